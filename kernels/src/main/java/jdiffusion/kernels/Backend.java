@@ -1,0 +1,121 @@
+package jdiffusion.kernels;
+
+import java.util.List;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.Workspace;
+
+/**
+ * The seam between the models and a device: the few coarse operations that the whole family is made of, so that each
+ * device can fuse as it likes behind it. Chosen once by the caller; an operation that fails throws, and never runs
+ * elsewhere instead.
+ *
+ * <p>Activations are float32 and [rows, channels] with the outer dimensions flattened ("row" below); images are
+ * channels-last, [batch, height, width, channels], except where a checkpoint's interface says otherwise. Weights and
+ * parameters may have any stored floating-point type. Tensors are checked on entry; an
+ * {@link IllegalArgumentException} names the operation and both shapes. Output may not overlap an input unless said.
+ * Sums are taken in an order that does not depend on the number of threads or the batch.
+ */
+public interface Backend extends AutoCloseable {
+    /** The device in words, for the user: kind, instruction set, threads. */
+    String describe();
+
+    /** A workspace in this device's memory. */
+    Workspace newWorkspace();
+
+    /** A checkpoint's tensor where this backend reads it fastest; valid until the checkpoint is closed. */
+    Tensor place(Tensor checkpointTensor);
+
+    /** Copies host values into a tensor of this device. */
+    void upload(float[] values, Tensor to);
+
+    /** Copies host indices into an {@code I32} tensor of this device. */
+    void upload(int[] values, Tensor to);
+
+    /** Copies a tensor of this device to the host, after all work on it is done. */
+    float[] download(Tensor from);
+
+    /** out = epilogue(x w^T + bias): x [m, k], w [n, k], bias [n] or null, out [m, n]. */
+    void linear(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out);
+
+    /**
+     * Attention over the tokens of all streams joined, never holding a matrix of tokens by tokens.
+     *
+     * @param relativeBias [heads, 2 n - 1] added to the scaled scores of key j for query i at column j - i + n - 1
+     *                     (single stream of n tokens only); null for none. T5's position bias in its compact form.
+     */
+    void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias);
+
+    /**
+     * LayerNorm over channels, then weight and bias, then modulation: out = norm * (1 + scale) + shift.
+     * x, out [m, c] (out may be x); weight, bias [c] or null; scale, shift [batch, c], one row for each of
+     * {@code batch} equal runs of rows, or both null.
+     */
+    void layerNorm(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, float eps, Tensor out);
+
+    /** out = x / sqrt(mean(x^2) + eps) * weight; x, out [m, c] (out may be x), weight [c]. */
+    void rmsNorm(Tensor x, Tensor weight, float eps, Tensor out);
+
+    /** GroupNorm over [batch, h, w, c] in {@code groups} groups of channels, then an activation; out may be x. */
+    void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out);
+
+    /**
+     * Convolution of x [batch, h, w, cin] with weight [cout, cin, kh, kw] into out [batch, oh, ow, cout].
+     *
+     * @param bias     [cout] or null
+     * @param epilogue STORE or ADD without a gate
+     */
+    void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out);
+
+    /** Doubles height and width by repetition: x [batch, h, w, c], out [batch, 2h, 2w, c]. */
+    void upsampleNearest(Tensor x, Tensor out);
+
+    /**
+     * Cuts channels-first images into rows of patches: x [batch, c, h, w], out [batch, h/p * w/p, c * p * p], each
+     * row ordered (channel, y, x), which is the order of a patch embedding's convolution weight.
+     */
+    void patchify(Tensor x, int patch, Tensor out);
+
+    /**
+     * Puts patches together again: x [batch, h/p * w/p, p * p * c], each row ordered (y, x, channel), which is what
+     * the final layer of DiT gives; out [batch, c, h, w].
+     */
+    void unpatchify(Tensor x, int patch, Tensor out);
+
+    /** [batch, c, h, w] to [batch, h, w, c]. */
+    void channelsLast(Tensor x, Tensor out);
+
+    /** [batch, h, w, c] to [batch, c, h, w]. */
+    void channelsFirst(Tensor x, Tensor out);
+
+    /**
+     * Rows of a table: ids [m] (I32) or null for 0, 1, 2, ..., table [v, c], out [m, c].
+     *
+     * @param add whether the rows are added to out, or stored
+     */
+    void embedding(Tensor ids, Tensor table, boolean add, Tensor out);
+
+    /**
+     * Sinusoidal timestep embedding, cosines first (Vaswani et al. 2017; {@code flip_sin_to_cos} of diffusers):
+     * t [m], out [m, c], with frequencies 10000^(-i / (c/2)).
+     */
+    void timestepEmbedding(Tensor t, Tensor out);
+
+    /** out = act(x), any equal shapes; out may be x. */
+    void activate(Activation activation, Tensor x, Tensor out);
+
+    /** out = act(x) * y: a gated activation on its own; out may be x or y. */
+    void gatedActivate(Activation activation, Tensor x, Tensor y, Tensor out);
+
+    /** out = sum of factors[i] * terms[i], equal shapes, up to four terms; out may be any term. */
+    void combine(float[] factors, List<Tensor> terms, Tensor out);
+
+    /** out = mask * a + (1 - mask) * b, all of equal shape; out may be any of them. */
+    void blend(Tensor mask, Tensor a, Tensor b, Tensor out);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,38 @@
+package jdiffusion.kernels.conv2d;
+
+/**
+ * A convolution of images [batch, height, width, cin] with [cout, cin, kernel, kernel], channels last.
+ *
+ * @param kernel     side of the square kernel
+ * @param stride     step between outputs, both ways
+ * @param padLow     zeros before the first row and column
+ * @param padHigh    zeros after the last row and column; the VAE encoder's downsampling pads here only
+ */
+public record Conv2dShape(int batch, int height, int width, int cin, int cout, int kernel, int stride, int padLow,
+                          int padHigh) {
+    public Conv2dShape {
+        if (batch < 1 || height < 1 || width < 1 || cin < 1 || cout < 1 || kernel < 1 || stride < 1 || padLow < 0
+                || padHigh < 0 || height + padLow + padHigh < kernel || width + padLow + padHigh < kernel) {
+            throw new IllegalArgumentException("conv2d of [" + batch + ", " + height + ", " + width + ", " + cin
+                    + "] by " + cout + " kernels of side " + kernel + ", stride " + stride + ", padding " + padLow
+                    + " and " + padHigh);
+        }
+    }
+
+    /** Stride 1 and the padding that keeps the size (odd kernels). */
+    public static Conv2dShape same(int batch, int height, int width, int cin, int cout, int kernel) {
+        return new Conv2dShape(batch, height, width, cin, cout, kernel, 1, kernel / 2, kernel / 2);
+    }
+
+    public int outHeight() {
+        return (height + padLow + padHigh - kernel) / stride + 1;
+    }
+
+    public int outWidth() {
+        return (width + padLow + padHigh - kernel) / stride + 1;
+    }
+
+    public long flops() {
+        return 2L * batch * outHeight() * outWidth() * cout * cin * kernel * kernel;
+    }
+}

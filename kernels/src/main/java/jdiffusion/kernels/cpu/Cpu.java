@@ -1,0 +1,59 @@
+package jdiffusion.kernels.cpu;
+
+import jdiffusion.kernels.Precision;
+
+/**
+ * What the CPU kernels share: the threads, the precision of inputs, and packing buffers.
+ *
+ * <p>Buffers are heap arrays that belong to a thread, or to the loop that is running ({@link #shared}); they grow to
+ * the largest use and stay, so a loop of equal steps allocates in its first round only. What is in a buffer does not
+ * outlive one kernel call.
+ */
+public final class Cpu implements AutoCloseable {
+    private final Workers workers;
+    private final Precision precision;
+    private final float[][][] local;
+    private final float[][] shared = new float[Buffer.values().length][];
+
+    /** The uses of a buffer, so that one kernel can hold several at once. */
+    public enum Buffer { A_PANEL, B_PANEL, TILE, ROW, SCORES, SUMS, STATISTICS }
+
+    public Cpu(int threads, Precision precision) {
+        this.workers = new Workers(threads);
+        this.precision = precision;
+        this.local = new float[threads][Buffer.values().length][];
+    }
+
+    public Workers workers() {
+        return workers;
+    }
+
+    public Precision precision() {
+        return precision;
+    }
+
+    /** A buffer of at least {@code floats} of one worker; holds rubbish. Only that worker may ask. */
+    public float[] local(int worker, Buffer use, int floats) {
+        float[] buffer = local[worker][use.ordinal()];
+        if (buffer == null || buffer.length < floats) {
+            buffer = new float[floats];
+            local[worker][use.ordinal()] = buffer;
+        }
+        return buffer;
+    }
+
+    /** A buffer of at least {@code floats} for all workers; holds rubbish. Only the calling thread may ask. */
+    public float[] shared(Buffer use, int floats) {
+        float[] buffer = shared[use.ordinal()];
+        if (buffer == null || buffer.length < floats) {
+            buffer = new float[floats];
+            shared[use.ordinal()] = buffer;
+        }
+        return buffer;
+    }
+
+    @Override
+    public void close() {
+        workers.close();
+    }
+}

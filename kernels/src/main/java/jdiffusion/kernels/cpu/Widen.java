@@ -1,0 +1,106 @@
+package jdiffusion.kernels.cpu;
+
+import static jdiffusion.kernels.cpu.Simd.LANES;
+import static jdk.incubator.vector.VectorOperators.GE;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.S2I;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdiffusion.kernels.Precision;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FloatFormat;
+import jdiffusion.tensor.Tensor;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
+
+/** Runs of stored numbers widened to float32 arrays: the first half of every packing routine. */
+public final class Widen {
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private Widen() {
+    }
+
+    /** {@code n} elements of a stored floating-point type from byte {@code offset} on, into {@code to}. */
+    public static void run(MemorySegment from, DType type, long offset, float[] to, int at, int n) {
+        switch (type) {
+            case F32 -> MemorySegment.copy(from, FLOAT, offset, to, at, n);
+            case BF16 -> bf16(from, offset, to, at, n);
+            case F16 -> f16(from, offset, to, at, n);
+            case F8_E4M3 -> {
+                for (int i = 0; i < n; i++) {
+                    to[at + i] = FloatFormat.e4m3ToFloat(from.get(ValueLayout.JAVA_BYTE, offset + i));
+                }
+            }
+            case F8_E5M2 -> {
+                for (int i = 0; i < n; i++) {
+                    to[at + i] = FloatFormat.e5m2ToFloat(from.get(ValueLayout.JAVA_BYTE, offset + i));
+                }
+            }
+            default -> throw new IllegalArgumentException("no kernel reads " + type);
+        }
+    }
+
+    /** All elements of a small parameter: a bias, the weight of a norm. */
+    public static void vector(Tensor parameter, float[] to) {
+        run(parameter.data(), parameter.type(), 0, to, 0, (int) parameter.shape().size());
+    }
+
+    /** Rounds inputs of a product to the precision asked for. */
+    public static void round(Precision precision, float[] values, int at, int n) {
+        if (precision == Precision.F32) {
+            return;
+        }
+        int i = 0;
+        for (; i <= n - LANES; i += LANES) {
+            // The carry of + 0x7fff + lowest kept bit rounds to nearest even; a NaN stays one (its top bit is set).
+            FloatVector v = FloatVector.fromArray(Simd.F, values, at + i);
+            IntVector bits = v.reinterpretAsInts();
+            IntVector rounded = bits.lanewise(LSHR, 16).and(1).add(0x7fff).add(bits).and(0xffff0000);
+            v.blend(rounded.reinterpretAsFloats(), v.eq(v)).intoArray(values, at + i);
+        }
+        for (; i < n; i++) {
+            values[at + i] = FloatFormat.bf16ToFloat(FloatFormat.floatToBf16(values[at + i]));
+        }
+    }
+
+    private static void bf16(MemorySegment from, long offset, float[] to, int at, int n) {
+        int i = 0;
+        for (; i <= n - LANES; i += LANES) {
+            ShortVector bits = ShortVector.fromMemorySegment(Simd.S, from, offset + 2L * i, Simd.ORDER);
+            IntVector wide = (IntVector) bits.convertShape(S2I, Simd.I, 0);
+            wide.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(to, at + i);
+        }
+        for (; i < n; i++) {
+            to[at + i] = FloatFormat.bf16ToFloat(from.get(SHORT, offset + 2L * i));
+        }
+    }
+
+    /**
+     * The 15 bits under the sign, moved to float32's places, are the value times 2^-112, subnormals included; one
+     * multiplication puts that right. Infinities and NaN would become finite, so they get float32's top exponent.
+     */
+    private static void f16(MemorySegment from, long offset, float[] to, int at, int n) {
+        int i = 0;
+        for (; i <= n - LANES; i += LANES) {
+            ShortVector bits = ShortVector.fromMemorySegment(Simd.S, from, offset + 2L * i, Simd.ORDER);
+            IntVector wide = (IntVector) bits.convertShape(ZERO_EXTEND_S2I, Simd.I, 0);
+            IntVector magnitude = wide.and(0x7fff).lanewise(LSHL, 13);
+            FloatVector value = magnitude.reinterpretAsFloats().mul(0x1p112f);
+            VectorMask<Integer> top = magnitude.compare(GE, 0x0f800000);
+            IntVector result = value.reinterpretAsInts().blend(magnitude.or(0x7f800000), top);
+            result.or(wide.and(0x8000).lanewise(LSHL, 16)).reinterpretAsFloats().intoArray(to, at + i);
+        }
+        for (; i < n; i++) {
+            to[at + i] = FloatFormat.f16ToFloat(from.get(SHORT, offset + 2L * i));
+        }
+    }
+}

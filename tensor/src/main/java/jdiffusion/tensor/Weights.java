@@ -1,0 +1,132 @@
+package jdiffusion.tensor;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.UnaryOperator;
+
+/**
+ * A checkpoint seen from one of its name prefixes. Model code walks it with {@link #at} and asks for every tensor
+ * once, with the shape it needs; {@link #finish()} then reports all that was missing, mis-shaped, of a wrong type or
+ * left over, in one error.
+ *
+ * <p>A tensor with a fault is answered by a placeholder of the right shape without memory behind it, so that loading
+ * goes on and finds the other faults; nothing computes before {@code finish()}.
+ */
+public final class Weights {
+    private static final int MOST_FAULTS_SHOWN = 8;
+
+    private final Ledger ledger;
+    private final String prefix;
+
+    /** What all prefixes of one checkpoint share. */
+    private record Ledger(TensorSource source, UnaryOperator<Tensor> placement, Set<String> read,
+                          List<String> faults) {
+    }
+
+    private Weights(Ledger ledger, String prefix) {
+        this.ledger = ledger;
+        this.prefix = prefix;
+    }
+
+    /**
+     * @param placement brings a tensor of the file to where the backend wants it; a backend on the host returns it
+     *                  as it is
+     */
+    public static Weights of(TensorSource source, UnaryOperator<Tensor> placement) {
+        return new Weights(new Ledger(source, placement, new LinkedHashSet<>(), new ArrayList<>()), "");
+    }
+
+    public Weights at(String name) {
+        return new Weights(ledger, prefix + name + ".");
+    }
+
+    public Weights at(String name, int index) {
+        return at(name).at(Integer.toString(index));
+    }
+
+    public boolean has(String name) {
+        return ledger.source.find(prefix + name) != null;
+    }
+
+    /** Number of consecutive entries {@code name.0.}, {@code name.1.}, ...: the depth of a stack of blocks. */
+    public int count(String name) {
+        int n = 0;
+        while (anyStartsWith(prefix + name + "." + n + ".")) {
+            n++;
+        }
+        return n;
+    }
+
+    private boolean anyStartsWith(String start) {
+        return ledger.source.names().stream().anyMatch(n -> n.startsWith(start));
+    }
+
+    /** The shape of a tensor from which configuration is derived; fails at once when it is missing. */
+    public Shape shape(String name) {
+        Tensor tensor = ledger.source.find(prefix + name);
+        if (tensor == null) {
+            throw new InputException(ledger.source.origin() + ": the tensor " + prefix + name
+                    + " is missing, so the model's sizes cannot be told; is this the right file?");
+        }
+        return tensor.shape();
+    }
+
+    /** The floating-point tensor of that name and exactly that shape. */
+    public Tensor tensor(String name, int... dims) {
+        String full = prefix + name;
+        Shape wanted = Shape.of(dims);
+        Tensor found = ledger.source.find(full);
+        if (!ledger.read.add(full)) {
+            throw new IllegalStateException("tensor " + full + " is read twice");
+        }
+        if (found == null) {
+            ledger.faults.add("missing " + full + " " + wanted);
+        } else if (!found.shape().equals(wanted)) {
+            ledger.faults.add(full + " is " + found.shape() + ", not " + wanted);
+        } else if (!found.type().isFloat()) {
+            ledger.faults.add(full + " has type " + found.type() + ", not a floating-point type");
+        } else {
+            return ledger.placement.apply(found);
+        }
+        return placeholder(wanted);
+    }
+
+    /** The matrix of that name, [rows, cols]. */
+    public Weight matrix(String name, int rows, int cols) {
+        return Weight.of(tensor(name, rows, cols));
+    }
+
+    /** Marks a tensor that the model has but this computation does not need; its shape is checked all the same. */
+    public void skip(String name, int... dims) {
+        String full = prefix + name;
+        Tensor found = ledger.source.find(full);
+        if (found != null && ledger.read.add(full) && !found.shape().equals(Shape.of(dims))) {
+            ledger.faults.add(full + " is " + found.shape() + ", not " + Shape.of(dims));
+        }
+    }
+
+    /** Fails when anything asked for was not there as asked, or anything there was not asked for. */
+    public void finish() {
+        List<String> faults = new ArrayList<>(ledger.faults);
+        for (String name : new TreeSet<>(ledger.source.names())) {
+            if (!ledger.read.contains(name)) {
+                faults.add("unknown " + name + " " + ledger.source.find(name).shape());
+            }
+        }
+        if (faults.isEmpty()) {
+            return;
+        }
+        String shown = String.join("; ", faults.subList(0, Math.min(MOST_FAULTS_SHOWN, faults.size())));
+        int hidden = faults.size() - MOST_FAULTS_SHOWN;
+        throw new InputException(ledger.source.origin() + ": " + faults.size() + " tensor(s) do not fit the model: "
+                + shown + (hidden > 0 ? "; and " + hidden + " more" : ""));
+    }
+
+    private static Tensor placeholder(Shape shape) {
+        return new Tensor(java.lang.foreign.MemorySegment.NULL.reinterpret(Long.MAX_VALUE), DType.F32, shape,
+                Math.max(1, shape.cols()));
+    }
+}
