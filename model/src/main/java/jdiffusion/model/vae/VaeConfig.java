@@ -26,7 +26,7 @@ public record VaeConfig(int latentChannels, List<Integer> channels, int layers, 
         channels = List.copyOf(channels);
     }
 
-    static VaeConfig of(Weights w, ConfigFile config) {
+    public static VaeConfig of(Weights w, ConfigFile config) {
         Shape decoderIn = w.shape("decoder.conv_in.weight");
         List<Integer> channels = new ArrayList<>();
         int levels = w.at("encoder").count("down_blocks");
