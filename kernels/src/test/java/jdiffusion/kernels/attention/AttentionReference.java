@@ -36,56 +36,61 @@ final class AttentionReference {
 
     private List<double[]> compute() {
         List<double[]> outputs = new ArrayList<>();
-        int firstToken = 0;
         for (AttentionStream stream : arguments.streams()) {
             if (stream.q() != null) {
-                double[] out = new double[(int) stream.q().shape().size()];
-                for (int b = 0; b < shape.batch(); b++) {
-                    for (int head = 0; head < shape.heads(); head++) {
-                        for (int token = 0; token < stream.length(); token++) {
-                            double[] result = query(stream, b, head, token, firstToken + token);
-                            int to = ((b * stream.length() + token) * shape.heads() + head) * shape.headDim();
-                            System.arraycopy(result, 0, out, to, result.length);
-                        }
-                    }
-                }
-                outputs.add(out);
+                outputs.add(new double[(int) stream.q().shape().size()]);
             }
-            firstToken += stream.length();
+        }
+        for (int b = 0; b < shape.batch(); b++) {
+            for (int head = 0; head < shape.heads(); head++) {
+                head(b, head, outputs);
+            }
         }
         return outputs;
     }
 
-    private double[] query(AttentionStream stream, int b, int head, int token, int position) {
-        double[] q = row(stream.q(), stream.qNorm(), b, head, token);
+    private void head(int b, int head, List<double[]> outputs) {
+        List<double[]> keys = new ArrayList<>();
         List<double[]> values = new ArrayList<>();
-        List<Double> scores = new ArrayList<>();
-        double largest = Double.NEGATIVE_INFINITY;
-        for (AttentionStream other : arguments.streams()) {
-            for (int t = 0; t < other.length(); t++) {
-                int j = scores.size();
-                double score = 0;
-                double[] k = row(other.k(), other.kNorm(), b, head, t);
-                for (int c = 0; c < q.length; c++) {
-                    score = step.applyAsDouble(score + step.applyAsDouble(q[c] * k[c]));
-                }
-                score = step.applyAsDouble(score * shape.scale());
-                if (arguments.bias() != null) {
-                    score = step.applyAsDouble(score
-                            + arguments.bias().get(head, j - position + stream.length() - 1));
-                }
-                if (shape.causal() && j > position) {
-                    score = Double.NEGATIVE_INFINITY;
-                }
-                largest = Math.max(largest, score);
-                scores.add(score);
-                values.add(row(other.v(), null, b, head, t));
+        for (AttentionStream stream : arguments.streams()) {
+            for (int token = 0; token < stream.length(); token++) {
+                keys.add(row(stream.k(), stream.kNorm(), b, head, token));
+                values.add(row(stream.v(), null, b, head, token));
             }
+        }
+        int position = 0;
+        int asking = 0;
+        for (AttentionStream stream : arguments.streams()) {
+            for (int token = 0; stream.q() != null && token < stream.length(); token++) {
+                double[] q = row(stream.q(), stream.qNorm(), b, head, token);
+                double[] result = query(q, keys, values, head, position + token);
+                int to = ((b * stream.length() + token) * shape.heads() + head) * shape.headDim();
+                System.arraycopy(result, 0, outputs.get(asking), to, result.length);
+            }
+            position += stream.length();
+            asking += stream.q() == null ? 0 : 1;
+        }
+    }
+
+    private double[] query(double[] q, List<double[]> keys, List<double[]> values, int head, int position) {
+        double[] scores = new double[keys.size()];
+        double largest = Double.NEGATIVE_INFINITY;
+        for (int j = 0; j < scores.length; j++) {
+            double score = 0;
+            for (int c = 0; c < q.length; c++) {
+                score = step.applyAsDouble(score + step.applyAsDouble(q[c] * keys.get(j)[c]));
+            }
+            score = step.applyAsDouble(score * shape.scale());
+            if (arguments.bias() != null) {
+                score = step.applyAsDouble(score + arguments.bias().get(head, j - position + scores.length - 1));
+            }
+            scores[j] = shape.causal() && j > position ? Double.NEGATIVE_INFINITY : score;
+            largest = Math.max(largest, scores[j]);
         }
         double sum = 0;
         double[] out = new double[q.length];
-        for (int j = 0; j < scores.size(); j++) {
-            double p = step.applyAsDouble(Math.exp(step.applyAsDouble(scores.get(j) - largest)));
+        for (int j = 0; j < scores.length; j++) {
+            double p = step.applyAsDouble(Math.exp(step.applyAsDouble(scores[j] - largest)));
             sum = step.applyAsDouble(sum + p);
             p = input.applyAsDouble(p);
             for (int c = 0; c < out.length; c++) {
