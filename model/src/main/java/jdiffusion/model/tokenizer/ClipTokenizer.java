@@ -1,11 +1,9 @@
 package jdiffusion.model.tokenizer;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -25,39 +23,35 @@ public final class ClipTokenizer implements Tokenizer {
     private final int pad;
     private final int size;
 
-    private ClipTokenizer(Path vocabFile, Path mergesFile, Map<String, Integer> ids, String[] merges,
+    private ClipTokenizer(Path vocabFile, Path mergesFile, TokenTable ids, byte[] merges,
             List<AddedToken> listed, TokenizerSettings settings) {
         var named = List.of(settings.named("bos_token", BOS), settings.named("eos_token", EOS),
                 settings.named("unk_token", EOS), settings.named("pad_token", EOS));
         var tokens = new ArrayList<>(settings.additional());
         tokens.addAll(named);
         tokens.addAll(listed);
-        var resolved = AddedTokens.resolve(vocabFile, tokens, name -> ids.getOrDefault(name, -1));
-        resolved.forEach(token -> ids.putIfAbsent(token.content(), token.id()));
+        var resolved = AddedTokens.resolve(vocabFile, tokens, ids::get);
+        resolved.forEach(token -> ids.put(token.content(), token.id()));
         added = new AddedTokens(resolved, ClipText::normalise);
         bos = ids.get(named.get(0).content());
         eos = ids.get(named.get(1).content());
         pad = ids.get(named.get(3).content());
         pairs = new BytePairs(mergesFile, ids, merges, ids.get(named.get(2).content()));
-        var largest = 0;
-        for (int id : ids.values()) {
-            largest = Math.max(largest, id);
-        }
-        size = largest + 1;
+        size = ids.largestId() + 1;
     }
 
-    /** From {@code tokenizer.json} in the folder, else from {@code vocab.json} and {@code merges.txt}. */
+    /** From {@code vocab.json} and {@code merges.txt} in the folder, else from {@code tokenizer.json}. */
     static ClipTokenizer load(Path folder, TokenizerSettings settings) {
+        var vocab = folder.resolve(Names.VOCAB);
+        var merges = folder.resolve(Names.MERGES);
+        if (Files.exists(vocab) && Files.exists(merges)) {
+            return ofVocabulary(vocab, merges, settings);
+        }
         var json = folder.resolve(Names.JSON);
         if (Files.exists(json)) {
             return ofJson(json, settings);
         }
-        var vocab = folder.resolve(Names.VOCAB);
-        var merges = folder.resolve(Names.MERGES);
-        if (!Files.exists(vocab) || !Files.exists(merges)) {
-            throw new InputException(folder + ": no CLIP tokenizer here; looked for " + Names.CLIP);
-        }
-        return ofVocabulary(vocab, merges, settings);
+        throw new InputException(folder + ": no CLIP tokenizer here; looked for " + Names.CLIP);
     }
 
     /**
@@ -78,32 +72,11 @@ public final class ClipTokenizer implements Tokenizer {
      */
     public static ClipTokenizer ofVocabulary(Path vocab, Path merges, TokenizerSettings settings) {
         var ids = Json.read(vocab, InputFile.VOCABULARY_LIMIT, TokenizerJson::readIds);
-        if (ids.isEmpty()) {
+        if (ids.count() == 0) {
             throw new InputException(vocab + " has no tokens; fetch the file again");
         }
-        return new ClipTokenizer(vocab, merges, ids, readMerges(merges), settings.added(), settings);
-    }
-
-    /** Left and right halves alternately; one merge a line, the halves separated by one space. */
-    private static String[] readMerges(Path file) {
-        var text = new String(InputFile.read(file, InputFile.VOCABULARY_LIMIT), StandardCharsets.UTF_8);
-        var halves = new ArrayList<String>(1 << 17);
-        var line = 1;
-        for (int at = 0, end; at < text.length(); at = end + 1, line++) {
-            end = text.indexOf('\n', at);
-            end = end < 0 ? text.length() : end;
-            var stop = end > at && text.charAt(end - 1) == '\r' ? end - 1 : end;
-            if (stop == at || text.startsWith("#version", at)) {
-                continue;
-            }
-            var space = text.indexOf(' ', at);
-            if (space <= at || space >= stop - 1 || text.lastIndexOf(' ', stop - 1) != space) {
-                throw new InputException(file + " line " + line + ": expected two tokens separated by one space");
-            }
-            halves.add(text.substring(at, space));
-            halves.add(text.substring(space + 1, stop));
-        }
-        return halves.toArray(String[]::new);
+        return new ClipTokenizer(vocab, merges, ids, InputFile.read(merges, InputFile.VOCABULARY_LIMIT),
+                settings.added(), settings);
     }
 
     @Override

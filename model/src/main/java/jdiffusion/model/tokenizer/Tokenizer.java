@@ -29,8 +29,8 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
 
     /**
      * Reads the tokenizer of a checkpoint's folder. {@code tokenizer_class} in {@code tokenizer_config.json} says which
-     * kind it is; without it the files present do. As in transformers, {@code tokenizer.json} comes before the older
-     * files when both are there.
+     * kind it is; without it the files present do. A checkpoint often holds the same vocabulary twice; the files that
+     * are quicker to read come before {@code tokenizer.json}.
      *
      * @throws InputException when files are missing or unusable
      */
@@ -56,13 +56,13 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
                         + "; only CLIPTokenizer and T5Tokenizer are known");
             };
         }
-        var json = folder.resolve(Names.JSON);
-        if (Files.exists(json)) {
-            return TokenizerJson.modelType(json).equals("Unigram") ? "t5" : "clip";
-        }
         if (Files.exists(folder.resolve(Names.SENTENCEPIECE))) {
             return "t5";
         }
-        return Files.exists(folder.resolve(Names.VOCAB)) || Files.exists(folder.resolve(Names.MERGES)) ? "clip" : "";
+        if (Files.exists(folder.resolve(Names.VOCAB)) || Files.exists(folder.resolve(Names.MERGES))) {
+            return "clip";
+        }
+        var json = folder.resolve(Names.JSON);
+        return !Files.exists(json) ? "" : TokenizerJson.modelType(json).equals("Unigram") ? "t5" : "clip";
     }
 }

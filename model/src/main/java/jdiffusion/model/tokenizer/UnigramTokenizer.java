@@ -48,15 +48,15 @@ public final class UnigramTokenizer implements Tokenizer {
         return tokens.stream().filter(t -> t.content().equals(named.content())).findFirst().orElseThrow().id();
     }
 
-    /** From {@code tokenizer.json} in the folder, else from {@code spiece.model}. */
+    /** From {@code spiece.model} in the folder, else from {@code tokenizer.json}. */
     static UnigramTokenizer load(Path folder, TokenizerSettings settings) {
-        var json = folder.resolve(Names.JSON);
-        if (Files.exists(json)) {
-            return ofJson(json, settings);
-        }
         var model = folder.resolve(Names.SENTENCEPIECE);
         if (Files.exists(model)) {
             return ofSentencePiece(model, settings);
+        }
+        var json = folder.resolve(Names.JSON);
+        if (Files.exists(json)) {
+            return ofJson(json, settings);
         }
         throw new InputException(folder + ": no T5 tokenizer here; looked for " + Names.T5);
     }
