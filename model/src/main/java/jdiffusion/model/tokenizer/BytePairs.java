@@ -29,14 +29,11 @@ final class BytePairs {
      * @param ids    id of each token
      * @param merges lines of two tokens separated by a space in UTF-8, learnt first to learnt last; lines that are
      *               empty or begin with {@code #version} do not count
-     * @param unk    the id for a byte that the vocabulary does not have
      */
-    BytePairs(Path file, TokenTable ids, byte[] merges, int unk) {
+    BytePairs(Path file, TokenTable ids, byte[] merges) {
         for (var b = 0; b < 256; b++) {
-            var id = ids.get(String.valueOf(BYTE_CHARS[b]));
-            var lastId = ids.get(BYTE_CHARS[b] + WORD_END);
-            inner[b] = id < 0 ? unk : id;
-            last[b] = lastId < 0 ? unk : lastId;
+            inner[b] = ids.get(String.valueOf(BYTE_CHARS[b]));
+            last[b] = ids.get(BYTE_CHARS[b] + WORD_END);
         }
         var lines = 1;
         for (var b : merges) {
@@ -96,15 +93,20 @@ final class BytePairs {
         return chars;
     }
 
-    /** Encodes part of a text that lies in the list's own text from {@code begin} on. */
-    void encode(String word, int begin, TokenList out) {
+    /**
+     * Encodes part of a text that lies in the list's own text from {@code begin} on.
+     *
+     * @param unk the id for a byte that the vocabulary does not have
+     */
+    void encode(String word, int begin, int unk, TokenList out) {
         var bytes = word.getBytes(StandardCharsets.UTF_8);
         var n = bytes.length;
         var symbols = new int[n];
         var next = new int[n];
         var previous = new int[n];
         for (var i = 0; i < n; i++) {
-            symbols[i] = (i == n - 1 ? last : inner)[bytes[i] & 0xFF];
+            var id = (i == n - 1 ? last : inner)[bytes[i] & 0xFF];
+            symbols[i] = id < 0 ? unk : id;
             next[i] = i + 1;
             previous[i] = i - 1;
         }

@@ -3,6 +3,7 @@ package jdiffusion.model.tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -35,12 +36,24 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
      * @throws InputException when files are missing or unusable
      */
     static Tokenizer load(Path folder) {
+        return load(folder, Optional.empty());
+    }
+
+    /**
+     * As {@link #load(Path)}, for a checkpoint with several: when the files are equal to those of a CLIP tokenizer
+     * loaded before, its tables are shared, which saves most of the time and memory.
+     */
+    static Tokenizer load(Path folder, Tokenizer like) {
+        return load(folder, like instanceof ClipTokenizer clip ? Optional.of(clip) : Optional.empty());
+    }
+
+    private static Tokenizer load(Path folder, Optional<ClipTokenizer> like) {
         if (!Files.isDirectory(folder)) {
             throw new InputException(folder + " is not a folder; expected one with a tokenizer: " + Names.ANY);
         }
         var settings = TokenizerSettings.read(folder);
         return switch (kind(folder, settings)) {
-            case "clip" -> ClipTokenizer.load(folder, settings);
+            case "clip" -> ClipTokenizer.load(folder, settings, like);
             case "t5" -> UnigramTokenizer.load(folder, settings);
             default -> throw new InputException(folder + ": no tokenizer here; looked for " + Names.ANY);
         };

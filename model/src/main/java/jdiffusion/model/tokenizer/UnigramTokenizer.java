@@ -37,15 +37,10 @@ public final class UnigramTokenizer implements Tokenizer {
         tokens.addAll(named);
         tokens.addAll(listed);
         tokens.addAll(settings.added());
-        var resolved = AddedTokens.resolve(file, tokens, viterbi::id);
-        added = new AddedTokens(resolved, charsMap::normalise);
-        eos = id(resolved, named.get(0));
-        pad = id(resolved, named.get(1));
+        added = new AddedTokens(file, tokens, viterbi::id, charsMap::normalise);
+        eos = added.id(named.get(0));
+        pad = added.id(named.get(1));
         size = Math.max(pieces.count(), added.largestId() + 1);
-    }
-
-    private static int id(List<AddedToken> tokens, AddedToken named) {
-        return tokens.stream().filter(t -> t.content().equals(named.content())).findFirst().orElseThrow().id();
     }
 
     /** From {@code spiece.model} in the folder, else from {@code tokenizer.json}. */

@@ -152,7 +152,7 @@ class ClipTokenizerTest {
         refuses("vocab.json", "[]", "vocab.json", "START_OBJECT");
         refuses("vocab.json", "{}", "vocab.json has no tokens");
         refuses("vocab.json", "", "vocab.json");
-        refuses("vocab.json", "{\"<|startoftext|>\": 0}", "no token \"<|endoftext|>\"");
+        refuses("vocab.json", "{\"<|startoftext|>\": 0}", "merges.txt", "t h", "line 2");
         refuses("merges.txt", "#version\nt h\nt x y\n", "merges.txt", "t x y", "line 3");
         refuses("merges.txt", "th\n", "merges.txt", "line 1");
         refuses("merges.txt", "t q\n", "merges.txt", "t q");

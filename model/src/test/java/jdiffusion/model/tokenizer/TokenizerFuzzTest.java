@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Damaged files give an {@link InputException} or a tokenizer that takes any text; nothing else may happen. */
 class TokenizerFuzzTest {
-    private static final int ROUNDS = 500;
+    private static final int ROUNDS = 300;
 
     @TempDir
     private Path folder;

@@ -34,6 +34,19 @@ class TokenizerLoadTest {
     }
 
     @Test
+    void equalFilesAreSharedWithOtherSettings() throws IOException {
+        var first = Tokenizer.load(SmallVocabularies.clipFolder(folder, "{}"));
+        var other = Files.createDirectory(folder.resolve("other"));
+        SmallVocabularies.clipFolder(other, "{\"pad_token\": \"!\"}");
+        var second = Tokenizer.load(other, first);
+        assertThat(second.encode("the", 9).ids()).isEqualTo(Tokenizer.load(other).encode("the", 9).ids());
+        assertThat(second.encode("the", 9).ids()).isNotEqualTo(first.encode("the", 9).ids());
+        SmallVocabularies.write(other.resolve("merges.txt"), "t h\n");
+        assertThat(Tokenizer.load(other, first).encode("the")).isEqualTo(Tokenizer.load(other).encode("the"))
+                .isNotEqualTo(first.encode("the"));
+    }
+
+    @Test
     void namesTheFilesLookedFor() {
         refuses("vocab.json with merges.txt, spiece.model, or tokenizer.json");
         SmallVocabularies.write(folder.resolve("vocab.json"), "{}");
