@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 class ReferenceIdsTest {
     private final Path shared = SharedReference.folder();
     private final Path tokenizers = shared.resolve("reference/tokenizers");
+    private final Path unigram = tokenizers.resolve("unigram");
     private final Path shapes = shared.resolve("models/shapes");
 
     @Test
@@ -30,15 +31,15 @@ class ReferenceIdsTest {
 
     @Test
     void sentencePiece() throws IOException {
-        var folder = tokenizers.resolve("unigram");
-        var t5 = UnigramTokenizer.ofSentencePiece(folder.resolve("spiece.model"), TokenizerSettings.read(folder));
+        
+        var t5 = UnigramTokenizer.ofSentencePiece(unigram.resolve("spiece.model"), TokenizerSettings.read(unigram));
         check("unigram.sentencepiece", t5::encode);
         assertThat(t5.size()).isEqualTo(6100);
     }
 
     @Test
     void unigramOfTokenizerJson() throws IOException {
-        var t5 = Tokenizer.load(tokenizers.resolve("unigram"));
+        var t5 = UnigramTokenizer.ofJson(unigram.resolve("tokenizer.json"), TokenizerSettings.read(unigram));
         check("unigram.tokenizer_json", t5::encode);
         check("unigram.padded77", text -> t5.encode(text, 77).ids());
         assertThat(t5.size()).isEqualTo(6100);
