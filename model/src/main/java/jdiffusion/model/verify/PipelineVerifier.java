@@ -8,7 +8,6 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.image.Picture;
-import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.pipeline.Progress;
@@ -27,10 +26,12 @@ final class PipelineVerifier {
 
     private final Backend backend;
     private final Path model;
+    private final Path defaultModel;
 
-    PipelineVerifier(Backend backend, Path model) {
+    PipelineVerifier(Backend backend, Path model, Path defaultModel) {
         this.backend = backend;
         this.model = model;
+        this.defaultModel = defaultModel;
     }
 
     void verify(Path path, Expected expected) {
@@ -57,23 +58,28 @@ final class PipelineVerifier {
         expected.comparePicture("image", Shape.of(request.images(), 3, request.height(), request.width()), image);
     }
 
-    /** The model given on the command line, or the one that the request names, or the default model. */
+    /**
+     * The model given for all, or the one of the name that the request gives, in a folder above; {@code dense} stands
+     * for the folder {@code diffusers} of unquantised weights.
+     */
     private Path model(Path path, ConfigFile file) {
         if (model != null) {
             return model;
         }
         String name = file.text("model", "");
         if (name.isEmpty()) {
-            throw new InputException(path + ": the request names no model; give --model");
+            return defaultModel;
         }
+        String folder = name.equals("dense") ? "diffusers" : name;
         for (Path base = path.toAbsolutePath(); base != null; base = base.getParent()) {
-            for (Path candidate : List.of(base.resolve(name), base.resolve("layouts").resolve(name))) {
-                if (Files.exists(candidate.resolve("model_index.json"))) {
-                    return candidate;
-                }
+            if (Files.exists(base.resolve(folder).resolve("model_index.json"))) {
+                return base.resolve(folder);
+            }
+            if (Files.exists(base.resolve(folder + ".safetensors"))) {
+                return base.resolve(folder + ".safetensors");
             }
         }
-        throw new InputException(path + ": the request's model " + name + " is not near it; give --model");
+        throw new InputException(path + ": the request's model " + name + " is in no folder above; give --model");
     }
 
     private GenerationRequest request(Path path, ConfigFile file, Pipeline pipeline) {
@@ -83,26 +89,28 @@ final class PipelineVerifier {
                 .negativePrompt(file.text("negative_prompt", ""))
                 .seed(file.integer("seed", 0))
                 .steps(file.size("steps"))
-                .guidance(file.number("cfg", 1))
+                .guidance((float) file.number("cfg", 1))
                 .size(file.size("width"), file.size("height"))
                 .t5Length(file.integer("max_sequence_length", 256))
                 .t5(!file.flag("no_t5", false))
                 .images(file.integer("num_images", 1))
                 .seeds(GenerationRequest.Seeds.ONE_DRAW)
-                .shift(file.number("shift", Float.NaN))
+                .shift((float) file.number("shift", Float.NaN))
                 .sampler(Sampler.Kind.of(file.text("sampler", "euler")))
                 .skipLayers(new SkipLayers(file.integers("skip_layers"),
-                        file.number("skip_layer_scale", off.scale()), file.number("skip_layer_start", off.start()),
-                        file.number("skip_layer_stop", off.stop())));
+                        (float) file.number("skip_layer_scale", off.scale()), (float) file.number("skip_layer_start", off.start()),
+                        (float) file.number("skip_layer_stop", off.stop())));
         if (file.has("init")) {
-            Picture init = Png.read(path.resolve("init.png")).picture();
-            builder.init(init, file.number("strength", 0.6f));
+            Picture init = picture(path.resolve("init.png"));
+            builder.init(init, file.number("strength", 0.6));
         }
         if (file.flag("mask", false)) {
-            builder.mask(Png.read(path.resolve("mask.png")).picture());
+            builder.mask(picture(path.resolve("mask.png")));
         }
         return builder.build();
     }
+
+    private static Picture picture(Path f) { try { return Picture.of(javax.imageio.ImageIO.read(f.toFile())); } catch (java.io.IOException e) { throw new InputException(e.getMessage()); } }
 
     /** Token ids per encoder, and the embeddings of both prompts even when there is no guidance. */
     private void compareText(Pipeline pipeline, GenerationRequest request, Expected expected) {

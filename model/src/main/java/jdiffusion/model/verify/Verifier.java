@@ -27,16 +27,19 @@ public final class Verifier {
 
     private final Backend backend;
     private final double tolerance;
-    private final Path pipelineModel;
+    private final Path model;
+    private final Path defaultModel;
 
     /**
-     * @param tolerance     relative RMS error that a tensor may have
-     * @param pipelineModel the model that pipeline folders were made with; null for the one they name
+     * @param tolerance    relative RMS error that a tensor may have
+     * @param model        the model for all pipeline folders; null for the one that each names
+     * @param defaultModel the model for pipeline folders that name none
      */
-    public Verifier(Backend backend, double tolerance, Path pipelineModel) {
+    public Verifier(Backend backend, double tolerance, Path model, Path defaultModel) {
         this.backend = backend;
         this.tolerance = tolerance;
-        this.pipelineModel = pipelineModel;
+        this.model = model;
+        this.defaultModel = defaultModel;
     }
 
     /** Recomputes one folder. */
@@ -50,7 +53,7 @@ public final class Verifier {
                 case CLIP -> clip(path, expected, workspace);
                 case T5 -> t5(path, expected, workspace);
                 case VAE -> vae(path, expected, workspace);
-                case PIPELINE -> new PipelineVerifier(backend, pipelineModel).verify(path, expected);
+                case PIPELINE -> new PipelineVerifier(backend, model, defaultModel).verify(path, expected);
             }
             return expected.finish();
         }
