@@ -18,12 +18,12 @@ import jdiffusion.tensor.Tensor;
 public final class CpuConv2d {
     private final Cpu cpu;
     private final Gemm gemm;
-    private final Factors factors;
+    private final Patches factors;
 
     public CpuConv2d(Cpu cpu) {
         this.cpu = cpu;
         gemm = new Gemm(cpu);
-        factors = new Factors(cpu);
+        factors = new Patches(cpu);
     }
 
     /**
@@ -68,7 +68,7 @@ public final class CpuConv2d {
         }
     }
 
-    private static final class Factors implements Gemm.Operands {
+    private static final class Patches implements Gemm.Factors {
         private final Cpu cpu;
         private final Workers.Body reorder = this::reorder;
         private Conv2dShape shape;
@@ -77,7 +77,7 @@ public final class CpuConv2d {
         /** [cout, kh, kw, cin] */
         private float[] reordered;
 
-        Factors(Cpu cpu) {
+        Patches(Cpu cpu) {
             this.cpu = cpu;
         }
 

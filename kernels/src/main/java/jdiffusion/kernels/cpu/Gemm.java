@@ -41,7 +41,7 @@ public final class Gemm {
     private final Workers.Body packLeft = this::packLeft;
     private final Workers.Body multiply = this::multiply;
 
-    private Operands operands;
+    private Factors factors;
     private int m;
     private int n;
     private int k;
@@ -54,7 +54,7 @@ public final class Gemm {
     private int panels;
 
     /** Where the factors come from, as rows of float32 already rounded to the precision of the product. */
-    public interface Operands {
+    public interface Factors {
         /** Row {@code row} of the left factor, all k elements. */
         void left(int row, float[] to, int at);
 
@@ -68,12 +68,12 @@ public final class Gemm {
     }
 
     /** Sizes are the caller's to check; {@code biasVector} [n] may be null. */
-    public void run(int rows, int columns, int depth, Operands factors, Tensor biasVector, Epilogue epilogue,
+    public void run(int rows, int columns, int depth, Factors given, Tensor biasVector, Epilogue epilogue,
                     Tensor out) {
         if (rows == 0 || columns == 0) {
             return;
         }
-        operands = factors;
+        factors = given;
         m = rows;
         n = columns;
         k = depth;
@@ -100,14 +100,14 @@ public final class Gemm {
             cpu.workers().run(strips * groups, multiply);
         }
         store.end();
-        operands = null;
+        factors = null;
     }
 
     private void packLeft(int item, int worker) {
         int end = Math.min((item + 1) * PACK_ROWS, Math.ceilDiv(chunkRows, MR) * MR);
         for (int r = item * PACK_ROWS; r < end; r++) {
             if (r < chunkRows) {
-                operands.left(chunkStart + r, left, r * leftStride);
+                factors.left(chunkStart + r, left, r * leftStride);
             } else {
                 Arrays.fill(left, r * leftStride, r * leftStride + k, 0f);
             }
@@ -164,7 +164,7 @@ public final class Gemm {
             for (int s = 0; s < kn; s += SLICE_K) {
                 int width = Math.min(SLICE_K, kn - s);
                 for (int j = 0; j < rows; j++) {
-                    operands.right(column + t * NR + j, k0 + s, width, slice, j * SLICE_STRIDE);
+                    factors.right(column + t * NR + j, k0 + s, width, slice, j * SLICE_STRIDE);
                 }
                 for (int j = rows; j < NR; j++) {
                     Arrays.fill(slice, j * SLICE_STRIDE, j * SLICE_STRIDE + width, 0f);

@@ -11,11 +11,11 @@ import jdiffusion.tensor.Weight;
 /** Linear layers on the CPU: weights are widened and transposed block by block on their way into the cache. */
 public final class CpuLinear {
     private final Gemm gemm;
-    private final Factors factors;
+    private final Rows factors;
 
     public CpuLinear(Cpu cpu) {
         gemm = new Gemm(cpu);
-        factors = new Factors(cpu);
+        factors = new Rows(cpu);
     }
 
     /**
@@ -54,12 +54,12 @@ public final class CpuLinear {
         }
     }
 
-    private static final class Factors implements Gemm.Operands {
+    private static final class Rows implements Gemm.Factors {
         private final Cpu cpu;
         private Tensor x;
         private Weight w;
 
-        Factors(Cpu cpu) {
+        Rows(Cpu cpu) {
             this.cpu = cpu;
         }
 
