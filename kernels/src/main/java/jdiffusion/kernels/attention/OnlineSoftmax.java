@@ -1,13 +1,11 @@
 package jdiffusion.kernels.attention;
 
 import static jdiffusion.kernels.cpu.MicroKernel.NR;
-import static jdiffusion.kernels.cpu.Simd.LANES;
 import static jdk.incubator.vector.VectorOperators.GT;
-import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LT;
 
 import java.util.Arrays;
 import jdiffusion.kernels.cpu.Simd;
+import jdiffusion.kernels.cpu.VectorMath;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -47,11 +45,11 @@ final class OnlineSoftmax {
         FloatVector largest = even.blend(odd, odd.compare(GT, even));
         FloatVector sum = FloatVector.zero(Simd.F);
         for (int i = column; i < end; i += NR) {
-            FloatVector p = exp(FloatVector.fromArray(Simd.F, scores, i).sub(largest));
+            FloatVector p = VectorMath.exp(FloatVector.fromArray(Simd.F, scores, i).sub(largest));
             p.intoArray(scores, i);
             sum = sum.add(p);
         }
-        FloatVector factor = exp(before.sub(largest));
+        FloatVector factor = VectorMath.exp(before.sub(largest));
         largest.intoArray(state, query);
         FloatVector.fromArray(Simd.F, state, queries + query).fma(factor, sum).intoArray(state, queries + query);
         factor.intoArray(state, 2 * queries + query);
@@ -64,27 +62,5 @@ final class OnlineSoftmax {
         for (int i = column; i < end; i += NR) {
             FloatVector.fromArray(Simd.F, sums, i).mul(factor).intoArray(sums, i);
         }
-    }
-
-    private static FloatVector exp(FloatVector x) {
-        FloatVector shifted = x.fma(FloatVector.broadcast(Simd.F, 1.44269504f),
-                FloatVector.broadcast(Simd.F, 0x1.8p23f));
-        FloatVector n = shifted.sub(0x1.8p23f);
-        FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -0.693359375f), x);
-        r = n.fma(FloatVector.broadcast(Simd.F, 2.12194440e-4f), r);
-        FloatVector p = FloatVector.broadcast(Simd.F, 1.9875691500e-4f);
-        p = p.fma(r, FloatVector.broadcast(Simd.F, 1.3981999507e-3f));
-        p = p.fma(r, FloatVector.broadcast(Simd.F, 8.3334519073e-3f));
-        p = p.fma(r, FloatVector.broadcast(Simd.F, 4.1665795894e-2f));
-        p = p.fma(r, FloatVector.broadcast(Simd.F, 1.6666665459e-1f));
-        p = p.fma(r, FloatVector.broadcast(Simd.F, 5.0000001201e-1f));
-        p = p.fma(r.mul(r), r.add(1));
-        FloatVector scaled = p.reinterpretAsInts().add(shifted.reinterpretAsInts().lanewise(LSHL, 23))
-                .reinterpretAsFloats();
-        return scaled.blend(0f, x.compare(LT, -86.5f));
-    }
-
-    static {
-        assert NR % LANES == 0;
     }
 }
