@@ -10,7 +10,7 @@ import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class PatchifyTest {
     private static final Cpu CPU = new Cpu(2, Precision.F32);
@@ -22,19 +22,18 @@ class PatchifyTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, 1, 1, 1, 1", "2, 3, 4, 6, 2", "3, 16, 10, 2, 2", "1, 5, 9, 6, 3", "2, 4, 3, 5, 1",
-        "2, 16, 32, 48, 2"})
-    void bothDirectionsFollowTheIndices(int batch, int c, int h, int w, int p) {
-        float[] x = Samples.normal(1, (long) batch * c * h * w, 0, 1);
-        int tokens = (h / p) * (w / p);
-        Tensor rows = Samples.view(new float[x.length], batch, tokens, c * p * p);
-        patchify.patchify(Samples.view(x, batch, c, h, w), p, rows);
-        assertThat(rows.toArray()).isEqualTo(PatchifyReference.patchify(x, batch, c, h, w, p));
+    @EnumSource
+    void bothDirectionsFollowTheIndices(PatchifyCase k) {
+        float[] x = Samples.normal(1, k.size(), 0, 1);
+        Tensor rows = Samples.view(new float[x.length], k.batch, k.tokens(), k.c * k.p * k.p);
+        patchify.patchify(Samples.view(x, k.batch, k.c, k.h, k.w), k.p, rows);
+        assertThat(rows.toArray()).isEqualTo(PatchifyReference.patchify(x, k.batch, k.c, k.h, k.w, k.p));
         Samples.assertGapsUntouched(rows);
 
-        Tensor image = Samples.view(new float[x.length], batch, c, h, w);
-        patchify.unpatchify(rows, p, image);
-        assertThat(image.toArray()).isEqualTo(PatchifyReference.unpatchify(rows.toArray(), batch, c, h, w, p));
+        Tensor image = Samples.view(new float[x.length], k.batch, k.c, k.h, k.w);
+        patchify.unpatchify(rows, k.p, image);
+        assertThat(image.toArray())
+                .isEqualTo(PatchifyReference.unpatchify(rows.toArray(), k.batch, k.c, k.h, k.w, k.p));
         Samples.assertGapsUntouched(image);
     }
 

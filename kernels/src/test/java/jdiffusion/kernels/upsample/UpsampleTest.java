@@ -10,7 +10,7 @@ import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class UpsampleTest {
     private static final Cpu CPU = new Cpu(2, Precision.F32);
@@ -22,12 +22,12 @@ class UpsampleTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, 1, 1, 1", "2, 3, 5, 1", "3, 4, 3, 5", "1, 7, 2, 63", "2, 5, 9, 65", "1, 16, 16, 512"})
-    void everyPixelBecomesASquare(int batch, int h, int w, int c) {
-        float[] x = Samples.normal(1, (long) batch * h * w * c, 0, 1);
-        Tensor out = Samples.view(new float[4 * x.length], batch, 2 * h, 2 * w, c);
-        upsample.run(Samples.view(x, batch, h, w, c), out);
-        assertThat(out.toArray()).isEqualTo(UpsampleReference.run(x, batch, h, w, c));
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"VAE_FIRST", "VAE_LAST"})
+    void everyPixelBecomesASquare(UpsampleCase k) {
+        float[] x = Samples.normal(1, (long) k.batch * k.h * k.w * k.c, 0, 1);
+        Tensor out = Samples.view(new float[4 * x.length], k.batch, 2 * k.h, 2 * k.w, k.c);
+        upsample.run(Samples.view(x, k.batch, k.h, k.w, k.c), out);
+        assertThat(out.toArray()).isEqualTo(UpsampleReference.run(x, k.batch, k.h, k.w, k.c));
         Samples.assertGapsUntouched(out);
     }
 
