@@ -165,6 +165,14 @@ public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride)
         }
     }
 
+    /** Overwrites all elements of a contiguous {@code I32} tensor in order. */
+    public void copyFrom(int[] values) {
+        if (type != DType.I32 || values.length != shape.size() || !isContiguous()) {
+            throw new IllegalArgumentException(values.length + " values into " + this);
+        }
+        MemorySegment.copy(values, 0, data, INT, 0, values.length);
+    }
+
     @Override
     public String toString() {
         return type + shape.toString() + (isContiguous() ? "" : " (row stride " + rowStride + ")");

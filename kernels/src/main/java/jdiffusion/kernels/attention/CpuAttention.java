@@ -1,0 +1,289 @@
+package jdiffusion.kernels.attention;
+
+import static jdiffusion.kernels.cpu.MicroKernel.MR;
+import static jdiffusion.kernels.cpu.MicroKernel.NR;
+import static jdiffusion.kernels.cpu.MicroKernel.TILE;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.cpu.Cpu.Buffer;
+import jdiffusion.kernels.cpu.MicroKernel;
+import jdiffusion.kernels.cpu.Simd;
+import jdiffusion.kernels.cpu.Widen;
+import jdiffusion.tensor.Tensor;
+
+/**
+ * Attention by blocks of keys with an online softmax (Dao et al., "FlashAttention", 2022), on the inner loop of the
+ * matrix products.
+ *
+ * <p>Everything is transposed, queries side by side in the vector lanes: a block of scores is S^T = K Q^T. Its tiles
+ * [MR keys][NR queries] one below the other are already the packed right operand of O^T += V^T S^T, and the softmax
+ * over keys never sums across lanes. K and V are packed once for each head; a work item is then a head and
+ * {@link #QUERIES} queries, and goes through the keys in blocks of {@link #KEYS}.
+ */
+public final class CpuAttention {
+    /** Queries of a work item: with fewer, narrow vectors would read the packed K and V too often. */
+    private static final int QUERIES = Math.max(64, NR);
+    /** Keys of a block: with 64 queries, its scores and a tile's operands stay in a first-level cache. */
+    private static final int KEYS = 16 * MR;
+    /** Floats of packed K and V held at once, unless one head alone needs more. */
+    private static final long PACKED = 8 << 20;
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final Cpu cpu;
+
+    public CpuAttention(Cpu cpu) {
+        this.cpu = cpu;
+    }
+
+    /** See {@link jdiffusion.kernels.Backend#attention}. */
+    public void run(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
+        AttentionCall call = AttentionCall.of(shape, streams, relativeBias);
+        if (call.queries() == 0) {
+            return;
+        }
+        int keys = up(call.keys(), MR);
+        int keySize = Math.multiplyExact(keys, shape.headDim());
+        int valueSize = Math.multiplyExact(keys, up(shape.headDim(), MR));
+        int pairs = call.pairs();
+        int rounds = Math.ceilDiv(pairs, Math.clamp(PACKED / (keySize + (long) valueSize), 1, pairs));
+        int held = Math.ceilDiv(pairs, rounds);
+        float[] packedK = cpu.shared(Buffer.A_PANEL, Math.multiplyExact(held, keySize));
+        float[] packedV = cpu.shared(Buffer.B_PANEL, Math.multiplyExact(held, valueSize));
+        int chunks = Math.ceilDiv(keys, KEYS);
+        int blocks = Math.ceilDiv(call.queries(), QUERIES);
+        for (int first = 0; first < pairs; first += held) {
+            int start = first;
+            int count = Math.min(held, pairs - start);
+            cpu.workers().run(count * chunks, (item, worker) -> {
+                int slot = item / chunks;
+                pack(call, start + slot, item % chunks * KEYS, packedK, slot * keySize, packedV, slot * valueSize,
+                        worker);
+            });
+            cpu.workers().run(count * blocks, (item, worker) -> {
+                int slot = item / blocks;
+                attend(call, start + slot, item % blocks * QUERIES, packedK, slot * keySize, packedV,
+                        slot * valueSize, worker);
+            });
+        }
+    }
+
+    /** Packs K and V from key {@code from} to the end of its block, zeros after the last key. */
+    private void pack(AttentionCall call, int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
+        int d = call.shape().headDim();
+        int padded = up(call.keys(), MR);
+        int to = Math.min(from + KEYS, padded);
+        float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
+        int start = 0;
+        for (int s = 0; s < call.streams().size(); s++) {
+            AttentionStream stream = call.streams().get(s);
+            int end = start + stream.length();
+            if (from < end && start < to) {
+                readNorm(stream.kNorm(), row, d);
+            }
+            for (int key = Math.max(from, start); key < Math.min(to, end); key++) {
+                call.read(stream.k(), pair, key - start, row, 0);
+                prepare(call, stream.kNorm(), row);
+                packKey(row, d, k, kAt, key);
+                call.read(stream.v(), pair, key - start, row, 0);
+                Widen.round(cpu.precision(), row, 0, d);
+                packValue(row, d, v, vAt, key, padded);
+            }
+            start = end;
+        }
+        Arrays.fill(row, 0, d, 0);
+        for (int key = Math.max(from, call.keys()); key < to; key++) {
+            packKey(row, d, k, kAt, key);
+            packValue(row, d, v, vAt, key, padded);
+        }
+    }
+
+    /** K becomes left operands [headDim][MR keys]. */
+    private static void packKey(float[] row, int d, float[] k, int at, int key) {
+        int to = at + key / MR * MR * d + key % MR;
+        for (int i = 0; i < d; i++) {
+            k[to + i * MR] = row[i];
+        }
+    }
+
+    /** V becomes left operands [keys][MR channels]; channels past the last are zero. */
+    private static void packValue(float[] row, int d, float[] v, int at, int key, int keys) {
+        for (int tile = 0; tile < d; tile += MR) {
+            int to = at + (tile / MR * keys + key) * MR;
+            for (int i = 0; i < MR; i++) {
+                v[to + i] = tile + i < d ? row[tile + i] : 0;
+            }
+        }
+    }
+
+    private void attend(AttentionCall call, int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
+        int d = call.shape().headDim();
+        int channels = up(d, MR);
+        int count = Math.min(QUERIES, call.queries() - from);
+        int panels = Math.ceilDiv(count, NR);
+        float[] q = cpu.local(worker, Buffer.B_PANEL, QUERIES * d);
+        float[] scores = cpu.local(worker, Buffer.SCORES, KEYS * NR);
+        float[] sums = cpu.local(worker, Buffer.SUMS, QUERIES * channels);
+        float[] state = cpu.local(worker, Buffer.STATISTICS, OnlineSoftmax.size(QUERIES));
+        float[] bias = readBias(call, pair, worker);
+        packQueries(call, pair, from, count, q, worker);
+        Arrays.fill(sums, 0, panels * NR * channels, 0);
+        OnlineSoftmax.reset(state, QUERIES);
+
+        int padded = up(call.keys(), MR);
+        int end = call.shape().causal() ? Math.min(padded, up(from + count, MR)) : padded;
+        for (int key = 0; key < end; key += KEYS) {
+            int n = Math.min(KEYS, end - key);
+            for (int p = 0; p < panels; p++) {
+                int query = p * NR;
+                startScores(call, bias, key, n, from + query, Math.min(NR, count - query), scores);
+                for (int i = 0; i < n; i += MR) {
+                    MicroKernel.multiply(d, k, kAt + (key + i) * d, q, query * d, scores, i * NR);
+                }
+                for (int c = 0; c < NR; c += Simd.LANES) {
+                    OnlineSoftmax.column(scores, c, n, state, query + c, QUERIES);
+                    OnlineSoftmax.rescale(sums, query * channels + c, channels, state, query + c, QUERIES);
+                }
+                Widen.round(cpu.precision(), scores, 0, n * NR);
+                for (int c = 0; c < channels; c += MR) {
+                    MicroKernel.multiply(n, v, vAt + c * padded + key * MR, scores, 0, sums,
+                            (query * channels) + c * NR);
+                }
+            }
+        }
+        write(call, pair, from, count, sums, state, worker);
+    }
+
+    /** What is added to the scaled products of {@code n} keys with {@code count} queries: bias and masks. */
+    private static void startScores(AttentionCall call, float[] bias, int key, int n, int query, int count,
+                                    float[] scores) {
+        int keys = call.keys();
+        Arrays.fill(scores, 0, n * NR, 0);
+        if (bias != null) {
+            for (int j = 0; j < Math.min(n, keys - key); j++) {
+                System.arraycopy(bias, query - (key + j) + keys - 1, scores, j * NR, count);
+            }
+        }
+        if (call.shape().causal()) {
+            for (int j = Math.max(0, query + 1 - key); j < n; j++) {
+                int earlier = Math.min(key + j - query, NR);
+                Arrays.fill(scores, j * NR, j * NR + earlier, Float.NEGATIVE_INFINITY);
+            }
+        }
+        if (key + n > keys) {
+            Arrays.fill(scores, (keys - key) * NR, n * NR, Float.NEGATIVE_INFINITY);
+        }
+    }
+
+    /** A head's relative bias backwards, so that for one key it runs on with the queries; null for none. */
+    private float[] readBias(AttentionCall call, int pair, int worker) {
+        Tensor bias = call.relativeBias();
+        if (bias == null) {
+            return null;
+        }
+        int n = bias.cols();
+        float[] values = cpu.local(worker, Buffer.TILE, n);
+        Widen.run(bias.data(), bias.type(), bias.rowOffset(pair % call.shape().heads()), values, 0, n);
+        for (int i = 0; i < n / 2; i++) {
+            float swapped = values[i];
+            values[i] = values[n - 1 - i];
+            values[n - 1 - i] = swapped;
+        }
+        return values;
+    }
+
+    /** Q becomes right operands [headDim][NR queries], scaled after rounding. */
+    private void packQueries(AttentionCall call, int pair, int from, int count, float[] q, int worker) {
+        int d = call.shape().headDim();
+        float scale = call.shape().scale();
+        float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
+        Arrays.fill(q, 0, up(count, NR) * d, 0);
+        int start = 0;
+        for (int s = 0; s < call.streams().size(); s++) {
+            AttentionStream stream = call.streams().get(s);
+            int end = start + (stream.q() == null ? 0 : stream.length());
+            if (from < end && start < from + count) {
+                readNorm(stream.qNorm(), row, d);
+            }
+            for (int query = Math.max(from, start); query < Math.min(from + count, end); query++) {
+                call.read(stream.q(), pair, query - start, row, 0);
+                prepare(call, stream.qNorm(), row);
+                int to = (query - from) / NR * NR * d + (query - from) % NR;
+                for (int i = 0; i < d; i++) {
+                    q[to + i * NR] = row[i] * scale;
+                }
+            }
+            start = end;
+        }
+    }
+
+    /** Divides the sums by those of the softmax and stores them. */
+    private void write(AttentionCall call, int pair, int from, int count, float[] sums, float[] state, int worker) {
+        int d = call.shape().headDim();
+        int channels = up(d, MR);
+        float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
+        int start = 0;
+        for (int s = 0; s < call.streams().size(); s++) {
+            AttentionStream stream = call.streams().get(s);
+            int end = start + (stream.q() == null ? 0 : stream.length());
+            for (int query = Math.max(from, start); query < Math.min(from + count, end); query++) {
+                int i = query - from;
+                int at = i / NR * NR * channels + i % NR;
+                float factor = 1 / state[QUERIES + i];
+                for (int c = 0; c < d; c++) {
+                    row[c] = sums[at + c * NR] * factor;
+                }
+                MemorySegment.copy(row, 0, stream.out().data(), FLOAT,
+                        call.offset(stream.out(), pair, query - start), d);
+            }
+            start = end;
+        }
+    }
+
+    private static void readNorm(Tensor weight, float[] row, int d) {
+        if (weight != null) {
+            Widen.run(weight.data(), weight.type(), 0, row, d, d);
+        }
+    }
+
+    /** The norm, whose weight lies behind the row, where there is one; then the rounding of a product's input. */
+    private void prepare(AttentionCall call, Tensor weight, float[] row) {
+        int d = call.shape().headDim();
+        if (weight != null) {
+            float factor = (float) (1 / Math.sqrt(meanSquare(row, d) + call.shape().normEps()));
+            for (int i = 0; i < d; i++) {
+                row[i] = row[i] * factor * row[d + i];
+            }
+        }
+        Widen.round(cpu.precision(), row, 0, d);
+    }
+
+    /** Four sums, since one alone would wait for each addition. */
+    private static float meanSquare(float[] x, int n) {
+        float a = 0;
+        float b = 0;
+        float c = 0;
+        float e = 0;
+        int i = 0;
+        for (; i <= n - 4; i += 4) {
+            a = Math.fma(x[i], x[i], a);
+            b = Math.fma(x[i + 1], x[i + 1], b);
+            c = Math.fma(x[i + 2], x[i + 2], c);
+            e = Math.fma(x[i + 3], x[i + 3], e);
+        }
+        for (; i < n; i++) {
+            a = Math.fma(x[i], x[i], a);
+        }
+        return (a + b + (c + e)) / n;
+    }
+
+    private static int up(int n, int step) {
+        return Math.ceilDiv(n, step) * step;
+    }
+}

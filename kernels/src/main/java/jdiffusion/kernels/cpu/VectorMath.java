@@ -1,0 +1,107 @@
+package jdiffusion.kernels.cpu;
+
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.GT;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LT;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * Elementary functions on vectors of {@link Simd#F}, within 2 units in the last place. Each lane's result depends on
+ * that lane alone. The coefficients are near-minimax fits by reweighted least squares, in the error that matters to
+ * the result.
+ */
+public final class VectorMath {
+    private static final float LOG2_E = 1.442695f;
+    /** ln 2 in two parts; the high one has few enough bits that its product with any exponent is exact. */
+    private static final float LN2_HIGH = 0x1.62e4p-1f;
+    private static final float LN2_LOW = (float) (Math.log(2) - 0x1.62e4p-1);
+    /** 1.5 * 2^23: adding it leaves the nearest integer in the lowest bits. */
+    private static final float TO_INTEGER = 0x1.8p23f;
+    private static final int TO_INTEGER_BITS = Float.floatToRawIntBits(TO_INTEGER);
+    private static final float ROOT_HALF = 0.70710678f;
+
+    private VectorMath() {
+    }
+
+    /** e^x: 0 far below, infinity far above, NaN for NaN; results under the normal range are right too. */
+    public static FloatVector exp(FloatVector x) {
+        // Beyond these the result is 0 or infinity whatever x; a NaN fails both comparisons and stays.
+        FloatVector y = x.blend(-104f, x.compare(LT, -104f));
+        y = y.blend(89f, y.compare(GT, 89f));
+        FloatVector shifted = y.mul(LOG2_E).add(TO_INTEGER);
+        FloatVector n = shifted.sub(TO_INTEGER);
+        FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), y);
+        r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
+        FloatVector q = r.mul(0.0013813878f).add(0.008369064f);
+        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.041668423f));
+        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.16666518f));
+        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.49999994f));
+        FloatVector p = q.mul(r).fma(r, r).add(1f);
+        // 2^n as two factors, since n reaches past the exponents of normal numbers at both ends.
+        IntVector exponent = shifted.reinterpretAsInts().sub(TO_INTEGER_BITS);
+        IntVector half = exponent.lanewise(ASHR, 1);
+        return p.mul(powerOfTwo(half)).mul(powerOfTwo(exponent.sub(half)));
+    }
+
+    private static FloatVector powerOfTwo(IntVector n) {
+        return n.add(127).lanewise(LSHL, 23).reinterpretAsFloats();
+    }
+
+    /** 1 / (1 + e^-x). */
+    public static FloatVector sigmoid(FloatVector x) {
+        return FloatVector.broadcast(Simd.F, 1f).div(exp(x.neg()).add(1f));
+    }
+
+    /** x / (1 + e^-x). */
+    public static FloatVector silu(FloatVector x) {
+        return x.div(exp(x.neg()).add(1f));
+    }
+
+    /** x / (1 + e^(-1.702 x)). */
+    public static FloatVector quickGelu(FloatVector x) {
+        return x.div(exp(x.mul(-1.702f)).add(1f));
+    }
+
+    /**
+     * x/2 (1 + tanh(s)) with s = sqrt(2/pi) (x + 0.044715 x^3), as x / (1 + e^-2s), which is the same and keeps its
+     * relative accuracy where tanh is near -1.
+     */
+    public static FloatVector geluTanh(FloatVector x) {
+        FloatVector inner = x.mul(x).mul(0.044715f).add(1f).mul(x);
+        return x.div(exp(inner.mul((float) (-2 * Math.sqrt(2 / Math.PI)))).add(1f));
+    }
+
+    /** x/2 (1 + erf(x / sqrt 2)). */
+    public static FloatVector geluErf(FloatVector x) {
+        return x.mul(0.5f).mul(erf(x.mul(ROOT_HALF)).add(1f));
+    }
+
+    /** The error function: an odd polynomial near 0, elsewhere 1 - e^(polynomial) with x's sign. */
+    public static FloatVector erf(FloatVector x) {
+        FloatVector square = x.mul(x);
+        FloatVector near = square.mul(8.185186e-05f).add(-0.0008097731f);
+        near = near.fma(square, FloatVector.broadcast(Simd.F, 0.005196955f));
+        near = near.fma(square, FloatVector.broadcast(Simd.F, -0.026857708f));
+        near = near.fma(square, FloatVector.broadcast(Simd.F, 0.112836644f));
+        near = near.fma(square, FloatVector.broadcast(Simd.F, -0.37612632f));
+        near = near.fma(square, FloatVector.broadcast(Simd.F, 0.12837917f));
+        near = near.fma(x, x);
+
+        FloatVector t = x.abs();
+        // erf(4) is 1 in float32, and the fit ends there.
+        t = t.blend(4f, t.compare(GT, 4f));
+        FloatVector far = t.mul(0.0001982207f).add(-0.0030655f);
+        far = far.fma(t, FloatVector.broadcast(Simd.F, 0.022315249f));
+        far = far.fma(t, FloatVector.broadcast(Simd.F, -0.10411374f));
+        far = far.fma(t, FloatVector.broadcast(Simd.F, -0.636976f));
+        far = far.fma(t, FloatVector.broadcast(Simd.F, -1.1277972f));
+        far = far.fma(t, FloatVector.broadcast(Simd.F, -0.00016643907f));
+        far = FloatVector.broadcast(Simd.F, 1f).sub(exp(far));
+        VectorMask<Float> negative = x.compare(LT, 0f);
+        return near.blend(far.blend(far.neg(), negative), x.abs().compare(GT, 0.93f));
+    }
+}

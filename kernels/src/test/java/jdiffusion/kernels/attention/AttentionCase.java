@@ -1,0 +1,170 @@
+package jdiffusion.kernels.attention;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FloatFormat;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+
+/**
+ * One attention problem for tests and benchmarks.
+ *
+ * @param tokens  length of each stream
+ * @param silent  index of the stream that asks no queries, or -1
+ * @param norm    storage type of the q and k norm weights, or null for none
+ * @param bias    whether there is a relative bias
+ * @param spread  standard deviation of q; large ones make a hard maximum of the softmax
+ */
+record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DType norm, boolean bias, float spread) {
+    static AttentionCase of(int batch, int heads, int headDim, Integer... tokens) {
+        return new AttentionCase(AttentionShape.of(batch, heads, headDim), List.of(tokens), -1, null, false, 1);
+    }
+
+    AttentionCase causal() {
+        return new AttentionCase(shape.withCausal(), tokens, silent, norm, bias, spread);
+    }
+
+    AttentionCase scale(float scale) {
+        return new AttentionCase(shape.withScale(scale), tokens, silent, norm, bias, spread);
+    }
+
+    AttentionCase silent(int stream) {
+        return new AttentionCase(shape, tokens, stream, norm, bias, spread);
+    }
+
+    AttentionCase norm(DType type) {
+        return new AttentionCase(shape, tokens, silent, type, bias, spread);
+    }
+
+    AttentionCase biased() {
+        return new AttentionCase(shape, tokens, silent, norm, true, spread);
+    }
+
+    AttentionCase spread(float newSpread) {
+        return new AttentionCase(shape, tokens, silent, norm, bias, newSpread);
+    }
+
+    /** What the tests run: every feature, sizes around the kernel's blocks and far from multiples of them. */
+    static List<AttentionCase> ragged() {
+        List<AttentionCase> cases = new ArrayList<>();
+        for (int n : new int[] {1, 5, 63, 64, 65, 95, 97, 130, 200}) {
+            cases.add(of(1, 2, 64, n));
+            cases.add(of(2, 2, 24, n).causal());
+            cases.add(of(1, 2, 32, n).scale(1).biased());
+        }
+        cases.addAll(List.of(
+                of(2, 1, 512, 20),
+                of(1, 1, 512, 101),
+                of(1, 3, 1, 7),
+                of(1, 1, 7, 101),
+                of(1, 2, 48, 100).causal().norm(DType.F32),
+                of(2, 3, 64, 64, 77).norm(DType.BF16),
+                of(2, 2, 32, 100, 33).norm(DType.F16),
+                of(1, 2, 24, 30, 200).norm(DType.F8_E4M3),
+                of(1, 2, 64, 64, 77).norm(DType.F32).silent(1),
+                of(2, 2, 24, 77, 130).silent(0),
+                of(1, 2, 64, 5, 1, 63),
+                of(1, 2, 64, 70, 0),
+                of(1, 1, 64, 150).spread(100),
+                of(1, 2, 24, 130).scale(1).biased().spread(30),
+                of(1, 2, 24, 70).causal().biased()));
+        return cases;
+    }
+
+    /** What the benchmark runs: MMDiT joined and image only, and the VAE's. */
+    static AttentionCase named(String name) {
+        return switch (name) {
+            case "joint512px" -> of(1, 24, 64, 1024, 333).norm(DType.F32);
+            case "joint1024px" -> of(1, 24, 64, 4096, 333).norm(DType.F32);
+            case "small" -> of(2, 4, 64, 64, 333);
+            case "vae" -> of(1, 1, 512, 1024);
+            default -> throw new IllegalArgumentException(name);
+        };
+    }
+
+    long flops() {
+        int queries = 0;
+        for (int s = 0; s < tokens.size(); s++) {
+            queries += s == silent ? 0 : tokens.get(s);
+        }
+        return shape.flops(queries, keys());
+    }
+
+    int keys() {
+        return tokens.stream().mapToInt(Integer::intValue).sum();
+    }
+
+    /** The arguments, filled with the same numbers each time: each stream's q, k, v are columns of one tensor. */
+    Arguments arguments() {
+        Random random = new Random(hashCode());
+        int width = shape.heads() * shape.headDim();
+        List<AttentionStream> streams = new ArrayList<>();
+        for (int s = 0; s < tokens.size(); s++) {
+            int n = tokens.get(s);
+            // A stream of no tokens has memory all the same, for its views of columns to start in.
+            float[] values = gaussian(random, shape.batch() * Math.max(1, n) * 3 * width, 1);
+            for (int i = 0; i < values.length; i++) {
+                values[i] *= i % (3 * width) < width ? spread : 1;
+            }
+            Tensor qkv = Tensor.of(values, shape.batch(), n, 3 * width);
+            Tensor qNorm = norm == null ? null : stored(norm, gaussian(random, shape.headDim(), 1));
+            Tensor kNorm = norm == null ? null : stored(norm, gaussian(random, shape.headDim(), 1));
+            // One column more than needed on either side shows writes out of place.
+            float[] wide = new float[shape.batch() * Math.max(1, n) * (width + 2)];
+            Arrays.fill(wide, Float.NaN);
+            Tensor out = Tensor.of(wide, shape.batch(), n, width + 2).columns(1, width + 1);
+            boolean asks = s != silent;
+            streams.add(new AttentionStream(asks ? qkv.columns(0, width) : null, qkv.columns(width, 2 * width),
+                    qkv.columns(2 * width, 3 * width), qNorm, kNorm, asks ? out : null));
+        }
+        int columns = 2 * keys() - 1;
+        Tensor relative = bias ? Tensor.of(gaussian(random, shape.heads() * columns, 2), shape.heads(), columns) : null;
+        return new Arguments(streams, relative);
+    }
+
+    /** @param streams all with qkv side by side in one tensor, out a tensor of its own */
+    record Arguments(List<AttentionStream> streams, Tensor bias) {
+        /** The outputs of all asking streams. */
+        List<float[]> outputs() {
+            return streams.stream().filter(s -> s.out() != null).map(s -> s.out().toArray()).toList();
+        }
+    }
+
+    List<float[]> run(int threads, Precision precision) {
+        Arguments arguments = arguments();
+        try (Cpu cpu = new Cpu(threads, precision)) {
+            new CpuAttention(cpu).run(shape, arguments.streams(), arguments.bias());
+        }
+        return arguments.outputs();
+    }
+
+    static float[] gaussian(Random random, int n, float spread) {
+        float[] values = new float[n];
+        for (int i = 0; i < n; i++) {
+            values[i] = (float) random.nextGaussian() * spread;
+        }
+        return values;
+    }
+
+    private static Tensor stored(DType type, float[] values) {
+        MemorySegment data = MemorySegment.ofArray(new byte[values.length * type.bytes()]);
+        for (int i = 0; i < values.length; i++) {
+            float x = values[i];
+            switch (type) {
+                case F32 -> data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * i, x);
+                case F16 -> data.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, FloatFormat.floatToF16(x));
+                case BF16 -> data.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, FloatFormat.floatToBf16(x));
+                case F8_E4M3 -> data.set(ValueLayout.JAVA_BYTE, i, FloatFormat.floatToE4m3(x));
+                default -> throw new IllegalArgumentException(type.toString());
+            }
+        }
+        return Tensor.of(data, type, Shape.of(values.length));
+    }
+}

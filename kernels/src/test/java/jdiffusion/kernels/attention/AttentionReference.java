@@ -1,0 +1,124 @@
+package jdiffusion.kernels.attention;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.DoubleUnaryOperator;
+import jdiffusion.kernels.Precision;
+import jdiffusion.tensor.FloatFormat;
+import jdiffusion.tensor.Tensor;
+
+/** Attention by its definition, one query at a time; in double, or with every step rounded as float32 code would. */
+final class AttentionReference {
+    private final AttentionShape shape;
+    private final AttentionCase.Arguments arguments;
+    /** Rounds the result of an operation. */
+    private final DoubleUnaryOperator step;
+    /** Rounds an input of a matrix product. */
+    private final DoubleUnaryOperator input;
+
+    private AttentionReference(AttentionCase problem, DoubleUnaryOperator step, DoubleUnaryOperator input) {
+        this.shape = problem.shape();
+        this.arguments = problem.arguments();
+        this.step = step;
+        this.input = input;
+    }
+
+    /** Outputs of all asking streams, in double. */
+    static List<double[]> exact(AttentionCase problem) {
+        return new AttentionReference(problem, x -> x, x -> x).compute();
+    }
+
+    /** The same by straightforward float32 code whose products take inputs of that precision. */
+    static List<double[]> naive(AttentionCase problem, Precision precision) {
+        DoubleUnaryOperator bf16 = x -> FloatFormat.bf16ToFloat(FloatFormat.floatToBf16((float) x));
+        return new AttentionReference(problem, x -> (float) x, precision == Precision.BF16 ? bf16 : x -> x).compute();
+    }
+
+    private List<double[]> compute() {
+        List<double[]> outputs = new ArrayList<>();
+        for (AttentionStream stream : arguments.streams()) {
+            if (stream.q() != null) {
+                outputs.add(new double[(int) stream.q().shape().size()]);
+            }
+        }
+        for (int b = 0; b < shape.batch(); b++) {
+            for (int head = 0; head < shape.heads(); head++) {
+                head(b, head, outputs);
+            }
+        }
+        return outputs;
+    }
+
+    private void head(int b, int head, List<double[]> outputs) {
+        List<double[]> keys = new ArrayList<>();
+        List<double[]> values = new ArrayList<>();
+        for (AttentionStream stream : arguments.streams()) {
+            for (int token = 0; token < stream.length(); token++) {
+                keys.add(row(stream.k(), stream.kNorm(), b, head, token));
+                values.add(row(stream.v(), null, b, head, token));
+            }
+        }
+        int position = 0;
+        int asking = 0;
+        for (AttentionStream stream : arguments.streams()) {
+            for (int token = 0; stream.q() != null && token < stream.length(); token++) {
+                double[] q = row(stream.q(), stream.qNorm(), b, head, token);
+                double[] result = query(q, keys, values, head, position + token);
+                int to = ((b * stream.length() + token) * shape.heads() + head) * shape.headDim();
+                System.arraycopy(result, 0, outputs.get(asking), to, result.length);
+            }
+            position += stream.length();
+            asking += stream.q() == null ? 0 : 1;
+        }
+    }
+
+    private double[] query(double[] q, List<double[]> keys, List<double[]> values, int head, int position) {
+        double[] scores = new double[keys.size()];
+        double largest = Double.NEGATIVE_INFINITY;
+        for (int j = 0; j < scores.length; j++) {
+            double score = 0;
+            for (int c = 0; c < q.length; c++) {
+                score = step.applyAsDouble(score + step.applyAsDouble(q[c] * keys.get(j)[c]));
+            }
+            score = step.applyAsDouble(score * shape.scale());
+            if (arguments.bias() != null) {
+                score = step.applyAsDouble(score + arguments.bias().get(head, j - position + scores.length - 1));
+            }
+            scores[j] = shape.causal() && j > position ? Double.NEGATIVE_INFINITY : score;
+            largest = Math.max(largest, scores[j]);
+        }
+        double sum = 0;
+        double[] out = new double[q.length];
+        for (int j = 0; j < scores.length; j++) {
+            double p = step.applyAsDouble(Math.exp(step.applyAsDouble(scores[j] - largest)));
+            sum = step.applyAsDouble(sum + p);
+            p = input.applyAsDouble(p);
+            for (int c = 0; c < out.length; c++) {
+                out[c] = step.applyAsDouble(out[c] + step.applyAsDouble(p * values.get(j)[c]));
+            }
+        }
+        for (int c = 0; c < out.length; c++) {
+            out[c] = step.applyAsDouble(out[c] / sum);
+        }
+        return out;
+    }
+
+    private double[] row(Tensor tensor, Tensor norm, int b, int head, int token) {
+        double[] x = new double[shape.headDim()];
+        double squares = 0;
+        for (int c = 0; c < x.length; c++) {
+            x[c] = tensor.get(b * tensor.shape().dim(1) + token, head * x.length + c);
+            squares = step.applyAsDouble(squares + step.applyAsDouble(x[c] * x[c]));
+        }
+        if (norm != null) {
+            double root = step.applyAsDouble(Math.sqrt(step.applyAsDouble(squares / x.length + shape.normEps())));
+            for (int c = 0; c < x.length; c++) {
+                x[c] = step.applyAsDouble(step.applyAsDouble(x[c] / root) * norm.get(0, c));
+            }
+        }
+        for (int c = 0; c < x.length; c++) {
+            x[c] = input.applyAsDouble(x[c]);
+        }
+        return x;
+    }
+}

@@ -1,0 +1,228 @@
+package jdiffusion.kernels.attention;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FloatFormat;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class AttentionTest {
+    static List<AttentionCase> ragged() {
+        return AttentionCase.ragged();
+    }
+
+    @ParameterizedTest
+    @MethodSource("ragged")
+    void isAsCloseToTheDefinitionAsNaiveCode(AttentionCase problem) {
+        List<double[]> exact = AttentionReference.exact(problem);
+        for (Precision precision : Precision.values()) {
+            List<double[]> naive = AttentionReference.naive(problem, precision);
+            List<float[]> actual = problem.run(1, precision);
+            assertThat(actual).hasSameSizeAs(exact);
+            for (int s = 0; s < exact.size(); s++) {
+                double naiveError = 0;
+                for (int i = 0; i < exact.get(s).length; i++) {
+                    naiveError = Math.max(naiveError, Math.abs(naive.get(s)[i] - exact.get(s)[i]));
+                }
+                float[] values = actual.get(s);
+                double[] widened = new double[values.length];
+                Arrays.setAll(widened, i -> values[i]);
+                assertThat(widened).as("%s, stream %d of the asking", precision, s)
+                        .containsExactly(exact.get(s), within(2 * naiveError + 1e-6));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("ragged")
+    void doesNotDependOnTheNumberOfThreads(AttentionCase problem) {
+        for (Precision precision : Precision.values()) {
+            assertSame(problem.run(2, precision), problem.run(1, precision));
+        }
+    }
+
+    /** More packed keys than are held at once, so heads go in several rounds, and more than a few key blocks. */
+    @Test
+    void doesNotDependOnTheRestOfTheBatch() {
+        int n = 1500;
+        int width = 3 * 512;
+        Random random = new Random(1);
+        Tensor qkv = Tensor.of(AttentionCase.gaussian(random, 2 * n * 3 * width, 1), 2, n, 3 * width);
+        Tensor both = Tensor.of(new float[2 * n * width], 2, n, width);
+        Tensor one = Tensor.of(new float[n * width], 1, n, width);
+        try (Cpu cpu = new Cpu(2, Precision.F32)) {
+            CpuAttention attention = new CpuAttention(cpu);
+            attention.run(AttentionShape.of(2, 3, 512), List.of(stream(qkv, both)), null);
+            attention.run(AttentionShape.of(1, 3, 512), List.of(stream(qkv.slice(1, 2), one)), null);
+        }
+        assertThat(one.toArray()).isEqualTo(both.slice(1, 2).toArray());
+    }
+
+    private static AttentionStream stream(Tensor qkv, Tensor out) {
+        int width = qkv.cols() / 3;
+        return AttentionStream.of(qkv.columns(0, width), qkv.columns(width, 2 * width),
+                qkv.columns(2 * width, 3 * width), out);
+    }
+
+    @Test
+    void bf16RoundsInputsToNearestEven() {
+        int n = 100;
+        float[] values = AttentionCase.gaussian(new Random(2), n * 3 * 48, 1);
+        float[] rounded = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            rounded[i] = FloatFormat.bf16ToFloat(FloatFormat.floatToBf16(values[i]));
+        }
+        Tensor plain = Tensor.of(new float[n * 48], 1, n, 48);
+        Tensor fromRounded = Tensor.of(new float[n * 48], 1, n, 48);
+        try (Cpu cpu = new Cpu(1, Precision.BF16)) {
+            CpuAttention attention = new CpuAttention(cpu);
+            AttentionShape shape = AttentionShape.of(1, 2, 24);
+            attention.run(shape, List.of(stream(Tensor.of(values, 1, n, 3 * 48), plain)), null);
+            attention.run(shape, List.of(stream(Tensor.of(rounded, 1, n, 3 * 48), fromRounded)), null);
+        }
+        assertThat(plain.toArray()).isEqualTo(fromRounded.toArray());
+    }
+
+    @Test
+    void mayWriteOverQ() {
+        AttentionCase problem = AttentionCase.of(2, 3, 24, 130, 71).norm(DType.F32);
+        AttentionCase.Arguments arguments = problem.arguments();
+        List<AttentionStream> inPlace = arguments.streams().stream().map(
+                s -> new AttentionStream(s.q(), s.k(), s.v(), s.qNorm(), s.kNorm(), s.q())).toList();
+        try (Cpu cpu = new Cpu(2, Precision.F32)) {
+            new CpuAttention(cpu).run(problem.shape(), inPlace, null);
+        }
+        assertSame(inPlace.stream().map(s -> s.q().toArray()).toList(), problem.run(1, Precision.F32));
+    }
+
+    @Test
+    void writesNothingBesideItsColumns() {
+        float[] wide = new float[3 * 10];
+        Arrays.fill(wide, 7);
+        Tensor x = Tensor.of(AttentionCase.gaussian(new Random(1), 3 * 8, 1), 1, 3, 8);
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            new CpuAttention(cpu).run(AttentionShape.of(1, 2, 4),
+                    List.of(AttentionStream.of(x, x, x, Tensor.of(wide, 1, 3, 10).columns(1, 9))), null);
+        }
+        for (int row = 0; row < 3; row++) {
+            assertThat(wide[row * 10]).isEqualTo(7);
+            assertThat(wide[row * 10 + 9]).isEqualTo(7);
+        }
+    }
+
+    /** One key wins by far, so the answer is its value, and nothing overflows on the way. */
+    @Test
+    void survivesLogitsOfAnySize() {
+        int n = 200;
+        float[] q = new float[n * 8];
+        float[] k = new float[n * 8];
+        float[] v = new float[n * 8];
+        Arrays.fill(q, 1e15f);
+        for (int i = 0; i < n; i++) {
+            Arrays.fill(k, i * 8, i * 8 + 8, i == 133 ? 1e15f : -1e15f * (i + 1));
+            Arrays.fill(v, i * 8, i * 8 + 8, i);
+        }
+        Tensor out = Tensor.of(new float[n * 8], 1, n, 8);
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            new CpuAttention(cpu).run(AttentionShape.of(1, 1, 8), List.of(AttentionStream.of(
+                    Tensor.of(q, 1, n, 8), Tensor.of(k, 1, n, 8), Tensor.of(v, 1, n, 8), out)), null);
+        }
+        assertThat(out.toArray()).containsOnly(133f);
+    }
+
+    @Test
+    void readsTheRelativeBiasByKeyMinusQuery() {
+        int n = 70;
+        float[] bias = new float[2 * n - 1];
+        Arrays.fill(bias, -1000);
+        bias[3 + n - 1] = 0;
+        float[] v = new float[n];
+        for (int i = 0; i < n; i++) {
+            v[i] = i;
+        }
+        Tensor zero = Tensor.of(new float[n], 1, n, 1);
+        Tensor out = Tensor.of(new float[n], 1, n, 1);
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            new CpuAttention(cpu).run(AttentionShape.of(1, 1, 1),
+                    List.of(AttentionStream.of(zero, zero, Tensor.of(v, 1, n, 1), out)),
+                    Tensor.of(bias, 1, 2 * n - 1));
+        }
+        for (int i = 0; i < n - 3; i++) {
+            assertThat(out.get(i, 0)).isEqualTo(i + 3);
+        }
+    }
+
+    @Test
+    void nothingAskedIsNothingDone() {
+        Tensor x = Tensor.of(new float[16], 1, 2, 8);
+        Tensor none = Tensor.of(new float[0], 1, 0, 8);
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            CpuAttention attention = new CpuAttention(cpu);
+            attention.run(AttentionShape.of(1, 1, 8), List.of(AttentionStream.of(null, x, x, null)), null);
+            attention.run(AttentionShape.of(1, 1, 8), List.of(AttentionStream.of(none, none, none, none)), null);
+        }
+        assertThat(x.toArray()).containsOnly(0);
+    }
+
+    @Test
+    void namesBothShapesOfAMismatch() {
+        Tensor x = Tensor.of(new float[40], 1, 5, 8);
+        Tensor shorter = Tensor.of(new float[32], 1, 4, 8);
+        Tensor half = new Tensor(x.data(), DType.BF16, x.shape(), 8);
+        AttentionStream plain = AttentionStream.of(x, x, x, x);
+        assertRefused(List.of(AttentionStream.of(shorter, x, x, x)), null, "q of stream 0 is F32[1, 4, 8]",
+                "[1, 5, 8]");
+        assertRefused(List.of(AttentionStream.of(x, x, shorter, x)), null, "v of stream 0 is F32[1, 4, 8]",
+                "[1, 5, 8]");
+        assertRefused(List.of(AttentionStream.of(x, x, x, shorter)), null, "out", "F32[1, 4, 8]", "[1, 5, 8]");
+        assertRefused(List.of(plain, AttentionStream.of(x, half, x, x)), null, "k of stream 1 is BF16[1, 5, 8]",
+                "F32[1, 5, 8]");
+        assertRefused(List.of(AttentionStream.of(x, x.reshape(5, 8), x, x)), null, "F32[5, 8]", "[1, n, 8]");
+        assertRefused(List.of(new AttentionStream(x, x, x, shorter, null, x)), null, "q norm", "F32[1, 4, 8]", "[4]");
+        assertRefused(List.of(new AttentionStream(x, x, x, null, shorter, x)), null, "k norm", "F32[1, 4, 8]", "[4]");
+        assertRefused(List.of(plain), shorter, "relative bias", "F32[1, 4, 8]", "[2, 9]");
+        assertRefused(List.of(plain, plain), shorter, "relative bias", "single stream", "2");
+        assertRefused(List.of(), null, "no stream");
+    }
+
+    /** The address is never read: the sizes alone are too much. */
+    @Test
+    void refusesMoreThanAnArrayHolds() {
+        Tensor huge = Tensor.of(MemorySegment.NULL.reinterpret(8L << 30), DType.F32, Shape.of(1, 1 << 22, 1 << 9));
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            CpuAttention attention = new CpuAttention(cpu);
+            List<AttentionStream> streams = List.of(AttentionStream.of(huge, huge, huge, huge));
+            assertThatThrownBy(() -> attention.run(AttentionShape.of(1, 1, 1 << 9), streams, null))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContainingAll("attention", "4194304 keys of 512 channels");
+        }
+    }
+
+    private static void assertRefused(List<AttentionStream> streams, Tensor bias, String... says) {
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            CpuAttention attention = new CpuAttention(cpu);
+            assertThatThrownBy(() -> attention.run(AttentionShape.of(1, 2, 4), streams, bias))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("attention")
+                    .hasMessageContainingAll(says);
+        }
+    }
+
+    private static void assertSame(List<float[]> actual, List<float[]> expected) {
+        assertThat(actual).hasSameSizeAs(expected);
+        for (int i = 0; i < actual.size(); i++) {
+            assertThat(actual.get(i)).isEqualTo(expected.get(i));
+        }
+    }
+}
