@@ -11,4 +11,13 @@ public interface TensorSource {
 
     /** The tensor of that name, a view of memory that this source owns; null when there is none. */
     Tensor find(String name);
+
+    /** Bytes of all tensors. */
+    default long byteSize() {
+        long sum = 0;
+        for (String name : names()) {
+            sum += find(name).byteSize();
+        }
+        return sum;
+    }
 }

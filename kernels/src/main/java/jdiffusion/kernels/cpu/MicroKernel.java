@@ -32,6 +32,16 @@ public final class MicroKernel {
         }
     }
 
+    /** As {@link #multiply}, with A as {@link #MR} rows that lie {@code aStride} apart: packing them is a copy. */
+    public static void multiplyRows(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
+                                    int tileOffset) {
+        if (WIDE) {
+            rows6x4(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+        } else {
+            rows6x2(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+        }
+    }
+
     private static void multiply6x4(int k, float[] a, int ai, float[] b, int bi, float[] c, int ci) {
         FloatVector c00 = FloatVector.fromArray(Simd.F, c, ci);
         FloatVector c01 = FloatVector.fromArray(Simd.F, c, ci + L);
@@ -151,6 +161,152 @@ public final class MicroKernel {
             c40 = x.fma(b0, c40);
             c41 = x.fma(b1, c41);
             x = FloatVector.broadcast(Simd.F, a[ai + p * MR + 5]);
+            c50 = x.fma(b0, c50);
+            c51 = x.fma(b1, c51);
+        }
+        c00.intoArray(c, ci);
+        c01.intoArray(c, ci + L);
+        c10.intoArray(c, ci + 2 * L);
+        c11.intoArray(c, ci + 3 * L);
+        c20.intoArray(c, ci + 4 * L);
+        c21.intoArray(c, ci + 5 * L);
+        c30.intoArray(c, ci + 6 * L);
+        c31.intoArray(c, ci + 7 * L);
+        c40.intoArray(c, ci + 8 * L);
+        c41.intoArray(c, ci + 9 * L);
+        c50.intoArray(c, ci + 10 * L);
+        c51.intoArray(c, ci + 11 * L);
+    }
+
+    private static void rows6x4(int k, float[] a, int ai, int as, float[] b, int bi, float[] c, int ci) {
+        FloatVector c00 = FloatVector.fromArray(Simd.F, c, ci);
+        FloatVector c01 = FloatVector.fromArray(Simd.F, c, ci + L);
+        FloatVector c02 = FloatVector.fromArray(Simd.F, c, ci + 2 * L);
+        FloatVector c03 = FloatVector.fromArray(Simd.F, c, ci + 3 * L);
+        FloatVector c10 = FloatVector.fromArray(Simd.F, c, ci + 4 * L);
+        FloatVector c11 = FloatVector.fromArray(Simd.F, c, ci + 5 * L);
+        FloatVector c12 = FloatVector.fromArray(Simd.F, c, ci + 6 * L);
+        FloatVector c13 = FloatVector.fromArray(Simd.F, c, ci + 7 * L);
+        FloatVector c20 = FloatVector.fromArray(Simd.F, c, ci + 8 * L);
+        FloatVector c21 = FloatVector.fromArray(Simd.F, c, ci + 9 * L);
+        FloatVector c22 = FloatVector.fromArray(Simd.F, c, ci + 10 * L);
+        FloatVector c23 = FloatVector.fromArray(Simd.F, c, ci + 11 * L);
+        FloatVector c30 = FloatVector.fromArray(Simd.F, c, ci + 12 * L);
+        FloatVector c31 = FloatVector.fromArray(Simd.F, c, ci + 13 * L);
+        FloatVector c32 = FloatVector.fromArray(Simd.F, c, ci + 14 * L);
+        FloatVector c33 = FloatVector.fromArray(Simd.F, c, ci + 15 * L);
+        FloatVector c40 = FloatVector.fromArray(Simd.F, c, ci + 16 * L);
+        FloatVector c41 = FloatVector.fromArray(Simd.F, c, ci + 17 * L);
+        FloatVector c42 = FloatVector.fromArray(Simd.F, c, ci + 18 * L);
+        FloatVector c43 = FloatVector.fromArray(Simd.F, c, ci + 19 * L);
+        FloatVector c50 = FloatVector.fromArray(Simd.F, c, ci + 20 * L);
+        FloatVector c51 = FloatVector.fromArray(Simd.F, c, ci + 21 * L);
+        FloatVector c52 = FloatVector.fromArray(Simd.F, c, ci + 22 * L);
+        FloatVector c53 = FloatVector.fromArray(Simd.F, c, ci + 23 * L);
+        int a1 = ai + as;
+        int a2 = ai + 2 * as;
+        int a3 = ai + 3 * as;
+        int a4 = ai + 4 * as;
+        int a5 = ai + 5 * as;
+        for (int p = 0; p < k; p++) {
+            FloatVector b0 = FloatVector.fromArray(Simd.F, b, bi + p * NR);
+            FloatVector b1 = FloatVector.fromArray(Simd.F, b, bi + p * NR + L);
+            FloatVector b2 = FloatVector.fromArray(Simd.F, b, bi + p * NR + 2 * L);
+            FloatVector b3 = FloatVector.fromArray(Simd.F, b, bi + p * NR + 3 * L);
+            FloatVector x = FloatVector.broadcast(Simd.F, a[ai + p]);
+            c00 = x.fma(b0, c00);
+            c01 = x.fma(b1, c01);
+            c02 = x.fma(b2, c02);
+            c03 = x.fma(b3, c03);
+            x = FloatVector.broadcast(Simd.F, a[a1 + p]);
+            c10 = x.fma(b0, c10);
+            c11 = x.fma(b1, c11);
+            c12 = x.fma(b2, c12);
+            c13 = x.fma(b3, c13);
+            x = FloatVector.broadcast(Simd.F, a[a2 + p]);
+            c20 = x.fma(b0, c20);
+            c21 = x.fma(b1, c21);
+            c22 = x.fma(b2, c22);
+            c23 = x.fma(b3, c23);
+            x = FloatVector.broadcast(Simd.F, a[a3 + p]);
+            c30 = x.fma(b0, c30);
+            c31 = x.fma(b1, c31);
+            c32 = x.fma(b2, c32);
+            c33 = x.fma(b3, c33);
+            x = FloatVector.broadcast(Simd.F, a[a4 + p]);
+            c40 = x.fma(b0, c40);
+            c41 = x.fma(b1, c41);
+            c42 = x.fma(b2, c42);
+            c43 = x.fma(b3, c43);
+            x = FloatVector.broadcast(Simd.F, a[a5 + p]);
+            c50 = x.fma(b0, c50);
+            c51 = x.fma(b1, c51);
+            c52 = x.fma(b2, c52);
+            c53 = x.fma(b3, c53);
+        }
+        c00.intoArray(c, ci);
+        c01.intoArray(c, ci + L);
+        c02.intoArray(c, ci + 2 * L);
+        c03.intoArray(c, ci + 3 * L);
+        c10.intoArray(c, ci + 4 * L);
+        c11.intoArray(c, ci + 5 * L);
+        c12.intoArray(c, ci + 6 * L);
+        c13.intoArray(c, ci + 7 * L);
+        c20.intoArray(c, ci + 8 * L);
+        c21.intoArray(c, ci + 9 * L);
+        c22.intoArray(c, ci + 10 * L);
+        c23.intoArray(c, ci + 11 * L);
+        c30.intoArray(c, ci + 12 * L);
+        c31.intoArray(c, ci + 13 * L);
+        c32.intoArray(c, ci + 14 * L);
+        c33.intoArray(c, ci + 15 * L);
+        c40.intoArray(c, ci + 16 * L);
+        c41.intoArray(c, ci + 17 * L);
+        c42.intoArray(c, ci + 18 * L);
+        c43.intoArray(c, ci + 19 * L);
+        c50.intoArray(c, ci + 20 * L);
+        c51.intoArray(c, ci + 21 * L);
+        c52.intoArray(c, ci + 22 * L);
+        c53.intoArray(c, ci + 23 * L);
+    }
+
+    private static void rows6x2(int k, float[] a, int ai, int as, float[] b, int bi, float[] c, int ci) {
+        FloatVector c00 = FloatVector.fromArray(Simd.F, c, ci);
+        FloatVector c01 = FloatVector.fromArray(Simd.F, c, ci + L);
+        FloatVector c10 = FloatVector.fromArray(Simd.F, c, ci + 2 * L);
+        FloatVector c11 = FloatVector.fromArray(Simd.F, c, ci + 3 * L);
+        FloatVector c20 = FloatVector.fromArray(Simd.F, c, ci + 4 * L);
+        FloatVector c21 = FloatVector.fromArray(Simd.F, c, ci + 5 * L);
+        FloatVector c30 = FloatVector.fromArray(Simd.F, c, ci + 6 * L);
+        FloatVector c31 = FloatVector.fromArray(Simd.F, c, ci + 7 * L);
+        FloatVector c40 = FloatVector.fromArray(Simd.F, c, ci + 8 * L);
+        FloatVector c41 = FloatVector.fromArray(Simd.F, c, ci + 9 * L);
+        FloatVector c50 = FloatVector.fromArray(Simd.F, c, ci + 10 * L);
+        FloatVector c51 = FloatVector.fromArray(Simd.F, c, ci + 11 * L);
+        int a1 = ai + as;
+        int a2 = ai + 2 * as;
+        int a3 = ai + 3 * as;
+        int a4 = ai + 4 * as;
+        int a5 = ai + 5 * as;
+        for (int p = 0; p < k; p++) {
+            FloatVector b0 = FloatVector.fromArray(Simd.F, b, bi + p * NR);
+            FloatVector b1 = FloatVector.fromArray(Simd.F, b, bi + p * NR + L);
+            FloatVector x = FloatVector.broadcast(Simd.F, a[ai + p]);
+            c00 = x.fma(b0, c00);
+            c01 = x.fma(b1, c01);
+            x = FloatVector.broadcast(Simd.F, a[a1 + p]);
+            c10 = x.fma(b0, c10);
+            c11 = x.fma(b1, c11);
+            x = FloatVector.broadcast(Simd.F, a[a2 + p]);
+            c20 = x.fma(b0, c20);
+            c21 = x.fma(b1, c21);
+            x = FloatVector.broadcast(Simd.F, a[a3 + p]);
+            c30 = x.fma(b0, c30);
+            c31 = x.fma(b1, c31);
+            x = FloatVector.broadcast(Simd.F, a[a4 + p]);
+            c40 = x.fma(b0, c40);
+            c41 = x.fma(b1, c41);
+            x = FloatVector.broadcast(Simd.F, a[a5 + p]);
             c50 = x.fma(b0, c50);
             c51 = x.fma(b1, c51);
         }

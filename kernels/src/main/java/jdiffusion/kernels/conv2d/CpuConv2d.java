@@ -1,0 +1,136 @@
+package jdiffusion.kernels.conv2d;
+
+import java.util.Arrays;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.cpu.Cpu.Buffer;
+import jdiffusion.kernels.cpu.Gemm;
+import jdiffusion.kernels.cpu.Widen;
+import jdiffusion.kernels.cpu.Workers;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+
+/**
+ * Convolution on the CPU as a matrix product whose left rows are the patches under the kernel, gathered a chunk at a
+ * time. The order along k is (y, x, channel): channels-last, a row of a patch is then one run of memory.
+ */
+public final class CpuConv2d {
+    private final Cpu cpu;
+    private final Gemm gemm;
+    private final Patches factors;
+
+    public CpuConv2d(Cpu cpu) {
+        this.cpu = cpu;
+        gemm = new Gemm(cpu);
+        factors = new Patches(cpu);
+    }
+
+    /**
+     * Convolution of x [batch, h, w, cin] with weight [cout, cin, kh, kw] into out [batch, oh, ow, cout].
+     *
+     * @param bias     [cout] or null
+     * @param epilogue STORE or ADD without a gate
+     */
+    public void run(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
+        check(shape, x, weight, bias, epilogue, out);
+        int k = shape.kernel() * shape.kernel() * shape.cin();
+        factors.shape = shape;
+        factors.x = x;
+        factors.weight = weight;
+        factors.reordered = cpu.shared(Buffer.B_PANEL, Math.multiplyExact(shape.cout(), k));
+        cpu.workers().run(shape.cout(), factors.reorder);
+        gemm.run(out.rows(), shape.cout(), k, factors, bias, epilogue, out);
+        factors.x = null;
+        factors.weight = null;
+    }
+
+    private static void check(Conv2dShape s, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
+        require(x, "input", DType.F32, s, Shape.of(s.batch(), s.height(), s.width(), s.cin()));
+        require(out, "output", DType.F32, s, Shape.of(s.batch(), s.outHeight(), s.outWidth(), s.cout()));
+        require(weight, "weight", null, s, Shape.of(s.cout(), s.cin(), s.kernel(), s.kernel()));
+        if (bias != null) {
+            require(bias, "bias", null, s, Shape.of(s.cout()));
+        }
+        if (epilogue.mode() == Epilogue.Mode.MULTIPLY || epilogue.gate() != null) {
+            throw new IllegalArgumentException("conv2d: epilogue " + epilogue + " is not STORE or ADD without a gate");
+        }
+        if (!weight.isContiguous()) {
+            throw new IllegalArgumentException("conv2d: the weight " + weight.shape() + " has gaps between rows");
+        }
+    }
+
+    private static void require(Tensor tensor, String name, DType type, Conv2dShape shape, Shape wanted) {
+        boolean typeFits = type == null ? tensor.type().isFloat() : tensor.type() == type;
+        if (!typeFits || !tensor.shape().equals(wanted)) {
+            throw new IllegalArgumentException("conv2d: " + name + " " + tensor.type() + tensor.shape()
+                    + " does not fit " + wanted + " of " + shape);
+        }
+    }
+
+    private static final class Patches implements Gemm.Factors {
+        private final Cpu cpu;
+        private final Workers.Body reorder = this::reorder;
+        private Conv2dShape shape;
+        private Tensor x;
+        private Tensor weight;
+        /** [cout, kh, kw, cin] */
+        private float[] reordered;
+
+        Patches(Cpu cpu) {
+            this.cpu = cpu;
+        }
+
+        private void reorder(int row, int worker) {
+            int cin = shape.cin();
+            int area = shape.kernel() * shape.kernel();
+            float[] stored = cpu.local(worker, Buffer.A_PANEL, cin * area);
+            long offset = (long) row * cin * area * weight.type().bytes();
+            Widen.run(weight.data(), weight.type(), offset, stored, 0, cin * area);
+            Widen.round(cpu.precision(), stored, 0, cin * area);
+            for (int tap = 0; tap < area; tap++) {
+                int at = (row * area + tap) * cin;
+                for (int c = 0; c < cin; c++) {
+                    reordered[at + c] = stored[c * area + tap];
+                }
+            }
+        }
+
+        @Override
+        public void left(int pixel, float[] to, int at) {
+            int size = shape.kernel();
+            int cin = shape.cin();
+            int image = pixel / (shape.outHeight() * shape.outWidth());
+            int y0 = pixel / shape.outWidth() % shape.outHeight() * shape.stride() - shape.padLow();
+            int x0 = pixel % shape.outWidth() * shape.stride() - shape.padLow();
+            int from = Math.clamp(-x0, 0, size);
+            int end = Math.clamp(shape.width() - x0, from, size);
+            for (int ky = 0; ky < size; ky++) {
+                int y = y0 + ky;
+                int row = at + ky * size * cin;
+                if (y < 0 || y >= shape.height() || from == end) {
+                    Arrays.fill(to, row, row + size * cin, 0f);
+                    continue;
+                }
+                Arrays.fill(to, row, row + from * cin, 0f);
+                Arrays.fill(to, row + end * cin, row + size * cin, 0f);
+                int inPixel = (image * shape.height() + y) * shape.width() + x0;
+                if (x.rowStride() == cin) {
+                    int count = (end - from) * cin;
+                    Widen.run(x.data(), DType.F32, x.rowOffset(inPixel + from), to, row + from * cin, count);
+                } else {
+                    for (int kx = from; kx < end; kx++) {
+                        Widen.run(x.data(), DType.F32, x.rowOffset(inPixel + kx), to, row + kx * cin, cin);
+                    }
+                }
+            }
+            Widen.round(cpu.precision(), to, at, size * size * cin);
+        }
+
+        @Override
+        public void right(int row, int from, int count, float[] to, int at) {
+            int k = shape.kernel() * shape.kernel() * shape.cin();
+            System.arraycopy(reordered, row * k + from, to, at, count);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+package jdiffusion.kernels.cpu;
+
+import static jdiffusion.kernels.cpu.MicroKernel.MR;
+import static jdiffusion.kernels.cpu.MicroKernel.NR;
+import static jdiffusion.kernels.cpu.MicroKernel.TILE;
+
+import java.util.Arrays;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.cpu.Cpu.Buffer;
+import jdiffusion.tensor.Tensor;
+
+/**
+ * The blocked loop of linear layers and convolutions: out [m, n] = epilogue(left [m, k] right [n, k]^T + bias).
+ *
+ * <p>Left rows are copied, a chunk of them at a time, into an array that all workers share. An item of work is then a
+ * strip of {@link #STRIP} columns by a group of the chunk's rows: a worker transposes a block of the strip's right
+ * rows straight from where they are stored into its own cache, runs it over the group's panels of {@link
+ * MicroKernel#MR} rows, and goes on along k. Sums wait in tiles between blocks; each starts from its bias and is one
+ * chain in the order of k, however the work is cut.
+ */
+public final class Gemm {
+    /** Columns of an item. */
+    private static final int STRIP = 64;
+    private static final int TILES = STRIP / NR;
+    private static final int PANEL = TILES * TILE;
+    /** Steps along k of a block: it stays in the second-level cache, STRIP * BLOCK_K floats. */
+    private static final int BLOCK_K = 512;
+    /** Columns of right rows transposed at once: what is widened stays in the first-level cache. */
+    private static final int SLICE_K = 128;
+    /** Not a multiple of a page, so that the rows of a slice do not fall into one cache set. */
+    private static final int SLICE_STRIDE = SLICE_K + 16;
+    /** Floats of a chunk of left rows, 8 MiB. */
+    private static final int CHUNK = 1 << 21;
+    /** The fewest panels worth transposing a block for. */
+    private static final int LEAST_PANELS = 16;
+    private static final int ITEMS_PER_WORKER = 4;
+    private static final int PACK_ROWS = 4 * MR;
+
+    private final Cpu cpu;
+    private final TileStore store;
+    private final Workers.Body packLeft = this::packLeft;
+    private final Workers.Body multiply = this::multiply;
+
+    private Factors factors;
+    private int m;
+    private int n;
+    private int k;
+    private float[] left;
+    private int leftStride;
+    private float[] bias;
+    private int chunkStart;
+    private int chunkRows;
+    private int groups;
+    private int panels;
+
+    /** Where the factors come from, as rows of float32 already rounded to the precision of the product. */
+    public interface Factors {
+        /** Row {@code row} of the left factor, all k elements. */
+        void left(int row, float[] to, int at);
+
+        /** Elements {@code from} to {@code from + count} of row {@code row} of the right factor. */
+        void right(int row, int from, int count, float[] to, int at);
+    }
+
+    public Gemm(Cpu cpu) {
+        this.cpu = cpu;
+        this.store = new TileStore(cpu);
+    }
+
+    /** Sizes are the caller's to check; {@code biasVector} [n] may be null. */
+    public void run(int rows, int columns, int depth, Factors given, Tensor biasVector, Epilogue epilogue,
+                    Tensor out) {
+        if (rows == 0 || columns == 0) {
+            return;
+        }
+        factors = given;
+        m = rows;
+        n = columns;
+        k = depth;
+        int strips = Math.ceilDiv(n, STRIP);
+        bias = cpu.shared(Buffer.ROW, strips * STRIP);
+        Arrays.fill(bias, 0, strips * STRIP, 0f);
+        if (biasVector != null) {
+            Widen.vector(biasVector, bias);
+        }
+        store.begin(epilogue, out);
+        // An odd number of cache lines, so that the rows of a panel do not fall into one cache set.
+        leftStride = (Math.ceilDiv(k, 16) | 1) * 16;
+        int panelsInAll = Math.ceilDiv(m, MR);
+        int panelsInChunk = Math.clamp(CHUNK / (MR * leftStride), 1, panelsInAll);
+        int chunks = Math.ceilDiv(panelsInAll, panelsInChunk);
+        int chunkPanels = Math.ceilDiv(panelsInAll, chunks);
+        left = cpu.shared(Buffer.A_PANEL, Math.multiplyExact(chunkPanels * MR, leftStride));
+        for (chunkStart = 0; chunkStart < m; chunkStart += chunkPanels * MR) {
+            chunkRows = Math.min(chunkPanels * MR, m - chunkStart);
+            cpu.workers().run(Math.ceilDiv(chunkRows, PACK_ROWS), packLeft);
+            panels = Math.ceilDiv(chunkRows, MR);
+            int wanted = Math.ceilDiv(ITEMS_PER_WORKER * cpu.workers().count(), strips);
+            groups = Math.clamp(panels / LEAST_PANELS, 1, wanted);
+            cpu.workers().run(strips * groups, multiply);
+        }
+        store.end();
+        factors = null;
+    }
+
+    private void packLeft(int item, int worker) {
+        int end = Math.min((item + 1) * PACK_ROWS, Math.ceilDiv(chunkRows, MR) * MR);
+        for (int r = item * PACK_ROWS; r < end; r++) {
+            if (r < chunkRows) {
+                factors.left(chunkStart + r, left, r * leftStride);
+            } else {
+                Arrays.fill(left, r * leftStride, r * leftStride + k, 0f);
+            }
+        }
+    }
+
+    private void multiply(int item, int worker) {
+        int column = item / groups * STRIP;
+        int group = item % groups;
+        int first = panels * group / groups;
+        int count = panels * (group + 1) / groups - first;
+        int blocks = Math.max(1, Math.ceilDiv(k, BLOCK_K));
+        int step = Math.ceilDiv(Math.ceilDiv(k, blocks), 16) * 16;
+        float[] right = cpu.local(worker, Buffer.B_PANEL, STRIP * BLOCK_K);
+        float[] tiles = cpu.local(worker, Buffer.TILE, blocks == 1 ? PANEL : count * PANEL);
+        for (int k0 = 0; k0 == 0 || k0 < k; k0 += step) {
+            int kn = Math.min(step, k - k0);
+            packRight(column, k0, kn, right, worker);
+            for (int p = 0; p < count; p++) {
+                int tile = blocks == 1 ? 0 : p * PANEL;
+                if (k0 == 0) {
+                    startAtBias(column, tiles, tile);
+                }
+                panel((first + p) * MR * leftStride + k0, kn, right, tiles, tile);
+                if (k0 + kn == k) {
+                    int row = (first + p) * MR;
+                    store.panel(tiles, tile, chunkStart + row, Math.min(MR, chunkRows - row), column,
+                            Math.min(STRIP, n - column), worker);
+                }
+            }
+        }
+    }
+
+    private void startAtBias(int column, float[] tiles, int tile) {
+        for (int t = 0; t < TILES; t++) {
+            for (int r = 0; r < MR; r++) {
+                System.arraycopy(bias, column + t * NR, tiles, tile + t * TILE + r * NR, NR);
+            }
+        }
+    }
+
+    private void panel(int at, int kn, float[] right, float[] tiles, int tile) {
+        for (int t = 0; t < TILES; t++) {
+            MicroKernel.multiplyRows(kn, left, at, leftStride, right, t * kn * NR, tiles, tile + t * TILE);
+        }
+    }
+
+    /** The strip's rows from k0 on, transposed to TILES panels of [kn][NR]; columns past n are 0. */
+    private void packRight(int column, int k0, int kn, float[] to, int worker) {
+        float[] slice = cpu.local(worker, Buffer.A_PANEL, NR * SLICE_STRIDE);
+        float[] square = cpu.local(worker, Buffer.SUMS, Simd.LANES * Simd.LANES);
+        for (int t = 0; t < TILES; t++) {
+            int rows = Math.clamp(n - column - t * NR, 0, NR);
+            for (int s = 0; s < kn; s += SLICE_K) {
+                int width = Math.min(SLICE_K, kn - s);
+                for (int j = 0; j < rows; j++) {
+                    factors.right(column + t * NR + j, k0 + s, width, slice, j * SLICE_STRIDE);
+                }
+                for (int j = rows; j < NR; j++) {
+                    Arrays.fill(slice, j * SLICE_STRIDE, j * SLICE_STRIDE + width, 0f);
+                }
+                Transpose.run(NR, width, slice, 0, SLICE_STRIDE, to, (t * kn + s) * NR, NR, square);
+            }
+        }
+    }
+}

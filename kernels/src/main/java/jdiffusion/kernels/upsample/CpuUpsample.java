@@ -1,0 +1,41 @@
+package jdiffusion.kernels.upsample;
+
+import java.lang.foreign.MemorySegment;
+import jdiffusion.kernels.Operands;
+import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.tensor.Tensor;
+
+/** Nearest-neighbour upsampling by 2, channels last: every pixel becomes a square of four. */
+public final class CpuUpsample {
+    private final Cpu cpu;
+
+    public CpuUpsample(Cpu cpu) {
+        this.cpu = cpu;
+    }
+
+    /** See {@link jdiffusion.kernels.Backend#upsampleNearest}. */
+    public void run(Tensor x, Tensor out) {
+        Operands.images("upsampleNearest", x, out);
+        int height = x.shape().dim(1);
+        int width = x.shape().dim(2);
+        if (out.shape().dim(0) != x.shape().dim(0) || out.shape().dim(1) != 2L * height
+                || out.shape().dim(2) != 2L * width || out.cols() != x.cols()) {
+            throw Operands.mismatch("upsampleNearest", "twice the height and width in out", x, out);
+        }
+        cpu.workers().run(x.shape().dim(0) * height, (row, worker) -> {
+            for (int copy = 0; copy < 2; copy++) {
+                repeat(x, row * width, width, out, (2 * row + copy) * 2 * width);
+            }
+        });
+    }
+
+    /** Writes each of {@code n} pixels from {@code first} on twice, from pixel {@code to} of out on. */
+    private static void repeat(Tensor x, int first, int n, Tensor out, int to) {
+        long bytes = (long) x.cols() * Float.BYTES;
+        for (int i = 0; i < n; i++) {
+            long from = x.rowOffset(first + i);
+            MemorySegment.copy(x.data(), from, out.data(), out.rowOffset(to + 2 * i), bytes);
+            MemorySegment.copy(x.data(), from, out.data(), out.rowOffset(to + 2 * i + 1), bytes);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+package jdiffusion.kernels.conv2d;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import java.util.stream.Stream;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Closeness;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class Conv2dTest {
+    static Stream<Conv2dShape> ragged() {
+        return Arrays.stream(Conv2dCases.RAGGED);
+    }
+
+    @ParameterizedTest
+    @MethodSource("ragged")
+    void raggedSizes(Conv2dShape shape) {
+        check(shape, DType.F32, Precision.F32, false);
+        check(shape, DType.BF16, Precision.BF16, true);
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = DType.class, names = {"F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
+    void allWeightTypesInBothPrecisions(DType type) {
+        for (Precision precision : Precision.values()) {
+            check(Conv2dShape.same(1, 6, 7, 5, 9, 3), type, precision, false);
+        }
+    }
+
+    @Test
+    void inputAndOutputMayHaveGapsBetweenPixels() {
+        Conv2dShape s = new Conv2dShape(2, 5, 7, 6, 10, 3, 2, 1, 1);
+        float[] x = TestTensors.gaussian(1, 2 * 5 * 7 * 6, 1);
+        Tensor weight = TestTensors.random(2, DType.F32, 1, 10, 6, 3, 3);
+        Tensor out = TestTensors.spread(new float[2 * 3 * 4 * 10], 2, 1, 2, 3, 4, 10);
+        try (Cpu cpu = new Cpu(2, Precision.F32)) {
+            new CpuConv2d(cpu).run(s, TestTensors.spread(x, 1, 4, 2, 5, 7, 6), weight, null, Epilogue.STORE, out);
+        }
+        assertThat(out.toArray()).isEqualTo(run(1, s, Tensor.of(x, 2, 5, 7, 6), weight));
+        assertThat(TestTensors.gapsUntouched(out, 1)).isTrue();
+    }
+
+    @Test
+    void resultsDoNotDependOnThreadsOrBatch() {
+        Conv2dShape s = Conv2dShape.same(3, 11, 13, 60, 70, 3);
+        Tensor x = TestTensors.random(1, DType.F32, 1, 3, 11, 13, 60);
+        Tensor weight = TestTensors.random(2, DType.BF16, 1, 70, 60, 3, 3);
+        float[] one = run(1, s, x, weight);
+        assertThat(run(2, s, x, weight)).isEqualTo(one);
+        assertThat(run(5, s, x, weight)).isEqualTo(one);
+        float[] second = run(2, Conv2dShape.same(1, 11, 13, 60, 70, 3), x.slice(1, 2), weight);
+        assertThat(second).isEqualTo(Arrays.copyOfRange(one, 11 * 13 * 70, 2 * 11 * 13 * 70));
+    }
+
+    @Test
+    void shapesThatDoNotFitAreNamed() {
+        Conv2dShape s = Conv2dShape.same(1, 4, 4, 2, 3, 3);
+        Tensor x = Tensor.of(new float[32], 1, 4, 4, 2);
+        Tensor weight = Tensor.of(new float[54], 3, 2, 3, 3);
+        Tensor out = Tensor.of(new float[48], 1, 4, 4, 3);
+        refuse(s, Tensor.of(new float[32], 1, 2, 8, 2), weight, null, Epilogue.STORE, out, "[1, 2, 8, 2]",
+                "[1, 4, 4, 2]");
+        refuse(s, x, Tensor.of(new float[54], 2, 3, 3, 3), null, Epilogue.STORE, out, "[2, 3, 3, 3]", "[3, 2, 3, 3]");
+        refuse(s, x, weight, Tensor.of(new float[2], 2), Epilogue.STORE, out, "bias", "[2]", "[3]");
+        refuse(s, x, weight, null, Epilogue.STORE, Tensor.of(new float[32], 1, 4, 4, 2), "output", "[1, 4, 4, 3]");
+        refuse(s, x, weight, null, Epilogue.multiply(Activation.NONE), out, "MULTIPLY");
+        assertThatThrownBy(() -> Conv2dShape.same(1, 4, 4, 0, 3, 3)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("conv2d");
+    }
+
+    private static void refuse(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out,
+                               String... words) {
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            assertThatThrownBy(() -> new CpuConv2d(cpu).run(shape, x, weight, bias, epilogue, out))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("conv2d")
+                    .hasMessageContainingAll(words);
+        }
+    }
+
+    private static void check(Conv2dShape s, DType type, Precision precision, boolean add) {
+        float[] x = TestTensors.gaussian(1, s.batch() * s.height() * s.width() * s.cin(), 1);
+        Tensor weight = TestTensors.random(2, type, 1 / Math.sqrt(s.cin() * s.kernel() * s.kernel()), s.cout(),
+                s.cin(), s.kernel(), s.kernel());
+        Tensor bias = add ? null : TestTensors.random(3, type, 1, s.cout());
+        float[] old = TestTensors.gaussian(4, s.batch() * s.outHeight() * s.outWidth() * s.cout(), 1);
+        Tensor out = Tensor.of(old.clone(), s.batch(), s.outHeight(), s.outWidth(), s.cout());
+        try (Cpu cpu = new Cpu(2, precision)) {
+            new CpuConv2d(cpu).run(s, Tensor.of(x, s.batch(), s.height(), s.width(), s.cin()), weight, bias,
+                    add ? Epilogue.ADD : Epilogue.STORE, out);
+        }
+        float[] xs = TestTensors.rounded(precision, x);
+        float[] ws = TestTensors.rounded(precision, weight.toArray());
+        float[] bs = bias == null ? null : bias.toArray();
+        Closeness.check(s + " " + precision, out.toArray(), Conv2dReference.exact(s, xs, ws, bs, add ? old : null),
+                Conv2dReference.naive(s, xs, ws, bs, add ? old : null));
+    }
+
+    private static float[] run(int threads, Conv2dShape s, Tensor x, Tensor weight) {
+        int size = s.batch() * s.outHeight() * s.outWidth() * s.cout();
+        Tensor out = Tensor.of(new float[size], s.batch(), s.outHeight(), s.outWidth(), s.cout());
+        try (Cpu cpu = new Cpu(threads, Precision.F32)) {
+            new CpuConv2d(cpu).run(s, x, weight, null, Epilogue.STORE, out);
+        }
+        return out.toArray();
+    }
+}

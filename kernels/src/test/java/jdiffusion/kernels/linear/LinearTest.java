@@ -1,0 +1,163 @@
+package jdiffusion.kernels.linear;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import java.util.stream.Stream;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Closeness;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Epilogue.Mode;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class LinearTest {
+    static Stream<LinearCase> ragged() {
+        return Arrays.stream(LinearCase.RAGGED);
+    }
+
+    @ParameterizedTest
+    @MethodSource("ragged")
+    void raggedSizesAndAllWeightTypes(LinearCase c) {
+        for (Precision precision : Precision.values()) {
+            check(c, precision, Activation.NONE, Mode.STORE, 0, true);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void activationsInEveryMode(Activation activation) {
+        LinearCase c = new LinearCase(14, 40, 71, DType.BF16);
+        for (Mode mode : Mode.values()) {
+            check(c, Precision.F32, activation, mode, 0, true);
+        }
+        check(c, Precision.F32, activation, Mode.ADD, 2, false);
+    }
+
+    @Test
+    void gatesFollowTheirRunsOfRows() {
+        for (int batch : new int[] {1, 2, 3, 18}) {
+            check(new LinearCase(18, 21, 130, DType.F16), Precision.BF16, Activation.NONE, Mode.ADD, batch, true);
+        }
+    }
+
+    @Test
+    void concatenatedWeightsAreOneWeight() {
+        Tensor a = TestTensors.random(1, DType.BF16, 1, 70, 33);
+        Tensor b = TestTensors.random(2, DType.F32, 1, 1, 33);
+        Tensor c = TestTensors.random(3, DType.F8_E4M3, 1, 63, 33);
+        float[] joined = new float[134 * 33];
+        System.arraycopy(a.toArray(), 0, joined, 0, 70 * 33);
+        System.arraycopy(b.toArray(), 0, joined, 70 * 33, 33);
+        System.arraycopy(c.toArray(), 0, joined, 71 * 33, 63 * 33);
+        Tensor x = TestTensors.random(4, DType.F32, 1, 9, 33);
+        Weight nested = Weight.rows(Weight.of(a), Weight.rows(Weight.of(b), Weight.of(c)));
+        float[] apart = run(2, Precision.F32, x, nested, null, Epilogue.STORE);
+        float[] together = run(2, Precision.F32, x, Weight.of(Tensor.of(joined, 134, 33)), null, Epilogue.STORE);
+        assertThat(apart).isEqualTo(together);
+    }
+
+    @Test
+    void weightsMayHaveGapsBetweenRows() {
+        Tensor wide = TestTensors.random(1, DType.BF16, 1, 40, 50);
+        Tensor view = wide.columns(7, 40);
+        Tensor x = TestTensors.random(2, DType.F32, 1, 3, 33);
+        Tensor closed = Tensor.of(view.toArray(), 40, 33);
+        assertThat(run(1, Precision.F32, x, Weight.of(view), null, Epilogue.STORE))
+                .isEqualTo(run(1, Precision.F32, x, Weight.of(closed), null, Epilogue.STORE));
+    }
+
+    @Test
+    void resultsDoNotDependOnThreadsOrBatch() {
+        Tensor x = TestTensors.random(1, DType.F32, 1, 260, 700);
+        Weight w = Weight.of(TestTensors.random(2, DType.BF16, 1, 90, 700));
+        Tensor bias = TestTensors.random(3, DType.F32, 1, 90);
+        float[] one = run(1, Precision.F32, x, w, bias, Epilogue.activate(Activation.SILU));
+        for (int threads : new int[] {2, 5}) {
+            assertThat(run(threads, Precision.F32, x, w, bias, Epilogue.activate(Activation.SILU))).isEqualTo(one);
+        }
+        for (int row : new int[] {0, 1, 100, 259}) {
+            float[] alone = run(2, Precision.F32, x.slice(row, row + 1), w, bias, Epilogue.activate(Activation.SILU));
+            assertThat(alone).isEqualTo(Arrays.copyOfRange(one, row * 90, (row + 1) * 90));
+        }
+    }
+
+    @Test
+    void nothingIsLeftOverFromTheCallBefore() {
+        // The second call finds NaN in every buffer of the first.
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            CpuLinear linear = new CpuLinear(cpu);
+            float[] poison = new float[20 * 40];
+            Arrays.fill(poison, Float.NaN);
+            Tensor out = Tensor.of(new float[20 * 70], 20, 70);
+            linear.run(Tensor.of(poison, 20, 40), Weight.of(Tensor.of(new float[70 * 40], 70, 40)), null,
+                    Epilogue.STORE, out);
+            assertThat(out.get(19, 69)).isNaN();
+            Tensor x = TestTensors.random(1, DType.F32, 1, 7, 39);
+            Weight w = Weight.of(TestTensors.random(2, DType.F32, 1, 3, 39));
+            Tensor second = Tensor.of(new float[7 * 3], 7, 3);
+            linear.run(x, w, null, Epilogue.STORE, second);
+            assertThat(second.toArray()).isEqualTo(run(1, Precision.F32, x, w, null, Epilogue.STORE));
+        }
+    }
+
+    @Test
+    void shapesThatDoNotFitAreNamed() {
+        Tensor x = Tensor.of(new float[6], 2, 3);
+        Weight w = Weight.of(Tensor.of(new float[12], 4, 3));
+        Tensor out = Tensor.of(new float[8], 2, 4);
+        refuse(Tensor.of(new float[8], 2, 4), w, null, Epilogue.STORE, out, "linear", "[2, 4]", "[4, 3]");
+        refuse(x, w, null, Epilogue.STORE, Tensor.of(new float[12], 3, 4), "linear", "[3, 4]", "[4, 3]", "[2, 3]");
+        refuse(x, w, Tensor.of(new float[3], 3), Epilogue.STORE, out, "linear", "bias", "[3]", "[4, 3]");
+        refuse(x, w, null, Epilogue.gatedAdd(Tensor.of(new float[12], 3, 4)), out, "gate", "[3, 4]", "[2, 4]");
+        refuse(x, w, null, Epilogue.gatedAdd(Tensor.of(new float[2], 1, 2)), out, "gate", "[1, 2]", "[2, 4]");
+        refuse(TestTensors.random(1, DType.BF16, 1, 2, 3), w, null, Epilogue.STORE, out, "input", "BF16");
+    }
+
+    private static void refuse(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out, String... words) {
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            assertThatThrownBy(() -> new CpuLinear(cpu).run(x, w, bias, epilogue, out))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContainingAll(words);
+        }
+    }
+
+    /** Columns of wider tensors in and out, against the reference. */
+    private static void check(LinearCase c, Precision precision, Activation activation, Mode mode, int gateRows,
+                              boolean withBias) {
+        float[] x = TestTensors.gaussian(1, c.m() * c.k(), 1);
+        Tensor w = TestTensors.random(2, c.type(), 1 / Math.sqrt(c.k()), c.n(), c.k());
+        Tensor bias = withBias ? TestTensors.random(3, c.type(), 1, c.n()) : null;
+        float[] gate = gateRows == 0 ? null : TestTensors.gaussian(4, gateRows * c.n(), 1);
+        float[] old = TestTensors.gaussian(5, c.m() * c.n(), 1);
+        Tensor out = TestTensors.spread(old, 3, 2, c.m(), c.n());
+        Epilogue epilogue = new Epilogue(activation, mode,
+                gate == null ? null : TestTensors.spread(gate, 1, 6, gateRows, c.n()));
+        try (Cpu cpu = new Cpu(2, precision)) {
+            new CpuLinear(cpu).run(TestTensors.spread(x, 2, 5, c.m(), c.k()), Weight.of(w), bias, epilogue, out);
+        }
+        float[] xs = TestTensors.rounded(precision, x);
+        float[] ws = TestTensors.rounded(precision, w.toArray());
+        float[] bs = bias == null ? null : bias.toArray();
+        Closeness.check(c + " " + precision + " " + activation + " " + mode + " gate of " + gateRows, out.toArray(),
+                LinearReference.exact(c.m(), c.n(), c.k(), xs, ws, bs, activation, mode, gate, old),
+                LinearReference.naive(c.m(), c.n(), c.k(), xs, ws, bs, activation, mode, gate, old));
+        assertThat(TestTensors.gapsUntouched(out, 2)).isTrue();
+    }
+
+    private static float[] run(int threads, Precision precision, Tensor x, Weight w, Tensor bias, Epilogue epilogue) {
+        Tensor out = Tensor.of(new float[x.rows() * w.rows()], x.rows(), w.rows());
+        try (Cpu cpu = new Cpu(threads, precision)) {
+            new CpuLinear(cpu).run(x, w, bias, epilogue, out);
+        }
+        return out.toArray();
+    }
+}

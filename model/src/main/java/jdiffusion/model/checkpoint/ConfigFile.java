@@ -1,0 +1,159 @@
+package jdiffusion.model.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.tensor.InputException;
+
+/**
+ * A component's {@code config.json}: typed look-ups, and the comparison with what the tensors say.
+ *
+ * <p>Sizes are derived from the tensors; {@link #expect} notes each value here that contradicts them, and
+ * {@link #check()} fails with all of them at once.
+ */
+public final class ConfigFile {
+    private static final long LARGEST = 4L << 20;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final String origin;
+    private final JsonNode root;
+    private final List<String> contradictions = new ArrayList<>();
+
+    private ConfigFile(String origin, JsonNode root) {
+        this.origin = origin;
+        this.root = root;
+    }
+
+    /** Reads a JSON object. */
+    public static ConfigFile read(Path file) {
+        try {
+            if (!Files.isRegularFile(file)) {
+                throw new InputException(file + ": there is no such file");
+            }
+            if (Files.size(file) > LARGEST) {
+                throw new InputException(file + ": " + Files.size(file) + " bytes are too many for a configuration"
+                        + " (at most " + LARGEST + ")");
+            }
+            JsonNode root = JSON.readTree(Files.readAllBytes(file));
+            if (root == null || !root.isObject()) {
+                throw new InputException(file + ": not a JSON object");
+            }
+            return new ConfigFile(file.toString(), root);
+        } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
+            throw new InputException(file + ": not valid JSON: " + e.getOriginalMessage(), e);
+        } catch (IOException e) {
+            throw new InputException(file + ": cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /** A configuration that says nothing, for checkpoints without one. */
+    public static ConfigFile empty(String origin) {
+        return new ConfigFile(origin, JSON.createObjectNode());
+    }
+
+    public String origin() {
+        return origin;
+    }
+
+    public JsonNode root() {
+        return root;
+    }
+
+    public boolean has(String key) {
+        return root.hasNonNull(key);
+    }
+
+    public String text(String key, String otherwise) {
+        JsonNode value = root.get(key);
+        if (value == null || value.isNull()) {
+            return otherwise;
+        }
+        if (!value.isTextual()) {
+            throw new InputException(origin + ": " + key + " is " + value + ", not a text");
+        }
+        return value.textValue();
+    }
+
+    public int integer(String key, int otherwise) {
+        JsonNode value = root.get(key);
+        if (value == null || value.isNull()) {
+            return otherwise;
+        }
+        if (!value.canConvertToInt() || !value.isIntegralNumber()) {
+            throw new InputException(origin + ": " + key + " is " + value + ", not an integer");
+        }
+        return value.intValue();
+    }
+
+    /** An integer that must be there and be positive. */
+    public int size(String key) {
+        int value = integer(key, -1);
+        if (value < 1) {
+            throw new InputException(origin + ": " + key + " is "
+                    + (has(key) ? Integer.toString(value) : "missing") + "; a positive integer is needed");
+        }
+        return value;
+    }
+
+    public double number(String key, double otherwise) {
+        JsonNode value = root.get(key);
+        if (value == null || value.isNull()) {
+            return otherwise;
+        }
+        if (!value.isNumber() || !Float.isFinite(value.floatValue())) {
+            throw new InputException(origin + ": " + key + " is " + value + ", not a number");
+        }
+        return value.doubleValue();
+    }
+
+    public boolean flag(String key, boolean otherwise) {
+        JsonNode value = root.get(key);
+        if (value == null || value.isNull()) {
+            return otherwise;
+        }
+        if (!value.isBoolean()) {
+            throw new InputException(origin + ": " + key + " is " + value + ", not true or false");
+        }
+        return value.booleanValue();
+    }
+
+    /** A list of integers; empty when missing. */
+    public List<Integer> integers(String key) {
+        JsonNode value = root.get(key);
+        List<Integer> out = new ArrayList<>();
+        if (value == null || value.isNull()) {
+            return out;
+        }
+        for (JsonNode entry : value) {
+            if (!entry.canConvertToInt()) {
+                throw new InputException(origin + ": " + key + " holds " + entry + ", not an integer");
+            }
+            out.add(entry.intValue());
+        }
+        return out;
+    }
+
+    /** Notes a contradiction when the key is there with another value than the tensors imply. */
+    public void expect(String key, Object fromTensors) {
+        JsonNode value = root.get(key);
+        if (value == null) {
+            return;
+        }
+        JsonNode wanted = JSON.valueToTree(fromTensors);
+        if (!value.equals(wanted)) {
+            contradictions.add(key + " is " + value + ", the tensors say " + wanted);
+        }
+    }
+
+    /** Fails when any {@link #expect} found a contradiction. */
+    public void check() {
+        if (!contradictions.isEmpty()) {
+            throw new InputException(origin + " does not belong to the weights beside it: "
+                    + String.join("; ", contradictions));
+        }
+    }
+}

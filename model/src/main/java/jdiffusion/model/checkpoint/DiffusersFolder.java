@@ -1,0 +1,103 @@
+package jdiffusion.model.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.safetensors.Checkpoint;
+
+/** The layout that Hugging Face's diffusers saves: {@code model_index.json} and a folder for each component. */
+public final class DiffusersFolder implements ModelFiles {
+    private static final String INDEX = "model_index.json";
+    private static final String PIPELINE = "StableDiffusion3";
+
+    private final Path root;
+    private final ConfigFile index;
+
+    private DiffusersFolder(Path root, ConfigFile index) {
+        this.root = root;
+        this.index = index;
+    }
+
+    public static DiffusersFolder open(Path root) {
+        if (!Files.exists(root)) {
+            throw new InputException(root + ": there is no such model; give the folder that holds " + INDEX);
+        }
+        if (Files.isRegularFile(root)) {
+            throw new UnsupportedModelException(root + ": models in a single file are not read by this version; give"
+                    + " a folder in the diffusers layout");
+        }
+        if (!Files.isRegularFile(root.resolve(INDEX))) {
+            throw new InputException(root + ": not a model in the diffusers layout: it has no " + INDEX);
+        }
+        ConfigFile index = ConfigFile.read(root.resolve(INDEX));
+        String family = index.text("_class_name", "");
+        if (!family.startsWith(PIPELINE)) {
+            throw new InputException(index.origin() + ": the family '" + family + "' is unknown; models of the "
+                    + PIPELINE + "Pipeline (SD3 Medium, SD3.5 Medium, SD3.5 Large) can be used");
+        }
+        return new DiffusersFolder(root, index);
+    }
+
+    @Override
+    public String origin() {
+        return root.toString();
+    }
+
+    /** A component is there unless the index leaves it out or sets it to null, as SD3 without T5 does. */
+    @Override
+    public boolean has(Component component) {
+        JsonNode entry = index.root().get(component.folder());
+        return entry != null && entry.isArray() && entry.size() == 2 && !entry.get(1).isNull();
+    }
+
+    @Override
+    public Open open(Component component) {
+        if (!has(component)) {
+            throw new InputException(index.origin() + ": the model has no " + component.folder());
+        }
+        Path folder = root.resolve(component.folder());
+        ConfigFile config = ConfigFile.read(folder.resolve("config.json"));
+        if (config.has("quantization_config")) {
+            throw new UnsupportedModelException(config.origin() + ": the weights are quantised ("
+                    + config.root().path("quantization_config").path("quant_method").asText("unknown method")
+                    + "), which this version does not read; use an unquantised model");
+        }
+        Checkpoint checkpoint = Checkpoint.open(folder, component.weights());
+        return new Open() {
+            @Override
+            public TensorSource tensors() {
+                return checkpoint;
+            }
+
+            @Override
+            public ConfigFile config() {
+                return config;
+            }
+
+            @Override
+            public void close() {
+                checkpoint.close();
+            }
+        };
+    }
+
+    @Override
+    public Tokenizer tokenizer(Component component) {
+        return Tokenizer.load(root.resolve(component.tokenizerFolder()));
+    }
+
+    @Override
+    public SchedulerConfig scheduler() {
+        return SchedulerConfig.read(root.resolve("scheduler").resolve("scheduler_config.json"));
+    }
+
+    @Override
+    public ConfigFile generationConfig() {
+        Path file = root.resolve("generation_config.json");
+        return Files.isRegularFile(file) ? ConfigFile.read(file) : ConfigFile.empty(file.toString());
+    }
+}

@@ -1,0 +1,44 @@
+package jdiffusion.model.checkpoint;
+
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.TensorSource;
+
+/**
+ * Finds out why a stage gave NaN. Results are small and are always checked; weights are large and are searched only
+ * then, so a sound checkpoint costs nothing.
+ */
+public final class Finite {
+    private Finite() {
+    }
+
+    /** Returns {@code result} when all is finite; otherwise names the damaged weight, or the stage that overflowed. */
+    public static float[] check(String stage, float[] result, TensorSource weights) {
+        for (float value : result) {
+            if (!Float.isFinite(value)) {
+                throw blame(stage, weights);
+            }
+        }
+        return result;
+    }
+
+    private static InputException blame(String stage, TensorSource weights) {
+        for (String name : weights.names()) {
+            Tensor tensor = weights.find(name);
+            if (!tensor.type().isFloat()) {
+                continue;
+            }
+            for (int row = 0; row < tensor.rows(); row++) {
+                for (int col = 0; col < tensor.cols(); col++) {
+                    float value = tensor.get(row, col);
+                    if (!Float.isFinite(value)) {
+                        return new InputException(weights.origin() + ": the tensor " + name + " holds " + value
+                                + " at row " + row + ", column " + col + "; the file is damaged, download it again");
+                    }
+                }
+            }
+        }
+        return new InputException("the " + stage + " gave numbers that are not finite though its weights are all"
+                + " finite; try --precision f32, a lower guidance scale or more steps");
+    }
+}

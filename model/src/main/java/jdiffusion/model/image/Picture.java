@@ -1,0 +1,129 @@
+package jdiffusion.model.image;
+
+import java.awt.image.BufferedImage;
+
+/**
+ * An 8-bit RGB picture.
+ *
+ * @param rgb three bytes a pixel, row by row
+ */
+public record Picture(int width, int height, byte[] rgb) {
+    /** Taps of the Lanczos window on each side, at scale 1. */
+    private static final double LANCZOS = 3;
+
+    public Picture {
+        if (width < 1 || height < 1 || rgb.length != 3L * width * height) {
+            throw new IllegalArgumentException(width + "x" + height + " picture of " + rgb.length + " bytes");
+        }
+    }
+
+    /** Image {@code index} of [batch, 3, height, width] values in -1 to 1. */
+    public static Picture ofModel(float[] values, int index, int width, int height) {
+        byte[] rgb = new byte[3 * width * height];
+        int plane = width * height;
+        for (int c = 0; c < 3; c++) {
+            for (int i = 0; i < plane; i++) {
+                float unit = Math.clamp(values[(index * 3 + c) * plane + i] / 2 + 0.5f, 0, 1);
+                rgb[3 * i + c] = (byte) Math.rint(unit * 255);
+            }
+        }
+        return new Picture(width, height, rgb);
+    }
+
+    /** [1, 3, height, width] in -1 to 1. */
+    public float[] toModel() {
+        int plane = width * height;
+        float[] values = new float[3 * plane];
+        for (int c = 0; c < 3; c++) {
+            for (int i = 0; i < plane; i++) {
+                values[c * plane + i] = 2 * ((rgb[3 * i + c] & 0xff) / 255f) - 1;
+            }
+        }
+        return values;
+    }
+
+    /** Brightness 0 to 255 of each pixel, by the weights of ITU-R 601-2 in 16-bit fixed point, as Pillow does. */
+    public int[] luma() {
+        int[] luma = new int[width * height];
+        for (int i = 0; i < luma.length; i++) {
+            luma[i] = (rgb[3 * i] & 0xff) * 19595 + (rgb[3 * i + 1] & 0xff) * 38470 + (rgb[3 * i + 2] & 0xff) * 7471
+                    + 0x8000 >> 16;
+        }
+        return luma;
+    }
+
+    public static Picture of(BufferedImage image) {
+        int w = image.getWidth();
+        int h = image.getHeight();
+        byte[] rgb = new byte[Math.multiplyExact(3, Math.multiplyExact(w, h))];
+        for (int y = 0; y < h; y++) {
+            for (int x = 0; x < w; x++) {
+                int argb = image.getRGB(x, y);
+                int at = 3 * (y * w + x);
+                rgb[at] = (byte) (argb >> 16);
+                rgb[at + 1] = (byte) (argb >> 8);
+                rgb[at + 2] = (byte) argb;
+            }
+        }
+        return new Picture(w, h, rgb);
+    }
+
+    public BufferedImage toBufferedImage() {
+        BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+        for (int i = 0; i < width * height; i++) {
+            image.setRGB(i % width, i / width, (rgb[3 * i] & 0xff) << 16 | (rgb[3 * i + 1] & 0xff) << 8
+                    | rgb[3 * i + 2] & 0xff);
+        }
+        return image;
+    }
+
+    /** The picture at another size: Lanczos, widened when shrinking, rows first, rounded to bytes after each pass. */
+    public Picture resized(int newWidth, int newHeight) {
+        if (newWidth == width && newHeight == height) {
+            return this;
+        }
+        byte[] wide = resample(rgb, width, height, newWidth, 3, 3 * width, 3 * newWidth);
+        byte[] out = resample(wide, height, newWidth, newHeight, 3 * newWidth, 3, 3);
+        return new Picture(newWidth, newHeight, out);
+    }
+
+    /** Resamples {@code lines} lines of {@code from} pixels to {@code to} pixels each, all three channels. */
+    private static byte[] resample(byte[] in, int from, int lines, int to, int step, int lineIn, int lineOut) {
+        byte[] out = new byte[Math.multiplyExact(3, Math.multiplyExact(lines, to))];
+        double scale = (double) from / to;
+        double stretch = Math.max(scale, 1);
+        double[] taps = new double[(int) Math.ceil(LANCZOS * stretch) * 2 + 1];
+        for (int i = 0; i < to; i++) {
+            double centre = (i + 0.5) * scale;
+            int first = Math.max(0, (int) (centre - LANCZOS * stretch + 0.5));
+            int last = Math.min(from, (int) (centre + LANCZOS * stretch + 0.5));
+            double sum = 0;
+            for (int j = first; j < last; j++) {
+                taps[j - first] = window((j - centre + 0.5) / stretch);
+                sum += taps[j - first];
+            }
+            for (int line = 0; line < lines; line++) {
+                for (int c = 0; c < 3; c++) {
+                    double value = 0;
+                    for (int j = first; j < last; j++) {
+                        value += taps[j - first] * (in[line * lineIn + j * step + c] & 0xff);
+                    }
+                    out[line * lineOut + i * step + c] =
+                            (byte) Math.clamp((long) Math.floor(value / sum + 0.5), 0, 255);
+                }
+            }
+        }
+        return out;
+    }
+
+    private static double window(double x) {
+        if (x == 0) {
+            return 1;
+        }
+        if (Math.abs(x) >= LANCZOS) {
+            return 0;
+        }
+        double a = Math.PI * x;
+        return Math.sin(a) / a * Math.sin(a / LANCZOS) / (a / LANCZOS);
+    }
+}

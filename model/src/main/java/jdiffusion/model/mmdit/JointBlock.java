@@ -1,0 +1,102 @@
+package jdiffusion.model.mmdit;
+
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.nn.Linear;
+import jdiffusion.model.nn.Mlp;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+
+/**
+ * One block of MMDiT: image and text, each with weights of its own, meet in one attention. Figure 2b of Esser et al.
+ * (2024); MMDiT-X adds a second attention of the image alone ({@code dual}).
+ *
+ * @param contextModulation adaLN of the text: 6 parts, or in the last block the 2 of its only norm
+ * @param contextMlp        null in the last block, whose text stream ends here
+ */
+record JointBlock(Linear imageModulation, Linear contextModulation, Attention image, Attention context,
+                  Attention dual, Mlp imageMlp, Mlp contextMlp) {
+    // Parts of an adaLN projection in checkpoint order.
+    private static final int SHIFT = 0;
+    private static final int SCALE = 1;
+    private static final int GATE = 2;
+    private static final int MLP_SHIFT = 3;
+    private static final int MLP_SCALE = 4;
+    private static final int MLP_GATE = 5;
+    private static final int DUAL_SHIFT = 6;
+    private static final int DUAL_SCALE = 7;
+    private static final int DUAL_GATE = 8;
+    // A continuous adaLN (last block's text, final layer) stores its two parts the other way round.
+    static final int CONTINUOUS_SCALE = 0;
+    static final int CONTINUOUS_SHIFT = 1;
+
+    static JointBlock load(Weights w, MmditConfig c, int index) {
+        int d = c.hidden();
+        boolean last = index == c.depth() - 1;
+        boolean dual = c.dualBlocks().contains(index);
+        return new JointBlock(
+                Linear.load(w.at("norm1.linear"), (dual ? 9 : 6) * d, d),
+                Linear.load(w.at("norm1_context.linear"), (last ? 2 : 6) * d, d),
+                Attention.ofImage(w.at("attn"), c),
+                Attention.ofContext(w.at("attn"), c, last),
+                dual ? Attention.ofImage(w.at("attn2"), c) : null,
+                mlp(w.at("ff"), c),
+                last ? null : mlp(w.at("ff_context"), c));
+    }
+
+    private static Mlp mlp(Weights w, MmditConfig c) {
+        int d = c.hidden();
+        int inner = MmditConfig.MLP_RATIO * d;
+        return new Mlp(Linear.load(w.at("net.0.proj"), inner, d), Activation.GELU_TANH,
+                Linear.load(w.at("net.2"), d, inner));
+    }
+
+    /** Updates {@code a.image} [batch, n, d] and {@code a.context} [batch, l, d] in place. */
+    void apply(Backend backend, MmditBuffers a) {
+        Tensor[] mod = modulation(backend, imageModulation, dual == null ? a.imageModulation() : a.dualModulation(), a);
+        boolean last = contextMlp == null;
+        Tensor[] textMod = modulation(backend, contextModulation,
+                last ? a.finalModulation() : a.contextModulation(), a);
+
+        // Both norms of the image come from the same x, so both precede the residual updates.
+        norm(backend, a.image(), mod[SCALE], mod[SHIFT], a.normed());
+        if (dual != null) {
+            norm(backend, a.image(), mod[DUAL_SCALE], mod[DUAL_SHIFT], a.normedDual());
+        }
+        norm(backend, a.context(), textMod[last ? CONTINUOUS_SCALE : SCALE],
+                textMod[last ? CONTINUOUS_SHIFT : SHIFT], a.normedText());
+
+        AttentionStream imageStream = image.project(backend, a.normed(), a.imageQkv());
+        AttentionStream textStream = context.project(backend, a.normedText(), a.contextQkv());
+        backend.attention(a.attention(), List.of(imageStream, textStream), null);
+        image.out().apply(backend, imageStream.out(), Epilogue.gatedAdd(mod[GATE]), a.image());
+        if (!last) {
+            context.out().apply(backend, textStream.out(), Epilogue.gatedAdd(textMod[GATE]), a.context());
+        }
+        if (dual != null) {
+            AttentionStream self = dual.project(backend, a.normedDual(), a.imageQkv());
+            backend.attention(a.attention(), List.of(self), null);
+            dual.out().apply(backend, self.out(), Epilogue.gatedAdd(mod[DUAL_GATE]), a.image());
+        }
+
+        norm(backend, a.image(), mod[MLP_SCALE], mod[MLP_SHIFT], a.normed());
+        imageMlp.apply(backend, a.normed(), a.imageHidden(), Epilogue.gatedAdd(mod[MLP_GATE]), a.image());
+        if (!last) {
+            norm(backend, a.context(), textMod[MLP_SCALE], textMod[MLP_SHIFT], a.normedText());
+            contextMlp.apply(backend, a.normedText(), a.contextHidden(), Epilogue.gatedAdd(textMod[MLP_GATE]),
+                    a.context());
+        }
+    }
+
+    private static Tensor[] modulation(Backend backend, Linear linear, MmditBuffers.Modulation to, MmditBuffers a) {
+        linear.apply(backend, a.conditioningSilu(), to.all());
+        return to.parts();
+    }
+
+    static void norm(Backend backend, Tensor x, Tensor scale, Tensor shift, Tensor out) {
+        backend.layerNorm(x, null, null, scale, shift, MmditConfig.EPS, out);
+    }
+}

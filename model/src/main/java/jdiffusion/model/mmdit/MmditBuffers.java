@@ -1,0 +1,63 @@
+package jdiffusion.model.mmdit;
+
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Workspace;
+
+/**
+ * All activations of one denoiser run, allocated once so that the step loop allocates nothing. The blocks run one
+ * after the other through the same buffers.
+ *
+ * @param patches      [batch, n, c * p * p] the image cut up, and again the prediction before it is put together
+ * @param image        [batch, n, d] residual stream of the image
+ * @param context      [batch, l, d] residual stream of the text
+ * @param normed       [batch, n, d] the image, normalised and modulated
+ * @param normedDual   [batch, n, d] the same for the second attention; null without
+ * @param normedText   [batch, l, d] the text, normalised and modulated
+ * @param conditioning [batch, d] SiLU of the timestep's and text's embedding
+ */
+record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction, Tensor image, Tensor context,
+                    Tensor embeddedContext, Tensor normed, Tensor normedDual, Tensor normedText, Qkv imageQkv,
+                    Qkv contextQkv, Tensor imageHidden, Tensor contextHidden, Modulation imageModulation,
+                    Modulation dualModulation, Modulation contextModulation, Modulation finalModulation,
+                    Tensor timestep, Tensor timestepSinusoid, Tensor textEmbedding, Tensor embeddingHidden,
+                    Tensor conditioning, Tensor conditioningSilu, Tensor positionIds) {
+    /** q, k, v of one stream, each [batch, tokens, d]; q holds the attention's result afterwards. */
+    record Qkv(Tensor q, Tensor k, Tensor v) {
+        static Qkv in(Workspace w, int batch, int tokens, int d) {
+            return new Qkv(w.f32(batch, tokens, d), w.f32(batch, tokens, d), w.f32(batch, tokens, d));
+        }
+    }
+
+    /** The output of an adaLN projection, [batch, parts * d], and its parts as views [batch, d]. */
+    record Modulation(Tensor all, Tensor[] parts) {
+        static Modulation in(Workspace w, int batch, int d, int parts) {
+            Tensor all = w.f32(batch, parts * d);
+            Tensor[] views = new Tensor[parts];
+            for (int i = 0; i < parts; i++) {
+                views[i] = all.columns(i * d, (i + 1) * d);
+            }
+            return new Modulation(all, views);
+        }
+    }
+
+    static MmditBuffers allocate(Workspace w, MmditConfig c, int batch, int tokens, int text) {
+        int d = c.hidden();
+        int inner = MmditConfig.MLP_RATIO * d;
+        boolean dual = !c.dualBlocks().isEmpty();
+        // Image and text go through their feed-forward layers in turn, so they share the widest buffer.
+        Tensor hidden = w.f32(batch * Math.max(tokens, text), inner);
+        return new MmditBuffers(AttentionShape.of(batch, c.heads(), c.headDim()),
+                w.f32(batch, tokens, c.inChannels() * c.patch() * c.patch()),
+                w.f32(batch, tokens, c.outChannels() * c.patch() * c.patch()),
+                w.f32(batch, tokens, d), w.f32(batch, text, d), w.f32(batch, text, d),
+                w.f32(batch, tokens, d), dual ? w.f32(batch, tokens, d) : null, w.f32(batch, text, d),
+                Qkv.in(w, batch, tokens, d), Qkv.in(w, batch, text, d),
+                hidden.slice(0, batch * tokens), hidden.slice(0, batch * text),
+                Modulation.in(w, batch, d, 6), dual ? Modulation.in(w, batch, d, 9) : null,
+                Modulation.in(w, batch, d, 6), Modulation.in(w, batch, d, 2),
+                w.f32(batch), w.f32(batch, MmditConfig.TIMESTEP_CHANNELS), w.f32(batch, d), w.f32(batch, d),
+                w.f32(batch, d), w.f32(batch, d), w.allocate(DType.I32, batch * tokens));
+    }
+}

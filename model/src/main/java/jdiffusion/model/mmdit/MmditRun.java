@@ -1,0 +1,120 @@
+package jdiffusion.model.mmdit;
+
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.model.Compute;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+
+/**
+ * A denoiser set up for one size of image and batch: the loop over steps calls {@link #velocity} and allocates
+ * nothing.
+ */
+public final class MmditRun {
+    private final Mmdit model;
+    private final Compute compute;
+    private final MmditBuffers buffers;
+    private final float[] times;
+
+    /**
+     * @param batch  images times guidance branches
+     * @param height of the latents
+     * @param width  of the latents
+     * @param text   tokens of text
+     */
+    public MmditRun(Mmdit model, Compute compute, int batch, int height, int width, int text) {
+        MmditConfig c = model.config();
+        int rows = height / c.patch();
+        int columns = width / c.patch();
+        if (height % c.patch() != 0 || width % c.patch() != 0) {
+            throw new InputException("latents of " + height + "x" + width + " do not divide into patches of "
+                    + c.patch());
+        }
+        if (rows > c.positions() || columns > c.positions()) {
+            throw new InputException("latents of " + height + "x" + width + " reach beyond the denoiser's table of "
+                    + c.positions() + "x" + c.positions() + " positions; at most " + c.positions() * c.patch()
+                    + " latent pixels a side");
+        }
+        this.model = model;
+        this.compute = compute;
+        this.buffers = MmditBuffers.allocate(compute.workspace(), c, batch, rows * columns, text);
+        this.times = new float[batch];
+        compute.backend().upload(positionIds(c.positions(), batch, rows, columns), buffers.positionIds());
+    }
+
+    /** Indices into the square table of positions: its centre, cut to the image's size. */
+    private static int[] positionIds(int side, int batch, int rows, int columns) {
+        int top = (side - rows) / 2;
+        int left = (side - columns) / 2;
+        int[] ids = new int[batch * rows * columns];
+        for (int i = 0; i < ids.length; i++) {
+            int token = i % (rows * columns);
+            ids[i] = (top + token / columns) * side + left + token % columns;
+        }
+        return ids;
+    }
+
+    /**
+     * Sets the text of all later calls.
+     *
+     * @param context [batch, text, contextDim]
+     * @param pooled  [batch, pooledDim]
+     */
+    public void setText(Tensor context, Tensor pooled) {
+        Backend backend = compute.backend();
+        model.contextEmbedding().apply(backend, context, buffers.embeddedContext());
+        model.conditioning().text().apply(backend, pooled, buffers.embeddingHidden(), Epilogue.STORE,
+                buffers.textEmbedding());
+    }
+
+    /**
+     * The velocity v(x, t) = noise - image of the rectified flow.
+     *
+     * @param latents  [batch, inChannels, height, width]
+     * @param timestep 1000 * sigma, the same for the whole batch
+     * @param skip     blocks to leave out, for skip-layer guidance; usually none
+     * @param velocity [batch, outChannels, height, width], written
+     */
+    public void velocity(Tensor latents, float timestep, List<Integer> skip, Tensor velocity) {
+        java.util.Arrays.fill(times, timestep);
+        velocity(latents, times, skip, velocity);
+    }
+
+    /** The same with a timestep for each entry of the batch. */
+    public void velocity(Tensor latents, float[] timesteps, List<Integer> skip, Tensor velocity) {
+        Backend backend = compute.backend();
+        MmditBuffers a = buffers;
+        int patch = model.config().patch();
+        backend.patchify(latents, patch, a.patches());                  // [b, n, c p p]
+        model.patchEmbedding().apply(backend, a.patches(), a.image());  // [b, n, d]
+        backend.embedding(a.positionIds(), model.positionTable(), true, a.image());
+        backend.activate(Activation.NONE, a.embeddedContext(), a.context());
+        backend.upload(timesteps, a.timestep());
+        model.conditioning().apply(backend, a);
+        if (compute.traced()) {
+            compute.trace().see("embedded.image", a.image());
+            compute.trace().see("embedded.context", a.context());
+            compute.trace().see("conditioning", a.conditioning());
+        }
+
+        for (int i = 0; i < model.blocks().size(); i++) {
+            if (!skip.isEmpty() && skip.contains(i)) {
+                continue;
+            }
+            model.blocks().get(i).apply(backend, a);
+            if (compute.traced()) {
+                compute.trace().see("block." + i + ".image", a.image());
+                compute.trace().see("block." + i + ".context", a.context());
+            }
+        }
+
+        Tensor[] mod = a.finalModulation().parts();
+        model.finalModulation().apply(backend, a.conditioningSilu(), a.finalModulation().all());
+        JointBlock.norm(backend, a.image(), mod[JointBlock.CONTINUOUS_SCALE], mod[JointBlock.CONTINUOUS_SHIFT],
+                a.normed());
+        model.projection().apply(backend, a.normed(), a.prediction());  // [b, n, p p c]
+        backend.unpatchify(a.prediction(), patch, velocity);            // [b, c, h, w]
+    }
+}

@@ -1,0 +1,38 @@
+package jdiffusion.model.pipeline;
+
+import jdiffusion.model.sampling.TorchRandom;
+import jdiffusion.model.vae.Vae;
+
+/**
+ * The random numbers of one draw, in the order in which diffusers takes them from its generator: first the sample of
+ * the init image's latents, then the noise.
+ *
+ * @param noise [images, channels, h, w]
+ * @param init  [images, channels, h, w] latents of the init image, scaled for the denoiser; null without one
+ */
+record Noise(float[] noise, float[] init) {
+    /**
+     * @param moments [2, channels, h, w] mean and log-variance of the init image's latents, or null
+     * @param size    channels * h * w
+     */
+    static Noise draw(long seed, int images, int size, float[] moments, float scale, float shift) {
+        TorchRandom random = new TorchRandom(seed);
+        float[] init = null;
+        if (moments != null) {
+            float[] normals = new float[size];
+            random.normals(normals);
+            init = new float[images * size];
+            for (int i = 0; i < size; i++) {
+                float logvar = Math.clamp(moments[size + i], Vae.LOGVAR_MIN, Vae.LOGVAR_MAX);
+                float sample = moments[i] + (float) Math.exp(0.5f * logvar) * normals[i];
+                init[i] = (sample - shift) * scale;
+            }
+            for (int i = 1; i < images; i++) {
+                System.arraycopy(init, 0, init, i * size, size);
+            }
+        }
+        float[] noise = new float[images * size];
+        random.normals(noise);
+        return new Noise(noise, init);
+    }
+}

@@ -1,0 +1,278 @@
+package jdiffusion.model.pipeline;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.kernels.Backend;
+import jdiffusion.model.Compute;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.DiffusersFolder;
+import jdiffusion.model.checkpoint.Family;
+import jdiffusion.model.checkpoint.Finite;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.mmdit.Mmdit;
+import jdiffusion.model.mmdit.MmditConfig;
+import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.Sigmas;
+import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.model.text.PromptEmbedding;
+import jdiffusion.model.text.PromptEncoder;
+import jdiffusion.model.tokenizer.Tokens;
+import jdiffusion.model.vae.Vae;
+import jdiffusion.model.vae.VaeConfig;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+
+/**
+ * Stable Diffusion 3: text to image, image to image and inpainting, as stages that can also be run one by one:
+ * {@link #encode}, {@link #denoise}, {@link #decode}. Each stage maps its weights, and lets go of them and of all its
+ * memory before the next begins; between stages only small arrays live on.
+ */
+public final class Pipeline {
+    private static final int DEFAULT_T5_LENGTH = 256;
+    private static final long DEFAULT_SEED = 42;
+
+    private final ModelFiles files;
+    private final Backend backend;
+    private final MmditConfig denoiser;
+    private final VaeConfig vae;
+    private final SchedulerConfig scheduler;
+    private final GenerationRequest defaults;
+
+    private Pipeline(ModelFiles files, Backend backend) {
+        this.files = files;
+        this.backend = backend;
+        this.scheduler = files.scheduler();
+        int sampleSize;
+        try (ModelFiles.Open open = files.open(Component.DENOISER)) {
+            denoiser = MmditConfig.of(Weights.of(open.tensors(), backend::place), open.config());
+            sampleSize = open.config().integer("sample_size", denoiser.positions());
+        }
+        try (ModelFiles.Open open = files.open(Component.VAE)) {
+            vae = VaeConfig.of(Weights.of(open.tensors(), backend::place), open.config());
+        }
+        if (vae.latentChannels() != denoiser.inChannels() || denoiser.inChannels() != denoiser.outChannels()) {
+            throw new InputException(files.origin() + ": the VAE has " + vae.latentChannels()
+                    + " latent channels, the denoiser reads " + denoiser.inChannels() + " and predicts "
+                    + denoiser.outChannels() + "; do these components belong together?");
+        }
+        defaults = defaults(files.generationConfig(), sampleSize * vae.factor());
+    }
+
+    /** Opens a model folder. Nothing is loaded yet but configurations. */
+    public static Pipeline open(Path model, Backend backend) {
+        return new Pipeline(DiffusersFolder.open(model), backend);
+    }
+
+    public Family family() {
+        return Family.of(denoiser);
+    }
+
+    public MmditConfig denoiserConfig() {
+        return denoiser;
+    }
+
+    public VaeConfig vaeConfig() {
+        return vae;
+    }
+
+    public ModelFiles files() {
+        return files;
+    }
+
+    /** A request with the checkpoint's defaults, and the family's where it has none. */
+    public GenerationRequest request(String prompt) {
+        return defaults.toBuilder().prompt(prompt).build();
+    }
+
+    private GenerationRequest defaults(ConfigFile wishes, int size) {
+        Family family = family();
+        return new GenerationRequest("", "", wishes.integer("width", size), wishes.integer("height", size),
+                wishes.integer("num_inference_steps", family.steps()),
+                (float) wishes.number("guidance_scale", family.guidance()), DEFAULT_SEED, 1,
+                GenerationRequest.Seeds.CONSECUTIVE, scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
+                scheduler.schedule(), Float.NaN, wishes.integer("max_sequence_length", DEFAULT_T5_LENGTH),
+                files.has(Component.T5), SkipLayers.OFF, null, 0.6, null);
+    }
+
+    /** Draws the request's pictures. */
+    public List<Picture> generate(GenerationRequest request, Progress progress) {
+        check(request);
+        return decode(request, denoise(request, encode(request, progress), progress), progress);
+    }
+
+    /** Fails, before anything is computed, when this model cannot do what is asked. */
+    public void check(GenerationRequest request) {
+        new ImageSize(vae.factor() * denoiser.patch(), denoiser.positions() * denoiser.patch() * vae.factor())
+                .check(request.width(), request.height());
+        for (int layer : request.skipLayers().layers()) {
+            if (layer < 0 || layer >= denoiser.depth()) {
+                throw new InputException("layer " + layer + " cannot be skipped; this model has layers 0 to "
+                        + (denoiser.depth() - 1));
+            }
+        }
+        if (request.t5() && !files.has(Component.T5)) {
+            throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
+        }
+        Sigmas sigmas = sigmas(request);
+        if (request.init() != null) {
+            sigmas.start(request.strength());
+        }
+    }
+
+    /** The noise levels at which a request asks the denoiser. */
+    public Sigmas sigmas(GenerationRequest request) {
+        int patch = vae.factor() * denoiser.patch();
+        SchedulerConfig config = Float.isNaN(request.shift()) ? scheduler : scheduler.withShift(request.shift());
+        int tokens = (request.width() / patch) * (request.height() / patch);
+        return request.sampler().evaluations(Sigmas.of(request.schedule(), request.steps(), config, tokens));
+    }
+
+    /** The embeddings of the negative prompt, if there is guidance, and of the prompt. */
+    public List<PromptEmbedding> encode(GenerationRequest request, Progress progress) {
+        Clock clock = new Clock(Progress.Stage.ENCODE_TEXT, 0, progress);
+        List<String> prompts = request.guided() ? List.of(request.negativePrompt(), request.prompt())
+                : List.of(request.prompt());
+        var listener = new PromptEncoder.Listener() {
+            @Override
+            public void tokenized(Component encoder, String prompt, Tokens tokens) {
+                if (tokens.cut() > 0) {
+                    progress.note("the prompt is too long for " + encoder.folder() + ": " + tokens.used()
+                            + " tokens of which " + tokens.cut() + " were cut, from \"" + tokens.cutText() + "\" on");
+                }
+            }
+
+            @Override
+            public void encoded(Component encoder, long bytes) {
+                clock.used(bytes);
+            }
+        };
+        List<PromptEmbedding> embeddings = new PromptEncoder(files, backend).encode(prompts, request.t5Length(),
+                request.t5(), denoiser.contextDim(), listener);
+        int pooled = embeddings.getFirst().pooled().length;
+        if (pooled != denoiser.pooledDim()) {
+            throw new InputException(files.origin() + ": the CLIP encoders' pooled outputs are " + pooled
+                    + " wide, the denoiser's input " + denoiser.pooledDim() + "; do these components belong together?");
+        }
+        clock.stop();
+        return embeddings;
+    }
+
+    /** Clean latents [images, channels, height / 8, width / 8] as the denoiser sees them. */
+    public float[] denoise(GenerationRequest request, List<PromptEmbedding> prompts, Progress progress) {
+        int height = request.height() / vae.factor();
+        int width = request.width() / vae.factor();
+        int size = vae.latentChannels() * height * width;
+        float[] moments = request.init() == null ? null : encodeInit(request, progress);
+        boolean oneDraw = request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
+        int batch = oneDraw ? request.images() : 1;
+        int draws = oneDraw ? 1 : request.images();
+        float[] all = new float[Math.multiplyExact(request.images(), size)];
+        try (ModelFiles.Open open = files.open(Component.DENOISER); Workspace workspace = backend.newWorkspace()) {
+            Mmdit model = Mmdit.load(Weights.of(open.tensors(), backend::place), open.config());
+            DenoiseLoop loop = new DenoiseLoop(model, new Compute(backend, workspace), request, batch, prompts, height,
+                    width, sigmas(request), latentMask(request, height, width));
+            Clock clock = new Clock(Progress.Stage.DENOISE, draws * loop.evaluations(), progress);
+            int[] done = {0};
+            for (int draw = 0; draw < draws; draw++) {
+                Noise noise = Noise.draw(request.seed() + draw, batch, size, moments, vae.scale(), vae.shift());
+                float[] latents = loop.run(noise, supplier -> progress.step(++done[0], supplier),
+                        progress::cancelled);
+                System.arraycopy(latents, 0, all, draw * batch * size, latents.length);
+            }
+            clock.used(workspace.peak() + open.tensors().byteSize());
+            clock.stop();
+            return Finite.check("denoiser", all, open.tensors());
+        }
+    }
+
+    /** The pictures of latents that {@link #denoise} gave. */
+    public List<Picture> decode(GenerationRequest request, float[] latents, Progress progress) {
+        float[] values = decodeValues(request, latents, progress);
+        List<Picture> pictures = new ArrayList<>();
+        for (int i = 0; i < request.images(); i++) {
+            pictures.add(Picture.ofModel(values, i, request.width(), request.height()));
+        }
+        return pictures;
+    }
+
+    /** The same as numbers: [images, 3, height, width], about -1 to 1. */
+    public float[] decodeValues(GenerationRequest request, float[] latents, Progress progress) {
+        Clock clock = new Clock(Progress.Stage.DECODE, 0, progress);
+        float[] scaled = new float[latents.length];
+        // diffusers' inpainting pipeline leaves the shift out when it decodes; the same request gives the same picture.
+        float shift = request.mask() == null ? vae.shift() : 0;
+        for (int i = 0; i < scaled.length; i++) {
+            scaled[i] = latents[i] / vae.scale() + shift;
+        }
+        try (ModelFiles.Open open = files.open(Component.VAE); Workspace workspace = backend.newWorkspace()) {
+            Vae model = Vae.load(Weights.of(open.tensors(), backend::place), open.config());
+            Tensor z = workspace.f32(request.images(), vae.latentChannels(), request.height() / vae.factor(),
+                    request.width() / vae.factor());
+            backend.upload(scaled, z);
+            Tensor image = model.decode(new Compute(backend, workspace), z);
+            clock.used(workspace.peak() + open.tensors().byteSize());
+            float[] values = Finite.check("VAE", backend.download(image), open.tensors());
+            clock.stop();
+            return values;
+        }
+    }
+
+    /** Mean and log-variance of the init image's latents, [2, channels, height / 8, width / 8]. */
+    private float[] encodeInit(GenerationRequest request, Progress progress) {
+        Clock clock = new Clock(Progress.Stage.ENCODE_IMAGE, 0, progress);
+        try (ModelFiles.Open open = files.open(Component.VAE); Workspace workspace = backend.newWorkspace()) {
+            Vae model = Vae.load(Weights.of(open.tensors(), backend::place), open.config());
+            Tensor image = workspace.f32(1, 3, request.height(), request.width());
+            backend.upload(request.init().toModel(), image);
+            Tensor moments = model.encode(new Compute(backend, workspace), image);
+            clock.used(workspace.peak() + open.tensors().byteSize());
+            float[] values = Finite.check("VAE", backend.download(moments), open.tensors());
+            clock.stop();
+            return values;
+        }
+    }
+
+    /** The mask at the latents' size, by the nearest pixel, 1 where to draw; for all channels alike. */
+    private float[] latentMask(GenerationRequest request, int height, int width) {
+        if (request.mask() == null) {
+            return null;
+        }
+        int[] luma = request.mask().luma();
+        float[] mask = new float[vae.latentChannels() * height * width];
+        for (int i = 0; i < mask.length; i++) {
+            int y = i / width % height * vae.factor();
+            int x = i % width * vae.factor();
+            mask[i] = luma[y * request.width() + x] >= 128 ? 1 : 0;
+        }
+        return mask;
+    }
+
+    /** Times a stage and reports it. */
+    private static final class Clock {
+        private final Progress.Stage stage;
+        private final Progress progress;
+        private final long start = System.nanoTime();
+        private long bytes;
+
+        Clock(Progress.Stage stage, int units, Progress progress) {
+            this.stage = stage;
+            this.progress = progress;
+            progress.started(stage, units);
+        }
+
+        void used(long moreBytes) {
+            bytes = Math.max(bytes, moreBytes);
+        }
+
+        void stop() {
+            progress.finished(stage, Duration.ofNanos(System.nanoTime() - start), bytes);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+package jdiffusion.model.text;
+
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.Compute;
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.nn.LayerNorm;
+import jdiffusion.model.nn.Linear;
+import jdiffusion.model.nn.Mlp;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+
+/** CLIP-L's and CLIP-G's text tower: a causal pre-norm transformer over 77 tokens. */
+public record ClipTextEncoder(ClipConfig config, Tensor tokens, Tensor positions, List<Layer> layers,
+                              LayerNorm finalNorm, Linear projection) {
+    /** One transformer layer. */
+    record Layer(LayerNorm norm1, Linear q, Linear k, Linear v, Linear out, LayerNorm norm2, Mlp mlp) {
+        static Layer load(Weights w, ClipConfig c) {
+            int d = c.hidden();
+            Weights attention = w.at("self_attn");
+            return new Layer(LayerNorm.load(w.at("layer_norm1"), d, c.eps()),
+                    Linear.load(attention.at("q_proj"), d, d), Linear.load(attention.at("k_proj"), d, d),
+                    Linear.load(attention.at("v_proj"), d, d), Linear.load(attention.at("out_proj"), d, d),
+                    LayerNorm.load(w.at("layer_norm2"), d, c.eps()),
+                    new Mlp(Linear.load(w.at("mlp.fc1"), c.inner(), d), c.activation(),
+                            Linear.load(w.at("mlp.fc2"), d, c.inner())));
+        }
+    }
+
+    /**
+     * @param hidden [batch, n, hidden], the penultimate hidden state, which is what SD3 reads
+     * @param pooled [batch, projection], the final state at the end token, projected
+     */
+    public record Output(Tensor hidden, Tensor pooled) {
+    }
+
+    public static ClipTextEncoder load(Weights w, ConfigFile file) {
+        ClipConfig c = ClipConfig.of(w, file);
+        int d = c.hidden();
+        Weights text = w.at("text_model");
+        List<Layer> layers = new ArrayList<>();
+        for (int i = 0; i < c.depth(); i++) {
+            layers.add(Layer.load(text.at("encoder.layers", i), c));
+        }
+        // Older exports also store the position ids, which are 0, 1, 2, ...
+        text.skip("embeddings.position_ids", 1, c.positions());
+        ClipTextEncoder model = new ClipTextEncoder(c,
+                text.at("embeddings.token_embedding").tensor("weight", c.vocabulary(), d),
+                text.at("embeddings.position_embedding").tensor("weight", c.positions(), d),
+                List.copyOf(layers), LayerNorm.load(text.at("final_layer_norm"), d, c.eps()),
+                Linear.withoutBias(w.at("text_projection"), c.projection(), d));
+        w.finish();
+        return model;
+    }
+
+    /**
+     * @param ids [batch][n] token ids, all rows of one length
+     * @return tensors of the compute's workspace
+     */
+    public Output apply(Compute compute, int[][] ids) {
+        Backend backend = compute.backend();
+        Workspace w = compute.workspace();
+        int batch = ids.length;
+        int n = ids[0].length;
+        int d = config.hidden();
+        if (n > config.positions()) {
+            throw new InputException(n + " tokens are more than the encoder's " + config.positions() + " positions");
+        }
+        Tensor penultimate = w.f32(batch, n, d);
+        Tensor pooled = w.f32(batch, config.projection());
+        try (var _ = w.scope()) {
+            Tensor x = embed(compute, ids);
+            compute.trace().see("hidden_states.0", x);
+            Tensor normed = w.f32(batch, n, d);
+            Tensor q = w.f32(batch, n, d);
+            Tensor k = w.f32(batch, n, d);
+            Tensor v = w.f32(batch, n, d);
+            Tensor hidden = w.f32(batch, n, config.inner());
+            AttentionShape shape = AttentionShape.of(batch, config.heads(), d / config.heads()).withCausal();
+            for (int i = 0; i < layers.size(); i++) {
+                if (i == layers.size() - 1) {
+                    backend.combine(new float[] {1}, List.of(x), penultimate);
+                }
+                Layer layer = layers.get(i);
+                layer.norm1.apply(backend, x, normed);
+                layer.q.apply(backend, normed, q);
+                layer.k.apply(backend, normed, k);
+                layer.v.apply(backend, normed, v);
+                backend.attention(shape, List.of(AttentionStream.of(q, k, v, q)), null);
+                layer.out.apply(backend, q, Epilogue.ADD, x);
+                layer.norm2.apply(backend, x, normed);
+                layer.mlp.apply(backend, normed, hidden, Epilogue.ADD, x);
+                if (compute.traced()) {
+                    compute.trace().see("hidden_states." + (i + 1), x);
+                }
+            }
+            finalNorm.apply(backend, x, normed);
+            compute.trace().see("last_hidden_state", normed);
+            Tensor atEnd = w.f32(batch, d);
+            backend.embedding(endPositions(compute, ids), normed.reshape(batch * n, d), false, atEnd);
+            projection.apply(backend, atEnd, pooled);
+            compute.trace().see("pooled", pooled);
+        }
+        return new Output(penultimate, pooled);
+    }
+
+    private Tensor embed(Compute compute, int[][] ids) {
+        Workspace w = compute.workspace();
+        int batch = ids.length;
+        int n = ids[0].length;
+        Tensor x = w.f32(batch, n, config.hidden());
+        Tensor index = w.allocate(DType.I32, batch * n);
+        compute.backend().upload(flatten(ids), index);
+        compute.backend().embedding(index, tokens, false, x);
+        for (int b = 0; b < batch; b++) {
+            compute.backend().embedding(null, positions.slice(0, n), true, x.at(b));
+        }
+        return x;
+    }
+
+    /** Row of each sequence's end token in the flattened [batch * n] rows. */
+    private Tensor endPositions(Compute compute, int[][] ids) {
+        int[] rows = new int[ids.length];
+        for (int b = 0; b < ids.length; b++) {
+            rows[b] = b * ids[b].length + endPosition(ids[b], config.eosToken());
+        }
+        Tensor index = compute.workspace().allocate(DType.I32, rows.length);
+        compute.backend().upload(rows, index);
+        return index;
+    }
+
+    /** First place of the end token, or for id 2 the first place of the largest id; 0 when there is none. */
+    static int endPosition(int[] ids, int eosToken) {
+        int best = 0;
+        for (int i = 0; i < ids.length; i++) {
+            if (eosToken == 2 ? ids[i] > ids[best] : ids[i] == eosToken) {
+                best = i;
+                if (eosToken != 2) {
+                    break;
+                }
+            }
+        }
+        return best;
+    }
+
+    static int[] flatten(int[][] ids) {
+        int n = ids[0].length;
+        int[] flat = new int[ids.length * n];
+        for (int b = 0; b < ids.length; b++) {
+            if (ids[b].length != n) {
+                throw new IllegalArgumentException("sequences of " + n + " and " + ids[b].length + " tokens");
+            }
+            System.arraycopy(ids[b], 0, flat, b * n, n);
+        }
+        return flat;
+    }
+}

@@ -1,0 +1,143 @@
+package jdiffusion.model.text;
+
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.kernels.Backend;
+import jdiffusion.model.Compute;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.Finite;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.tokenizer.Tokens;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+
+/**
+ * Prompts to embeddings with the three text encoders of SD3, one after the other: each one's weights are open only
+ * while it runs.
+ */
+public final class PromptEncoder {
+    /** Tokens that CLIP reads. */
+    public static final int CLIP_LENGTH = 77;
+    /** T5 was trained with up to 512 tokens; its relative positions have no other limit. */
+    public static final int T5_LONGEST = 512;
+
+    private final ModelFiles files;
+    private final Backend backend;
+
+    /** Told of what each encoder could not take in, and of the memory it used. */
+    public interface Listener {
+        /** @param tokens ids and what was cut off, of one prompt for one encoder */
+        void tokenized(Component encoder, String prompt, Tokens tokens);
+
+        /** @param bytes of temporaries at the most, with the weights' own size */
+        void encoded(Component encoder, long bytes);
+    }
+
+    public PromptEncoder(ModelFiles files, Backend backend) {
+        this.files = files;
+        this.backend = backend;
+    }
+
+    /**
+     * @param t5Length     tokens for T5
+     * @param useT5        whether to run T5, or to leave its rows zero as the reference does without one
+     * @param contextWidth of the denoiser
+     */
+    public List<PromptEmbedding> encode(List<String> prompts, int t5Length, boolean useT5, int contextWidth,
+                                        Listener listener) {
+        if (t5Length < 1 || t5Length > T5_LONGEST) {
+            throw new InputException("the T5 length is " + t5Length + "; use 1 to " + T5_LONGEST
+                    + " tokens (77 and 256 are usual)");
+        }
+        Clip l = clip(Component.CLIP_L, prompts, listener);
+        Clip g = clip(Component.CLIP_G, prompts, listener);
+        if (l.width + g.width > contextWidth) {
+            throw new InputException(files.origin() + ": the CLIP encoders are " + l.width + " and " + g.width
+                    + " wide, together more than the denoiser's " + contextWidth
+                    + "; do these components belong together?");
+        }
+        float[] t5 = useT5 ? t5(prompts, t5Length, contextWidth, listener) : null;
+
+        List<PromptEmbedding> out = new ArrayList<>();
+        int tokens = CLIP_LENGTH + t5Length;
+        for (int p = 0; p < prompts.size(); p++) {
+            float[] context = new float[tokens * contextWidth];
+            for (int i = 0; i < CLIP_LENGTH; i++) {
+                int row = p * CLIP_LENGTH + i;
+                System.arraycopy(l.hidden, row * l.width, context, i * contextWidth, l.width);
+                System.arraycopy(g.hidden, row * g.width, context, i * contextWidth + l.width, g.width);
+            }
+            if (t5 != null) {
+                int size = t5Length * contextWidth;
+                System.arraycopy(t5, p * size, context, CLIP_LENGTH * contextWidth, size);
+            }
+            float[] pooled = new float[l.pooledWidth + g.pooledWidth];
+            System.arraycopy(l.pooled, p * l.pooledWidth, pooled, 0, l.pooledWidth);
+            System.arraycopy(g.pooled, p * g.pooledWidth, pooled, l.pooledWidth, g.pooledWidth);
+            out.add(new PromptEmbedding(context, tokens, pooled));
+        }
+        return out;
+    }
+
+    /** One CLIP encoder's output for all prompts, flattened. */
+    private record Clip(float[] hidden, int width, float[] pooled, int pooledWidth) {
+    }
+
+    private Clip clip(Component component, List<String> prompts, Listener listener) {
+        int[][] ids = tokenize(component, prompts, CLIP_LENGTH, listener);
+        try (ModelFiles.Open open = files.open(component); Workspace workspace = backend.newWorkspace()) {
+            ClipTextEncoder encoder =
+                    ClipTextEncoder.load(Weights.of(open.tensors(), backend::place), open.config());
+            checkVocabulary(component, ids, encoder.config().vocabulary());
+            ClipTextEncoder.Output output = encoder.apply(new Compute(backend, workspace), ids);
+            listener.encoded(component, workspace.peak() + open.tensors().byteSize());
+            return new Clip(download(component, output.hidden(), open), encoder.config().hidden(),
+                    download(component, output.pooled(), open), encoder.config().projection());
+        }
+    }
+
+    private float[] t5(List<String> prompts, int length, int contextWidth, Listener listener) {
+        int[][] ids = tokenize(Component.T5, prompts, length, listener);
+        try (ModelFiles.Open open = files.open(Component.T5); Workspace workspace = backend.newWorkspace()) {
+            T5Encoder encoder = T5Encoder.load(Weights.of(open.tensors(), backend::place), open.config());
+            if (encoder.config().hidden() != contextWidth) {
+                throw new InputException(files.origin() + ": T5 is " + encoder.config().hidden()
+                        + " wide, the denoiser's text input " + contextWidth
+                        + "; do these components belong together?");
+            }
+            checkVocabulary(Component.T5, ids, encoder.config().vocabulary());
+            Tensor output = encoder.apply(new Compute(backend, workspace), ids);
+            listener.encoded(Component.T5, workspace.peak() + open.tensors().byteSize());
+            return download(Component.T5, output, open);
+        }
+    }
+
+    private int[][] tokenize(Component component, List<String> prompts, int length, Listener listener) {
+        var tokenizer = files.tokenizer(component);
+        int[][] ids = new int[prompts.size()][];
+        for (int i = 0; i < ids.length; i++) {
+            Tokens tokens = tokenizer.encode(prompts.get(i), length);
+            listener.tokenized(component, prompts.get(i), tokens);
+            ids[i] = tokens.ids();
+        }
+        return ids;
+    }
+
+    private void checkVocabulary(Component component, int[][] ids, int vocabulary) {
+        for (int[] row : ids) {
+            for (int id : row) {
+                if (id >= vocabulary) {
+                    throw new InputException(files.origin() + ": the " + component.tokenizerFolder() + " gave id " + id
+                            + ", the " + component.folder() + " knows " + vocabulary
+                            + " tokens; these two do not belong together");
+                }
+            }
+        }
+    }
+
+    private float[] download(Component component, Tensor tensor, ModelFiles.Open open) {
+        return Finite.check(component.folder(), backend.download(tensor), open.tensors());
+    }
+}

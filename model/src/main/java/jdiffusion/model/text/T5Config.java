@@ -1,0 +1,69 @@
+package jdiffusion.model.text;
+
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Weights;
+
+/**
+ * Sizes of a T5 v1.1 encoder (Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+ * Transformer", 2020; gated GELU as in Shazeer, 2020).
+ *
+ * @param hidden      width of the residual stream
+ * @param heads       attention heads
+ * @param headDim     channels of a head; heads * headDim need not be hidden
+ * @param inner       width of the feed-forward layers
+ * @param depth       blocks
+ * @param vocabulary  rows of the token table
+ * @param buckets     relative positions told apart
+ * @param maxDistance distance from which on all positions share a bucket
+ * @param eps         epsilon of the RMS norms
+ */
+public record T5Config(int hidden, int heads, int headDim, int inner, int depth, int vocabulary, int buckets,
+                       int maxDistance, float eps) {
+    private static final String FIRST = "encoder.block.0.layer.";
+
+    static T5Config of(Weights w, ConfigFile config) {
+        Shape tokens = w.shape("shared.weight");
+        Shape bias = w.shape(FIRST + "0.SelfAttention.relative_attention_bias.weight");
+        int heads = bias.cols();
+        int attention = w.shape(FIRST + "0.SelfAttention.q.weight").rows();
+        if (heads < 1 || attention % heads != 0) {
+            throw new InputException(config.origin() + ": " + heads + " heads do not divide a width of " + attention);
+        }
+        String activation = config.text("feed_forward_proj", "gated-gelu");
+        if (!activation.equals("gated-gelu")) {
+            throw new InputException(config.origin() + ": feed_forward_proj is " + activation
+                    + "; only gated-gelu (T5 v1.1) is known");
+        }
+        T5Config c = new T5Config(tokens.cols(), heads, attention / heads,
+                w.shape(FIRST + "1.DenseReluDense.wi_0.weight").rows(), w.at("encoder").count("block"),
+                tokens.rows(), bias.rows(), config.integer("relative_attention_max_distance", 128),
+                (float) config.number("layer_norm_epsilon", 1e-6f));
+        config.expect("d_model", c.hidden);
+        config.expect("num_heads", c.heads);
+        config.expect("d_kv", c.headDim);
+        config.expect("d_ff", c.inner);
+        config.expect("num_layers", c.depth);
+        config.expect("vocab_size", c.vocabulary);
+        config.expect("relative_attention_num_buckets", c.buckets);
+        config.check();
+        return c;
+    }
+
+    /**
+     * Bucket of a key {@code distance} tokens after the query (bidirectional): exact for small distances, then
+     * logarithmic up to the largest. Float32 steps as in the reference, whose roundings decide the borders.
+     */
+    int bucket(int distance) {
+        int half = buckets / 2;
+        int exact = half / 2;
+        int base = distance > 0 ? half : 0;
+        int n = Math.abs(distance);
+        if (n < exact) {
+            return base + n;
+        }
+        float log = (float) Math.log((float) n / exact) / (float) Math.log((double) maxDistance / exact);
+        return base + Math.min(exact + (int) (log * (half - exact)), half - 1);
+    }
+}

@@ -1,0 +1,127 @@
+package jdiffusion.model.text;
+
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.Compute;
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.nn.Linear;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+
+/**
+ * The encoder of T5 v1.1 (T5-XXL in SD3). No padding mask, as in SD3: padded tokens are attended to.
+ *
+ * <p>The residual stream is float32: in float16 the feed-forward outputs of T5-XXL overflow.
+ */
+public record T5Encoder(T5Config config, Tensor tokens, Tensor relativeBias, List<Block> blocks, Tensor finalNorm) {
+    /**
+     * One block.
+     *
+     * @param qkv [3 * heads * headDim, hidden], three matrices read as one
+     */
+    record Block(Tensor norm1, Linear qkv, Linear out, Tensor norm2, Linear gate, Linear up, Linear down) {
+        static Block load(Weights w, T5Config c) {
+            int d = c.hidden();
+            int attention = c.heads() * c.headDim();
+            Weights self = w.at("layer.0.SelfAttention");
+            Weights ff = w.at("layer.1.DenseReluDense");
+            Weight qkv = Weight.rows(self.matrix("q.weight", attention, d), self.matrix("k.weight", attention, d),
+                    self.matrix("v.weight", attention, d));
+            return new Block(w.at("layer.0").tensor("layer_norm.weight", d), new Linear(qkv, null),
+                    Linear.withoutBias(self.at("o"), d, attention),
+                    w.at("layer.1").tensor("layer_norm.weight", d),
+                    Linear.withoutBias(ff.at("wi_0"), c.inner(), d), Linear.withoutBias(ff.at("wi_1"), c.inner(), d),
+                    Linear.withoutBias(ff.at("wo"), d, c.inner()));
+        }
+    }
+
+    public static T5Encoder load(Weights w, ConfigFile file) {
+        T5Config c = T5Config.of(w, file);
+        int d = c.hidden();
+        // Some exports store the tied token table twice.
+        w.skip("encoder.embed_tokens.weight", c.vocabulary(), d);
+        Tensor bias = w.at("encoder.block.0.layer.0.SelfAttention.relative_attention_bias")
+                .tensor("weight", c.buckets(), c.heads());
+        List<Block> blocks = new ArrayList<>();
+        for (int i = 0; i < c.depth(); i++) {
+            blocks.add(Block.load(w.at("encoder.block", i), c));
+        }
+        T5Encoder model = new T5Encoder(c, w.tensor("shared.weight", c.vocabulary(), d), bias, List.copyOf(blocks),
+                w.at("encoder.final_layer_norm").tensor("weight", d));
+        w.finish();
+        return model;
+    }
+
+    /**
+     * @param ids [batch][n] token ids, padding included
+     * @return [batch, n, hidden] in the compute's workspace
+     */
+    public Tensor apply(Compute compute, int[][] ids) {
+        Backend backend = compute.backend();
+        Workspace w = compute.workspace();
+        int batch = ids.length;
+        int n = ids[0].length;
+        int d = config.hidden();
+        int attention = config.heads() * config.headDim();
+        Tensor out = w.f32(batch, n, d);
+        try (var _ = w.scope()) {
+            Tensor x = w.f32(batch, n, d);
+            Tensor index = w.allocate(DType.I32, batch * n);
+            backend.upload(ClipTextEncoder.flatten(ids), index);
+            backend.embedding(index, tokens, false, x);
+            compute.trace().see("hidden_states.0", x);
+            Tensor normed = w.f32(batch, n, d);
+            Tensor qkv = w.f32(batch, n, 3 * attention);
+            Tensor q = qkv.columns(0, attention);
+            AttentionStream stream = AttentionStream.of(q, qkv.columns(attention, 2 * attention),
+                    qkv.columns(2 * attention, 3 * attention), q);
+            Tensor hidden = w.f32(batch, n, config.inner());
+            Tensor bias = bias(compute, n);
+            AttentionShape shape = AttentionShape.of(batch, config.heads(), config.headDim()).withScale(1);
+            for (int i = 0; i < blocks.size(); i++) {
+                Block block = blocks.get(i);
+                backend.rmsNorm(x, block.norm1, config.eps(), normed);
+                block.qkv.apply(backend, normed, qkv);
+                backend.attention(shape, List.of(stream), bias);
+                block.out.apply(backend, q, Epilogue.ADD, x);
+                backend.rmsNorm(x, block.norm2, config.eps(), normed);
+                block.up.apply(backend, normed, hidden);
+                block.gate.apply(backend, normed, Epilogue.multiply(Activation.GELU_TANH), hidden);
+                block.down.apply(backend, hidden, Epilogue.ADD, x);
+                if (compute.traced() && i < blocks.size() - 1) {
+                    compute.trace().see("hidden_states." + (i + 1), x);
+                }
+            }
+            backend.rmsNorm(x, finalNorm, config.eps(), out);
+            if (compute.traced()) {
+                compute.trace().see("hidden_states." + blocks.size(), out);
+                compute.trace().see("output", out);
+            }
+        }
+        return out;
+    }
+
+    /** The position bias per distance of key from query, [heads, 2 n - 1]. */
+    private Tensor bias(Compute compute, int n) {
+        Workspace w = compute.workspace();
+        int[] buckets = new int[2 * n - 1];
+        for (int i = 0; i < buckets.length; i++) {
+            buckets[i] = config.bucket(i - (n - 1));
+        }
+        Tensor bias = w.f32(1, config.heads(), buckets.length, 1);
+        Tensor index = w.allocate(DType.I32, buckets.length);
+        Tensor rows = w.f32(1, buckets.length, 1, config.heads());
+        compute.backend().upload(buckets, index);
+        compute.backend().embedding(index, relativeBias, false, rows);
+        compute.backend().channelsFirst(rows, bias);
+        return bias.reshape(config.heads(), buckets.length);
+    }
+}

@@ -1,0 +1,81 @@
+package jdiffusion.model.tokenizer;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+import jdiffusion.tensor.InputException;
+
+/**
+ * Turns a prompt into the ids that a text encoder's embedding table is indexed with. Immutable; any string can be
+ * encoded, unpaired surrogates count as U+FFFD.
+ *
+ * <p>The ids are those of the CLIPTokenizer and T5Tokenizer classes of transformers 5.
+ */
+public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
+
+    /** All ids of a text, special tokens included, neither cut nor padded. */
+    int[] encode(String text);
+
+    /**
+     * The ids of a text cut or padded to a length; the special tokens at its ends survive the cut.
+     *
+     * @param length number of ids wanted
+     * @throws InputException when not even the special tokens fit
+     */
+    Tokens encode(String text, int length);
+
+    /** One more than the largest id this tokenizer can give: the rows an embedding table must have. */
+    int size();
+
+    /**
+     * Reads the tokenizer of a checkpoint's folder. {@code tokenizer_class} in {@code tokenizer_config.json} says which
+     * kind it is; without it the files present do. A checkpoint often holds the same vocabulary twice; the files that
+     * are quicker to read come before {@code tokenizer.json}.
+     *
+     * @throws InputException when files are missing or unusable
+     */
+    static Tokenizer load(Path folder) {
+        return load(folder, Optional.empty());
+    }
+
+    /**
+     * As {@link #load(Path)}, for a checkpoint with several: when the files are equal to those of a CLIP tokenizer
+     * loaded before, its tables are shared, which saves most of the time and memory.
+     */
+    static Tokenizer load(Path folder, Tokenizer like) {
+        return load(folder, like instanceof ClipTokenizer clip ? Optional.of(clip) : Optional.empty());
+    }
+
+    private static Tokenizer load(Path folder, Optional<ClipTokenizer> like) {
+        if (!Files.isDirectory(folder)) {
+            throw new InputException(folder + " is not a folder; expected one with a tokenizer: " + Names.ANY);
+        }
+        var settings = TokenizerSettings.read(folder);
+        return switch (kind(folder, settings)) {
+            case "clip" -> ClipTokenizer.load(folder, settings, like);
+            case "t5" -> UnigramTokenizer.load(folder, settings);
+            default -> throw new InputException(folder + ": no tokenizer here; looked for " + Names.ANY);
+        };
+    }
+
+    private static String kind(Path folder, TokenizerSettings settings) {
+        var name = settings.tokenizerClass();
+        if (!name.isEmpty()) {
+            return switch (name.toLowerCase(Locale.ROOT)) {
+                case "cliptokenizer", "cliptokenizerfast" -> "clip";
+                case "t5tokenizer", "t5tokenizerfast" -> "t5";
+                default -> throw new InputException(folder.resolve(Names.CONFIG) + ": tokenizer_class is " + name
+                        + "; only CLIPTokenizer and T5Tokenizer are known");
+            };
+        }
+        if (Files.exists(folder.resolve(Names.SENTENCEPIECE))) {
+            return "t5";
+        }
+        if (Files.exists(folder.resolve(Names.VOCAB)) || Files.exists(folder.resolve(Names.MERGES))) {
+            return "clip";
+        }
+        var json = folder.resolve(Names.JSON);
+        return !Files.exists(json) ? "" : TokenizerJson.modelType(json).equals("Unigram") ? "t5" : "clip";
+    }
+}

@@ -1,0 +1,172 @@
+package jdiffusion.model.tokenizer;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import jdiffusion.tensor.InputException;
+
+/**
+ * The parts of a {@code tokenizer.json} that count: the model's vocabulary, the normaliser's character map, the added
+ * tokens. As in transformers 5, the other steps are those of the tokenizer's class and not read from the file.
+ */
+final class TokenizerJson {
+    private String type = "";
+    private TokenTable ids = new TokenTable();
+    private final ByteArrayOutputStream merges = new ByteArrayOutputStream();
+    private final Pieces pieces = new Pieces();
+    private int unk = 2;
+    private byte[] charsMap = {};
+    private List<AddedToken> added = List.of();
+
+    private TokenizerJson() {
+    }
+
+    /** Reads a file whose model has to be of the type wanted, {@code BPE} or {@code Unigram}. */
+    static TokenizerJson read(Path file, String wanted) {
+        var json = Json.read(file, InputFile.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in));
+        if (!json.type.equals(wanted)) {
+            throw new InputException(file + " holds a model of type \"" + json.type + "\"; expected " + wanted);
+        }
+        if (json.ids.count() == 0 && json.pieces.count() == 0) {
+            throw new InputException(file + " has no tokens in model.vocab; fetch the file again");
+        }
+        return json;
+    }
+
+    /** The type of the model in a file. */
+    static String modelType(Path file) {
+        return Json.read(file, InputFile.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in)).type;
+    }
+
+    TokenTable ids() {
+        return ids;
+    }
+
+    /** Lines of two tokens separated by a space, as in {@code merges.txt}. */
+    byte[] merges() {
+        return merges.toByteArray();
+    }
+
+    Pieces pieces() {
+        return pieces;
+    }
+
+    int unk() {
+        return unk;
+    }
+
+    byte[] charsMap() {
+        return charsMap;
+    }
+
+    List<AddedToken> added() {
+        return added;
+    }
+
+    private TokenizerJson readFile(JsonParser in) throws IOException {
+        Json.expect(in, JsonToken.START_OBJECT, "the file");
+        while (in.nextToken() != JsonToken.END_OBJECT) {
+            var key = in.currentName();
+            in.nextToken();
+            switch (key) {
+                case "added_tokens" -> added = TokenizerSettings.readList(in);
+                case "normalizer" -> readCharsMap(in);
+                case "model" -> readModel(in);
+                default -> in.skipChildren();
+            }
+        }
+        return this;
+    }
+
+    /** The first character map at any depth; a sequence of normalisers is an array of objects. */
+    private void readCharsMap(JsonParser in) throws IOException {
+        if (!in.currentToken().isStructStart()) {
+            return;
+        }
+        for (var depth = 1; depth > 0;) {
+            var token = in.nextToken();
+            if (token.isStructStart()) {
+                depth++;
+            } else if (token.isStructEnd()) {
+                depth--;
+            } else if (token == JsonToken.VALUE_STRING && charsMap.length == 0
+                    && "precompiled_charsmap".equals(in.currentName())) {
+                charsMap = in.getBinaryValue();
+            }
+        }
+    }
+
+    private void readModel(JsonParser in) throws IOException {
+        Json.expect(in, JsonToken.START_OBJECT, "model");
+        while (in.nextToken() != JsonToken.END_OBJECT) {
+            var key = in.currentName();
+            in.nextToken();
+            switch (key) {
+                case "type" -> type = Json.string(in, key);
+                case "unk_id" -> unk = Json.index(in, key, TokenizerSettings.MAX_IDS);
+                case "vocab" -> readVocab(in);
+                case "merges" -> readMerges(in);
+                default -> in.skipChildren();
+            }
+        }
+    }
+
+    private void readVocab(JsonParser in) throws IOException {
+        if (in.currentToken() == JsonToken.START_OBJECT) {
+            ids = readIds(in);
+            return;
+        }
+        Json.expect(in, JsonToken.START_ARRAY, "model.vocab");
+        while (in.nextToken() != JsonToken.END_ARRAY) {
+            Json.expect(in, JsonToken.START_ARRAY, "an entry of model.vocab");
+            in.nextToken();
+            var piece = Json.string(in, "a piece of model.vocab");
+            if (!in.nextToken().isNumeric()) {
+                throw Json.bad(in, "the score of \"" + piece + "\" should be a number but is " + in.currentToken());
+            }
+            var fault = pieces.add(piece, in.getDoubleValue());
+            if (!fault.isEmpty()) {
+                throw Json.bad(in, fault);
+            }
+            in.nextToken();
+            Json.expect(in, JsonToken.END_ARRAY, "the end of an entry of model.vocab");
+        }
+    }
+
+    private void readMerges(JsonParser in) throws IOException {
+        Json.expect(in, JsonToken.START_ARRAY, "model.merges");
+        while (in.nextToken() != JsonToken.END_ARRAY) {
+            var merge = "";
+            if (in.currentToken() == JsonToken.START_ARRAY) {
+                in.nextToken();
+                var left = Json.string(in, "the left half of a merge");
+                in.nextToken();
+                merge = left + " " + Json.string(in, "the right half of a merge");
+                in.nextToken();
+                Json.expect(in, JsonToken.END_ARRAY, "the end of a merge");
+            } else {
+                merge = Json.string(in, "a merge");
+            }
+            if (merge.indexOf('\n') >= 0 || merge.indexOf('\r') >= 0) {
+                throw Json.bad(in, "a merge has a line break");
+            }
+            merges.writeBytes((merge + "\n").getBytes(StandardCharsets.UTF_8));
+        }
+    }
+
+    /** An object of tokens with their ids, such as the whole of {@code vocab.json}. */
+    static TokenTable readIds(JsonParser in) throws IOException {
+        Json.expect(in, JsonToken.START_OBJECT, "the vocabulary");
+        var ids = new TokenTable();
+        for (var name = in.nextFieldName(); name != null; name = in.nextFieldName()) {
+            in.nextToken();
+            ids.put(name, Json.index(in, "the id of a token", TokenizerSettings.MAX_IDS));
+        }
+        Json.expect(in, JsonToken.END_OBJECT, "the end of the vocabulary");
+        return ids;
+    }
+}

@@ -1,0 +1,173 @@
+package jdiffusion.model.tokenizer;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What {@code tokenizer_config.json} and {@code special_tokens_map.json} say about a tokenizer; both may be absent.
+ * As in transformers, the second file counts only when the first lists no {@code added_tokens_decoder}.
+ */
+public final class TokenizerSettings {
+    /** Ids are row numbers of an embedding table; no text encoder has this many. */
+    static final int MAX_IDS = 1 << 20;
+    private static final int MAX_ADDED = 1 << 14;
+    /** transformers' default: T5 checkpoints have 100 sentinel tokens after the pieces. */
+    private static final int DEFAULT_EXTRA_IDS = 100;
+
+    private String tokenizerClass = "";
+    private int extraIds = DEFAULT_EXTRA_IDS;
+    private final Map<String, AddedToken> named = new LinkedHashMap<>();
+    private final List<AddedToken> added = new ArrayList<>();
+    private final List<AddedToken> additional = new ArrayList<>();
+
+    private TokenizerSettings() {
+    }
+
+    /** What transformers assumes when a folder has neither file. */
+    public static TokenizerSettings defaults() {
+        return new TokenizerSettings();
+    }
+
+    /**
+     * Reads the two files of a folder, where present.
+     *
+     * @throws jdiffusion.tensor.InputException when one of them is unusable
+     */
+    public static TokenizerSettings read(Path folder) {
+        var settings = new TokenizerSettings();
+        var config = folder.resolve(Names.CONFIG);
+        if (Files.exists(config)) {
+            Json.read(config, InputFile.SETTINGS_LIMIT, settings::readObject);
+        }
+        var special = folder.resolve(Names.SPECIAL);
+        if (settings.added.isEmpty() && Files.exists(special)) {
+            settings.additional.clear();
+            Json.read(special, InputFile.SETTINGS_LIMIT, settings::readObject);
+        }
+        return settings;
+    }
+
+    /** The class named in the configuration, or an empty string. */
+    String tokenizerClass() {
+        return tokenizerClass;
+    }
+
+    /** Sentinel tokens {@code <extra_id_N>} that follow the pieces of a SentencePiece file. */
+    int extraIds() {
+        return extraIds;
+    }
+
+    /** A token by its role, such as {@code pad_token}. */
+    AddedToken named(String role, String ifAbsent) {
+        return named.getOrDefault(role, new AddedToken(ifAbsent, false, AddedToken.UNKNOWN_ID));
+    }
+
+    /** The {@code added_tokens_decoder}. */
+    List<AddedToken> added() {
+        return added;
+    }
+
+    /** The {@code additional_special_tokens}. */
+    List<AddedToken> additional() {
+        return additional;
+    }
+
+    private TokenizerSettings readObject(JsonParser in) throws IOException {
+        Json.expect(in, JsonToken.START_OBJECT, "the file");
+        while (in.nextToken() != JsonToken.END_OBJECT) {
+            var key = in.currentName();
+            in.nextToken();
+            switch (key) {
+                case "bos_token", "eos_token", "unk_token", "pad_token" -> readNamed(in, key);
+                case "tokenizer_class" -> tokenizerClass = nullable(in, key);
+                case "extra_ids" -> extraIds = Json.index(in, key, MAX_ADDED);
+                case "additional_special_tokens" -> readAdditional(in);
+                case "added_tokens_decoder" -> readDecoder(in);
+                default -> in.skipChildren();
+            }
+        }
+        return this;
+    }
+
+    private static String nullable(JsonParser in, String key) throws IOException {
+        return in.currentToken() == JsonToken.VALUE_NULL ? "" : Json.string(in, key);
+    }
+
+    private void readNamed(JsonParser in, String role) throws IOException {
+        if (in.currentToken() != JsonToken.VALUE_NULL) {
+            named.put(role, token(in, AddedToken.UNKNOWN_ID));
+        }
+    }
+
+    private void readAdditional(JsonParser in) throws IOException {
+        if (in.currentToken() == JsonToken.VALUE_NULL) {
+            return;
+        }
+        Json.expect(in, JsonToken.START_ARRAY, "additional_special_tokens");
+        while (in.nextToken() != JsonToken.END_ARRAY) {
+            append(in, additional, token(in, AddedToken.UNKNOWN_ID));
+        }
+    }
+
+    private void readDecoder(JsonParser in) throws IOException {
+        Json.expect(in, JsonToken.START_OBJECT, "added_tokens_decoder");
+        while (in.nextToken() != JsonToken.END_OBJECT) {
+            var id = AddedToken.UNKNOWN_ID;
+            var key = in.currentName();
+            if (key.matches("[0-9]{1,7}")) {
+                id = Integer.parseInt(key);
+            }
+            if (id < 0 || id >= MAX_IDS) {
+                throw Json.bad(in, "added_tokens_decoder has the id " + key + "; expected 0 to " + (MAX_IDS - 1));
+            }
+            in.nextToken();
+            append(in, added, token(in, id));
+        }
+    }
+
+    private static void append(JsonParser in, List<AddedToken> list, AddedToken token) throws IOException {
+        if (list.size() == MAX_ADDED) {
+            throw Json.bad(in, "more than " + MAX_ADDED + " added tokens");
+        }
+        list.add(token);
+    }
+
+    /** The {@code added_tokens} of a {@code tokenizer.json}, each with its id; the parser stands on the array. */
+    static List<AddedToken> readList(JsonParser in) throws IOException {
+        var list = new ArrayList<AddedToken>();
+        Json.expect(in, JsonToken.START_ARRAY, "added_tokens");
+        while (in.nextToken() != JsonToken.END_ARRAY) {
+            append(in, list, token(in, AddedToken.UNKNOWN_ID));
+        }
+        return list;
+    }
+
+    /** A plain string, or an object with {@code content}; a string is looked for in the text as given. */
+    private static AddedToken token(JsonParser in, int knownId) throws IOException {
+        if (in.currentToken() == JsonToken.VALUE_STRING) {
+            return new AddedToken(in.getText(), false, knownId);
+        }
+        Json.expect(in, JsonToken.START_OBJECT, "a token");
+        var content = "";
+        var normalized = false;
+        var id = knownId;
+        while (in.nextToken() != JsonToken.END_OBJECT) {
+            var key = in.currentName();
+            in.nextToken();
+            switch (key) {
+                case "content" -> content = Json.string(in, key);
+                case "normalized" -> normalized = in.getBooleanValue();
+                case "id" -> id = Json.index(in, key, MAX_IDS);
+                default -> in.skipChildren();
+            }
+        }
+        return new AddedToken(content, normalized, id);
+    }
+}

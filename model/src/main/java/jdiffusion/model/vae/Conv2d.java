@@ -1,0 +1,32 @@
+package jdiffusion.model.vae;
+
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+
+/** A convolution with weight [cout, cin, k, k] and bias [cout], on images [batch, h, w, channels]. */
+record Conv2d(Tensor weight, Tensor bias) {
+    static Conv2d load(Weights w, int out, int in, int kernel) {
+        return new Conv2d(w.tensor("weight", out, in, kernel, kernel), w.tensor("bias", out));
+    }
+
+    int out() {
+        return weight.shape().dim(0);
+    }
+
+    /** Same size in and out. */
+    void apply(Backend backend, Tensor x, Epilogue epilogue, Tensor out) {
+        var s = x.shape();
+        backend.conv2d(Conv2dShape.same(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out(), weight.shape().dim(2)), x,
+                weight, bias, epilogue, out);
+    }
+
+    /** Half the size: stride 2, one row and column of zeros at the far ends only. */
+    void applyHalving(Backend backend, Tensor x, Tensor out) {
+        var s = x.shape();
+        backend.conv2d(new Conv2dShape(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out(), weight.shape().dim(2), 2, 0, 1),
+                x, weight, bias, Epilogue.STORE, out);
+    }
+}

@@ -1,0 +1,17 @@
+package jdiffusion.model.vae;
+
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+
+/** GroupNorm with weight and bias [channels]. */
+record GroupNorm(Tensor weight, Tensor bias, int groups) {
+    static GroupNorm load(Weights w, VaeConfig c, int channels) {
+        return new GroupNorm(w.tensor("weight", channels), w.tensor("bias", channels), c.groups());
+    }
+
+    void apply(Backend backend, Tensor x, Activation activation, Tensor out) {
+        backend.groupNorm(x, groups, weight, bias, VaeConfig.EPS, activation, out);
+    }
+}

@@ -1,0 +1,53 @@
+package jdiffusion.model.vae;
+
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.Compute;
+import jdiffusion.model.nn.Linear;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+
+/** The coarsest resolution: residual block, self-attention over all pixels in one head, residual block. */
+record MidBlock(ResnetBlock first, GroupNorm norm, Linear q, Linear k, Linear v, Linear out, ResnetBlock second) {
+    static MidBlock load(Weights w, VaeConfig c, int channels) {
+        Weights attention = w.at("attentions", 0);
+        return new MidBlock(ResnetBlock.load(w.at("resnets", 0), c, channels, channels),
+                GroupNorm.load(attention.at("group_norm"), c, channels),
+                Linear.load(attention.at("to_q"), channels, channels),
+                Linear.load(attention.at("to_k"), channels, channels),
+                Linear.load(attention.at("to_v"), channels, channels),
+                Linear.load(attention.at("to_out.0"), channels, channels),
+                ResnetBlock.load(w.at("resnets", 1), c, channels, channels));
+    }
+
+    /** Updates x [batch, h, w, channels] in place. */
+    void apply(Compute compute, Tensor x) {
+        Backend backend = compute.backend();
+        Workspace w = compute.workspace();
+        first.apply(compute, x, x);
+        var s = x.shape();
+        try (var _ = w.scope()) {
+            int batch = s.dim(0);
+            int pixels = s.dim(1) * s.dim(2);
+            int channels = s.dim(3);
+            Tensor normed = w.f32(s.dims());
+            norm.apply(backend, x, Activation.NONE, normed);
+            Tensor rows = normed.reshape(batch, pixels, channels);
+            Tensor query = w.f32(batch, pixels, channels);
+            Tensor key = w.f32(batch, pixels, channels);
+            Tensor value = w.f32(batch, pixels, channels);
+            q.apply(backend, rows, query);
+            k.apply(backend, rows, key);
+            v.apply(backend, rows, value);
+            backend.attention(AttentionShape.of(batch, 1, channels),
+                    List.of(AttentionStream.of(query, key, value, query)), null);
+            out.apply(backend, query, Epilogue.ADD, x.reshape(batch, pixels, channels));
+        }
+        second.apply(compute, x, x);
+    }
+}

@@ -1,0 +1,41 @@
+package jdiffusion.model.vae;
+
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.model.Compute;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+
+/** x + conv(silu(norm(conv(silu(norm(x)))))), with a 1x1 convolution on x where the widths differ. */
+record ResnetBlock(GroupNorm norm1, Conv2d conv1, GroupNorm norm2, Conv2d conv2, Conv2d shortcut) {
+    static ResnetBlock load(Weights w, VaeConfig c, int in, int out) {
+        return new ResnetBlock(GroupNorm.load(w.at("norm1"), c, in), Conv2d.load(w.at("conv1"), out, in, 3),
+                GroupNorm.load(w.at("norm2"), c, out), Conv2d.load(w.at("conv2"), out, out, 3),
+                in == out ? null : Conv2d.load(w.at("conv_shortcut"), out, in, 1));
+    }
+
+    /**
+     * @param x   [batch, h, w, in]; overwritten
+     * @param out [batch, h, w, out]; x itself when the widths are equal
+     */
+    void apply(Compute compute, Tensor x, Tensor out) {
+        Backend backend = compute.backend();
+        Workspace w = compute.workspace();
+        var s = x.shape();
+        try (var _ = w.scope()) {
+            Tensor middle = w.f32(s.dim(0), s.dim(1), s.dim(2), conv1.out());
+            try (var _ = w.scope()) {
+                Tensor normed = w.f32(s.dims());
+                norm1.apply(backend, x, Activation.SILU, normed);
+                conv1.apply(backend, normed, Epilogue.STORE, middle);
+            }
+            norm2.apply(backend, middle, Activation.SILU, middle);
+            if (shortcut != null) {
+                shortcut.apply(backend, x, Epilogue.STORE, out);
+            }
+            conv2.apply(backend, middle, Epilogue.ADD, out);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package jdiffusion.model.vae;
+
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Weights;
+
+/**
+ * Sizes of the autoencoder (Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022;
+ * 16 latent channels in SD3).
+ *
+ * @param latentChannels channels of the latents
+ * @param channels       width at each resolution, finest first
+ * @param layers         residual blocks at each resolution of the encoder; the decoder has one more
+ * @param groups         groups of every GroupNorm
+ * @param scale          latents of the denoiser = (latents of the autoencoder - shift) * scale
+ * @param shift          see scale
+ */
+public record VaeConfig(int latentChannels, List<Integer> channels, int layers, int groups, float scale, float shift) {
+    /** Epsilon of every GroupNorm. */
+    static final float EPS = 1e-6f;
+
+    public VaeConfig {
+        channels = List.copyOf(channels);
+    }
+
+    public static VaeConfig of(Weights w, ConfigFile config) {
+        Shape decoderIn = w.shape("decoder.conv_in.weight");
+        List<Integer> channels = new ArrayList<>();
+        int levels = w.at("encoder").count("down_blocks");
+        for (int i = 0; i < levels; i++) {
+            channels.add(w.shape("encoder.down_blocks." + i + ".resnets.0.conv1.weight").dim(0));
+        }
+        VaeConfig c = new VaeConfig(decoderIn.dim(1), channels,
+                w.at("encoder.down_blocks", 0).count("resnets"), config.integer("norm_num_groups", 32),
+                (float) config.number("scaling_factor", 1.5305f), (float) config.number("shift_factor", 0));
+        for (int width : channels) {
+            if (c.groups < 1 || width % c.groups != 0) {
+                throw new InputException(config.origin() + ": norm_num_groups is " + c.groups
+                        + ", which does not divide a width of " + width);
+            }
+        }
+        if (!(c.scale > 0)) {
+            throw new InputException(config.origin() + ": scaling_factor is " + c.scale + "; it must be positive");
+        }
+        config.expect("latent_channels", c.latentChannels);
+        config.expect("block_out_channels", c.channels);
+        config.expect("layers_per_block", c.layers);
+        config.check();
+        return c;
+    }
+
+    /** Pixels of the image per latent pixel, each way. */
+    public int factor() {
+        return 1 << channels.size() - 1;
+    }
+}

@@ -1,0 +1,139 @@
+package jdiffusion.model.sampling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import jdiffusion.tensor.InputException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SchedulerConfigTest {
+    private static final String EULER = "\"_class_name\": \"FlowMatchEulerDiscreteScheduler\"";
+
+    @Test
+    void readsEveryField(@TempDir Path folder) throws IOException {
+        var file = Files.writeString(folder.resolve("scheduler_config.json"), "{" + EULER + """
+                , "_diffusers_version": "0.40.0", "base_image_seq_len": 100, "base_shift": 0.25,
+                "invert_sigmas": false, "max_image_seq_len": 900, "max_shift": 2, "num_train_timesteps": 500,
+                "shift": 3.0, "shift_terminal": 0.1, "stochastic_sampling": false, "time_shift_type": "linear",
+                "use_beta_sigmas": true, "use_dynamic_shifting": true, "use_exponential_sigmas": false,
+                "use_karras_sigmas": false}""");
+        assertThat(SchedulerConfig.read(file)).isEqualTo(new SchedulerConfig(500, 3, true, 0.25, 2, 100, 900, 0.1,
+                SchedulerConfig.TimeShiftType.LINEAR, SigmaSchedule.BETA, false));
+    }
+
+    @Test
+    void missingAndNullFieldsAreTheDefaults() throws JsonProcessingException {
+        assertThat(parse("{" + EULER + "}")).isEqualTo(SchedulerConfig.ofShift(1));
+        assertThat(parse("{" + EULER + ", \"shift_terminal\": null, \"shift\": 3}"))
+                .isEqualTo(SchedulerConfig.ofShift(3));
+    }
+
+    @Test
+    void heunFileHasOnlyAShift() throws JsonProcessingException {
+        var config = parse("""
+                {"_class_name": "FlowMatchHeunDiscreteScheduler", "shift": 3.0, "use_karras_sigmas": true}""");
+        assertThat(config.heun()).isTrue();
+        assertThat(config.shift()).isEqualTo(3);
+        assertThat(config.schedule()).isEqualTo(SigmaSchedule.NORMAL);
+    }
+
+    @Test
+    void ownShiftReplacesADynamicOne() throws JsonProcessingException {
+        var config = parse("{" + EULER + ", \"use_dynamic_shifting\": true, \"use_karras_sigmas\": true}");
+        assertThat(config.shiftFor(256)).isEqualTo(new Shift.Dynamic(StrictMath.exp(0.5)));
+        assertThat(config.withShift(2).shiftFor(256)).isEqualTo(new Shift.Static(2));
+        assertThat(config.withShift(2).schedule()).isEqualTo(SigmaSchedule.KARRAS);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+        "'shift': -1                       | shift is -1.0; it must be 0.01 to 100.0",
+        "'shift': 1e999                    | shift is Infinity; it must be 0.01 to 100.0",
+        "'shift': '3'                      | shift is '3'; it must be a number",
+        "'shift_terminal': 1               | shift_terminal is 1.0; it must be at least 0 and below 1",
+        "'num_train_timesteps': 0          | num_train_timesteps is 0; it must be 1 to 1000000",
+        "'num_train_timesteps': 2000000000 | num_train_timesteps is 2000000000; it must be 1 to 1000000",
+        "'num_train_timesteps': 1e3        | num_train_timesteps is 1000.0; it must be a whole number",
+        "'num_train_timesteps': 99999999999| num_train_timesteps is 99999999999; it must be a whole number",
+        "'use_karras_sigmas': 1            | use_karras_sigmas is 1; it must be true or false",
+        "'invert_sigmas': true             | invert_sigmas is true, which is not supported; use a checkpoint"
+                + " without it",
+        "'stochastic_sampling': true       | stochastic_sampling is true, which is not supported; use a checkpoint"
+                + " without it",
+        "'time_shift_type': 'cubic'        | time_shift_type is «cubic»; it must be «exponential» or «linear»",
+        "'time_shift_type': [[]]           | time_shift_type is [[]]; it must be text",
+        "'use_karras_sigmas': true, 'use_beta_sigmas': true | use_karras_sigmas, use_exponential_sigmas and"
+                + " use_beta_sigmas are true, false and true; only one can be true",
+        "'use_dynamic_shifting': true, 'max_image_seq_len': 256 | base_image_seq_len and max_image_seq_len are 256"
+                + " and 256; dynamic shifting needs 0 < base < max",
+        "'use_dynamic_shifting': true, 'max_shift': 1e999 | base_shift and max_shift are 0.5 and Infinity; dynamic"
+                + " shifting needs finite numbers",
+    })
+    void badValuesAreNamed(String field, String message) {
+        var json = "{" + EULER + ", " + field.replace('\'', '"') + "}";
+        var expected = message.replace('\'', '"').replaceAll("[«»]", "'");
+        assertThatThrownBy(() -> parse(json)).isInstanceOf(InputException.class).hasMessage("here.json: " + expected);
+    }
+
+    @Test
+    void otherSchedulersAreRefused() {
+        assertThatThrownBy(() -> parse("{\"_class_name\": \"DDIMScheduler\"}")).isInstanceOf(InputException.class)
+                .hasMessage("here.json: _class_name is 'DDIMScheduler'; use a checkpoint with"
+                        + " FlowMatchEulerDiscreteScheduler or FlowMatchHeunDiscreteScheduler");
+        assertThatThrownBy(() -> parse("{}")).isInstanceOf(InputException.class).hasMessageContaining("is ''");
+        assertThatThrownBy(() -> parse("[1]")).isInstanceOf(InputException.class)
+                .hasMessage("here.json: this is no JSON object; give a scheduler_config.json");
+        assertThatThrownBy(() -> SchedulerConfig.of(null, "here.json")).isInstanceOf(InputException.class);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "{", "{\"a\": ", "nonsense", "{\"_class_name\": 3}", "\u0000\u0001"})
+    void brokenFilesAreNamed(String text, @TempDir Path folder) throws IOException {
+        var file = Files.write(folder.resolve("scheduler_config.json"), text.getBytes(StandardCharsets.UTF_8));
+        assertThatThrownBy(() -> SchedulerConfig.read(file)).isInstanceOf(InputException.class)
+                .hasMessageContaining(file.toString()).hasMessageNotContaining("\n");
+    }
+
+    @Test
+    void hugeDeepAndMissingFilesAreNamed(@TempDir Path folder) throws IOException {
+        var deep = Files.writeString(folder.resolve("deep.json"), "[".repeat(500_000));
+        var huge = Files.write(folder.resolve("huge.json"), new byte[(1 << 20) + 1]);
+        for (var file : new Path[] {deep, huge, folder.resolve("missing.json"), folder}) {
+            assertThatThrownBy(() -> SchedulerConfig.read(file)).isInstanceOf(InputException.class)
+                    .hasMessageContaining(file.toString());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {0, -3, 1e-30, 1e30, Double.NaN, Double.NEGATIVE_INFINITY})
+    void shiftOutsideItsRangeIsRefused(double shift) {
+        assertThatThrownBy(() -> SchedulerConfig.ofShift(3).withShift(shift)).isInstanceOf(InputException.class)
+                .hasMessage("shift is " + shift + "; it must be 0.01 to 100.0");
+    }
+
+    @Test
+    void dynamicShiftOutOfRangeIsRefused() throws JsonProcessingException {
+        var steep = parse("{" + EULER + ", \"use_dynamic_shifting\": true, \"max_shift\": 1e300}");
+        assertThatThrownBy(() -> steep.shiftFor(4096)).isInstanceOf(InputException.class).hasMessage(
+                "the dynamic shift for 4096 image tokens is Infinity; it must be 1.0E-6 to 1000000.0");
+        var falling = parse("{" + EULER + """
+                , "use_dynamic_shifting": true, "max_shift": -1, "time_shift_type": "linear"}""");
+        assertThatThrownBy(() -> falling.shiftFor(4096)).isInstanceOf(InputException.class)
+                .hasMessageContaining("is -1.0;");
+        assertThatThrownBy(() -> steep.shiftFor(0)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    private static SchedulerConfig parse(String json) throws JsonProcessingException {
+        return SchedulerConfig.of(new ObjectMapper().readTree(json), "here.json");
+    }
+}

@@ -1,0 +1,90 @@
+package jdiffusion.tensor;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/** Opens files that the user named, so that everything that can be wrong with them has its own line. */
+public final class InputFile {
+    private static final byte[] LFS_POINTER = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
+
+    private InputFile() {
+    }
+
+    /**
+     * A channel for reading {@code path} from its start; the file is there, is a plain file, is not empty and is not
+     * a Git LFS pointer.
+     */
+    public static FileChannel open(Path path) {
+        if (Files.isDirectory(path)) {
+            throw new InputException(path + ": is a folder; name a file in it");
+        }
+        // Opening a pipe would wait for somebody to write into it.
+        if (Files.exists(path) && !Files.isRegularFile(path)) {
+            throw new InputException(path + ": is a pipe or device; a plain file is needed");
+        }
+        try {
+            FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+            try {
+                reject(path, channel);
+                return channel;
+            } catch (IOException | RuntimeException e) {
+                channel.close();
+                throw e;
+            }
+        } catch (IOException e) {
+            throw unreadable(path, e);
+        }
+    }
+
+    /** The whole file, which must not be larger than {@code most} bytes; {@code what} names it in the error. */
+    public static byte[] bytes(Path path, int most, String what) {
+        try (FileChannel channel = open(path)) {
+            long size = channel.size();
+            if (size > most) {
+                throw new InputException(path + ": has " + size + " bytes, but " + what + " has at most " + most
+                        + "; is this the right file?");
+            }
+            ByteBuffer all = ByteBuffer.allocate((int) size);
+            while (all.hasRemaining() && channel.read(all) >= 0) {
+                continue;
+            }
+            if (all.hasRemaining()) {
+                throw new InputException(path + ": ended after " + all.position() + " of " + size
+                        + " bytes; something else is writing it, try again");
+            }
+            return all.array();
+        } catch (IOException e) {
+            throw unreadable(path, e);
+        }
+    }
+
+    /** The report of an error while {@code path} was read. */
+    public static InputException unreadable(Path path, IOException e) {
+        return new InputException(path + ": " + switch (e) {
+            case NoSuchFileException _ -> "there is no such file; check the name, or download it";
+            case AccessDeniedException _ -> "may not be read; check its permissions";
+            default -> "cannot be read (" + e.getMessage() + ")";
+        }, e);
+    }
+
+    private static void reject(Path path, FileChannel channel) throws IOException {
+        if (channel.size() == 0) {
+            throw new InputException(path + ": is empty; download it again");
+        }
+        ByteBuffer start = ByteBuffer.allocate(LFS_POINTER.length);
+        while (start.hasRemaining() && channel.read(start, start.position()) >= 0) {
+            continue;
+        }
+        if (start.flip().equals(ByteBuffer.wrap(LFS_POINTER))) {
+            throw new InputException(path + ": is a Git LFS pointer, not the file itself; run \"git lfs pull\" in its"
+                    + " repository or download the file");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+package jdiffusion.tensor.safetensors;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.TensorSource;
+
+/** The weights of one model: a safetensors file, or an index and the files (shards) that it names. */
+public final class Checkpoint implements TensorSource, AutoCloseable {
+    private static final String FILE = ".safetensors";
+    private static final String INDEX = ".safetensors.index";
+    private static final String JSON = ".json";
+    /** What follows a base name, plain first; the others are how the Hugging Face libraries mark a second precision. */
+    private static final List<String> VARIANTS = List.of("", ".bf16", ".fp16");
+    private static final int MOST_SHOWN = 4;
+
+    private final String origin;
+    private final List<SafetensorsFile> files;
+    private final Map<String, Tensor> tensors;
+
+    private Checkpoint(String origin, List<SafetensorsFile> files, Map<String, Tensor> tensors) {
+        this.origin = origin;
+        this.files = files;
+        this.tensors = tensors;
+    }
+
+    /**
+     * Opens {@code <base>.safetensors} or else {@code <base>.safetensors.index.json} in {@code folder}; only when
+     * neither is there, the same in bf16 or fp16 ({@code <base>.fp16.safetensors},
+     * {@code <base>.safetensors.index.fp16.json}).
+     *
+     * @param base {@code model} for text encoders, {@code diffusion_pytorch_model} for denoisers and VAEs
+     * @throws InputException when none is there, or a file is damaged or does not belong to the others
+     */
+    public static Checkpoint open(Path folder, String base) {
+        for (String variant : VARIANTS) {
+            for (String name : List.of(base + variant + FILE, base + INDEX + variant + JSON)) {
+                Path path = folder.resolve(name);
+                if (Files.exists(path)) {
+                    return open(path);
+                }
+            }
+        }
+        throw new InputException(folder + (Files.isDirectory(folder)
+                ? ": has neither " + base + FILE + " nor " + base + INDEX + JSON + "; download the model's weights"
+                : ": there is no such folder; check the name, or download the model"));
+    }
+
+    /** Opens a safetensors file, or the index of a checkpoint in shards when the name ends in {@code .json}. */
+    public static Checkpoint open(Path path) {
+        if (path.toString().endsWith(JSON)) {
+            return openShards(path);
+        }
+        SafetensorsFile file = SafetensorsFile.open(path);
+        Map<String, Tensor> tensors = new TreeMap<>();
+        file.names().forEach(name -> tensors.put(name, file.find(name)));
+        return new Checkpoint(file.origin(), List.of(file), tensors);
+    }
+
+    private static Checkpoint openShards(Path path) {
+        ShardIndex index = ShardIndex.read(path);
+        checkAllThere(path, index);
+        Checkpoint checkpoint = new Checkpoint(path.toString(), new ArrayList<>(), new TreeMap<>());
+        boolean opened = false;
+        try {
+            for (String shard : index.shards()) {
+                checkpoint.add(shard, SafetensorsFile.open(path.resolveSibling(shard)), index);
+            }
+            checkpoint.checkComplete(index);
+            opened = true;
+            return checkpoint;
+        } finally {
+            if (!opened) {
+                checkpoint.close();
+            }
+        }
+    }
+
+    /** Says at once which downloads are missing, instead of one at a time. */
+    private static void checkAllThere(Path path, ShardIndex index) {
+        List<String> missing = index.shards().stream()
+                .filter(shard -> !Files.exists(path.resolveSibling(shard))).toList();
+        if (!missing.isEmpty()) {
+            throw new InputException(path + ": " + missing.size() + " of its " + index.shards().size()
+                    + " shards are not beside it: " + String.join(", ", missing.stream().limit(MOST_SHOWN).toList())
+                    + (missing.size() > MOST_SHOWN ? ", ..." : "") + "; download them");
+        }
+    }
+
+    private void add(String shard, SafetensorsFile file, ShardIndex index) {
+        files.add(file);
+        for (String name : file.names()) {
+            String expected = index.shardOf().get(name);
+            if (!shard.equals(expected)) {
+                throw new InputException(origin + ": tensor " + InputException.shown(name) + " is in " + shard
+                        + ", but the index " + (expected == null ? "does not know it" : "puts it into " + expected)
+                        + "; index and shards are not of one download");
+            }
+            tensors.put(name, file.find(name));
+        }
+    }
+
+    private void checkComplete(ShardIndex index) {
+        index.shardOf().forEach((name, shard) -> {
+            if (!tensors.containsKey(name)) {
+                throw new InputException(origin + ": the index puts tensor " + InputException.shown(name) + " into "
+                        + shard + ", but it is not there; index and shards are not of one download");
+            }
+        });
+    }
+
+    /** The opened file or index. */
+    @Override
+    public String origin() {
+        return origin;
+    }
+
+    /** In the order of {@link String#compareTo}. */
+    @Override
+    public Set<String> names() {
+        return Collections.unmodifiableSet(tensors.keySet());
+    }
+
+    @Override
+    public Tensor find(String name) {
+        return tensors.get(name);
+    }
+
+    @Override
+    public void close() {
+        files.forEach(SafetensorsFile::close);
+    }
+}
