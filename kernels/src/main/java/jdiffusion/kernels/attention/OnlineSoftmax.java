@@ -49,7 +49,7 @@ final class OnlineSoftmax {
     /**
      * Turns the former largest scores of {@code n} queries into factors, and applies them to the sums of the softmax.
      * Scalar, since the largest score of a query seldom rises, and because a second vector exp beside that of
-     * {@link #exponentiate} outgrows what the compiler inlines into one caller; a call would allocate its vectors.
+     * {@link #exponentiate} outgrows what the compiler inlines into one caller; left out, it would allocate vectors.
      *
      * @return whether any factor is not 1
      */
@@ -75,7 +75,7 @@ final class OnlineSoftmax {
         FloatVector sum = FloatVector.fromArray(Simd.F, state, queries + query);
         int end = column + keys * NR;
         for (int i = column; i < end; i += NR) {
-            FloatVector p = VectorMath.exp(FloatVector.fromArray(Simd.F, scores, i).sub(largest));
+            FloatVector p = VectorMath.expNotPositive(FloatVector.fromArray(Simd.F, scores, i).sub(largest));
             p.intoArray(scores, i);
             sum = sum.add(p);
         }
