@@ -9,8 +9,9 @@ import java.nio.ByteOrder;
  * to nearest, ties to even.
  *
  * <p>F8_E4M3 is the "fn" variant of Micikevicius et al., "FP8 Formats for Deep Learning" (2022), table 1: no
- * infinities, S.1111.111 is NaN, largest value 448. F8_E5M2 follows IEEE 754 conventions. Narrowing past the largest
- * value gives NaN for E4M3 and infinity for E5M2, as PyTorch does.
+ * infinities, S.1111.111 is NaN, largest value 448. F8_E5M2 follows IEEE 754 conventions. What is past the largest
+ * value after rounding becomes infinity, and NaN in E4M3, as in ml_dtypes, so that an overflow is seen. PyTorch did
+ * the same at first; 2.13 gives 448.
  */
 public final class FloatFormat {
     private static final ValueLayout.OfShort SHORT =

@@ -6,7 +6,7 @@ package jdiffusion.tensor;
  * <p>The message is one line that says what, where, both values and what to do; the command line prints it as it
  * is and exits with 2. Mistakes of the program itself are never reported by this type.
  */
-public final class InputException extends RuntimeException {
+public class InputException extends RuntimeException {
     private static final long serialVersionUID = 1L;
     private static final int MOST_SHOWN = 120;
 

@@ -3,6 +3,7 @@ package jdiffusion.tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /**
  * A view of numbers in memory that somebody else owns: weights (a mapped file) or a {@link Workspace}.
@@ -30,9 +31,10 @@ public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride)
         }
         long rows = shape.rows();
         long elements = shape.size() == 0 ? 0 : (rows - 1) * rowStride + shape.cols();
-        if (data.byteSize() < elements * type.bytes()) {
-            throw new IllegalArgumentException("tensor " + type + shape + " needs " + elements * type.bytes()
-                    + " bytes, memory has " + data.byteSize());
+        long bytes = Math.multiplyExact(elements, type.bytes());
+        if (data.byteSize() < bytes) {
+            throw new IllegalArgumentException("tensor " + type + shape + " needs " + bytes + " bytes, memory has "
+                    + data.byteSize());
         }
     }
 
@@ -79,12 +81,12 @@ public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride)
 
     /** Columns {@code from} (included) to {@code to} (excluded) of every row. */
     public Tensor columns(int from, int to) {
-        if (from < 0 || to < from || to > cols()) {
+        int[] dims = shape.dims();
+        if (dims.length == 0 || from < 0 || to < from || to > cols()) {
             throw new IndexOutOfBoundsException("columns " + from + " to " + to + " of " + shape);
         }
-        int[] dims = shape.dims();
         dims[dims.length - 1] = to - from;
-        return new Tensor(data.asSlice((long) from * type.bytes()), type, Shape.of(dims), rowStride);
+        return view(from, Shape.of(dims), rowStride);
     }
 
     /** Entries {@code from} (included) to {@code to} (excluded) of the outermost dimension. */
@@ -97,15 +99,21 @@ public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride)
         dims[0] = to - from;
         Shape cut = Shape.of(dims);
         int stride = dims.length == 1 ? Math.max(1, cut.cols()) : rowStride;
-        return new Tensor(data.asSlice(from * perEntry * type.bytes()), type, cut, stride);
+        return view(from * perEntry, cut, stride);
     }
 
     /** Entry {@code i} of the outermost dimension, that dimension dropped. */
     public Tensor at(int i) {
         Tensor one = slice(i, i + 1);
         int[] dims = one.shape.dims();
-        int[] rest = java.util.Arrays.copyOfRange(dims, 1, dims.length);
+        int[] rest = Arrays.copyOfRange(dims, 1, dims.length);
         return new Tensor(one.data, type, Shape.of(rest), rest.length == 0 ? 1 : rowStride);
+    }
+
+    /** An empty view stays at the start: past the last row there may be no memory, not even the row's gap. */
+    private Tensor view(long firstElement, Shape cut, int stride) {
+        long start = cut.size() == 0 ? 0 : firstElement * type.bytes();
+        return new Tensor(data.asSlice(start), type, cut, stride);
     }
 
     /** The element at a row and column, widened; for host memory, where speed does not matter. */
@@ -151,9 +159,18 @@ public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride)
             throw new IllegalArgumentException(values.length + " values into " + this);
         }
         int cols = cols();
-        for (int r = 0; r < rows(); r++) {
+        int rows = shape.size() == 0 ? 0 : rows();
+        for (int r = 0; r < rows; r++) {
             MemorySegment.copy(values, r * cols, data, FLOAT, rowOffset(r), cols);
         }
+    }
+
+    /** Overwrites all elements of a contiguous {@code I32} tensor in order. */
+    public void copyFrom(int[] values) {
+        if (type != DType.I32 || values.length != shape.size() || !isContiguous()) {
+            throw new IllegalArgumentException(values.length + " values into " + this);
+        }
+        MemorySegment.copy(values, 0, data, INT, 0, values.length);
     }
 
     @Override

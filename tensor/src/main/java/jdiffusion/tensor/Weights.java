@@ -1,8 +1,12 @@
 package jdiffusion.tensor;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.NavigableSet;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
@@ -17,13 +21,19 @@ import java.util.function.UnaryOperator;
  */
 public final class Weights {
     private static final int MOST_FAULTS_SHOWN = 8;
+    /** Of any size, and closed: reading from a placeholder throws instead of ending the JVM. */
+    private static final MemorySegment NO_MEMORY = closedMemory();
 
     private final Ledger ledger;
     private final String prefix;
 
-    /** What all prefixes of one checkpoint share. */
-    private record Ledger(TensorSource source, UnaryOperator<Tensor> placement, Set<String> read,
-                          List<String> faults) {
+    /**
+     * What all prefixes of one checkpoint share.
+     *
+     * @param names all names of the source, sorted, so that those with one prefix lie together
+     */
+    private record Ledger(TensorSource source, NavigableSet<String> names, UnaryOperator<Tensor> placement,
+                          Set<String> read, List<String> faults) {
     }
 
     private Weights(Ledger ledger, String prefix) {
@@ -36,7 +46,8 @@ public final class Weights {
      *                  as it is
      */
     public static Weights of(TensorSource source, UnaryOperator<Tensor> placement) {
-        return new Weights(new Ledger(source, placement, new LinkedHashSet<>(), new ArrayList<>()), "");
+        return new Weights(new Ledger(source, new TreeSet<>(source.names()), placement, new HashSet<>(),
+                new ArrayList<>()), "");
     }
 
     public Weights at(String name) {
@@ -61,15 +72,17 @@ public final class Weights {
     }
 
     private boolean anyStartsWith(String start) {
-        return ledger.source.names().stream().anyMatch(n -> n.startsWith(start));
+        String next = ledger.names.ceiling(start);
+        return next != null && next.startsWith(start);
     }
 
-    /** The shape of a tensor from which configuration is derived; fails at once when it is missing. */
+    /** The shape of a tensor from which configuration is derived; fails at once when it is missing or empty. */
     public Shape shape(String name) {
         Tensor tensor = ledger.source.find(prefix + name);
-        if (tensor == null) {
+        if (tensor == null || tensor.shape().size() == 0) {
             throw new InputException(ledger.source.origin() + ": the tensor " + prefix + name
-                    + " is missing, so the model's sizes cannot be told; is this the right file?");
+                    + (tensor == null ? " is missing" : " is " + tensor.shape())
+                    + ", so the model's sizes cannot be told; is this the right file?");
         }
         return tensor.shape();
     }
@@ -77,7 +90,7 @@ public final class Weights {
     /** The floating-point tensor of that name and exactly that shape. */
     public Tensor tensor(String name, int... dims) {
         String full = prefix + name;
-        Shape wanted = Shape.of(dims);
+        Shape wanted = wanted(full, dims);
         Tensor found = ledger.source.find(full);
         if (!ledger.read.add(full)) {
             throw new IllegalStateException("tensor " + full + " is read twice");
@@ -103,17 +116,18 @@ public final class Weights {
     public void skip(String name, int... dims) {
         String full = prefix + name;
         Tensor found = ledger.source.find(full);
-        if (found != null && ledger.read.add(full) && !found.shape().equals(Shape.of(dims))) {
-            ledger.faults.add(full + " is " + found.shape() + ", not " + Shape.of(dims));
+        Shape wanted = wanted(full, dims);
+        if (found != null && ledger.read.add(full) && !found.shape().equals(wanted)) {
+            ledger.faults.add(full + " is " + found.shape() + ", not " + wanted);
         }
     }
 
     /** Fails when anything asked for was not there as asked, or anything there was not asked for. */
     public void finish() {
         List<String> faults = new ArrayList<>(ledger.faults);
-        for (String name : new TreeSet<>(ledger.source.names())) {
+        for (String name : ledger.names) {
             if (!ledger.read.contains(name)) {
-                faults.add("unknown " + name + " " + ledger.source.find(name).shape());
+                faults.add("unknown " + InputException.shown(name) + " " + ledger.source.find(name).shape());
             }
         }
         if (faults.isEmpty()) {
@@ -125,8 +139,25 @@ public final class Weights {
                 + shown + (hidden > 0 ? "; and " + hidden + " more" : ""));
     }
 
+    /** Sizes come from other shapes of the same file, where absurd ones overflow what a tensor can have. */
+    private Shape wanted(String full, int[] dims) {
+        try {
+            Shape shape = Shape.of(dims);
+            Math.multiplyExact(shape.size(), DType.F32.bytes());
+            return shape;
+        } catch (IllegalArgumentException | ArithmeticException e) {
+            throw new InputException(ledger.source.origin() + ": by the file's other sizes " + full + " would be "
+                    + Arrays.toString(dims) + ", which cannot be; is this the right file?", e);
+        }
+    }
+
     private static Tensor placeholder(Shape shape) {
-        return new Tensor(java.lang.foreign.MemorySegment.NULL.reinterpret(Long.MAX_VALUE), DType.F32, shape,
-                Math.max(1, shape.cols()));
+        return Tensor.of(NO_MEMORY, DType.F32, shape);
+    }
+
+    private static MemorySegment closedMemory() {
+        try (Arena arena = Arena.ofShared()) {
+            return MemorySegment.NULL.reinterpret(Long.MAX_VALUE, arena, null);
+        }
     }
 }

@@ -2,6 +2,7 @@ package jdiffusion.kernels.attention;
 
 import java.util.Arrays;
 import java.util.List;
+import jdiffusion.kernels.cpu.MicroKernel;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
@@ -30,31 +31,35 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
             queries += stream.q() == null ? 0 : stream.length();
         }
         if (relativeBias != null) {
-            check("relative bias", relativeBias, relativeBias.type().isFloat(), shape.heads(), 2 * keys - 1);
+            check("relative bias", 0, relativeBias, relativeBias.type().isFloat(), shape.heads(), 2 * keys - 1);
+        }
+        // Packing rounds both up, and one head's keys have to fit an array.
+        if ((keys + (long) MicroKernel.MR) * (shape.headDim() + (long) MicroKernel.MR) > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException("attention: a head of " + keys + " keys of " + shape.headDim()
+                    + " channels is more than the " + Integer.MAX_VALUE + " numbers that an array holds");
         }
         return new AttentionCall(shape, streams, relativeBias, keys, queries);
     }
 
     private static void check(AttentionShape shape, AttentionStream stream, int index) {
-        String of = " of stream " + index;
         Tensor k = stream.k();
         int n = k.shape().rank() == 3 ? k.shape().dim(1) : -1;
         int width = Math.multiplyExact(shape.heads(), shape.headDim());
-        check("k" + of, k, k.type() == DType.F32, shape.batch(), n, width);
-        check("v" + of, stream.v(), stream.v().type() == DType.F32, shape.batch(), n, width);
+        check("k", index, k, k.type() == DType.F32, shape.batch(), n, width);
+        check("v", index, stream.v(), stream.v().type() == DType.F32, shape.batch(), n, width);
         if (stream.q() != null) {
-            check("q" + of, stream.q(), stream.q().type() == DType.F32, shape.batch(), n, width);
-            check("out" + of, stream.out(), stream.out().type() == DType.F32, shape.batch(), n, width);
+            check("q", index, stream.q(), stream.q().type() == DType.F32, shape.batch(), n, width);
+            check("out", index, stream.out(), stream.out().type() == DType.F32, shape.batch(), n, width);
         }
         if (stream.qNorm() != null) {
-            check("q norm" + of, stream.qNorm(), stream.qNorm().type().isFloat(), shape.headDim());
+            check("q norm", index, stream.qNorm(), stream.qNorm().type().isFloat(), shape.headDim());
         }
         if (stream.kNorm() != null) {
-            check("k norm" + of, stream.kNorm(), stream.kNorm().type().isFloat(), shape.headDim());
+            check("k norm", index, stream.kNorm(), stream.kNorm().type().isFloat(), shape.headDim());
         }
     }
 
-    private static void check(String name, Tensor tensor, boolean typeFits, int... dims) {
+    private static void check(String name, int stream, Tensor tensor, boolean typeFits, int... dims) {
         Shape shape = tensor.shape();
         boolean fits = typeFits && shape.rank() == dims.length;
         for (int i = 0; fits && i < dims.length; i++) {
@@ -62,8 +67,8 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         }
         if (!fits) {
             String needed = Arrays.toString(dims).replace("-1", "n");
-            throw new IllegalArgumentException("attention: " + name + " is " + tensor + ", needs "
-                    + (dims.length == 3 ? "F32" : "floats ") + needed);
+            throw new IllegalArgumentException("attention: " + name + " of stream " + stream + " is " + tensor
+                    + ", needs " + (dims.length == 3 ? "F32" : "floats ") + needed);
         }
     }
 

@@ -22,6 +22,8 @@ public final class Workers implements AutoCloseable {
     }
 
     private static final int SPINS = 20_000;
+    /** One pause in 256 is a yield. */
+    private static final int SPIN_MASK = 255;
 
     private final Thread[] threads;
     private final AtomicInteger next = new AtomicInteger();
@@ -74,8 +76,8 @@ public final class Workers implements AutoCloseable {
             LockSupport.unpark(thread);
         }
         work(0);
-        while (busy.get() > 0) {
-            Thread.onSpinWait();
+        for (int spins = 0; busy.get() > 0; spins++) {
+            pause(spins);
         }
         body = null;
         Throwable thrown = failure;
@@ -91,10 +93,9 @@ public final class Workers implements AutoCloseable {
     private void serve(int worker) {
         int seen = 0;
         while (!closed) {
-            int spins = 0;
-            while (round == seen && !closed) {
-                if (spins++ < SPINS) {
-                    Thread.onSpinWait();
+            for (int spins = 0; round == seen && !closed; spins++) {
+                if (spins < SPINS) {
+                    pause(spins);
                 } else {
                     LockSupport.park(this);
                 }
@@ -105,6 +106,15 @@ public final class Workers implements AutoCloseable {
             seen = round;
             work(worker);
             busy.decrementAndGet();
+        }
+    }
+
+    /** Spinning for long would keep the thread waited for off its core where there are more threads than cores. */
+    private static void pause(int spins) {
+        if ((spins & SPIN_MASK) == SPIN_MASK) {
+            Thread.yield();
+        } else {
+            Thread.onSpinWait();
         }
     }
 

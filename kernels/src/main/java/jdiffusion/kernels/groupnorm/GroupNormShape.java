@@ -14,7 +14,7 @@ import jdiffusion.tensor.Tensor;
  */
 public record GroupNormShape(int batch, int pixels, int channels, int groups) {
     /** What a loop works on between two copies: with its sums it stays in the innermost cache. */
-    private static final int CHUNK_FLOATS = 2048;
+    private static final int CHUNK_FLOATS = 512;
     /** What a work item visits twice: it stays in a core's own cache. */
     private static final int TILE_FLOATS = 65536;
 

@@ -60,8 +60,8 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
             cases.add(of(1, 2, 32, n).scale(1).biased());
         }
         cases.addAll(List.of(
-                of(2, 1, 512, 65),
-                of(1, 1, 512, 130),
+                of(2, 1, 512, 20),
+                of(1, 1, 512, 101),
                 of(1, 3, 1, 7),
                 of(1, 1, 7, 101),
                 of(1, 2, 48, 100).causal().norm(DType.F32),

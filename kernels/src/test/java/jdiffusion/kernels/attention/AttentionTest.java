@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FloatFormat;
+import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -71,6 +74,25 @@ class AttentionTest {
         int width = qkv.cols() / 3;
         return AttentionStream.of(qkv.columns(0, width), qkv.columns(width, 2 * width),
                 qkv.columns(2 * width, 3 * width), out);
+    }
+
+    @Test
+    void bf16RoundsInputsToNearestEven() {
+        int n = 100;
+        float[] values = AttentionCase.gaussian(new Random(2), n * 3 * 48, 1);
+        float[] rounded = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            rounded[i] = FloatFormat.bf16ToFloat(FloatFormat.floatToBf16(values[i]));
+        }
+        Tensor plain = Tensor.of(new float[n * 48], 1, n, 48);
+        Tensor fromRounded = Tensor.of(new float[n * 48], 1, n, 48);
+        try (Cpu cpu = new Cpu(1, Precision.BF16)) {
+            CpuAttention attention = new CpuAttention(cpu);
+            AttentionShape shape = AttentionShape.of(1, 2, 24);
+            attention.run(shape, List.of(stream(Tensor.of(values, 1, n, 3 * 48), plain)), null);
+            attention.run(shape, List.of(stream(Tensor.of(rounded, 1, n, 3 * 48), fromRounded)), null);
+        }
+        assertThat(plain.toArray()).isEqualTo(fromRounded.toArray());
     }
 
     @Test
@@ -160,8 +182,10 @@ class AttentionTest {
         Tensor shorter = Tensor.of(new float[32], 1, 4, 8);
         Tensor half = new Tensor(x.data(), DType.BF16, x.shape(), 8);
         AttentionStream plain = AttentionStream.of(x, x, x, x);
-        assertRefused(List.of(AttentionStream.of(shorter, x, x, x)), null, "q of stream 0 is F32[1, 4, 8]", "[1, 5, 8]");
-        assertRefused(List.of(AttentionStream.of(x, x, shorter, x)), null, "v of stream 0 is F32[1, 4, 8]", "[1, 5, 8]");
+        assertRefused(List.of(AttentionStream.of(shorter, x, x, x)), null, "q of stream 0 is F32[1, 4, 8]",
+                "[1, 5, 8]");
+        assertRefused(List.of(AttentionStream.of(x, x, shorter, x)), null, "v of stream 0 is F32[1, 4, 8]",
+                "[1, 5, 8]");
         assertRefused(List.of(AttentionStream.of(x, x, x, shorter)), null, "out", "F32[1, 4, 8]", "[1, 5, 8]");
         assertRefused(List.of(plain, AttentionStream.of(x, half, x, x)), null, "k of stream 1 is BF16[1, 5, 8]",
                 "F32[1, 5, 8]");
@@ -171,6 +195,19 @@ class AttentionTest {
         assertRefused(List.of(plain), shorter, "relative bias", "F32[1, 4, 8]", "[2, 9]");
         assertRefused(List.of(plain, plain), shorter, "relative bias", "single stream", "2");
         assertRefused(List.of(), null, "no stream");
+    }
+
+    /** The address is never read: the sizes alone are too much. */
+    @Test
+    void refusesMoreThanAnArrayHolds() {
+        Tensor huge = Tensor.of(MemorySegment.NULL.reinterpret(8L << 30), DType.F32, Shape.of(1, 1 << 22, 1 << 9));
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            CpuAttention attention = new CpuAttention(cpu);
+            List<AttentionStream> streams = List.of(AttentionStream.of(huge, huge, huge, huge));
+            assertThatThrownBy(() -> attention.run(AttentionShape.of(1, 1, 1 << 9), streams, null))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContainingAll("attention", "4194304 keys of 512 channels");
+        }
     }
 
     private static void assertRefused(List<AttentionStream> streams, Tensor bias, String... says) {

@@ -99,7 +99,7 @@ public final class ConfigFile {
         return value;
     }
 
-    public float number(String key, float otherwise) {
+    public double number(String key, double otherwise) {
         JsonNode value = root.get(key);
         if (value == null || value.isNull()) {
             return otherwise;
@@ -107,7 +107,7 @@ public final class ConfigFile {
         if (!value.isNumber() || !Float.isFinite(value.floatValue())) {
             throw new InputException(origin + ": " + key + " is " + value + ", not a number");
         }
-        return value.floatValue();
+        return value.doubleValue();
     }
 
     public boolean flag(String key, boolean otherwise) {

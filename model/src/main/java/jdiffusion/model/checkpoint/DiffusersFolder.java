@@ -26,6 +26,10 @@ public final class DiffusersFolder implements ModelFiles {
         if (!Files.exists(root)) {
             throw new InputException(root + ": there is no such model; give the folder that holds " + INDEX);
         }
+        if (Files.isRegularFile(root)) {
+            throw new UnsupportedModelException(root + ": models in a single file are not read by this version; give"
+                    + " a folder in the diffusers layout");
+        }
         if (!Files.isRegularFile(root.resolve(INDEX))) {
             throw new InputException(root + ": not a model in the diffusers layout: it has no " + INDEX);
         }
@@ -57,6 +61,11 @@ public final class DiffusersFolder implements ModelFiles {
         }
         Path folder = root.resolve(component.folder());
         ConfigFile config = ConfigFile.read(folder.resolve("config.json"));
+        if (config.has("quantization_config")) {
+            throw new UnsupportedModelException(config.origin() + ": the weights are quantised ("
+                    + config.root().path("quantization_config").path("quant_method").asText("unknown method")
+                    + "), which this version does not read; use an unquantised model");
+        }
         Checkpoint checkpoint = Checkpoint.open(folder, component.weights());
         return new Open() {
             @Override

@@ -1,5 +1,6 @@
 package jdiffusion.model.image;
 
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 
 /**
@@ -52,10 +53,19 @@ public record Picture(int width, int height, byte[] rgb) {
         return luma;
     }
 
+    /** The colours of an image without its transparency, and a grey image's stored values as they are. */
     public static Picture of(BufferedImage image) {
         int w = image.getWidth();
         int h = image.getHeight();
         byte[] rgb = new byte[Math.multiplyExact(3, Math.multiplyExact(w, h))];
+        if (image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_GRAY) {
+            // getRGB would take the values for linear light and brighten them.
+            int shift = Math.max(0, image.getSampleModel().getSampleSize(0) - 8);
+            for (int i = 0; i < rgb.length; i++) {
+                rgb[i] = (byte) (image.getRaster().getSample(i / 3 % w, i / 3 / w, 0) >> shift);
+            }
+            return new Picture(w, h, rgb);
+        }
         for (int y = 0; y < h; y++) {
             for (int x = 0; x < w; x++) {
                 int argb = image.getRGB(x, y);

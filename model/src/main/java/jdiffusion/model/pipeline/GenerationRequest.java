@@ -32,7 +32,7 @@ import jdiffusion.tensor.InputException;
 public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
                                 float guidance, long seed, int images, Seeds seeds, Sampler.Kind sampler,
                                 SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
-                                Picture init, float strength, Picture mask) {
+                                Picture init, double strength, Picture mask) {
     /** How the pictures of one request differ. */
     public enum Seeds {
         /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
@@ -94,7 +94,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private boolean t5;
         private SkipLayers skipLayers;
         private Picture init;
-        private float strength;
+        private double strength;
         private Picture mask;
 
         private Builder(GenerationRequest r) {
@@ -190,7 +190,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         }
 
         /** A picture to start from, and the share of the steps to run on it. */
-        public Builder init(Picture picture, float newStrength) {
+        public Builder init(Picture picture, double newStrength) {
             init = picture;
             strength = newStrength;
             return this;

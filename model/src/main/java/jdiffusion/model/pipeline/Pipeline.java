@@ -95,10 +95,10 @@ public final class Pipeline {
         Family family = family();
         return new GenerationRequest("", "", wishes.integer("width", size), wishes.integer("height", size),
                 wishes.integer("num_inference_steps", family.steps()),
-                wishes.number("guidance_scale", family.guidance()), DEFAULT_SEED, 1,
+                (float) wishes.number("guidance_scale", family.guidance()), DEFAULT_SEED, 1,
                 GenerationRequest.Seeds.CONSECUTIVE, scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
                 scheduler.schedule(), Float.NaN, wishes.integer("max_sequence_length", DEFAULT_T5_LENGTH),
-                files.has(Component.T5), SkipLayers.OFF, null, 0.6f, null);
+                files.has(Component.T5), SkipLayers.OFF, null, 0.6, null);
     }
 
     /** Draws the request's pictures. */
@@ -206,8 +206,10 @@ public final class Pipeline {
     public float[] decodeValues(GenerationRequest request, float[] latents, Progress progress) {
         Clock clock = new Clock(Progress.Stage.DECODE, 0, progress);
         float[] scaled = new float[latents.length];
+        // diffusers' inpainting pipeline leaves the shift out when it decodes; the same request gives the same picture.
+        float shift = request.mask() == null ? vae.shift() : 0;
         for (int i = 0; i < scaled.length; i++) {
-            scaled[i] = latents[i] / vae.scale() + vae.shift();
+            scaled[i] = latents[i] / vae.scale() + shift;
         }
         try (ModelFiles.Open open = files.open(Component.VAE); Workspace workspace = backend.newWorkspace()) {
             Vae model = Vae.load(Weights.of(open.tensors(), backend::place), open.config());

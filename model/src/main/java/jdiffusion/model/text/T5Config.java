@@ -39,7 +39,7 @@ public record T5Config(int hidden, int heads, int headDim, int inner, int depth,
         T5Config c = new T5Config(tokens.cols(), heads, attention / heads,
                 w.shape(FIRST + "1.DenseReluDense.wi_0.weight").rows(), w.at("encoder").count("block"),
                 tokens.rows(), bias.rows(), config.integer("relative_attention_max_distance", 128),
-                config.number("layer_norm_epsilon", 1e-6f));
+                (float) config.number("layer_norm_epsilon", 1e-6f));
         config.expect("d_model", c.hidden);
         config.expect("num_heads", c.heads);
         config.expect("d_kv", c.headDim);

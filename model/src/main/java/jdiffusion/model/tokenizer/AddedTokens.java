@@ -1,10 +1,10 @@
 package jdiffusion.model.tokenizer;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.ToIntFunction;
 import java.util.function.UnaryOperator;
@@ -15,6 +15,7 @@ import jdiffusion.tensor.InputException;
  * between, those spelled as in the normalised text. The leftmost match wins, of several there the longest.
  */
 final class AddedTokens {
+    private final Map<String, Integer> ids = new HashMap<>();
     private final PieceTrie raw = new PieceTrie(64);
     private final PieceTrie normalised = new PieceTrie(64);
     private final UnaryOperator<String> normaliser;
@@ -28,35 +29,16 @@ final class AddedTokens {
     }
 
     /**
-     * @param tokens     in which every token has an id
+     * @param where      the vocabulary file, for errors
+     * @param tokens     a later one replaces an earlier one of the same spelling
+     * @param idOf       id of a spelling in the vocabulary, or -1; then the token's own id counts
      * @param normaliser what the text between tokens goes through
+     * @throws InputException when neither knows the id of a token
      */
-    AddedTokens(Collection<AddedToken> tokens, UnaryOperator<String> normaliser) {
+    AddedTokens(Path where, List<AddedToken> tokens, ToIntFunction<String> idOf, UnaryOperator<String> normaliser) {
         this.normaliser = normaliser;
-        for (var token : tokens) {
-            var spelling = Text.clean(token.normalized() ? normaliser.apply(token.content()) : token.content());
-            if (!spelling.isEmpty()) {
-                (token.normalized() ? normalised : raw).put(spelling, token.id());
-                largestId = Math.max(largestId, token.id());
-            }
-        }
-    }
-
-    int largestId() {
-        return largestId;
-    }
-
-    /**
-     * The tokens of a configuration with their ids: the vocabulary's, else the one listed.
-     *
-     * @param where  the vocabulary file, for errors
-     * @param tokens a later one replaces an earlier one of the same spelling
-     * @param idOf   id of a spelling in the vocabulary, or -1
-     */
-    static List<AddedToken> resolve(Path where, List<AddedToken> tokens, ToIntFunction<String> idOf) {
         var bySpelling = new LinkedHashMap<String, AddedToken>();
         tokens.forEach(token -> bySpelling.put(token.content(), token));
-        var resolved = new ArrayList<AddedToken>();
         for (var token : bySpelling.values()) {
             var known = idOf.applyAsInt(token.content());
             var id = known < 0 ? token.id() : known;
@@ -64,9 +46,20 @@ final class AddedTokens {
                 throw new InputException(where + " has no token \"" + token.content()
                         + "\", which the tokenizer's settings name; the files do not belong together");
             }
-            resolved.add(new AddedToken(token.content(), token.normalized(), id));
+            ids.put(token.content(), id);
+            largestId = Math.max(largestId, id);
+            var spelling = Text.clean(token.normalized() ? normaliser.apply(token.content()) : token.content());
+            (token.normalized() ? normalised : raw).put(spelling, id);
         }
-        return resolved;
+    }
+
+    /** The id of one of the tokens given at first. */
+    int id(AddedToken token) {
+        return ids.get(token.content());
+    }
+
+    int largestId() {
+        return largestId;
     }
 
     /** Cuts a well-formed text. */

@@ -2,7 +2,7 @@ package jdiffusion.model.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Map;
+import java.util.Arrays;
 import java.util.PriorityQueue;
 import jdiffusion.tensor.InputException;
 
@@ -14,6 +14,7 @@ import jdiffusion.tensor.InputException;
  */
 final class BytePairs {
     private static final String WORD_END = "</w>";
+    private static final byte[] VERSION = "#version".getBytes(StandardCharsets.UTF_8);
     /** GPT-2's spelling of bytes: printable Latin-1 stands for itself, the rest for what follows U+0100. */
     private static final char[] BYTE_CHARS = byteChars();
 
@@ -26,32 +27,60 @@ final class BytePairs {
     /**
      * @param file   where the merges come from, for errors
      * @param ids    id of each token
-     * @param merges left and right halves alternately, learnt first to learnt last
-     * @param unk    the id for a byte that the vocabulary does not have
+     * @param merges lines of two tokens separated by a space in UTF-8, learnt first to learnt last; lines that are
+     *               empty or begin with {@code #version} do not count
      */
-    BytePairs(Path file, Map<String, Integer> ids, String[] merges, int unk) {
+    BytePairs(Path file, TokenTable ids, byte[] merges) {
         for (var b = 0; b < 256; b++) {
-            inner[b] = ids.getOrDefault(String.valueOf(BYTE_CHARS[b]), unk);
-            last[b] = ids.getOrDefault(BYTE_CHARS[b] + WORD_END, unk);
+            inner[b] = ids.get(String.valueOf(BYTE_CHARS[b]));
+            last[b] = ids.get(BYTE_CHARS[b] + WORD_END);
         }
-        var size = Integer.highestOneBit(Math.max(8, merges.length)) * 2;
+        var lines = 1;
+        for (var b : merges) {
+            lines += b == '\n' ? 1 : 0;
+        }
+        var size = Integer.highestOneBit(Math.max(4, lines)) * 4;
         pairs = new long[size];
         ranks = new int[size];
         merged = new int[size];
-        for (var i = 0; i < merges.length; i += 2) {
-            var left = ids.get(merges[i]);
-            var right = ids.get(merges[i + 1]);
-            var both = left == null || right == null ? null : ids.get(merges[i].concat(merges[i + 1]));
-            if (both == null) {
-                throw new InputException(file + ": merge " + (i / 2 + 1) + ", \"" + merges[i] + " " + merges[i + 1]
-                        + "\", is of tokens that the vocabulary does not have; the files do not belong together");
+        var joined = new byte[64];
+        for (int at = 0, line = 1, rank = 0, end; at < merges.length; at = end + 1, line++) {
+            var space = at;
+            for (end = at; end < merges.length && merges[end] != '\n'; end++) {
+                space = merges[end] == ' ' ? end : space;
+            }
+            var stop = end > at && merges[end - 1] == '\r' ? end - 1 : end;
+            if (stop == at || startsWithVersion(merges, at, stop)) {
+                continue;
+            }
+            var left = ids.get(merges, at, space);
+            var right = ids.get(merges, Math.min(space + 1, stop), stop);
+            joined = join(merges, at, space, stop, joined);
+            var both = ids.get(joined, 0, stop - at - 1);
+            if (left < 0 || right < 0 || both < 0) {
+                throw new InputException(file + ": merge \""
+                        + new String(merges, at, Math.min(100, stop - at), StandardCharsets.UTF_8) + "\" (line " + line
+                        + ") is not of two tokens in the vocabulary that join to a third; fetch the files again");
             }
             var key = key(left, right);
             var slot = slot(key);
             pairs[slot] = key;
-            ranks[slot] = i / 2;
+            ranks[slot] = rank++;
             merged[slot] = both;
         }
+    }
+
+    private static boolean startsWithVersion(byte[] text, int from, int to) {
+        return text[from] == '#' && to - from >= VERSION.length
+                && Arrays.equals(text, from, from + VERSION.length, VERSION, 0, VERSION.length);
+    }
+
+    /** The text without its space, in a buffer large enough. */
+    private static byte[] join(byte[] text, int from, int space, int to, byte[] buffer) {
+        var out = buffer.length < to - from ? new byte[(to - from) * 2] : buffer;
+        System.arraycopy(text, from, out, 0, space - from);
+        System.arraycopy(text, Math.min(space + 1, to), out, space - from, Math.max(0, to - space - 1));
+        return out;
     }
 
     private static char[] byteChars() {
@@ -64,15 +93,20 @@ final class BytePairs {
         return chars;
     }
 
-    /** Encodes part of a text that lies in the list's own text from {@code begin} on. */
-    void encode(String word, int begin, TokenList out) {
+    /**
+     * Encodes part of a text that lies in the list's own text from {@code begin} on.
+     *
+     * @param unk the id for a byte that the vocabulary does not have
+     */
+    void encode(String word, int begin, int unk, TokenList out) {
         var bytes = word.getBytes(StandardCharsets.UTF_8);
         var n = bytes.length;
         var symbols = new int[n];
         var next = new int[n];
         var previous = new int[n];
         for (var i = 0; i < n; i++) {
-            symbols[i] = (i == n - 1 ? last : inner)[bytes[i] & 0xFF];
+            var id = (i == n - 1 ? last : inner)[bytes[i] & 0xFF];
+            symbols[i] = id < 0 ? unk : id;
             next[i] = i + 1;
             previous[i] = i - 1;
         }
@@ -136,7 +170,7 @@ final class BytePairs {
     }
 
     private int slot(long key) {
-        var slot = (int) ((key ^ key >>> 29) * 0x9E3779B97F4A7C15L >>> 32) & pairs.length - 1;
+        var slot = Hash.slot(key, pairs.length);
         while (pairs[slot] != 0 && pairs[slot] != key) {
             slot = slot + 1 & pairs.length - 1;
         }

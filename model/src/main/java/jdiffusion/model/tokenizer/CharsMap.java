@@ -3,8 +3,7 @@ package jdiffusion.model.tokenizer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.text.BreakIterator;
-import java.util.Locale;
+import java.util.regex.Pattern;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -25,6 +24,8 @@ final class CharsMap {
     private static final int MAX_REPLACEMENT = 1024;
     /** The builder of such tries works in blocks of this many units, one for each byte. */
     private static final int BLOCK = 256;
+
+    private static final Pattern GRAPHEME = Pattern.compile("\\X");
 
     private final int[] units;
     private final byte[] replacements;
@@ -94,10 +95,8 @@ final class CharsMap {
             replaceEach(text, out);
             return out.toString();
         }
-        var graphemes = BreakIterator.getCharacterInstance(Locale.ROOT);
-        graphemes.setText(text);
-        for (int from = graphemes.first(), to; (to = graphemes.next()) != BreakIterator.DONE; from = to) {
-            var grapheme = text.substring(from, to);
+        for (var graphemes = GRAPHEME.matcher(text); graphemes.find();) {
+            var grapheme = graphemes.group();
             var bytes = grapheme.getBytes(StandardCharsets.UTF_8);
             var found = bytes.length <= WHOLE_GRAPHEME ? find(bytes) : -1;
             if (found >= 0) {

@@ -1,11 +1,11 @@
 package jdiffusion.model.tokenizer;
 
-import java.nio.charset.StandardCharsets;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -18,46 +18,62 @@ public final class ClipTokenizer implements Tokenizer {
     private static final String BOS = "<|startoftext|>";
     private static final String EOS = "<|endoftext|>";
 
+    private final Vocabulary vocabulary;
     private final AddedTokens added;
-    private final BytePairs pairs;
     private final int bos;
     private final int eos;
+    private final int unk;
     private final int pad;
-    private final int size;
 
-    private ClipTokenizer(Path vocabFile, Path mergesFile, Map<String, Integer> ids, String[] merges,
-            List<AddedToken> listed, TokenizerSettings settings) {
+    /** What the files hold; the two CLIP encoders of a checkpoint usually have the same. */
+    private record Vocabulary(List<Path> files, TokenTable ids, BytePairs pairs) {
+        static Vocabulary read(Path vocab, Path merges) {
+            var ids = Json.read(vocab, InputFile.VOCABULARY_LIMIT, TokenizerJson::readIds);
+            if (ids.count() == 0) {
+                throw new InputException(vocab + " has no tokens; fetch the file again");
+            }
+            var lines = InputFile.read(merges, InputFile.VOCABULARY_LIMIT);
+            return new Vocabulary(List.of(vocab, merges), ids, new BytePairs(merges, ids, lines));
+        }
+
+        /** Whether the files named hold the same bytes as those read. */
+        boolean isOf(Path vocab, Path merges) {
+            try {
+                return files.size() == 2 && Files.mismatch(files.getFirst(), vocab) < 0
+                        && Files.mismatch(files.getLast(), merges) < 0;
+            } catch (IOException e) {
+                throw new InputException(vocab + " or " + merges + " cannot be read: " + e, e);
+            }
+        }
+    }
+
+    private ClipTokenizer(Vocabulary vocabulary, List<AddedToken> listed, TokenizerSettings settings) {
+        this.vocabulary = vocabulary;
         var named = List.of(settings.named("bos_token", BOS), settings.named("eos_token", EOS),
                 settings.named("unk_token", EOS), settings.named("pad_token", EOS));
         var tokens = new ArrayList<>(settings.additional());
         tokens.addAll(named);
         tokens.addAll(listed);
-        var resolved = AddedTokens.resolve(vocabFile, tokens, name -> ids.getOrDefault(name, -1));
-        resolved.forEach(token -> ids.putIfAbsent(token.content(), token.id()));
-        added = new AddedTokens(resolved, ClipText::normalise);
-        bos = ids.get(named.get(0).content());
-        eos = ids.get(named.get(1).content());
-        pad = ids.get(named.get(3).content());
-        pairs = new BytePairs(mergesFile, ids, merges, ids.get(named.get(2).content()));
-        var largest = 0;
-        for (int id : ids.values()) {
-            largest = Math.max(largest, id);
-        }
-        size = largest + 1;
+        added = new AddedTokens(vocabulary.files().getFirst(), tokens, vocabulary.ids()::get, ClipText::normalise);
+        bos = added.id(named.get(0));
+        eos = added.id(named.get(1));
+        unk = added.id(named.get(2));
+        pad = added.id(named.get(3));
     }
 
-    /** From {@code tokenizer.json} in the folder, else from {@code vocab.json} and {@code merges.txt}. */
-    static ClipTokenizer load(Path folder, TokenizerSettings settings) {
+    /** From {@code vocab.json} and {@code merges.txt} in the folder, else from {@code tokenizer.json}. */
+    static ClipTokenizer load(Path folder, TokenizerSettings settings, Optional<ClipTokenizer> like) {
+        var vocab = folder.resolve(Names.VOCAB);
+        var merges = folder.resolve(Names.MERGES);
+        if (Files.exists(vocab) && Files.exists(merges)) {
+            return like.map(other -> other.sharing(vocab, merges, settings))
+                    .orElseGet(() -> ofVocabulary(vocab, merges, settings));
+        }
         var json = folder.resolve(Names.JSON);
         if (Files.exists(json)) {
             return ofJson(json, settings);
         }
-        var vocab = folder.resolve(Names.VOCAB);
-        var merges = folder.resolve(Names.MERGES);
-        if (!Files.exists(vocab) || !Files.exists(merges)) {
-            throw new InputException(folder + ": no CLIP tokenizer here; looked for " + Names.CLIP);
-        }
-        return ofVocabulary(vocab, merges, settings);
+        throw new InputException(folder + ": no CLIP tokenizer here; looked for " + Names.CLIP);
     }
 
     /**
@@ -68,7 +84,8 @@ public final class ClipTokenizer implements Tokenizer {
     public static ClipTokenizer ofJson(Path json, TokenizerSettings settings) {
         var file = TokenizerJson.read(json, "BPE");
         var listed = settings.added().isEmpty() ? file.added() : settings.added();
-        return new ClipTokenizer(json, json, file.ids(), file.merges(), listed, settings);
+        var pairs = new BytePairs(json, file.ids(), file.merges());
+        return new ClipTokenizer(new Vocabulary(List.of(json), file.ids(), pairs), listed, settings);
     }
 
     /**
@@ -77,33 +94,13 @@ public final class ClipTokenizer implements Tokenizer {
      * @throws InputException when one of the files is unusable
      */
     public static ClipTokenizer ofVocabulary(Path vocab, Path merges, TokenizerSettings settings) {
-        var ids = Json.read(vocab, InputFile.VOCABULARY_LIMIT, TokenizerJson::readIds);
-        if (ids.isEmpty()) {
-            throw new InputException(vocab + " has no tokens; fetch the file again");
-        }
-        return new ClipTokenizer(vocab, merges, ids, readMerges(merges), settings.added(), settings);
+        return new ClipTokenizer(Vocabulary.read(vocab, merges), settings.added(), settings);
     }
 
-    /** Left and right halves alternately; one merge a line, the halves separated by one space. */
-    private static String[] readMerges(Path file) {
-        var text = new String(InputFile.read(file, InputFile.VOCABULARY_LIMIT), StandardCharsets.UTF_8);
-        var halves = new ArrayList<String>(1 << 17);
-        var line = 1;
-        for (int at = 0, end; at < text.length(); at = end + 1, line++) {
-            end = text.indexOf('\n', at);
-            end = end < 0 ? text.length() : end;
-            var stop = end > at && text.charAt(end - 1) == '\r' ? end - 1 : end;
-            if (stop == at || text.startsWith("#version", at)) {
-                continue;
-            }
-            var space = text.indexOf(' ', at);
-            if (space <= at || space >= stop - 1 || text.lastIndexOf(' ', stop - 1) != space) {
-                throw new InputException(file + " line " + line + ": expected two tokens separated by one space");
-            }
-            halves.add(text.substring(at, space));
-            halves.add(text.substring(space + 1, stop));
-        }
-        return halves.toArray(String[]::new);
+    /** As {@link #ofVocabulary(Path, Path, TokenizerSettings)}, with this one's tables when the files are equal. */
+    ClipTokenizer sharing(Path vocab, Path merges, TokenizerSettings settings) {
+        return vocabulary.isOf(vocab, merges) ? new ClipTokenizer(vocabulary, settings.added(), settings)
+                : ofVocabulary(vocab, merges, settings);
     }
 
     @Override
@@ -118,7 +115,7 @@ public final class ClipTokenizer implements Tokenizer {
 
     @Override
     public int size() {
-        return size;
+        return Math.max(vocabulary.ids().largestId(), added.largestId()) + 1;
     }
 
     private TokenList tokens(String text) {
@@ -134,8 +131,8 @@ public final class ClipTokenizer implements Tokenizer {
             public void text(String normalised) {
                 var begin = list.text().length();
                 list.text().append(normalised);
-                ClipText.words(normalised,
-                        (from, to) -> pairs.encode(normalised.substring(from, to), begin + from, list));
+                ClipText.words(normalised, (from, to) ->
+                        vocabulary.pairs().encode(normalised.substring(from, to), begin + from, unk, list));
             }
         });
         return list;

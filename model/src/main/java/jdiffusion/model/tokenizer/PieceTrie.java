@@ -84,7 +84,7 @@ final class PieceTrie {
     }
 
     private static int slot(long[] table, long key) {
-        var slot = (int) (key * 0x9E3779B97F4A7C15L >>> 32) & table.length - 1;
+        var slot = Hash.slot(key, table.length);
         while (table[slot] != 0 && table[slot] != key) {
             slot = slot + 1 & table.length - 1;
         }

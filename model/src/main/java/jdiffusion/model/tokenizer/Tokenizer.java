@@ -3,6 +3,7 @@ package jdiffusion.model.tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -29,18 +30,30 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
 
     /**
      * Reads the tokenizer of a checkpoint's folder. {@code tokenizer_class} in {@code tokenizer_config.json} says which
-     * kind it is; without it the files present do. As in transformers, {@code tokenizer.json} comes before the older
-     * files when both are there.
+     * kind it is; without it the files present do. A checkpoint often holds the same vocabulary twice; the files that
+     * are quicker to read come before {@code tokenizer.json}.
      *
      * @throws InputException when files are missing or unusable
      */
     static Tokenizer load(Path folder) {
+        return load(folder, Optional.empty());
+    }
+
+    /**
+     * As {@link #load(Path)}, for a checkpoint with several: when the files are equal to those of a CLIP tokenizer
+     * loaded before, its tables are shared, which saves most of the time and memory.
+     */
+    static Tokenizer load(Path folder, Tokenizer like) {
+        return load(folder, like instanceof ClipTokenizer clip ? Optional.of(clip) : Optional.empty());
+    }
+
+    private static Tokenizer load(Path folder, Optional<ClipTokenizer> like) {
         if (!Files.isDirectory(folder)) {
             throw new InputException(folder + " is not a folder; expected one with a tokenizer: " + Names.ANY);
         }
         var settings = TokenizerSettings.read(folder);
         return switch (kind(folder, settings)) {
-            case "clip" -> ClipTokenizer.load(folder, settings);
+            case "clip" -> ClipTokenizer.load(folder, settings, like);
             case "t5" -> UnigramTokenizer.load(folder, settings);
             default -> throw new InputException(folder + ": no tokenizer here; looked for " + Names.ANY);
         };
@@ -56,13 +69,13 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
                         + "; only CLIPTokenizer and T5Tokenizer are known");
             };
         }
-        var json = folder.resolve(Names.JSON);
-        if (Files.exists(json)) {
-            return TokenizerJson.modelType(json).equals("Unigram") ? "t5" : "clip";
-        }
         if (Files.exists(folder.resolve(Names.SENTENCEPIECE))) {
             return "t5";
         }
-        return Files.exists(folder.resolve(Names.VOCAB)) || Files.exists(folder.resolve(Names.MERGES)) ? "clip" : "";
+        if (Files.exists(folder.resolve(Names.VOCAB)) || Files.exists(folder.resolve(Names.MERGES))) {
+            return "clip";
+        }
+        var json = folder.resolve(Names.JSON);
+        return !Files.exists(json) ? "" : TokenizerJson.modelType(json).equals("Unigram") ? "t5" : "clip";
     }
 }

@@ -2,12 +2,11 @@ package jdiffusion.model.tokenizer;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -16,8 +15,8 @@ import jdiffusion.tensor.InputException;
  */
 final class TokenizerJson {
     private String type = "";
-    private Map<String, Integer> ids = new HashMap<>();
-    private final List<String> merges = new ArrayList<>();
+    private TokenTable ids = new TokenTable();
+    private final ByteArrayOutputStream merges = new ByteArrayOutputStream();
     private final Pieces pieces = new Pieces();
     private int unk = 2;
     private byte[] charsMap = {};
@@ -32,7 +31,7 @@ final class TokenizerJson {
         if (!json.type.equals(wanted)) {
             throw new InputException(file + " holds a model of type \"" + json.type + "\"; expected " + wanted);
         }
-        if (json.ids.isEmpty() && json.pieces.count() == 0) {
+        if (json.ids.count() == 0 && json.pieces.count() == 0) {
             throw new InputException(file + " has no tokens in model.vocab; fetch the file again");
         }
         return json;
@@ -43,13 +42,13 @@ final class TokenizerJson {
         return Json.read(file, InputFile.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in)).type;
     }
 
-    Map<String, Integer> ids() {
+    TokenTable ids() {
         return ids;
     }
 
-    /** Left and right halves alternately. */
-    String[] merges() {
-        return merges.toArray(String[]::new);
+    /** Lines of two tokens separated by a space, as in {@code merges.txt}. */
+    byte[] merges() {
+        return merges.toByteArray();
     }
 
     Pieces pieces() {
@@ -141,29 +140,28 @@ final class TokenizerJson {
     private void readMerges(JsonParser in) throws IOException {
         Json.expect(in, JsonToken.START_ARRAY, "model.merges");
         while (in.nextToken() != JsonToken.END_ARRAY) {
+            var merge = "";
             if (in.currentToken() == JsonToken.START_ARRAY) {
                 in.nextToken();
-                merges.add(Json.string(in, "the left half of a merge"));
+                var left = Json.string(in, "the left half of a merge");
                 in.nextToken();
-                merges.add(Json.string(in, "the right half of a merge"));
+                merge = left + " " + Json.string(in, "the right half of a merge");
                 in.nextToken();
                 Json.expect(in, JsonToken.END_ARRAY, "the end of a merge");
             } else {
-                var merge = Json.string(in, "a merge");
-                var space = merge.indexOf(' ');
-                if (space <= 0 || space == merge.length() - 1 || merge.indexOf(' ', space + 1) >= 0) {
-                    throw Json.bad(in, "a merge should be two tokens separated by one space");
-                }
-                merges.add(merge.substring(0, space));
-                merges.add(merge.substring(space + 1));
+                merge = Json.string(in, "a merge");
             }
+            if (merge.indexOf('\n') >= 0 || merge.indexOf('\r') >= 0) {
+                throw Json.bad(in, "a merge has a line break");
+            }
+            merges.writeBytes((merge + "\n").getBytes(StandardCharsets.UTF_8));
         }
     }
 
     /** An object of tokens with their ids, such as the whole of {@code vocab.json}. */
-    static Map<String, Integer> readIds(JsonParser in) throws IOException {
+    static TokenTable readIds(JsonParser in) throws IOException {
         Json.expect(in, JsonToken.START_OBJECT, "the vocabulary");
-        var ids = new HashMap<String, Integer>(1 << 17);
+        var ids = new TokenTable();
         for (var name = in.nextFieldName(); name != null; name = in.nextFieldName()) {
             in.nextToken();
             ids.put(name, Json.index(in, "the id of a token", TokenizerSettings.MAX_IDS));

@@ -37,26 +37,21 @@ public final class UnigramTokenizer implements Tokenizer {
         tokens.addAll(named);
         tokens.addAll(listed);
         tokens.addAll(settings.added());
-        var resolved = AddedTokens.resolve(file, tokens, viterbi::id);
-        added = new AddedTokens(resolved, charsMap::normalise);
-        eos = id(resolved, named.get(0));
-        pad = id(resolved, named.get(1));
+        added = new AddedTokens(file, tokens, viterbi::id, charsMap::normalise);
+        eos = added.id(named.get(0));
+        pad = added.id(named.get(1));
         size = Math.max(pieces.count(), added.largestId() + 1);
     }
 
-    private static int id(List<AddedToken> tokens, AddedToken named) {
-        return tokens.stream().filter(t -> t.content().equals(named.content())).findFirst().orElseThrow().id();
-    }
-
-    /** From {@code tokenizer.json} in the folder, else from {@code spiece.model}. */
+    /** From {@code spiece.model} in the folder, else from {@code tokenizer.json}. */
     static UnigramTokenizer load(Path folder, TokenizerSettings settings) {
-        var json = folder.resolve(Names.JSON);
-        if (Files.exists(json)) {
-            return ofJson(json, settings);
-        }
         var model = folder.resolve(Names.SENTENCEPIECE);
         if (Files.exists(model)) {
             return ofSentencePiece(model, settings);
+        }
+        var json = folder.resolve(Names.JSON);
+        if (Files.exists(json)) {
+            return ofJson(json, settings);
         }
         throw new InputException(folder + ": no T5 tokenizer here; looked for " + Names.T5);
     }

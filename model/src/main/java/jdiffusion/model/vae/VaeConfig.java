@@ -35,7 +35,7 @@ public record VaeConfig(int latentChannels, List<Integer> channels, int layers, 
         }
         VaeConfig c = new VaeConfig(decoderIn.dim(1), channels,
                 w.at("encoder.down_blocks", 0).count("resnets"), config.integer("norm_num_groups", 32),
-                config.number("scaling_factor", 1.5305f), config.number("shift_factor", 0));
+                (float) config.number("scaling_factor", 1.5305f), (float) config.number("shift_factor", 0));
         for (int width : channels) {
             if (c.groups < 1 || width % c.groups != 0) {
                 throw new InputException(config.origin() + ": norm_num_groups is " + c.groups

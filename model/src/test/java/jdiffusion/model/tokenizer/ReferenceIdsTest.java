@@ -8,12 +8,14 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.Function;
 import java.util.stream.StreamSupport;
+import jdiffusion.model.TestData;
 import org.junit.jupiter.api.Test;
 
 /** Every id of every reference string, for every reference tokenizer. */
 class ReferenceIdsTest {
-    private final Path shared = SharedReference.folder();
+    private final Path shared = TestData.shared();
     private final Path tokenizers = shared.resolve("reference/tokenizers");
+    private final Path unigram = tokenizers.resolve("unigram");
     private final Path shapes = shared.resolve("models/shapes");
 
     @Test
@@ -30,15 +32,15 @@ class ReferenceIdsTest {
 
     @Test
     void sentencePiece() throws IOException {
-        var folder = tokenizers.resolve("unigram");
-        var t5 = UnigramTokenizer.ofSentencePiece(folder.resolve("spiece.model"), TokenizerSettings.read(folder));
+        
+        var t5 = UnigramTokenizer.ofSentencePiece(unigram.resolve("spiece.model"), TokenizerSettings.read(unigram));
         check("unigram.sentencepiece", t5::encode);
         assertThat(t5.size()).isEqualTo(6100);
     }
 
     @Test
     void unigramOfTokenizerJson() throws IOException {
-        var t5 = Tokenizer.load(tokenizers.resolve("unigram"));
+        var t5 = UnigramTokenizer.ofJson(unigram.resolve("tokenizer.json"), TokenizerSettings.read(unigram));
         check("unigram.tokenizer_json", t5::encode);
         check("unigram.padded77", text -> t5.encode(text, 77).ids());
         assertThat(t5.size()).isEqualTo(6100);

@@ -1,0 +1,37 @@
+package jdiffusion.cli;
+
+import java.util.Arrays;
+import java.util.Iterator;
+import jdiffusion.kernels.Precision;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SigmaSchedule;
+
+/** The names that options take, for help texts and completion. */
+final class Choices {
+    private Choices() {
+    }
+
+    /** Samplers. */
+    static final class Samplers implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(Sampler.Kind.values()).map(Sampler.Kind::label).iterator();
+        }
+    }
+
+    /** Spacings of noise levels. */
+    static final class Schedules implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(SigmaSchedule.values()).map(SigmaSchedule::label).iterator();
+        }
+    }
+
+    /** Precisions of matrix products. */
+    static final class Precisions implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(Precision.values()).map(Devices::label).iterator();
+        }
+    }
+}

@@ -1,0 +1,205 @@
+package jdiffusion.cli;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Precision;
+import jdiffusion.model.image.LatentPreview;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.Png;
+import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.Progress;
+import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.text.PromptEmbedding;
+import jdiffusion.tensor.InputException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+
+/** Draws pictures: one after the other, so that an interrupted batch keeps those that are finished. */
+@Command(name = "generate", mixinStandardHelpOptions = true, sortOptions = false,
+        header = "Draw a picture from a prompt.",
+        description = "Settings left out come from the checkpoint, then from its family; all are printed.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  jdiffusion generate \"a red circle on a blue background\"",
+            "  jdiffusion generate \"a cat\" --model DIR -W 768 -H 512 --steps 28 --cfg-scale 4.5 -o cat.png",
+            "  jdiffusion generate \"a cat\" -b 4 -s random -o pictures/",
+            "  jdiffusion generate \"a dog\" -i cat.png --strength 0.7 -o dog.png",
+            "  jdiffusion generate --from cat.png --steps 40 -o better.png"})
+final class GenerateCommand implements Callable<Integer> {
+    private static final int MOST_PICTURES = 100_000;
+
+    @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "What to draw.")
+    private String prompt;
+
+    @Option(names = {"-m", "--model"}, paramLabel = "DIR",
+            description = "Model folder in the diffusers layout. Default: models/shapes beside the program.")
+    private Path model;
+
+    @Option(names = {"-o", "--output"}, paramLabel = "FILE",
+            description = "FILE.png, a name with %%d for the number, or a folder. Default: output.png.")
+    private Path output;
+
+    @Mixin
+    private GenerateOptions options;
+
+    @Option(names = {"-b", "--batch-count"}, paramLabel = "N",
+            description = "Pictures to draw, with seeds counting up. Default: 1.")
+    private int batchCount = 1;
+
+    @Option(names = "--from", paramLabel = "PNG",
+            description = "Repeat a picture from the settings in its file; other options change them.")
+    private Path from;
+
+    @Option(names = "--preview", paramLabel = "N",
+            description = "Write NAME.preview.png every N evaluations: the latents' rough colours.")
+    private Integer preview;
+
+    @Option(names = "--device", paramLabel = "NAME", defaultValue = "auto", description = "auto or cpu.")
+    private String device;
+
+    @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: all cores.")
+    private Integer threads;
+
+    @Option(names = "--json", description = "Print an account of the run as JSON.")
+    private boolean json;
+
+    @CommandLine.ParentCommand
+    private Main main;
+
+    @CommandLine.Spec
+    private CommandLine.Model.CommandSpec spec;
+
+    /** What was decided before the first computation. */
+    private record Plan(Pipeline pipeline, Backend backend, Precision precision, String modelName,
+                        GenerationRequest request, InputPictures inputs, OutputFiles files, LatentPreview projection) {
+    }
+
+    @Override
+    public Integer call() {
+        long start = System.nanoTime();
+        List<String> notes = new ArrayList<>();
+        options.prompt = prompt;
+        PictureSettings source = from == null ? null : PictureSettings.read(from, options, notes::add);
+        if (options.prompt == null) {
+            throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
+        }
+        checkNumbers();
+        Path folder = model == null ? DefaultModel.find() : model;
+        String modelName = name(folder);
+        if (source != null) {
+            source.checkModel(modelName, model != null, notes::add);
+        }
+        InputPictures inputs = InputPictures.read(options);
+        if (source != null) {
+            source.checkInputs(inputs, notes::add);
+        }
+        Precision precision = Devices.precision(options.precision == null ? "f32" : options.precision);
+        try (Backend backend = Devices.open(device, precision, threads)) {
+            Pipeline pipeline = Pipeline.open(folder, backend);
+            int patch = pipeline.vaeConfig().factor() * pipeline.denoiserConfig().patch();
+            inputs.chooseSize(options, patch, notes::add);
+            GenerationRequest request = options.applyTo(pipeline.request(options.prompt)).images(batchCount).build();
+            pipeline.check(request);
+            request = inputs.addTo(request, options.strength);
+            pipeline.check(request);
+            LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
+                    pipeline.denoiserConfig().inChannels());
+            try (OutputFiles files = OutputFiles.plan(output, batchCount, request.seed(),
+                    Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
+                draw(new Plan(pipeline, backend, precision, modelName, request, inputs, files, projection), folder,
+                        notes, start);
+            }
+        }
+        return Main.OK;
+    }
+
+    private void checkNumbers() {
+        if (batchCount < 1 || batchCount > MOST_PICTURES) {
+            throw new InputException("--batch-count is " + batchCount + "; use 1 to " + MOST_PICTURES);
+        }
+        if (preview != null && preview < 1) {
+            throw new InputException("--preview is " + preview + "; give the evaluations between previews, 1 or more");
+        }
+    }
+
+    private static String name(Path folder) {
+        Path name = folder.toAbsolutePath().normalize().getFileName();
+        return name == null ? "model" : name.toString();
+    }
+
+    private void draw(Plan plan, Path folder, List<String> notes, long start) {
+        GenerationRequest request = plan.request;
+        String family = plan.pipeline.family().label();
+        Report report = new Report(folder, family, plan.backend.describe(), request, plan.precision);
+        try (Console console = new Console(main.err())) {
+            console.line("model: " + folder + ", " + family);
+            console.line("device: " + plan.backend.describe());
+            console.line("settings: " + settings(plan));
+            List<Progress> followers = new ArrayList<>(List.of(console, report));
+            Previews previews = plan.projection == null ? null : new Previews(plan.projection, preview,
+                    plan.pipeline.vaeConfig().factor(), request, plan.files);
+            if (previews != null) {
+                followers.add(previews);
+            }
+            Progress progress = new Followers(followers);
+            notes.forEach(progress::note);
+            List<PromptEmbedding> prompts = plan.pipeline.encode(request, progress);
+            for (int i = 0; i < request.images(); i++) {
+                if (previews != null) {
+                    previews.image(i);
+                }
+                GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + i).build();
+                float[] latents = plan.pipeline.denoise(one, prompts, progress);
+                Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
+                String text = PictureSettings.describe(one, plan.modelName, plan.precision, plan.inputs).text();
+                plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
+                report.file(plan.files.file(i), one.seed());
+                console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");
+            }
+            Duration all = Duration.ofNanos(System.nanoTime() - start);
+            console.line(String.format(Locale.ROOT, "%d picture%s in %.2f s", request.images(),
+                    request.images() == 1 ? "" : "s", all.toNanos() / 1e9));
+            if (json) {
+                report.print(main.out(), all);
+            }
+        }
+    }
+
+    /** All that was decided, on one line. */
+    private static String settings(Plan plan) {
+        GenerationRequest r = plan.request;
+        SchedulerConfig scheduler = plan.pipeline.files().scheduler();
+        String shift = Float.isNaN(r.shift())
+                ? scheduler.useDynamicShifting() ? "dynamic" : Double.toString(scheduler.shift())
+                : Float.toString(r.shift());
+        StringBuilder line = new StringBuilder();
+        line.append(r.width()).append('x').append(r.height()).append(", ").append(r.steps()).append(" steps of ")
+                .append(r.sampler().label()).append(", schedule ").append(r.schedule().label())
+                .append(", shift ").append(shift).append(", cfg scale ").append(r.guidance())
+                .append(", seed ").append(r.seed()).append(r.images() > 1 ? " to " + (r.seed() + r.images() - 1) : "")
+                .append(", T5 ").append(r.t5() ? r.t5Length() + " tokens" : "off")
+                .append(", precision ").append(Devices.label(plan.precision));
+        if (!r.skipLayers().layers().isEmpty()) {
+            line.append(", skip layers ").append(r.skipLayers().layers()).append(" scale ")
+                    .append(r.skipLayers().scale()).append(" from ").append(r.skipLayers().start()).append(" to ")
+                    .append(r.skipLayers().stop());
+        }
+        if (r.init() != null) {
+            line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
+        }
+        return line.toString();
+    }
+}

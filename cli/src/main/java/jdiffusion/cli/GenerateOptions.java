@@ -1,0 +1,153 @@
+package jdiffusion.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SigmaSchedule;
+import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.tensor.InputException;
+import picocli.CommandLine.Option;
+
+/** The options that decide the picture; null where the user says nothing. */
+final class GenerateOptions {
+    private static final long RANDOM_SEEDS = 1L << 32;
+
+    String prompt;
+
+    @Option(names = {"-n", "--negative-prompt"}, paramLabel = "TEXT", description = "What to steer away from.")
+    String negativePrompt;
+
+    @Option(names = {"-W", "--width"}, paramLabel = "PIXELS", description = "A multiple of 16.")
+    Integer width;
+
+    @Option(names = {"-H", "--height"}, paramLabel = "PIXELS", description = "A multiple of 16.")
+    Integer height;
+
+    @Option(names = "--steps", paramLabel = "N", description = "Steps from noise to picture.")
+    Integer steps;
+
+    @Option(names = "--cfg-scale", paramLabel = "X",
+            description = "How closely to follow the prompt; 1 for no guidance.")
+    Float cfgScale;
+
+    @Option(names = {"-s", "--seed"}, paramLabel = "N", description = "0 or more, or 'random'. Default: 42.")
+    String seed;
+
+    @Option(names = "--sampling-method", paramLabel = "NAME", completionCandidates = Choices.Samplers.class,
+            description = "One of ${COMPLETION-CANDIDATES}.")
+    String samplingMethod;
+
+    @Option(names = "--scheduler", paramLabel = "NAME", completionCandidates = Choices.Schedules.class,
+            description = "Spacing of the noise levels: ${COMPLETION-CANDIDATES}.")
+    String scheduler;
+
+    @Option(names = "--flow-shift", paramLabel = "X", description = "Timestep shift (3 for SD3.5).")
+    Float flowShift;
+
+    @Option(names = "--t5-length", paramLabel = "TOKENS", description = "Tokens for T5, up to 512.")
+    Integer t5Length;
+
+    @Option(names = "--no-t5", description = "Leave T5 out: faster, and worse at long prompts and at writing.")
+    boolean noT5;
+
+    @Option(names = "--skip-layers", paramLabel = "N,N,...",
+            description = "Blocks to skip for skip-layer guidance (7,8,9 for SD3.5 Medium). Default: none.")
+    String skipLayers;
+
+    @Option(names = "--slg-scale", paramLabel = "X", description = "Strength of skip-layer guidance. Default: 2.8.")
+    Float slgScale;
+
+    @Option(names = "--skip-layer-start", paramLabel = "SHARE", description = "Where it starts. Default: 0.01.")
+    Float skipLayerStart;
+
+    @Option(names = "--skip-layer-end", paramLabel = "SHARE", description = "Where it ends. Default: 0.2.")
+    Float skipLayerEnd;
+
+    @Option(names = {"-i", "--init-img"}, paramLabel = "FILE", description = "Picture to start from.")
+    Path initImg;
+
+    @Option(names = "--strength", paramLabel = "SHARE",
+            description = "How much to change the init image, above 0 up to 1. Default: 0.6.")
+    Double strength;
+
+    @Option(names = "--mask", paramLabel = "FILE", description = "White where to draw, black where to keep.")
+    Path mask;
+
+    @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
+            description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32.")
+    String precision;
+
+    /** Changes a request with the checkpoint's defaults; the init image and the mask are set elsewhere. */
+    GenerationRequest.Builder applyTo(GenerationRequest defaults) {
+        GenerationRequest.Builder request = defaults.toBuilder()
+                .size(or(width, defaults.width()), or(height, defaults.height()))
+                .negativePrompt(or(negativePrompt, defaults.negativePrompt()))
+                .steps(or(steps, defaults.steps()))
+                .guidance(or(cfgScale, defaults.guidance()))
+                .t5Length(or(t5Length, defaults.t5Length()))
+                .skipLayers(skipLayers(defaults.skipLayers()));
+        if (seed != null) {
+            request.seed(seed(seed));
+        }
+        if (samplingMethod != null) {
+            request.sampler(Sampler.Kind.of(samplingMethod));
+        }
+        if (scheduler != null) {
+            request.schedule(SigmaSchedule.of(scheduler));
+        }
+        if (flowShift != null) {
+            if (!Float.isFinite(flowShift)) {
+                throw new InputException("--flow-shift is " + flowShift + "; a number is needed");
+            }
+            request.shift(flowShift);
+        }
+        if (noT5) {
+            request.t5(false);
+        }
+        return request;
+    }
+
+    private SkipLayers skipLayers(SkipLayers otherwise) {
+        if (skipLayers == null && (slgScale != null || skipLayerStart != null || skipLayerEnd != null)) {
+            throw new InputException("skip-layer guidance needs to know which layers to skip; give --skip-layers");
+        }
+        return new SkipLayers(skipLayers == null ? otherwise.layers() : layers(skipLayers),
+                or(slgScale, otherwise.scale()), or(skipLayerStart, otherwise.start()),
+                or(skipLayerEnd, otherwise.stop()));
+    }
+
+    /** Numbers between commas, in brackets or not, as other tools write them; none for an empty text. */
+    private static List<Integer> layers(String text) {
+        List<Integer> layers = new ArrayList<>();
+        for (String part : Arrays.asList(text.replaceAll("[\\[\\]\\s]", "").split(","))) {
+            if (part.isEmpty()) {
+                continue;
+            }
+            try {
+                layers.add(Integer.valueOf(part));
+            } catch (NumberFormatException e) {
+                throw new InputException("--skip-layers: '" + part + "' is no layer; give numbers like 7,8,9", e);
+            }
+        }
+        return layers;
+    }
+
+    private static long seed(String text) {
+        if (text.equals("random")) {
+            return ThreadLocalRandom.current().nextLong(RANDOM_SEEDS);
+        }
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw new InputException("the seed is '" + text + "'; use a whole number from 0 on, or 'random'", e);
+        }
+    }
+
+    private static <T> T or(T value, T otherwise) {
+        return value == null ? otherwise : value;
+    }
+}

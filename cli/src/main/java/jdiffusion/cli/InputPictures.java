@@ -1,0 +1,80 @@
+package jdiffusion.cli;
+
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.function.Consumer;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.PictureFile;
+import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.tensor.InputException;
+
+/**
+ * The init image and the mask as the user gave them; null where there is none.
+ */
+record InputPictures(Picture init, Picture mask) {
+        static InputPictures read(GenerateOptions options) {
+        if (options.initImg == null && options.strength != null) {
+            throw new InputException("--strength says how much to change an init image; give one with -i");
+        }
+        if (options.initImg == null && options.mask != null) {
+            throw new InputException("--mask needs an init image; give one with -i");
+        }
+        return new InputPictures(options.initImg == null ? null : PictureFile.read(options.initImg),
+                options.mask == null ? null : PictureFile.read(options.mask));
+    }
+
+    /**
+     * Gives the picture the init image's size, where the user asked for none.
+     *
+     * @param multiple of which the model can draw sizes
+     */
+    void chooseSize(GenerateOptions options, int multiple, Consumer<String> notes) {
+        if (init == null) {
+            return;
+        }
+        int width = Math.max(multiple, init.width() / multiple * multiple);
+        int height = Math.max(multiple, init.height() / multiple * multiple);
+        if (options.width == null && options.height == null && (width != init.width() || height != init.height())) {
+            notes.accept("the init image is " + init.width() + "x" + init.height() + "; drawing " + width + "x"
+                    + height + ", the next size in multiples of " + multiple);
+        }
+        options.width = options.width == null ? Integer.valueOf(width) : options.width;
+        options.height = options.height == null ? Integer.valueOf(height) : options.height;
+    }
+
+    /** Adds the pictures, resampled to the request's size. */
+    GenerationRequest addTo(GenerationRequest request, Double strength) {
+        if (init == null) {
+            return request;
+        }
+        GenerationRequest.Builder builder = request.toBuilder()
+                .init(init.resized(request.width(), request.height()), strength == null ? request.strength() : strength);
+        if (mask != null) {
+            boolean ofInit = mask.width() == init.width() && mask.height() == init.height();
+            builder.mask(ofInit ? mask.resized(request.width(), request.height()) : mask);
+        }
+        return builder.build();
+    }
+
+    String initHash() {
+        return hash(init);
+    }
+
+    String maskHash() {
+        return hash(mask);
+    }
+
+    /** MD5 of the size and the pixels: a name for the picture, not a protection. */
+    private static String hash(Picture picture) {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("MD5");
+            digest.update(ByteBuffer.allocate(8).putInt(picture.width()).putInt(picture.height()).flip());
+            digest.update(picture.rgb());
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e); // every JDK has MD5
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package jdiffusion.cli;
+
+import java.io.PrintStream;
+import java.util.concurrent.CancellationException;
+import jdiffusion.tensor.InputException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The command line: {@code jdiffusion generate|inspect|verify|completion|help}. */
+@Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
+        header = "Draws pictures with Stable Diffusion 3.5, in pure Java.", synopsisSubcommandLabel = "COMMAND",
+        subcommands = {GenerateCommand.class, InspectCommand.class, VerifyCommand.class, CompletionCommand.class,
+            CommandLine.HelpCommand.class},
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  jdiffusion generate \"a red circle on a blue background\"",
+            "  jdiffusion inspect models/shapes",
+            "  jdiffusion help generate"})
+public final class Main implements Runnable {
+    /** All went well. */
+    static final int OK = 0;
+    /** The program itself failed, or a check that was asked for did not pass. */
+    static final int FAILED = 1;
+    /** What the user gave cannot be used. */
+    static final int BAD_INPUT = 2;
+
+    @Option(names = "--stacktrace", scope = ScopeType.INHERIT, description = "Show where in the code an error arose.")
+    private boolean stacktrace;
+
+    @CommandLine.Spec
+    private CommandLine.Model.CommandSpec spec;
+
+    private final PrintStream out;
+    private final PrintStream err;
+
+    private Main(PrintStream out, PrintStream err) {
+        this.out = out;
+        this.err = err;
+    }
+
+    public static void main(String[] args) {
+        int code = run(args, System.out, System.err);
+        System.out.flush();
+        System.exit(code);
+    }
+
+    /**
+     * Runs one command line.
+     *
+     * @param out results that another program may read
+     * @param err everything meant for people, errors included
+     * @return the exit code: 0, 1 for failures of the program or of a verification, 2 for bad input
+     */
+    public static int run(String[] args, PrintStream out, PrintStream err) {
+        Main main = new Main(out, err);
+        CommandLine commandLine = new CommandLine(main)
+                .setOut(new java.io.PrintWriter(out, true))
+                .setErr(new java.io.PrintWriter(err, true))
+                .setParameterExceptionHandler((e, _) -> main.misuse(e))
+                .setExecutionExceptionHandler((e, _, _) -> main.failure(e));
+        try {
+            return commandLine.execute(args);
+        } catch (OutOfMemoryError e) {
+            return main.fail(FAILED, "out of memory (" + e.getMessage() + "); ask for a smaller picture", e);
+        } catch (StackOverflowError e) {
+            return main.fail(FAILED, "unexpected " + e + "; --stacktrace shows more", e);
+        }
+    }
+
+    /** For results that another program may read. */
+    PrintStream out() {
+        return out;
+    }
+
+    /** For everything meant for people. */
+    PrintStream err() {
+        return err;
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing: generate, inspect, verify, completion or help");
+    }
+
+    private int misuse(ParameterException e) {
+        String hint = e instanceof UnmatchedArgumentException && e.getCommandLine().getCommandName().equals("generate")
+                ? "; put the prompt in quotes, and see " : "; see ";
+        return fail(BAD_INPUT, e.getMessage() + hint + e.getCommandLine().getCommandSpec().qualifiedName()
+                + " --help", e);
+    }
+
+    private int failure(Exception e) {
+        return switch (e) {
+            case InputException _ -> fail(BAD_INPUT, e.getMessage(), e);
+            case ParameterException misuse -> misuse(misuse);
+            case CancellationException _ -> fail(FAILED, e.getMessage(), e);
+            default -> fail(FAILED, "unexpected " + e + (stacktrace ? "" : "; --stacktrace shows more"), e);
+        };
+    }
+
+    private int fail(int code, String message, Throwable e) {
+        err.println("jdiffusion: " + message.replaceAll("\\R+", " "));
+        if (stacktrace) {
+            e.printStackTrace(err);
+        }
+        return code;
+    }
+}

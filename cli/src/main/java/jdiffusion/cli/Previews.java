@@ -1,0 +1,42 @@
+package jdiffusion.cli;
+
+import java.util.Map;
+import java.util.function.Supplier;
+import jdiffusion.model.image.LatentPreview;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.Png;
+import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.pipeline.Progress;
+
+/** Writes what can be seen of the latents so far, every few evaluations, over one file for each picture. */
+final class Previews implements Progress {
+    private final LatentPreview projection;
+    private final int every;
+    private final int factor;
+    private final GenerationRequest request;
+    private final OutputFiles files;
+    private int image;
+
+    /** @param factor pixels of the picture for one of the latents */
+    Previews(LatentPreview projection, int every, int factor, GenerationRequest request, OutputFiles files) {
+        this.projection = projection;
+        this.every = every;
+        this.factor = factor;
+        this.request = request;
+        this.files = files;
+    }
+
+    /** The picture that the next steps belong to. */
+    void image(int i) {
+        image = i;
+    }
+
+    @Override
+    public void step(int done, Supplier<float[]> latents) {
+        if (done % every == 0) {
+            Picture small = projection.picture(latents.get(), request.height() / factor, request.width() / factor);
+            Picture picture = small.resized(request.width(), request.height());
+            files.write(files.preview(image), Png.encode(picture, Map.of()));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package jdiffusion.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.time.Duration;
+import jdiffusion.kernels.Precision;
+import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.pipeline.Progress;
+
+/** The account of a run that {@code --json} prints: one object with request, timings, memory and files. */
+final class Report implements Progress {
+    private final ObjectNode root = new ObjectMapper().createObjectNode();
+    private final ArrayNode timings;
+    private final ArrayNode notes;
+    private final ArrayNode files;
+    private long peak;
+
+    Report(Path model, String family, String device, GenerationRequest r, Precision precision) {
+        root.put("version", Version.line());
+        root.putObject("model").put("path", model.toString()).put("family", family);
+        root.put("device", device);
+        ObjectNode request = root.putObject("request")
+                .put("prompt", r.prompt()).put("negative_prompt", r.negativePrompt())
+                .put("width", r.width()).put("height", r.height())
+                .put("steps", r.steps()).put("cfg_scale", r.guidance())
+                .put("seed", r.seed()).put("batch_count", r.images())
+                .put("sampling_method", r.sampler().label()).put("scheduler", r.schedule().label());
+        if (Float.isNaN(r.shift())) {
+            request.putNull("flow_shift");
+        } else {
+            request.put("flow_shift", r.shift());
+        }
+        request.put("t5", r.t5()).put("t5_length", r.t5Length());
+        ArrayNode skipped = request.putArray("skip_layers");
+        r.skipLayers().layers().forEach(skipped::add);
+        request.put("slg_scale", r.skipLayers().scale()).put("skip_layer_start", r.skipLayers().start())
+                .put("skip_layer_end", r.skipLayers().stop());
+        request.put("init_img", r.init() != null).put("mask", r.mask() != null);
+        if (r.init() != null) {
+            request.put("strength", r.strength());
+        }
+        request.put("precision", Devices.label(precision));
+        this.timings = root.putArray("timings");
+        this.notes = root.putArray("notes");
+        this.files = root.putArray("files");
+    }
+
+    @Override
+    public void finished(Stage stage, Duration time, long bytes) {
+        timings.addObject().put("stage", Console.name(stage)).put("seconds", time.toNanos() / 1e9)
+                .put("peak_bytes", bytes);
+        peak = Math.max(peak, bytes);
+    }
+
+    @Override
+    public void note(String line) {
+        notes.add(line);
+    }
+
+    void file(Path path, long seed) {
+        files.addObject().put("path", path.toString()).put("seed", seed);
+    }
+
+    /** Prints the object on one line. */
+    void print(PrintStream out, Duration all) {
+        root.put("seconds", all.toNanos() / 1e9).put("peak_bytes", peak);
+        out.println(root);
+        out.flush();
+    }
+}

@@ -1,0 +1,184 @@
+package jdiffusion.kernels.cpu;
+
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.kernels.attention.CpuAttention;
+import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.kernels.conv2d.CpuConv2d;
+import jdiffusion.kernels.elementwise.CpuElementwise;
+import jdiffusion.kernels.embedding.CpuEmbedding;
+import jdiffusion.kernels.groupnorm.CpuGroupNorm;
+import jdiffusion.kernels.layernorm.CpuLayerNorm;
+import jdiffusion.kernels.layout.CpuLayout;
+import jdiffusion.kernels.linear.CpuLinear;
+import jdiffusion.kernels.patchify.CpuPatchify;
+import jdiffusion.kernels.rmsnorm.CpuRmsNorm;
+import jdiffusion.kernels.upsample.CpuUpsample;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.Workspace;
+
+/** The portable backend: the Vector API on all cores. Each operation is in the package of its kernel. */
+public final class CpuBackend implements Backend {
+    private final Cpu cpu;
+    private final CpuLinear linear;
+    private final CpuConv2d conv2d;
+    private final CpuAttention attention;
+    private final CpuLayerNorm layerNorm;
+    private final CpuRmsNorm rmsNorm;
+    private final CpuGroupNorm groupNorm;
+    private final CpuUpsample upsample;
+    private final CpuPatchify patchify;
+    private final CpuLayout layout;
+    private final CpuEmbedding embedding;
+    private final CpuElementwise elementwise;
+
+    /** @param threads threads in all, at least 1; the caller's is one of them */
+    public CpuBackend(int threads, Precision precision) {
+        cpu = new Cpu(threads, precision);
+        linear = new CpuLinear(cpu);
+        conv2d = new CpuConv2d(cpu);
+        attention = new CpuAttention(cpu);
+        layerNorm = new CpuLayerNorm(cpu);
+        rmsNorm = new CpuRmsNorm(cpu);
+        groupNorm = new CpuGroupNorm(cpu);
+        upsample = new CpuUpsample(cpu);
+        patchify = new CpuPatchify(cpu);
+        layout = new CpuLayout(cpu);
+        embedding = new CpuEmbedding(cpu);
+        elementwise = new CpuElementwise(cpu);
+    }
+
+    /** All cores, float32. */
+    public CpuBackend() {
+        this(Runtime.getRuntime().availableProcessors(), Precision.F32);
+    }
+
+    @Override
+    public String describe() {
+        int threads = cpu.workers().count();
+        return "cpu, Vector API at " + Simd.BITS + " bits, " + threads + (threads == 1 ? " thread, " : " threads, ")
+                + (cpu.precision() == Precision.F32 ? "f32" : "bf16");
+    }
+
+    @Override
+    public Workspace newWorkspace() {
+        return Workspace.onHost();
+    }
+
+    @Override
+    public Tensor place(Tensor checkpointTensor) {
+        return checkpointTensor;
+    }
+
+    @Override
+    public void upload(float[] values, Tensor to) {
+        to.copyFrom(values);
+    }
+
+    @Override
+    public void upload(int[] values, Tensor to) {
+        to.copyFrom(values);
+    }
+
+    @Override
+    public float[] download(Tensor from) {
+        return from.toArray();
+    }
+
+    @Override
+    public void linear(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
+        linear.run(x, w, bias, epilogue, out);
+    }
+
+    @Override
+    public void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
+        attention.run(shape, streams, relativeBias);
+    }
+
+    @Override
+    public void layerNorm(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, float eps, Tensor out) {
+        layerNorm.run(x, weight, bias, scale, shift, eps, out);
+    }
+
+    @Override
+    public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor out) {
+        rmsNorm.run(x, weight, eps, out);
+    }
+
+    @Override
+    public void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation,
+                          Tensor out) {
+        groupNorm.run(x, groups, weight, bias, eps, activation, out);
+    }
+
+    @Override
+    public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
+        conv2d.run(shape, x, weight, bias, epilogue, out);
+    }
+
+    @Override
+    public void upsampleNearest(Tensor x, Tensor out) {
+        upsample.run(x, out);
+    }
+
+    @Override
+    public void patchify(Tensor x, int patch, Tensor out) {
+        patchify.patchify(x, patch, out);
+    }
+
+    @Override
+    public void unpatchify(Tensor x, int patch, Tensor out) {
+        patchify.unpatchify(x, patch, out);
+    }
+
+    @Override
+    public void channelsLast(Tensor x, Tensor out) {
+        layout.channelsLast(x, out);
+    }
+
+    @Override
+    public void channelsFirst(Tensor x, Tensor out) {
+        layout.channelsFirst(x, out);
+    }
+
+    @Override
+    public void embedding(Tensor ids, Tensor table, boolean add, Tensor out) {
+        embedding.embedding(ids, table, add, out);
+    }
+
+    @Override
+    public void timestepEmbedding(Tensor t, Tensor out) {
+        embedding.timestepEmbedding(t, out);
+    }
+
+    @Override
+    public void activate(Activation activation, Tensor x, Tensor out) {
+        elementwise.activate(activation, x, out);
+    }
+
+    @Override
+    public void gatedActivate(Activation activation, Tensor x, Tensor y, Tensor out) {
+        elementwise.gatedActivate(activation, x, y, out);
+    }
+
+    @Override
+    public void combine(float[] factors, List<Tensor> terms, Tensor out) {
+        elementwise.combine(factors, terms, out);
+    }
+
+    @Override
+    public void blend(Tensor mask, Tensor a, Tensor b, Tensor out) {
+        elementwise.blend(mask, a, b, out);
+    }
+
+    @Override
+    public void close() {
+        cpu.close();
+    }
+}

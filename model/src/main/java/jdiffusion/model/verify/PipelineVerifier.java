@@ -1,0 +1,149 @@
+package jdiffusion.model.verify;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Supplier;
+import jdiffusion.kernels.Backend;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.Png;
+import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.Progress;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.model.text.PromptEmbedding;
+import jdiffusion.model.text.PromptEncoder;
+import jdiffusion.model.tokenizer.Tokens;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Shape;
+
+/** Recomputes a whole request and compares tokens, embeddings, noise levels, every step and the picture. */
+final class PipelineVerifier {
+    /** Steps amplify differences of rounding, so latents may be off by more than a single network's output. */
+    static final double LATENTS_TOLERANCE = 1e-3;
+
+    private final Backend backend;
+    private final Path model;
+    private final Path defaultModel;
+
+    PipelineVerifier(Backend backend, Path model, Path defaultModel) {
+        this.backend = backend;
+        this.model = model;
+        this.defaultModel = defaultModel;
+    }
+
+    void verify(Path path, Expected expected) {
+        ConfigFile file = ConfigFile.read(path.resolve("request.json"));
+        Pipeline pipeline = Pipeline.open(model(path, file), backend);
+        GenerationRequest request = request(path, file, pipeline);
+        pipeline.check(request);
+        expected.compare("sigmas", Shape.of(pipeline.sigmas(request).toArray().length),
+                pipeline.sigmas(request).toArray());
+        compareText(pipeline, request, expected);
+        List<PromptEmbedding> embeddings = pipeline.encode(request, Progress.NONE);
+        Shape latentShape = Shape.of(request.images(), pipeline.vaeConfig().latentChannels(),
+                request.height() / pipeline.vaeConfig().factor(), request.width() / pipeline.vaeConfig().factor());
+        float[] latents = pipeline.denoise(request, embeddings, new Progress() {
+            @Override
+            public void step(int done, Supplier<float[]> now) {
+                expected.compareWithin("latents." + (done - 1), latentShape, now.get(), LATENTS_TOLERANCE);
+            }
+        });
+        float[] image = pipeline.decodeValues(request, latents, Progress.NONE);
+        for (int i = 0; i < image.length; i++) {
+            image[i] = Math.clamp(image[i] / 2 + 0.5f, 0, 1);
+        }
+        expected.comparePicture("image", Shape.of(request.images(), 3, request.height(), request.width()), image);
+    }
+
+    /**
+     * The model given for all, or the one of the name that the request gives, in a folder above; {@code dense} stands
+     * for the folder {@code diffusers} of unquantised weights.
+     */
+    private Path model(Path path, ConfigFile file) {
+        if (model != null) {
+            return model;
+        }
+        String name = file.text("model", "");
+        if (name.isEmpty()) {
+            return defaultModel;
+        }
+        String folder = name.equals("dense") ? "diffusers" : name;
+        for (Path base = path.toAbsolutePath(); base != null; base = base.getParent()) {
+            if (Files.exists(base.resolve(folder).resolve("model_index.json"))) {
+                return base.resolve(folder);
+            }
+            if (Files.exists(base.resolve(folder + ".safetensors"))) {
+                return base.resolve(folder + ".safetensors");
+            }
+        }
+        throw new InputException(path + ": the request's model " + name + " is in no folder above; give --model");
+    }
+
+    private GenerationRequest request(Path path, ConfigFile file, Pipeline pipeline) {
+        SkipLayers off = SkipLayers.OFF;
+        var builder = pipeline.request(file.text("prompt", ""))
+                .toBuilder()
+                .negativePrompt(file.text("negative_prompt", ""))
+                .seed(file.integer("seed", 0))
+                .steps(file.size("steps"))
+                .guidance((float) file.number("cfg", 1))
+                .size(file.size("width"), file.size("height"))
+                .t5Length(file.integer("max_sequence_length", 256))
+                .t5(!file.flag("no_t5", false))
+                .images(file.integer("num_images", 1))
+                .seeds(GenerationRequest.Seeds.ONE_DRAW)
+                .shift((float) file.number("shift", Float.NaN))
+                .sampler(Sampler.Kind.of(file.text("sampler", "euler")))
+                .skipLayers(new SkipLayers(file.integers("skip_layers"),
+                        (float) file.number("skip_layer_scale", off.scale()), (float) file.number("skip_layer_start", off.start()),
+                        (float) file.number("skip_layer_stop", off.stop())));
+        if (file.has("init")) {
+            Picture init = Png.read(path.resolve("init.png")).picture();
+            builder.init(init, file.number("strength", 0.6));
+        }
+        if (file.flag("mask", false)) {
+            builder.mask(Png.read(path.resolve("mask.png")).picture());
+        }
+        return builder.build();
+    }
+
+    /** Token ids per encoder, and the embeddings of both prompts even when there is no guidance. */
+    private void compareText(Pipeline pipeline, GenerationRequest request, Expected expected) {
+        var listener = new PromptEncoder.Listener() {
+            private int calls;
+
+            @Override
+            public void tokenized(Component encoder, String prompt, Tokens tokens) {
+                // Each encoder sees the negative prompt first, then the prompt, whose ids the reference has.
+                if (calls++ % 2 == 1) {
+                    String name = switch (encoder) {
+                        case CLIP_L -> "clip_l";
+                        case CLIP_G -> "clip_g";
+                        default -> "t5";
+                    };
+                    expected.compareIndices("input_ids." + name, tokens.ids());
+                }
+            }
+
+            @Override
+            public void encoded(Component encoder, long bytes) {
+            }
+        };
+        int width = pipeline.denoiserConfig().contextDim();
+        List<PromptEmbedding> both = new PromptEncoder(pipeline.files(), backend).encode(
+                List.of(request.negativePrompt(), request.prompt()), request.t5Length(), request.t5(), width,
+                listener);
+        String[] prefixes = {"negative_", ""};
+        for (int i = 0; i < prefixes.length; i++) {
+            PromptEmbedding embedding = both.get(i);
+            expected.compare(prefixes[i] + "prompt_embeds", Shape.of(1, embedding.tokens(), width),
+                    embedding.context());
+            expected.compare(prefixes[i] + "pooled_prompt_embeds", Shape.of(1, embedding.pooled().length),
+                    embedding.pooled());
+        }
+    }
+}
