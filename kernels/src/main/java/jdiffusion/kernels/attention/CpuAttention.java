@@ -13,7 +13,6 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.MicroKernel;
-import jdiffusion.kernels.cpu.Simd;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.Tensor;
 
@@ -49,7 +48,7 @@ public final class CpuAttention {
             return;
         }
         int keys = up(call.keys(), MR);
-        int keySize = Math.multiplyExact(keys, shape.headDim());
+        int keySize = Math.multiplyExact(keys, depth(shape.headDim()));
         int valueSize = Math.multiplyExact(keys, up(shape.headDim(), MR));
         int pairs = call.pairs();
         int rounds = Math.ceilDiv(pairs, Math.clamp(PACKED / (keySize + (long) valueSize), 1, pairs));
@@ -104,21 +103,23 @@ public final class CpuAttention {
         }
     }
 
-    /** K becomes left operands [headDim][MR keys]. */
+    /** K becomes left rows [keys][headDim], with a zero behind an odd head. */
     private static void packKey(float[] row, int d, float[] k, int at, int key) {
-        int to = at + key / MR * MR * d + key % MR;
-        for (int i = 0; i < d; i++) {
-            k[to + i * MR] = row[i];
+        int to = at + key * depth(d);
+        System.arraycopy(row, 0, k, to, d);
+        if (d % 2 == 1) {
+            k[to + d] = 0;
         }
     }
 
-    /** V becomes left operands [keys][MR channels]; channels past the last are zero. */
+    /** V becomes left rows [channels][keys]; channels past the last are zero. */
     private static void packValue(float[] row, int d, float[] v, int at, int key, int keys) {
-        for (int tile = 0; tile < d; tile += MR) {
-            int to = at + (tile / MR * keys + key) * MR;
-            for (int i = 0; i < MR; i++) {
-                v[to + i] = tile + i < d ? row[tile + i] : 0;
-            }
+        int to = at + key;
+        for (int c = 0; c < d; c++) {
+            v[to + c * keys] = row[c];
+        }
+        for (int c = d; c < up(d, MR); c++) {
+            v[to + c * keys] = 0;
         }
     }
 
@@ -127,7 +128,8 @@ public final class CpuAttention {
         int channels = up(d, MR);
         int count = Math.min(QUERIES, call.queries() - from);
         int panels = Math.ceilDiv(count, NR);
-        float[] q = cpu.local(worker, Buffer.B_PANEL, QUERIES * d);
+        int depth = depth(d);
+        float[] q = cpu.local(worker, Buffer.B_PANEL, QUERIES * depth);
         float[] scores = cpu.local(worker, Buffer.SCORES, KEYS * NR);
         float[] sums = cpu.local(worker, Buffer.SUMS, QUERIES * channels);
         float[] state = cpu.local(worker, Buffer.STATISTICS, OnlineSoftmax.size(QUERIES));
@@ -144,21 +146,17 @@ public final class CpuAttention {
                 int query = p * NR;
                 startScores(call, bias, key, n, from + query, Math.min(NR, count - query), scores);
                 for (int i = 0; i < n; i += MR) {
-                    MicroKernel.multiply(d, k, kAt + (key + i) * d, q, query * d, scores, i * NR);
+                    MicroKernel.multiply(depth, k, kAt + (key + i) * depth, depth, q, query * depth, scores,
+                            i * NR);
                 }
-                for (int c = 0; c < NR; c += Simd.LANES) {
-                    OnlineSoftmax.raise(scores, c, n, state, query + c, QUERIES);
+                OnlineSoftmax.raise(scores, n, state, query, QUERIES);
+                if (OnlineSoftmax.factors(state, query, NR, QUERIES)) {
+                    OnlineSoftmax.rescale(sums, query * channels, channels, state, query, QUERIES);
                 }
-                boolean rescale = OnlineSoftmax.factors(state, query, NR, QUERIES);
-                for (int c = 0; c < NR; c += Simd.LANES) {
-                    OnlineSoftmax.exponentiate(scores, c, n, state, query + c, QUERIES);
-                    if (rescale) {
-                        OnlineSoftmax.rescale(sums, query * channels + c, channels, state, query + c, QUERIES);
-                    }
-                }
+                OnlineSoftmax.exponentiate(scores, n, state, query, QUERIES);
                 Widen.round(cpu.precision(), scores, 0, n * NR);
                 for (int c = 0; c < channels; c += MR) {
-                    MicroKernel.multiply(n, v, vAt + c * padded + key * MR, scores, 0, sums,
+                    MicroKernel.multiply(n, v, vAt + c * padded + key, padded, scores, 0, sums,
                             query * channels + c * NR);
                 }
             }
@@ -209,7 +207,8 @@ public final class CpuAttention {
         int d = call.shape().headDim();
         float scale = call.shape().scale();
         float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
-        Arrays.fill(q, 0, up(count, NR) * d, 0);
+        int depth = depth(d);
+        Arrays.fill(q, 0, up(count, NR) * depth, 0);
         int start = 0;
         for (int s = 0; s < call.streams().size(); s++) {
             AttentionStream stream = call.streams().get(s);
@@ -220,7 +219,7 @@ public final class CpuAttention {
             for (int query = Math.max(from, start); query < Math.min(from + count, end); query++) {
                 call.read(stream.q(), pair, query - start, row, 0);
                 prepare(call, stream.qNorm(), row);
-                int to = (query - from) / NR * NR * d + (query - from) % NR;
+                int to = (query - from) / NR * NR * depth + (query - from) % NR;
                 for (int i = 0; i < d; i++) {
                     q[to + i * NR] = row[i] * scale;
                 }
@@ -287,6 +286,11 @@ public final class CpuAttention {
             a = Math.fma(x[i], x[i], a);
         }
         return (a + b + (c + e)) / n;
+    }
+
+    /** Steps of the product over a head's channels: the inner loop takes an even number. */
+    private static int depth(int headDim) {
+        return up(headDim, 2);
     }
 
     private static int up(int n, int step) {

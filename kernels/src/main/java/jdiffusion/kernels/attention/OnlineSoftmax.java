@@ -4,8 +4,10 @@ import static jdiffusion.kernels.cpu.MicroKernel.NR;
 import static jdk.incubator.vector.VectorOperators.GT;
 
 import java.util.Arrays;
+import jdiffusion.kernels.cpu.FloatMath;
 import jdiffusion.kernels.cpu.Simd;
 import jdiffusion.kernels.cpu.VectorMath;
+import jdiffusion.kernels.cpu.WarmUp;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -30,8 +32,7 @@ final class OnlineSoftmax {
         Arrays.fill(state, queries, 2 * queries, 0);
     }
 
-    /** Takes the next block of scores [keys][NR] into the largest score; one vector of columns, {@code keys} even. */
-    static void raise(float[] scores, int column, int keys, float[] state, int query, int queries) {
+    static void raiseVectors(float[] scores, int column, int keys, float[] state, int query, int queries) {
         FloatVector before = FloatVector.fromArray(Simd.F, state, query);
         FloatVector even = before;
         FloatVector odd = before;
@@ -44,6 +45,42 @@ final class OnlineSoftmax {
         }
         even.blend(odd, odd.compare(GT, even)).intoArray(state, query);
         before.intoArray(state, 2 * queries + query);
+    }
+
+    /** Takes the next block of scores [keys][NR] into the largest score; {@code keys} is even. */
+    static void raise(float[] scores, int keys, float[] state, int query, int queries) {
+        if (WarmUp.ready) {
+            for (int c = 0; c < NR; c += Simd.LANES) {
+                raiseVectors(scores, c, keys, state, query + c, queries);
+            }
+            return;
+        }
+        System.arraycopy(state, query, state, 2 * queries + query, NR);
+        for (int key = 0; key < keys; key++) {
+            for (int c = 0; c < NR; c++) {
+                float score = scores[key * NR + c];
+                if (score > state[query + c]) {
+                    state[query + c] = score;
+                }
+            }
+        }
+    }
+
+    /** The block's scores become exp(score - largest), and are summed. */
+    static void exponentiate(float[] scores, int keys, float[] state, int query, int queries) {
+        if (WarmUp.ready) {
+            for (int c = 0; c < NR; c += Simd.LANES) {
+                exponentiateVectors(scores, c, keys, state, query + c, queries);
+            }
+            return;
+        }
+        for (int key = 0; key < keys; key++) {
+            for (int c = 0; c < NR; c++) {
+                float p = FloatMath.expNotPositive(scores[key * NR + c] - state[query + c]);
+                scores[key * NR + c] = p;
+                state[queries + query + c] += p;
+            }
+        }
     }
 
     /**
@@ -69,8 +106,7 @@ final class OnlineSoftmax {
         return any;
     }
 
-    /** The block's scores become exp(score - largest), and are summed; one vector of columns. */
-    static void exponentiate(float[] scores, int column, int keys, float[] state, int query, int queries) {
+    static void exponentiateVectors(float[] scores, int column, int keys, float[] state, int query, int queries) {
         FloatVector largest = FloatVector.fromArray(Simd.F, state, query);
         FloatVector sum = FloatVector.fromArray(Simd.F, state, queries + query);
         int end = column + keys * NR;
@@ -82,12 +118,12 @@ final class OnlineSoftmax {
         sum.intoArray(state, queries + query);
     }
 
-    /** Brings sums [rows][NR] made before the latest block to its largest score; one vector of columns. */
-    static void rescale(float[] sums, int column, int rows, float[] state, int query, int queries) {
-        FloatVector factor = FloatVector.fromArray(Simd.F, state, 2 * queries + query);
-        int end = column + rows * NR;
-        for (int i = column; i < end; i += NR) {
-            FloatVector.fromArray(Simd.F, sums, i).mul(factor).intoArray(sums, i);
+    /** Brings sums [rows][NR] made before the latest block to its largest score. */
+    static void rescale(float[] sums, int at, int rows, float[] state, int query, int queries) {
+        for (int row = 0; row < rows; row++) {
+            for (int c = 0; c < NR; c++) {
+                sums[at + row * NR + c] *= state[2 * queries + query + c];
+            }
         }
     }
 }

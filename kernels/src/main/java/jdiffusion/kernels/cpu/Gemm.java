@@ -149,9 +149,9 @@ public final class Gemm {
 
     private void product(int width, int steps, int leftAt, float[] right, int rightAt, float[] tiles, int tile) {
         if (width == NR) {
-            MicroKernel.multiplyRows(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+            MicroKernel.multiply(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         } else {
-            MicroKernel.multiplyRowsNarrow(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+            MicroKernel.multiplyNarrow(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         }
     }
 

@@ -4,11 +4,10 @@ import static jdiffusion.kernels.cpu.Simd.LANES;
 
 import jdiffusion.kernels.Activation;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /**
  * Functions applied to runs of an array in place. An element's result does not depend on where in the run it stands:
- * the last, partial vector goes through the same code under a mask.
+ * vectors and single numbers go through the same steps.
  */
 public final class Pointwise {
     private Pointwise() {
@@ -18,54 +17,60 @@ public final class Pointwise {
     public static void activate(Activation activation, float[] values, int at, int n) {
         switch (activation) {
             case NONE -> { }
-            case SILU -> silu(values, at, n);
-            case GELU_TANH -> geluTanh(values, at, n);
-            case GELU_ERF -> geluErf(values, at, n);
-            case QUICK_GELU -> quickGelu(values, at, n);
+            case SILU -> {
+                for (int i = WarmUp.ready ? siluVectors(values, at, n) : 0; i < n; i++) {
+                    values[at + i] = FloatMath.silu(values[at + i]);
+                }
+            }
+            case GELU_TANH -> {
+                for (int i = WarmUp.ready ? geluTanhVectors(values, at, n) : 0; i < n; i++) {
+                    values[at + i] = FloatMath.geluTanh(values[at + i]);
+                }
+            }
+            case GELU_ERF -> {
+                for (int i = WarmUp.ready ? geluErfVectors(values, at, n) : 0; i < n; i++) {
+                    values[at + i] = FloatMath.geluErf(values[at + i]);
+                }
+            }
+            case QUICK_GELU -> {
+                for (int i = WarmUp.ready ? quickGeluVectors(values, at, n) : 0; i < n; i++) {
+                    values[at + i] = FloatMath.quickGelu(values[at + i]);
+                }
+            }
         }
     }
 
-    private static void silu(float[] values, int at, int n) {
+    // Each does the whole vectors of a run and returns how many elements that was.
+
+    static int siluVectors(float[] values, int at, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             VectorMath.silu(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
         }
-        if (i < n) {
-            VectorMask<Float> rest = Simd.F.indexInRange(i, n);
-            VectorMath.silu(FloatVector.fromArray(Simd.F, values, at + i, rest)).intoArray(values, at + i, rest);
-        }
+        return i;
     }
 
-    private static void geluTanh(float[] values, int at, int n) {
+    static int geluTanhVectors(float[] values, int at, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             VectorMath.geluTanh(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
         }
-        if (i < n) {
-            VectorMask<Float> rest = Simd.F.indexInRange(i, n);
-            VectorMath.geluTanh(FloatVector.fromArray(Simd.F, values, at + i, rest)).intoArray(values, at + i, rest);
-        }
+        return i;
     }
 
-    private static void geluErf(float[] values, int at, int n) {
+    static int geluErfVectors(float[] values, int at, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             VectorMath.geluErf(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
         }
-        if (i < n) {
-            VectorMask<Float> rest = Simd.F.indexInRange(i, n);
-            VectorMath.geluErf(FloatVector.fromArray(Simd.F, values, at + i, rest)).intoArray(values, at + i, rest);
-        }
+        return i;
     }
 
-    private static void quickGelu(float[] values, int at, int n) {
+    static int quickGeluVectors(float[] values, int at, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             VectorMath.quickGelu(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
         }
-        if (i < n) {
-            VectorMask<Float> rest = Simd.F.indexInRange(i, n);
-            VectorMath.quickGelu(FloatVector.fromArray(Simd.F, values, at + i, rest)).intoArray(values, at + i, rest);
-        }
+        return i;
     }
 }

@@ -48,6 +48,21 @@ final class TileStore {
         long offset = out.rowOffset(row) + 4L * column;
         MemorySegment gate = gated ? epilogue.gate().data() : to;
         long gateOffset = gated ? epilogue.gate().rowOffset(row / rowsPerGate) + 4L * column : 0;
+        int i = WarmUp.ready ? vectors(mode, tile, at, n, to, offset, gated, gate, gateOffset) : 0;
+        for (; i < n; i++) {
+            float y = tile[at + i];
+            if (mode != Epilogue.Mode.STORE) {
+                float old = to.get(FLOAT, offset + 4L * i);
+                y *= gated ? gate.get(FLOAT, gateOffset + 4L * i) : 1;
+                y = mode == Epilogue.Mode.ADD ? old + y : old * y;
+            }
+            to.set(FLOAT, offset + 4L * i, y);
+        }
+    }
+
+    /** Does the whole vectors of a run and returns how many elements that was. */
+    static int vectors(Epilogue.Mode mode, float[] tile, int at, int n, MemorySegment to, long offset, boolean gated,
+                       MemorySegment gate, long gateOffset) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             FloatVector y = FloatVector.fromArray(Simd.F, tile, at + i);
@@ -60,14 +75,6 @@ final class TileStore {
             }
             y.intoMemorySegment(to, offset + 4L * i, Simd.ORDER);
         }
-        for (; i < n; i++) {
-            float y = tile[at + i];
-            if (mode != Epilogue.Mode.STORE) {
-                float old = to.get(FLOAT, offset + 4L * i);
-                y *= gated ? gate.get(FLOAT, gateOffset + 4L * i) : 1;
-                y = mode == Epilogue.Mode.ADD ? old + y : old * y;
-            }
-            to.set(FLOAT, offset + 4L * i, y);
-        }
+        return i;
     }
 }

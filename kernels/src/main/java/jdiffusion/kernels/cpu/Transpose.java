@@ -36,7 +36,7 @@ public final class Transpose {
     public static void run(int rows, int cols, float[] from, int fromAt, int fromStride, float[] to, int toAt,
                            int toStride, float[] square) {
         int r = 0;
-        for (; r <= rows - LANES; r += LANES) {
+        for (; WarmUp.ready && r <= rows - LANES; r += LANES) {
             int c = 0;
             for (; c <= cols - LANES; c += LANES) {
                 square(from, fromAt + r * fromStride + c, fromStride, to, toAt + c * toStride + r, toStride, square);
@@ -55,7 +55,7 @@ public final class Transpose {
         }
     }
 
-    private static void square(float[] from, int at, int stride, float[] to, int toAt, int toStride, float[] square) {
+    static void square(float[] from, int at, int stride, float[] to, int toAt, int toStride, float[] square) {
         switch (LANES) {
             case 4 -> bits2And1(from, at, stride, to, toAt, toStride);
             case 8 -> {

@@ -15,14 +15,15 @@ import jdk.incubator.vector.VectorMask;
  * the result.
  */
 public final class VectorMath {
-    private static final float LOG2_E = 1.442695f;
+    static final float LOG2_E = 1.442695f;
     /** ln 2 in two parts; the high one has few enough bits that its product with any exponent is exact. */
-    private static final float LN2_HIGH = 0x1.62e4p-1f;
-    private static final float LN2_LOW = (float) (Math.log(2) - 0x1.62e4p-1);
+    static final float LN2_HIGH = 0x1.62e4p-1f;
+    static final float LN2_LOW = (float) (Math.log(2) - 0x1.62e4p-1);
     /** 1.5 * 2^23: adding it leaves the nearest integer in the lowest bits. */
-    private static final float TO_INTEGER = 0x1.8p23f;
-    private static final int TO_INTEGER_BITS = Float.floatToRawIntBits(TO_INTEGER);
-    private static final float ROOT_HALF = 0.70710678f;
+    static final float TO_INTEGER = 0x1.8p23f;
+    static final int TO_INTEGER_BITS = Float.floatToRawIntBits(TO_INTEGER);
+    static final float ROOT_HALF = 0.70710678f;
+    static final float GELU_TANH_SCALE = (float) (-2 * Math.sqrt(2 / Math.PI));
 
     private VectorMath() {
     }
@@ -91,7 +92,7 @@ public final class VectorMath {
      */
     public static FloatVector geluTanh(FloatVector x) {
         FloatVector inner = x.mul(x).mul(0.044715f).add(1f).mul(x);
-        return x.div(exp(inner.mul((float) (-2 * Math.sqrt(2 / Math.PI)))).add(1f));
+        return x.div(exp(inner.mul(GELU_TANH_SCALE)).add(1f));
     }
 
     /** x/2 (1 + erf(x / sqrt 2)). */

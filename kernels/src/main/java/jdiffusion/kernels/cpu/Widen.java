@@ -59,6 +59,15 @@ public final class Widen {
         if (precision == Precision.F32) {
             return;
         }
+        int i = WarmUp.ready ? roundVectors(values, at, n) : 0;
+        for (; i < n; i++) {
+            values[at + i] = FloatFormat.bf16ToFloat(FloatFormat.floatToBf16(values[at + i]));
+        }
+    }
+
+    // Each does the whole vectors of a run and returns how many elements that was.
+
+    static int roundVectors(float[] values, int at, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             // The carry of + 0x7fff + lowest kept bit rounds to nearest even; a NaN stays one (its top bit is set).
@@ -67,20 +76,30 @@ public final class Widen {
             IntVector rounded = bits.lanewise(LSHR, 16).and(1).add(0x7fff).add(bits).and(0xffff0000);
             v.blend(rounded.reinterpretAsFloats(), v.eq(v)).intoArray(values, at + i);
         }
-        for (; i < n; i++) {
-            values[at + i] = FloatFormat.bf16ToFloat(FloatFormat.floatToBf16(values[at + i]));
-        }
+        return i;
     }
 
     private static void bf16(MemorySegment from, long offset, float[] to, int at, int n) {
+        int i = WarmUp.ready ? bf16Vectors(from, offset, to, at, n) : 0;
+        for (; i < n; i++) {
+            to[at + i] = FloatFormat.bf16ToFloat(from.get(SHORT, offset + 2L * i));
+        }
+    }
+
+    static int bf16Vectors(MemorySegment from, long offset, float[] to, int at, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             ShortVector bits = ShortVector.fromMemorySegment(Simd.S, from, offset + 2L * i, Simd.ORDER);
             IntVector wide = (IntVector) bits.convertShape(S2I, Simd.I, 0);
             wide.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(to, at + i);
         }
+        return i;
+    }
+
+    private static void f16(MemorySegment from, long offset, float[] to, int at, int n) {
+        int i = WarmUp.ready ? f16Vectors(from, offset, to, at, n) : 0;
         for (; i < n; i++) {
-            to[at + i] = FloatFormat.bf16ToFloat(from.get(SHORT, offset + 2L * i));
+            to[at + i] = FloatFormat.f16ToFloat(from.get(SHORT, offset + 2L * i));
         }
     }
 
@@ -88,7 +107,7 @@ public final class Widen {
      * The 15 bits under the sign, moved to float32's places, are the value times 2^-112, subnormals included; one
      * multiplication puts that right. Infinities and NaN would become finite, so they get float32's top exponent.
      */
-    private static void f16(MemorySegment from, long offset, float[] to, int at, int n) {
+    static int f16Vectors(MemorySegment from, long offset, float[] to, int at, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             ShortVector bits = ShortVector.fromMemorySegment(Simd.S, from, offset + 2L * i, Simd.ORDER);
@@ -99,8 +118,6 @@ public final class Widen {
             IntVector result = value.reinterpretAsInts().blend(magnitude.or(0x7f800000), top);
             result.or(wide.and(0x8000).lanewise(LSHL, 16)).reinterpretAsFloats().intoArray(to, at + i);
         }
-        for (; i < n; i++) {
-            to[at + i] = FloatFormat.f16ToFloat(from.get(SHORT, offset + 2L * i));
-        }
+        return i;
     }
 }
