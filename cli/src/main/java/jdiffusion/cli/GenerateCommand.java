@@ -28,13 +28,13 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** Draws pictures: one after the other, so that an interrupted batch keeps those that are finished. */
-@Command(name = "generate", mixinStandardHelpOptions = true, sortOptions = false,
-        header = "Draw a picture from a prompt.",
+@Command(name = "generate", mixinStandardHelpOptions = true, versionProvider = Version.class, sortOptions = false,
+        header = "Draw a picture from a prompt.", customSynopsis = "jdiffusion generate PROMPT [OPTIONS]",
         description = "Settings left out come from the checkpoint, then from its family; all are printed.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",
-            "  jdiffusion generate \"a cat\" --model DIR -W 768 -H 512 --steps 28 --cfg-scale 4.5 -o cat.png",
+            "  jdiffusion generate \"a cat\" --model DIR -W 768 -H 512 --steps 28 -o cat.png",
             "  jdiffusion generate \"a cat\" -b 4 -s random -o pictures/",
             "  jdiffusion generate \"a dog\" -i cat.png --strength 0.7 -o dog.png",
             "  jdiffusion generate --from cat.png --steps 40 -o better.png"})
