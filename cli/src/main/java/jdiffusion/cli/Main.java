@@ -10,10 +10,10 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The command line: {@code jdiffusion generate|inspect|completion|help}. */
+/** The command line: {@code jdiffusion generate|inspect|verify|completion|help}. */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Draws pictures with Stable Diffusion 3.5, in pure Java.", synopsisSubcommandLabel = "COMMAND",
-        subcommands = {GenerateCommand.class, InspectCommand.class, CompletionCommand.class,
+        subcommands = {GenerateCommand.class, InspectCommand.class, VerifyCommand.class, CompletionCommand.class,
             CommandLine.HelpCommand.class},
         footerHeading = "%nExamples:%n",
         footer = {
@@ -83,7 +83,7 @@ public final class Main implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: generate, inspect, completion or help");
+        throw new ParameterException(spec.commandLine(), "a command is missing: generate, inspect, verify, completion or help");
     }
 
     private int misuse(ParameterException e) {

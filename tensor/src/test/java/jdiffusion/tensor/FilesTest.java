@@ -111,7 +111,8 @@ class FilesTest {
     @Test
     void messagesStayOnTheirLine() {
         assertThat(new InputException("a\r\n\tb\u0085c\u2028d\u202ee")).hasMessage("a b c d e");
-        assertThat(InputException.shown("h\u00e9\n\ud83d\ude00\u007f~")).isEqualTo("h\\u00e9\\u000a\\ud83d\\ude00\\u007f~");
+        assertThat(InputException.shown("h\u00e9\n\ud83d\ude00\u007f~"))
+                .isEqualTo("h\\u00e9\\u000a\\ud83d\\ude00\\u007f~");
         assertThat(InputException.shown("x".repeat(1_000_000))).hasSize(123);
     }
 }

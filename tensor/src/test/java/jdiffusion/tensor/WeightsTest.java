@@ -151,7 +151,7 @@ class WeightsTest {
         for (int i = 0; i < depth; i++) {
             source.with(prefix + "blocks." + i + ".weight", 1);
         }
-        assertTimeout(Duration.ofSeconds(2), () -> {
+        assertTimeout(Duration.ofSeconds(5), () -> {
             Weights weights = source.weights();
             Weights inner = weights.at(prefix.substring(0, prefix.length() - 1));
             for (int repeat = 0; repeat < 10; repeat++) {

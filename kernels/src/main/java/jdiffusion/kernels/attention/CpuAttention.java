@@ -147,13 +147,19 @@ public final class CpuAttention {
                     MicroKernel.multiply(d, k, kAt + (key + i) * d, q, query * d, scores, i * NR);
                 }
                 for (int c = 0; c < NR; c += Simd.LANES) {
-                    OnlineSoftmax.column(scores, c, n, state, query + c, QUERIES);
-                    OnlineSoftmax.rescale(sums, query * channels + c, channels, state, query + c, QUERIES);
+                    OnlineSoftmax.raise(scores, c, n, state, query + c, QUERIES);
+                }
+                boolean rescale = OnlineSoftmax.factors(state, query, NR, QUERIES);
+                for (int c = 0; c < NR; c += Simd.LANES) {
+                    OnlineSoftmax.exponentiate(scores, c, n, state, query + c, QUERIES);
+                    if (rescale) {
+                        OnlineSoftmax.rescale(sums, query * channels + c, channels, state, query + c, QUERIES);
+                    }
                 }
                 Widen.round(cpu.precision(), scores, 0, n * NR);
                 for (int c = 0; c < channels; c += MR) {
                     MicroKernel.multiply(n, v, vAt + c * padded + key * MR, scores, 0, sums,
-                            (query * channels) + c * NR);
+                            query * channels + c * NR);
                 }
             }
         }

@@ -30,8 +30,8 @@ final class OnlineSoftmax {
         Arrays.fill(state, queries, 2 * queries, 0);
     }
 
-    /** Scores [keys][NR], of which this does one vector of columns, become exp(score - largest); keys is even. */
-    static void column(float[] scores, int column, int keys, float[] state, int query, int queries) {
+    /** Takes the next block of scores [keys][NR] into the largest score; one vector of columns, {@code keys} even. */
+    static void raise(float[] scores, int column, int keys, float[] state, int query, int queries) {
         FloatVector before = FloatVector.fromArray(Simd.F, state, query);
         FloatVector even = before;
         FloatVector odd = before;
@@ -42,17 +42,44 @@ final class OnlineSoftmax {
             even = even.blend(a, a.compare(GT, even));
             odd = odd.blend(b, b.compare(GT, odd));
         }
-        FloatVector largest = even.blend(odd, odd.compare(GT, even));
-        FloatVector sum = FloatVector.zero(Simd.F);
+        even.blend(odd, odd.compare(GT, even)).intoArray(state, query);
+        before.intoArray(state, 2 * queries + query);
+    }
+
+    /**
+     * Turns the former largest scores of {@code n} queries into factors, and applies them to the sums of the softmax.
+     * Scalar, since the largest score of a query seldom rises, and because a second vector exp beside that of
+     * {@link #exponentiate} outgrows what the compiler inlines into one caller; left out, it would allocate vectors.
+     *
+     * @return whether any factor is not 1
+     */
+    static boolean factors(float[] state, int query, int n, int queries) {
+        boolean any = false;
+        for (int i = query; i < query + n; i++) {
+            float largest = state[i];
+            float before = state[2 * queries + i];
+            state[2 * queries + i] = 1;
+            if (before != largest) {
+                float factor = (float) Math.exp((double) before - largest);
+                state[2 * queries + i] = factor;
+                state[queries + i] *= factor;
+                any = true;
+            }
+        }
+        return any;
+    }
+
+    /** The block's scores become exp(score - largest), and are summed; one vector of columns. */
+    static void exponentiate(float[] scores, int column, int keys, float[] state, int query, int queries) {
+        FloatVector largest = FloatVector.fromArray(Simd.F, state, query);
+        FloatVector sum = FloatVector.fromArray(Simd.F, state, queries + query);
+        int end = column + keys * NR;
         for (int i = column; i < end; i += NR) {
-            FloatVector p = VectorMath.exp(FloatVector.fromArray(Simd.F, scores, i).sub(largest));
+            FloatVector p = VectorMath.expNotPositive(FloatVector.fromArray(Simd.F, scores, i).sub(largest));
             p.intoArray(scores, i);
             sum = sum.add(p);
         }
-        FloatVector factor = VectorMath.exp(before.sub(largest));
-        largest.intoArray(state, query);
-        FloatVector.fromArray(Simd.F, state, queries + query).fma(factor, sum).intoArray(state, queries + query);
-        factor.intoArray(state, 2 * queries + query);
+        sum.intoArray(state, queries + query);
     }
 
     /** Brings sums [rows][NR] made before the latest block to its largest score; one vector of columns. */

@@ -36,15 +36,34 @@ public final class VectorMath {
         FloatVector n = shifted.sub(TO_INTEGER);
         FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), y);
         r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
-        FloatVector q = r.mul(0.0013813878f).add(0.008369064f);
-        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.041668423f));
-        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.16666518f));
-        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.49999994f));
-        FloatVector p = q.mul(r).fma(r, r).add(1f);
+        FloatVector p = expNearZero(r);
         // 2^n as two factors, since n reaches past the exponents of normal numbers at both ends.
         IntVector exponent = shifted.reinterpretAsInts().sub(TO_INTEGER_BITS);
         IntVector half = exponent.lanewise(ASHR, 1);
         return p.mul(powerOfTwo(half)).mul(powerOfTwo(exponent.sub(half)));
+    }
+
+    /**
+     * e^x for x up to 0 in half the steps, for the inner loop of a softmax: results under the normal range are 0, and
+     * NaN stays NaN.
+     */
+    public static FloatVector expNotPositive(FloatVector x) {
+        FloatVector shifted = x.mul(LOG2_E).add(TO_INTEGER);
+        FloatVector n = shifted.sub(TO_INTEGER);
+        FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), x);
+        r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
+        // The lowest bits of shifted are n, and the others leave at the top; from -87 on, 2^n is a normal number.
+        FloatVector p = expNearZero(r).mul(powerOfTwo(shifted.reinterpretAsInts()));
+        return p.blend(0f, x.compare(LT, -87f));
+    }
+
+    /** e^r for r up to ln(2)/2 either way. */
+    private static FloatVector expNearZero(FloatVector r) {
+        FloatVector q = r.mul(0.0013813878f).add(0.008369064f);
+        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.041668423f));
+        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.16666518f));
+        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.49999994f));
+        return q.mul(r).fma(r, r).add(1f);
     }
 
     private static FloatVector powerOfTwo(IntVector n) {

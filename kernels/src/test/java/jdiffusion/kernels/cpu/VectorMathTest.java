@@ -25,6 +25,11 @@ class VectorMathTest {
     }
 
     @Test
+    void expNotPositiveIsWithinTwoUlpWhereItIsNormal() {
+        check(x -> VectorMath.expNotPositive(x.abs().neg()), x -> Math.exp(-Math.abs(x)), 2, 0x1p-125f, 120);
+    }
+
+    @Test
     void sigmoidIsWithinThreeUlpWhereItIsNormal() {
         check(VectorMath::sigmoid, x -> 1 / (1 + Math.exp(-x)), 3, Float.MIN_NORMAL, 120);
     }

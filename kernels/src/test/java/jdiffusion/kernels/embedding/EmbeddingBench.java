@@ -21,7 +21,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** Adding position embeddings stored as bfloat16 or float32 on all cores; the counter {@code bytes} over seconds reads as bandwidth. */
+/** Adding a table of position embeddings on all cores; the counter {@code bytes} over seconds reads as bandwidth. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

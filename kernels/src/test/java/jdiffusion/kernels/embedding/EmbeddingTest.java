@@ -77,13 +77,16 @@ class EmbeddingTest {
                 .isThrownBy(() -> embedding.embedding(null, table, false, Tensor.of(new float[6], 2, 3)))
                 .withMessageContainingAll("embedding", "[4, 2]", "[2, 3]");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> embedding.embedding(Samples.ids(1, 1, 1), table, false, Tensor.of(new float[4], 2, 2)))
+                .isThrownBy(() -> embedding.embedding(Samples.ids(1, 1, 1), table, false,
+                        Tensor.of(new float[4], 2, 2)))
                 .withMessageContainingAll("embedding", "I32[3]", "[2, 2]");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> embedding.timestepEmbedding(Tensor.of(new float[2], 2), Tensor.of(new float[6], 2, 3)))
+                .isThrownBy(() -> embedding.timestepEmbedding(Tensor.of(new float[2], 2),
+                        Tensor.of(new float[6], 2, 3)))
                 .withMessageContainingAll("timestepEmbedding", "[2]", "[2, 3]");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> embedding.timestepEmbedding(Tensor.of(new float[3], 3), Tensor.of(new float[8], 2, 4)))
+                .isThrownBy(() -> embedding.timestepEmbedding(Tensor.of(new float[3], 3),
+                        Tensor.of(new float[8], 2, 4)))
                 .withMessageContainingAll("timestepEmbedding", "[3]", "[2, 4]");
     }
 

@@ -8,6 +8,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.pipeline.Progress;
@@ -101,16 +102,14 @@ final class PipelineVerifier {
                         (float) file.number("skip_layer_scale", off.scale()), (float) file.number("skip_layer_start", off.start()),
                         (float) file.number("skip_layer_stop", off.stop())));
         if (file.has("init")) {
-            Picture init = picture(path.resolve("init.png"));
+            Picture init = Png.read(path.resolve("init.png")).picture();
             builder.init(init, file.number("strength", 0.6));
         }
         if (file.flag("mask", false)) {
-            builder.mask(picture(path.resolve("mask.png")));
+            builder.mask(Png.read(path.resolve("mask.png")).picture());
         }
         return builder.build();
     }
-
-    private static Picture picture(Path f) { try { return Picture.of(javax.imageio.ImageIO.read(f.toFile())); } catch (java.io.IOException e) { throw new InputException(e.getMessage()); } }
 
     /** Token ids per encoder, and the embeddings of both prompts even when there is no guidance. */
     private void compareText(Pipeline pipeline, GenerationRequest request, Expected expected) {

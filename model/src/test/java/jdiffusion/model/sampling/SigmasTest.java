@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import jdiffusion.model.TestData;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,7 +27,7 @@ class SigmasTest {
 
     @Test
     void equalAllReferenceSchedules() {
-        var cases = Reference.json(Reference.folder().resolve("scheduler/sigmas.json"));
+        var cases = TestData.json(TestData.reference().resolve("scheduler/sigmas.json"));
         assertThat(cases.size()).isEqualTo(30);
         for (var entry : cases.properties()) {
             var name = entry.getKey();
@@ -42,24 +43,24 @@ class SigmasTest {
 
     @Test
     void equalTheSigmasOfAllReferencePipelines() throws IOException {
-        var model = Reference.folder().resolveSibling("models/shapes/scheduler/scheduler_config.json");
+        var model = TestData.reference().resolveSibling("models/shapes/scheduler/scheduler_config.json");
         var standard = Files.exists(model) ? SchedulerConfig.read(model) : SchedulerConfig.ofShift(1);
-        try (var folders = Files.list(Reference.folder().resolve("pipelines"))) {
+        try (var folders = Files.list(TestData.reference().resolve("pipelines"))) {
             assertThat(folders.peek(folder -> checkPipeline(folder, standard))).hasSizeGreaterThan(10);
         }
     }
 
     private static void checkPipeline(Path folder, SchedulerConfig standard) {
-        var request = Reference.json(folder.resolve("request.json"));
+        var request = TestData.json(folder.resolve("request.json"));
         var config = request.has("shift") ? standard.withShift(request.get("shift").doubleValue()) : standard;
         var sigmas = Sigmas.of(config.schedule(), request.get("steps").intValue(), config, ANY_SIZE);
         if (request.path("sampler").asText().equals("heun")) {
             sigmas = sigmas.heun();
         }
         var file = folder.resolve("io.safetensors");
-        assertThat(sigmas.toArray()).as(folder.toString()).isEqualTo(Reference.floats(file, "sigmas"));
+        assertThat(sigmas.toArray()).as(folder.toString()).isEqualTo(TestData.floats(file, "sigmas"));
         // One stored latent per evaluation that was run.
-        long run = Reference.names(file).stream().filter(name -> name.startsWith("latents.")).count();
+        long run = TestData.names(file).stream().filter(name -> name.startsWith("latents.")).count();
         int start = sigmas.start(request.path("strength").asDouble(1));
         assertThat(sigmas.evaluations() - start).as(folder.toString()).isEqualTo((int) run);
     }

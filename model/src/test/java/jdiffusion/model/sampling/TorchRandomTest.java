@@ -12,6 +12,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.SplittableRandom;
+import jdiffusion.model.TestData;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,14 +26,14 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TorchRandomTest {
     @Test
     void equalsAllReferenceFiles() {
-        var file = Reference.folder().resolve("random/randn.safetensors");
-        var names = Reference.names(file);
+        var file = TestData.reference().resolve("random/randn.safetensors");
+        var names = TestData.names(file);
         assertThat(names).hasSize(30);
         for (var name : names) {
             var parts = name.split("\\.");
             long seed = Long.parseLong(parts[0].substring("seed".length()));
             int count = Integer.parseInt(parts[1].substring("n".length()));
-            assertThat(bits(draw(seed, count))).as(name).isEqualTo(bits(Reference.floats(file, name)));
+            assertThat(bits(draw(seed, count))).as(name).isEqualTo(bits(TestData.floats(file, name)));
         }
     }
 

@@ -8,11 +8,12 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.Function;
 import java.util.stream.StreamSupport;
+import jdiffusion.model.TestData;
 import org.junit.jupiter.api.Test;
 
 /** Every id of every reference string, for every reference tokenizer. */
 class ReferenceIdsTest {
-    private final Path shared = SharedReference.folder();
+    private final Path shared = TestData.shared();
     private final Path tokenizers = shared.resolve("reference/tokenizers");
     private final Path unigram = tokenizers.resolve("unigram");
     private final Path shapes = shared.resolve("models/shapes");

@@ -4,16 +4,19 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.OutputFile;
 import jdiffusion.tensor.Tensor;
 
@@ -61,7 +64,7 @@ public final class SafetensorsWriter {
             if (!metadata.isEmpty()) {
                 json.writeObjectFieldStart(SafetensorsHeader.METADATA);
                 for (Map.Entry<String, String> entry : new TreeMap<>(metadata).entrySet()) {
-                    json.writeStringField(entry.getKey(), entry.getValue());
+                    json.writeStringField(unicode(entry.getKey()), unicode(entry.getValue()));
                 }
                 json.writeEndObject();
             }
@@ -71,7 +74,7 @@ public final class SafetensorsWriter {
             }
             json.writeEndObject();
         } catch (IOException e) {
-            throw new IllegalArgumentException("a name or the metadata cannot be written as JSON: " + e.getMessage(), e);
+            throw new UncheckedIOException("cannot be, memory takes every byte", e);
         }
         while (bytes.size() % ALIGNMENT != 0) {
             bytes.write(' ');
@@ -79,8 +82,8 @@ public final class SafetensorsWriter {
         byte[] header = bytes.toByteArray();
         int length = header.length - Long.BYTES;
         if (length > SafetensorsHeader.LARGEST) {
-            throw new IllegalArgumentException("a header of " + length + " bytes, over the " + SafetensorsHeader.LARGEST
-                    + " of the format");
+            throw new IllegalArgumentException("a header of " + length + " bytes, over the "
+                    + SafetensorsHeader.LARGEST + " of the format");
         }
         ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN).putLong(0, length);
         return header;
@@ -92,7 +95,7 @@ public final class SafetensorsWriter {
             throw new IllegalArgumentException("no tensor can be called " + name);
         }
         long end = begin + tensor.byteSize();
-        json.writeObjectFieldStart(name);
+        json.writeObjectFieldStart(unicode(name));
         json.writeStringField("dtype", tensor.type().name());
         json.writeFieldName("shape");
         int[] dims = tensor.shape().dims();
@@ -101,6 +104,14 @@ public final class SafetensorsWriter {
         json.writeArray(new long[] {begin, end}, 0, 2);
         json.writeEndObject();
         return end;
+    }
+
+    /** The text itself; half a surrogate pair has no UTF-8, and Jackson would let it pass. */
+    private static String unicode(String text) {
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+            throw new IllegalArgumentException("not Unicode text: " + InputException.shown(text));
+        }
+        return text;
     }
 
     /** Collects rows, which may be short, into large writes. */

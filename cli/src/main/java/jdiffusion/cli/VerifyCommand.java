@@ -1,0 +1,104 @@
+package jdiffusion.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import jdiffusion.kernels.Backend;
+import jdiffusion.model.checkpoint.UnsupportedModelException;
+import jdiffusion.model.verify.Comparison;
+import jdiffusion.model.verify.ReferenceFolder;
+import jdiffusion.model.verify.Verifier;
+import jdiffusion.tensor.InputException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Recomputes folders of reference data and prints how far each tensor is off. */
+@Command(name = "verify", mixinStandardHelpOptions = true, sortOptions = false,
+        header = "Compare with what a reference implementation computed.",
+        description = {
+            "Each folder with an io.safetensors, at any depth, is recomputed: components (config.json and weights"
+                + " beside it) and whole pipelines (request.json beside it).",
+            "A tensor passes when its relative RMS error is within the tolerance; latents of a pipeline have at least"
+                + " 1e-3, and a picture passes when 99.9 %% of its values are within 1/255. Exit code 1 when any"
+                + " tensor fails."},
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  jdiffusion verify reference/",
+            "  jdiffusion verify reference/pipelines --model models/shapes --precision bf16 --tolerance 2e-2"})
+final class VerifyCommand implements Callable<Integer> {
+    @Parameters(arity = "1..*", paramLabel = "DIR", description = "Folders of reference data.")
+    private List<Path> folders;
+
+    @Option(names = {"-m", "--model"}, paramLabel = "DIR",
+            description = "Model for all pipelines. Default: the one that a request names, or models/shapes.")
+    private Path model;
+
+    @Option(names = "--tolerance", paramLabel = "X", defaultValue = "1e-4",
+            description = "Relative RMS error that passes. Default: ${DEFAULT-VALUE}.")
+    private double tolerance;
+
+    @Option(names = "--device", paramLabel = "NAME", defaultValue = "auto", description = "auto or cpu.")
+    private String device;
+
+    @Option(names = "--precision", paramLabel = "TYPE", defaultValue = "f32", description = "f32 or bf16.")
+    private String precision;
+
+    @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: all cores.")
+    private Integer threads;
+
+    @CommandLine.ParentCommand
+    private Main main;
+
+    private int width;
+
+    @Override
+    public Integer call() {
+        if (!(tolerance >= 0)) {
+            throw new InputException("--tolerance is " + tolerance + "; use 0 or more");
+        }
+        List<ReferenceFolder> references = new ArrayList<>();
+        folders.forEach(folder -> references.addAll(ReferenceFolder.find(folder)));
+        int failed = 0;
+        int compared = 0;
+        List<String> unread = new ArrayList<>();
+        try (Backend backend = Devices.open(device, Devices.precision(precision), threads)) {
+            main.err().println(backend.describe());
+            Verifier verifier = new Verifier(backend, tolerance, model, DefaultModel.find());
+            header(references);
+            for (ReferenceFolder reference : references) {
+                try {
+                    for (Comparison comparison : verifier.verify(reference)) {
+                        row(comparison);
+                        compared++;
+                        failed += comparison.passed() ? 0 : 1;
+                    }
+                } catch (UnsupportedModelException e) {
+                    unread.add(reference.path() + " not verified: " + e.getMessage());
+                }
+            }
+        }
+        main.out().printf("%d tensors in %d folders, %d failed%n", compared, references.size() - unread.size(),
+                failed);
+        unread.forEach(main.out()::println);
+        if (compared == 0) {
+            throw new InputException("nothing could be verified");
+        }
+        return failed == 0 ? Main.OK : Main.FAILED;
+    }
+
+    private void header(List<ReferenceFolder> references) {
+        width = references.stream().mapToInt(r -> r.path().toString().length()).max().orElse(0);
+        main.out().printf("%-" + width + "s  %-30s %-20s %10s %10s %8s  %s%n", "component", "tensor", "shape",
+                "max error", "rms error", "<= 1/255", "verdict");
+    }
+
+    private void row(Comparison c) {
+        String within = Double.isNaN(c.within()) ? "" : String.format(Locale.ROOT, "%.2f %%", 100 * c.within());
+        main.out().printf(Locale.ROOT, "%-" + width + "s  %-30s %-20s %10.2e %10.2e %8s  %s%n", c.component(),
+                c.tensor(), c.shape(), c.maxError(), c.rmsError(), within, c.passed() ? "ok" : "FAILED");
+    }
+}

@@ -1,0 +1,105 @@
+package jdiffusion.model.pipeline;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.cpu.CpuBackend;
+import jdiffusion.model.TestData;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.sampling.Sampler;
+import org.junit.jupiter.api.Test;
+
+/** What the loop over steps promises: no garbage, and the same bytes whatever the threads and the batch. */
+class StepLoopTest {
+    private static final long MOST_BYTES = 64 << 10;
+
+    private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+    private long allocated() {
+        return Arrays.stream(threads.getThreadAllocatedBytes(threads.getAllThreadIds())).filter(b -> b > 0).sum();
+    }
+
+    /** Vectors are boxed until their loops are compiled, so the first steps do allocate; later ones must not. */
+    @Test
+    void aStepAllocatesAlmostNothing() {
+        try (var backend = new CpuBackend(2, Precision.F32)) {
+            var pipeline = Pipeline.open(TestData.defaultModel(), backend);
+            var request = pipeline.request("a red circle").toBuilder().size(64, 64).steps(150).t5Length(16).build();
+            List<Long> perStep = new ArrayList<>();
+            pipeline.denoise(request, pipeline.encode(request, Progress.NONE), new Progress() {
+                private long before = allocated();
+
+                @Override
+                public void step(int done, Supplier<float[]> latents) {
+                    long now = allocated();
+                    perStep.add(now - before);
+                    before = allocated();
+                }
+            });
+            List<Long> late = perStep.subList(100, 150).stream().sorted().toList();
+            assertThat(late.get(late.size() / 2)).as("bytes per step, all steps: " + perStep).isLessThan(MOST_BYTES);
+        }
+    }
+
+    @Test
+    void threadsDoNotChangeThePicture() {
+        List<List<Picture>> pictures = new ArrayList<>();
+        for (int count : new int[] {1, 2, 3, 2}) {
+            try (var backend = new CpuBackend(count, Precision.F32)) {
+                var pipeline = Pipeline.open(TestData.defaultModel(), backend);
+                pictures.add(pipeline.generate(small(pipeline).build(), Progress.NONE));
+            }
+        }
+        for (List<Picture> other : pictures) {
+            assertThat(other.getFirst().rgb()).isEqualTo(pictures.getFirst().getFirst().rgb());
+        }
+    }
+
+    @Test
+    void aPictureDoesNotDependOnItsPlaceInASeries() {
+        try (var backend = new CpuBackend(2, Precision.F32)) {
+            var pipeline = Pipeline.open(TestData.defaultModel(), backend);
+            List<Picture> series = pipeline.generate(small(pipeline).seed(7).images(3).build(), Progress.NONE);
+            List<Picture> alone = pipeline.generate(small(pipeline).seed(9).build(), Progress.NONE);
+            assertThat(series.get(2).rgb()).isEqualTo(alone.getFirst().rgb());
+            assertThat(series.get(1).rgb()).isNotEqualTo(alone.getFirst().rgb());
+        }
+    }
+
+    @Test
+    void everySamplerAndPrecisionDrawsAboutTheSamePicture() {
+        double[] mean = new double[3];
+        int i = 0;
+        Picture reference = null;
+        for (Sampler.Kind sampler : Sampler.Kind.values()) {
+            Precision precision = sampler == Sampler.Kind.DPMPP_2M ? Precision.BF16 : Precision.F32;
+            try (var backend = new CpuBackend(2, precision)) {
+                var pipeline = Pipeline.open(TestData.defaultModel(), backend);
+                Picture picture = pipeline.generate(pipeline.request("a red circle on a blue background").toBuilder()
+                        .size(64, 64).t5Length(32).steps(12).sampler(sampler).build(), Progress.NONE).getFirst();
+                reference = reference == null ? picture : reference;
+                mean[i++] = difference(reference, picture);
+            }
+        }
+        assertThat(mean[1]).isBetween(1e-6, 20.0);
+        assertThat(mean[2]).isBetween(1e-6, 20.0);
+    }
+
+    private static double difference(Picture a, Picture b) {
+        long sum = 0;
+        for (int i = 0; i < a.rgb().length; i++) {
+            sum += Math.abs((a.rgb()[i] & 0xff) - (b.rgb()[i] & 0xff));
+        }
+        return (double) sum / a.rgb().length;
+    }
+
+    private static GenerationRequest.Builder small(Pipeline pipeline) {
+        return pipeline.request("a green star").toBuilder().size(64, 48).steps(2).t5Length(20);
+    }
+}

@@ -1,0 +1,73 @@
+package jdiffusion.model.verify;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import jdiffusion.kernels.cpu.CpuBackend;
+import jdiffusion.model.TestData;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/** Every tensor of the reference data, in float32: components beside the checkout, pipelines also in the project. */
+class ReferenceDataTest {
+    private static final double TOLERANCE = 1e-4;
+    private static final CpuBackend BACKEND = new CpuBackend();
+
+    @AfterAll
+    static void close() {
+        BACKEND.close();
+    }
+
+    @TestFactory
+    Stream<DynamicTest> components() {
+        Path root = TestData.reference();
+        return Stream.of("denoiser", "text_encoder", "vae").flatMap(name -> tests(root.resolve(name), null));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> pipelines() {
+        return tests(TestData.pipelines(), null);
+    }
+
+    /** The ways through the pipeline that the project's own references do not take. */
+    @TestFactory
+    Stream<DynamicTest> otherPipelines() {
+        Path root = TestData.reference().resolve("pipelines");
+        return Stream.of("batch", "heun", "img2img", "negative-wide", "no-guidance", "shift3", "skip-layers")
+                .flatMap(name -> tests(root.resolve(name), null));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> layouts() {
+        Path layouts = TestData.reference().resolve("layouts");
+        return Stream.of("diffusers", "sharded")
+                .flatMap(name -> tests(layouts.resolve("expected/dense"), layouts.resolve(name)));
+    }
+
+    private static Stream<DynamicTest> tests(Path root, Path model) {
+        return ReferenceFolder.find(root).stream().map(folder -> DynamicTest.dynamicTest(
+                folder.path().getFileName() + (model == null ? "" : " from " + model.getFileName()), () -> {
+                    var verifier = new Verifier(BACKEND, TOLERANCE, model, TestData.defaultModel());
+                    List<Comparison> all = verifier.verify(folder);
+                    assertThat(all).isNotEmpty().allSatisfy(c -> assertThat(c.passed()).as(c.toString()).isTrue());
+                }));
+    }
+
+    @Test
+    void aTensorThatNothingIsComparedWithFails() throws Exception {
+        Path folder = java.nio.file.Files.createTempDirectory("reference");
+        Path from = TestData.pipelines().resolve("no-t5");
+        for (String name : List.of("request.json", "io.safetensors")) {
+            java.nio.file.Files.copy(from.resolve(name), folder.resolve(name));
+        }
+        TestData.rewrite(folder.resolve("io.safetensors"),
+                tensors -> tensors.put("unheard_of", tensors.get("sigmas")));
+        var verifier = new Verifier(BACKEND, TOLERANCE, null, TestData.defaultModel());
+        assertThat(verifier.verify(ReferenceFolder.find(folder).getFirst())).filteredOn(c -> !c.passed())
+                .extracting(Comparison::tensor).containsExactly("unheard_of");
+    }
+}
