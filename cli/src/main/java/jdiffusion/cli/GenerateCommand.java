@@ -113,6 +113,10 @@ final class GenerateCommand implements Callable<Integer> {
             inputs.chooseSize(options, patch, notes::add);
             GenerationRequest request = options.applyTo(pipeline.request(options.prompt)).images(batchCount).build();
             pipeline.check(request);
+            if (request.seed() > Long.MAX_VALUE - batchCount) {
+                throw new InputException("the seeds of " + batchCount + " pictures from " + request.seed()
+                        + " on are too large; use a smaller seed");
+            }
             request = inputs.addTo(request, options.strength);
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
