@@ -11,6 +11,8 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
@@ -20,6 +22,7 @@ import jdiffusion.model.pipeline.Progress;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.text.PromptEmbedding;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.TensorSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -149,7 +152,8 @@ final class GenerateCommand implements Callable<Integer> {
         String family = plan.pipeline.family().label();
         Report report = new Report(folder, family, plan.backend.describe(), request, plan.precision);
         try (Console console = new Console(main.err())) {
-            console.line("model: " + folder + ", " + family);
+            console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
+                    parameters(plan.pipeline.files(), request.t5()) / 1e6));
             console.line("device: " + plan.backend.describe());
             console.line("settings: " + settings(plan));
             List<Progress> followers = new ArrayList<>(List.of(console, report));
@@ -182,6 +186,22 @@ final class GenerateCommand implements Callable<Integer> {
         }
     }
 
+    /** Elements of all weights that this run uses. */
+    private static long parameters(ModelFiles files, boolean t5) {
+        long sum = 0;
+        for (Component component : Component.values()) {
+            if (component != Component.T5 || t5) {
+                try (ModelFiles.Open open = files.open(component)) {
+                    TensorSource tensors = open.tensors();
+                    for (String name : tensors.names()) {
+                        sum += tensors.find(name).shape().size();
+                    }
+                }
+            }
+        }
+        return sum;
+    }
+
     /** All that was decided, on one line. */
     private static String settings(Plan plan) {
         GenerationRequest r = plan.request;
@@ -190,7 +210,8 @@ final class GenerateCommand implements Callable<Integer> {
                 ? scheduler.useDynamicShifting() ? "dynamic" : Double.toString(scheduler.shift())
                 : Float.toString(r.shift());
         StringBuilder line = new StringBuilder();
-        line.append(r.width()).append('x').append(r.height()).append(", ").append(r.steps()).append(" steps of ")
+        line.append(r.width()).append('x').append(r.height()).append(", ").append(r.steps())
+                .append(r.steps() == 1 ? " step of " : " steps of ")
                 .append(r.sampler().label()).append(", schedule ").append(r.schedule().label())
                 .append(", shift ").append(shift).append(", cfg scale ").append(r.guidance())
                 .append(", seed ").append(r.seed()).append(r.images() > 1 ? " to " + (r.seed() + r.images() - 1) : "")

@@ -23,7 +23,8 @@ record Cli(int code, String out, List<String> err) {
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         int code = Main.run(Stream.of(args).map(Object::toString).toArray(String[]::new),
                 new PrintStream(out, true, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8));
-        return new Cli(code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8).lines().toList());
+        return new Cli(code, out.toString(StandardCharsets.UTF_8),
+                err.toString(StandardCharsets.UTF_8).lines().toList());
     }
 
     /** Draws 64x64 pixels in 2 steps without T5 and with these further arguments. */

@@ -106,7 +106,8 @@ class CommandsTest {
     @Test
     void inspectWhatIsNoModel() throws IOException {
         for (Path path : new Path[] {folder, folder.resolve("none"), Files.createFile(folder.resolve("a.txt")),
-            Files.writeString(folder.resolve("b.safetensors"), "no"), Files.writeString(folder.resolve("c.png"), "no")}) {
+            Files.writeString(folder.resolve("b.safetensors"), "no"),
+            Files.writeString(folder.resolve("c.png"), "no")}) {
             Cli run = Cli.run("inspect", path);
             assertThat(run.code()).isEqualTo(2);
             assertThat(run.err()).hasSize(1);
