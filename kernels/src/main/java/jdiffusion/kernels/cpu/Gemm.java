@@ -2,7 +2,7 @@ package jdiffusion.kernels.cpu;
 
 import static jdiffusion.kernels.cpu.MicroKernel.MR;
 import static jdiffusion.kernels.cpu.MicroKernel.NR;
-import static jdiffusion.kernels.cpu.MicroKernel.TILE;
+import static jdiffusion.kernels.cpu.Simd.LANES;
 
 import java.util.Arrays;
 import jdiffusion.kernels.Epilogue;
@@ -21,14 +21,10 @@ import jdiffusion.tensor.Tensor;
 public final class Gemm {
     /** Columns of an item. */
     private static final int STRIP = 64;
-    private static final int TILES = STRIP / NR;
-    private static final int PANEL = TILES * TILE;
     /** Steps along k of a block: it stays in the second-level cache, STRIP * BLOCK_K floats. */
-    private static final int BLOCK_K = 512;
-    /** Columns of right rows transposed at once: what is widened stays in the first-level cache. */
-    private static final int SLICE_K = 128;
-    /** Not a multiple of a page, so that the rows of a slice do not fall into one cache set. */
-    private static final int SLICE_STRIDE = SLICE_K + 16;
+    private static final int BLOCK_K = 768;
+    /** Distance of right rows while they wait to be transposed: not a multiple of a page, for the cache's sake. */
+    private static final int SLICE_STRIDE = BLOCK_K + 16;
     /** Floats of a chunk of left rows, 8 MiB. */
     private static final int CHUNK = 1 << 21;
     /** The fewest panels worth transposing a block for. */
@@ -37,7 +33,7 @@ public final class Gemm {
     private static final int PACK_ROWS = 4 * MR;
 
     private final Cpu cpu;
-    private final TileStore store;
+    private final TileStore store = new TileStore();
     private final Workers.Body packLeft = this::packLeft;
     private final Workers.Body multiply = this::multiply;
 
@@ -64,7 +60,6 @@ public final class Gemm {
 
     public Gemm(Cpu cpu) {
         this.cpu = cpu;
-        this.store = new TileStore(cpu);
     }
 
     /** Sizes are the caller's to check; {@code biasVector} [n] may be null. */
@@ -85,7 +80,7 @@ public final class Gemm {
         }
         store.begin(epilogue, out);
         // An odd number of cache lines, so that the rows of a panel do not fall into one cache set.
-        leftStride = (Math.ceilDiv(k, 16) | 1) * 16;
+        leftStride = (Math.ceilDiv(k + 1, 16) | 1) * 16;
         int panelsInAll = Math.ceilDiv(m, MR);
         int panelsInChunk = Math.clamp(CHUNK / (MR * leftStride), 1, panelsInAll);
         int chunks = Math.ceilDiv(panelsInAll, panelsInChunk);
@@ -108,8 +103,9 @@ public final class Gemm {
         for (int r = item * PACK_ROWS; r < end; r++) {
             if (r < chunkRows) {
                 factors.left(chunkStart + r, left, r * leftStride);
+                left[r * leftStride + k] = 0;
             } else {
-                Arrays.fill(left, r * leftStride, r * leftStride + k, 0f);
+                Arrays.fill(left, r * leftStride, r * leftStride + k + 1, 0f);
             }
         }
     }
@@ -119,58 +115,73 @@ public final class Gemm {
         int group = item % groups;
         int first = panels * group / groups;
         int count = panels * (group + 1) / groups - first;
+        int columns = Math.min(STRIP, n - column);
+        int width = columns <= LANES ? LANES : NR;
+        int tileCount = Math.ceilDiv(columns, width);
+        int panelSize = tileCount * MR * width;
         int blocks = Math.max(1, Math.ceilDiv(k, BLOCK_K));
         int step = Math.ceilDiv(Math.ceilDiv(k, blocks), 16) * 16;
         float[] right = cpu.local(worker, Buffer.B_PANEL, STRIP * BLOCK_K);
-        float[] tiles = cpu.local(worker, Buffer.TILE, blocks == 1 ? PANEL : count * PANEL);
+        float[] tiles = cpu.local(worker, Buffer.TILE, (blocks == 1 ? 1 : count) * panelSize);
         for (int k0 = 0; k0 == 0 || k0 < k; k0 += step) {
             int kn = Math.min(step, k - k0);
-            packRight(column, k0, kn, right, worker);
+            int steps = kn + (kn & 1);
+            for (int t = 0; t < tileCount; t++) {
+                packRight(column + t * width, width, k0, kn, right, t * steps * width, worker);
+            }
             for (int p = 0; p < count; p++) {
-                int tile = blocks == 1 ? 0 : p * PANEL;
+                int tile = blocks == 1 ? 0 : p * panelSize;
                 if (k0 == 0) {
-                    startAtBias(column, tiles, tile);
+                    startAtBias(column, width, tiles, tile, panelSize);
                 }
-                panel((first + p) * MR * leftStride + k0, kn, right, tiles, tile);
+                int row = (first + p) * MR;
+                for (int t = 0; t < tileCount; t++) {
+                    product(width, steps, row * leftStride + k0, right, t * steps * width, tiles,
+                            tile + t * MR * width);
+                }
                 if (k0 + kn == k) {
-                    int row = (first + p) * MR;
-                    store.panel(tiles, tile, chunkStart + row, Math.min(MR, chunkRows - row), column,
-                            Math.min(STRIP, n - column), worker);
+                    int rows = Math.min(MR, chunkRows - row);
+                    store.panel(tiles, tile, width, chunkStart + row, rows, column, columns);
                 }
             }
         }
     }
 
-    private void startAtBias(int column, float[] tiles, int tile) {
-        for (int t = 0; t < TILES; t++) {
+    private void product(int width, int steps, int leftAt, float[] right, int rightAt, float[] tiles, int tile) {
+        if (width == NR) {
+            MicroKernel.multiplyRows(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+        } else {
+            MicroKernel.multiplyRowsNarrow(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+        }
+    }
+
+    private void startAtBias(int column, int width, float[] tiles, int tile, int panelSize) {
+        for (int t = 0; t < panelSize; t += MR * width) {
             for (int r = 0; r < MR; r++) {
-                System.arraycopy(bias, column + t * NR, tiles, tile + t * TILE + r * NR, NR);
+                System.arraycopy(bias, column + t / MR, tiles, tile + t + r * width, width);
             }
         }
     }
 
-    private void panel(int at, int kn, float[] right, float[] tiles, int tile) {
-        for (int t = 0; t < TILES; t++) {
-            MicroKernel.multiplyRows(kn, left, at, leftStride, right, t * kn * NR, tiles, tile + t * TILE);
-        }
-    }
-
-    /** The strip's rows from k0 on, transposed to TILES panels of [kn][NR]; columns past n are 0. */
-    private void packRight(int column, int k0, int kn, float[] to, int worker) {
-        float[] slice = cpu.local(worker, Buffer.A_PANEL, NR * SLICE_STRIDE);
-        float[] square = cpu.local(worker, Buffer.SUMS, Simd.LANES * Simd.LANES);
-        for (int t = 0; t < TILES; t++) {
-            int rows = Math.clamp(n - column - t * NR, 0, NR);
-            for (int s = 0; s < kn; s += SLICE_K) {
-                int width = Math.min(SLICE_K, kn - s);
-                for (int j = 0; j < rows; j++) {
-                    factors.right(column + t * NR + j, k0 + s, width, slice, j * SLICE_STRIDE);
+    /**
+     * Right rows from {@code column} on, transposed to a panel [kn][width]; columns past n are 0, and so is one more
+     * step where kn is odd, since the inner loop takes two steps at a time.
+     */
+    private void packRight(int column, int width, int k0, int kn, float[] to, int at, int worker) {
+        float[] slice = cpu.local(worker, Buffer.A_PANEL, LANES * SLICE_STRIDE);
+        float[] square = cpu.local(worker, Buffer.SUMS, LANES * LANES);
+        for (int j = 0; j < width; j += LANES) {
+            for (int i = 0; i < LANES; i++) {
+                if (column + j + i < n) {
+                    factors.right(column + j + i, k0, kn, slice, i * SLICE_STRIDE);
+                } else {
+                    Arrays.fill(slice, i * SLICE_STRIDE, i * SLICE_STRIDE + kn, 0f);
                 }
-                for (int j = rows; j < NR; j++) {
-                    Arrays.fill(slice, j * SLICE_STRIDE, j * SLICE_STRIDE + width, 0f);
-                }
-                Transpose.run(NR, width, slice, 0, SLICE_STRIDE, to, (t * kn + s) * NR, NR, square);
             }
+            Transpose.run(LANES, kn, slice, 0, SLICE_STRIDE, to, at + j, width, square);
+        }
+        if (kn % 2 == 1) {
+            Arrays.fill(to, at + kn * width, at + (kn + 1) * width, 0f);
         }
     }
 }

@@ -96,11 +96,10 @@ class LinearTest {
         // The second call finds NaN in every buffer of the first.
         try (Cpu cpu = new Cpu(1, Precision.F32)) {
             CpuLinear linear = new CpuLinear(cpu);
-            float[] poison = new float[20 * 40];
+            float[] poison = new float[70 * 40];
             Arrays.fill(poison, Float.NaN);
             Tensor out = Tensor.of(new float[20 * 70], 20, 70);
-            linear.run(Tensor.of(poison, 20, 40), Weight.of(Tensor.of(new float[70 * 40], 70, 40)), null,
-                    Epilogue.STORE, out);
+            linear.run(Tensor.of(poison, 20, 40), Weight.of(Tensor.of(poison, 70, 40)), null, Epilogue.STORE, out);
             assertThat(out.get(19, 69)).isNaN();
             Tensor x = TestTensors.random(1, DType.F32, 1, 7, 39);
             Weight w = Weight.of(TestTensors.random(2, DType.F32, 1, 3, 39));
