@@ -63,7 +63,7 @@ final class Console implements Progress, AutoCloseable {
     }
 
     private void interrupted() {
-        err.println((columns > 0 ? "\n" : "") + "jdiffusion: interrupted; pictures that were not finished are not kept");
+        err.println((bar == null ? "" : "\n") + "jdiffusion: interrupted; an unfinished picture is not kept");
     }
 
     @Override
