@@ -100,10 +100,10 @@ class GenerateTest {
     @Test
     void settingsOfStableDiffusionCpp() throws IOException {
         Path file = folder.resolve("sdcpp.png");
-        Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", "a cat\nSteps: 2, CFG scale: 2.500000, SLG scale:"
-                + " 2.000000, Skip layers: [1, 2, ], Skip layer start: 0.010000, Skip layer end: 0.900000, Guidance:"
-                + " 3.5, Seed: 3, Size: 32x32, RNG: cuda, Sampler: euler discrete, Version: stable-diffusion.cpp"),
-                file);
+        Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", "a cat\nSteps: 2, CFG scale: 2.500000, SLG"
+                + " scale: 2.000000, Skip layers: [1, 2, ], Skip layer start: 0.010000, Skip layer end: 0.900000,"
+                + " Guidance: 3.5, Seed: 3, Size: 32x32, RNG: cuda, Sampler: euler discrete, Version:"
+                + " stable-diffusion.cpp"), file);
         Cli run = Cli.run("generate", "--from", file, "--steps", 3, "-o", folder.resolve("x.png"));
         assertThat(run.code()).as(run.err().toString()).isZero();
         assertThat(run.err()).contains("note: ignored in " + file + ": Guidance");
