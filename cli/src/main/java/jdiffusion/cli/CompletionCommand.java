@@ -5,7 +5,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
 /** Prints the completion script of bash and zsh. */
-@Command(name = "completion", mixinStandardHelpOptions = true,
+@Command(name = "completion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Print a script that completes options in bash and zsh.",
         footerHeading = "%nExamples:%n", footer = "  source <(jdiffusion completion)")
 final class CompletionCommand implements Runnable {

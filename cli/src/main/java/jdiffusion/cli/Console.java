@@ -18,10 +18,12 @@ final class Console implements Progress, AutoCloseable {
 
     private final PrintStream err;
     private final int columns;
+    private final Thread onExit = new Thread(this::interrupted, "jdiffusion-interrupted");
     private ProgressBar bar;
 
     Console(PrintStream err) {
         this.err = err;
+        Runtime.getRuntime().addShutdownHook(onExit);
         this.columns = Integer.getInteger(COLUMNS, 0);
     }
 
@@ -52,7 +54,7 @@ final class Console implements Progress, AutoCloseable {
 
     @Override
     public void finished(Stage stage, Duration time, long bytes) {
-        close();
+        endBar();
         err.printf(Locale.ROOT, "%-13s %8.2f s %10.1f MiB%n", name(stage), time.toNanos() / 1e9, bytes / MEBI);
     }
 
@@ -60,9 +62,21 @@ final class Console implements Progress, AutoCloseable {
         return stage.name().toLowerCase(Locale.ROOT).replace('_', ' ');
     }
 
-    /** Takes the bar away, if there is one. */
+    private void interrupted() {
+        err.println((bar == null ? "" : "\n") + "jdiffusion: interrupted; an unfinished picture is not kept");
+    }
+
     @Override
     public void close() {
+        endBar();
+        try {
+            Runtime.getRuntime().removeShutdownHook(onExit);
+        } catch (IllegalStateException _) {
+            // The program is ending, and the hook runs by itself.
+        }
+    }
+
+    private void endBar() {
         if (bar != null) {
             bar.close();
             bar = null;

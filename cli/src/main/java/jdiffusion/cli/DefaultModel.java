@@ -11,7 +11,7 @@ final class DefaultModel {
     private DefaultModel() {
     }
 
-    /** {@code models/shapes} beside the launcher (system property jdiffusion.home), or else above the working folder. */
+    /** {@code models/shapes} beside the launcher (property jdiffusion.home), or else above the working folder. */
     static Path find() {
         String home = System.getProperty("jdiffusion.home");
         if (home != null) {

@@ -11,6 +11,8 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
@@ -20,6 +22,7 @@ import jdiffusion.model.pipeline.Progress;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.text.PromptEmbedding;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.TensorSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -28,13 +31,13 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** Draws pictures: one after the other, so that an interrupted batch keeps those that are finished. */
-@Command(name = "generate", mixinStandardHelpOptions = true, sortOptions = false,
-        header = "Draw a picture from a prompt.",
+@Command(name = "generate", mixinStandardHelpOptions = true, versionProvider = Version.class, sortOptions = false,
+        header = "Draw a picture from a prompt.", customSynopsis = "jdiffusion generate PROMPT [OPTIONS]",
         description = "Settings left out come from the checkpoint, then from its family; all are printed.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",
-            "  jdiffusion generate \"a cat\" --model DIR -W 768 -H 512 --steps 28 --cfg-scale 4.5 -o cat.png",
+            "  jdiffusion generate \"a cat\" --model DIR -W 768 -H 512 --steps 28 -o cat.png",
             "  jdiffusion generate \"a cat\" -b 4 -s random -o pictures/",
             "  jdiffusion generate \"a dog\" -i cat.png --strength 0.7 -o dog.png",
             "  jdiffusion generate --from cat.png --steps 40 -o better.png"})
@@ -113,6 +116,10 @@ final class GenerateCommand implements Callable<Integer> {
             inputs.chooseSize(options, patch, notes::add);
             GenerationRequest request = options.applyTo(pipeline.request(options.prompt)).images(batchCount).build();
             pipeline.check(request);
+            if (request.seed() > Long.MAX_VALUE - batchCount) {
+                throw new InputException("the seeds of " + batchCount + " pictures from " + request.seed()
+                        + " on are too large; use a smaller seed");
+            }
             request = inputs.addTo(request, options.strength);
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
@@ -145,7 +152,8 @@ final class GenerateCommand implements Callable<Integer> {
         String family = plan.pipeline.family().label();
         Report report = new Report(folder, family, plan.backend.describe(), request, plan.precision);
         try (Console console = new Console(main.err())) {
-            console.line("model: " + folder + ", " + family);
+            console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
+                    parameters(plan.pipeline.files(), request.t5()) / 1e6));
             console.line("device: " + plan.backend.describe());
             console.line("settings: " + settings(plan));
             List<Progress> followers = new ArrayList<>(List.of(console, report));
@@ -178,6 +186,22 @@ final class GenerateCommand implements Callable<Integer> {
         }
     }
 
+    /** Elements of all weights that this run uses. */
+    private static long parameters(ModelFiles files, boolean t5) {
+        long sum = 0;
+        for (Component component : Component.values()) {
+            if (component != Component.T5 || t5) {
+                try (ModelFiles.Open open = files.open(component)) {
+                    TensorSource tensors = open.tensors();
+                    for (String name : tensors.names()) {
+                        sum += tensors.find(name).shape().size();
+                    }
+                }
+            }
+        }
+        return sum;
+    }
+
     /** All that was decided, on one line. */
     private static String settings(Plan plan) {
         GenerationRequest r = plan.request;
@@ -186,7 +210,8 @@ final class GenerateCommand implements Callable<Integer> {
                 ? scheduler.useDynamicShifting() ? "dynamic" : Double.toString(scheduler.shift())
                 : Float.toString(r.shift());
         StringBuilder line = new StringBuilder();
-        line.append(r.width()).append('x').append(r.height()).append(", ").append(r.steps()).append(" steps of ")
+        line.append(r.width()).append('x').append(r.height()).append(", ").append(r.steps())
+                .append(r.steps() == 1 ? " step of " : " steps of ")
                 .append(r.sampler().label()).append(", schedule ").append(r.schedule().label())
                 .append(", shift ").append(shift).append(", cfg scale ").append(r.guidance())
                 .append(", seed ").append(r.seed()).append(r.images() > 1 ? " to " + (r.seed() + r.images() - 1) : "")

@@ -10,9 +10,7 @@ import jdiffusion.model.image.PictureFile;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.tensor.InputException;
 
-/**
- * The init image and the mask as the user gave them; null where there is none.
- */
+/** The init image and the mask as the user gave them; null where there is none. */
 record InputPictures(Picture init, Picture mask) {
         static InputPictures read(GenerateOptions options) {
         if (options.initImg == null && options.strength != null) {
@@ -50,7 +48,8 @@ record InputPictures(Picture init, Picture mask) {
             return request;
         }
         GenerationRequest.Builder builder = request.toBuilder()
-                .init(init.resized(request.width(), request.height()), strength == null ? request.strength() : strength);
+                .init(init.resized(request.width(), request.height()),
+                        strength == null ? request.strength() : strength);
         if (mask != null) {
             boolean ofInit = mask.width() == init.width() && mask.height() == init.height();
             builder.mask(ofInit ? mask.resized(request.width(), request.height()) : mask);

@@ -83,7 +83,8 @@ public final class Main implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: generate, inspect, verify, completion or help");
+        throw new ParameterException(spec.commandLine(), "a command is missing: generate, inspect, verify,"
+                + " completion or help");
     }
 
     private int misuse(ParameterException e) {

@@ -137,7 +137,8 @@ final class OutputFiles implements AutoCloseable {
         Path folder = file.toAbsolutePath().getParent();
         return new InputException(file + ": cannot be written: " + (!Files.exists(folder)
                 ? "there is no folder " + folder + "; create it or name another output with -o" : switch (e) {
-                    case AccessDeniedException _, NoSuchFileException _ -> "the folder " + folder + " allows no new files";
+                    case AccessDeniedException _, NoSuchFileException _ ->
+                            "the folder " + folder + " allows no new files";
                     default -> e.getMessage();
                 }), e);
     }

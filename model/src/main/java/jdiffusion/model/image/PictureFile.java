@@ -4,6 +4,7 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.Locale;
 import java.util.Set;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
@@ -46,7 +47,7 @@ public final class PictureFile {
         Iterator<ImageReader> readers = in == null ? null : ImageIO.getImageReaders(in);
         while (readers != null && readers.hasNext()) {
             ImageReader reader = readers.next();
-            if (FORMATS.contains(reader.getFormatName().toLowerCase(java.util.Locale.ROOT))) {
+            if (FORMATS.contains(reader.getFormatName().toLowerCase(Locale.ROOT))) {
                 return reader;
             }
         }
@@ -64,7 +65,7 @@ public final class PictureFile {
         reader.addIIOReadWarningListener((_, message) -> warning[0] = message);
         BufferedImage image = reader.read(0);
         // The JPEG reader only warns when the file ends early, and leaves the rest grey.
-        if (warning[0] != null && warning[0].contains("Premature")) {
+        if (warning[0] != null && warning[0].toLowerCase(Locale.ROOT).contains("premature")) {
             throw new InputException(file + ": the picture is cut off; download it again");
         }
         return Picture.of(image);

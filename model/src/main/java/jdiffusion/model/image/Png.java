@@ -1,5 +1,6 @@
 package jdiffusion.model.image;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
@@ -110,7 +111,7 @@ public final class Png {
     }
 
     /** Adds one text chunk; one that is no valid text is left out, as all PNG readers do. */
-    private static void readText(String type, byte[] data, Map<String, String> texts) throws IOException {
+    private static void readText(String type, byte[] data, Map<String, String> texts) {
         int end = zero(data, 0);
         if (end < 1) {
             return;
@@ -136,8 +137,10 @@ public final class Png {
         }
         byte[] text = Arrays.copyOfRange(data, start, data.length);
         if (compressed) {
-            try (InputStream inflater = new InflaterInputStream(new java.io.ByteArrayInputStream(text))) {
+            try (InputStream inflater = new InflaterInputStream(new ByteArrayInputStream(text))) {
                 text = inflater.readNBytes(LARGEST_TEXT);
+            } catch (IOException _) {
+                return;
             }
         }
         texts.put(keyword, new String(text, charset));

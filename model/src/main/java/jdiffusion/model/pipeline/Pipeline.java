@@ -117,6 +117,7 @@ public final class Pipeline {
                         + (denoiser.depth() - 1));
             }
         }
+        PromptEncoder.checkT5Length(request.t5Length());
         if (request.t5() && !files.has(Component.T5)) {
             throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
         }

@@ -47,10 +47,7 @@ public final class PromptEncoder {
      */
     public List<PromptEmbedding> encode(List<String> prompts, int t5Length, boolean useT5, int contextWidth,
                                         Listener listener) {
-        if (t5Length < 1 || t5Length > T5_LONGEST) {
-            throw new InputException("the T5 length is " + t5Length + "; use 1 to " + T5_LONGEST
-                    + " tokens (77 and 256 are usual)");
-        }
+        checkT5Length(t5Length);
         Clip l = clip(Component.CLIP_L, prompts, listener);
         Clip g = clip(Component.CLIP_G, prompts, listener);
         if (l.width + g.width > contextWidth) {
@@ -79,6 +76,14 @@ public final class PromptEncoder {
             out.add(new PromptEmbedding(context, tokens, pooled));
         }
         return out;
+    }
+
+    /** Fails when T5 cannot be given that many tokens. */
+    public static void checkT5Length(int t5Length) {
+        if (t5Length < 1 || t5Length > T5_LONGEST) {
+            throw new InputException("the T5 length is " + t5Length + "; use 1 to " + T5_LONGEST
+                    + " tokens (77 and 256 are usual)");
+        }
     }
 
     /** One CLIP encoder's output for all prompts, flattened. */

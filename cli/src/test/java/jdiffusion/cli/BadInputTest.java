@@ -1,0 +1,215 @@
+package jdiffusion.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.Png;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What cannot be drawn ends with exit code 2, one line that says why, and no file. */
+class BadInputTest {
+    @TempDir
+    private Path folder;
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(delimiter = '|', value = {
+        "-W 100                         | a width of 100 is not a multiple of 16; 96 or 112 would work",
+        "-H 0                           | a height of 0 is not a multiple of 16; 16 is the smallest",
+        "-W -16                         | a width of -16",
+        "-W 528                         | a width of 528 is beyond this model's table of positions; at most 512",
+        "-W 2147483647                  | at most 512 works",
+        "-W wide                        | Invalid value for option '--width': 'wide'",
+        "--steps 0                      | 0 steps are asked for",
+        "--steps 1.5                    | Invalid value for option '--steps'",
+        "-s -1                          | the seed is -1; use 0 or more",
+        "-s lucky                       | the seed is 'lucky'",
+        "-s 99999999999999999999        | the seed is '99999999999999999999'",
+        "--cfg-scale NaN                | the guidance scale is NaN",
+        "--cfg-scale -1                 | the guidance scale is -1.0",
+        "-b 0                           | --batch-count is 0",
+        "-b 1000000000                  | --batch-count is 1000000000",
+        "-b 2 -s 9223372036854775807    | seeds",
+        "--sampling-method ddim         | sampler 'ddim' is unknown; use euler, heun or dpmpp_2m",
+        "--scheduler never              | schedule 'never' is unknown; use one of normal",
+        "--flow-shift 0                 | shift is 0.0",
+        "--flow-shift NaN               | --flow-shift is NaN",
+        "--t5-length 0                  | the T5 length is 0; use 1 to 512",
+        "--t5-length 900                | the T5 length is 900; use 1 to 512",
+        "--skip-layers a                | --skip-layers: 'a' is no layer",
+        "--skip-layers 99               | layer 99 cannot be skipped; this model has layers 0 to 3",
+        "--slg-scale 2                  | give --skip-layers",
+        "--skip-layers 1 --slg-scale -1 | the skip-layer guidance scale is -1.0",
+        "--skip-layers 1 --skip-layer-end 2 | both must lie between 0 and 1",
+        "--precision f64                | precision 'f64' is unknown; use f32 or bf16",
+        "--device cuda                  | this build has no CUDA backend",
+        "--device tpu                   | --device tpu is unknown; use auto or cpu",
+        "--threads 0                    | --threads is 0",
+        "--preview 0                    | --preview is 0",
+        "--strength 0.5                 | give one with -i",
+        "--mask m.png                   | needs an init image; give one with -i",
+        "-i nothing.png                 | nothing.png: there is no such file",
+        "--from nothing.png             | nothing.png: there is no such file",
+        "--model nowhere                | nowhere: there is no such model",
+        "--model .                      | not a model in the diffusers layout",
+        "--unknown                      | Unknown option: '--unknown'",
+        "--steps                        | Missing required parameter for option '--steps'",
+        "red circle                     | put the prompt in quotes"})
+    void option(String options, String message) throws IOException {
+        Object[] args = ("generate a -o " + folder.resolve("x.png") + " " + options).split(" +");
+        check(Cli.run(args), message, List.of());
+    }
+
+    @Test
+    void promptOrCommandMissing() throws IOException {
+        check(Cli.run("generate"), "the prompt is missing", List.of());
+        check(Cli.run(), "a command is missing", List.of());
+        check(Cli.run("paint"), "Unmatched argument at index 0: 'paint'", List.of());
+    }
+
+    @Test
+    void outputs() throws IOException {
+        check(Cli.draw("a", "-o", folder.resolve("no/x.png")), "there is no folder " + folder.resolve("no"),
+                List.of());
+        check(Cli.draw("a", "-o", folder.resolve("x.jpg")), "pictures are written as PNG", List.of());
+        check(Cli.draw("a", "-o", folder.resolve("%d-%d.png")), "only one %d", List.of());
+        Files.createDirectory(folder.resolve("d"));
+        Files.createDirectory(folder.resolve("d/x-0002.png"));
+        check(Cli.draw("a", "-b", 2, "-o", folder.resolve("d/x.png")), "is there and is no plain file",
+                List.of("d"));
+        assertThat(Cli.names(folder.resolve("d"))).containsExactly("x-0002.png");
+    }
+
+    @Test
+    void outputFolderThatTakesNoFiles() throws IOException {
+        Path proc = Path.of("/proc/jdiffusion-test.png");
+        assumeTrue(Files.isDirectory(proc.getParent()), "there is no /proc on this system");
+        check(Cli.draw("a", "-o", proc), "allows no new files", List.of());
+    }
+
+    @Test
+    void initImages() throws IOException {
+        Path out = folder.resolve("x.png");
+        Path text = Files.writeString(folder.resolve("text.png"), "This is no picture, whatever its name says.");
+        check(Cli.draw("a", "-i", text, "-o", out), "text.png: is not a picture that can be read", List.of("text.png"));
+        Files.delete(text);
+
+        Path huge = Files.write(folder.resolve("huge.png"), header(100_000, 100_000));
+        check(Cli.draw("a", "-i", huge, "-o", out), "huge.png: the picture is 100000x100000, more than 64 million",
+                List.of("huge.png"));
+        Files.delete(huge);
+
+        Path cut = Cli.picture(folder.resolve("cut.png"), 64, 64);
+        Files.write(cut, Arrays.copyOf(Files.readAllBytes(cut), (int) Files.size(cut) / 2));
+        check(Cli.draw("a", "-i", cut, "-o", out), "cut.png: the picture c", List.of("cut.png"));
+        Files.delete(cut);
+
+        Path jpeg = Cli.picture(folder.resolve("cut.jpg"), 64, 64);
+        Files.write(jpeg, Arrays.copyOf(Files.readAllBytes(jpeg), (int) Files.size(jpeg) * 3 / 4));
+        check(Cli.draw("a", "-i", jpeg, "-o", out), "cut.jpg: the picture is cut off", List.of("cut.jpg"));
+        Files.delete(jpeg);
+
+        check(Cli.draw("a", "-i", folder, "-o", out), "is a folder", List.of());
+        Path empty = Files.createFile(folder.resolve("empty.png"));
+        check(Cli.draw("a", "-i", empty, "-o", out), "empty.png: is empty", List.of("empty.png"));
+    }
+
+    @Test
+    void masks() throws IOException {
+        Path init = Cli.picture(folder.resolve("init.png"), 64, 64);
+        Path mask = Cli.picture(folder.resolve("mask.png"), 32, 64);
+        List<String> given = List.of("init.png", "mask.png");
+        check(Cli.draw("a", "-i", init, "--mask", mask, "-o", folder.resolve("x.png")),
+                "the mask is 32x64, the picture 64x64", given);
+        for (String strength : List.of("0", "1.5", "-1", "NaN")) {
+            check(Cli.draw("a", "-i", init, "--strength", strength, "-o", folder.resolve("x.png")), "strength", given);
+        }
+    }
+
+    @Test
+    void picturesToRepeat() throws IOException {
+        Path plain = Cli.picture(folder.resolve("plain.png"), 16, 16);
+        check(Cli.run("generate", "--from", plain, "-o", folder.resolve("x.png")), "the picture carries no settings",
+                List.of("plain.png"));
+        String tail = ", Size: 64x64, Model: shapes, Version: v1.10";
+        repeat("a\nSteps: many, Sampler: Euler, Seed: 1" + tail, "the picture's 'Steps' is 'many', not a whole number");
+        repeat("a\nSteps: 2, Sampler: Euler, Seed: 1, Size: big, Model: shapes", "'Size' is 'big'");
+        repeat("a\nSteps: 2, Sampler: Euler a, Seed: 1" + tail, "sampler 'Euler a' is unknown");
+        repeat("a\nSteps: 2, Sampler: Euler, Seed: 1, Denoising strength: 0.5" + tail, "was drawn from an init image");
+        repeat("a\nSteps: 2, Sampler: Euler, Seed: 1, Size: 64x64, Model: sd3.5_medium",
+                "was drawn with the model 'sd3.5_medium'; give its folder with --model");
+    }
+
+    private void repeat(String text, String message) throws IOException {
+        Path file = folder.resolve("from.png");
+        Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", text), file);
+        check(Cli.run("generate", "--from", file, "-o", folder.resolve("x.png")), message,
+                List.of("from.png", "plain.png"));
+    }
+
+    @Test
+    void damagedModels() throws IOException {
+        Path out = folder.resolve("x.png");
+        Path model = TestModel.copy(folder.resolve("m"));
+        Path weights = model.resolve("transformer/diffusion_pytorch_model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+
+        Files.write(weights, Arrays.copyOf(bytes, bytes.length - 100));
+        check(Cli.draw("a", "--model", model, "-o", out), "diffusion_pytorch_model.safetensors", List.of("m"));
+
+        byte[] renamed = bytes.clone();
+        int at = new String(bytes, 0, 60_000, StandardCharsets.ISO_8859_1).indexOf("proj_out.weight");
+        renamed[at] = 'q';
+        Files.write(weights, renamed);
+        check(Cli.draw("a", "--model", model, "-o", out), "proj_out.weight is missing", List.of("m"));
+
+        // A NaN is found only by computing with it, so the lines of the run come before.
+        byte[] damaged = bytes.clone();
+        damaged[bytes.length - 1] = 0x7f;
+        damaged[bytes.length - 2] = (byte) 0xc0;
+        Files.write(weights, damaged);
+        Cli run = Cli.draw("a", "--model", model, "-o", out);
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err().stream().filter(line -> line.startsWith("jdiffusion: "))).singleElement()
+                .asString().contains("holds NaN");
+        assertThat(Cli.names(folder)).containsExactly("m");
+    }
+
+    @Test
+    void unknownFamily() throws IOException {
+        Path model = TestModel.copy(folder.resolve("m"));
+        Path index = model.resolve("model_index.json");
+        Files.writeString(index, Files.readString(index).replace("StableDiffusion3Pipeline", "FluxPipeline"));
+        check(Cli.draw("a", "--model", model, "-o", folder.resolve("x.png")), "the family 'FluxPipeline' is unknown",
+                List.of("m"));
+    }
+
+    private void check(Cli run, String message, List<String> left) throws IOException {
+        assertThat(run.err()).hasSize(1);
+        assertThat(run.err().getFirst()).startsWith("jdiffusion: ").contains(message);
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.out()).isEmpty();
+        assertThat(Cli.names(folder)).isEqualTo(left);
+    }
+
+    /** The start of a PNG file that claims a size. */
+    private static byte[] header(int width, int height) {
+        byte[] bytes = Png.encode(new Picture(1, 1, new byte[3]), Map.of());
+        ByteBuffer.wrap(bytes).putInt(16, width).putInt(20, height);
+        java.util.zip.CRC32 crc = new java.util.zip.CRC32();
+        crc.update(bytes, 12, 17);
+        ByteBuffer.wrap(bytes).putInt(29, (int) crc.getValue());
+        return bytes;
+    }
+}

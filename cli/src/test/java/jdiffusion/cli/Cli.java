@@ -1,0 +1,56 @@
+package jdiffusion.cli;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+
+/**
+ * One command line run inside the test's JVM.
+ *
+ * @param err the lines of the error stream
+ */
+record Cli(int code, String out, List<String> err) {
+    static Cli run(Object... args) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        int code = Main.run(Stream.of(args).map(Object::toString).toArray(String[]::new),
+                new PrintStream(out, true, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8));
+        return new Cli(code, out.toString(StandardCharsets.UTF_8),
+                err.toString(StandardCharsets.UTF_8).lines().toList());
+    }
+
+    /** Draws 64x64 pixels in 2 steps without T5 and with these further arguments. */
+    static Cli draw(Object... args) {
+        List<Object> all = new ArrayList<>(List.of("generate", "-W", 64, "-H", 64, "--steps", 2, "--no-t5"));
+        all.addAll(List.of(args));
+        return run(all.toArray());
+    }
+
+    /** The names of all files in a folder, sorted. */
+    static List<String> names(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.map(file -> file.getFileName().toString()).sorted().toList();
+        }
+    }
+
+    /** A picture file with a gradient in it; the format is the name's ending. */
+    static Path picture(Path file, int width, int height) throws IOException {
+        BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+        for (int y = 0; y < height; y++) {
+            for (int x = 0; x < width; x++) {
+                image.setRGB(x, y, (x * 255 / width) << 16 | (y * 255 / height) << 8 | 0x40);
+            }
+        }
+        String name = file.toString();
+        ImageIO.write(image, name.substring(name.lastIndexOf('.') + 1), file.toFile());
+        return file;
+    }
+}

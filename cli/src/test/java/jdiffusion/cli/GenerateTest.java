@@ -1,0 +1,156 @@
+package jdiffusion.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.Png;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Small pictures with the default model, drawn as a user would. */
+class GenerateTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void drawsAndRepeats() throws IOException {
+        Path first = folder.resolve("first.png");
+        Cli run = Cli.run("generate", "a red circle,\nNegative prompt: \"no\" ünï 日本", "-n", " blurry", "-W", 64,
+                "-H", 48, "--steps", 2, "-s", 7, "--cfg-scale", 3.3, "--sampling-method", "dpmpp_2m", "--scheduler",
+                "sgm_uniform", "--flow-shift", 2.2, "--t5-length", 40, "--skip-layers", "1,2", "--skip-layer-start",
+                0.1, "--skip-layer-end", 0.9, "--precision", "bf16", "-o", first);
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        assertThat(run.out()).isEmpty();
+        Picture picture = Png.read(first).picture();
+        assertThat(picture.width()).isEqualTo(64);
+        assertThat(picture.height()).isEqualTo(48);
+
+        Path second = folder.resolve("second.png");
+        Cli repeated = Cli.run("generate", "--from", first, "-o", second, "--threads", 1);
+        assertThat(repeated.code()).as(repeated.err().toString()).isZero();
+        assertThat(second).hasSameBinaryContentAs(first);
+        assertThat(repeated.err()).noneMatch(line -> line.startsWith("note:"));
+
+        Path other = folder.resolve("other.png");
+        assertThat(Cli.run("generate", "--from", first, "-s", 8, "-o", other).code()).isZero();
+        assertThat(Png.texts(other).get("parameters"))
+                .isEqualTo(Png.texts(first).get("parameters").replace("Seed: 7", "Seed: 8"));
+        assertThat(Png.read(other).picture().rgb()).isNotEqualTo(picture.rgb());
+    }
+
+    @Test
+    void aBatchIsThePicturesOfConsecutiveSeeds() throws IOException {
+        assertThat(Cli.draw("a", "-b", 2, "-s", 5, "-o", folder.resolve("b.png")).code()).isZero();
+        assertThat(Cli.draw("a", "-s", 6, "-o", folder.resolve("six.png")).code()).isZero();
+        assertThat(Cli.names(folder)).containsExactly("b-0001.png", "b-0002.png", "six.png");
+        assertThat(folder.resolve("b-0002.png")).hasSameBinaryContentAs(folder.resolve("six.png"));
+        assertThat(Png.texts(folder.resolve("b-0001.png")).get("parameters")).contains("Seed: 5");
+    }
+
+    @Test
+    void fromAnInitImage() throws IOException {
+        Path init = Cli.picture(folder.resolve("init.png"), 70, 50);
+        Path mask = Cli.picture(folder.resolve("mask.png"), 70, 50);
+        Path out = folder.resolve("out.png");
+        Cli run = Cli.run("generate", "a", "-i", init, "--mask", mask, "--steps", 2, "--no-t5", "-o", out);
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        assertThat(run.err()).contains("note: the init image is 70x50; drawing 64x48, the next size in multiples of"
+                + " 16");
+        assertThat(Png.read(out).picture().width()).isEqualTo(64);
+
+        Path again = folder.resolve("again.png");
+        assertThat(Cli.run("generate", "--from", out, "-o", again).err().getFirst())
+                .contains("was drawn from an init image; give it with -i, and its mask with --mask");
+        assertThat(Cli.run("generate", "--from", out, "-i", init, "-o", again).err().getFirst())
+                .contains("was drawn with a mask");
+        assertThat(Cli.run("generate", "--from", out, "-i", init, "--mask", mask, "-o", again).code()).isZero();
+        assertThat(again).hasSameBinaryContentAs(out);
+        assertThat(Cli.run("generate", "--from", out, "-i", mask, "--mask", mask, "-W", 32, "-H", 32, "-o", again)
+                .err()).doesNotContain("note: this is not the init image that " + out + " was drawn from");
+        Path changed = Cli.picture(folder.resolve("changed.png"), 71, 50);
+        assertThat(Cli.run("generate", "--from", out, "-i", changed, "-o", again, "--mask",
+                Cli.picture(folder.resolve("changed-mask.png"), 71, 50)).err())
+                .contains("note: this is not the init image that " + out + " was drawn from",
+                        "note: this is not the mask that " + out + " was drawn from");
+    }
+
+    @Test
+    void settingsOfOtherTools() throws IOException {
+        Path file = folder.resolve("web.png");
+        Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", "a cat\nNegative prompt: dog\nSteps: 2, Sampler:"
+                + " DPM++ 2M Karras, CFG scale: 2, Seed: 3, Size: 32x32, Model: sd3.5_medium, Clip skip: 2, Version:"
+                + " v1.10.1"), file);
+        Cli run = Cli.run("generate", "--from", file, "--model", TestModel.SHAPES, "-o", folder.resolve("x.png"));
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        assertThat(run.err()).contains(
+                "note: " + file + " was drawn by v1.10.1; expect a similar picture, not the same",
+                "note: ignored in " + file + ": Clip skip",
+                "note: " + file + " was drawn with the model 'sd3.5_medium', not 'shapes'");
+        assertThat(Png.texts(folder.resolve("x.png")).get("parameters")).startsWith("a cat\nNegative prompt: dog\n"
+                + "Steps: 2, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 2, Seed: 3, Size: 32x32, Model:"
+                + " shapes");
+    }
+
+    @Test
+    void settingsOfStableDiffusionCpp() throws IOException {
+        Path file = folder.resolve("sdcpp.png");
+        Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", "a cat\nSteps: 2, CFG scale: 2.500000, SLG"
+                + " scale: 2.000000, Skip layers: [1, 2, ], Skip layer start: 0.010000, Skip layer end: 0.900000,"
+                + " Guidance: 3.5, Seed: 3, Size: 32x32, RNG: cuda, Sampler: euler discrete, Version:"
+                + " stable-diffusion.cpp"), file);
+        Cli run = Cli.run("generate", "--from", file, "--steps", 3, "-o", folder.resolve("x.png"));
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        assertThat(run.err()).contains("note: ignored in " + file + ": Guidance");
+        assertThat(Png.texts(folder.resolve("x.png")).get("parameters")).startsWith("a cat\nSteps: 3, Sampler: Euler,"
+                + " Schedule type: Normal, CFG scale: 2.5, Seed: 3, Size: 32x32, Model: shapes, T5 length: 256, SLG"
+                + " scale: 2, Skip layers: \"1, 2\", Skip layer start: 0.01, Skip layer end: 0.9,");
+    }
+
+    @Test
+    void previewsAndJson() throws IOException {
+        Path out = folder.resolve("x.png");
+        Cli run = Cli.draw("a", "--preview", 1, "--json", "-o", out);
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        assertThat(Cli.names(folder)).containsExactly("x.png", "x.preview.png");
+        assertThat(Png.read(folder.resolve("x.preview.png")).picture().width()).isEqualTo(64);
+
+        assertThat(run.out().lines()).hasSize(1);
+        JsonNode json = new ObjectMapper().readTree(run.out());
+        assertThat(json.fieldNames()).toIterable().containsExactly("version", "model", "device", "request", "timings",
+                "notes", "files", "seconds", "peak_bytes");
+        assertThat(json.at("/request/width").intValue()).isEqualTo(64);
+        assertThat(json.at("/request/flow_shift").isNull()).isTrue();
+        assertThat(json.at("/request/prompt").textValue()).isEqualTo("a");
+        assertThat(json.at("/files/0/path").textValue()).isEqualTo(out.toString());
+        assertThat(json.at("/files/0/seed").longValue()).isEqualTo(42);
+        assertThat(json.at("/timings").findValuesAsText("stage")).containsExactly("encode text", "denoise", "decode");
+        assertThat(json.at("/peak_bytes").longValue()).isPositive();
+    }
+
+    @Test
+    void saysWhatWasDecidedAndCut() {
+        Cli run = Cli.draw("word ".repeat(200), "-o", folder.resolve("x.png"));
+        assertThat(run.err()).anyMatch(line -> line.startsWith("model: ") && line.contains("SD3.5 Medium"));
+        assertThat(run.err()).anyMatch(line -> line.startsWith("device: cpu"));
+        assertThat(run.err()).anyMatch(line -> line.startsWith("settings: 64x64, 2 steps of euler, schedule normal,")
+                && line.contains("cfg scale 4.0, seed 42, T5 off, precision f32"));
+        assertThat(run.err()).anyMatch(line -> line.startsWith("note: the prompt is too long for text_encoder:"));
+        assertThat(run.err()).anyMatch(line -> line.startsWith("denoise "));
+        assertThat(run.err()).contains("wrote " + folder.resolve("x.png") + " (seed 42)");
+    }
+
+    @Test
+    void randomSeedsAreWrittenDown() throws IOException {
+        assertThat(Cli.draw("a", "-s", "random", "-o", folder).code()).isZero();
+        String name = Cli.names(folder).getFirst();
+        String seed = name.substring(name.indexOf('-') + 1, name.indexOf('.'));
+        assertThat(Png.texts(folder.resolve(name)).get("parameters")).contains("Seed: " + seed + ",");
+        assertThat(Files.exists(folder.resolve("00001-" + seed + ".png"))).isTrue();
+    }
+}
