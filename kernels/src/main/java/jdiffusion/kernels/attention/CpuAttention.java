@@ -41,6 +41,11 @@ public final class CpuAttention {
         this.cpu = cpu;
     }
 
+    /** This kernel's vector loops, on scraps: what a program's start has compiled in the background. */
+    public static List<Runnable> vectorLoops() {
+        return OnlineSoftmax.vectorLoops();
+    }
+
     /** See {@link jdiffusion.kernels.Backend#attention}. */
     public void run(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
         AttentionCall call = AttentionCall.of(shape, streams, relativeBias);

@@ -4,10 +4,11 @@ import static jdiffusion.kernels.cpu.MicroKernel.NR;
 import static jdk.incubator.vector.VectorOperators.GT;
 
 import java.util.Arrays;
+import java.util.List;
 import jdiffusion.kernels.cpu.FloatMath;
 import jdiffusion.kernels.cpu.Simd;
 import jdiffusion.kernels.cpu.VectorMath;
-import jdiffusion.kernels.cpu.WarmUp;
+import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -24,6 +25,16 @@ final class OnlineSoftmax {
     /** Floats of the state of {@code queries} queries. */
     static int size(int queries) {
         return 3 * queries;
+    }
+
+    /** The vector loops, on scraps, for the warm-up. */
+    static List<Runnable> vectorLoops() {
+        int keys = 32;
+        float[] scores = new float[keys * NR];
+        float[] state = new float[size(NR)];
+        return List.of(
+                () -> exponentiateVectors(scores, 0, keys, state, 0, NR),
+                () -> raiseVectors(scores, 0, keys, state, 0, NR));
     }
 
     /** No keys seen. The largest score starts finite, so that a block of -infinity only gives zeros and no NaN. */
@@ -49,12 +60,16 @@ final class OnlineSoftmax {
 
     /** Takes the next block of scores [keys][NR] into the largest score; {@code keys} is even. */
     static void raise(float[] scores, int keys, float[] state, int query, int queries) {
-        if (WarmUp.ready) {
+        if (Group.SOFTMAX.ready()) {
             for (int c = 0; c < NR; c += Simd.LANES) {
                 raiseVectors(scores, c, keys, state, query + c, queries);
             }
-            return;
+        } else {
+            raisePlain(scores, keys, state, query, queries);
         }
+    }
+
+    static void raisePlain(float[] scores, int keys, float[] state, int query, int queries) {
         System.arraycopy(state, query, state, 2 * queries + query, NR);
         for (int key = 0; key < keys; key++) {
             for (int c = 0; c < NR; c++) {
@@ -68,12 +83,16 @@ final class OnlineSoftmax {
 
     /** The block's scores become exp(score - largest), and are summed. */
     static void exponentiate(float[] scores, int keys, float[] state, int query, int queries) {
-        if (WarmUp.ready) {
+        if (Group.SOFTMAX.ready()) {
             for (int c = 0; c < NR; c += Simd.LANES) {
                 exponentiateVectors(scores, c, keys, state, query + c, queries);
             }
-            return;
+        } else {
+            exponentiatePlain(scores, keys, state, query, queries);
         }
+    }
+
+    static void exponentiatePlain(float[] scores, int keys, float[] state, int query, int queries) {
         for (int key = 0; key < keys; key++) {
             for (int c = 0; c < NR; c++) {
                 float p = FloatMath.expNotPositive(scores[key * NR + c] - state[query + c]);

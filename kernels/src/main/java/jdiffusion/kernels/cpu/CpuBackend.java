@@ -40,7 +40,7 @@ public final class CpuBackend implements Backend {
 
     /** @param threads threads in all, at least 1; the caller's is one of them */
     public CpuBackend(int threads, Precision precision) {
-        WarmUp.start();
+        WarmUp.start(CpuAttention.vectorLoops());
         cpu = new Cpu(threads, precision);
         linear = new CpuLinear(cpu);
         conv2d = new CpuConv2d(cpu);

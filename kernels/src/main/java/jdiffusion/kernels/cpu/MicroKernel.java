@@ -1,5 +1,6 @@
 package jdiffusion.kernels.cpu;
 
+import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -31,7 +32,7 @@ public final class MicroKernel {
      */
     public static void multiply(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
                                 int tileOffset) {
-        if (WarmUp.ready) {
+        if (Group.PRODUCT.ready()) {
             vectors(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
         } else {
             plain(k, a, aOffset, aStride, b, bOffset, NR, tile, tileOffset);
@@ -41,7 +42,7 @@ public final class MicroKernel {
     /** As {@link #multiply} for few columns: B is a panel [k][LANES], the tile [MR][LANES]. */
     public static void multiplyNarrow(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
                                       int tileOffset) {
-        if (WarmUp.ready) {
+        if (Group.NARROW_PRODUCT.ready()) {
             narrowVectors(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
         } else {
             plain(k, a, aOffset, aStride, b, bOffset, L, tile, tileOffset);

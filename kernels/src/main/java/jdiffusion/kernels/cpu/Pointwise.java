@@ -3,6 +3,7 @@ package jdiffusion.kernels.cpu;
 import static jdiffusion.kernels.cpu.Simd.LANES;
 
 import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -18,22 +19,22 @@ public final class Pointwise {
         switch (activation) {
             case NONE -> { }
             case SILU -> {
-                for (int i = WarmUp.ready ? siluVectors(values, at, n) : 0; i < n; i++) {
+                for (int i = Group.SILU.ready() ? siluVectors(values, at, n) : 0; i < n; i++) {
                     values[at + i] = FloatMath.silu(values[at + i]);
                 }
             }
             case GELU_TANH -> {
-                for (int i = WarmUp.ready ? geluTanhVectors(values, at, n) : 0; i < n; i++) {
+                for (int i = Group.GELU_TANH.ready() ? geluTanhVectors(values, at, n) : 0; i < n; i++) {
                     values[at + i] = FloatMath.geluTanh(values[at + i]);
                 }
             }
             case GELU_ERF -> {
-                for (int i = WarmUp.ready ? geluErfVectors(values, at, n) : 0; i < n; i++) {
+                for (int i = Group.GELU_ERF.ready() ? geluErfVectors(values, at, n) : 0; i < n; i++) {
                     values[at + i] = FloatMath.geluErf(values[at + i]);
                 }
             }
             case QUICK_GELU -> {
-                for (int i = WarmUp.ready ? quickGeluVectors(values, at, n) : 0; i < n; i++) {
+                for (int i = Group.QUICK_GELU.ready() ? quickGeluVectors(values, at, n) : 0; i < n; i++) {
                     values[at + i] = FloatMath.quickGelu(values[at + i]);
                 }
             }

@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdiffusion.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 
@@ -48,7 +49,10 @@ final class TileStore {
         long offset = out.rowOffset(row) + 4L * column;
         MemorySegment gate = gated ? epilogue.gate().data() : to;
         long gateOffset = gated ? epilogue.gate().rowOffset(row / rowsPerGate) + 4L * column : 0;
-        int i = WarmUp.ready ? vectors(mode, tile, at, n, to, offset, gated, gate, gateOffset) : 0;
+        int i = 0;
+        if (Group.STORE.ready()) {
+            i = vectors(mode, tile, at, n, to, offset, gated, gate, gateOffset);
+        }
         for (; i < n; i++) {
             float y = tile[at + i];
             if (mode != Epilogue.Mode.STORE) {
@@ -58,6 +62,14 @@ final class TileStore {
             }
             to.set(FLOAT, offset + 4L * i, y);
         }
+    }
+
+    /** Runs all there is to compile in {@link #vectors}. */
+    static void everyMode(float[] tile, int n, MemorySegment to) {
+        vectors(Epilogue.Mode.STORE, tile, 0, n, to, 0, false, to, 0);
+        vectors(Epilogue.Mode.ADD, tile, 0, n, to, 0, false, to, 0);
+        vectors(Epilogue.Mode.ADD, tile, 0, n, to, 0, true, to, 0);
+        vectors(Epilogue.Mode.MULTIPLY, tile, 0, n, to, 0, false, to, 0);
     }
 
     /** Does the whole vectors of a run and returns how many elements that was. */

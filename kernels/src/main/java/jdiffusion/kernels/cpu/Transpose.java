@@ -2,6 +2,7 @@ package jdiffusion.kernels.cpu;
 
 import static jdiffusion.kernels.cpu.Simd.LANES;
 
+import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
@@ -36,7 +37,7 @@ public final class Transpose {
     public static void run(int rows, int cols, float[] from, int fromAt, int fromStride, float[] to, int toAt,
                            int toStride, float[] square) {
         int r = 0;
-        for (; WarmUp.ready && r <= rows - LANES; r += LANES) {
+        for (; Group.TRANSPOSE.ready() && r <= rows - LANES; r += LANES) {
             int c = 0;
             for (; c <= cols - LANES; c += LANES) {
                 square(from, fromAt + r * fromStride + c, fromStride, to, toAt + c * toStride + r, toStride, square);

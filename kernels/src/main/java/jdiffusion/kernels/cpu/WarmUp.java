@@ -3,8 +3,11 @@ package jdiffusion.kernels.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
-import jdiffusion.kernels.Epilogue;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Has the vector code compiled in the background when a program starts.
@@ -12,51 +15,122 @@ import jdiffusion.kernels.Epilogue;
  * <p>Until the compiler has turned a loop over vectors into instructions, each vector operation is a call that works
  * lane by lane and allocates, about a hundred times slower than plain code. So {@link #start} lets all kernels use
  * plain loops, which give the same bits, while one thread runs the vector loops on scraps until they are fast; then
- * all change over. Programs that never call it, tests and benchmarks, use vectors from the start.
+ * the kernels change over. Programs that never call it, tests and benchmarks, use vectors from the start.
+ *
+ * <p>The launcher passes compiler options that let these loops be compiled after few calls, and says so by the
+ * property {@code jdiffusion.compilesEarly}; without them this takes a second or two longer.
  */
 public final class WarmUp {
-    /**
-     * Whether kernels use vectors. Not volatile: a thread that sees the change late is slow for a moment, no more.
-     */
-    public static boolean ready = true;
+    private static final int OFTEN = 8_000;
 
+    /**
+     * The groups of vector loops that change over together, in the order in which they are compiled. Those that not
+     * every model needs wait until they are asked for often.
+     */
+    public enum Group {
+        PRODUCT(0), TRANSPOSE(0), BFLOAT16(0), STORE(0), SOFTMAX(0), GELU_TANH(0), SILU(0), NARROW_PRODUCT(0),
+        QUICK_GELU(OFTEN), GELU_ERF(OFTEN), ROUND(OFTEN), FLOAT16(OFTEN);
+
+        private final int wantedAfter;
+        // Not volatile: a thread that sees a change late is slow for a moment, no more.
+        private boolean compiled = true;
+        private int asked;
+
+        Group(int wantedAfter) {
+            this.wantedAfter = wantedAfter;
+        }
+
+        /** Whether to use vectors. */
+        public boolean ready() {
+            if (!compiled) {
+                asked++;
+            }
+            return compiled;
+        }
+    }
+
+    /** Long enough that the compiler, which counts, finds it worth unrolling the loops. */
     private static final int STEPS = 64;
-    private static final int RUN = 256;
-    /** A loop counts as compiled when this many calls one after the other were fast. */
-    private static final int FAST_CALLS = 20;
-    private static final long FAST_NANOS = 20_000;
-    private static final long MOST_NANOS = 3_000_000_000L;
+    private static final int RUN = 384;
+    /** A loop counts as compiled when a call takes less; a call lane by lane takes a hundred times as long. */
+    private static final long FAST_NANOS = 5_000;
+    /**
+     * Pairs of calls made at once. With the launcher's options the compiler is at work after them, and more calls would only
+     * take its time.
+     */
+    private static final int BURST = Boolean.getBoolean("jdiffusion.compilesEarly") ? 7 : Integer.MAX_VALUE;
+    private static final long PAUSE_NANOS = 1_000_000;
+    private static final long LOOK_NANOS = 20_000_000;
+    private static final long MOST_NANOS = 30_000_000_000L;
     private static final AtomicBoolean STARTED = new AtomicBoolean();
 
     private WarmUp() {
     }
 
-    /** Begins, the first time it is called; returns at once. */
-    public static void start() {
+    /**
+     * Begins, the first time it is called; returns at once.
+     *
+     * @param softmax the vector loops of attention's softmax, on scraps
+     */
+    static void start(List<Runnable> softmax) {
         if (STARTED.compareAndSet(false, true)) {
-            ready = false;
-            Thread.ofPlatform().daemon().name("jdiffusion-warm-up").start(WarmUp::run);
+            for (Group group : Group.values()) {
+                group.compiled = false;
+            }
+            Thread.ofPlatform().daemon().name("jdiffusion-warm-up").start(() -> run(softmax));
         }
     }
 
-    private static void run() {
+    private static void run(List<Runnable> softmax) {
         long deadline = System.nanoTime() + MOST_NANOS;
-        float[] a = filled(MicroKernel.MR * STEPS);
-        float[] b = filled(STEPS * MicroKernel.NR);
-        float[] tile = filled(MicroKernel.TILE);
-        settle(() -> MicroKernel.vectors(STEPS, a, 0, STEPS, b, 0, tile, 0), deadline);
-        float[] values = filled(RUN);
-        float[] square = filled(Simd.LANES * Simd.LANES);
+        Set<Group> waiting = EnumSet.allOf(Group.class);
         try (Arena arena = Arena.ofShared()) {
             MemorySegment stored = arena.allocate(4L * RUN);
-            settle(() -> Widen.bf16Vectors(stored, 0, values, 0, RUN), deadline);
-            settle(() -> Transpose.square(values, 0, Simd.LANES, square, 0, Simd.LANES, tile), deadline);
-            settle(() -> TileStore.vectors(Epilogue.Mode.STORE, values, 0, RUN, stored, 0, false, stored, 0), deadline);
-            settle(() -> TileStore.vectors(Epilogue.Mode.ADD, values, 0, RUN, stored, 0, true, stored, 0), deadline);
+            while (!waiting.isEmpty() && System.nanoTime() < deadline) {
+                Group next = wanted(waiting);
+                if (next == null) {
+                    LockSupport.parkNanos(LOOK_NANOS);
+                    continue;
+                }
+                for (Runnable loop : next == Group.SOFTMAX ? softmax : List.of(loop(next, stored))) {
+                    settle(loop, deadline);
+                }
+                next.compiled = true;
+                waiting.remove(next);
+            }
+        } finally {
+            waiting.forEach(group -> group.compiled = true);
         }
-        Arrays.fill(values, -1);
-        settle(() -> Pointwise.geluTanhVectors(values, 0, RUN), deadline);
-        ready = true;
+    }
+
+    /** A group's vector loop, on scraps. */
+    private static Runnable loop(Group group, MemorySegment stored) {
+        float[] a = filled(MicroKernel.MR * STEPS);
+        float[] b = filled(Math.max(RUN, STEPS * MicroKernel.NR));
+        float[] c = filled(Math.max(RUN, Math.max(MicroKernel.TILE, Simd.LANES * Simd.LANES)));
+        return switch (group) {
+            case PRODUCT -> () -> MicroKernel.vectors(STEPS, a, 0, STEPS, b, 0, c, 0);
+            case NARROW_PRODUCT -> () -> MicroKernel.narrowVectors(STEPS, a, 0, STEPS, b, 0, c, 0);
+            case TRANSPOSE -> () -> Transpose.square(a, 0, Simd.LANES, b, 0, Simd.LANES, c);
+            case BFLOAT16 -> () -> Widen.bf16Vectors(stored, 0, b, 0, RUN);
+            case STORE -> () -> TileStore.everyMode(c, RUN, stored);
+            case GELU_TANH -> () -> Pointwise.geluTanhVectors(c, 0, RUN);
+            case SILU -> () -> Pointwise.siluVectors(c, 0, RUN);
+            case QUICK_GELU -> () -> Pointwise.quickGeluVectors(c, 0, RUN);
+            case GELU_ERF -> () -> Pointwise.geluErfVectors(c, 0, RUN);
+            case ROUND -> () -> Widen.roundVectors(c, 0, RUN);
+            case FLOAT16 -> () -> Widen.f16Vectors(stored, 0, b, 0, RUN);
+            case SOFTMAX -> throw new IllegalArgumentException("the loops of the softmax are given");
+        };
+    }
+
+    private static Group wanted(Set<Group> waiting) {
+        for (Group group : waiting) {
+            if (group.asked >= group.wantedAfter) {
+                return group;
+            }
+        }
+        return null;
     }
 
     private static float[] filled(int size) {
@@ -67,14 +141,17 @@ public final class WarmUp {
 
     /** Calls a loop until it is fast. */
     private static void settle(Runnable loop, long deadline) {
-        int fast = 0;
-        while (fast < FAST_CALLS) {
+        for (int calls = 0; System.nanoTime() < deadline; calls++) {
+            // The first call after a pause finds cold caches and says little.
+            loop.run();
             long start = System.nanoTime();
-            if (start > deadline) {
+            loop.run();
+            if (System.nanoTime() - start < FAST_NANOS) {
                 return;
             }
-            loop.run();
-            fast = System.nanoTime() - start < FAST_NANOS ? fast + 1 : 0;
+            if (calls > BURST) {
+                LockSupport.parkNanos(PAUSE_NANOS);
+            }
         }
     }
 }

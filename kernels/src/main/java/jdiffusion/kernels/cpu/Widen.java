@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.Tensor;
@@ -59,7 +60,7 @@ public final class Widen {
         if (precision == Precision.F32) {
             return;
         }
-        int i = WarmUp.ready ? roundVectors(values, at, n) : 0;
+        int i = Group.ROUND.ready() ? roundVectors(values, at, n) : 0;
         for (; i < n; i++) {
             values[at + i] = FloatFormat.bf16ToFloat(FloatFormat.floatToBf16(values[at + i]));
         }
@@ -80,7 +81,7 @@ public final class Widen {
     }
 
     private static void bf16(MemorySegment from, long offset, float[] to, int at, int n) {
-        int i = WarmUp.ready ? bf16Vectors(from, offset, to, at, n) : 0;
+        int i = Group.BFLOAT16.ready() ? bf16Vectors(from, offset, to, at, n) : 0;
         for (; i < n; i++) {
             to[at + i] = FloatFormat.bf16ToFloat(from.get(SHORT, offset + 2L * i));
         }
@@ -97,7 +98,7 @@ public final class Widen {
     }
 
     private static void f16(MemorySegment from, long offset, float[] to, int at, int n) {
-        int i = WarmUp.ready ? f16Vectors(from, offset, to, at, n) : 0;
+        int i = Group.FLOAT16.ready() ? f16Vectors(from, offset, to, at, n) : 0;
         for (; i < n; i++) {
             to[at + i] = FloatFormat.f16ToFloat(from.get(SHORT, offset + 2L * i));
         }

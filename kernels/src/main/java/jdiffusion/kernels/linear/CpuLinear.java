@@ -36,22 +36,25 @@ public final class CpuLinear {
     }
 
     private static void check(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
-        String weight = "[" + w.rows() + ", " + w.cols() + "]";
-        require(x.type() == DType.F32 && x.cols() == w.cols(), "input", x, weight);
-        require(out.type() == DType.F32 && out.cols() == w.rows() && out.rows() == x.rows(), "output", out,
-                x.shape() + " by weight " + weight);
-        require(bias == null || bias.type().isFloat() && bias.shape().rank() == 1 && bias.cols() == w.rows(), "bias",
-                bias, weight);
         Tensor gate = epilogue.gate();
-        require(gate == null || gate.type() == DType.F32 && gate.cols() == w.rows() && gate.rows() > 0
-                && out.rows() % gate.rows() == 0, "gate", gate, out.shape().toString());
+        if (x.type() != DType.F32 || x.cols() != w.cols()) {
+            throw misfit("input", x, w, out);
+        }
+        if (out.type() != DType.F32 || out.cols() != w.rows() || out.rows() != x.rows()) {
+            throw misfit("output", out, w, x);
+        }
+        if (bias != null && (!bias.type().isFloat() || bias.shape().rank() != 1 || bias.cols() != w.rows())) {
+            throw misfit("bias", bias, w, out);
+        }
+        if (gate != null && (gate.type() != DType.F32 || gate.cols() != w.rows() || gate.rows() == 0
+                || out.rows() % gate.rows() != 0)) {
+            throw misfit("gate", gate, w, out);
+        }
     }
 
-    private static void require(boolean right, String name, Tensor tensor, String against) {
-        if (!right) {
-            throw new IllegalArgumentException("linear: " + name + " " + tensor.type() + tensor.shape()
-                    + " does not fit " + against);
-        }
+    private static IllegalArgumentException misfit(String name, Tensor tensor, Weight w, Tensor other) {
+        return new IllegalArgumentException("linear: " + name + " " + tensor + " does not fit weight [" + w.rows()
+                + ", " + w.cols() + "] and " + other);
     }
 
     private static final class Rows implements Gemm.Factors {

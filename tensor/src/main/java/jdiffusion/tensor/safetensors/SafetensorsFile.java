@@ -40,7 +40,10 @@ public final class SafetensorsFile implements TensorSource, AutoCloseable {
         Arena arena = Arena.ofShared();
         boolean opened = false;
         try (FileChannel channel = InputFile.open(path)) {
-            MemorySegment file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+            MemorySegment mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+            // Seen as plain native memory, like all other tensors: one kind of segment keeps compiled loops simple.
+            MemorySegment file = MemorySegment.ofAddress(mapped.address())
+                    .reinterpret(mapped.byteSize(), arena, null).asReadOnly();
             SafetensorsHeader header = SafetensorsHeader.parse(path.toString(), file);
             Map<String, Tensor> tensors = new TreeMap<>();
             header.tensors().forEach((name, entry) -> tensors.put(name, Tensor.of(
