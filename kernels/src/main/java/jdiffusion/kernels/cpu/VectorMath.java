@@ -71,11 +71,6 @@ public final class VectorMath {
         return n.add(127).lanewise(LSHL, 23).reinterpretAsFloats();
     }
 
-    /** 1 / (1 + e^-x). */
-    public static FloatVector sigmoid(FloatVector x) {
-        return FloatVector.broadcast(Simd.F, 1f).div(exp(x.neg()).add(1f));
-    }
-
     /** x / (1 + e^-x). */
     public static FloatVector silu(FloatVector x) {
         return x.div(exp(x.neg()).add(1f));

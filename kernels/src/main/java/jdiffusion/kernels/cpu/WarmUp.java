@@ -55,8 +55,8 @@ public final class WarmUp {
     /** A loop counts as compiled when a call takes less; a call lane by lane takes a hundred times as long. */
     private static final long FAST_NANOS = 5_000;
     /**
-     * Pairs of calls made at once. With the launcher's options the compiler is at work after them, and more calls would only
-     * take its time.
+     * Pairs of calls made at once. With the launcher's options the compiler is at work after them, and more calls
+     * would only take its time.
      */
     private static final int BURST = Boolean.getBoolean("jdiffusion.compilesEarly") ? 7 : Integer.MAX_VALUE;
     private static final long PAUSE_NANOS = 1_000_000;

@@ -78,15 +78,6 @@ public record Picture(int width, int height, byte[] rgb) {
         return new Picture(w, h, rgb);
     }
 
-    public BufferedImage toBufferedImage() {
-        BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
-        for (int i = 0; i < width * height; i++) {
-            image.setRGB(i % width, i / width, (rgb[3 * i] & 0xff) << 16 | (rgb[3 * i + 1] & 0xff) << 8
-                    | rgb[3 * i + 2] & 0xff);
-        }
-        return image;
-    }
-
     /** The picture at another size: Lanczos, widened when shrinking, rows first, rounded to bytes after each pass. */
     public Picture resized(int newWidth, int newHeight) {
         if (newWidth == width && newHeight == height) {

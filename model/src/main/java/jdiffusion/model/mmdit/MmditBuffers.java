@@ -9,7 +9,8 @@ import jdiffusion.tensor.Workspace;
  * All activations of one denoiser run, allocated once so that the step loop allocates nothing. The blocks run one
  * after the other through the same buffers.
  *
- * @param patches      [batch, n, c * p * p] the image cut up, and again the prediction before it is put together
+ * @param patches      [batch, n, c * p * p] the image cut up
+ * @param prediction   [batch, n, p * p * c] the velocity before it is put together
  * @param image        [batch, n, d] residual stream of the image
  * @param context      [batch, l, d] residual stream of the text
  * @param normed       [batch, n, d] the image, normalised and modulated

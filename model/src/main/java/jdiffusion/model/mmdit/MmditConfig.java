@@ -32,6 +32,8 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
     public static final int MLP_RATIO = 4;
     /** Epsilon of every norm in the model. */
     public static final float EPS = 1e-6f;
+    /** Far beyond the 2 of all published models; its square has to stay a number of channels. */
+    private static final int LARGEST_PATCH = 64;
 
     public MmditConfig {
         dualBlocks = List.copyOf(dualBlocks);
@@ -54,7 +56,8 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
         int patch = patches.dim(2);
         int positions = (int) Math.sqrt(matrix(weights, config, "pos_embed.pos_embed", 3).dim(1));
         Shape out = matrix(weights, config, "proj_out.weight", 2);
-        if (hidden < 1 || headDim < 1 || hidden % headDim != 0 || patch < 1 || depth < 1) {
+        if (hidden < 1 || headDim < 1 || hidden % headDim != 0 || patch < 1 || patch > LARGEST_PATCH
+                || depth < 1) {
             throw new InputException(config.origin() + ": a denoiser of width " + hidden + ", heads of " + headDim
                     + ", patches of " + patch + " and " + depth + " blocks cannot be built");
         }

@@ -1,5 +1,6 @@
 package jdiffusion.model.mmdit;
 
+import java.util.Arrays;
 import java.util.List;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
@@ -78,7 +79,7 @@ public final class MmditRun {
      * @param velocity [batch, outChannels, height, width], written
      */
     public void velocity(Tensor latents, float timestep, List<Integer> skip, Tensor velocity) {
-        java.util.Arrays.fill(times, timestep);
+        Arrays.fill(times, timestep);
         velocity(latents, times, skip, velocity);
     }
 

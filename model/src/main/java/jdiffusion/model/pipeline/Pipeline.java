@@ -37,6 +37,8 @@ import jdiffusion.tensor.Workspace;
 public final class Pipeline {
     private static final int DEFAULT_T5_LENGTH = 256;
     private static final long DEFAULT_SEED = 42;
+    /** Numbers of one run's pictures: they are handed over in one array. */
+    private static final int MOST_VALUES = Integer.MAX_VALUE - 8;
 
     private final ModelFiles files;
     private final Backend backend;
@@ -111,6 +113,11 @@ public final class Pipeline {
     public void check(GenerationRequest request) {
         new ImageSize(vae.factor() * denoiser.patch(), denoiser.positions() * denoiser.patch() * vae.factor())
                 .check(request.width(), request.height());
+        long values = 3L * request.width() * request.height();
+        if (request.images() > MOST_VALUES / values) {
+            throw new InputException(request.images() + " pictures of " + request.width() + "x" + request.height()
+                    + " are more than one run can hold; at most " + MOST_VALUES / values + " of this size");
+        }
         for (int layer : request.skipLayers().layers()) {
             if (layer < 0 || layer >= denoiser.depth()) {
                 throw new InputException("layer " + layer + " cannot be skipped; this model has layers 0 to "

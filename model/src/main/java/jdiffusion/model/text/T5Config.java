@@ -40,6 +40,10 @@ public record T5Config(int hidden, int heads, int headDim, int inner, int depth,
                 w.shape(FIRST + "1.DenseReluDense.wi_0.weight").rows(), w.at("encoder").count("block"),
                 tokens.rows(), bias.rows(), config.integer("relative_attention_max_distance", 128),
                 (float) config.number("layer_norm_epsilon", 1e-6f));
+        if (c.buckets < 4 || c.maxDistance <= c.buckets / 4) {
+            throw new InputException(config.origin() + ": " + c.buckets + " buckets up to a distance of "
+                    + c.maxDistance + " cannot tell positions apart; T5 has 32 and 128");
+        }
         config.expect("d_model", c.hidden);
         config.expect("num_heads", c.heads);
         config.expect("d_kv", c.headDim);

@@ -27,14 +27,15 @@ record ResnetBlock(GroupNorm norm1, Conv2d conv1, GroupNorm norm2, Conv2d conv2,
         try (var _ = w.scope()) {
             Tensor middle = w.f32(s.dim(0), s.dim(1), s.dim(2), conv1.out());
             try (var _ = w.scope()) {
-                Tensor normed = w.f32(s.dims());
+                // Once the shortcut is taken nothing else needs x, so the norm can have its place.
+                Tensor normed = shortcut == null ? w.f32(s.dims()) : x;
+                if (shortcut != null) {
+                    shortcut.apply(backend, x, Epilogue.STORE, out);
+                }
                 norm1.apply(backend, x, Activation.SILU, normed);
                 conv1.apply(backend, normed, Epilogue.STORE, middle);
             }
             norm2.apply(backend, middle, Activation.SILU, middle);
-            if (shortcut != null) {
-                shortcut.apply(backend, x, Epilogue.STORE, out);
-            }
             conv2.apply(backend, middle, Epilogue.ADD, out);
         }
     }

@@ -21,17 +21,23 @@ import jdiffusion.tensor.Weights;
 public record VaeConfig(int latentChannels, List<Integer> channels, int layers, int groups, float scale, float shift) {
     /** Epsilon of every GroupNorm. */
     static final float EPS = 1e-6f;
+    /** Each halves the image; SD3 has 4. */
+    private static final int MOST_LEVELS = 8;
 
     public VaeConfig {
         channels = List.copyOf(channels);
     }
 
     public static VaeConfig of(Weights w, ConfigFile config) {
-        Shape decoderIn = w.shape("decoder.conv_in.weight");
+        Shape decoderIn = kernels(w, config, "decoder.conv_in.weight");
         List<Integer> channels = new ArrayList<>();
         int levels = w.at("encoder").count("down_blocks");
         for (int i = 0; i < levels; i++) {
-            channels.add(w.shape("encoder.down_blocks." + i + ".resnets.0.conv1.weight").dim(0));
+            channels.add(kernels(w, config, "encoder.down_blocks." + i + ".resnets.0.conv1.weight").dim(0));
+        }
+        if (levels < 1 || levels > MOST_LEVELS) {
+            throw new InputException(config.origin() + ": the encoder beside it has " + levels
+                    + " resolutions (down_blocks); 1 to " + MOST_LEVELS + " are possible");
         }
         VaeConfig c = new VaeConfig(decoderIn.dim(1), channels,
                 w.at("encoder.down_blocks", 0).count("resnets"), config.integer("norm_num_groups", 32),
@@ -50,6 +56,15 @@ public record VaeConfig(int latentChannels, List<Integer> channels, int layers, 
         config.expect("layers_per_block", c.layers);
         config.check();
         return c;
+    }
+
+    private static Shape kernels(Weights w, ConfigFile config, String name) {
+        Shape shape = w.shape(name);
+        if (shape.rank() != 4) {
+            throw new InputException(config.origin() + ": the tensor " + name + " beside it is " + shape
+                    + "; a convolution's 4 dimensions are expected");
+        }
+        return shape;
     }
 
     /** Pixels of the image per latent pixel, each way. */

@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
+import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
@@ -49,26 +50,24 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
     void apply(Compute compute, Tensor latents, Tensor image) {
         Backend backend = compute.backend();
         Workspace w = compute.workspace();
-        var s = latents.shape();
-        int batch = s.dim(0);
-        int height = s.dim(1);
-        int width = s.dim(2);
+        List<Shape> shapes = outputs(latents.shape());
         try (var _ = w.scope()) {
-            Tensor x = w.f32(batch, height, width, in.out());
+            Turns turns = Turns.in(w, shapes);
+            int next = 0;
+            Tensor x = turns.output(next++);
             in.apply(backend, latents, Epilogue.STORE, x);
             middle.apply(compute, x);
             for (Level level : levels) {
                 for (ResnetBlock block : level.blocks()) {
-                    Tensor y = block.shortcut() == null ? x : w.f32(batch, height, width, block.conv1().out());
+                    Tensor y = block.shortcut() == null ? x : turns.output(next++);
                     block.apply(compute, x, y);
                     x = y;
                 }
                 if (level.upsample() != null) {
-                    height *= 2;
-                    width *= 2;
-                    Tensor y = w.f32(batch, height, width, level.upsample().out());
+                    Tensor y = turns.output(next++);
                     try (var _ = w.scope()) {
-                        Tensor doubled = w.f32(batch, height, width, x.cols());
+                        var s = y.shape();
+                        Tensor doubled = w.f32(s.dim(0), s.dim(1), s.dim(2), x.cols());
                         backend.upsampleNearest(x, doubled);
                         level.upsample().apply(backend, doubled, Epilogue.STORE, y);
                     }
@@ -78,5 +77,27 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
             norm.apply(backend, x, Activation.SILU, x);
             out.apply(backend, x, Epilogue.STORE, image);
         }
+    }
+
+    /** What the layers that cannot work in place give, in their order. */
+    private List<Shape> outputs(Shape latents) {
+        int batch = latents.dim(0);
+        int height = latents.dim(1);
+        int width = latents.dim(2);
+        List<Shape> shapes = new ArrayList<>();
+        shapes.add(Shape.of(batch, height, width, in.out()));
+        for (Level level : levels) {
+            for (ResnetBlock block : level.blocks()) {
+                if (block.shortcut() != null) {
+                    shapes.add(Shape.of(batch, height, width, block.conv1().out()));
+                }
+            }
+            if (level.upsample() != null) {
+                height *= 2;
+                width *= 2;
+                shapes.add(Shape.of(batch, height, width, level.upsample().out()));
+            }
+        }
+        return shapes;
     }
 }

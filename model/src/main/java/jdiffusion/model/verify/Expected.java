@@ -48,10 +48,7 @@ final class Expected {
 
     /** Integer inputs [batch][n], such as token ids. */
     int[][] indices(String name) {
-        return toIndices(input(name, 2));
-    }
-
-    private int[][] toIndices(Tensor tensor) {
+        Tensor tensor = input(name, 2);
         if (tensor.type() != DType.I64 && tensor.type() != DType.I32) {
             throw new InputException(io.origin() + ": token ids have type " + tensor.type() + ", not I64 or I32");
         }
@@ -107,8 +104,7 @@ final class Expected {
     /** Ids must be equal; the error is the number of those that are not. */
     void compareIndices(String name, int[] actual) {
         if (has(name)) {
-            seen.add(name);
-            int[] expected = toIndices(find(name))[0];
+            int[] expected = indices(name)[0];
             int different = Math.abs(expected.length - actual.length);
             for (int i = 0; i < Math.min(expected.length, actual.length); i++) {
                 different += expected[i] == actual[i] ? 0 : 1;

@@ -99,7 +99,8 @@ final class PipelineVerifier {
                 .shift((float) file.number("shift", Float.NaN))
                 .sampler(Sampler.Kind.of(file.text("sampler", "euler")))
                 .skipLayers(new SkipLayers(file.integers("skip_layers"),
-                        (float) file.number("skip_layer_scale", off.scale()), (float) file.number("skip_layer_start", off.start()),
+                        (float) file.number("skip_layer_scale", off.scale()),
+                        (float) file.number("skip_layer_start", off.start()),
                         (float) file.number("skip_layer_stop", off.stop())));
         if (file.has("init")) {
             Picture init = Png.read(path.resolve("init.png")).picture();

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
@@ -93,8 +94,38 @@ class BadModelTest {
             tensors.put("stranger", tensors.remove("transformer_blocks.2.ff.net.2.bias"));
             tensors.put("proj_out.bias", tensors.get("context_embedder.bias"));
         });
-        assertFails().hasMessageContaining("3 tensor(s)").hasMessageContaining("missing transformer_blocks.2.ff.net.2.bias")
+        assertFails().hasMessageContaining("3 tensor(s)")
+                .hasMessageContaining("missing transformer_blocks.2.ff.net.2.bias")
                 .hasMessageContaining("unknown stranger").hasMessageContaining("proj_out.bias is [256], not [64]");
+    }
+
+    @Test
+    void anAutoencoderWhoseSizesCannotBeTold() throws IOException {
+        Path vae = model.resolve("vae/diffusion_pytorch_model.safetensors");
+        TestData.rewrite(vae, tensors -> tensors.put("decoder.conv_in.weight", Tensor.of(new float[5], 5)));
+        assertFails().hasMessageContainingAll("decoder.conv_in.weight", "[5]", "4 dimensions");
+    }
+
+    @Test
+    void anAutoencoderWithoutResolutions() throws IOException {
+        Path vae = model.resolve("vae/diffusion_pytorch_model.safetensors");
+        TestData.rewrite(vae, tensors -> tensors.keySet().removeIf(name -> name.startsWith("encoder.down_blocks")));
+        assertFails().hasMessageContainingAll("0 resolutions", "1 to 8");
+    }
+
+    @Test
+    void aPatchWhoseAreaOverflows() throws IOException {
+        TestData.rewrite(model.resolve(DENOISER), tensors ->
+                tensors.put("pos_embed.proj.weight", Tensor.of(new float[256 << 16], 256, 1, 1 << 16, 1)));
+        assertFails().hasMessageContainingAll("patches of 65536", "cannot be built");
+    }
+
+    @Test
+    void aT5WithTooFewBuckets() throws IOException {
+        TestData.rewrite(model.resolve("text_encoder_3/model.safetensors"), tensors -> tensors.put(
+                "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+                Tensor.of(new float[2 * 4], 2, 4)));
+        assertFails().hasMessageContainingAll("2 buckets", "128");
     }
 
     @Test
@@ -145,7 +176,10 @@ class BadModelTest {
         assertThatThrownBy(() -> pipeline.check(request.toBuilder().size(528, 64).build()))
                 .hasMessageContaining("at most 512");
         assertThatThrownBy(() -> pipeline.check(request.toBuilder()
-                .skipLayers(new SkipLayers(java.util.List.of(4), 1, 0, 1)).build())).hasMessageContaining("layers 0 to 3");
+                .skipLayers(new SkipLayers(List.of(4), 1, 0, 1)).build())).hasMessageContaining("layers 0 to 3");
+        assertThatThrownBy(() -> pipeline.check(request.toBuilder().size(512, 512).images(100_000_000).build()))
+                .isInstanceOf(InputException.class)
+                .hasMessageContainingAll("100000000 pictures of 512x512", "at most 2730");
         assertThatThrownBy(() -> request.toBuilder().steps(0).build()).hasMessageContaining("at least 1");
         assertThatThrownBy(() -> request.toBuilder().seed(-1).build()).hasMessageContaining("seed is -1");
         assertThatThrownBy(() -> request.toBuilder().guidance(Float.NaN).build()).hasMessageContaining("guidance");
