@@ -178,6 +178,10 @@ public final class Pipeline {
         int width = request.width() / vae.factor();
         int size = vae.latentChannels() * height * width;
         float[] moments = request.init() == null ? null : encodeInit(request, progress);
+        if (!request.guided() && !(request.skipLayers().layers().isEmpty() && request.negativePrompt().isEmpty())) {
+            progress.note("without guidance (a scale of 1 or less) a negative prompt and skipped layers have no"
+                    + " effect");
+        }
         boolean oneDraw = request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
         int batch = oneDraw ? request.images() : 1;
         int draws = oneDraw ? 1 : request.images();
@@ -194,7 +198,7 @@ public final class Pipeline {
                         progress::cancelled);
                 System.arraycopy(latents, 0, all, draw * batch * size, latents.length);
             }
-            clock.used(workspace.peak() + open.tensors().byteSize());
+            clock.used(workspace.reserved() + open.tensors().byteSize());
             clock.stop();
             return Finite.check("denoiser", all, open.tensors());
         }
@@ -225,7 +229,7 @@ public final class Pipeline {
                     request.width() / vae.factor());
             backend.upload(scaled, z);
             Tensor image = model.decode(new Compute(backend, workspace), z);
-            clock.used(workspace.peak() + open.tensors().byteSize());
+            clock.used(workspace.reserved() + open.tensors().byteSize());
             float[] values = Finite.check("VAE", backend.download(image), open.tensors());
             clock.stop();
             return values;
@@ -240,7 +244,7 @@ public final class Pipeline {
             Tensor image = workspace.f32(1, 3, request.height(), request.width());
             backend.upload(request.init().toModel(), image);
             Tensor moments = model.encode(new Compute(backend, workspace), image);
-            clock.used(workspace.peak() + open.tensors().byteSize());
+            clock.used(workspace.reserved() + open.tensors().byteSize());
             float[] values = Finite.check("VAE", backend.download(moments), open.tensors());
             clock.stop();
             return values;

@@ -45,7 +45,7 @@ public enum SigmaSchedule {
      */
     public static SigmaSchedule of(String label) {
         for (var schedule : values()) {
-            if (schedule.label().equals(label)) {
+            if (schedule.label().equalsIgnoreCase(label)) {
                 return schedule;
             }
         }

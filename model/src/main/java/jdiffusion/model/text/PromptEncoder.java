@@ -97,7 +97,7 @@ public final class PromptEncoder {
                     ClipTextEncoder.load(Weights.of(open.tensors(), backend::place), open.config());
             checkVocabulary(component, ids, encoder.config().vocabulary());
             ClipTextEncoder.Output output = encoder.apply(new Compute(backend, workspace), ids);
-            listener.encoded(component, workspace.peak() + open.tensors().byteSize());
+            listener.encoded(component, workspace.reserved() + open.tensors().byteSize());
             return new Clip(download(component, output.hidden(), open), encoder.config().hidden(),
                     download(component, output.pooled(), open), encoder.config().projection());
         }
@@ -114,7 +114,7 @@ public final class PromptEncoder {
             }
             checkVocabulary(Component.T5, ids, encoder.config().vocabulary());
             Tensor output = encoder.apply(new Compute(backend, workspace), ids);
-            listener.encoded(Component.T5, workspace.peak() + open.tensors().byteSize());
+            listener.encoded(Component.T5, workspace.reserved() + open.tensors().byteSize());
             return download(Component.T5, output, open);
         }
     }
