@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.Component;
@@ -50,12 +51,14 @@ public final class Pipeline {
         this.backend = backend;
         this.scheduler = files.scheduler();
         int sampleSize;
+        // All of their tensors are looked at here, though not read: one that does not fit should not come to light
+        // only when the stages before it have computed for minutes.
         try (ModelFiles.Open open = files.open(Component.DENOISER)) {
-            denoiser = MmditConfig.of(Weights.of(open.tensors(), backend::place), open.config());
+            denoiser = Mmdit.load(Weights.of(open.tensors(), UnaryOperator.identity()), open.config()).config();
             sampleSize = open.config().integer("sample_size", denoiser.positions());
         }
         try (ModelFiles.Open open = files.open(Component.VAE)) {
-            vae = VaeConfig.of(Weights.of(open.tensors(), backend::place), open.config());
+            vae = Vae.load(Weights.of(open.tensors(), UnaryOperator.identity()), open.config()).config();
         }
         if (vae.latentChannels() != denoiser.inChannels() || denoiser.inChannels() != denoiser.outChannels()) {
             throw new InputException(files.origin() + ": the VAE has " + vae.latentChannels()
@@ -65,7 +68,7 @@ public final class Pipeline {
         defaults = defaults(files.generationConfig(), sampleSize * vae.factor());
     }
 
-    /** Opens a model folder. Nothing is loaded yet but configurations. */
+    /** Opens a model folder. Configurations are read, weights are not yet. */
     public static Pipeline open(Path model, Backend backend) {
         return new Pipeline(DiffusersFolder.open(model), backend);
     }
