@@ -38,6 +38,8 @@ import jdiffusion.tensor.Workspace;
 public final class Pipeline {
     private static final int DEFAULT_T5_LENGTH = 256;
     private static final long DEFAULT_SEED = 42;
+    /** Characters of a text in a message. */
+    private static final int SHOWN = 60;
 
     private final ModelFiles files;
     private final Backend backend;
@@ -148,7 +150,8 @@ public final class Pipeline {
             public void tokenized(Component encoder, String prompt, Tokens tokens) {
                 if (tokens.cut() > 0) {
                     progress.note("the prompt is too long for " + encoder.folder() + ": " + tokens.used()
-                            + " tokens of which " + tokens.cut() + " were cut, from \"" + tokens.cutText() + "\" on");
+                            + " tokens of which " + tokens.cut() + " were cut, from \"" + beginning(tokens.cutText())
+                            + "\" on");
                 }
             }
 
@@ -166,6 +169,13 @@ public final class Pipeline {
         }
         clock.stop();
         return embeddings;
+    }
+
+    /** Enough of a text to find it by, on one line. */
+    private static String beginning(String text) {
+        String line = text.replaceAll("[\\p{Cntrl}\\s]+", " ");
+        return line.codePointCount(0, line.length()) <= SHOWN ? line
+                : line.substring(0, line.offsetByCodePoints(0, SHOWN)) + "...";
     }
 
     /** Clean latents [images, channels, height / 8, width / 8] as the denoiser sees them. */
