@@ -125,7 +125,7 @@ final class GenerateCommand implements Callable<Integer> {
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
             try (OutputFiles files = OutputFiles.plan(output, batchCount, request.seed(),
-                    Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
+                    projection != null, Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
                 draw(new Plan(pipeline, backend, precision, modelName, request, inputs, files, projection), folder,
                         notes, start);
             }

@@ -1,13 +1,14 @@
 package jdiffusion.cli;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -27,12 +28,11 @@ final class OutputFiles implements AutoCloseable {
 
     private final List<Path> files;
     private final Thread onExit;
-    private Path half;
     private boolean closed;
 
     private OutputFiles(List<Path> files) {
         this.files = files;
-        this.onExit = new Thread(this::discard, "jdiffusion-discard");
+        this.onExit = new Thread(this::end, "jdiffusion-files");
         Runtime.getRuntime().addShutdownHook(onExit);
     }
 
@@ -41,18 +41,16 @@ final class OutputFiles implements AutoCloseable {
      *               with %d or %04d for the number, or a folder (00001-seed.png, ..., after those already there); null
      *               for output.png
      * @param seed   of the first picture
+     * @param previews whether a preview of each picture will be written
      * @param inputs files that are read, and are overwritten only when the user named them as output
      */
-    static OutputFiles plan(Path output, int count, long seed, List<Path> inputs) {
+    static OutputFiles plan(Path output, int count, long seed, boolean previews, List<Path> inputs) {
         List<Path> files = names(output == null ? DEFAULT : output, count, seed);
         boolean asked = output != null && files.equals(List.of(output));
         for (Path file : files) {
-            checkTarget(file);
-            for (Path input : inputs) {
-                if (!asked && sameFile(file, input)) {
-                    throw new InputException(file + ": is an input of this run and would be overwritten; name the"
-                            + " output with -o");
-                }
+            checkTarget(file, asked ? List.of() : inputs);
+            if (previews) {
+                checkTarget(preview(file), inputs);
             }
         }
         tryFolder(files.getFirst());
@@ -106,17 +104,22 @@ final class OutputFiles implements AutoCloseable {
         return files;
     }
 
-    private static void checkTarget(Path file) {
-        if (Files.exists(file) && !Files.isRegularFile(file)) {
-            throw new InputException(file + ": is there and is no plain file; name another output with -o");
-        }
-    }
-
-    private static boolean sameFile(Path a, Path b) {
+    /** Looking at the file also finds names that the file system does not take, such as too long ones. */
+    private static void checkTarget(Path file, List<Path> inputs) {
         try {
-            return Files.exists(a) && Files.exists(b) && Files.isSameFile(a, b);
+            if (!Files.readAttributes(file, BasicFileAttributes.class).isRegularFile()) {
+                throw new InputException(file + ": is there and is no plain file; name another output with -o");
+            }
+            for (Path input : inputs) {
+                if (Files.isSameFile(file, input)) {
+                    throw new InputException(file + ": is an input of this run and would be overwritten; name another"
+                            + " output with -o");
+                }
+            }
+        } catch (NoSuchFileException _) {
+            // The file is new; whether it can be made is tried in its folder.
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw unwritable(file, e);
         }
     }
 
@@ -139,6 +142,7 @@ final class OutputFiles implements AutoCloseable {
                 ? "there is no folder " + folder + "; create it or name another output with -o" : switch (e) {
                     case AccessDeniedException _, NoSuchFileException _ ->
                             "the folder " + folder + " allows no new files";
+                    case FileSystemException f when f.getReason() != null -> f.getReason();
                     default -> e.getMessage();
                 }), e);
     }
@@ -150,61 +154,44 @@ final class OutputFiles implements AutoCloseable {
 
     /** The file of the preview of picture {@code i}. */
     Path preview(int i) {
-        String name = files.get(i).getFileName().toString();
-        return files.get(i).resolveSibling(name.substring(0, name.length() - PNG.length()) + ".preview.png");
+        return preview(files.get(i));
     }
 
-    /** Writes all of a file and only then gives it its name. */
-    void write(Path file, byte[] bytes) {
+    private static Path preview(Path file) {
+        String name = file.getFileName().toString();
+        return file.resolveSibling(name.substring(0, name.length() - PNG.length()) + ".preview.png");
+    }
+
+    /**
+     * Writes all of a file and only then gives it its name. The end of the program waits for it, so that no part of a
+     * file is made after the last chance to delete it.
+     */
+    synchronized void write(Path file, byte[] bytes) {
         try {
-            Path part = begin(file);
-            Files.write(part, bytes);
-            finish(part, file);
+            if (closed) {
+                throw new IOException("the program is ending");
+            }
+            Path part = temporary(file);
+            try {
+                // A temporary file is private; a picture gets the permissions of any new file.
+                Files.delete(part);
+                Files.write(part, bytes);
+                Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+            } finally {
+                Files.deleteIfExists(part);
+            }
         } catch (IOException e) {
-            discardHalf();
             throw unwritable(file, e);
         }
     }
 
-    private synchronized Path begin(Path file) throws IOException {
-        checkOpen();
-        half = temporary(file);
-        // A temporary file is private; a picture gets the permissions of any new file.
-        Files.delete(half);
-        return half;
-    }
-
-    private synchronized void finish(Path part, Path file) throws IOException {
-        checkOpen();
-        Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
-        half = null;
-    }
-
-    private void checkOpen() throws IOException {
-        if (closed) {
-            throw new IOException("the program is ending");
-        }
-    }
-
-    private synchronized void discard() {
+    private synchronized void end() {
         closed = true;
-        discardHalf();
-    }
-
-    private synchronized void discardHalf() {
-        try {
-            if (half != null) {
-                Files.deleteIfExists(half);
-            }
-        } catch (IOException _) {
-            // Nothing is left to try, and the failure that led here is reported.
-        }
-        half = null;
     }
 
     @Override
     public void close() {
-        discard();
+        end();
         try {
             Runtime.getRuntime().removeShutdownHook(onExit);
         } catch (IllegalStateException _) {

@@ -84,6 +84,9 @@ class BadInputTest {
                 List.of());
         check(Cli.draw("a", "-o", folder.resolve("x.jpg")), "pictures are written as PNG", List.of());
         check(Cli.draw("a", "-o", folder.resolve("%d-%d.png")), "only one %d", List.of());
+        check(Cli.draw("a", "-o", folder.resolve("x".repeat(300) + ".png")), "cannot be written", List.of());
+        check(Cli.draw("a", "--preview", 1, "-o", folder.resolve("x".repeat(245) + ".png")), "cannot be written",
+                List.of());
         Files.createDirectory(folder.resolve("d"));
         Files.createDirectory(folder.resolve("d/x-0002.png"));
         check(Cli.draw("a", "-b", 2, "-o", folder.resolve("d/x.png")), "is there and is no plain file",
@@ -173,6 +176,16 @@ class BadInputTest {
         renamed[at] = 'q';
         Files.write(weights, renamed);
         check(Cli.draw("a", "--model", model, "-o", out), "proj_out.weight is missing", List.of("m"));
+
+        Files.write(weights, bytes);
+        Path decoder = model.resolve("vae/diffusion_pytorch_model.safetensors");
+        byte[] whole = Files.readAllBytes(decoder);
+        byte[] other = whole.clone();
+        at = new String(whole, 0, 30_000, StandardCharsets.ISO_8859_1).indexOf("decoder.conv_norm_out.weight");
+        other[at + 8] = 'q';
+        Files.write(decoder, other);
+        check(Cli.draw("a", "--model", model, "-o", out), "missing decoder.conv_norm_out.weight", List.of("m"));
+        Files.write(decoder, whole);
 
         // A NaN is found only by computing with it, so the lines of the run come before.
         byte[] damaged = bytes.clone();

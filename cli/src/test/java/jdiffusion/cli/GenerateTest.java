@@ -141,6 +141,7 @@ class GenerateTest {
         assertThat(run.err()).anyMatch(line -> line.startsWith("settings: 64x64, 2 steps of euler, schedule normal,")
                 && line.contains("cfg scale 4.0, seed 42, T5 off, precision f32"));
         assertThat(run.err()).anyMatch(line -> line.startsWith("note: the prompt is too long for text_encoder:"));
+        assertThat(run.err()).allSatisfy(line -> assertThat(line).hasSizeLessThan(300));
         assertThat(run.err()).anyMatch(line -> line.startsWith("denoise "));
         assertThat(run.err()).contains("wrote " + folder.resolve("x.png") + " (seed 42)");
     }

@@ -18,7 +18,7 @@ class OutputFilesTest {
     private Path folder;
 
     private List<String> names(String output, int count, long seed) {
-        try (OutputFiles files = OutputFiles.plan(folder.resolve(output), count, seed, List.of())) {
+        try (OutputFiles files = OutputFiles.plan(folder.resolve(output), count, seed, false, List.of())) {
             return IntStream.range(0, count).mapToObj(i -> folder.relativize(files.file(i)).toString()).toList();
         }
     }
@@ -42,7 +42,7 @@ class OutputFilesTest {
 
     @Test
     void previewsStandBesideTheirPictures() {
-        try (OutputFiles files = OutputFiles.plan(folder.resolve("a.png"), 2, 5, List.of())) {
+        try (OutputFiles files = OutputFiles.plan(folder.resolve("a.png"), 2, 5, false, List.of())) {
             assertThat(files.preview(1)).isEqualTo(folder.resolve("a-0002.preview.png"));
         }
     }
@@ -50,15 +50,18 @@ class OutputFilesTest {
     @Test
     void inputsAreKeptUnlessNamed() throws IOException {
         Path input = Files.createFile(folder.resolve("a-0001.png"));
-        assertThatThrownBy(() -> OutputFiles.plan(folder.resolve("a.png"), 2, 5, List.of(input)))
+        assertThatThrownBy(() -> OutputFiles.plan(folder.resolve("a.png"), 2, 5, false, List.of(input)))
                 .isInstanceOf(InputException.class).hasMessageContaining("would be overwritten");
-        OutputFiles.plan(input, 1, 5, List.of(input)).close();
+        OutputFiles.plan(input, 1, 5, false, List.of(input)).close();
+        Path shown = Files.createFile(folder.resolve("b.preview.png"));
+        assertThatThrownBy(() -> OutputFiles.plan(folder.resolve("b.png"), 1, 5, true, List.of(shown)))
+                .isInstanceOf(InputException.class).hasMessageContaining("would be overwritten");
     }
 
     @Test
     void writesWholeFilesOnly() throws IOException {
         Path file = folder.resolve("a.png");
-        OutputFiles files = OutputFiles.plan(file, 1, 5, List.of());
+        OutputFiles files = OutputFiles.plan(file, 1, 5, false, List.of());
         assertThat(Cli.names(folder)).isEmpty();
         files.write(file, new byte[] {1, 2});
         files.write(file, new byte[] {3});

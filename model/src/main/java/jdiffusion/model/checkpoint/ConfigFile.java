@@ -89,6 +89,17 @@ public final class ConfigFile {
         return value.intValue();
     }
 
+    public long longInteger(String key, long otherwise) {
+        JsonNode value = root.get(key);
+        if (value == null || value.isNull()) {
+            return otherwise;
+        }
+        if (!value.isIntegralNumber() || !value.canConvertToLong()) {
+            throw new InputException(origin + ": " + key + " is " + value + ", not an integer of 64 bits");
+        }
+        return value.longValue();
+    }
+
     /** An integer that must be there and be positive. */
     public int size(String key) {
         int value = integer(key, -1);
@@ -128,8 +139,11 @@ public final class ConfigFile {
         if (value == null || value.isNull()) {
             return out;
         }
+        if (!value.isArray()) {
+            throw new InputException(origin + ": " + key + " is " + value + ", not a list of integers");
+        }
         for (JsonNode entry : value) {
-            if (!entry.canConvertToInt()) {
+            if (!entry.isIntegralNumber() || !entry.canConvertToInt()) {
                 throw new InputException(origin + ": " + key + " holds " + entry + ", not an integer");
             }
             out.add(entry.intValue());

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.Component;
@@ -39,6 +40,8 @@ public final class Pipeline {
     private static final long DEFAULT_SEED = 42;
     /** Numbers of one run's pictures: they are handed over in one array. */
     private static final int MOST_VALUES = Integer.MAX_VALUE - 8;
+    /** Characters of a text in a message. */
+    private static final int SHOWN = 60;
 
     private final ModelFiles files;
     private final Backend backend;
@@ -52,12 +55,14 @@ public final class Pipeline {
         this.backend = backend;
         this.scheduler = files.scheduler();
         int sampleSize;
+        // All of their tensors are looked at here, though not read: one that does not fit should not come to light
+        // only when the stages before it have computed for minutes.
         try (ModelFiles.Open open = files.open(Component.DENOISER)) {
-            denoiser = MmditConfig.of(Weights.of(open.tensors(), backend::place), open.config());
+            denoiser = Mmdit.load(Weights.of(open.tensors(), UnaryOperator.identity()), open.config()).config();
             sampleSize = open.config().integer("sample_size", denoiser.positions());
         }
         try (ModelFiles.Open open = files.open(Component.VAE)) {
-            vae = VaeConfig.of(Weights.of(open.tensors(), backend::place), open.config());
+            vae = Vae.load(Weights.of(open.tensors(), UnaryOperator.identity()), open.config()).config();
         }
         if (vae.latentChannels() != denoiser.inChannels() || denoiser.inChannels() != denoiser.outChannels()) {
             throw new InputException(files.origin() + ": the VAE has " + vae.latentChannels()
@@ -67,7 +72,7 @@ public final class Pipeline {
         defaults = defaults(files.generationConfig(), sampleSize * vae.factor());
     }
 
-    /** Opens a model folder. Nothing is loaded yet but configurations. */
+    /** Opens a model folder. Configurations are read, weights are not yet. */
     public static Pipeline open(Path model, Backend backend) {
         return new Pipeline(DiffusersFolder.open(model), backend);
     }
@@ -152,7 +157,8 @@ public final class Pipeline {
             public void tokenized(Component encoder, String prompt, Tokens tokens) {
                 if (tokens.cut() > 0) {
                     progress.note("the prompt is too long for " + encoder.folder() + ": " + tokens.used()
-                            + " tokens of which " + tokens.cut() + " were cut, from \"" + tokens.cutText() + "\" on");
+                            + " tokens of which " + tokens.cut() + " were cut, from \"" + beginning(tokens.cutText())
+                            + "\" on");
                 }
             }
 
@@ -170,6 +176,13 @@ public final class Pipeline {
         }
         clock.stop();
         return embeddings;
+    }
+
+    /** Enough of a text to find it by, on one line. */
+    private static String beginning(String text) {
+        String line = text.replaceAll("[\\p{Cntrl}\\s]+", " ");
+        return line.codePointCount(0, line.length()) <= SHOWN ? line
+                : line.substring(0, line.offsetByCodePoints(0, SHOWN)) + "...";
     }
 
     /** Clean latents [images, channels, height / 8, width / 8] as the denoiser sees them. */

@@ -1,9 +1,11 @@
 package jdiffusion.model.sampling;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import jdiffusion.tensor.InputException;
 
@@ -82,8 +84,12 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
                         + " bytes; give a scheduler_config.json");
             }
             return of(new ObjectMapper().readTree(bytes), file.toString());
+        } catch (NoSuchFileException e) {
+            throw new InputException(file + ": there is no such file", e);
+        } catch (JsonProcessingException e) {
+            throw new InputException(file + ": not valid JSON: " + e.getOriginalMessage(), e);
         } catch (IOException e) {
-            throw new InputException("cannot read the scheduler configuration " + file + ": " + e.getMessage(), e);
+            throw new InputException(file + ": cannot be read: " + e.getMessage(), e);
         }
     }
 

@@ -126,6 +126,10 @@ final class Expected {
                 comparisons.add(mismatch(name, io.find(name).shape()));
             }
         }
+        if (comparisons.isEmpty()) {
+            throw new InputException(io.origin() + ": holds inputs only and nothing to compare; is this a complete"
+                    + " reference?");
+        }
         return comparisons;
     }
 }

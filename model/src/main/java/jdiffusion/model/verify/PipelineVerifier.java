@@ -88,7 +88,7 @@ final class PipelineVerifier {
         var builder = pipeline.request(file.text("prompt", ""))
                 .toBuilder()
                 .negativePrompt(file.text("negative_prompt", ""))
-                .seed(file.integer("seed", 0))
+                .seed(file.longInteger("seed", 0))
                 .steps(file.size("steps"))
                 .guidance((float) file.number("cfg", 1))
                 .size(file.size("width"), file.size("height"))
