@@ -1,9 +1,12 @@
 package jdiffusion.model.verify;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
@@ -59,15 +62,27 @@ class ReferenceDataTest {
 
     @Test
     void aTensorThatNothingIsComparedWithFails() throws Exception {
-        Path folder = java.nio.file.Files.createTempDirectory("reference");
+        Path folder = Files.createTempDirectory("reference");
         Path from = TestData.pipelines().resolve("no-t5");
         for (String name : List.of("request.json", "io.safetensors")) {
-            java.nio.file.Files.copy(from.resolve(name), folder.resolve(name));
+            Files.copy(from.resolve(name), folder.resolve(name));
         }
         TestData.rewrite(folder.resolve("io.safetensors"),
                 tensors -> tensors.put("unheard_of", tensors.get("sigmas")));
         var verifier = new Verifier(BACKEND, TOLERANCE, null, TestData.defaultModel());
         assertThat(verifier.verify(ReferenceFolder.find(folder).getFirst())).filteredOn(c -> !c.passed())
                 .extracting(Comparison::tensor).containsExactly("unheard_of");
+    }
+
+    @Test
+    void aReferenceOfInputsAloneIsRefused() throws Exception {
+        Path folder = Files.createTempDirectory("reference");
+        Files.copy(TestData.pipelines().resolve("no-t5/request.json"), folder.resolve("request.json"));
+        Files.copy(TestData.pipelines().resolve("no-t5/io.safetensors"),
+                folder.resolve("io.safetensors"));
+        TestData.rewrite(folder.resolve("io.safetensors"), Map::clear);
+        var verifier = new Verifier(BACKEND, TOLERANCE, null, TestData.defaultModel());
+        ReferenceFolder found = ReferenceFolder.find(folder).getFirst();
+        assertThatThrownBy(() -> verifier.verify(found)).hasMessageContaining("nothing to compare");
     }
 }
