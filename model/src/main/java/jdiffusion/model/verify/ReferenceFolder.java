@@ -2,6 +2,7 @@ package jdiffusion.model.verify;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,7 +27,7 @@ public record ReferenceFolder(Path path, Kind kind) {
             throw new InputException(root + ": there is no such folder");
         }
         List<Path> folders;
-        try (Stream<Path> paths = Files.walk(root, DEPTH)) {
+        try (Stream<Path> paths = Files.walk(root, DEPTH, FileVisitOption.FOLLOW_LINKS)) {
             folders = paths.filter(p -> p.getFileName() != null && p.getFileName().toString().equals(IO))
                     .map(Path::getParent).sorted().toList();
         } catch (IOException | UncheckedIOException e) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -29,7 +30,7 @@ class RealFilesTest {
     @Test
     void everyReferenceFileOpens() throws IOException {
         List<Path> files;
-        try (Stream<Path> all = Files.walk(shared())) {
+        try (Stream<Path> all = Files.walk(shared(), FileVisitOption.FOLLOW_LINKS)) {
             files = all.filter(p -> p.toString().endsWith(".safetensors")).toList();
         }
         assertThat(files).isNotEmpty();
