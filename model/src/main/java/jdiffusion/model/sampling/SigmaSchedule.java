@@ -39,7 +39,7 @@ public enum SigmaSchedule {
     }
 
     /**
-     * The schedule with this {@link #label()}.
+     * The schedule with this {@link #label()}, in any case.
      *
      * @throws InputException if there is none
      */

@@ -197,13 +197,14 @@ class SigmasTest {
     }
 
     @Test
-    void namesOfSchedulesAreLowerCase() {
+    void schedulesAreFoundByNameInAnyCase() {
         for (var schedule : SigmaSchedule.values()) {
             assertThat(SigmaSchedule.of(schedule.label())).isEqualTo(schedule);
         }
         assertThat(SigmaSchedule.SGM_UNIFORM.label()).isEqualTo("sgm_uniform");
-        assertThatThrownBy(() -> SigmaSchedule.of("Karras")).isInstanceOf(InputException.class).hasMessage(
-                "schedule 'Karras' is unknown; use one of normal, simple, sgm_uniform, karras, exponential, beta");
+        assertThat(SigmaSchedule.of("Karras")).isEqualTo(SigmaSchedule.KARRAS);
+        assertThatThrownBy(() -> SigmaSchedule.of("karas")).isInstanceOf(InputException.class).hasMessage(
+                "schedule 'karas' is unknown; use one of normal, simple, sgm_uniform, karras, exponential, beta");
     }
 
     private static float[] make(SigmaSchedule schedule, int steps, double shift) {
