@@ -1,8 +1,12 @@
 package jdiffusion.emulator.exec;
 
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+
 /** Tensor-core instructions. The float16 or bfloat16 products are exact in float32 and summed there, k ascending. */
 final class Matrix {
     private static final int COLUMNS = 8;
+    private static final VectorSpecies<Float> ROW = FloatVector.SPECIES_256;
     private static final ThreadLocal<Matrix> SCRATCH = ThreadLocal.withInitial(Matrix::new);
 
     /** Rows by k. */
@@ -53,39 +57,24 @@ final class Matrix {
     }
 
     private void multiply(int depth) {
-        float[] left = a;
-        float[] right = b;
-        float[] sum = c;
-        for (int row = 0; row < 16; row++) {
+        for (int row = 0; row < 16; row += 4) {
             int at = row * COLUMNS;
-            float s0 = sum[at];
-            float s1 = sum[at + 1];
-            float s2 = sum[at + 2];
-            float s3 = sum[at + 3];
-            float s4 = sum[at + 4];
-            float s5 = sum[at + 5];
-            float s6 = sum[at + 6];
-            float s7 = sum[at + 7];
+            int from = row * 16;
+            FloatVector s0 = FloatVector.fromArray(ROW, c, at);
+            FloatVector s1 = FloatVector.fromArray(ROW, c, at + COLUMNS);
+            FloatVector s2 = FloatVector.fromArray(ROW, c, at + 2 * COLUMNS);
+            FloatVector s3 = FloatVector.fromArray(ROW, c, at + 3 * COLUMNS);
             for (int k = 0; k < depth; k++) {
-                float x = left[row * 16 + k];
-                int j = k * COLUMNS;
-                s0 += x * right[j];
-                s1 += x * right[j + 1];
-                s2 += x * right[j + 2];
-                s3 += x * right[j + 3];
-                s4 += x * right[j + 4];
-                s5 += x * right[j + 5];
-                s6 += x * right[j + 6];
-                s7 += x * right[j + 7];
+                FloatVector y = FloatVector.fromArray(ROW, b, k * COLUMNS);
+                s0 = y.fma(FloatVector.broadcast(ROW, a[from + k]), s0);
+                s1 = y.fma(FloatVector.broadcast(ROW, a[from + k + 16]), s1);
+                s2 = y.fma(FloatVector.broadcast(ROW, a[from + k + 32]), s2);
+                s3 = y.fma(FloatVector.broadcast(ROW, a[from + k + 48]), s3);
             }
-            sum[at] = s0;
-            sum[at + 1] = s1;
-            sum[at + 2] = s2;
-            sum[at + 3] = s3;
-            sum[at + 4] = s4;
-            sum[at + 5] = s5;
-            sum[at + 6] = s6;
-            sum[at + 7] = s7;
+            s0.intoArray(c, at);
+            s1.intoArray(c, at + COLUMNS);
+            s2.intoArray(c, at + 2 * COLUMNS);
+            s3.intoArray(c, at + 3 * COLUMNS);
         }
     }
 
