@@ -106,7 +106,7 @@ final class Source {
         peek();
         int from = at;
         String word = word();
-        if (!word.isEmpty() && word.charAt(0) != '.' && peek() == ':') {
+        if (!word.isEmpty() && word.charAt(0) != '.' && peek() == ':' && !text.startsWith("::", at)) {
             take();
             return word;
         }

@@ -1,0 +1,120 @@
+package jdiffusion.emulator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import jdiffusion.emulator.KernelCounters.InstructionClass;
+import jdiffusion.emulator.KernelCounters.Line;
+import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Test;
+
+class KernelCountersTest {
+
+    private static KernelCounters count(String declarations, String body, int blocks, int threads) {
+        PtxProgram program = Bench.kernel(declarations, body);
+        try (Bench bench = new Bench(EmulatorOptions.defaults().withProfile(true).withThreads(2))) {
+            MemorySegment memory = bench.allocate(8192);
+            bench.launch(program, "k", blocks, threads, 0, memory, memory);
+            return bench.executor().counters().get("k");
+        }
+    }
+
+    private static Line line(KernelCounters counters, String text) {
+        return counters.lines().values().stream().filter(l -> l.text.startsWith(text)).findFirst().orElseThrow();
+    }
+
+    @Test
+    void globalSectors() {
+        KernelCounters counters = count("", """
+                mul.wide.u32 %rd1, %r10, 4;
+                add.s64 %rd2, %rd10, %rd1;
+                ld.global.u32 %r1, [%rd2];
+                mul.wide.u32 %rd1, %r10, 64;
+                add.s64 %rd3, %rd10, %rd1;
+                st.global.v4.u32 [%rd3], {%r1, %r1, %r1, %r1};
+                """, 3, 64);
+        var read = line(counters, "ld.global").traffic;
+        assertThat(read.globalRequests).isEqualTo(6);
+        assertThat(read.globalSectors).isEqualTo(24);
+        assertThat(read.globalIdealSectors).isEqualTo(24);
+        assertThat(read.globalBytesRead).isEqualTo(6 * 128);
+        var written = line(counters, "st.global").traffic;
+        assertThat(written.globalSectors).isEqualTo(6 * 32);
+        assertThat(written.globalIdealSectors).isEqualTo(6 * 16);
+        assertThat(written.globalBytesWritten).isEqualTo(6 * 512);
+        assertThat(counters.traffic().globalRequests).isEqualTo(12);
+        assertThat(counters.blocks()).isEqualTo(3);
+        assertThat(counters.launches()).isEqualTo(1);
+        assertThat(counters.instructions(InstructionClass.GLOBAL)).isEqualTo(12);
+    }
+
+    @Test
+    void bankConflicts() {
+        KernelCounters counters = count(".shared .align 16 .b8 s[8192];", """
+                shl.b32 %r1, %r10, 2;
+                shl.b32 %r2, %r10, 3;
+                shl.b32 %r3, %r10, 4;
+                shl.b32 %r4, %r10, 7;
+                mov.u32 %r5, 0;
+                st.shared.u32 [%r1], %r1;
+                st.shared.u16 [%r2], %r1;
+                st.shared.u8 [%r4], %r1;
+                ld.shared.f32 %f1, [%r5];
+                ld.shared.v2.u32 {%r6, %r7}, [%r2];
+                ld.shared.v4.u32 {%r6, %r7, %r8, %r9}, [%r3];
+                ld.shared.v4.f32 {%f1, %f2, %f3, %f4}, [%r4];
+                ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r6, %r7, %r8, %r9}, [%r3];
+                ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%r6, %r7}, [%r4];
+                """.replace("st.shared.u16 [%r2], %r1", "st.shared.u32 [%r2], %r1")
+                        .replace("st.shared.u8 [%r4]", "st.shared.u32 [%r4]"), 1, 32);
+        assertThat(conflicts(counters, "st.shared.u32 [%r1]")).isZero();
+        assertThat(conflicts(counters, "st.shared.u32 [%r2]")).isEqualTo(1);
+        assertThat(conflicts(counters, "st.shared.u32 [%r4]")).isEqualTo(31);
+        assertThat(conflicts(counters, "ld.shared.f32")).isZero();
+        assertThat(conflicts(counters, "ld.shared.v2")).isZero();
+        assertThat(conflicts(counters, "ld.shared.v4.u32")).isZero();
+        assertThat(conflicts(counters, "ld.shared.v4.f32")).isEqualTo(4 * 7);
+        assertThat(conflicts(counters, "ldmatrix.sync.aligned.m8n8.x4")).isZero();
+        assertThat(conflicts(counters, "ldmatrix.sync.aligned.m8n8.x2")).isEqualTo(2 * 7);
+        assertThat(counters.traffic().sharedRequests).isEqualTo(9);
+        assertThat(counters.instructions(InstructionClass.LDMATRIX)).isEqualTo(2);
+        assertThat(counters.instructions(InstructionClass.SHARED)).isEqualTo(7);
+    }
+
+    private static long conflicts(KernelCounters counters, String text) {
+        return line(counters, text).traffic.sharedConflictCycles;
+    }
+
+    @Test
+    void executionsByLineAndClass() {
+        KernelCounters counters = count("", """
+                mov.u32 %r1, 0;
+                LOOP:
+                add.s32 %r1, %r1, 1;
+                mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%f1,%f2,%f3,%f4}, {%r2,%r3,%r4,%r5}, {%r6,%r7}, {%f1,%f2,%f3,%f4};
+                fma.rn.f32 %f5, %f1, %f2, %f3;
+                setp.lt.s32 %p1, %r1, 5;
+                @%p1 bra LOOP;
+                bar.sync 0;
+                """, 2, 64);
+        assertThat(line(counters, "add.s32 %r1").executions).isEqualTo(20);
+        assertThat(line(counters, "mma").executions).isEqualTo(20);
+        assertThat(line(counters, "bar.sync").executions).isEqualTo(4);
+        assertThat(counters.mmaFlops()).isEqualTo(20 * 4096);
+        assertThat(counters.instructions(InstructionClass.MMA)).isEqualTo(20);
+        assertThat(counters.instructions(InstructionClass.FLOAT)).isEqualTo(20);
+        assertThat(counters.instructions(InstructionClass.CONTROL)).isEqualTo(24);
+        assertThat(counters.instructions(InstructionClass.BARRIER)).isEqualTo(4);
+    }
+
+    @Test
+    void partOfAGrid() {
+        PtxProgram program = Bench.kernel("", "mov.u32 %r1, 0;");
+        try (Bench bench = new Bench(EmulatorOptions.defaults().withProfile(true))) {
+            bench.executor().launchBlocks(program.kernel("k"), new Dim3(100, 100, 10), new Dim3(32, 1, 1), 0,
+                    bench.arguments(0L, 0L), 5000, 7);
+            assertThat(bench.executor().counters().get("k").blocks()).isEqualTo(7);
+            bench.executor().resetCounters();
+            assertThat(bench.executor().counters()).isEmpty();
+        }
+    }
+}
