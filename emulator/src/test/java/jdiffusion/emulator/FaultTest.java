@@ -281,7 +281,8 @@ class FaultTest {
     void badLaunches() {
         PtxProgram program = Bench.kernel("", "");
         try (Bench bench = Bench.plain()) {
-            DeviceFault large = catchThrowableOfType(DeviceFault.class, () -> bench.launch(program, "k", 1, 2000, 0, 0L, 0L));
+            DeviceFault large = catchThrowableOfType(DeviceFault.class,
+                    () -> bench.launch(program, "k", 1, 2000, 0, 0L, 0L));
             assertThat(large.kind()).isEqualTo(Kind.BAD_LAUNCH);
             assertThat(large).hasMessageContaining("1024 threads");
             DeviceFault few = catchThrowableOfType(DeviceFault.class, () -> bench.executor().launch(program.kernel("k"),

@@ -10,8 +10,8 @@ import java.util.function.LongUnaryOperator;
 
 /**
  * Runs single instructions on all triples of some edge values and compares with plain Java. Operands are
- * {@code %r1 %r2 %r3}, {@code %rd1…}, {@code %h1…}, {@code %f1…} and {@code %d1…}, all from the low bits of the triple;
- * the result is register 0 of one kind, its bits zero-extended.
+ * {@code %r1 %r2 %r3}, {@code %rd1…}, {@code %h1…}, {@code %f1…} and {@code %d1…}, all from the low bits of the
+ * triple; the result is register 0 of one kind, its bits zero-extended.
  */
 final class InstructionCases {
 

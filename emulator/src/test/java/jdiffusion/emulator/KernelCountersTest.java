@@ -90,7 +90,8 @@ class KernelCountersTest {
                 mov.u32 %r1, 0;
                 LOOP:
                 add.s32 %r1, %r1, 1;
-                mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%f1,%f2,%f3,%f4}, {%r2,%r3,%r4,%r5}, {%r6,%r7}, {%f1,%f2,%f3,%f4};
+                mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%f1,%f2,%f3,%f4}, {%r2,%r3,%r4,%r5},
+                    {%r6,%r7}, {%f1,%f2,%f3,%f4};
                 fma.rn.f32 %f5, %f1, %f2, %f3;
                 setp.lt.s32 %p1, %r1, 5;
                 @%p1 bra LOOP;

@@ -1,7 +1,6 @@
 package jdiffusion.emulator.exec;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import jdiffusion.emulator.DeviceFault;
@@ -144,19 +143,26 @@ public final class Block {
         if (waiting.isEmpty()) {
             return false;
         }
-        int live = Arrays.stream(warps).mapToInt(w -> Integer.bitCount(w.live)).sum();
+        int live = 0;
+        for (Warp warp : warps) {
+            live += Integer.bitCount(warp.live);
+        }
         boolean opened = false;
-        for (int id : waiting.stream().mapToInt(Waiting::id).distinct().toArray()) {
-            List<Waiting> here = waiting.stream().filter(w -> w.id() == id).toList();
-            int arrived = here.stream().mapToInt(w -> Integer.bitCount(w.lanes())).sum();
-            int count = here.getFirst().count();
-            if (arrived == live || count > 0 && arrived >= count) {
-                if (checker != null) {
-                    checkBarrier(here, arrived, count);
-                }
-                waiting.removeAll(here);
-                here.forEach(w -> w.warp().resume(w.next(), w.lanes()));
+        for (int i = 0; i < waiting.size();) {
+            Waiting first = waiting.get(i);
+            int arrived = 0;
+            boolean seen = false;
+            for (int j = 0; j < waiting.size(); j++) {
+                boolean same = waiting.get(j).id() == first.id();
+                arrived += same ? Integer.bitCount(waiting.get(j).lanes()) : 0;
+                seen |= same && j < i;
+            }
+            if (!seen && (arrived == live || first.count() > 0 && arrived >= first.count())) {
+                open(first, arrived);
                 opened = true;
+                i = 0;
+            } else {
+                i++;
             }
         }
         if (!opened) {
@@ -166,6 +172,23 @@ public final class Block {
                     "the barrier waits for threads that wait at another one");
         }
         return true;
+    }
+
+    /** Lets go all that wait at the barrier where {@code first} waits. */
+    private void open(Waiting first, int arrived) {
+        if (checker != null) {
+            checkBarrier(waiting.stream().filter(w -> w.id() == first.id()).toList(), arrived, first.count());
+        }
+        int kept = 0;
+        for (int i = 0; i < waiting.size(); i++) {
+            Waiting one = waiting.get(i);
+            if (one.id() == first.id()) {
+                one.warp().resume(one.next(), one.lanes());
+            } else {
+                waiting.set(kept++, one);
+            }
+        }
+        waiting.subList(kept, waiting.size()).clear();
     }
 
     private void checkBarrier(List<Waiting> here, int arrived, int count) {

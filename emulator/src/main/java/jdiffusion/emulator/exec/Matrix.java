@@ -57,6 +57,9 @@ final class Matrix {
     }
 
     private void multiply(int depth) {
+        float[] a = this.a;
+        float[] b = this.b;
+        float[] c = this.c;
         for (int row = 0; row < 16; row += 4) {
             int at = row * COLUMNS;
             int from = row * 16;
@@ -87,20 +90,22 @@ final class Matrix {
     }
 
     private void unpackA(int[] r, boolean bf16, int slot, int row, int k) {
+        float[] to = a;
         for (int l = 0; l < Layout.LANES; l++) {
             int pair = r[slot + l];
             int at = (row + (l >> 2)) * 16 + k + 2 * (l & 3);
-            a[at] = low(pair, bf16);
-            a[at + 1] = high(pair, bf16);
+            to[at] = low(pair, bf16);
+            to[at + 1] = high(pair, bf16);
         }
     }
 
     private void unpackB(int[] r, boolean bf16, int slot, int k) {
+        float[] to = b;
         for (int l = 0; l < Layout.LANES; l++) {
             int pair = r[slot + l];
             int at = (k + 2 * (l & 3)) * COLUMNS + (l >> 2);
-            b[at] = low(pair, bf16);
-            b[at + COLUMNS] = high(pair, bf16);
+            to[at] = low(pair, bf16);
+            to[at + COLUMNS] = high(pair, bf16);
         }
     }
 

@@ -220,7 +220,8 @@ final class WarpEmitter {
         int d = results == 0 ? -1 : wide ? longSlot(o.get(0)) : intSlot(o.get(0));
         int b = wide ? longSlot(o.get(results + 1)) : intSlot(o.get(results + 1));
         int c = o.size() <= results + 2 ? b : wide ? longSlot(o.get(results + 2)) : intSlot(o.get(results + 2));
-        call(Atomics.class, (space == SharedMemory.class ? "shared" : "global") + type.bits(), site, operation, d, b, c);
+        String name = (space == SharedMemory.class ? "shared" : "global") + type.bits();
+        call(Atomics.class, name, site, operation, d, b, c);
     }
 
     private void copy(Instruction instruction, int site) {

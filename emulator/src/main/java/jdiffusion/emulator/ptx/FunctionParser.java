@@ -65,7 +65,8 @@ final class FunctionParser {
         try {
             // The alignment after .ptr is that of what the parameter points to.
             boolean pointer = text.contains(".ptr");
-            return VariableParser.parse("param", pointer ? declaration.replaceAll("\\.align\\s+\\d+", "") : declaration);
+            return VariableParser.parse("param",
+                    pointer ? declaration.replaceAll("\\.align\\s+\\d+", "") : declaration);
         } catch (RuntimeException e) {
             throw source.error(line, "parameter `" + text + "`: " + e.getMessage());
         }
@@ -73,7 +74,8 @@ final class FunctionParser {
 
     private int product(String text, int at) {
         try {
-            return Arrays.stream(text.split(",")).mapToInt(n -> Integer.parseInt(n.trim())).reduce(1, Math::multiplyExact);
+            return Arrays.stream(text.split(",")).mapToInt(n -> Integer.parseInt(n.trim()))
+                    .reduce(1, Math::multiplyExact);
         } catch (NumberFormatException e) {
             throw source.error(at, "a list of numbers is expected");
         }

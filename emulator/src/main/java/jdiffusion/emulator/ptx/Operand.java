@@ -8,7 +8,7 @@ public sealed interface Operand {
     /** A declared or special register; {@code negated} for {@code !%p1}. */
     record Reg(String name, boolean negated) implements Operand {}
 
-    /** A number; {@code kind} is null for an integer, F32 or F64 for the bits of a float ({@code 0f…}, {@code 0d…}). */
+    /** A number; {@code kind} is null for an integer, F32 or F64 for the bits of a float ({@code 0f…}). */
     record Imm(long bits, Type kind) implements Operand {}
 
     /** The address of a variable or parameter, or a label, plus an offset in bytes. */
