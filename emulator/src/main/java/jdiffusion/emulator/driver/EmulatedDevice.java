@@ -10,7 +10,7 @@ import jdiffusion.emulator.Executor;
  * process reach it: {@code cuInit(0)} and so on, with device 0.
  *
  * <p>It must be opened before JCuda is used for the first time. One device is open at a time; after {@code close()}
- * another may be opened, and handles and addresses of the closed one are invalid.
+ * another may be opened without a new {@code cuInit}, and handles and addresses of the closed one are invalid.
  *
  * <p>All calls are synchronous: when one returns, its work is done. Errors of a kernel are returned by the launch
  * itself, not by a later call, and do not spoil the context.
