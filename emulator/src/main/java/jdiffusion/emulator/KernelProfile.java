@@ -23,7 +23,7 @@ import jdiffusion.emulator.KernelCounters.Traffic;
  * @param sectorsPerIdeal    sectors touched per sector needed if every access were dense; 1 is best, 0 without access
  * @param conflictCycles     cycles lost to bank conflicts in shared memory
  * @param mainLoop           the loop around the tensor instructions, or null when the kernel has none
- * @param estimates          time on each card, in the order of {@link Card#ALL}
+ * @param estimates          roofline estimate for each card, in the order of {@link Card#ALL}
  */
 public record KernelProfile(String kernel, long launches, long blocks, long warpInstructions,
         Map<InstructionClass, Double> mix, long mmaFlops, double tensorShare, long globalBytesRead,
@@ -52,8 +52,8 @@ public record KernelProfile(String kernel, long launches, long blocks, long warp
     }
 
     /**
-     * The least time that all launches of a kernel take on a card; a real run takes longer. A grid with fewer blocks
-     * than multiprocessors uses only as many.
+     * The time of all launches of a kernel on a card, were it bound by one thing only. A grid with fewer blocks than
+     * multiprocessors uses only as many.
      *
      * @param card         name of the card
      * @param tensorMicros microseconds for the tensor cores' operations at their peak

@@ -9,7 +9,7 @@ import java.util.stream.Stream;
 import jdiffusion.emulator.KernelCounters.InstructionClass;
 
 /**
- * The profile of a run on the emulated device: what each kernel did, and how long cards would take at the least. Its
+ * The profile of a run on the emulated device: what each kernel did, and a roofline estimate for named cards. Its
  * parts are records of plain values, fit to be written as JSON.
  *
  * @param kernels by estimated time on the first card of the table, longest first
@@ -65,7 +65,7 @@ public record ProfileReport(List<KernelProfile> kernels) {
 
     private String estimates() {
         var rows = new ArrayList<List<String>>();
-        rows.add(Stream.concat(Stream.of("at least, microseconds"), Card.ALL.stream().map(Card::name)).toList());
+        rows.add(Stream.concat(Stream.of("estimated microseconds"), Card.ALL.stream().map(Card::name)).toList());
         for (KernelProfile kernel : kernels) {
             rows.add(Stream.concat(Stream.of(kernel.kernel()), kernel.estimates().stream()
                     .map(estimate -> micros(estimate.micros()) + ' ' + estimate.bound().name().charAt(0))).toList());

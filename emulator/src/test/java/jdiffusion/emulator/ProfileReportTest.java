@@ -102,6 +102,14 @@ class ProfileReportTest {
         assertThat(ProfileReport.of(List.of()).text()).contains("instructions, per cent");
     }
 
+    @Test
+    void theListingShowsWhereItWentWrong() {
+        List<String> lines = KernelListing.text(product()).lines().toList();
+        assertThat(lines).hasSize(8);
+        assertThat(lines.get(3)).contains("    21 ", "100000", " 7 ", "ldmatrix");
+        assertThat(lines.get(7)).contains("    30 ", "400", " 2.00 ", "st.global");
+    }
+
     /** A tensor peak is multiprocessors x clock x operations per cycle, which the architecture fixes. */
     @Test
     void thePublishedPeaksAgreeWithEachOther() {
