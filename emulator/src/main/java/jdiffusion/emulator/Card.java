@@ -34,6 +34,7 @@ public record Card(String name, int architecture, int multiprocessors, double cl
 
     private static Card of(String name, int architecture, int multiprocessors, double megahertz, double teraflops,
             double gigabytesPerSecond) {
-        return new Card(name, architecture, multiprocessors, megahertz * 1e6, teraflops * 1e12, gigabytesPerSecond * 1e9);
+        return new Card(name, architecture, multiprocessors, megahertz * 1e6, teraflops * 1e12,
+                gigabytesPerSecond * 1e9);
     }
 }

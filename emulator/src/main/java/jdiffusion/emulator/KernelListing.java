@@ -19,9 +19,9 @@ public final class KernelListing {
                 continue;
             }
             KernelCounters.Traffic traffic = line.traffic;
+            double sectors = (double) traffic.globalSectors / traffic.globalIdealSectors;
             text.append(String.format(Locale.ROOT, "%6d %12d %8s %10s  %-10s%s%n", line.line, line.executions,
-                    traffic.globalIdealSectors == 0 ? ""
-                            : String.format(Locale.ROOT, "%.2f", (double) traffic.globalSectors / traffic.globalIdealSectors),
+                    traffic.globalIdealSectors == 0 ? "" : String.format(Locale.ROOT, "%.2f", sectors),
                     traffic.sharedRequests == 0 ? "" : Long.toString(traffic.sharedConflictCycles),
                     line.kind.name().toLowerCase(Locale.ROOT).replace('_', '.'), line.text.strip()));
         }

@@ -76,8 +76,8 @@ public record KernelProfile(String kernel, long launches, long blocks, long warp
             mix.put(kind, ratio(counters.instructions(kind), counters.instructions()));
         }
         Traffic traffic = counters.traffic();
-        return new KernelProfile(counters.kernel(), counters.launches(), counters.blocks(), counters.instructions(), mix,
-                counters.mmaFlops(), tensorShare(counts), traffic.globalBytesRead, traffic.globalBytesWritten,
+        return new KernelProfile(counters.kernel(), counters.launches(), counters.blocks(), counters.instructions(),
+                mix, counters.mmaFlops(), tensorShare(counts), traffic.globalBytesRead, traffic.globalBytesWritten,
                 traffic.globalSectors * SECTOR_BYTES, ratio(traffic.globalSectors, traffic.globalIdealSectors),
                 traffic.sharedConflictCycles, mainLoop(counters),
                 Card.ALL.stream().map(card -> estimate(counters, card)).toList());

@@ -55,10 +55,12 @@ public record ProfileReport(List<KernelProfile> kernels) {
         for (KernelProfile kernel : kernels) {
             KernelProfile.MainLoop loop = kernel.mainLoop();
             Stream<String> ofLoop = loop == null ? Stream.of("-", "-", "-")
-                    : Stream.of(percent(loop.tensorShare()), scaled(loop.conflictCycles()), format(loop.sectorsPerIdeal()));
-            rows.add(Stream.concat(Stream.of(kernel.kernel(), scaled(kernel.mmaFlops()), scaled(kernel.globalBytesRead()),
-                    scaled(kernel.globalBytesWritten()), format(kernel.sectorsPerIdeal()),
-                    scaled(kernel.conflictCycles()), percent(kernel.tensorShare())), ofLoop).toList());
+                    : Stream.of(percent(loop.tensorShare()), scaled(loop.conflictCycles()),
+                            format(loop.sectorsPerIdeal()));
+            Stream<String> ofKernel = Stream.of(kernel.kernel(), scaled(kernel.mmaFlops()),
+                    scaled(kernel.globalBytesRead()), scaled(kernel.globalBytesWritten()),
+                    format(kernel.sectorsPerIdeal()), scaled(kernel.conflictCycles()), percent(kernel.tensorShare()));
+            rows.add(Stream.concat(ofKernel, ofLoop).toList());
         }
         return table(rows);
     }
@@ -121,7 +123,10 @@ public record ProfileReport(List<KernelProfile> kernels) {
             rest /= 1000;
             step++;
         }
-        return step == 0 ? Long.toString(value)
-                : String.format(Locale.ROOT, rest < 10 ? "%.3f" : rest < 100 ? "%.2f" : "%.1f", rest) + "kMGT".charAt(step - 1);
+        if (step == 0) {
+            return Long.toString(value);
+        }
+        return String.format(Locale.ROOT, rest < 10 ? "%.3f" : rest < 100 ? "%.2f" : "%.1f", rest)
+                + "kMGT".charAt(step - 1);
     }
 }

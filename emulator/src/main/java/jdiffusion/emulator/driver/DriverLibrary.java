@@ -100,8 +100,8 @@ final class DriverLibrary {
     private static void checkNoDriver() {
         try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
             driver(lines).ifPresent(file -> {
-                throw new EmulatorException("the emulated device must be opened before anything uses CUDA in this process;"
-                        + " loaded already: " + file);
+                throw new EmulatorException("the emulated device must be opened before anything uses CUDA in this"
+                        + " process; loaded already: " + file);
             });
         } catch (IOException e) {
             throw new EmulatorException("cannot see which libraries are loaded: " + e, e);
@@ -120,7 +120,8 @@ final class DriverLibrary {
         try {
             Method method = Stream.of(DriverCalls.class.getDeclaredMethods())
                     .filter(candidate -> candidate.getName().equals(name)).findFirst().orElseThrow();
-            MethodHandle device = lookup.findStatic(DriverLibrary.class, "device", MethodType.methodType(DriverCalls.class));
+            MethodHandle device = lookup.findStatic(DriverLibrary.class, "device",
+                    MethodType.methodType(DriverCalls.class));
             MethodHandle call = MethodHandles.foldArguments(lookup.unreflect(method), device);
             MethodHandle failed = lookup.findStatic(DriverLibrary.class, "failed",
                     MethodType.methodType(int.class, Throwable.class));
@@ -140,7 +141,8 @@ final class DriverLibrary {
     }
 
     private static FunctionDescriptor descriptor(MethodType type) {
-        MemoryLayout[] arguments = type.parameterList().stream().map(DriverLibrary::layout).toArray(MemoryLayout[]::new);
+        MemoryLayout[] arguments = type.parameterList().stream().map(DriverLibrary::layout)
+                .toArray(MemoryLayout[]::new);
         return FunctionDescriptor.of(JAVA_INT, arguments);
     }
 

@@ -35,8 +35,8 @@ public final class EmulatedDevice implements AutoCloseable {
      *
      * @param options     how kernels run; with {@code check} new device memory holds NaN in every float type
      * @param memoryBytes size of the device's memory; allocations past it fail with CUDA_ERROR_OUT_OF_MEMORY
-     * @throws EmulatorException when there is no C compiler, the system is not Linux, a CUDA driver is already in use in
-     *                           this process, or an emulated device is already open
+     * @throws EmulatorException when there is no C compiler, the system is not Linux, a CUDA driver is already in use
+     *                           in this process, or an emulated device is already open
      */
     public static EmulatedDevice start(EmulatorOptions options, long memoryBytes) {
         if (memoryBytes <= 0) {

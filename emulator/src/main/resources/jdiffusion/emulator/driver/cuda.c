@@ -228,7 +228,7 @@ static const int attributes[][2] = {
     {14, 512}, {15, 1}, {16, 108},                      /* texture alignment, copies overlap, multiprocessors */
     {31, 1}, {36, 1215000}, {37, 5120},                 /* concurrent kernels, memory clock in kHz, bus width */
     {38, 41943040}, {39, 2048}, {40, 1}, {41, 1},       /* L2, threads of a multiprocessor, copy engines, unified */
-    {75, 8}, {76, 0}, {81, 167936}, {82, 65536},        /* capability, shared memory and registers of a multiprocessor */
+    {75, 8}, {76, 0}, {81, 167936}, {82, 65536},        /* capability, a multiprocessor's shared memory, registers */
     {97, 166912}, {106, 32}, {111, 1024},               /* shared memory by opt-in, blocks, reserved shared memory */
 };
 

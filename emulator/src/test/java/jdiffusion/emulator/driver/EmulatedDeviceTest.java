@@ -192,7 +192,8 @@ class EmulatedDeviceTest {
         JCudaDriver.cuStreamDestroy(streams[0]);
         assertThat(result(() -> JCudaDriver.cuEventDestroy(events[0]))).isEqualTo("CUDA_ERROR_INVALID_HANDLE");
         assertThat(result(() -> JCudaDriver.cuStreamSynchronize(streams[0]))).isEqualTo("CUDA_ERROR_INVALID_HANDLE");
-        assertThat(result(() -> JCudaDriver.cuEventRecord(events[1], streams[0]))).isEqualTo("CUDA_ERROR_INVALID_HANDLE");
+        assertThat(result(() -> JCudaDriver.cuEventRecord(events[1], streams[0])))
+                .isEqualTo("CUDA_ERROR_INVALID_HANDLE");
     }
 
     @Test
