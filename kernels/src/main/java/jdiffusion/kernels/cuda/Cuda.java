@@ -46,6 +46,7 @@ public final class Cuda implements AutoCloseable {
     private long scratchBytes;
     private Thread owner;
     private String lastLaunch = "nothing";
+    private long launches;
 
     /**
      * Opens a device.
@@ -135,6 +136,11 @@ public final class Cuda implements AutoCloseable {
         });
     }
 
+    /** Kernels launched so far. */
+    public long launches() {
+        return launches;
+    }
+
     /** The arguments of the next launch, empty. One launch's arguments at a time. */
     public KernelArgs args() {
         return args.clear();
@@ -145,6 +151,7 @@ public final class Cuda implements AutoCloseable {
         use();
         argsSize[0] = packed.size();
         lastLaunch = kernel.name();
+        launches++;
         try {
             JCudaDriver.cuLaunchKernel(function, gridX, gridY, gridZ, blockX, 1, 1, sharedBytes, stream, null,
                     launchExtra);
