@@ -57,13 +57,21 @@ public final class RowLaunch {
      * @param width  as {@link #width} gave it
      */
     public void perRun(Supplier<String> what, String kernel, int rows, long cols, int width, KernelArgs args) {
-        if (rows == 0 || cols == 0) {
+        spread(what, kernel + ending(width), rows, cols / width, args);
+    }
+
+    /** The same with a kernel that has one version alone, for single elements. */
+    public void perElement(Supplier<String> what, String kernel, int rows, long cols, KernelArgs args) {
+        spread(what, kernel, rows, cols, args);
+    }
+
+    private void spread(Supplier<String> what, String entry, int rows, long runs, KernelArgs args) {
+        if (rows == 0 || runs == 0) {
             return;
         }
-        long runs = cols / width;
         int threads = (int) Math.min(MOST_THREADS, Math.ceilDiv(runs, WARP) * WARP);
         int blocks = Math.toIntExact(Math.ceilDiv(runs, threads));
-        version(kernel, width).launch(what, blocks, Math.min(rows, MOST_BLOCKS_OF_Y), 1, threads, 0, args);
+        cuda.kernel(file, entry).launch(what, blocks, Math.min(rows, MOST_BLOCKS_OF_Y), 1, threads, 0, args);
     }
 
     /** One warp for each row, which it keeps in shared memory: {@code staged_row} of {@code rows.cuh}. */
@@ -73,10 +81,12 @@ public final class RowLaunch {
         }
         int rowBytes = Math.ceilDiv(cols, RUN) * RUN * Float.BYTES;
         int warps = Math.clamp(Math.min(SHARED_BYTES / rowBytes, Math.ceilDiv(rows, SINGLE_ROWS)), 1, MOST_WARPS);
-        version(kernel, width).launch(what, Math.ceilDiv(rows, warps), 1, 1, warps * WARP, warps * rowBytes, args);
+        cuda.kernel(file, kernel + ending(width)).launch(what, Math.ceilDiv(rows, warps), 1, 1, warps * WARP,
+                warps * rowBytes, args);
     }
 
-    private CudaKernel version(String kernel, int width) {
-        return cuda.kernel(file, kernel + (width == RUN ? "_runs" : "_elements"));
+    /** What tells the version of a kernel for runs of that width. */
+    public static String ending(int width) {
+        return width == RUN ? "_runs" : "_elements";
     }
 }

@@ -68,7 +68,6 @@ struct Blend {
     Rows out;
     long long cols;
     int rows;
-    int unused;
 };
 
 template <int W> __device__ __forceinline__ void blend_runs(const Blend& k) {
