@@ -27,7 +27,7 @@ public final class CudaEmbedding {
         KernelArgs args = cuda.args().pointer(ids).rows(table).rows(out)
                 .int32(out.rows()).int32(out.cols()).int32(add ? 1 : 0).align(8);
         launch.perRun(() -> "embedding from " + table, "embedding", out.rows(), out.cols(),
-                RowLaunch.width(table.rows(), out.cols(), table, out), args);
+                RowLaunch.width(Math.max(table.rows(), out.rows()), out.cols(), table, out), args);
     }
 
     private IntUnaryOperator onHost(Tensor ids) {
