@@ -133,31 +133,26 @@ there = 0;
     }
 };
 
-static __device__ __forceinline__ void write_chunk(u32 to, u32 x, u32 y, u32 z, u32 w) {
-    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
-}
-
 static __device__ __forceinline__ int bytes_of(int type) {
     return type == F32 ? 4 : type == BF16 || type == F16 ? 2 : 1;
 }
 
-// Eight elements of a stored type as they came from memory, on their way to T.
+// Eight neighbours of a stored type, packed as in memory, on their way to T.
 template <typename T> struct Chunk {
     u32 raw[8];
 
-    // Eight neighbours at once; p is aligned to their size.
-    __device__ __forceinline__ void load(const void* p, int type) {
-        if (type == F32) {
-            uint4 low = ((const uint4*)p)[0];
-            uint4 high = ((const uint4*)p)[1];
-            raw[0] = low.x, raw[1] = low.y, raw[2] = low.z, raw[3] = low.w;
-            raw[4] = high.x, raw[5] = high.y, raw[6] = high.z, raw[7] = high.w;
-        } else if (type == BF16 || type == F16) {
-            uint4 all = *(const uint4*)p;
-            raw[0] = all.x, raw[1] = all.y, raw[2] = all.z, raw[3] = all.w;
-        } else {
+    // All eight at once: p is aligned to their size, or to 16 bytes.
+    __device__ __forceinline__ void load(const u8* p, int bytes) {
+        if (bytes == 1) {
             uint2 all = *(const uint2*)p;
             raw[0] = all.x, raw[1] = all.y;
+            return;
+        }
+        uint4 low = *(const uint4*)p;
+        raw[0] = low.x, raw[1] = low.y, raw[2] = low.z, raw[3] = low.w;
+        if (bytes == 4) {
+            uint4 high = ((const uint4*)p)[1];
+            raw[4] = high.x, raw[5] = high.y, raw[6] = high.z, raw[7] = high.w;
         }
     }
 
@@ -168,25 +163,44 @@ template <typename T> struct Chunk {
         }
     }
 
-    // Elements 2 j and 2 j + 1, rounded to T.
-    __device__ __forceinline__ u32 pair(int type, int j) const {
-        switch (type) {
-            case F32: return pack<T>(__uint_as_float(raw[2 * j]), __uint_as_float(raw[2 * j + 1]));
-            case BF16: return pack<T>(__uint_as_float(raw[j] << 16), __uint_as_float(raw[j] & 0xFFFF0000u));
-            case F16: return pack<T>(to_float(f16{(u16)raw[j]}), to_float(f16{(u16)(raw[j] >> 16)}));
-            case F8_E4M3: {
-                u32 two = raw[j / 2] >> (j % 2 * 16);
-                return pack<T>(f8_e4m3_to_float((u8)two), f8_e4m3_to_float((u8)(two >> 8)));
-            }
-            default: {
-                u32 two = raw[j / 2] >> (j % 2 * 16);
-                return pack<T>(f8_e5m2_to_float((u8)two), f8_e5m2_to_float((u8)(two >> 8)));
-            }
-        }
-    }
-
+    // Rounds to T and writes 16 bytes of shared memory.
     __device__ __forceinline__ void write(u32 to, int type) const {
-        write_chunk(to, pair(type, 0), pair(type, 1), pair(type, 2), pair(type, 3));
+        u32 y[4];
+        switch (type) {
+            case F32:
+#pragma unroll
+                for (int j = 0; j < 4; j++) {
+                    y[j] = pack<T>(__uint_as_float(raw[2 * j]), __uint_as_float(raw[2 * j + 1]));
+                }
+                break;
+            case BF16:
+#pragma unroll
+                for (int j = 0; j < 4; j++) {
+                    y[j] = pack<T>(__uint_as_float(raw[j] << 16), __uint_as_float(raw[j] & 0xFFFF0000u));
+                }
+                break;
+            case F16:
+#pragma unroll
+                for (int j = 0; j < 4; j++) {
+                    y[j] = pack<T>(to_float(f16{(u16)raw[j]}), to_float(f16{(u16)(raw[j] >> 16)}));
+                }
+                break;
+            case F8_E4M3:
+#pragma unroll
+                for (int j = 0; j < 4; j++) {
+                    u32 two = raw[j / 2] >> j % 2 * 16;
+                    y[j] = pack<T>(f8_e4m3_to_float((u8)two), f8_e4m3_to_float((u8)(two >> 8)));
+                }
+                break;
+            default:
+#pragma unroll
+                for (int j = 0; j < 4; j++) {
+                    u32 two = raw[j / 2] >> j % 2 * 16;
+                    y[j] = pack<T>(f8_e5m2_to_float((u8)two), f8_e5m2_to_float((u8)(two >> 8)));
+                }
+        }
+        asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};"
+                     ::"r"(to), "r"(y[0]), "r"(y[1]), "r"(y[2]), "r"(y[3]) : "memory");
     }
 };
 
@@ -197,8 +211,9 @@ template <typename T, int ROWS, int THREADS> struct ConvertingRows {
     static constexpr int STEP = THREADS / 4;
 
     Chunk<T> chunks[CHUNKS];
-    const u8* from[CHUNKS];
-    int beyond[CHUNKS];
+    const u8* from;
+    long long step;
+    u32 there;
     int left;
     u32 to;
     int type;
@@ -212,39 +227,50 @@ template <typename T, int ROWS, int THREADS> struct ConvertingRows {
         left = k - chunk * 8;
         type = o.type;
         bytes = bytes_of(type);
-        int unit = bytes == 1 ? 8 : 16;
-        aligned = ((u64)o.p | (u64)((long long)o.stride * bytes)) % unit == 0 && k % 8 == 0;
+        from = (const u8*)o.p + ((long long)(first + row) * o.stride + chunk * 8) * bytes;
+        step = (long long)STEP * o.stride * bytes;
+        aligned = ((u64)o.p | (u64)((long long)o.stride * bytes)) % (bytes == 1 ? 8 : 16) == 0 && k % 8 == 0;
+        there = 0;
 #pragma unroll
         for (int i = 0; i < CHUNKS; i++) {
-            int r = first + row + i * STEP;
-            beyond[i] = r < rows ? 0 : 0x7FFFFFFF;
-            from[i] = (const u8*)o.p + ((long long)(r < rows ? r : 0) * o.stride + chunk * 8) * bytes;
+            there |= (u32)(first + row + i * STEP < rows) << i;
         }
     }
 
     __device__ __forceinline__ void fetch(u32 tile) {
+        if (aligned) {
 #pragma unroll
-        for (int i = 0; i < CHUNKS; i++) {
-            chunks[i].clear();
-            if (left > beyond[i]) {
-                if (aligned) {
-                    chunks[i].load(from[i], type);
+            for (int i = 0; i < CHUNKS; i++) {
+                if ((there >> i & 1) & (left > 0)) {
+                    chunks[i].load(from + i * step, bytes);
                 } else {
-#pragma unroll
-                    for (int j = 0; j < 8; j++) {
-                        chunks[i].raw[j] = j < left ? __float_as_uint(load_as_float(from[i], type, j)) : 0;
-                    }
+                    chunks[i].clear();
                 }
             }
-            from[i] += TILE_K * bytes;
         }
+        from += TILE_K * bytes;
         left -= TILE_K;
     }
 
     __device__ __forceinline__ void land(u32 tile) {
+        if (aligned) {
 #pragma unroll
+            for (int i = 0; i < CHUNKS; i++) {
+                chunks[i].write(tile + to + i * STEP * ROW_BYTES, type);
+            }
+            return;
+        }
+        // Rare: one by one, and only now.
+        const u8* p = from - TILE_K * bytes;
+#pragma unroll 1
         for (int i = 0; i < CHUNKS; i++) {
-            chunks[i].write(tile + to + i * STEP * ROW_BYTES, aligned ? type : F32);
+            int count = there >> i & 1 ? left + TILE_K : 0;
+#pragma unroll 1
+            for (int j = 0; j < 8; j++) {
+                T x = from_float<T>(j < count ? load_as_float(p + i * step, type, j) : 0.0f);
+                asm volatile("st.shared.b16 [%0], %1;" ::"r"(tile + to + i * STEP * ROW_BYTES + j * 2), "h"(x.bits)
+                             : "memory");
+            }
         }
     }
 };
@@ -330,40 +356,50 @@ template <class T, class Shape> struct WarpTile {
     }
 };
 
-// Four neighbours of out, gate or bias. Those past n read as 0 and are not written.
+// Bias and activation, in place: a thread has one column.
+template <class Shape>
+__device__ __forceinline__ void activate_rows(const Output& o, float* staged, int first_col) {
+    int col = threadIdx.x % Shape::N;
+    float bias = 0.0f;
+    if (o.bias != nullptr && first_col + col < o.n) {
+        bias = load_as_float(o.bias, o.bias_type, first_col + col);
+    }
+#pragma unroll 1
+    for (int row = threadIdx.x / Shape::N; row < Shape::WARP_M; row += Shape::THREADS / Shape::N) {
+        float* y = staged + row * Shape::STAGED_COLS + col;
+        *y = activate(o.activation, *y + bias);
+    }
+}
+
+// Four neighbours of out or the gate, of which `count` are there; together where their address allows it.
 static __device__ __forceinline__ void load_four(float (&y)[4], const void* p, int type, long long at, int count) {
-    int bytes = bytes_of(type);
-    if (count >= 4 && ((u64)p + at * bytes) % (4 * bytes) == 0 && bytes > 1) {
-        if (type == F32) {
-            float4 all = *(const float4*)((const float*)p + at);
-            y[0] = all.x, y[1] = all.y, y[2] = all.z, y[3] = all.w;
-        } else {
-            uint2 all = *(const uint2*)((const u16*)p + at);
-            u32 words[2] = {all.x, all.y};
+    bool whole = count >= 4 && ((u64)p + at * bytes_of(type)) % (4 * bytes_of(type)) == 0;
+    if (whole && type == F32) {
+        float4 all = *(const float4*)((const float*)p + at);
+        y[0] = all.x, y[1] = all.y, y[2] = all.z, y[3] = all.w;
+    } else if (whole) {
+        uint2 all = *(const uint2*)((const u16*)p + at);
 #pragma unroll
-            for (int j = 0; j < 4; j++) {
-                u16 bits = (u16)(words[j / 2] >> (j % 2 * 16));
-                y[j] = type == BF16 ? to_float(bf16{bits}) : to_float(f16{bits});
-            }
+        for (int j = 0; j < 4; j++) {
+            u16 bits = (u16)((j < 2 ? all.x : all.y) >> j % 2 * 16);
+            y[j] = type == BF16 ? to_float(bf16{bits}) : to_float(f16{bits});
         }
     } else {
 #pragma unroll
         for (int j = 0; j < 4; j++) {
-            y[j] = j < count ? load_as_float(p, type, at + j) : 0.0f;
+            y[j] = j >= count ? 0.0f : type == F32 ? ((const float*)p)[at + j]
+                    : type == BF16 ? to_float(((const bf16*)p)[at + j]) : to_float(((const f16*)p)[at + j]);
         }
     }
 }
 
 static __device__ __forceinline__ void store_four(const float (&y)[4], void* p, int type, long long at, int count) {
-    int bytes = bytes_of(type);
-    if (count >= 4 && ((u64)p + at * bytes) % (4 * bytes) == 0) {
-        if (type == F32) {
-            *(float4*)((float*)p + at) = make_float4(y[0], y[1], y[2], y[3]);
-        } else if (type == BF16) {
-            *(uint2*)((u16*)p + at) = make_uint2(pack<bf16>(y[0], y[1]), pack<bf16>(y[2], y[3]));
-        } else {
-            *(uint2*)((u16*)p + at) = make_uint2(pack<f16>(y[0], y[1]), pack<f16>(y[2], y[3]));
-        }
+    bool whole = count >= 4 && ((u64)p + at * bytes_of(type)) % (4 * bytes_of(type)) == 0;
+    if (whole && type == F32) {
+        *(float4*)((float*)p + at) = make_float4(y[0], y[1], y[2], y[3]);
+    } else if (whole) {
+        *(uint2*)((u16*)p + at) = type == BF16 ? make_uint2(pack<bf16>(y[0], y[1]), pack<bf16>(y[2], y[3]))
+                : make_uint2(pack<f16>(y[0], y[1]), pack<f16>(y[2], y[3]));
     } else {
 #pragma unroll
         for (int j = 0; j < 4; j++) {
@@ -374,45 +410,36 @@ static __device__ __forceinline__ void store_four(const float (&y)[4], void* p, 
     }
 }
 
-// Rows of sums in shared memory to out: a thread has the same four columns of every row it takes.
+// Rows in shared memory to out: a thread has the same four columns of every row it takes, so that a warp writes 512 or
+// 256 bytes side by side.
 template <class Shape>
 __device__ __forceinline__ void store_rows(const Output& o, const float* staged, int first_row, int first_col) {
     constexpr int LANES = Shape::N / 4;
     int col = threadIdx.x % LANES * 4;
-    int left = o.n - (first_col + col);
-    if (left <= 0) {
-        return;
-    }
-    float bias[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-    if (o.bias != nullptr) {
-        load_four(bias, o.bias, o.bias_type, first_col + col, left);
-    }
+    int count = o.n - (first_col + col);
 #pragma unroll 1
     for (int row = threadIdx.x / LANES; row < Shape::WARP_M; row += Shape::THREADS / LANES) {
         int out_row = first_row + row;
-        if (out_row >= o.m) {
+        if (count <= 0 || out_row >= o.m) {
             break;
         }
         float4 sums = *(const float4*)(staged + row * Shape::STAGED_COLS + col);
-        float y[4] = {sums.x + bias[0], sums.y + bias[1], sums.z + bias[2], sums.w + bias[3]};
-#pragma unroll
-        for (int j = 0; j < 4; j++) {
-            y[j] = activate(o.activation, y[j]);
-        }
+        float y[4] = {sums.x, sums.y, sums.z, sums.w};
         long long at = (long long)out_row * o.out_stride + first_col + col;
         if (o.mode != STORE) {
-            float old[4];
-            load_four(old, o.out, o.out_type, at, left);
             float gate[4] = {1.0f, 1.0f, 1.0f, 1.0f};
             if (o.gate != nullptr) {
-                load_four(gate, o.gate, F32, (long long)(out_row / o.gate_rows) * o.gate_stride + first_col + col, left);
+                long long gate_at = (long long)(out_row / o.gate_rows) * o.gate_stride + first_col + col;
+                load_four(gate, o.gate, F32, gate_at, count);
             }
+            float old[4];
+            load_four(old, o.out, o.out_type, at, count);
 #pragma unroll
             for (int j = 0; j < 4; j++) {
                 y[j] = o.mode == ADD ? old[j] + gate[j] * y[j] : old[j] * y[j];
             }
         }
-        store_four(y, o.out, o.out_type, at, left);
+        store_four(y, o.out, o.out_type, at, count);
     }
 }
 
@@ -490,6 +517,10 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
             warp.stage(staged + warp_index % Shape::WARPS_N * Shape::WARP_N);
         }
         __syncthreads();
+        if (o.bias != nullptr || o.activation != NONE) {
+            activate_rows<Shape>(o, staged, first_col);
+            __syncthreads();
+        }
         store_rows<Shape>(o, staged, first_row + pass * Shape::WARP_M, first_col);
     }
 }
