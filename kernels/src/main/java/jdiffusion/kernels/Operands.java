@@ -38,6 +38,14 @@ public final class Operands {
         }
     }
 
+    /** Whether it has a type that activations have on some device: float32, or 16 bits for operands of products. */
+    public static boolean isActivation(Tensor tensor) {
+        return switch (tensor.type()) {
+            case F32, BF16, F16 -> true;
+            default -> false;
+        };
+    }
+
     public static void float32(String operation, Tensor tensor) {
         if (tensor.type() != DType.F32) {
             throw new IllegalArgumentException(operation + " needs float32, got " + tensor);

@@ -32,7 +32,7 @@ public final class Weights {
      *
      * @param names all names of the source, sorted, so that those with one prefix lie together
      */
-    private record Ledger(TensorSource source, NavigableSet<String> names, UnaryOperator<Tensor> placement,
+    private record Ledger(TensorSource source, NavigableSet<String> names, Placement placement,
                           Set<String> read, List<String> faults) {
     }
 
@@ -42,10 +42,9 @@ public final class Weights {
     }
 
     /**
-     * @param placement brings a tensor of the file to where the backend wants it; a backend on the host returns it
-     *                  as it is
+     * @param placement brings a tensor of the file to where the backend wants it, and owns its memory there
      */
-    public static Weights of(TensorSource source, UnaryOperator<Tensor> placement) {
+    public static Weights of(TensorSource source, Placement placement) {
         return new Weights(new Ledger(source, new TreeSet<>(source.names()), placement, new HashSet<>(),
                 new ArrayList<>()), "");
     }
@@ -94,6 +93,15 @@ public final class Weights {
 
     /** The floating-point tensor of that name and exactly that shape. */
     public Tensor tensor(String name, int... dims) {
+        return find(name, ledger.placement::tensor, dims);
+    }
+
+    /** The weight [cout, cin, k, k] of a convolution; see {@link Placement#kernels}. */
+    public Tensor kernels(String name, int... dims) {
+        return find(name, ledger.placement::kernels, dims);
+    }
+
+    private Tensor find(String name, UnaryOperator<Tensor> place, int... dims) {
         String full = prefix + name;
         Shape wanted = wanted(full, dims);
         Tensor found = ledger.source.find(full);
@@ -105,7 +113,7 @@ public final class Weights {
         } else if (!found.type().isFloat()) {
             ledger.faults.add(full + " has type " + found.type() + ", not a floating-point type");
         } else {
-            return ledger.placement.apply(found);
+            return place.apply(found);
         }
         return placeholder(wanted);
     }

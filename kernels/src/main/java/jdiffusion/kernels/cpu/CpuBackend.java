@@ -16,11 +16,12 @@ import jdiffusion.kernels.groupnorm.CpuGroupNorm;
 import jdiffusion.kernels.layernorm.CpuLayerNorm;
 import jdiffusion.kernels.layout.CpuLayout;
 import jdiffusion.kernels.linear.CpuLinear;
+import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.kernels.patchify.CpuPatchify;
 import jdiffusion.kernels.rmsnorm.CpuRmsNorm;
 import jdiffusion.kernels.upsample.CpuUpsample;
+import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Workspace;
 
 /** The portable backend: the Vector API on all cores. Each operation is in the package of its kernel. */
@@ -73,8 +74,8 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public Tensor place(Tensor checkpointTensor) {
-        return checkpointTensor;
+    public Placement newPlacement() {
+        return Placement.onHost();
     }
 
     @Override
@@ -93,8 +94,8 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void linear(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
-        linear.run(x, w, bias, epilogue, out);
+    public void linear(List<LinearCall> calls) {
+        calls.forEach(linear::run);
     }
 
     @Override

@@ -1,6 +1,6 @@
 package jdiffusion.kernels.linear;
 
-import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
 import jdiffusion.kernels.cpu.Widen;
@@ -18,43 +18,15 @@ public final class CpuLinear {
         factors = new Rows(cpu);
     }
 
-    /**
-     * out = epilogue(x w^T + bias).
-     *
-     * @param x    [m, k] float32
-     * @param w    [n, k]
-     * @param bias [n] or null
-     * @param out  [m, n] float32
-     */
-    public void run(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
-        check(x, w, bias, epilogue, out);
-        factors.x = x;
-        factors.w = w;
-        gemm.run(x.rows(), w.rows(), w.cols(), factors, bias, epilogue, out);
+    /** See {@link jdiffusion.kernels.Backend#linear}; x and out are float32. */
+    public void run(LinearCall call) {
+        Operands.float32("linear", call.x());
+        Operands.float32("linear", call.out());
+        factors.x = call.x();
+        factors.w = call.w();
+        gemm.run(call.m(), call.n(), call.k(), factors, call.bias(), call.epilogue(), call.out());
         factors.x = null;
         factors.w = null;
-    }
-
-    private static void check(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
-        Tensor gate = epilogue.gate();
-        if (x.type() != DType.F32 || x.cols() != w.cols()) {
-            throw misfit("input", x, w, out);
-        }
-        if (out.type() != DType.F32 || out.cols() != w.rows() || out.rows() != x.rows()) {
-            throw misfit("output", out, w, x);
-        }
-        if (bias != null && (!bias.type().isFloat() || bias.shape().rank() != 1 || bias.cols() != w.rows())) {
-            throw misfit("bias", bias, w, out);
-        }
-        if (gate != null && (gate.type() != DType.F32 || gate.cols() != w.rows() || gate.rows() == 0
-                || out.rows() % gate.rows() != 0)) {
-            throw misfit("gate", gate, w, out);
-        }
-    }
-
-    private static IllegalArgumentException misfit(String name, Tensor tensor, Weight w, Tensor other) {
-        return new IllegalArgumentException("linear: " + name + " " + tensor + " does not fit weight [" + w.rows()
-                + ", " + w.cols() + "] and " + other);
     }
 
     private static final class Rows implements Gemm.Factors {
