@@ -126,7 +126,7 @@ public final class Weights {
             return Weight.of(tensor(name, rows, cols));
         }
         Shape wanted = wanted(full, new int[] {rows, cols});
-        Weight.FourBit found = quantised.read((part, type, size) -> part(part, type, size, ledger.placement));
+        Weight.FourBit found = quantised.read((part, type, size) -> part(part, type, size, ledger.placement::tensor));
         markRead(quantised.stateName());
         if (!quantised.shape().equals(wanted)) {
             ledger.faults.add(full + " is " + quantised.shape() + ", not " + wanted);

@@ -1,6 +1,5 @@
 package jdiffusion.tensor;
 
-import static java.util.function.UnaryOperator.identity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
@@ -47,7 +46,7 @@ class FourBitTest {
         }
 
         Weights weights() {
-            return Weights.of(this, identity()).at("a");
+            return Weights.of(this, Placement.onHost()).at("a");
         }
 
         @Override
@@ -66,14 +65,35 @@ class FourBitTest {
         }
     }
 
+    /** Leaves tensors where they are and keeps a list of them. */
+    private record Recording(List<Tensor> placed) implements Placement {
+        @Override
+        public Tensor tensor(Tensor stored) {
+            placed.add(stored);
+            return stored;
+        }
+
+        @Override
+        public Tensor kernels(Tensor stored) {
+            throw new AssertionError("no convolution here");
+        }
+
+        @Override
+        public long byteSize() {
+            return placed.stream().mapToLong(Tensor::byteSize).sum();
+        }
+
+        @Override
+        public void close() {
+            placed.clear();
+        }
+    }
+
     @Test
     void quantisedScalesAndTheirStateAreReadOnce() {
         Source source = Source.nested(NESTED);
         List<Tensor> placed = new ArrayList<>();
-        Weights weights = Weights.of(source, t -> {
-            placed.add(t);
-            return t;
-        }).at("a");
+        Weights weights = Weights.of(source, new Recording(placed)).at("a");
         assertThat(weights.shape("w")).isEqualTo(Shape.of(6, 96));
         Weight.FourBit w = (Weight.FourBit) weights.matrix("w", 6, 96);
         weights.finish();
