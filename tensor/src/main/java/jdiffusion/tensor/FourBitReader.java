@@ -31,7 +31,7 @@ final class FourBitReader {
      * @param nestedBlock  scales in a nested block; 0 when they are not quantised
      * @param nestedOffset what is added to every scale that was quantised
      */
-    private record State(int block, DType type, Shape shape, int nestedBlock, float nestedOffset) {
+    private record State(int block, Shape shape, int nestedBlock, float nestedOffset) {
     }
 
     private FourBitReader(String name, String stateName, State state) {
@@ -86,8 +86,7 @@ final class FourBitReader {
         }
         Weight.FourBit.Nested nested = !isNested ? null
                 : new Weight.FourBit.Nested(state.nestedBlock, nestedAbsmax, nestedMap, state.nestedOffset);
-        return new Weight.FourBit(state.shape.dim(0), state.shape.dim(1), codes, map, state.block, absmax, nested,
-                state.type);
+        return new Weight.FourBit(state.shape.dim(0), state.shape.dim(1), codes, map, state.block, absmax, nested);
     }
 
     private static State parse(String origin, String stateName, String kind, Tensor bytes) {
@@ -103,7 +102,6 @@ final class FourBitReader {
     private static final class Parser {
         private final JsonInput json;
         private Shape shape;
-        private DType type;
         private String kind;
         private long block;
         private long nestedBlock;
@@ -120,7 +118,6 @@ final class FourBitReader {
                 switch (field) {
                     case "quant_type" -> kind = json.string(field);
                     case "blocksize" -> block = json.whole(field);
-                    case "dtype" -> type = type(json.string(field));
                     case "shape" -> shape = shape(json.numbers(field, 2));
                     case "nested_blocksize" -> nestedBlock = json.whole(field);
                     case "nested_dtype" -> nestedType = json.string(field);
@@ -129,8 +126,8 @@ final class FourBitReader {
                 }
             }
             json.end();
-            if (type == null || shape == null || !expectedKind.equals(kind)) {
-                throw json.fault("it needs a dtype, a shape and the quant_type " + expectedKind);
+            if (shape == null || !expectedKind.equals(kind)) {
+                throw json.fault("it needs a shape and the quant_type " + expectedKind);
             }
             checkPower("blocksize", block, Weight.FourBit.LEAST_BLOCK, Weight.FourBit.LARGEST_BLOCK);
             boolean nested = nestedBlock > 0 || nestedType != null || nestedOffset != null;
@@ -140,23 +137,13 @@ final class FourBitReader {
                     throw json.fault("with a nested_blocksize it needs a nested_offset and the nested_dtype float32");
                 }
             }
-            return new State((int) block, type, shape, (int) nestedBlock, nested ? nestedOffset : 0);
+            return new State((int) block, shape, (int) nestedBlock, nested ? nestedOffset : 0);
         }
 
         private void checkPower(String what, long value, int least, int most) {
             if (value < least || value > most || Long.bitCount(value) != 1) {
                 throw json.fault(what + " is " + value + ", not a power of two from " + least + " to " + most);
             }
-        }
-
-        private DType type(String torchName) {
-            return switch (torchName) {
-                case "float32" -> DType.F32;
-                case "float16" -> DType.F16;
-                case "bfloat16" -> DType.BF16;
-                default -> throw json.fault("dtype is " + InputException.shown(torchName)
-                        + ", not float32, float16 or bfloat16");
-            };
         }
 
         private Shape shape(long[] sizes) {

@@ -63,27 +63,26 @@ public sealed interface Weight {
      * 4-bit codes with one scale for each block of consecutive elements, as bitsandbytes stores them (Dettmers et al.,
      * "QLoRA", 2023). Blocks run over the flattened matrix, so they span rows where cols is no multiple of their size.
      *
-     * <p>Element e is map[code(e)] * scale(e / blockSize), multiplied in float32 and rounded to {@code type}. NF4 and
-     * FP4 differ in the 16 values of the map alone.
+     * <p>Element e is map[code(e)] * scale(e / blockSize) in float32; a product in a narrower type rounds that once, as
+     * bitsandbytes does, which dequantises to the type of the layer's input and not to the one that the weight once
+     * had. NF4 and FP4 differ in the 16 values of the map alone.
      *
      * @param codes     U8, [ceil(rows * cols / 2)]: two elements a byte, the earlier one in the high half
      * @param map       F32, [16]
      * @param blockSize elements of a block, a power of two from 32 to 4096
      * @param absmax    one for each block: the scales, F32; or U8 codes of them when {@code nested} is there
      * @param nested    how the scales were quantised in turn, or null
-     * @param type      F32, BF16 or F16: what bitsandbytes dequantises to
      */
-    record FourBit(int rows, int cols, Tensor codes, Tensor map, int blockSize, Tensor absmax, Nested nested,
-                   DType type) implements Weight {
+    record FourBit(int rows, int cols, Tensor codes, Tensor map, int blockSize, Tensor absmax, Nested nested)
+            implements Weight {
         /** Codes and values of the map that a block's codes select from. */
         public static final int VALUES = 16;
         public static final int LEAST_BLOCK = 32;
         public static final int LARGEST_BLOCK = 4096;
 
         public FourBit {
-            if (Integer.bitCount(blockSize) != 1 || blockSize < LEAST_BLOCK || blockSize > LARGEST_BLOCK
-                    || type != DType.F32 && type != DType.BF16 && type != DType.F16) {
-                throw new IllegalArgumentException("4-bit blocks of " + blockSize + " elements of type " + type);
+            if (Integer.bitCount(blockSize) != 1 || blockSize < LEAST_BLOCK || blockSize > LARGEST_BLOCK) {
+                throw new IllegalArgumentException("4-bit blocks of " + blockSize + " elements");
             }
             long size = Math.multiplyExact((long) rows, cols);
             long blocks = Math.ceilDiv(size, blockSize);

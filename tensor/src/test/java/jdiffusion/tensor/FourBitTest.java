@@ -100,7 +100,6 @@ class FourBitTest {
         assertThat(w.rows()).isEqualTo(6);
         assertThat(w.cols()).isEqualTo(96);
         assertThat(w.blockSize()).isEqualTo(64);
-        assertThat(w.type()).isEqualTo(DType.BF16);
         assertThat(w.codes()).isEqualTo(Tensor.of(source.find("a.w").data(), DType.U8, Shape.of(288)));
         assertThat(w.absmax().data()).isEqualTo(source.find("a.w.absmax").data());
         assertThat(w.map().data()).isEqualTo(source.find("a.w.quant_map").data());
@@ -124,7 +123,6 @@ class FourBitTest {
         Weight.FourBit w = (Weight.FourBit) weights.matrix("w", 3, 5);
         weights.finish();
         assertThat(w.nested()).isNull();
-        assertThat(w.type()).isEqualTo(DType.F16);
         assertThat(w.blockSize()).isEqualTo(128);
         assertThat(w.absmax().type()).isEqualTo(DType.F32);
     }
@@ -185,7 +183,7 @@ class FourBitTest {
         "{\"quant_type\": \"nf4\", \"blocksize\": 16, \"dtype\": \"bfloat16\", \"shape\": [6, 96]}",
         "{\"quant_type\": \"nf4\", \"blocksize\": -64, \"dtype\": \"bfloat16\", \"shape\": [6, 96]}",
         "{\"quant_type\": \"nf4\", \"blocksize\": \"64\", \"dtype\": \"bfloat16\", \"shape\": [6, 96]}",
-        "{\"quant_type\": \"nf4\", \"blocksize\": 64, \"dtype\": \"int8\", \"shape\": [6, 96]}",
+        "{\"quant_type\": \"nf4\", \"blocksize\": 64, \"dtype\": \"bfloat16\"}",
         "{\"quant_type\": \"nf4\", \"blocksize\": 64, \"dtype\": \"bfloat16\", \"shape\": [576]}",
         "{\"quant_type\": \"nf4\", \"blocksize\": 64, \"dtype\": \"bfloat16\", \"shape\": [6, 96, 1]}",
         "{\"quant_type\": \"nf4\", \"blocksize\": 64, \"dtype\": \"bfloat16\", \"shape\": [6, 4294967296]}",
@@ -242,18 +240,16 @@ class FourBitTest {
         Tensor codes = Tensor.of(MemorySegment.ofArray(new byte[288]), DType.U8, Shape.of(288));
         Tensor map = Tensor.of(new float[16], 16);
         Tensor absmax = Tensor.of(new float[9], 9);
-        Weight.FourBit sound = new Weight.FourBit(6, 96, codes, map, 64, absmax, null, DType.F32);
+        Weight.FourBit sound = new Weight.FourBit(6, 96, codes, map, 64, absmax, null);
         assertThat(sound.blockSize()).isEqualTo(64);
-        assertThatThrownBy(() -> new Weight.FourBit(6, 97, codes, map, 64, absmax, null, DType.F32))
+        assertThatThrownBy(() -> new Weight.FourBit(6, 97, codes, map, 64, absmax, null))
                 .hasMessageContaining("codes");
-        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, absmax, 64, absmax, null, DType.F32))
+        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, absmax, 64, absmax, null))
                 .hasMessageContaining("map");
-        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, map, 128, absmax, null, DType.F32))
+        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, map, 128, absmax, null))
                 .hasMessageContaining("absmax");
-        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, map, 96, absmax, null, DType.F32))
+        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, map, 96, absmax, null))
                 .hasMessageContaining("96");
-        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, map, 64, absmax, null, DType.F8_E4M3))
-                .hasMessageContaining("F8_E4M3");
         assertThatThrownBy(() -> new Weight.FourBit.Nested(256, absmax, map, 0)).hasMessageContaining("256 of F32");
     }
 }

@@ -3,13 +3,9 @@ package jdiffusion.kernels.linear;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import jdiffusion.kernels.Precision;
-import jdiffusion.kernels.cpu.Widen;
-import jdiffusion.tensor.DType;
-import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.Weight;
 
-/** Elements of a {@link Weight.FourBit} on the CPU, to the bit those that bitsandbytes dequantises to. */
+/** Elements of a {@link Weight.FourBit} on the CPU, to the bit those that bitsandbytes dequantises to in float32. */
 final class CpuFourBit {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -30,7 +26,6 @@ final class CpuFourBit {
             element += n;
             out += n;
         }
-        round(w.type(), to, at, count);
     }
 
     /** What the values of a block are multiplied by. */
@@ -52,19 +47,6 @@ final class CpuFourBit {
             int two = codes.get(ValueLayout.JAVA_BYTE, e >> 1);
             int code = ((e & 1) == 0 ? two >> 4 : two) & 0xf;
             to[at + i] = map.get(FLOAT, code * 4L) * scale;
-        }
-    }
-
-    private static void round(DType type, float[] values, int at, int n) {
-        switch (type) {
-            case F32 -> {
-            }
-            case BF16 -> Widen.round(Precision.BF16, values, at, n);
-            default -> {
-                for (int i = at; i < at + n; i++) {
-                    values[i] = FloatFormat.f16ToFloat(FloatFormat.floatToF16(values[i]));
-                }
-            }
         }
     }
 }

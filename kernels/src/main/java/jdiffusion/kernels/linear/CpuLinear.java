@@ -64,7 +64,7 @@ public final class CpuLinear {
                 }
                 case Weight.FourBit quantised -> {
                     CpuFourBit.run(quantised, rowInPart, from, count, to, at);
-                    yield quantised.type();
+                    yield DType.F32;
                 }
                 case Weight.Rows _ -> throw new AssertionError("rows of rows were resolved");
             };

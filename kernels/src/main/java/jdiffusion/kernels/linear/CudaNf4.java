@@ -7,7 +7,6 @@ import java.util.Locale;
 import java.util.Map;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
-import jdiffusion.kernels.cuda.TypeCode;
 import jdiffusion.tensor.Weight;
 
 /**
@@ -97,7 +96,6 @@ final class CudaNf4 {
         args.pointer(w.codes()).pointer(w.map()).pointer(w.absmax());
         args.pointer(nested == null ? null : nested.absmax()).pointer(nested == null ? null : nested.map());
         args.float32(nested == null ? 0 : nested.offset()).int32(Integer.numberOfTrailingZeros(w.blockSize()))
-                .int32(nested == null ? 0 : Integer.numberOfTrailingZeros(nested.blockSize()))
-                .int32(TypeCode.of(w.type()));
+                .int32(nested == null ? 0 : Integer.numberOfTrailingZeros(nested.blockSize()));
     }
 }

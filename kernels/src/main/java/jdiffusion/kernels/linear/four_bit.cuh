@@ -2,9 +2,8 @@
 // has the format) and hand the product what bitsandbytes would dequantise to. Elements exist in registers and in the
 // tile in shared memory, never in global memory.
 //
-// An element is map[code] * scale, multiplied in float32, rounded to the type that the weight had before it was
-// quantised, then to the product's. A scale is a float32, or map256[code] * nested scale + offset, each operation
-// rounded. No multiply-add may be contracted here, or the last bit would differ.
+// An element is map[code] * scale, multiplied in float32 and rounded to the product's type. A scale is a float32, or
+// map256[code] * nested scale + offset, each operation rounded: a contracted multiply-add would differ in the last bit.
 //
 // The map of 16 values lies in the lanes of a warp, twice, and a shuffle looks a value up: it takes the low 5 bits of a
 // lane number, of which the fifth does not matter, so a shift alone makes a lane number of a code.
@@ -20,28 +19,7 @@ struct FourBit {
     float nested_offset;
     int block_shift;            // log2 of the elements of a block, 5 to 12
     int nested_shift;           // log2 of the scales of a nested block
-    int type;                   // F32, BF16 or F16: what an element is rounded to first
 };
-
-// Two neighbours, rounded. `twice`: the weight's type is the 16-bit type that is not T.
-template <typename T> struct OtherHalf;
-template <> struct OtherHalf<bf16> {
-    typedef f16 Type;
-    static constexpr int CODE = F16;
-};
-template <> struct OtherHalf<f16> {
-    typedef bf16 Type;
-    static constexpr int CODE = BF16;
-};
-
-template <typename T> static __device__ __forceinline__ u32 round_pair(float low, float high, bool twice) {
-    typedef typename OtherHalf<T>::Type Other;
-    if (twice) {
-        low = to_float(from_float<Other>(low));
-        high = to_float(from_float<Other>(high));
-    }
-    return pack<T>(low, high);
-}
 
 static __device__ __forceinline__ float nested_scale(const FourBit& o, float mapped, float absmax) {
     return __fadd_rn(__fmul_rn(mapped, absmax), o.nested_offset);
@@ -82,7 +60,6 @@ template <typename T, int ROWS, int THREADS> struct FourBitRows {
     float scale;         // of the present run
     u32 to;
     int tile;            // number of the next tile to land
-    bool twice;
     // For making scales.
     int rows, runs;      // of the matrix
     int warp_row;        // first of the warp's rows
@@ -100,7 +77,6 @@ template <typename T, int ROWS, int THREADS> struct FourBitRows {
         rows = matrix_rows;
         runs = k / RUN;
         warp_row = first + threadIdx.x / 32 * WARP_ROWS;
-        twice = o->type == OtherHalf<T>::CODE;
         value = o->map[lane % 16];
         to = chunk_offset(row, 2 * half);
         tile = 0;
@@ -164,7 +140,7 @@ template <typename T, int ROWS, int THREADS> struct FourBitRows {
         for (int b = 0; b < 4; b++) {
             float low = __shfl_sync(0xFFFFFFFFu, value, word >> (8 * b + 4));
             float high = __shfl_sync(0xFFFFFFFFu, value, word >> (8 * b));
-            pairs[b] = round_pair<T>(__fmul_rn(low, scale), __fmul_rn(high, scale), twice);
+            pairs[b] = pack<T>(__fmul_rn(low, scale), __fmul_rn(high, scale));
         }
         write_chunk(chunk, pairs[0], pairs[1], pairs[2], pairs[3]);
     }
@@ -223,7 +199,6 @@ template <typename T, int ROWS, int THREADS> struct FourBitElements {
     long long element;  // of this thread in the tile that lands next
     int left;           // of k, from there on; 0 in a row that is not there
     u32 to;
-    bool twice;
 
     __device__ __forceinline__ void open(const FourBit& operand, int first, int rows, int k) {
         o = &operand;
@@ -232,7 +207,6 @@ template <typename T, int ROWS, int THREADS> struct FourBitElements {
         element = (long long)(first + row) * k + half * 16;
         left = first + row < rows ? k - half * 16 : 0;
         to = chunk_offset(row, 2 * half);
-        twice = o->type == OtherHalf<T>::CODE;
     }
 
     __device__ __forceinline__ void fetch(u32) {
@@ -246,8 +220,8 @@ template <typename T, int ROWS, int THREADS> struct FourBitElements {
             for (int j = 0; j < 8; j++) {
                 x[j] = c * 8 + j < left ? value(element + c * 8 + j) : 0.0f;
             }
-            write_chunk(at + (to ^ (c << 4)), round_pair<T>(x[0], x[1], twice), round_pair<T>(x[2], x[3], twice),
-                        round_pair<T>(x[4], x[5], twice), round_pair<T>(x[6], x[7], twice));
+            write_chunk(at + (to ^ (c << 4)), pack<T>(x[0], x[1]), pack<T>(x[2], x[3]), pack<T>(x[4], x[5]),
+                        pack<T>(x[6], x[7]));
         }
         element += TILE_K;
         left -= TILE_K;

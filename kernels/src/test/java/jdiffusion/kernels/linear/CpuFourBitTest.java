@@ -50,7 +50,7 @@ class CpuFourBitTest {
 
     @Test
     void quantisedAndDenseMatricesInOneWeight() {
-        Weight.FourBit w = new FourBitCase(40, 96, 64, true, DType.BF16).make(5);
+        Weight.FourBit w = new FourBitCase(40, 96, 64, true).make(5);
         Tensor dense = TestTensors.random(6, DType.F16, 1, 30, 96);
         float[] joined = new float[70 * 96];
         System.arraycopy(dense.toArray(), 0, joined, 0, 30 * 96);

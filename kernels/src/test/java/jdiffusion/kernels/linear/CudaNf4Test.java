@@ -72,7 +72,7 @@ class CudaNf4Test {
     @ParameterizedTest
     @EnumSource(names = {"BF16", "F16"})
     void manyRowsTakeTheWideTile(DType operand) {
-        Weight.FourBit w = new FourBitCase(1540, 128, 64, true, DType.BF16).make(5);
+        Weight.FourBit w = new FourBitCase(1540, 128, 64, true).make(5);
         try (TestDevice device = TestDevice.open(operand)) {
             check(device, 450, w, operand, DType.F32, Epilogue.Mode.STORE, Activation.NONE);
         }
@@ -81,7 +81,7 @@ class CudaNf4Test {
     /** More scales than are made at once, and more nested scales than are kept at hand. */
     @Test
     void longRows() {
-        Weight.FourBit w = new FourBitCase(70, 18_432, 64, true, DType.BF16).make(6);
+        Weight.FourBit w = new FourBitCase(70, 18_432, 64, true).make(6);
         try (TestDevice device = TestDevice.open()) {
             check(device, 3, w, DType.BF16, DType.F32, Epilogue.Mode.STORE, Activation.NONE);
         }
@@ -93,7 +93,7 @@ class CudaNf4Test {
         List<float[]> expected = new ArrayList<>();
         try (TestDevice device = TestDevice.open()) {
             for (int i = 0; i < 20; i++) {
-                Weight.FourBit w = new FourBitCase(10 + 7 * i, 64 + i % 3 * 32, 64, i % 2 == 0, DType.BF16).make(i);
+                Weight.FourBit w = new FourBitCase(10 + 7 * i, 64 + i % 3 * 32, 64, i % 2 == 0).make(i);
                 int m = 1 + 5 * i;
                 Tensor x = device.put(DType.BF16, Samples.normal(50 + i, (long) m * w.cols(), 0, 1), m, w.cols());
                 LinearCall alone = new LinearCall(x, put(device, w), null, Epilogue.STORE,
@@ -113,7 +113,7 @@ class CudaNf4Test {
     @Test
     void memoryDeliversTheCodesAlone() {
         assumeFalse(TestDevice.isReal(), "only the emulated device counts");
-        Weight.FourBit w = new FourBitCase(128, 1536, 64, true, DType.BF16).make(7);
+        Weight.FourBit w = new FourBitCase(128, 1536, 64, true).make(7);
         try (TestDevice device = TestDevice.profiling()) {
             Tensor x = device.put(DType.BF16, Samples.normal(8, 64 * 1536, 0, 1), 64, 1536);
             new CudaNf4(device.cuda()).run(List.of(new LinearCall(x, put(device, w), null, Epilogue.STORE,
@@ -184,7 +184,7 @@ class CudaNf4Test {
         float[] xs = rounded(operand, x);
         float[] ws = rounded(operand, FourBitCase.values(w));
         float[] naive = LinearReference.naive(m, n, k, xs, ws, bias.toArray(), activation, mode, gate, old);
-        Closeness.check(m + " rows by " + n + "x" + k + " " + w.type(), device.get(out),
+        Closeness.check(m + " rows by " + n + "x" + k, device.get(out),
                 LinearReference.exact(m, n, k, xs, ws, bias.toArray(), activation, mode, gate, old),
                 rounded(outType, naive));
         device.clear();
@@ -194,6 +194,6 @@ class CudaNf4Test {
         Weight.FourBit.Nested nested = w.nested() == null ? null : new Weight.FourBit.Nested(w.nested().blockSize(),
                 device.put(w.nested().absmax()), device.put(w.nested().map()), w.nested().offset());
         return new Weight.FourBit(w.rows(), w.cols(), device.put(w.codes()), device.put(w.map()), w.blockSize(),
-                device.put(w.absmax()), nested, w.type());
+                device.put(w.absmax()), nested);
     }
 }
