@@ -65,7 +65,8 @@ public final class KernelArgs {
         return this;
     }
 
-    int size() {
+    /** Bytes packed so far. */
+    public int size() {
         return bytes.position();
     }
 
