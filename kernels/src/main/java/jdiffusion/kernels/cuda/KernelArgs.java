@@ -71,7 +71,8 @@ public final class KernelArgs {
         return this;
     }
 
-    int size() {
+    /** Bytes packed so far. */
+    public int size() {
         return bytes.position();
     }
 

@@ -46,24 +46,28 @@ public final class CpuLinear {
 
         @Override
         public void right(int row, int from, int count, float[] to, int at) {
-            Tensor tensor = null;
             int rowInPart = row;
             Weight part = w;
-            while (tensor == null) {
-                switch (part) {
-                    case Weight.Dense dense -> tensor = dense.tensor();
-                    case Weight.Rows joined -> {
-                        int i = 0;
-                        while (rowInPart >= joined.parts().get(i).rows()) {
-                            rowInPart -= joined.parts().get(i++).rows();
-                        }
-                        part = joined.parts().get(i);
-                    }
+            while (part instanceof Weight.Rows joined) {
+                int i = 0;
+                while (rowInPart >= joined.parts().get(i).rows()) {
+                    rowInPart -= joined.parts().get(i++).rows();
                 }
+                part = joined.parts().get(i);
             }
-            DType type = tensor.type();
-            long offset = tensor.rowOffset(rowInPart) + (long) from * type.bytes();
-            Widen.run(tensor.data(), type, offset, to, at, count);
+            DType type = switch (part) {
+                case Weight.Dense dense -> {
+                    Tensor tensor = dense.tensor();
+                    long offset = tensor.rowOffset(rowInPart) + (long) from * tensor.type().bytes();
+                    Widen.run(tensor.data(), tensor.type(), offset, to, at, count);
+                    yield tensor.type();
+                }
+                case Weight.FourBit quantised -> {
+                    CpuFourBit.run(quantised, rowInPart, from, count, to, at);
+                    yield DType.F32;
+                }
+                case Weight.Rows _ -> throw new AssertionError("rows of rows were resolved");
+            };
             if (type == DType.F32 || type == DType.F16) {
                 Widen.round(cpu.precision(), to, at, count);
             }
