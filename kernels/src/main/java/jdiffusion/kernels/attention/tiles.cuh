@@ -34,7 +34,6 @@ struct Call {
     float factor;
     float eps;
     float share; // 1 / headDim
-    int unused;  // keeps the size a multiple of 8
 };
 
 static constexpr float LOG2E = 1.4426950408889634f;
@@ -93,13 +92,14 @@ static __device__ __forceinline__ u32 across(u32 place, int chunk) {
 
 // Starts copying ROWS rows; zeros where a row is not under `rows` or a piece not under `chunks`. Neighbouring threads
 // take neighbouring pieces of a row, so a warp reads whole sectors; each piece stays with its thread for normalise.
+// Wide rows are not unrolled in full: their addresses would take registers from the sums.
 template <typename T, int ROWS, int CHUNKS, int THREADS>
 __device__ __forceinline__ void copy_tile(u32 to, const T* from, int stride, int rows, int chunks) {
     int chunk = threadIdx.x % CHUNKS;
     int first = threadIdx.x / CHUNKS;
     from += (long long)first * stride + chunk * 8;
     long long step = (long long)(THREADS / CHUNKS) * stride;
-#pragma unroll
+#pragma unroll (CHUNKS > 16 ? 2 : 8)
     for (int row = 0; row < ROWS; row += THREADS / CHUNKS) {
         copy_async(to + place<CHUNKS>(first + row, chunk), from, first + row < rows && chunk < chunks);
         from += step;
