@@ -92,6 +92,10 @@ public final class Workspace implements AutoCloseable {
         return allocate(wideOperandType, dims);
     }
 
+    public DType wideOperandType() {
+        return wideOperandType;
+    }
+
     private MemorySegment bytes(long size) {
         long rounded = Math.max(ALIGNMENT, Math.ceilDiv(size, ALIGNMENT) * ALIGNMENT);
         while (slab < 0 || offset + rounded > slabs.get(slab).byteSize()) {

@@ -1,0 +1,39 @@
+package jdiffusion.emulator;
+
+/**
+ * How kernels are run.
+ *
+ * @param check report shared-memory races, reads of uninitialised shared memory and divergent barriers
+ * @param profile collect {@link KernelCounters}
+ * @param seed varies the order in which the warps of a block run
+ * @param threads worker threads, each of which runs one block at a time; at least 1
+ */
+public record EmulatorOptions(boolean check, boolean profile, long seed, int threads) {
+
+    public EmulatorOptions {
+        if (threads < 1) {
+            throw new IllegalArgumentException("emulator: threads must be at least 1, not " + threads);
+        }
+    }
+
+    /** No check beyond memory bounds and alignment, no counters, seed 0, as many threads as there are cores. */
+    public static EmulatorOptions defaults() {
+        return new EmulatorOptions(false, false, 0, Runtime.getRuntime().availableProcessors());
+    }
+
+    public EmulatorOptions withCheck(boolean check) {
+        return new EmulatorOptions(check, profile, seed, threads);
+    }
+
+    public EmulatorOptions withProfile(boolean profile) {
+        return new EmulatorOptions(check, profile, seed, threads);
+    }
+
+    public EmulatorOptions withSeed(long seed) {
+        return new EmulatorOptions(check, profile, seed, threads);
+    }
+
+    public EmulatorOptions withThreads(int threads) {
+        return new EmulatorOptions(check, profile, seed, threads);
+    }
+}

@@ -1,0 +1,126 @@
+package jdiffusion.emulator;
+
+import java.util.Arrays;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+
+/**
+ * What the launches of one kernel did, summed. Instructions and requests are counted per warp, once however many
+ * lanes take part.
+ */
+public final class KernelCounters {
+
+    /** Kinds of warp instructions. */
+    public enum InstructionClass {
+        MMA, LDMATRIX, CP_ASYNC, GLOBAL, SHARED, FLOAT, INTEGER, CONTROL, BARRIER, OTHER
+    }
+
+    /** Memory traffic, of a line or of a whole kernel. */
+    public static final class Traffic {
+        /** Warp requests to global memory. */
+        public long globalRequests;
+        /** Distinct 32-byte sectors touched, summed over the requests. */
+        public long globalSectors;
+        /** Sectors that the requested bytes would fill at best, summed over the requests. */
+        public long globalIdealSectors;
+        /** Bytes that active lanes read from global memory. */
+        public long globalBytesRead;
+        /** Bytes that active lanes wrote to global memory. */
+        public long globalBytesWritten;
+        /** Warp requests to shared memory, those of ldmatrix and cp.async included. */
+        public long sharedRequests;
+        /** Cycles that bank conflicts add to those requests. */
+        public long sharedConflictCycles;
+
+        /** Adds another's numbers to these. */
+        public void add(Traffic other) {
+            globalRequests += other.globalRequests;
+            globalSectors += other.globalSectors;
+            globalIdealSectors += other.globalIdealSectors;
+            globalBytesRead += other.globalBytesRead;
+            globalBytesWritten += other.globalBytesWritten;
+            sharedRequests += other.sharedRequests;
+            sharedConflictCycles += other.sharedConflictCycles;
+        }
+    }
+
+    /** One PTX instruction: where it stands, what it is, how often a warp executed it, and its traffic. */
+    public static final class Line {
+        public final int line;
+        public final String text;
+        public final InstructionClass kind;
+        public long executions;
+        public final Traffic traffic = new Traffic();
+
+        Line(int line, String text, InstructionClass kind) {
+            this.line = line;
+            this.text = text;
+            this.kind = kind;
+        }
+    }
+
+    private final String kernel;
+    private final long[] instructions = new long[InstructionClass.values().length];
+    private final NavigableMap<Integer, Line> lines = new TreeMap<>();
+    private final Traffic traffic = new Traffic();
+    private long launches;
+    private long blocks;
+    private long mmaFlops;
+
+    KernelCounters(String kernel) {
+        this.kernel = kernel;
+    }
+
+    public String kernel() {
+        return kernel;
+    }
+
+    public long launches() {
+        return launches;
+    }
+
+    /** Thread blocks run. */
+    public long blocks() {
+        return blocks;
+    }
+
+    /** Warp instructions of one class. */
+    public long instructions(InstructionClass kind) {
+        return instructions[kind.ordinal()];
+    }
+
+    /** Warp instructions of all classes. */
+    public long instructions() {
+        return Arrays.stream(instructions).sum();
+    }
+
+    /** Floating-point operations of the tensor cores, a multiply-add counting two. */
+    public long mmaFlops() {
+        return mmaFlops;
+    }
+
+    /** Memory traffic of the whole kernel. */
+    public Traffic traffic() {
+        return traffic;
+    }
+
+    /** Every instruction by PTX line, in the order of the text. */
+    public NavigableMap<Integer, Line> lines() {
+        return lines;
+    }
+
+    void addLaunch(long blockCount) {
+        launches++;
+        blocks += blockCount;
+    }
+
+    /** Adds executions of the instruction at a line; {@code flops} are those of one execution. */
+    void addLine(int number, String text, InstructionClass kind, long executions, long flops, Traffic lineTraffic) {
+        Line line = lines.computeIfAbsent(number, n -> new Line(n, text, kind));
+        line.executions += executions;
+        line.traffic.add(lineTraffic);
+        traffic.add(lineTraffic);
+        instructions[kind.ordinal()] += executions;
+        mmaFlops += executions * flops;
+    }
+}

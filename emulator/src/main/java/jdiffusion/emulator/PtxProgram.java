@@ -1,0 +1,49 @@
+package jdiffusion.emulator;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.Set;
+
+/** A translated PTX module. Its module-scope variables live as long as it is reachable. */
+public final class PtxProgram {
+    private final Map<String, PtxKernel> kernels;
+    private final Map<String, MemorySegment> globals;
+
+    PtxProgram(Map<String, PtxKernel> kernels, Map<String, MemorySegment> globals) {
+        this.kernels = kernels;
+        this.globals = globals;
+    }
+
+    /**
+     * Translates PTX text to JVM bytecode.
+     *
+     * @param origin where the text comes from, for messages
+     * @throws PtxException with the line, when the text is malformed or uses an instruction that is not supported
+     */
+    public static PtxProgram translate(String ptx, String origin) throws PtxException {
+        throw new PtxException(origin + ": not translated", 0);
+    }
+
+    /** Names of the entry functions. */
+    public Set<String> kernels() {
+        return kernels.keySet();
+    }
+
+    /**
+     * The entry function of that name.
+     *
+     * @throws IllegalArgumentException when there is none
+     */
+    public PtxKernel kernel(String name) {
+        PtxKernel kernel = kernels.get(name);
+        if (kernel == null) {
+            throw new IllegalArgumentException("no kernel " + name + " among " + kernels.keySet());
+        }
+        return kernel;
+    }
+
+    /** Memory of a module-scope {@code .global} or {@code .const} variable, or null when there is none so named. */
+    public MemorySegment global(String name) {
+        return globals.get(name);
+    }
+}
