@@ -250,7 +250,8 @@ public final class CpuAttention {
             for (int query = Math.max(from, start); query < Math.min(from + count, end); query++) {
                 int i = query - from;
                 int at = i / NR * NR * channels + i % NR;
-                float factor = 1 / state[QUERIES + i];
+                float sum = state[QUERIES + i];
+                float factor = sum == 0 ? 0 : 1 / sum;
                 for (int c = 0; c < d; c++) {
                     row[c] = sums[at + c * NR] * factor;
                 }

@@ -36,11 +36,11 @@ public final class CudaAttention {
     /**
      * A kernel and what one block of it takes.
      *
-     * @param name        without the type
-     * @param queries     of one stream, one head
-     * @param acrossTiles whether a block's queries may be those of several streams
+     * @param name          without the type
+     * @param queries       of one head
+     * @param acrossStreams whether a block's queries may be those of several streams
      */
-    private record Variant(String name, int queries, boolean acrossTiles, int threads, int sharedBytes) {
+    private record Variant(String name, int queries, boolean acrossStreams, int threads, int sharedBytes) {
         private static final Variant HEAD_32 = new Variant("attention_32", 128, false, 128, 0);
         private static final Variant HEAD_64 = new Variant("attention_64", 128, false, 128, 0);
         private static final Variant HEAD_128 = new Variant("attention_128", 64, false, 128, 0);
@@ -79,7 +79,7 @@ public final class CudaAttention {
 
         /** Blocks for all queries of one head. */
         int blocks(AttentionCall call) {
-            if (acrossTiles) {
+            if (acrossStreams) {
                 return Math.ceilDiv(call.queries(), queries);
             }
             return call.streams().stream().filter(s -> s.q() != null)
