@@ -137,6 +137,12 @@ static __device__ __forceinline__ int bytes_of(int type) {
     return type == F32 ? 4 : type == BF16 || type == F16 ? 2 : 1;
 }
 
+// Eight elements of T, in pairs, to 16 bytes of shared memory.
+static __device__ __forceinline__ void write_chunk(u32 to, const u32 (&pairs)[4]) {
+    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(pairs[0]), "r"(pairs[1]), "r"(pairs[2]),
+                 "r"(pairs[3]) : "memory");
+}
+
 // Eight neighbours of a stored type, packed as in memory, on their way to T.
 template <typename T> struct Chunk {
     u32 raw[8];
@@ -199,8 +205,7 @@ template <typename T> struct Chunk {
                     y[j] = pack<T>(f8_e5m2_to_float((u8)two), f8_e5m2_to_float((u8)(two >> 8)));
                 }
         }
-        asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};"
-                     ::"r"(to), "r"(y[0]), "r"(y[1]), "r"(y[2]), "r"(y[3]) : "memory");
+        write_chunk(to, y);
     }
 };
 
