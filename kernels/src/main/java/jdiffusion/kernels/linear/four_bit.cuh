@@ -142,7 +142,7 @@ template <typename T, int ROWS, int THREADS> struct FourBitRows {
             float high = __shfl_sync(0xFFFFFFFFu, value, word >> (8 * b));
             pairs[b] = pack<T>(__fmul_rn(low, scale), __fmul_rn(high, scale));
         }
-        write_chunk(chunk, pairs);
+        write_chunk(chunk, pairs[0], pairs[1], pairs[2], pairs[3]);
     }
 
     __device__ __forceinline__ void load_codes() {
@@ -221,7 +221,7 @@ template <typename T, int ROWS, int THREADS> struct FourBitElements {
                 int e = c * 8 + j * 2;
                 pairs[j] = pack<T>(e < left ? value(element + e) : 0.0f, e + 1 < left ? value(element + e + 1) : 0.0f);
             }
-            write_chunk(at + (to ^ (c << 4)), pairs);
+            write_chunk(at + (to ^ (c << 4)), pairs[0], pairs[1], pairs[2], pairs[3]);
         }
         element += TILE_K;
         left -= TILE_K;

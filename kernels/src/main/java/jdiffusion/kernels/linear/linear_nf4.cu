@@ -8,7 +8,7 @@
 #include "four_bit.cuh"
 
 typedef Problems<Rows, FourBit> FourBitLinears;
-typedef Tile<128, 64, 2, 2, 3, 2> WideTile;
+typedef Tile<128, 64, 2, 2, 3> WideTile;
 
 #define LINEAR_NF4(name, tile, type, x_loader, w_loader)                                       \
     extern "C" __global__ void __launch_bounds__(tile::THREADS, 2)                             \
