@@ -32,7 +32,8 @@ final class DeviceLimits {
         if (Math.min(grid.x(), Math.min(grid.y(), grid.z())) < 1 || grid.y() > MAX_GRID_YZ || grid.z() > MAX_GRID_YZ) {
             return "a grid of " + grid + " blocks: each count must be at least 1, y and z at most " + MAX_GRID_YZ;
         }
-        if (Math.min(block.x(), Math.min(block.y(), block.z())) < 1 || block.z() > MAX_BLOCK_Z || threads > threadLimit) {
+        if (Math.min(block.x(), Math.min(block.y(), block.z())) < 1
+                || block.z() > MAX_BLOCK_Z || threads > threadLimit) {
             return "a block of " + block + " threads: at most " + threadLimit + " and z at most " + MAX_BLOCK_Z;
         }
         if (dynamicShared < 0 || dynamicShared > function.maxDynamicShared()) {
@@ -44,7 +45,8 @@ final class DeviceLimits {
             return kernel.staticSharedBytes() + " bytes of static and " + dynamicShared
                     + " of dynamic shared memory: at most " + limit + " together";
         }
-        if (paramBytes < kernel.paramBytes() || paramBytes > Math.ceilDiv(kernel.paramBytes(), Long.BYTES) * Long.BYTES) {
+        if (paramBytes < kernel.paramBytes()
+                || paramBytes > Math.ceilDiv(kernel.paramBytes(), Long.BYTES) * Long.BYTES) {
             return paramBytes + " bytes of arguments: the kernel takes " + kernel.paramBytes();
         }
         return null;

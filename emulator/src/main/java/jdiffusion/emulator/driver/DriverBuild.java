@@ -64,8 +64,8 @@ final class DriverBuild {
                 refused = e;
             }
         }
-        throw new EmulatorException("the emulated device has no folder for its driver (tried " + folders + "): " + refused,
-                refused);
+        throw new EmulatorException("the emulated device has no folder for its driver (tried " + folders + "): "
+                + refused, refused);
     }
 
     /** Where to keep the library, best first. */
@@ -137,7 +137,8 @@ final class DriverBuild {
             }
             if (process.exitValue() != 0) {
                 throw new EmulatorException("the C compiler failed on the driver of the emulated device: "
-                        + String.join(" ", command) + "\n" + new String(Files.readAllBytes(log), StandardCharsets.UTF_8));
+                        + String.join(" ", command) + "\n"
+                        + new String(Files.readAllBytes(log), StandardCharsets.UTF_8));
             }
             return;
         }

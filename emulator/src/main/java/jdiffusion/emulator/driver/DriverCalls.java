@@ -57,7 +57,8 @@ final class DriverCalls {
     int released(long address) {
         var allocation = memory.find(address);
         if (allocation == null || allocation.address() != address || globals.containsKey(address)) {
-            return refuse(CudaResult.INVALID_VALUE, "free of " + hex(address) + ", which is not the start of an allocation");
+            return refuse(CudaResult.INVALID_VALUE,
+                    "free of " + hex(address) + ", which is not the start of an allocation");
         }
         memory.remove(address);
         return CudaResult.SUCCESS;
@@ -75,7 +76,8 @@ final class DriverCalls {
         if (bytes < 0 || !allocation.covers(address, bytes)) {
             long rest = allocation.address() + allocation.bytes() - address;
             return refuse(CudaResult.INVALID_VALUE, "copy or fill of " + Long.toUnsignedString(bytes) + " bytes at "
-                    + hex(address) + ", where its allocation of " + allocation.bytes() + " bytes has " + rest + " left");
+                    + hex(address) + ", where its allocation of " + allocation.bytes() + " bytes has " + rest
+                    + " left");
         }
         return CudaResult.SUCCESS;
     }
@@ -122,7 +124,8 @@ final class DriverCalls {
         }
         String kernel = string(name);
         if (!module.program().kernels().contains(kernel)) {
-            return refuse(CudaResult.NOT_FOUND, "no kernel " + kernel + "; the module has " + module.program().kernels());
+            return refuse(CudaResult.NOT_FOUND,
+                    "no kernel " + kernel + "; the module has " + module.program().kernels());
         }
         function.reinterpret(JAVA_LONG.byteSize()).set(JAVA_LONG, 0, modules.functionHandle(module, kernel));
         return CudaResult.SUCCESS;
@@ -188,7 +191,8 @@ final class DriverCalls {
             return refuse(CudaResult.INVALID_HANDLE, "occupancy of a function that is not loaded");
         }
         if (threads < 1 || sharedBytes < 0) {
-            return refuse(CudaResult.INVALID_VALUE, "occupancy of " + threads + " threads and " + sharedBytes + " bytes");
+            return refuse(CudaResult.INVALID_VALUE,
+                    "occupancy of " + threads + " threads and " + sharedBytes + " bytes");
         }
         int fit = DeviceLimits.blocksPerMultiprocessor(function, threads, sharedBytes);
         blocks.reinterpret(JAVA_INT.byteSize()).set(JAVA_INT, 0, fit);

@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -98,14 +99,19 @@ final class DriverLibrary {
 
     private static void checkNoDriver() {
         try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
-            lines.filter(line -> line.contains("/libcuda.so") || line.contains("/libJCudaDriver")).findFirst()
-                    .ifPresent(line -> {
-                        throw new EmulatorException("the emulated device must be opened before anything uses CUDA in this"
-                                + " process; loaded already: " + line.substring(line.indexOf('/')));
-                    });
+            driver(lines).ifPresent(file -> {
+                throw new EmulatorException("the emulated device must be opened before anything uses CUDA in this"
+                        + " process; loaded already: " + file);
+            });
         } catch (IOException e) {
             throw new EmulatorException("cannot see which libraries are loaded: " + e, e);
         }
+    }
+
+    /** The file of a CUDA driver, or of bindings to one, among the lines of /proc/self/maps. */
+    static Optional<String> driver(Stream<String> maps) {
+        return maps.filter(line -> line.contains("/libcuda.so") || line.contains("/libJCudaDriver"))
+                .map(line -> line.substring(line.indexOf('/'))).findFirst();
     }
 
     /** The method on the device that is open, with every exception turned into a CUresult. */
@@ -114,7 +120,8 @@ final class DriverLibrary {
         try {
             Method method = Stream.of(DriverCalls.class.getDeclaredMethods())
                     .filter(candidate -> candidate.getName().equals(name)).findFirst().orElseThrow();
-            MethodHandle device = lookup.findStatic(DriverLibrary.class, "device", MethodType.methodType(DriverCalls.class));
+            MethodHandle device = lookup.findStatic(DriverLibrary.class, "device",
+                    MethodType.methodType(DriverCalls.class));
             MethodHandle call = MethodHandles.foldArguments(lookup.unreflect(method), device);
             MethodHandle failed = lookup.findStatic(DriverLibrary.class, "failed",
                     MethodType.methodType(int.class, Throwable.class));
@@ -134,7 +141,8 @@ final class DriverLibrary {
     }
 
     private static FunctionDescriptor descriptor(MethodType type) {
-        MemoryLayout[] arguments = type.parameterList().stream().map(DriverLibrary::layout).toArray(MemoryLayout[]::new);
+        MemoryLayout[] arguments = type.parameterList().stream().map(DriverLibrary::layout)
+                .toArray(MemoryLayout[]::new);
         return FunctionDescriptor.of(JAVA_INT, arguments);
     }
 

@@ -10,7 +10,7 @@ import jdiffusion.emulator.Executor;
  * process reach it: {@code cuInit(0)} and so on, with device 0.
  *
  * <p>It must be opened before JCuda is used for the first time. One device is open at a time; after {@code close()}
- * another may be opened, and handles and addresses of the closed one are invalid.
+ * another may be opened without a new {@code cuInit}, and handles and addresses of the closed one are invalid.
  *
  * <p>All calls are synchronous: when one returns, its work is done. Errors of a kernel are returned by the launch
  * itself, not by a later call, and do not spoil the context.
@@ -35,8 +35,8 @@ public final class EmulatedDevice implements AutoCloseable {
      *
      * @param options     how kernels run; with {@code check} new device memory holds NaN in every float type
      * @param memoryBytes size of the device's memory; allocations past it fail with CUDA_ERROR_OUT_OF_MEMORY
-     * @throws EmulatorException when there is no C compiler, the system is not Linux, a CUDA driver is already in use in
-     *                           this process, or an emulated device is already open
+     * @throws EmulatorException when there is no C compiler, the system is not Linux, a CUDA driver is already in use
+     *                           in this process, or an emulated device is already open
      */
     public static EmulatedDevice start(EmulatorOptions options, long memoryBytes) {
         if (memoryBytes <= 0) {

@@ -91,7 +91,7 @@ static __thread int context_depth;
 
 #define TRY(call) do { int result_ = (call); if (result_ != CUDA_SUCCESS) return result_; } while (0)
 #define REQUIRE(condition, error) do { if (!(condition)) return (error); } while (0)
-#define INITIALISED REQUIRE(initialised, CUDA_ERROR_NOT_INITIALIZED)
+#define INITIALISED REQUIRE(initialised, CUDA_ERROR_NOT_INITIALIZED); REQUIRE(attached, CUDA_ERROR_NO_DEVICE)
 #define IN_CONTEXT INITIALISED; REQUIRE(find(current(), CONTEXT), CUDA_ERROR_INVALID_CONTEXT)
 
 /* Handles are numbers that are never used twice: a stale one is found. */
@@ -155,7 +155,7 @@ EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, i
     return CUDA_SUCCESS;
 }
 
-/* Closes the device: frees its memory and makes all handles stale. */
+/* Closes the device: frees its memory and makes all handles stale. The driver stays initialised for the next one. */
 EXPORT void emulator_detach(void) {
     pthread_mutex_lock(&lock);
     while (blocks) {
@@ -166,7 +166,7 @@ EXPORT void emulator_detach(void) {
     }
     for (size_t i = 0; i < objects_used; i++) objects[i].kind = DEAD;
     memory_used = 0;
-    primary_users = attached = initialised = 0;
+    primary_users = attached = 0;
     pthread_mutex_unlock(&lock);
 }
 
@@ -228,7 +228,7 @@ static const int attributes[][2] = {
     {14, 512}, {15, 1}, {16, 108},                      /* texture alignment, copies overlap, multiprocessors */
     {31, 1}, {36, 1215000}, {37, 5120},                 /* concurrent kernels, memory clock in kHz, bus width */
     {38, 41943040}, {39, 2048}, {40, 1}, {41, 1},       /* L2, threads of a multiprocessor, copy engines, unified */
-    {75, 8}, {76, 0}, {81, 167936}, {82, 65536},        /* capability, shared memory and registers of a multiprocessor */
+    {75, 8}, {76, 0}, {81, 167936}, {82, 65536},        /* capability, a multiprocessor's shared memory, registers */
     {97, 166912}, {106, 32}, {111, 1024},               /* shared memory by opt-in, blocks, reserved shared memory */
 };
 

@@ -67,7 +67,8 @@ EXPORT int cuEventElapsedTime(float *milliseconds, void *start, void *end) {
     struct object *first = find(start, EVENT), *last = find(end, EVENT);
     REQUIRE(first && last && !((first->flags | last->flags) & DISABLE_TIMING), CUDA_ERROR_INVALID_HANDLE);
     REQUIRE(first->recorded && last->recorded, CUDA_ERROR_NOT_READY);
-    *milliseconds = 1e3f * (last->time.tv_sec - first->time.tv_sec) + 1e-6f * (last->time.tv_nsec - first->time.tv_nsec);
+    *milliseconds = 1e3f * (last->time.tv_sec - first->time.tv_sec)
+                    + 1e-6f * (last->time.tv_nsec - first->time.tv_nsec);
     return CUDA_SUCCESS;
 }
 

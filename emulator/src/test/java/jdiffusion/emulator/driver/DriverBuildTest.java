@@ -36,7 +36,8 @@ class DriverBuildTest {
     @Test
     void severalMayBuildAtOnce() {
         var builds = IntStream.range(0, 4)
-                .mapToObj(i -> CompletableFuture.supplyAsync(() -> DriverBuild.library(List.of(folder), STRICT))).toList();
+                .mapToObj(i -> CompletableFuture.supplyAsync(() -> DriverBuild.library(List.of(folder), STRICT)))
+                .toList();
         assertThat(builds.stream().map(CompletableFuture::join).distinct()).hasSize(1).allMatch(Files::isRegularFile);
     }
 

@@ -3,8 +3,11 @@ package jdiffusion.emulator.driver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.SymbolLookup;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.stream.Stream;
 import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUarray;
@@ -189,7 +192,8 @@ class EmulatedDeviceTest {
         JCudaDriver.cuStreamDestroy(streams[0]);
         assertThat(result(() -> JCudaDriver.cuEventDestroy(events[0]))).isEqualTo("CUDA_ERROR_INVALID_HANDLE");
         assertThat(result(() -> JCudaDriver.cuStreamSynchronize(streams[0]))).isEqualTo("CUDA_ERROR_INVALID_HANDLE");
-        assertThat(result(() -> JCudaDriver.cuEventRecord(events[1], streams[0]))).isEqualTo("CUDA_ERROR_INVALID_HANDLE");
+        assertThat(result(() -> JCudaDriver.cuEventRecord(events[1], streams[0])))
+                .isEqualTo("CUDA_ERROR_INVALID_HANDLE");
     }
 
     @Test
@@ -231,12 +235,21 @@ class EmulatedDeviceTest {
         CUdeviceptr stale = allocate(64);
         device.close();
         assertThat(result(() -> JCudaDriver.cuInit(0))).isEqualTo("CUDA_ERROR_NO_DEVICE");
-        assertThat(result(() -> allocate(64))).isEqualTo("CUDA_ERROR_NOT_INITIALIZED");
+        assertThat(result(() -> allocate(64))).isEqualTo("CUDA_ERROR_NO_DEVICE");
         device = EmulatedDevice.start(EmulatorOptions.defaults(), 2 * MEMORY);
-        JCudaDriver.cuInit(0);
         assertThat(result(() -> allocate(64))).isEqualTo("CUDA_ERROR_INVALID_CONTEXT");
         JCudaDriver.cuCtxCreate(new CUcontext(), 0, new CUdevice());
         assertThat(result(() -> JCudaDriver.cuMemFree(stale))).isEqualTo("CUDA_ERROR_INVALID_VALUE");
         allocate(MEMORY + 1);
+    }
+
+    @Test
+    void othersFindItByTheNameOfTheDriver() {
+        try (var arena = Arena.ofConfined()) {
+            assertThat(SymbolLookup.libraryLookup(DriverBuild.SONAME, arena).find("cuLaunchKernel")).isPresent();
+        }
+        assertThat(DriverLibrary.driver(Stream.of("7f00-7f01 r-xp 0 00:00 0 /usr/lib/libc.so.6",
+                "7f02-7f03 r-xp 0 00:00 0 /usr/lib/libcuda.so.550.1"))).contains("/usr/lib/libcuda.so.550.1");
+        assertThat(DriverLibrary.driver(Stream.of("7f00-7f01 r-xp 0 00:00 0 /usr/lib/libcudart.so.12"))).isEmpty();
     }
 }
