@@ -162,7 +162,7 @@ public final class CudnnConv2d implements AutoCloseable {
         return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
     }
 
-    /** Before the device is closed. */
+    /** To be called before the device is closed. */
     @Override
     public void close() {
         if (handle == null) {

@@ -2,6 +2,7 @@ package jdiffusion.kernels.linear;
 
 import java.util.ArrayList;
 import java.util.List;
+import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.cudaDataType;
 import jcuda.jcublas.JCublas2;
@@ -9,6 +10,7 @@ import jcuda.jcublas.cublasComputeType;
 import jcuda.jcublas.cublasGemmAlgo;
 import jcuda.jcublas.cublasHandle;
 import jcuda.jcublas.cublasOperation;
+import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.cuda.Cuda;
@@ -24,10 +26,7 @@ import jdiffusion.tensor.Weight;
  */
 public final class CublasLinear implements AutoCloseable {
     private static final OptionalLibrary LIBRARY = new OptionalLibrary("--gemm cublas", "--gemm own",
-            "install CUDA's cuBLAS 12", () -> {
-                JCublas2.initialize();
-                JCublas2.setExceptionsEnabled(true);
-            });
+            "install CUDA's cuBLAS 12", JCublas2::initialize);
     private static final long ALIGNMENT = 256;
 
     private final Cuda cuda;
@@ -111,22 +110,28 @@ public final class CublasLinear implements AutoCloseable {
         cuda.queue(() -> call + " by cuBLAS", stream -> {
             if (handle == null) {
                 cublasHandle created = new cublasHandle();
-                JCublas2.cublasCreate(created);
+                check(JCublas2.cublasCreate(created));
                 handle = created;
-                JCublas2.cublasSetStream(handle, new cudaStream_t(stream));
+                check(JCublas2.cublasSetStream(handle, new cudaStream_t(stream)));
             }
-            JCublas2.cublasGemmEx_new(handle, cublasOperation.CUBLAS_OP_T, cublasOperation.CUBLAS_OP_N, rows, call.m(),
+            check(JCublas2.cublasGemmEx_new(handle, cublasOperation.CUBLAS_OP_T, cublasOperation.CUBLAS_OP_N, rows, call.m(),
                     call.k(), one, Cuda.pointer(w), code, wStride, Cuda.pointer(x), code, xStride, zero,
                     Cuda.pointer(product), cudaDataType.CUDA_R_32F, call.n(), cublasComputeType.CUBLAS_COMPUTE_32F,
-                    cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
+                    cublasGemmAlgo.CUBLAS_GEMM_DEFAULT));
         });
+    }
+
+    private static void check(int status) {
+        if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+            throw new CudaException(cublasStatus.stringFor(status));
+        }
     }
 
     private static long aligned(long bytes) {
         return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
     }
 
-    /** Before the device is closed. */
+    /** To be called before the device is closed. */
     @Override
     public void close() {
         if (handle != null) {
