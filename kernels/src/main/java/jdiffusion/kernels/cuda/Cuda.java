@@ -7,6 +7,7 @@ import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SH
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import jcuda.CudaException;
 import jcuda.Pointer;
@@ -236,6 +237,12 @@ public final class Cuda implements AutoCloseable {
         run(() -> "waiting for the device", () -> JCudaDriver.cuStreamSynchronize(stream));
     }
 
+    /** Lets a library of NVIDIA's queue work of its own; its failures are reported as those of launches are. */
+    public void queue(Supplier<String> what, Consumer<CUstream> call) {
+        use();
+        run(what, () -> call.accept(stream));
+    }
+
     /** A context belongs to threads one by one. */
     private void use() {
         if (owner != Thread.currentThread()) {
@@ -258,7 +265,8 @@ public final class Cuda implements AutoCloseable {
                 + "; the last kernel launched was " + lastLaunch), e);
     }
 
-    static CUdeviceptr pointer(long address) {
+    /** A device address as JCuda takes it. */
+    public static CUdeviceptr pointer(long address) {
         return new CUdeviceptr().withByteOffset(address);
     }
 
