@@ -30,7 +30,7 @@ final class Devices {
         /** What the kernels did, when that was asked for. */
         void report(PrintStream out) {
             if (profiled) {
-                out.println(ProfileReport.of(emulated.executor().counters()).text());
+                out.println(ProfileReport.of(emulated.executor().counters().values()).text());
             }
         }
 

@@ -79,6 +79,12 @@ final class DriverLibrary {
         }
     }
 
+    /** Compiles the driver if that was not done before; fails where it cannot be had. */
+    static synchronized void prepare() {
+        checkPlatform();
+        DriverBuild.library();
+    }
+
     /** Closes the driver: frees device memory, makes all handles stale. */
     static synchronized void close() {
         try {

@@ -54,6 +54,16 @@ public final class EmulatedDevice implements AutoCloseable {
         return device;
     }
 
+    /** Why no device can be opened on this machine; null when one can. May compile the stand-in driver to find out. */
+    public static String obstacle() {
+        try {
+            DriverLibrary.prepare();
+            return null;
+        } catch (EmulatorException e) {
+            return e.getMessage();
+        }
+    }
+
     /** What runs the kernels; it has the counters of the profile. */
     public Executor executor() {
         return executor;

@@ -120,7 +120,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Placement newPlacement() {
-        return new CudaPlacement(cuda, conv2d::place);
+        return new CudaPlacement(cuda, (stored, placed) -> CudaConv2d.place(cuda, stored, placed));
     }
 
     @Override
