@@ -28,6 +28,9 @@ public interface Backend extends AutoCloseable {
     /** The device in words, for the user: kind, instruction set, threads. */
     String describe();
 
+    /** In what precision it takes the inputs of products. */
+    Precision precision();
+
     /** A workspace in this device's memory. */
     Workspace newWorkspace();
 

@@ -57,8 +57,8 @@ final class DriverLibrary {
         }
     }
 
-    /** Opens the driver for one device; refused while another one is open. */
-    static synchronized void open(DriverCalls device, long memoryBytes, boolean fillWithNan) {
+    /** Opens the driver for one device; refused while another one is open. What strict means is said in cuda.c. */
+    static synchronized void open(DriverCalls device, long memoryBytes, boolean strict) {
         if (current != null) {
             throw new EmulatorException("an emulated device is already open in this process; close it first");
         }
@@ -69,7 +69,7 @@ final class DriverLibrary {
         }
         current = device;
         try {
-            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, fillWithNan ? 1 : 0);
+            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, strict ? 1 : 0);
             if (result != CudaResult.SUCCESS) {
                 throw new EmulatorException("the driver of the emulated device did not open: CUresult " + result);
             }
@@ -77,6 +77,12 @@ final class DriverLibrary {
             current = null;
             throw rethrow(e);
         }
+    }
+
+    /** Compiles the driver if that was not done before; fails where it cannot be had. */
+    static synchronized void prepare() {
+        checkPlatform();
+        DriverBuild.library();
     }
 
     /** Closes the driver: frees device memory, makes all handles stale. */

@@ -12,7 +12,7 @@ import jdiffusion.emulator.Executor;
  * <p>It must be opened before JCuda is used for the first time. One device is open at a time; after {@code close()}
  * another may be opened without a new {@code cuInit}, and handles and addresses of the closed one are invalid.
  *
- * <p>All calls are synchronous: when one returns, its work is done. Errors of a kernel are returned by the launch
+ * <p>Kernels are synchronous: when a launch returns, its work is done. Errors of a kernel are returned by the launch
  * itself, not by a later call, and do not spoil the context.
  */
 public final class EmulatedDevice implements AutoCloseable {
@@ -33,7 +33,8 @@ public final class EmulatedDevice implements AutoCloseable {
     /**
      * Opens the device; the first time for a user this compiles a small C file, which takes about a second.
      *
-     * @param options     how kernels run; with {@code check} new device memory holds NaN in every float type
+     * @param options     how kernels run; with {@code check} new device memory holds NaN in every float type, and
+     *                    copies on a stream to or from pinned memory are made as late as CUDA's rules allow
      * @param memoryBytes size of the device's memory; allocations past it fail with CUDA_ERROR_OUT_OF_MEMORY
      * @throws EmulatorException when there is no C compiler, the system is not Linux, a CUDA driver is already in use
      *                           in this process, or an emulated device is already open
@@ -51,6 +52,16 @@ public final class EmulatedDevice implements AutoCloseable {
             throw e;
         }
         return device;
+    }
+
+    /** Why no device can be opened on this machine; null when one can. May compile the stand-in driver to find out. */
+    public static String obstacle() {
+        try {
+            DriverLibrary.prepare();
+            return null;
+        } catch (EmulatorException e) {
+            return e.getMessage();
+        }
     }
 
     /** What runs the kernels; it has the counters of the profile. */

@@ -1,9 +1,10 @@
 /*
  * A stand-in libcuda.so.1: the calls of the CUDA driver API that the CUDA backend makes, on a device that is emulated.
  *
- * Device memory is host memory, and every call has finished when it returns, so streams and events only check their
- * handles and keep the time. Modules, launches and the registry of allocations belong to Java, which hands over its
- * functions with emulator_attach. All other entry points (unsupported.h) return CUDA_ERROR_NOT_SUPPORTED.
+ * Device memory is host memory. Kernels, fills and most copies have finished when their call returns; only copies on a
+ * stream to or from pinned memory may be put off until something waits for them (streams.h). Modules, launches and the
+ * registry of allocations belong to Java, which hands over its functions with emulator_attach. All other entry points
+ * (unsupported.h) return CUDA_ERROR_NOT_SUPPORTED.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -63,8 +64,11 @@ enum kind { DEAD, CONTEXT, STREAM, EVENT };
 struct object {
     enum kind kind;
     unsigned flags;
+    /* of an event that was recorded: when, on which stream, after how many copies */
     int recorded;
     struct timespec time;
+    void *stream;
+    uint64_t copies;
 };
 
 struct block {
@@ -74,7 +78,7 @@ struct block {
 };
 
 static struct emulator_calls java;
-static int attached, initialised, fill_with_nan;
+static int attached, initialised, strict;
 static uint64_t memory_total, memory_used;
 static struct block *blocks;
 static struct object *objects;
@@ -125,19 +129,19 @@ static int destroy(void *handle, enum kind kind) {
     return CUDA_SUCCESS;
 }
 
-/* The default stream and its two named forms need no creation. */
-static int check_stream(void *stream) {
-    return (uintptr_t) stream <= 2 || find(stream, STREAM) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-}
-
 static void *current(void) {
     return context_depth ? context_stack[context_depth - 1] : NULL;
 }
 
+#include "streams.h"
+
 /* ---- Java's side of it ---- */
 
-/* Opens the device: memory of total bytes; fill: new device memory holds NaN (all ones) instead of zeros. */
-EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, int fill) {
+/*
+ * Opens the device with memory of total bytes. When it is strict, new device memory holds NaN (all ones) instead of
+ * zeros, and copies on streams are put off.
+ */
+EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, int is_strict) {
     REQUIRE(!attached, CUDA_ERROR_INVALID_VALUE);
     if (!objects) {
         objects_room = 1 << 22;
@@ -150,13 +154,14 @@ EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, i
     }
     java = *calls;
     memory_total = total;
-    fill_with_nan = fill;
+    strict = is_strict;
     attached = 1;
     return CUDA_SUCCESS;
 }
 
 /* Closes the device: frees its memory and makes all handles stale. The driver stays initialised for the next one. */
 EXPORT void emulator_detach(void) {
+    finish(ANY_STREAM, UINT64_MAX);
     pthread_mutex_lock(&lock);
     while (blocks) {
         struct block *block = blocks;
@@ -266,6 +271,7 @@ EXPORT int cuCtxCreate_v2(void **context, unsigned flags, int device) {
 
 EXPORT int cuCtxDestroy_v2(void *context) {
     INITIALISED;
+    finish(ANY_STREAM, UINT64_MAX);
     REQUIRE(destroy(context, CONTEXT) == CUDA_SUCCESS, CUDA_ERROR_INVALID_CONTEXT);
     if (current() == context) context_depth--;
     return CUDA_SUCCESS;
@@ -291,6 +297,7 @@ EXPORT int cuCtxGetDevice(int *device) {
 
 EXPORT int cuCtxSynchronize(void) {
     IN_CONTEXT;
+    finish(ANY_STREAM, UINT64_MAX);
     return CUDA_SUCCESS;
 }
 
@@ -307,6 +314,7 @@ EXPORT int cuDevicePrimaryCtxRelease_v2(int device) {
     INITIALISED;
     REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
     REQUIRE(primary_users > 0, CUDA_ERROR_INVALID_CONTEXT);
+    finish(ANY_STREAM, UINT64_MAX);
     return --primary_users == 0 ? destroy(primary_context, CONTEXT) : CUDA_SUCCESS;
 }
 

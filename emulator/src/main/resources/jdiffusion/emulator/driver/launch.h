@@ -1,78 +1,4 @@
-/* Streams, events, modules and launches. Part of cuda.c. */
-
-EXPORT int cuStreamCreateWithPriority(void **stream, unsigned flags, int priority) {
-    IN_CONTEXT;
-    (void) priority;
-    return create(stream, STREAM, flags);
-}
-
-EXPORT int cuStreamCreate(void **stream, unsigned flags) {
-    return cuStreamCreateWithPriority(stream, flags, 0);
-}
-
-EXPORT int cuStreamDestroy_v2(void *stream) {
-    IN_CONTEXT;
-    return destroy(stream, STREAM);
-}
-
-EXPORT int cuStreamSynchronize(void *stream) {
-    IN_CONTEXT;
-    return check_stream(stream);
-}
-
-EXPORT int cuStreamQuery(void *stream) {
-    return cuStreamSynchronize(stream);
-}
-
-EXPORT int cuStreamWaitEvent(void *stream, void *event, unsigned flags) {
-    IN_CONTEXT;
-    (void) flags;
-    TRY(check_stream(stream));
-    return find(event, EVENT) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-}
-
-EXPORT int cuEventCreate(void **event, unsigned flags) {
-    IN_CONTEXT;
-    return create(event, EVENT, flags);
-}
-
-EXPORT int cuEventDestroy_v2(void *event) {
-    IN_CONTEXT;
-    return destroy(event, EVENT);
-}
-
-EXPORT int cuEventRecord(void *event, void *stream) {
-    IN_CONTEXT;
-    TRY(check_stream(stream));
-    struct object *object = find(event, EVENT);
-    REQUIRE(object, CUDA_ERROR_INVALID_HANDLE);
-    clock_gettime(CLOCK_MONOTONIC, &object->time);
-    object->recorded = 1;
-    return CUDA_SUCCESS;
-}
-
-EXPORT int cuEventSynchronize(void *event) {
-    IN_CONTEXT;
-    return find(event, EVENT) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-}
-
-EXPORT int cuEventQuery(void *event) {
-    return cuEventSynchronize(event);
-}
-
-/* The time that the emulation took, in milliseconds: no estimate of a real device. */
-EXPORT int cuEventElapsedTime(float *milliseconds, void *start, void *end) {
-    IN_CONTEXT;
-    enum { DISABLE_TIMING = 2 };
-    struct object *first = find(start, EVENT), *last = find(end, EVENT);
-    REQUIRE(first && last && !((first->flags | last->flags) & DISABLE_TIMING), CUDA_ERROR_INVALID_HANDLE);
-    REQUIRE(first->recorded && last->recorded, CUDA_ERROR_NOT_READY);
-    *milliseconds = 1e3f * (last->time.tv_sec - first->time.tv_sec)
-                    + 1e-6f * (last->time.tv_nsec - first->time.tv_nsec);
-    return CUDA_SUCCESS;
-}
-
-/* ---- modules ---- */
+/* Modules and launches. Part of cuda.c. */
 
 EXPORT int cuModuleLoadDataEx(void **module, const void *image, unsigned count, const int *options, void **values) {
     IN_CONTEXT;
@@ -148,7 +74,7 @@ EXPORT int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsi
                           void **parameters, void **extra) {
     IN_CONTEXT;
     enum { END = 0, BUFFER = 1, SIZE = 2 };
-    TRY(check_stream(stream));
+    TRY(begin(stream));
     REQUIRE(!parameters, CUDA_ERROR_NOT_SUPPORTED);
     const void *buffer = NULL;
     size_t bytes = 0;

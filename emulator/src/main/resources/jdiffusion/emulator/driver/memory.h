@@ -12,7 +12,7 @@ static int map(uint64_t *address, size_t bytes, int on_device) {
         if (memory != MAP_FAILED) munmap(memory, mapped);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
-    if (on_device && fill_with_nan) memset(memory, 0xff, bytes);
+    if (on_device && strict) memset(memory, 0xff, bytes);
     *block = (struct block) {(uint64_t) memory, bytes, mapped, on_device, blocks};
     blocks = block;
     if (on_device) memory_used += bytes;
@@ -59,6 +59,7 @@ EXPORT int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
 EXPORT int cuMemFree_v2(uint64_t address) {
     IN_CONTEXT;
     REQUIRE(address, CUDA_SUCCESS);
+    finish(ANY_STREAM, UINT64_MAX);
     TRY(java.released(address));
     return unmap_locked(address, 1);
 }
@@ -82,30 +83,29 @@ EXPORT int cuMemAllocHost_v2(void **memory, size_t bytes) {
 
 EXPORT int cuMemFreeHost(void *memory) {
     IN_CONTEXT;
+    finish(ANY_STREAM, UINT64_MAX);
     return unmap_locked((uint64_t) memory, 0);
 }
 
-/* ---- copies and fills: the plain form and the one on a stream are the same here ---- */
+/* ---- copies and fills: the plain form is the one on the default stream ---- */
 
 EXPORT int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *stream) {
     IN_CONTEXT;
     TRY(check_stream(stream));
     TRY(java.accessible(to, bytes));
-    if (bytes) memcpy((void *) to, from, bytes);
-    return CUDA_SUCCESS;
+    return copy_on_stream((void *) to, from, bytes, from, stream);
 }
 
 EXPORT int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream) {
     IN_CONTEXT;
     TRY(check_stream(stream));
     TRY(java.accessible(from, bytes));
-    if (bytes) memcpy(to, (void *) from, bytes);
-    return CUDA_SUCCESS;
+    return copy_on_stream(to, (void *) from, bytes, to, stream);
 }
 
 EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *stream) {
     IN_CONTEXT;
-    TRY(check_stream(stream));
+    TRY(begin(stream));
     TRY(java.accessible(from, bytes));
     TRY(java.accessible(to, bytes));
     if (bytes) memmove((void *) to, (void *) from, bytes);
@@ -126,7 +126,7 @@ EXPORT int cuMemcpyDtoD_v2(uint64_t to, uint64_t from, size_t bytes) {
 
 EXPORT int cuMemsetD8Async(uint64_t to, unsigned char value, size_t count, void *stream) {
     IN_CONTEXT;
-    TRY(check_stream(stream));
+    TRY(begin(stream));
     TRY(java.accessible(to, count));
     if (count) memset((void *) to, value, count);
     return CUDA_SUCCESS;
@@ -134,7 +134,7 @@ EXPORT int cuMemsetD8Async(uint64_t to, unsigned char value, size_t count, void 
 
 EXPORT int cuMemsetD32Async(uint64_t to, unsigned value, size_t count, void *stream) {
     IN_CONTEXT;
-    TRY(check_stream(stream));
+    TRY(begin(stream));
     REQUIRE(to % 4 == 0 && count <= SIZE_MAX / 4, CUDA_ERROR_INVALID_VALUE);
     TRY(java.accessible(to, 4 * count));
     for (size_t i = 0; i < count; i++) ((unsigned *) to)[i] = value;

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import jcuda.CudaException;
 import jcuda.Pointer;
@@ -170,6 +172,57 @@ class EmulatedDeviceTest {
         assertThat(back[63]).isEqualTo((byte) 63);
         JCudaDriver.cuMemFreeHost(pinned);
         assertThat(result(() -> JCudaDriver.cuMemFreeHost(pinned))).isEqualTo("CUDA_ERROR_INVALID_VALUE");
+    }
+
+    /** What a copy delivers when the pinned buffer is written again, 2 over 1, after the step. */
+    private static int delivered(int streamFlags, BiConsumer<CUstream, CUdeviceptr> step) {
+        var pinned = new Pointer();
+        JCudaDriver.cuMemHostAlloc(pinned, 4, 0);
+        ByteBuffer buffer = pinned.getByteBuffer(0, 4).order(ByteOrder.nativeOrder());
+        var stream = new CUstream();
+        JCudaDriver.cuStreamCreate(stream, streamFlags);
+        CUdeviceptr memory = allocate(4);
+        buffer.putInt(0, 1);
+        JCudaDriver.cuMemcpyHtoDAsync(memory, pinned, 4, stream);
+        step.accept(stream, memory);
+        buffer.putInt(0, 2);
+        JCudaDriver.cuStreamSynchronize(stream);
+        var value = new int[1];
+        JCudaDriver.cuMemcpyDtoH(Pointer.to(value), memory, 4);
+        return value[0];
+    }
+
+    @Test
+    void aBufferThatIsUsedAgainTooEarlyShows() {
+        var other = new CUstream();
+        JCudaDriver.cuStreamCreate(other, 1);
+        var event = new CUevent();
+        JCudaDriver.cuEventCreate(event, 0);
+        assertThat(delivered(1, (stream, memory) -> { })).isEqualTo(2);
+        assertThat(delivered(1, (stream, memory) -> JCudaDriver.cuStreamSynchronize(other))).isEqualTo(2);
+        assertThat(delivered(1, (stream, memory) -> JCudaDriver.cuEventRecord(event, stream))).isEqualTo(2);
+        assertThat(delivered(1, (stream, memory) -> JCudaDriver.cuStreamSynchronize(stream))).isEqualTo(1);
+        assertThat(delivered(1, (stream, memory) -> JCudaDriver.cuCtxSynchronize())).isEqualTo(1);
+        assertThat(delivered(1, (stream, memory) -> {
+            JCudaDriver.cuEventRecord(event, stream);
+            JCudaDriver.cuEventSynchronize(event);
+        })).isEqualTo(1);
+        assertThat(delivered(1, (stream, memory) -> {
+            JCudaDriver.cuEventRecord(event, stream);
+            JCudaDriver.cuStreamWaitEvent(other, event, 0);
+        })).isEqualTo(1);
+        assertThat(delivered(0, (stream, memory) -> JCudaDriver.cuMemsetD8(allocate(1), (byte) 0, 1)))
+                .as("the default stream waits for blocking streams").isEqualTo(1);
+        assertThat(delivered(1, (stream, memory) -> JCudaDriver.cuMemsetD8(allocate(1), (byte) 0, 1)))
+                .as("but not for others").isEqualTo(2);
+    }
+
+    @Test
+    void withoutChecksCopiesAreMadeAtOnce() {
+        device.close();
+        device = EmulatedDevice.start(EmulatorOptions.defaults(), MEMORY);
+        JCudaDriver.cuCtxCreate(new CUcontext(), 0, new CUdevice());
+        assertThat(delivered(1, (stream, memory) -> { })).isEqualTo(1);
     }
 
     @Test

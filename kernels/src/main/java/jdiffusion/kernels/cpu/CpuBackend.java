@@ -39,8 +39,14 @@ public final class CpuBackend implements Backend {
     private final CpuEmbedding embedding;
     private final CpuElementwise elementwise;
 
-    /** @param threads threads in all, at least 1; the caller's is one of them */
+    /**
+     * @param threads   threads in all, at least 1; the caller's is one of them
+     * @param precision F32 or BF16
+     */
     public CpuBackend(int threads, Precision precision) {
+        if (precision == Precision.F16) {
+            throw new IllegalArgumentException("the CPU computes in F32 or BF16, not F16");
+        }
         WarmUp.start(CpuAttention.vectorLoops());
         cpu = new Cpu(threads, precision);
         linear = new CpuLinear(cpu);
@@ -66,6 +72,11 @@ public final class CpuBackend implements Backend {
         int threads = cpu.workers().count();
         return "cpu, Vector API at " + Simd.BITS + " bits, " + threads + (threads == 1 ? " thread, " : " threads, ")
                 + (cpu.precision() == Precision.F32 ? "f32" : "bf16");
+    }
+
+    @Override
+    public Precision precision() {
+        return cpu.precision();
     }
 
     @Override

@@ -7,6 +7,7 @@ import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SH
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import jcuda.CudaException;
 import jcuda.Pointer;
@@ -46,6 +47,7 @@ public final class Cuda implements AutoCloseable {
     private long scratchBytes;
     private Thread owner;
     private String lastLaunch = "nothing";
+    private long launches;
 
     /**
      * Opens a device.
@@ -135,6 +137,11 @@ public final class Cuda implements AutoCloseable {
         });
     }
 
+    /** Kernels launched so far. */
+    public long launches() {
+        return launches;
+    }
+
     /** The arguments of the next launch, empty. One launch's arguments at a time. */
     public KernelArgs args() {
         return args.clear();
@@ -145,6 +152,7 @@ public final class Cuda implements AutoCloseable {
         use();
         argsSize[0] = packed.size();
         lastLaunch = kernel.name();
+        launches++;
         try {
             JCudaDriver.cuLaunchKernel(function, gridX, gridY, gridZ, blockX, 1, 1, sharedBytes, stream, null,
                     launchExtra);
@@ -229,6 +237,12 @@ public final class Cuda implements AutoCloseable {
         run(() -> "waiting for the device", () -> JCudaDriver.cuStreamSynchronize(stream));
     }
 
+    /** Lets a library of NVIDIA's queue work of its own; its failures are reported as those of launches are. */
+    public void queue(Supplier<String> what, Consumer<CUstream> call) {
+        use();
+        run(what, () -> call.accept(stream));
+    }
+
     /** A context belongs to threads one by one. */
     private void use() {
         if (owner != Thread.currentThread()) {
@@ -251,7 +265,8 @@ public final class Cuda implements AutoCloseable {
                 + "; the last kernel launched was " + lastLaunch), e);
     }
 
-    static CUdeviceptr pointer(long address) {
+    /** A device address as JCuda takes it. */
+    public static CUdeviceptr pointer(long address) {
         return new CUdeviceptr().withByteOffset(address);
     }
 

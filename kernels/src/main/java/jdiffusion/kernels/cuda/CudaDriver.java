@@ -39,13 +39,8 @@ public final class CudaDriver {
         if (loaded) {
             return;
         }
-        boolean windows = System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("windows");
-        String library = windows ? "nvcuda.dll" : "libcuda.so.1";
-        try (Arena arena = Arena.ofConfined()) {
-            SymbolLookup.libraryLookup(library, arena);
-        } catch (IllegalArgumentException e) {
-            throw new DeviceException("there is no NVIDIA driver on this machine (" + library + " was not found);"
-                    + " install one, or use --device cpu", e);
+        if (!isInstalled()) {
+            throw new DeviceException(notInstalled());
         }
         try {
             exceptions(true);
@@ -58,6 +53,27 @@ public final class CudaDriver {
                     + String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
         }
         loaded = true;
+    }
+
+    /** Whether the driver's library is on this machine. Tells in a moment, and loads nothing else. */
+    public static boolean isInstalled() {
+        try (Arena arena = Arena.ofConfined()) {
+            SymbolLookup.libraryLookup(library(), arena);
+            return true;
+        } catch (IllegalArgumentException _) {
+            return false;
+        }
+    }
+
+    /** What to say when it is not. */
+    public static String notInstalled() {
+        return "there is no NVIDIA driver on this machine (" + library() + " was not found); install one, or use"
+                + " --device cpu";
+    }
+
+    private static String library() {
+        boolean windows = System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("windows");
+        return windows ? "nvcuda.dll" : "libcuda.so.1";
     }
 
     /** All devices. Fails in one line when there is no driver. */

@@ -31,6 +31,12 @@ public final class KernelArgs {
         return int64(address);
     }
 
+    /** A tensor as {@code struct Rows} of {@code rows.cuh}; null for an absent one. */
+    public KernelArgs rows(Tensor tensorOrNull) {
+        return pointer(tensorOrNull).int32(TypeCode.of(tensorOrNull))
+                .int32(tensorOrNull == null ? 0 : tensorOrNull.rowStride());
+    }
+
     public KernelArgs int64(long value) {
         align(8);
         bytes.putLong(value);

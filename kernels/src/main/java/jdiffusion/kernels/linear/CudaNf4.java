@@ -15,6 +15,7 @@ import jdiffusion.tensor.Weight;
  */
 final class CudaNf4 {
     private static final String FILE = "linear/linear_nf4";
+    private static final String PREFIX = "linear_nf4_";
     /** Blocks of the wide tile that a launch must have to be worth it: about what fills a card of the middle class. */
     private static final int LEAST_WIDE_BLOCKS = 96;
     private static final int THREADS = 128;
@@ -24,20 +25,24 @@ final class CudaNf4 {
 
     private final Cuda cuda;
 
-    /** What the kernels are compiled for: tiles of out, [rows, cols]. */
+    /** What the kernels are compiled for: tiles of out, [rows, 64]. */
     private enum Tile {
-        WIDE(128, 64), SMALL(64, 64);
+        WIDE(128), SMALL(64);
+
+        private static final int COLS = 64;
 
         private final int rows;
-        private final int cols;
 
-        Tile(int rows, int cols) {
+        Tile(int rows) {
             this.rows = rows;
-            this.cols = cols;
         }
 
         int blocks(LinearCall call) {
-            return Math.ceilDiv(call.m(), rows) * Math.ceilDiv(call.n(), cols);
+            return Math.multiplyExact(Math.ceilDiv(call.m(), rows), Math.ceilDiv(call.n(), COLS));
+        }
+
+        int blocks(List<LinearCall> calls) {
+            return calls.stream().mapToInt(this::blocks).reduce(0, Math::addExact);
         }
     }
 
@@ -58,12 +63,10 @@ final class CudaNf4 {
         });
     }
 
+    /** The name of a kernel but for its tile. */
     private String kernel(LinearCall call) {
-        boolean direct = GemmArgs.isDirect(cuda, call.x());
-        boolean whole = isWhole((Weight.FourBit) call.w());
-        String type = cuda.operandType().name().toLowerCase(Locale.ROOT);
-        return "linear_nf4_" + type + (direct ? "" : "_x") + (whole ? "" : "_any")
-                + (direct && whole && isWide(call) ? "_wide" : "_small");
+        return PREFIX + cuda.operandType().name().toLowerCase(Locale.ROOT)
+                + (GemmArgs.isDirect(cuda, call.x()) ? "" : "_x") + (isWhole((Weight.FourBit) call.w()) ? "" : "_any");
     }
 
     /** Whether rows begin and end with blocks and with the units in which codes are loaded. */
@@ -72,12 +75,15 @@ final class CudaNf4 {
                 && w.codes().data().address() % CODES_ALIGNMENT == 0;
     }
 
-    private static boolean isWide(LinearCall call) {
-        return Tile.WIDE.blocks(call) >= LEAST_WIDE_BLOCKS;
+    /** The wide tile is for many rows, read directly from both sides. */
+    private Tile tile(String kernel, List<LinearCall> calls) {
+        int wide = Tile.WIDE.blocks(calls);
+        boolean simple = kernel.equals(PREFIX + cuda.operandType().name().toLowerCase(Locale.ROOT));
+        return simple && wide >= LEAST_WIDE_BLOCKS && Tile.SMALL.blocks(calls) > wide ? Tile.WIDE : Tile.SMALL;
     }
 
     private void launch(String kernel, List<LinearCall> calls) {
-        Tile tile = kernel.endsWith("_wide") ? Tile.WIDE : Tile.SMALL;
+        Tile tile = tile(kernel, calls);
         KernelArgs args = cuda.args();
         int blocks = 0;
         for (LinearCall call : calls) {
@@ -87,7 +93,8 @@ final class CudaNf4 {
             blocks += tile.blocks(call);
         }
         GemmArgs.rest(args, calls.size());
-        cuda.kernel(FILE, kernel).launch(() -> "linear in 4 bits: " + calls, blocks, 1, 1, THREADS, 0, args);
+        cuda.kernel(FILE, kernel + "_" + tile.name().toLowerCase(Locale.ROOT))
+                .launch(() -> "in 4 bits " + calls, blocks, 1, 1, THREADS, 0, args);
     }
 
     /** {@code struct FourBit} of {@code four_bit.cuh}. */

@@ -215,13 +215,13 @@ template <typename T, int ROWS, int THREADS> struct FourBitElements {
     __device__ __forceinline__ void land(u32 at) {
 #pragma unroll 1
         for (int c = 0; c < 2; c++) {
-            float x[8];
+            u32 pairs[4];
 #pragma unroll
-            for (int j = 0; j < 8; j++) {
-                x[j] = c * 8 + j < left ? value(element + c * 8 + j) : 0.0f;
+            for (int j = 0; j < 4; j++) {
+                int e = c * 8 + j * 2;
+                pairs[j] = pack<T>(e < left ? value(element + e) : 0.0f, e + 1 < left ? value(element + e + 1) : 0.0f);
             }
-            write_chunk(at + (to ^ (c << 4)), pack<T>(x[0], x[1]), pack<T>(x[2], x[3]), pack<T>(x[4], x[5]),
-                        pack<T>(x[6], x[7]));
+            write_chunk(at + (to ^ (c << 4)), pairs[0], pairs[1], pairs[2], pairs[3]);
         }
         element += TILE_K;
         left -= TILE_K;

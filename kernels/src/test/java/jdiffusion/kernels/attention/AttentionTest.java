@@ -165,6 +165,28 @@ class AttentionTest {
     }
 
     @Test
+    void aQueryThatSeesNoKeyGetsZeros() {
+        int n = 70;
+        float[] bias = new float[2 * n - 1];
+        Arrays.fill(bias, Float.NEGATIVE_INFINITY);
+        bias[50 + n - 1] = 0;
+        float[] v = new float[n];
+        float[] expected = new float[n];
+        for (int i = 0; i < n; i++) {
+            v[i] = i;
+            expected[i] = i < n - 50 ? i + 50 : 0;
+        }
+        Tensor zero = Tensor.of(new float[n], 1, n, 1);
+        Tensor out = Tensor.of(new float[n], 1, n, 1);
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            new CpuAttention(cpu).run(AttentionShape.of(1, 1, 1),
+                    List.of(AttentionStream.of(zero, zero, Tensor.of(v, 1, n, 1), out)),
+                    Tensor.of(bias, 1, 2 * n - 1));
+        }
+        assertThat(out.toArray()).isEqualTo(expected);
+    }
+
+    @Test
     void nothingAskedIsNothingDone() {
         Tensor x = Tensor.of(new float[16], 1, 2, 8);
         Tensor none = Tensor.of(new float[0], 1, 0, 8);

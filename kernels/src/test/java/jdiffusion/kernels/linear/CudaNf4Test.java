@@ -98,11 +98,11 @@ class CudaNf4Test {
                 Tensor x = device.put(DType.BF16, Samples.normal(50 + i, (long) m * w.cols(), 0, 1), m, w.cols());
                 LinearCall alone = new LinearCall(x, put(device, w), null, Epilogue.STORE,
                         device.empty(DType.F32, m, w.rows()));
-                new CudaNf4(device.cuda()).run(List.of(alone));
+                new CudaLinear(device.cuda()).run(List.of(alone));
                 expected.add(device.get(alone.out()));
                 calls.add(new LinearCall(x, alone.w(), null, Epilogue.STORE, device.empty(DType.F32, m, w.rows())));
             }
-            new CudaNf4(device.cuda()).run(calls);
+            new CudaLinear(device.cuda()).run(calls);
             for (int i = 0; i < calls.size(); i++) {
                 assertThat(device.get(calls.get(i).out())).as("layer " + i).isEqualTo(expected.get(i));
             }
@@ -116,7 +116,7 @@ class CudaNf4Test {
         Weight.FourBit w = new FourBitCase(128, 1536, 64, true).make(7);
         try (TestDevice device = TestDevice.profiling()) {
             Tensor x = device.put(DType.BF16, Samples.normal(8, 64 * 1536, 0, 1), 64, 1536);
-            new CudaNf4(device.cuda()).run(List.of(new LinearCall(x, put(device, w), null, Epilogue.STORE,
+            new CudaLinear(device.cuda()).run(List.of(new LinearCall(x, put(device, w), null, Epilogue.STORE,
                     device.empty(DType.F32, 64, 128))));
             device.cuda().synchronize();
             KernelCounters counters = device.counters().get("linear_nf4_bf16_small");
@@ -143,7 +143,7 @@ class CudaNf4Test {
         }
         Tensor x = device.put(device.cuda().operandType(), identity, k, k);
         Tensor out = device.empty(DType.F32, k, w.rows());
-        new CudaNf4(device.cuda()).run(List.of(new LinearCall(x, put(device, w), null, Epilogue.STORE, out)));
+        new CudaLinear(device.cuda()).run(List.of(new LinearCall(x, put(device, w), null, Epilogue.STORE, out)));
         float[] transposed = device.get(out);
         float[] values = new float[transposed.length];
         for (int r = 0; r < w.rows(); r++) {
@@ -178,7 +178,7 @@ class CudaNf4Test {
         Tensor bias = Samples.stored(DType.BF16, Samples.normal(14, n, 0, 1), n);
         Tensor out = device.put(outType, old, m, n);
         Epilogue epilogue = new Epilogue(activation, mode, gate == null ? null : device.put(DType.F32, gate, 1, n));
-        new CudaNf4(device.cuda()).run(List.of(new LinearCall(device.put(xType, x, m, k), put(device, w),
+        new CudaLinear(device.cuda()).run(List.of(new LinearCall(device.put(xType, x, m, k), put(device, w),
                 device.put(bias), epilogue, out)));
         DType operand = device.cuda().operandType();
         float[] xs = rounded(operand, x);
