@@ -1,39 +1,179 @@
 package jdiffusion.cli;
 
+import java.io.PrintStream;
+import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
+import jdiffusion.emulator.EmulatorOptions;
+import jdiffusion.emulator.ProfileReport;
+import jdiffusion.emulator.driver.EmulatedDevice;
+import jdiffusion.emulator.driver.EmulatorException;
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
+import jdiffusion.kernels.cuda.CudaBackend;
+import jdiffusion.kernels.cuda.CudaDriver;
+import jdiffusion.kernels.cuda.CudaOptions;
 import jdiffusion.tensor.InputException;
 
-/** Turns {@code --device}, {@code --precision} and {@code --threads} into a backend; what is asked for or nothing. */
+/** Turns {@link DeviceOptions} and {@code --precision} into a backend: what is asked for, or nothing. */
 final class Devices {
+    static final String KNOWN = "use auto, cpu, cuda, cuda:N or emulated";
     private static final int MOST_THREADS = 1024;
 
     private Devices() {
     }
 
+    /** A backend, and the emulated device under it where there is one; both closed together. */
+    record Opened(Backend backend, EmulatedDevice emulated, boolean profiled) implements AutoCloseable {
+        /** What the kernels did, when that was asked for. */
+        void report(PrintStream out) {
+            if (profiled) {
+                out.println(ProfileReport.of(emulated.executor().counters().values()).text());
+            }
+        }
+
+        @Override
+        public void close() {
+            try {
+                backend.close();
+            } finally {
+                if (emulated != null) {
+                    emulated.close();
+                }
+            }
+        }
+    }
+
     /**
-     * @param device  auto or cpu
-     * @param threads null for one on each core
+     * @param precision as the user gives it; null for the device's own: f32 on the CPU, bf16 on others
+     * @param notes     told why auto leaves a CUDA device that is there unused
      */
-    static Backend open(String device, Precision precision, Integer threads) {
-        int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+    static Opened open(DeviceOptions o, String precision, Consumer<String> notes) {
+        String device = o.device.toLowerCase(Locale.ROOT);
+        checkEmulatorOptions(o, device);
+        if (device.equals("cpu")) {
+            return cpu(o, precision);
+        }
+        if (device.equals("auto")) {
+            return auto(o, precision, notes);
+        }
+        if (device.equals("emulated")) {
+            return emulated(o, precision);
+        }
+        if (device.equals("cuda") || device.startsWith("cuda:")) {
+            int ordinal = ordinal(o.device, device);
+            return new Opened(CudaBackend.open(cudaOptions(o, precision).withOrdinal(ordinal)), null, false);
+        }
+        throw new InputException("--device " + o.device + " is unknown; " + KNOWN);
+    }
+
+    private static Opened auto(DeviceOptions o, String precision, Consumer<String> notes) {
+        boolean onlyCpu = precision != null && precision(precision) == Precision.F32;
+        boolean onlyCuda = o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own");
+        if (onlyCpu && !onlyCuda) {
+            return cpu(o, precision);
+        }
+        String obstacle = cudaObstacle();
+        if (obstacle == null || onlyCuda) {
+            return new Opened(CudaBackend.open(cudaOptions(o, precision)), null, false);
+        }
+        if (!obstacle.isEmpty()) {
+            notes.accept("the CUDA device is not used: " + obstacle);
+        }
+        return cpu(o, precision);
+    }
+
+    /** Why the first CUDA device cannot be used: null when it can, empty when there is no driver at all. */
+    private static String cudaObstacle() {
+        if (!CudaDriver.isInstalled()) {
+            return "";
+        }
+        try {
+            List<CudaDriver.Device> devices = CudaDriver.devices();
+            return devices.isEmpty() ? "" : devices.getFirst().obstacle();
+        } catch (DeviceException e) {
+            return e.getMessage();
+        }
+    }
+
+    private static Opened cpu(DeviceOptions o, String precision) {
+        if (o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own")) {
+            throw new InputException("--kernels, --gemm and --conv are for CUDA devices, not for --device cpu");
+        }
+        Precision wanted = precision == null ? Precision.F32 : precision(precision);
+        if (wanted == Precision.F16) {
+            throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32 or bf16");
+        }
+        return new Opened(new CpuBackend(threads(o), wanted), null, false);
+    }
+
+    private static Opened emulated(DeviceOptions o, String precision) {
+        CudaOptions options = cudaOptions(o, precision);
+        EmulatedDevice device;
+        try {
+            device = EmulatedDevice.start(new EmulatorOptions(o.check, o.profile, o.seed, threads(o)),
+                    EmulatedDevice.DEFAULT_MEMORY_BYTES);
+        } catch (EmulatorException e) {
+            throw new DeviceException(e.getMessage(), e);
+        }
+        try {
+            return new Opened(CudaBackend.open(options.withLastWords(
+                    () -> device.takeFailure().map(Throwable::getMessage).orElse(null))), device, o.profile);
+        } catch (RuntimeException e) {
+            device.close();
+            throw e;
+        }
+    }
+
+    private static CudaOptions cudaOptions(DeviceOptions o, String precision) {
+        Precision wanted = precision == null ? Precision.BF16 : precision(precision);
+        if (wanted == Precision.F32) {
+            throw new InputException("--precision f32 is for the CPU; CUDA devices compute products in bf16 or f16");
+        }
+        return CudaOptions.defaults().withPrecision(wanted).withKernels(o.kernels)
+                .withLibraries(isLibrary("--gemm", o.gemm, "cublas"), isLibrary("--conv", o.conv, "cudnn"));
+    }
+
+    private static boolean isLibrary(String option, String value, String library) {
+        if (!value.equals("own") && !value.equals(library)) {
+            throw new InputException(option + " " + value + " is unknown; use own or " + library);
+        }
+        return value.equals(library);
+    }
+
+    private static int ordinal(String given, String device) {
+        if (device.equals("cuda")) {
+            return 0;
+        }
+        try {
+            return Integer.parseInt(device.substring("cuda:".length()));
+        } catch (NumberFormatException e) {
+            throw new InputException("--device " + given + " is unknown; " + KNOWN, e);
+        }
+    }
+
+    private static void checkEmulatorOptions(DeviceOptions o, String device) {
+        if ((o.check || o.profile || o.seed != 0) && !device.equals("emulated")) {
+            throw new InputException("--emulator-check, --emulator-profile and --emulator-seed need --device emulated");
+        }
+    }
+
+    private static int threads(DeviceOptions o) {
+        int count = o.threads == null ? Runtime.getRuntime().availableProcessors() : o.threads;
         if (count < 1 || count > MOST_THREADS) {
             throw new InputException("--threads is " + count + "; use 1 to " + MOST_THREADS);
         }
-        return switch (device.toLowerCase(Locale.ROOT)) {
-            case "auto", "cpu" -> new CpuBackend(count, precision);
-            case "cuda" -> throw new InputException("--device cuda: this build has no CUDA backend; use --device cpu");
-            default -> throw new InputException("--device " + device + " is unknown; use auto or cpu");
-        };
+        return count;
     }
 
     static Precision precision(String label) {
         return switch (label.toLowerCase(Locale.ROOT)) {
             case "f32" -> Precision.F32;
             case "bf16" -> Precision.BF16;
-            default -> throw new InputException("precision '" + label + "' is unknown; use f32 or bf16");
+            case "f16" -> Precision.F16;
+            default -> throw new InputException("precision '" + label + "' is unknown; use f32, bf16 or f16");
         };
     }
 

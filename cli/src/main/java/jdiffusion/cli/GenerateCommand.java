@@ -10,7 +10,6 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
-import jdiffusion.kernels.Precision;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
@@ -70,11 +69,8 @@ final class GenerateCommand implements Callable<Integer> {
             description = "Write NAME.preview.png every N evaluations: the latents' rough colours.")
     private Integer preview;
 
-    @Option(names = "--device", paramLabel = "NAME", defaultValue = "auto", description = "auto or cpu.")
-    private String device;
-
-    @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: all cores.")
-    private Integer threads;
+    @Mixin
+    private DeviceOptions deviceOptions;
 
     @Option(names = "--json", description = "Print an account of the run as JSON.")
     private boolean json;
@@ -86,8 +82,8 @@ final class GenerateCommand implements Callable<Integer> {
     private CommandLine.Model.CommandSpec spec;
 
     /** What was decided before the first computation. */
-    private record Plan(Pipeline pipeline, Backend backend, Precision precision, String modelName,
-                        GenerationRequest request, InputPictures inputs, OutputFiles files, LatentPreview projection) {
+    private record Plan(Pipeline pipeline, Backend backend, String modelName, GenerationRequest request,
+                        InputPictures inputs, OutputFiles files, LatentPreview projection) {
     }
 
     @Override
@@ -109,8 +105,8 @@ final class GenerateCommand implements Callable<Integer> {
         if (source != null) {
             source.checkInputs(inputs, notes::add);
         }
-        Precision precision = Devices.precision(options.precision == null ? "f32" : options.precision);
-        try (Backend backend = Devices.open(device, precision, threads)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
+            Backend backend = opened.backend();
             Pipeline pipeline = Pipeline.open(folder, backend);
             int patch = pipeline.vaeConfig().factor() * pipeline.denoiserConfig().patch();
             inputs.chooseSize(options, patch, notes::add);
@@ -126,9 +122,10 @@ final class GenerateCommand implements Callable<Integer> {
                     pipeline.denoiserConfig().inChannels());
             try (OutputFiles files = OutputFiles.plan(output, batchCount, request.seed(),
                     projection != null, Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
-                draw(new Plan(pipeline, backend, precision, modelName, request, inputs, files, projection), folder,
+                draw(new Plan(pipeline, backend, modelName, request, inputs, files, projection), folder,
                         notes, start);
             }
+            opened.report(main.err());
         }
         return Main.OK;
     }
@@ -150,7 +147,7 @@ final class GenerateCommand implements Callable<Integer> {
     private void draw(Plan plan, Path folder, List<String> notes, long start) {
         GenerationRequest request = plan.request;
         String family = plan.pipeline.family().label();
-        Report report = new Report(folder, family, plan.backend.describe(), request, plan.precision);
+        Report report = new Report(folder, family, plan.backend.describe(), request, plan.backend.precision());
         try (Console console = new Console(main.err())) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
@@ -172,7 +169,8 @@ final class GenerateCommand implements Callable<Integer> {
                 GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + i).build();
                 float[] latents = plan.pipeline.denoise(one, prompts, progress);
                 Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
-                String text = PictureSettings.describe(one, plan.modelName, plan.precision, plan.inputs).text();
+                String text = PictureSettings.describe(one, plan.modelName, plan.backend.precision(),
+                        plan.inputs).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");
@@ -216,7 +214,7 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(", shift ").append(shift).append(", cfg scale ").append(r.guidance())
                 .append(", seed ").append(r.seed()).append(r.images() > 1 ? " to " + (r.seed() + r.images() - 1) : "")
                 .append(", T5 ").append(r.t5() ? r.t5Length() + " tokens" : "off")
-                .append(", precision ").append(Devices.label(plan.precision));
+                .append(", precision ").append(Devices.label(plan.backend.precision()));
         if (!r.skipLayers().layers().isEmpty()) {
             line.append(", skip layers ").append(r.skipLayers().layers()).append(" scale ")
                     .append(r.skipLayers().scale()).append(" from ").append(r.skipLayers().start()).append(" to ")

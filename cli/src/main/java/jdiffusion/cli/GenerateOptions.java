@@ -78,7 +78,8 @@ final class GenerateOptions {
     Path mask;
 
     @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
-            description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32.")
+            description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32 on the CPU, bf16 on"
+                + " CUDA devices.")
     String precision;
 
     /** Changes a request with the checkpoint's defaults; the init image and the mask are set elsewhere. */

@@ -26,6 +26,7 @@ import jdiffusion.model.text.T5Encoder;
 import jdiffusion.model.vae.Vae;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weights;
@@ -184,7 +185,7 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
 
     /** Builds the network that the tensors' names speak of; nothing is computed. */
     private static Object load(TensorSource tensors, ConfigFile config) {
-        Weights weights = Weights.of(tensors, tensor -> tensor);
+        Weights weights = Weights.of(tensors, Placement.onHost());
         if (tensors.find("pos_embed.proj.weight") != null) {
             return Mmdit.load(weights, config);
         }

@@ -2,6 +2,7 @@ package jdiffusion.cli;
 
 import java.io.PrintStream;
 import java.util.concurrent.CancellationException;
+import jdiffusion.kernels.DeviceException;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -10,11 +11,11 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The command line: {@code jdiffusion generate|inspect|verify|completion|help}. */
+/** The command line: {@code jdiffusion generate|inspect|verify|devices|completion|help}. */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Draws pictures with Stable Diffusion 3.5, in pure Java.", synopsisSubcommandLabel = "COMMAND",
-        subcommands = {GenerateCommand.class, InspectCommand.class, VerifyCommand.class, CompletionCommand.class,
-            CommandLine.HelpCommand.class},
+        subcommands = {GenerateCommand.class, InspectCommand.class, VerifyCommand.class, DevicesCommand.class,
+            CompletionCommand.class, CommandLine.HelpCommand.class},
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",
@@ -84,7 +85,7 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(), "a command is missing: generate, inspect, verify,"
-                + " completion or help");
+                + " devices, completion or help");
     }
 
     private int misuse(ParameterException e) {
@@ -96,7 +97,7 @@ public final class Main implements Runnable {
 
     private int failure(Exception e) {
         return switch (e) {
-            case InputException _ -> fail(BAD_INPUT, e.getMessage(), e);
+            case InputException _, DeviceException _ -> fail(BAD_INPUT, e.getMessage(), e);
             case ParameterException misuse -> misuse(misuse);
             case CancellationException _ -> fail(FAILED, e.getMessage(), e);
             default -> fail(FAILED, "unexpected " + e + (stacktrace ? "" : "; --stacktrace shows more"), e);

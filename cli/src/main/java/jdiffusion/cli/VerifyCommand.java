@@ -13,6 +13,7 @@ import jdiffusion.model.verify.Verifier;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -41,14 +42,12 @@ final class VerifyCommand implements Callable<Integer> {
             description = "Relative RMS error that passes. Default: ${DEFAULT-VALUE}.")
     private double tolerance;
 
-    @Option(names = "--device", paramLabel = "NAME", defaultValue = "auto", description = "auto or cpu.")
-    private String device;
-
-    @Option(names = "--precision", paramLabel = "TYPE", defaultValue = "f32", description = "f32 or bf16.")
+    @Option(names = "--precision", paramLabel = "TYPE",
+            description = "f32, bf16 or f16. Default: f32 on the CPU, bf16 on CUDA devices.")
     private String precision;
 
-    @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: all cores.")
-    private Integer threads;
+    @Mixin
+    private DeviceOptions deviceOptions;
 
     @CommandLine.ParentCommand
     private Main main;
@@ -65,7 +64,8 @@ final class VerifyCommand implements Callable<Integer> {
         int failed = 0;
         int compared = 0;
         List<String> unread = new ArrayList<>();
-        try (Backend backend = Devices.open(device, Devices.precision(precision), threads)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions, precision, main.err()::println)) {
+            Backend backend = opened.backend();
             main.err().println(backend.describe());
             Verifier verifier = new Verifier(backend, tolerance, model, DefaultModel.find());
             header(references);
@@ -80,6 +80,7 @@ final class VerifyCommand implements Callable<Integer> {
                     unread.add(reference.path() + " not verified: " + e.getMessage());
                 }
             }
+            opened.report(main.err());
         }
         main.out().printf("%d tensors in %d folders, %d failed%n", compared, references.size() - unread.size(),
                 failed);

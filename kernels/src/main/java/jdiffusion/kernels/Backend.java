@@ -4,6 +4,8 @@ import java.util.List;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Workspace;
@@ -13,8 +15,11 @@ import jdiffusion.tensor.Workspace;
  * device can fuse as it likes behind it. Chosen once by the caller; an operation that fails throws, and never runs
  * elsewhere instead.
  *
- * <p>Activations are float32 and [rows, channels] with the outer dimensions flattened ("row" below); images are
- * channels-last, [batch, height, width, channels], except where a checkpoint's interface says otherwise. Weights and
+ * <p>Activations are [rows, channels] with the outer dimensions flattened ("row" below); images are channels-last,
+ * [batch, height, width, channels], except where a checkpoint's interface says otherwise. They are float32, or where
+ * only matrix products, convolutions and attention read them, {@linkplain Workspace#operand operands}: attention's q,
+ * k, v and out always are; a linear's or convolution's x and out, and what a norm, activation, embedding or change of
+ * layout writes, may be. On the CPU operands are float32 too. Weights and
  * parameters may have any stored floating-point type. Tensors are checked on entry; an
  * {@link IllegalArgumentException} names the operation and both shapes. Output may not overlap an input unless said.
  * Sums are taken in an order that does not depend on the number of threads or the batch.
@@ -23,13 +28,16 @@ public interface Backend extends AutoCloseable {
     /** The device in words, for the user: kind, instruction set, threads. */
     String describe();
 
+    /** In what precision it takes the inputs of products. */
+    Precision precision();
+
     /** A workspace in this device's memory. */
     Workspace newWorkspace();
 
-    /** A checkpoint's tensor where this backend reads it fastest; valid until the checkpoint is closed. */
-    Tensor place(Tensor checkpointTensor);
+    /** Where a checkpoint's tensors are brought to be read by this device; valid until the checkpoint is closed. */
+    Placement newPlacement();
 
-    /** Copies host values into a tensor of this device. */
+    /** Copies host values into a float32 or operand tensor of this device, rounded to nearest where it is narrower. */
     void upload(float[] values, Tensor to);
 
     /** Copies host indices into an {@code I32} tensor of this device. */
@@ -38,8 +46,13 @@ public interface Backend extends AutoCloseable {
     /** Copies a tensor of this device to the host, after all work on it is done. */
     float[] download(Tensor from);
 
+    /** Linear layers of which none reads what another writes: a device may run them as one. */
+    void linear(List<LinearCall> calls);
+
     /** out = epilogue(x w^T + bias): x [m, k], w [n, k], bias [n] or null, out [m, n]. */
-    void linear(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out);
+    default void linear(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
+        linear(List.of(new LinearCall(x, w, bias, epilogue, out)));
+    }
 
     /**
      * Attention over the tokens of all streams joined, never holding a matrix of tokens by tokens.
@@ -56,6 +69,13 @@ public interface Backend extends AutoCloseable {
      */
     void layerNorm(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, float eps, Tensor out);
 
+    /** LayerNorm of one x with two modulations, as MMDiT-X has it: out = norm * (1 + scale) + shift, twice. */
+    default void layerNormTwice(Tensor x, Tensor scale1, Tensor shift1, Tensor out1, Tensor scale2, Tensor shift2,
+                                Tensor out2, float eps) {
+        layerNorm(x, null, null, scale1, shift1, eps, out1);
+        layerNorm(x, null, null, scale2, shift2, eps, out2);
+    }
+
     /** out = x / sqrt(mean(x^2) + eps) * weight; x, out [m, c] (out may be x), weight [c]. */
     void rmsNorm(Tensor x, Tensor weight, float eps, Tensor out);
 
@@ -65,6 +85,7 @@ public interface Backend extends AutoCloseable {
     /**
      * Convolution of x [batch, h, w, cin] with weight [cout, cin, kh, kw] into out [batch, oh, ow, cout].
      *
+     * @param weight   as {@link Placement#kernels} gave it
      * @param bias     [cout] or null
      * @param epilogue STORE or ADD without a gate
      */

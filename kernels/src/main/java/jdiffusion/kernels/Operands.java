@@ -13,19 +13,17 @@ public final class Operands {
         return new IllegalArgumentException(operation + " needs " + needs + ", got " + a + " and " + b);
     }
 
-    /** Both are float32 and of the same shape. */
+    /** Both are activations of the same shape. */
     public static void equalShapes(String operation, Tensor a, Tensor b) {
-        float32(operation, a);
-        float32(operation, b);
+        activations(operation, a, b);
         if (!a.shape().equals(b.shape())) {
             throw mismatch(operation, "equal shapes", a, b);
         }
     }
 
-    /** Both are float32 with as many rows and channels, the outer dimensions flattened. */
+    /** Both are activations with as many rows and channels, the outer dimensions flattened. */
     public static void equalRows(String operation, Tensor a, Tensor b) {
-        float32(operation, a);
-        float32(operation, b);
+        activations(operation, a, b);
         if (a.rows() != b.rows() || a.cols() != b.cols()) {
             throw mismatch(operation, "equal rows and channels", a, b);
         }
@@ -38,16 +36,35 @@ public final class Operands {
         }
     }
 
-    public static void float32(String operation, Tensor tensor) {
-        if (tensor.type() != DType.F32) {
-            throw new IllegalArgumentException(operation + " needs float32, got " + tensor);
+    /** Whether it has a type that activations have on some device: float32, or 16 bits for operands of products. */
+    public static boolean isActivation(Tensor tensor) {
+        return switch (tensor.type()) {
+            case F32, BF16, F16 -> true;
+            default -> false;
+        };
+    }
+
+    /** All have a type that activations have on some device. */
+    public static void activations(String operation, Tensor... tensors) {
+        for (Tensor tensor : tensors) {
+            if (!isActivation(tensor)) {
+                throw new IllegalArgumentException(operation + " needs float32 or 16 bits, got " + tensor);
+            }
         }
     }
 
-    /** Both are float32 of rank 4. */
+    /** All are float32, as every activation on the CPU; nulls are passed over. */
+    public static void float32(String operation, Tensor... tensors) {
+        for (Tensor tensor : tensors) {
+            if (tensor != null && tensor.type() != DType.F32) {
+                throw new IllegalArgumentException(operation + " needs float32, got " + tensor);
+            }
+        }
+    }
+
+    /** Both are activations of rank 4. */
     public static void images(String operation, Tensor a, Tensor b) {
-        float32(operation, a);
-        float32(operation, b);
+        activations(operation, a, b);
         if (a.shape().rank() != 4 || b.shape().rank() != 4) {
             throw mismatch(operation, "four dimensions", a, b);
         }

@@ -2,8 +2,13 @@ package jdiffusion.kernels;
 
 /** In what precision matrix products and attention take their inputs; sums are float32 always. */
 public enum Precision {
-    /** As they are. */
+    /** As they are. On the CPU only: tensor cores take 16 bits. */
     F32,
     /** Rounded to bfloat16, to nearest even. The residual stream stays float32. */
-    BF16
+    BF16,
+    /**
+     * Rounded to float16, to nearest even, where values are small enough; bfloat16 in T5 and the VAE, which overflow
+     * it. On devices with tensor cores only.
+     */
+    F16
 }

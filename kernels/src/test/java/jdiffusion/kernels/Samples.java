@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
@@ -59,6 +60,25 @@ public final class Samples {
         return Tensor.of(memory, type, Shape.of(dims));
     }
 
+    /** The values as the type stores them, widened again. */
+    public static float[] rounded(DType type, float[] values) {
+        return stored(type, values, values.length).toArray();
+    }
+
+    /** The values stored as columns of a wider tensor, which has {@code gap} more columns on either side. */
+    public static Tensor view(DType type, int gap, float[] values, int... dims) {
+        Shape shape = Shape.of(dims);
+        int[] wide = dims.clone();
+        int stride = shape.cols() + 2 * gap;
+        wide[dims.length - 1] = stride;
+        float[] all = new float[Math.toIntExact(Shape.of(wide).size())];
+        Arrays.fill(all, GAP);
+        for (int r = 0; r < shape.rows(); r++) {
+            System.arraycopy(values, r * shape.cols(), all, r * stride + gap, shape.cols());
+        }
+        return stored(type, all, wide).columns(gap, gap + shape.cols());
+    }
+
     public static Tensor ids(int... ids) {
         return Tensor.of(MemorySegment.ofArray(ids), DType.I32, Shape.of(ids.length));
     }
@@ -67,10 +87,9 @@ public final class Samples {
     public static void assertGapsUntouched(Tensor view) {
         int gap = view.rowStride() - view.cols();
         for (int r = 0; r < view.rows() - 1; r++) {
-            for (int i = 0; i < gap; i++) {
-                assertThat(view.data().get(ValueLayout.JAVA_FLOAT_UNALIGNED,
-                        view.rowOffset(r) + (long) (view.cols() + i) * Float.BYTES)).as("after row " + r).isNaN();
-            }
+            long end = view.rowOffset(r) + (long) view.cols() * view.type().bytes();
+            assertThat(Tensor.of(view.data().asSlice(end), view.type(), Shape.of(gap)).toArray())
+                    .as("after row " + r).containsOnly(GAP);
         }
     }
 

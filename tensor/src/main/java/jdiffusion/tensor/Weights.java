@@ -32,7 +32,7 @@ public final class Weights {
      *
      * @param names all names of the source, sorted, so that those with one prefix lie together
      */
-    private record Ledger(TensorSource source, NavigableSet<String> names, UnaryOperator<Tensor> placement,
+    private record Ledger(TensorSource source, NavigableSet<String> names, Placement placement,
                           Set<String> read, List<String> faults) {
     }
 
@@ -42,10 +42,9 @@ public final class Weights {
     }
 
     /**
-     * @param placement brings a tensor of the file to where the backend wants it; a backend on the host returns it
-     *                  as it is
+     * @param placement brings a tensor of the file to where the backend wants it, and owns its memory there
      */
-    public static Weights of(TensorSource source, UnaryOperator<Tensor> placement) {
+    public static Weights of(TensorSource source, Placement placement) {
         return new Weights(new Ledger(source, new TreeSet<>(source.names()), placement, new HashSet<>(),
                 new ArrayList<>()), "");
     }
@@ -76,25 +75,37 @@ public final class Weights {
         return next != null && next.startsWith(start);
     }
 
-    /** The shape of a tensor from which configuration is derived; fails at once when it is missing or empty. */
+    /**
+     * The shape of a tensor from which configuration is derived, of a matrix in 4 bits the one before it was
+     * quantised; fails at once when it is missing or empty.
+     */
     public Shape shape(String name) {
         Tensor tensor = ledger.source.find(prefix + name);
-        if (tensor == null || tensor.shape().size() == 0) {
+        FourBitReader quantised = FourBitReader.of(ledger.source, prefix + name);
+        Shape shape = quantised != null ? quantised.shape() : tensor != null ? tensor.shape() : null;
+        if (tensor == null || shape.size() == 0) {
             throw new InputException(ledger.source.origin() + ": the tensor " + prefix + name
-                    + (tensor == null ? " is missing" : " is " + tensor.shape())
+                    + (tensor == null ? " is missing" : " is " + shape)
                     + ", so the model's sizes cannot be told; is this the right file?");
         }
-        return tensor.shape();
+        return shape;
     }
 
     /** The floating-point tensor of that name and exactly that shape. */
     public Tensor tensor(String name, int... dims) {
+        return find(name, ledger.placement::tensor, dims);
+    }
+
+    /** The weight [cout, cin, k, k] of a convolution; see {@link Placement#kernels}. */
+    public Tensor kernels(String name, int... dims) {
+        return find(name, ledger.placement::kernels, dims);
+    }
+
+    private Tensor find(String name, UnaryOperator<Tensor> place, int... dims) {
         String full = prefix + name;
         Shape wanted = wanted(full, dims);
         Tensor found = ledger.source.find(full);
-        if (!ledger.read.add(full)) {
-            throw new IllegalStateException("tensor " + full + " is read twice");
-        }
+        markRead(full);
         if (found == null) {
             ledger.faults.add("missing " + full + " " + wanted);
         } else if (!found.shape().equals(wanted)) {
@@ -102,14 +113,44 @@ public final class Weights {
         } else if (!found.type().isFloat()) {
             ledger.faults.add(full + " has type " + found.type() + ", not a floating-point type");
         } else {
-            return ledger.placement.apply(found);
+            return place.apply(found);
         }
         return placeholder(wanted);
     }
 
-    /** The matrix of that name, [rows, cols]. */
+    /** The matrix of that name, [rows, cols], as it is stored: dense, or in 4 bits with its parts beside it. */
     public Weight matrix(String name, int rows, int cols) {
-        return Weight.of(tensor(name, rows, cols));
+        String full = prefix + name;
+        FourBitReader quantised = FourBitReader.of(ledger.source, full);
+        if (quantised == null) {
+            return Weight.of(tensor(name, rows, cols));
+        }
+        Shape wanted = wanted(full, new int[] {rows, cols});
+        Weight.FourBit found = quantised.read((part, type, size) -> part(part, type, size, ledger.placement::tensor));
+        markRead(quantised.stateName());
+        if (!quantised.shape().equals(wanted)) {
+            ledger.faults.add(full + " is " + quantised.shape() + ", not " + wanted);
+        } else if (found != null) {
+            return found;
+        }
+        return Weight.of(placeholder(wanted));
+    }
+
+    /** A part of a quantised matrix as a vector; with no type given, its bytes. Null after a fault. */
+    private Tensor part(String full, DType type, long size, UnaryOperator<Tensor> placement) {
+        Tensor found = ledger.source.find(full);
+        markRead(full);
+        long elements = found == null ? 0 : type == null ? found.byteSize() : found.shape().size();
+        String needed = size + (type == null ? " bytes" : " of type " + type);
+        if (found == null) {
+            ledger.faults.add("missing " + full + ", " + needed);
+        } else if (elements != size || type != null && found.type() != type) {
+            ledger.faults.add(full + " is " + found.type() + found.shape() + ", not " + needed);
+        } else {
+            return placement.apply(Tensor.of(found.data(), type == null ? DType.U8 : type,
+                    Shape.of(Math.toIntExact(size))));
+        }
+        return null;
     }
 
     /** Marks a tensor that the model has but this computation does not need; its shape is checked all the same. */
@@ -117,8 +158,19 @@ public final class Weights {
         String full = prefix + name;
         Tensor found = ledger.source.find(full);
         Shape wanted = wanted(full, dims);
-        if (found != null && ledger.read.add(full) && !found.shape().equals(wanted)) {
-            ledger.faults.add(full + " is " + found.shape() + ", not " + wanted);
+        if (found == null || ledger.read.contains(full)) {
+            return;
+        }
+        FourBitReader quantised = FourBitReader.of(ledger.source, full);
+        Shape shape = quantised == null ? found.shape() : quantised.shape();
+        if (quantised == null) {
+            markRead(full);
+        } else {
+            quantised.read((part, type, size) -> part(part, type, size, UnaryOperator.identity()));
+            markRead(quantised.stateName());
+        }
+        if (!shape.equals(wanted)) {
+            ledger.faults.add(full + " is " + shape + ", not " + wanted);
         }
     }
 
@@ -137,6 +189,12 @@ public final class Weights {
         int hidden = faults.size() - MOST_FAULTS_SHOWN;
         throw new InputException(ledger.source.origin() + ": " + faults.size() + " tensor(s) do not fit the model: "
                 + shown + (hidden > 0 ? "; and " + hidden + " more" : ""));
+    }
+
+    private void markRead(String full) {
+        if (!ledger.read.add(full)) {
+            throw new IllegalStateException("tensor " + full + " is read twice");
+        }
     }
 
     /** Sizes come from other shapes of the same file, where absurd ones overflow what a tensor can have. */

@@ -1,6 +1,5 @@
 package jdiffusion.tensor;
 
-import static java.util.function.UnaryOperator.identity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
@@ -31,7 +30,7 @@ class WeightsTest {
         }
 
         Weights weights() {
-            return Weights.of(this, identity());
+            return Weights.of(this, Placement.onHost());
         }
 
         @Override
@@ -69,7 +68,30 @@ class WeightsTest {
     @Test
     void tensorsArePlaced() {
         Tensor elsewhere = Tensor.of(new float[2], 2);
-        assertThat(Weights.of(new Source().with("x", 2), t -> elsewhere).tensor("x", 2)).isSameAs(elsewhere);
+        Tensor reordered = Tensor.of(new float[8], 2, 1, 2, 2);
+        Weights weights = Weights.of(new Source().with("x", 2).with("y", 2, 1, 2, 2), new Placement() {
+            @Override
+            public Tensor tensor(Tensor stored) {
+                return elsewhere;
+            }
+
+            @Override
+            public Tensor kernels(Tensor stored) {
+                return reordered;
+            }
+
+            @Override
+            public long byteSize() {
+                return 0;
+            }
+
+            @Override
+            public void close() {
+                // Nothing is held.
+            }
+        });
+        assertThat(weights.tensor("x", 2)).isSameAs(elsewhere);
+        assertThat(weights.kernels("y", 2, 1, 2, 2)).isSameAs(reordered);
     }
 
     @Test

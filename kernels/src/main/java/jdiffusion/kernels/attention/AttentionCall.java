@@ -2,7 +2,6 @@ package jdiffusion.kernels.attention;
 
 import java.util.Arrays;
 import java.util.List;
-import jdiffusion.kernels.cpu.MicroKernel;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
@@ -11,10 +10,13 @@ import jdiffusion.tensor.Tensor;
 /**
  * The arguments of one attention, checked, and the numbering of the joined tokens: keys and queries are each counted
  * through all streams, and a stream without q counts no queries.
+ *
+ * @param type of q, k, v and out
  */
-record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias, int keys,
+record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias, DType type, int keys,
                      int queries) {
-    static AttentionCall of(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
+    /** @param type that q, k, v and out have to have */
+    static AttentionCall of(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias, DType type) {
         if (streams.isEmpty()) {
             throw new IllegalArgumentException("attention: no stream");
         }
@@ -26,49 +28,51 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         int queries = 0;
         for (int i = 0; i < streams.size(); i++) {
             AttentionStream stream = streams.get(i);
-            check(shape, stream, i);
+            check(shape, stream, i, type);
             keys = Math.addExact(keys, stream.length());
             queries += stream.q() == null ? 0 : stream.length();
         }
         if (relativeBias != null) {
-            check("relative bias", 0, relativeBias, relativeBias.type().isFloat(), shape.heads(), 2 * keys - 1);
+            checkParameter("relative bias", 0, relativeBias, shape.heads(), 2 * keys - 1);
         }
-        // Packing rounds both up, and one head's keys have to fit an array.
-        if ((keys + (long) MicroKernel.MR) * (shape.headDim() + (long) MicroKernel.MR) > Integer.MAX_VALUE - 8) {
-            throw new IllegalArgumentException("attention: a head of " + keys + " keys of " + shape.headDim()
-                    + " channels is more than the " + Integer.MAX_VALUE + " numbers that an array holds");
-        }
-        return new AttentionCall(shape, streams, relativeBias, keys, queries);
+        return new AttentionCall(shape, streams, relativeBias, type, keys, queries);
     }
 
-    private static void check(AttentionShape shape, AttentionStream stream, int index) {
+    private static void check(AttentionShape shape, AttentionStream stream, int index, DType type) {
         Tensor k = stream.k();
         int n = k.shape().rank() == 3 ? k.shape().dim(1) : -1;
         int width = Math.multiplyExact(shape.heads(), shape.headDim());
-        check("k", index, k, k.type() == DType.F32, shape.batch(), n, width);
-        check("v", index, stream.v(), stream.v().type() == DType.F32, shape.batch(), n, width);
+        check("k", index, k, type, shape.batch(), n, width);
+        check("v", index, stream.v(), type, shape.batch(), n, width);
         if (stream.q() != null) {
-            check("q", index, stream.q(), stream.q().type() == DType.F32, shape.batch(), n, width);
-            check("out", index, stream.out(), stream.out().type() == DType.F32, shape.batch(), n, width);
+            check("q", index, stream.q(), type, shape.batch(), n, width);
+            check("out", index, stream.out(), type, shape.batch(), n, width);
         }
         if (stream.qNorm() != null) {
-            check("q norm", index, stream.qNorm(), stream.qNorm().type().isFloat(), shape.headDim());
+            checkParameter("q norm", index, stream.qNorm(), shape.headDim());
         }
         if (stream.kNorm() != null) {
-            check("k norm", index, stream.kNorm(), stream.kNorm().type().isFloat(), shape.headDim());
+            checkParameter("k norm", index, stream.kNorm(), shape.headDim());
         }
     }
 
-    private static void check(String name, int stream, Tensor tensor, boolean typeFits, int... dims) {
+    private static void check(String name, int stream, Tensor tensor, DType type, int... dims) {
+        check(name, stream, tensor, tensor.type() == type, type.toString(), dims);
+    }
+
+    private static void checkParameter(String name, int stream, Tensor tensor, int... dims) {
+        check(name, stream, tensor, tensor.type().isFloat(), "floats ", dims);
+    }
+
+    private static void check(String name, int stream, Tensor tensor, boolean typeFits, String type, int... dims) {
         Shape shape = tensor.shape();
         boolean fits = typeFits && shape.rank() == dims.length;
         for (int i = 0; fits && i < dims.length; i++) {
             fits = shape.dim(i) == dims[i];
         }
         if (!fits) {
-            String needed = Arrays.toString(dims).replace("-1", "n");
             throw new IllegalArgumentException("attention: " + name + " of stream " + stream + " is " + tensor
-                    + ", needs " + (dims.length == 3 ? "F32" : "floats ") + needed);
+                    + ", needs " + type + Arrays.toString(dims).replace("-1", "n"));
         }
     }
 
@@ -87,5 +91,12 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         int row = pair / shape.heads() * tensor.shape().dim(1) + token;
         long column = (long) (pair % shape.heads()) * shape.headDim();
         return tensor.rowOffset(row) + column * tensor.type().bytes();
+    }
+
+    /** For messages: sizes of the heads, and tokens of each stream. */
+    @Override
+    public String toString() {
+        return "attention of " + shape.batch() + "x" + shape.heads() + " heads of " + shape.headDim() + " channels, "
+                + streams.stream().map(s -> (s.q() == null ? "silent " : "") + s.length()).toList() + " tokens";
     }
 }

@@ -1,7 +1,8 @@
 package jdiffusion.kernels.attention;
 
 /**
- * softmax(scale * q k^T + bias) v, over the streams' tokens in their order.
+ * softmax(scale * q k^T + bias) v, over the streams' tokens in their order; zeros for a query all of whose scores are
+ * -infinity.
  *
  * @param batch   sequences
  * @param heads   heads

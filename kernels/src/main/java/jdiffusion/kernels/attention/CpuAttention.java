@@ -13,6 +13,7 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.MicroKernel;
 import jdiffusion.kernels.cpu.Widen;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -47,7 +48,12 @@ public final class CpuAttention {
 
     /** See {@link jdiffusion.kernels.Backend#attention}. */
     public void run(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
-        AttentionCall call = AttentionCall.of(shape, streams, relativeBias);
+        AttentionCall call = AttentionCall.of(shape, streams, relativeBias, DType.F32);
+        // Packing rounds both up, and one head's keys have to fit an array.
+        if ((call.keys() + (long) MR) * (shape.headDim() + (long) MR) > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException("attention: a head of " + call.keys() + " keys of " + shape.headDim()
+                    + " channels is more than the " + Integer.MAX_VALUE + " numbers that an array holds");
+        }
         if (call.queries() == 0) {
             return;
         }
@@ -244,7 +250,8 @@ public final class CpuAttention {
             for (int query = Math.max(from, start); query < Math.min(from + count, end); query++) {
                 int i = query - from;
                 int at = i / NR * NR * channels + i % NR;
-                float factor = 1 / state[QUERIES + i];
+                float sum = state[QUERIES + i];
+                float factor = sum == 0 ? 0 : 1 / sum;
                 for (int c = 0; c < d; c++) {
                     row[c] = sums[at + c * NR] * factor;
                 }

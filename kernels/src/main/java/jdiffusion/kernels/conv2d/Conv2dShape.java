@@ -1,5 +1,10 @@
 package jdiffusion.kernels.conv2d;
 
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Operands;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+
 /**
  * A convolution of images [batch, height, width, cin] with [cout, cin, kernel, kernel], channels last.
  *
@@ -34,5 +39,28 @@ public record Conv2dShape(int batch, int height, int width, int cin, int cout, i
 
     public long flops() {
         return 2L * batch * outHeight() * outWidth() * cout * cin * kernel * kernel;
+    }
+
+    /** Checks what a convolution of this shape is given: see {@link jdiffusion.kernels.Backend#conv2d}. */
+    void check(Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
+        require(x, "input", Operands.isActivation(x), Shape.of(batch, height, width, cin));
+        require(out, "output", Operands.isActivation(out), Shape.of(batch, outHeight(), outWidth(), cout));
+        require(weight, "weight", weight.type().isFloat(), Shape.of(cout, cin, kernel, kernel));
+        if (bias != null) {
+            require(bias, "bias", bias.type().isFloat(), Shape.of(cout));
+        }
+        if (epilogue.mode() == Epilogue.Mode.MULTIPLY || epilogue.gate() != null) {
+            throw new IllegalArgumentException("conv2d: epilogue " + epilogue + " is not STORE or ADD without a gate");
+        }
+        if (!weight.isContiguous()) {
+            throw new IllegalArgumentException("conv2d: the weight " + weight.shape() + " has gaps between rows");
+        }
+    }
+
+    private void require(Tensor tensor, String name, boolean typeFits, Shape wanted) {
+        if (!typeFits || !tensor.shape().equals(wanted)) {
+            throw new IllegalArgumentException("conv2d: " + name + " " + tensor.type() + tensor.shape()
+                    + " does not fit " + wanted + " of " + this);
+        }
     }
 }

@@ -2,13 +2,13 @@ package jdiffusion.kernels.conv2d;
 
 import java.util.Arrays;
 import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Gemm;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.cpu.Workers;
 import jdiffusion.tensor.DType;
-import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -33,7 +33,9 @@ public final class CpuConv2d {
      * @param epilogue STORE or ADD without a gate
      */
     public void run(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
-        check(shape, x, weight, bias, epilogue, out);
+        shape.check(x, weight, bias, epilogue, out);
+        Operands.float32("conv2d", x);
+        Operands.float32("conv2d", out);
         int k = shape.kernel() * shape.kernel() * shape.cin();
         factors.shape = shape;
         factors.x = x;
@@ -43,29 +45,6 @@ public final class CpuConv2d {
         gemm.run(out.rows(), shape.cout(), k, factors, bias, epilogue, out);
         factors.x = null;
         factors.weight = null;
-    }
-
-    private static void check(Conv2dShape s, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
-        require(x, "input", DType.F32, s, Shape.of(s.batch(), s.height(), s.width(), s.cin()));
-        require(out, "output", DType.F32, s, Shape.of(s.batch(), s.outHeight(), s.outWidth(), s.cout()));
-        require(weight, "weight", null, s, Shape.of(s.cout(), s.cin(), s.kernel(), s.kernel()));
-        if (bias != null) {
-            require(bias, "bias", null, s, Shape.of(s.cout()));
-        }
-        if (epilogue.mode() == Epilogue.Mode.MULTIPLY || epilogue.gate() != null) {
-            throw new IllegalArgumentException("conv2d: epilogue " + epilogue + " is not STORE or ADD without a gate");
-        }
-        if (!weight.isContiguous()) {
-            throw new IllegalArgumentException("conv2d: the weight " + weight.shape() + " has gaps between rows");
-        }
-    }
-
-    private static void require(Tensor tensor, String name, DType type, Conv2dShape shape, Shape wanted) {
-        boolean typeFits = type == null ? tensor.type().isFloat() : tensor.type() == type;
-        if (!typeFits || !tensor.shape().equals(wanted)) {
-            throw new IllegalArgumentException("conv2d: " + name + " " + tensor.type() + tensor.shape()
-                    + " does not fit " + wanted + " of " + shape);
-        }
     }
 
     private static final class Patches implements Gemm.Factors {

@@ -16,11 +16,12 @@ import jdiffusion.kernels.groupnorm.CpuGroupNorm;
 import jdiffusion.kernels.layernorm.CpuLayerNorm;
 import jdiffusion.kernels.layout.CpuLayout;
 import jdiffusion.kernels.linear.CpuLinear;
+import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.kernels.patchify.CpuPatchify;
 import jdiffusion.kernels.rmsnorm.CpuRmsNorm;
 import jdiffusion.kernels.upsample.CpuUpsample;
+import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Workspace;
 
 /** The portable backend: the Vector API on all cores. Each operation is in the package of its kernel. */
@@ -38,8 +39,14 @@ public final class CpuBackend implements Backend {
     private final CpuEmbedding embedding;
     private final CpuElementwise elementwise;
 
-    /** @param threads threads in all, at least 1; the caller's is one of them */
+    /**
+     * @param threads   threads in all, at least 1; the caller's is one of them
+     * @param precision F32 or BF16
+     */
     public CpuBackend(int threads, Precision precision) {
+        if (precision == Precision.F16) {
+            throw new IllegalArgumentException("the CPU computes in F32 or BF16, not F16");
+        }
         WarmUp.start(CpuAttention.vectorLoops());
         cpu = new Cpu(threads, precision);
         linear = new CpuLinear(cpu);
@@ -68,13 +75,18 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public Precision precision() {
+        return cpu.precision();
+    }
+
+    @Override
     public Workspace newWorkspace() {
         return Workspace.onHost();
     }
 
     @Override
-    public Tensor place(Tensor checkpointTensor) {
-        return checkpointTensor;
+    public Placement newPlacement() {
+        return Placement.onHost();
     }
 
     @Override
@@ -93,8 +105,8 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void linear(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
-        linear.run(x, w, bias, epilogue, out);
+    public void linear(List<LinearCall> calls) {
+        calls.forEach(linear::run);
     }
 
     @Override

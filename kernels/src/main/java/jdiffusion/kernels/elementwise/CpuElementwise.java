@@ -15,7 +15,7 @@ import jdiffusion.tensor.Tensor;
  */
 public final class CpuElementwise {
     private static final int RUN = 4096;
-    private static final int MOST_TERMS = 4;
+    static final int MOST_TERMS = 4;
 
     private final Cpu cpu;
 
@@ -25,6 +25,7 @@ public final class CpuElementwise {
 
     /** See {@link jdiffusion.kernels.Backend#activate}. */
     public void activate(Activation activation, Tensor x, Tensor out) {
+        Operands.float32("activate", x, out);
         Operands.equalShapes("activate", x, out);
         long size = x.shape().size();
         cpu.workers().run(runs(size), (item, worker) -> {
@@ -39,8 +40,8 @@ public final class CpuElementwise {
 
     /** See {@link jdiffusion.kernels.Backend#gatedActivate}. */
     public void gatedActivate(Activation activation, Tensor x, Tensor y, Tensor out) {
-        Operands.equalShapes("gatedActivate", x, y);
-        Operands.equalShapes("gatedActivate", x, out);
+        Operands.float32("gatedActivate", x, y, out);
+        checkGated(x, y, out);
         long size = x.shape().size();
         cpu.workers().run(runs(size), (item, worker) -> {
             long first = (long) item * RUN;
@@ -57,13 +58,7 @@ public final class CpuElementwise {
 
     /** See {@link jdiffusion.kernels.Backend#combine}; terms are added in their order. */
     public void combine(float[] factors, List<Tensor> terms, Tensor out) {
-        if (terms.isEmpty() || terms.size() > MOST_TERMS || terms.size() != factors.length) {
-            throw new IllegalArgumentException("combine needs one to four terms and a factor for each, got "
-                    + terms.size() + " terms and " + factors.length + " factors");
-        }
-        for (int i = 0; i < terms.size(); i++) {
-            Operands.equalShapes("combine", terms.get(i), out);
-        }
+        checkCombine(factors, terms, out);
         long size = out.shape().size();
         cpu.workers().run(runs(size), (item, worker) -> {
             long first = (long) item * RUN;
@@ -82,9 +77,7 @@ public final class CpuElementwise {
 
     /** See {@link jdiffusion.kernels.Backend#blend}. */
     public void blend(Tensor mask, Tensor a, Tensor b, Tensor out) {
-        Operands.equalShapes("blend", mask, a);
-        Operands.equalShapes("blend", mask, b);
-        Operands.equalShapes("blend", mask, out);
+        checkBlend(mask, a, b, out);
         long size = out.shape().size();
         cpu.workers().run(runs(size), (item, worker) -> {
             long first = (long) item * RUN;
@@ -98,6 +91,30 @@ public final class CpuElementwise {
             mix(m, v, w, n);
             Elements.write(v, 0, out, first, n);
         });
+    }
+
+    static void checkGated(Tensor x, Tensor y, Tensor out) {
+        Operands.equalShapes("gatedActivate", x, y);
+        Operands.equalShapes("gatedActivate", x, out);
+    }
+
+    static void checkCombine(float[] factors, List<Tensor> terms, Tensor out) {
+        if (terms.isEmpty() || terms.size() > MOST_TERMS || terms.size() != factors.length) {
+            throw new IllegalArgumentException("combine needs one to four terms and a factor for each, got "
+                    + terms.size() + " terms and " + factors.length + " factors");
+        }
+        Operands.float32("combine", out);
+        for (int i = 0; i < terms.size(); i++) {
+            Operands.float32("combine", terms.get(i));
+            Operands.equalShapes("combine", terms.get(i), out);
+        }
+    }
+
+    static void checkBlend(Tensor mask, Tensor a, Tensor b, Tensor out) {
+        Operands.float32("blend", mask, a, b, out);
+        Operands.equalShapes("blend", mask, a);
+        Operands.equalShapes("blend", mask, b);
+        Operands.equalShapes("blend", mask, out);
     }
 
     private static int runs(long size) {

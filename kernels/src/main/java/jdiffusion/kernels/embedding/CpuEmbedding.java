@@ -2,6 +2,7 @@ package jdiffusion.kernels.embedding;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.function.IntUnaryOperator;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
@@ -14,7 +15,7 @@ import jdiffusion.tensor.Tensor;
 public final class CpuEmbedding {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int FLOATS_PER_ITEM = 16384;
-    private static final float MINUS_LOG_MAX_PERIOD = (float) -Math.log(10000);
+    static final float MINUS_LOG_MAX_PERIOD = (float) -Math.log(10000);
 
     private final Cpu cpu;
 
@@ -24,7 +25,9 @@ public final class CpuEmbedding {
 
     /** See {@link jdiffusion.kernels.Backend#embedding}; an id outside the table fails before anything is written. */
     public void embedding(Tensor ids, Tensor table, boolean add, Tensor out) {
+        Operands.float32("embedding", out);
         check(ids, table, out);
+        checkIds(r -> id(ids, r), table, out);
         int rows = out.rows();
         int c = out.cols();
         int perItem = Math.max(1, FLOATS_PER_ITEM / Math.max(1, c));
@@ -49,11 +52,8 @@ public final class CpuEmbedding {
      * that alone, so a more exact one would be a different embedding.
      */
     public void timestepEmbedding(Tensor t, Tensor out) {
-        Operands.float32("timestepEmbedding", t);
         Operands.float32("timestepEmbedding", out);
-        if (t.shape().size() != out.rows() || !t.isContiguous() || out.cols() % 2 != 0) {
-            throw Operands.mismatch("timestepEmbedding", "a row of even size for each timestep", t, out);
-        }
+        checkTimesteps(t, out);
         int half = out.cols() / 2;
         for (int i = 0; i < half; i++) {
             float frequency = (float) Math.exp(MINUS_LOG_MAX_PERIOD * i / half);
@@ -65,16 +65,28 @@ public final class CpuEmbedding {
         }
     }
 
-    private static void check(Tensor ids, Tensor table, Tensor out) {
-        Operands.float32("embedding", out);
+    static void checkTimesteps(Tensor t, Tensor out) {
+        Operands.float32("timestepEmbedding", t);
+        Operands.activations("timestepEmbedding", out);
+        if (t.shape().size() != out.rows() || !t.isContiguous() || out.cols() % 2 != 0) {
+            throw Operands.mismatch("timestepEmbedding", "a row of even size for each timestep", t, out);
+        }
+    }
+
+    static void check(Tensor ids, Tensor table, Tensor out) {
+        Operands.activations("embedding", out);
         if (!table.type().isFloat() || table.shape().rank() != 2 || table.cols() != out.cols()) {
             throw Operands.mismatch("embedding", "a table with as many channels as out", table, out);
         }
         if (ids != null && (ids.type() != DType.I32 || ids.shape().size() != out.rows() || !ids.isContiguous())) {
             throw Operands.mismatch("embedding", "an I32 id for each row of out", ids, out);
         }
+    }
+
+    /** @param ids the id of a row of out */
+    static void checkIds(IntUnaryOperator ids, Tensor table, Tensor out) {
         for (int r = 0; r < out.rows(); r++) {
-            int id = id(ids, r);
+            int id = ids.applyAsInt(r);
             if (id < 0 || id >= table.rows()) {
                 throw Operands.mismatch("embedding", "ids in the table, not " + id + " in row " + r, table, out);
             }

@@ -2,6 +2,7 @@ package jdiffusion.kernels.groupnorm;
 
 import java.util.Arrays;
 import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Elements;
@@ -28,6 +29,7 @@ public final class CpuGroupNorm {
 
     /** See {@link jdiffusion.kernels.Backend#groupNorm}; weight and bias may be null. */
     public void run(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out) {
+        Operands.float32("groupNorm", x, out);
         GroupNormShape s = GroupNormShape.of(x, groups, weight, bias, out);
         float[] statistics = cpu.shared(Buffer.STATISTICS, 2 * groups * Math.multiplyExact(s.batch(), s.tiles()));
         cpu.workers().run(s.batch() * s.tiles(), (item, worker) -> describe(s, x, item, worker, statistics));

@@ -26,6 +26,7 @@ public final class CpuLayerNorm {
 
     /** See {@link jdiffusion.kernels.Backend#layerNorm}. */
     public void run(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, float eps, Tensor out) {
+        Operands.float32("layerNorm", x, out);
         check(x, weight, bias, scale, shift, out);
         int rows = x.rows();
         int c = x.cols();
@@ -49,7 +50,8 @@ public final class CpuLayerNorm {
         });
     }
 
-    private static void check(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, Tensor out) {
+    /** What every device needs: equal shapes, float32 modulation for equal runs of rows. */
+    static void check(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, Tensor out) {
         Operands.equalRows("layerNorm", x, out);
         Operands.parameter("layerNorm", weight, x);
         Operands.parameter("layerNorm", bias, x);
@@ -60,6 +62,7 @@ public final class CpuLayerNorm {
             throw new IllegalArgumentException("layerNorm needs both scale and shift or neither, got "
                     + scale + " and " + shift);
         }
+        Operands.float32("layerNorm", scale, shift);
         Operands.equalRows("layerNorm", scale, shift);
         if (scale.cols() != x.cols() || scale.rows() < 1 || x.rows() % scale.rows() != 0) {
             throw Operands.mismatch("layerNorm", "a row of scale for each of equal runs of rows", x, scale);

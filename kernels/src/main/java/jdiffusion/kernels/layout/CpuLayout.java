@@ -16,11 +16,11 @@ public final class CpuLayout {
 
     /** See {@link jdiffusion.kernels.Backend#channelsLast}. */
     public void channelsLast(Tensor x, Tensor out) {
-        Operands.images("channelsLast", x, out);
+        Operands.float32("channelsLast", x, out);
+        check("channelsLast", x, out, x, out);
         int height = x.shape().dim(2);
         int width = x.cols();
         int c = x.shape().dim(1);
-        check("channelsLast", x, out, out, c, height, width);
         cpu.workers().run(x.shape().dim(0) * height, (row, worker) -> {
             float[] planes = cpu.local(worker, Buffer.ROW, c * width);
             float[] pixels = cpu.local(worker, Buffer.TILE, c * width);
@@ -34,11 +34,11 @@ public final class CpuLayout {
 
     /** See {@link jdiffusion.kernels.Backend#channelsFirst}. */
     public void channelsFirst(Tensor x, Tensor out) {
-        Operands.images("channelsFirst", x, out);
+        Operands.float32("channelsFirst", x, out);
+        check("channelsFirst", x, out, out, x);
         int height = x.shape().dim(1);
         int width = x.shape().dim(2);
         int c = x.cols();
-        check("channelsFirst", x, out, x, out.shape().dim(1), out.shape().dim(2), out.cols());
         cpu.workers().run(x.shape().dim(0) * height, (row, worker) -> {
             float[] pixels = cpu.local(worker, Buffer.ROW, c * width);
             float[] planes = cpu.local(worker, Buffer.TILE, c * width);
@@ -50,9 +50,11 @@ public final class CpuLayout {
         });
     }
 
-    private static void check(String operation, Tensor x, Tensor out, Tensor last, int c, int height, int width) {
-        if (x.shape().dim(0) != out.shape().dim(0) || last.shape().dim(1) != height || last.shape().dim(2) != width
-                || last.cols() != c) {
+    /** {@code first} is the one of both that is channels-first, {@code last} the other. */
+    static void check(String operation, Tensor x, Tensor out, Tensor first, Tensor last) {
+        Operands.images(operation, x, out);
+        if (first.shape().dim(0) != last.shape().dim(0) || first.shape().dim(1) != last.cols()
+                || first.shape().dim(2) != last.shape().dim(1) || first.cols() != last.shape().dim(2)) {
             throw Operands.mismatch(operation, "the same image in both layouts", x, out);
         }
     }

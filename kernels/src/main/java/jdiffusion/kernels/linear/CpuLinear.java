@@ -1,6 +1,6 @@
 package jdiffusion.kernels.linear;
 
-import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
 import jdiffusion.kernels.cpu.Widen;
@@ -18,43 +18,15 @@ public final class CpuLinear {
         factors = new Rows(cpu);
     }
 
-    /**
-     * out = epilogue(x w^T + bias).
-     *
-     * @param x    [m, k] float32
-     * @param w    [n, k]
-     * @param bias [n] or null
-     * @param out  [m, n] float32
-     */
-    public void run(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
-        check(x, w, bias, epilogue, out);
-        factors.x = x;
-        factors.w = w;
-        gemm.run(x.rows(), w.rows(), w.cols(), factors, bias, epilogue, out);
+    /** See {@link jdiffusion.kernels.Backend#linear}; x and out are float32. */
+    public void run(LinearCall call) {
+        Operands.float32("linear", call.x());
+        Operands.float32("linear", call.out());
+        factors.x = call.x();
+        factors.w = call.w();
+        gemm.run(call.m(), call.n(), call.k(), factors, call.bias(), call.epilogue(), call.out());
         factors.x = null;
         factors.w = null;
-    }
-
-    private static void check(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
-        Tensor gate = epilogue.gate();
-        if (x.type() != DType.F32 || x.cols() != w.cols()) {
-            throw misfit("input", x, w, out);
-        }
-        if (out.type() != DType.F32 || out.cols() != w.rows() || out.rows() != x.rows()) {
-            throw misfit("output", out, w, x);
-        }
-        if (bias != null && (!bias.type().isFloat() || bias.shape().rank() != 1 || bias.cols() != w.rows())) {
-            throw misfit("bias", bias, w, out);
-        }
-        if (gate != null && (gate.type() != DType.F32 || gate.cols() != w.rows() || gate.rows() == 0
-                || out.rows() % gate.rows() != 0)) {
-            throw misfit("gate", gate, w, out);
-        }
-    }
-
-    private static IllegalArgumentException misfit(String name, Tensor tensor, Weight w, Tensor other) {
-        return new IllegalArgumentException("linear: " + name + " " + tensor + " does not fit weight [" + w.rows()
-                + ", " + w.cols() + "] and " + other);
     }
 
     private static final class Rows implements Gemm.Factors {
@@ -74,24 +46,28 @@ public final class CpuLinear {
 
         @Override
         public void right(int row, int from, int count, float[] to, int at) {
-            Tensor tensor = null;
             int rowInPart = row;
             Weight part = w;
-            while (tensor == null) {
-                switch (part) {
-                    case Weight.Dense dense -> tensor = dense.tensor();
-                    case Weight.Rows joined -> {
-                        int i = 0;
-                        while (rowInPart >= joined.parts().get(i).rows()) {
-                            rowInPart -= joined.parts().get(i++).rows();
-                        }
-                        part = joined.parts().get(i);
-                    }
+            while (part instanceof Weight.Rows joined) {
+                int i = 0;
+                while (rowInPart >= joined.parts().get(i).rows()) {
+                    rowInPart -= joined.parts().get(i++).rows();
                 }
+                part = joined.parts().get(i);
             }
-            DType type = tensor.type();
-            long offset = tensor.rowOffset(rowInPart) + (long) from * type.bytes();
-            Widen.run(tensor.data(), type, offset, to, at, count);
+            DType type = switch (part) {
+                case Weight.Dense dense -> {
+                    Tensor tensor = dense.tensor();
+                    long offset = tensor.rowOffset(rowInPart) + (long) from * tensor.type().bytes();
+                    Widen.run(tensor.data(), tensor.type(), offset, to, at, count);
+                    yield tensor.type();
+                }
+                case Weight.FourBit quantised -> {
+                    CpuFourBit.run(quantised, rowInPart, from, count, to, at);
+                    yield DType.F32;
+                }
+                case Weight.Rows _ -> throw new AssertionError("rows of rows were resolved");
+            };
             if (type == DType.F32 || type == DType.F16) {
                 Widen.round(cpu.precision(), to, at, count);
             }

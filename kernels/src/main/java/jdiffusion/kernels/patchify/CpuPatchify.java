@@ -19,6 +19,7 @@ public final class CpuPatchify {
 
     /** See {@link jdiffusion.kernels.Backend#patchify}. */
     public void patchify(Tensor x, int patch, Tensor out) {
+        Operands.float32("patchify", x, out);
         check("patchify", x, patch, out, x, out);
         int c = x.shape().dim(1);
         int width = x.cols();
@@ -38,6 +39,7 @@ public final class CpuPatchify {
 
     /** See {@link jdiffusion.kernels.Backend#unpatchify}. */
     public void unpatchify(Tensor x, int patch, Tensor out) {
+        Operands.float32("unpatchify", x, out);
         check("unpatchify", out, patch, x, x, out);
         int c = out.shape().dim(1);
         int width = out.cols();
@@ -55,9 +57,8 @@ public final class CpuPatchify {
         });
     }
 
-    private static void check(String operation, Tensor image, int patch, Tensor rows, Tensor x, Tensor out) {
-        Operands.float32(operation, x);
-        Operands.float32(operation, out);
+    static void check(String operation, Tensor image, int patch, Tensor rows, Tensor x, Tensor out) {
+        Operands.activations(operation, x, out);
         boolean fits = patch > 0 && image.shape().rank() == 4 && rows.shape().rank() == 3
                 && image.shape().dim(2) % patch == 0 && image.cols() % patch == 0
                 && rows.shape().dim(0) == image.shape().dim(0)

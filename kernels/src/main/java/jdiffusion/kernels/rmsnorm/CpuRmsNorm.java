@@ -20,8 +20,8 @@ public final class CpuRmsNorm {
 
     /** See {@link jdiffusion.kernels.Backend#rmsNorm}. */
     public void run(Tensor x, Tensor weight, float eps, Tensor out) {
-        Operands.equalRows("rmsNorm", x, out);
-        Operands.parameter("rmsNorm", weight, x);
+        Operands.float32("rmsNorm", x, out);
+        check(x, weight, out);
         int rows = x.rows();
         int c = x.cols();
         float[] gain = cpu.shared(Buffer.ROW, c);
@@ -37,6 +37,11 @@ public final class CpuRmsNorm {
                 Elements.write(v, 0, out, (long) r * c, c);
             }
         });
+    }
+
+    static void check(Tensor x, Tensor weight, Tensor out) {
+        Operands.equalRows("rmsNorm", x, out);
+        Operands.parameter("rmsNorm", weight, x);
     }
 
     private static void normalize(float[] v, int c, float eps, float[] gain) {

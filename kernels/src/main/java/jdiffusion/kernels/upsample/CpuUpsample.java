@@ -15,18 +15,23 @@ public final class CpuUpsample {
 
     /** See {@link jdiffusion.kernels.Backend#upsampleNearest}. */
     public void run(Tensor x, Tensor out) {
-        Operands.images("upsampleNearest", x, out);
+        Operands.float32("upsampleNearest", x, out);
+        check(x, out);
         int height = x.shape().dim(1);
         int width = x.shape().dim(2);
-        if (out.shape().dim(0) != x.shape().dim(0) || out.shape().dim(1) != 2L * height
-                || out.shape().dim(2) != 2L * width || out.cols() != x.cols()) {
-            throw Operands.mismatch("upsampleNearest", "twice the height and width in out", x, out);
-        }
         cpu.workers().run(x.shape().dim(0) * height, (row, worker) -> {
             for (int copy = 0; copy < 2; copy++) {
                 repeat(x, row * width, width, out, (2 * row + copy) * 2 * width);
             }
         });
+    }
+
+    static void check(Tensor x, Tensor out) {
+        Operands.images("upsampleNearest", x, out);
+        if (out.shape().dim(0) != x.shape().dim(0) || out.shape().dim(1) != 2L * x.shape().dim(1)
+                || out.shape().dim(2) != 2L * x.shape().dim(2) || out.cols() != x.cols()) {
+            throw Operands.mismatch("upsampleNearest", "twice the height and width in out", x, out);
+        }
     }
 
     /** Writes each of {@code n} pixels from {@code first} on twice, from pixel {@code to} of out on. */

@@ -103,6 +103,11 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
 
     /** The arguments, filled with the same numbers each time: each stream's q, k, v are columns of one tensor. */
     Arguments arguments() {
+        return arguments(DType.F32);
+    }
+
+    /** The same numbers as a device's operand type holds them, in float32. */
+    Arguments arguments(DType operand) {
         Random random = new Random(hashCode());
         int width = shape.heads() * shape.headDim();
         List<AttentionStream> streams = new ArrayList<>();
@@ -111,7 +116,7 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
             // A stream of no tokens has memory all the same, for its views of columns to start in.
             float[] values = gaussian(random, shape.batch() * Math.max(1, n) * 3 * width, 1);
             for (int i = 0; i < values.length; i++) {
-                values[i] *= i % (3 * width) < width ? spread : 1;
+                values[i] = rounded(operand, values[i] * (i % (3 * width) < width ? spread : 1));
             }
             Tensor qkv = Tensor.of(values, shape.batch(), n, 3 * width);
             Tensor qNorm = norm == null ? null : stored(norm, gaussian(random, shape.headDim(), 1));
@@ -143,6 +148,15 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
             new CpuAttention(cpu).run(shape, arguments.streams(), arguments.bias());
         }
         return arguments.outputs();
+    }
+
+    static float rounded(DType type, double x) {
+        return switch (type) {
+            case F32 -> (float) x;
+            case BF16 -> FloatFormat.bf16ToFloat(FloatFormat.floatToBf16((float) x));
+            case F16 -> FloatFormat.f16ToFloat(FloatFormat.floatToF16((float) x));
+            default -> throw new IllegalArgumentException(type.toString());
+        };
     }
 
     static float[] gaussian(Random random, int n, float spread) {

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 import jdiffusion.kernels.Precision;
-import jdiffusion.tensor.FloatFormat;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /** Attention by its definition, one query at a time; in double, or with every step rounded as float32 code would. */
@@ -15,23 +15,50 @@ final class AttentionReference {
     private final DoubleUnaryOperator step;
     /** Rounds an input of a matrix product. */
     private final DoubleUnaryOperator input;
+    /** Rounds a result. */
+    private final DoubleUnaryOperator output;
 
-    private AttentionReference(AttentionCase problem, DoubleUnaryOperator step, DoubleUnaryOperator input) {
-        this.shape = problem.shape();
-        this.arguments = problem.arguments();
+    private AttentionReference(AttentionShape shape, AttentionCase.Arguments arguments, DoubleUnaryOperator step,
+                               DoubleUnaryOperator input, DoubleUnaryOperator output) {
+        this.shape = shape;
+        this.arguments = arguments;
         this.step = step;
         this.input = input;
+        this.output = output;
     }
 
     /** Outputs of all asking streams, in double. */
     static List<double[]> exact(AttentionCase problem) {
-        return new AttentionReference(problem, x -> x, x -> x).compute();
+        return exact(problem, DType.F32);
     }
 
     /** The same by straightforward float32 code whose products take inputs of that precision. */
     static List<double[]> naive(AttentionCase problem, Precision precision) {
-        DoubleUnaryOperator bf16 = x -> FloatFormat.bf16ToFloat(FloatFormat.floatToBf16((float) x));
-        return new AttentionReference(problem, x -> (float) x, precision == Precision.BF16 ? bf16 : x -> x).compute();
+        DType input = precision == Precision.BF16 ? DType.BF16 : DType.F32;
+        return new AttentionReference(problem.shape(), problem.arguments(), AttentionReference::single,
+                to(input), x -> x).compute();
+    }
+
+    /** Outputs in double, from q, k and v as a device's operand type holds them. */
+    static List<double[]> exact(AttentionCase problem, DType operand) {
+        return new AttentionReference(problem.shape(), problem.arguments(operand), x -> x, x -> x, x -> x).compute();
+    }
+
+    /**
+     * The same by straightforward code of a device: float32 arithmetic, but what a product reads (normed q and k,
+     * the softmax's powers) and the output are rounded to the operand type.
+     */
+    static List<double[]> naive(AttentionCase problem, DType operand) {
+        return new AttentionReference(problem.shape(), problem.arguments(operand), AttentionReference::single,
+                to(operand), to(operand)).compute();
+    }
+
+    private static double single(double x) {
+        return (float) x;
+    }
+
+    private static DoubleUnaryOperator to(DType type) {
+        return x -> AttentionCase.rounded(type, x);
     }
 
     private List<double[]> compute() {
@@ -98,7 +125,7 @@ final class AttentionReference {
             }
         }
         for (int c = 0; c < out.length; c++) {
-            out[c] = step.applyAsDouble(out[c] / sum);
+            out[c] = output.applyAsDouble(step.applyAsDouble(out[c] / sum));
         }
         return out;
     }

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
@@ -27,7 +28,7 @@ class AttentionTest {
     @MethodSource("ragged")
     void isAsCloseToTheDefinitionAsNaiveCode(AttentionCase problem) {
         List<double[]> exact = AttentionReference.exact(problem);
-        for (Precision precision : Precision.values()) {
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
             List<double[]> naive = AttentionReference.naive(problem, precision);
             List<float[]> actual = problem.run(1, precision);
             assertThat(actual).hasSameSizeAs(exact);
@@ -48,7 +49,7 @@ class AttentionTest {
     @ParameterizedTest
     @MethodSource("ragged")
     void doesNotDependOnTheNumberOfThreads(AttentionCase problem) {
-        for (Precision precision : Precision.values()) {
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
             assertSame(problem.run(2, precision), problem.run(1, precision));
         }
     }
@@ -162,6 +163,28 @@ class AttentionTest {
         for (int i = 0; i < n - 3; i++) {
             assertThat(out.get(i, 0)).isEqualTo(i + 3);
         }
+    }
+
+    @Test
+    void aQueryThatSeesNoKeyGetsZeros() {
+        int n = 70;
+        float[] bias = new float[2 * n - 1];
+        Arrays.fill(bias, Float.NEGATIVE_INFINITY);
+        bias[50 + n - 1] = 0;
+        float[] v = new float[n];
+        float[] expected = new float[n];
+        for (int i = 0; i < n; i++) {
+            v[i] = i;
+            expected[i] = i < n - 50 ? i + 50 : 0;
+        }
+        Tensor zero = Tensor.of(new float[n], 1, n, 1);
+        Tensor out = Tensor.of(new float[n], 1, n, 1);
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            new CpuAttention(cpu).run(AttentionShape.of(1, 1, 1),
+                    List.of(AttentionStream.of(zero, zero, Tensor.of(v, 1, n, 1), out)),
+                    Tensor.of(bias, 1, 2 * n - 1));
+        }
+        assertThat(out.toArray()).isEqualTo(expected);
     }
 
     @Test

@@ -79,7 +79,7 @@ public class LinearBench {
 
     @Benchmark
     public Tensor linear(Problem p, Rate rate) {
-        kernel.run(p.x, Weight.of(p.w), null, Epilogue.STORE, p.out);
+        kernel.run(new LinearCall(p.x, Weight.of(p.w), null, Epilogue.STORE, p.out));
         rate.gflops += p.linear.flops() * 1e-9;
         return p.out;
     }

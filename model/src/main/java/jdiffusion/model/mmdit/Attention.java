@@ -1,7 +1,9 @@
 package jdiffusion.model.mmdit;
 
-import jdiffusion.kernels.Backend;
+import java.util.List;
+import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
@@ -42,13 +44,17 @@ record Attention(Linear q, Linear k, Linear v, Tensor qNorm, Tensor kNorm, Linea
         return c.qkNorm() ? w.at(name).tensor("weight", c.headDim()) : null;
     }
 
-    /** Projects x [batch, n, d] into the buffers and returns them as a stream; the result will lie in {@code qkv.q}. */
-    AttentionStream project(Backend backend, Tensor x, MmditBuffers.Qkv qkv) {
+    /** Adds the projections of x [batch, n, d] into the buffers to what is to be run. */
+    void project(Tensor x, MmditBuffers.Qkv qkv, List<LinearCall> calls) {
         if (q != null) {
-            q.apply(backend, x, qkv.q());
+            calls.add(q.call(x, Epilogue.STORE, qkv.q()));
         }
-        k.apply(backend, x, qkv.k());
-        v.apply(backend, x, qkv.v());
+        calls.add(k.call(x, Epilogue.STORE, qkv.k()));
+        calls.add(v.call(x, Epilogue.STORE, qkv.v()));
+    }
+
+    /** The projections as a stream; the attention's result will lie in {@code qkv.q}. */
+    AttentionStream stream(MmditBuffers.Qkv qkv) {
         Tensor query = q == null ? null : qkv.q();
         return new AttentionStream(query, qkv.k(), qkv.v(), qNorm, kNorm, query);
     }

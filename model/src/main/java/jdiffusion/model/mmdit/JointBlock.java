@@ -1,10 +1,11 @@
 package jdiffusion.model.mmdit;
 
+import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
-import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
 import jdiffusion.tensor.Tensor;
@@ -56,44 +57,51 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
 
     /** Updates {@code a.image} [batch, n, d] and {@code a.context} [batch, l, d] in place. */
     void apply(Backend backend, MmditBuffers a) {
-        Tensor[] mod = modulation(backend, imageModulation, dual == null ? a.imageModulation() : a.dualModulation(), a);
         boolean last = contextMlp == null;
-        Tensor[] textMod = modulation(backend, contextModulation,
-                last ? a.finalModulation() : a.contextModulation(), a);
+        MmditBuffers.Modulation imageParts = dual == null ? a.imageModulation() : a.dualModulation();
+        MmditBuffers.Modulation textParts = last ? a.finalModulation() : a.contextModulation();
+        backend.linear(List.of(imageModulation.call(a.conditioningSilu(), Epilogue.STORE, imageParts.all()),
+                contextModulation.call(a.conditioningSilu(), Epilogue.STORE, textParts.all())));
+        Tensor[] mod = imageParts.parts();
+        Tensor[] textMod = textParts.parts();
 
         // Both norms of the image come from the same x, so both precede the residual updates.
-        norm(backend, a.image(), mod[SCALE], mod[SHIFT], a.normed());
-        if (dual != null) {
-            norm(backend, a.image(), mod[DUAL_SCALE], mod[DUAL_SHIFT], a.normedDual());
+        if (dual == null) {
+            norm(backend, a.image(), mod[SCALE], mod[SHIFT], a.normed());
+        } else {
+            backend.layerNormTwice(a.image(), mod[SCALE], mod[SHIFT], a.normed(), mod[DUAL_SCALE], mod[DUAL_SHIFT],
+                    a.normedDual(), MmditConfig.EPS);
         }
         norm(backend, a.context(), textMod[last ? CONTINUOUS_SCALE : SCALE],
                 textMod[last ? CONTINUOUS_SHIFT : SHIFT], a.normedText());
 
-        AttentionStream imageStream = image.project(backend, a.normed(), a.imageQkv());
-        AttentionStream textStream = context.project(backend, a.normedText(), a.contextQkv());
-        backend.attention(a.attention(), List.of(imageStream, textStream), null);
-        image.out().apply(backend, imageStream.out(), Epilogue.gatedAdd(mod[GATE]), a.image());
-        if (!last) {
-            context.out().apply(backend, textStream.out(), Epilogue.gatedAdd(textMod[GATE]), a.context());
-        }
+        List<LinearCall> projections = new ArrayList<>(9);
+        image.project(a.normed(), a.imageQkv(), projections);
+        context.project(a.normedText(), a.contextQkv(), projections);
         if (dual != null) {
-            AttentionStream self = dual.project(backend, a.normedDual(), a.imageQkv());
-            backend.attention(a.attention(), List.of(self), null);
-            dual.out().apply(backend, self.out(), Epilogue.gatedAdd(mod[DUAL_GATE]), a.image());
+            dual.project(a.normedDual(), a.dualQkv(), projections);
+        }
+        backend.linear(projections);
+        backend.attention(a.attention(), List.of(image.stream(a.imageQkv()), context.stream(a.contextQkv())), null);
+        LinearCall imageOut = image.out().call(a.imageQkv().q(), Epilogue.gatedAdd(mod[GATE]), a.image());
+        backend.linear(last ? List.of(imageOut) : List.of(imageOut,
+                context.out().call(a.contextQkv().q(), Epilogue.gatedAdd(textMod[GATE]), a.context())));
+        if (dual != null) {
+            backend.attention(a.attention(), List.of(dual.stream(a.dualQkv())), null);
+            dual.out().apply(backend, a.dualQkv().q(), Epilogue.gatedAdd(mod[DUAL_GATE]), a.image());
         }
 
         norm(backend, a.image(), mod[MLP_SCALE], mod[MLP_SHIFT], a.normed());
-        imageMlp.apply(backend, a.normed(), a.imageHidden(), Epilogue.gatedAdd(mod[MLP_GATE]), a.image());
-        if (!last) {
-            norm(backend, a.context(), textMod[MLP_SCALE], textMod[MLP_SHIFT], a.normedText());
-            contextMlp.apply(backend, a.normedText(), a.contextHidden(), Epilogue.gatedAdd(textMod[MLP_GATE]),
-                    a.context());
+        if (last) {
+            imageMlp.apply(backend, a.normed(), a.imageHidden(), Epilogue.gatedAdd(mod[MLP_GATE]), a.image());
+            return;
         }
-    }
-
-    private static Tensor[] modulation(Backend backend, Linear linear, MmditBuffers.Modulation to, MmditBuffers a) {
-        linear.apply(backend, a.conditioningSilu(), to.all());
-        return to.parts();
+        norm(backend, a.context(), textMod[MLP_SCALE], textMod[MLP_SHIFT], a.normedText());
+        backend.linear(List.of(imageMlp.up(a.normed(), a.imageHidden()),
+                contextMlp.up(a.normedText(), a.contextHidden())));
+        backend.linear(List.of(
+                imageMlp.down().call(a.imageHidden(), Epilogue.gatedAdd(mod[MLP_GATE]), a.image()),
+                contextMlp.down().call(a.contextHidden(), Epilogue.gatedAdd(textMod[MLP_GATE]), a.context())));
     }
 
     static void norm(Backend backend, Tensor x, Tensor scale, Tensor shift, Tensor out) {

@@ -2,6 +2,7 @@ package jdiffusion.model.mmdit;
 
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 
@@ -16,18 +17,25 @@ import jdiffusion.tensor.Workspace;
  * @param normed       [batch, n, d] the image, normalised and modulated
  * @param normedDual   [batch, n, d] the same for the second attention; null without
  * @param normedText   [batch, l, d] the text, normalised and modulated
- * @param conditioning [batch, d] SiLU of the timestep's and text's embedding
+ * @param dualQkv      of the second attention, in the memory of the feed-forward layers, which come later
+ * @param conditioning [batch, d] the timestep's and text's embedding
  */
 record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction, Tensor image, Tensor context,
                     Tensor embeddedContext, Tensor normed, Tensor normedDual, Tensor normedText, Qkv imageQkv,
-                    Qkv contextQkv, Tensor imageHidden, Tensor contextHidden, Modulation imageModulation,
+                    Qkv contextQkv, Qkv dualQkv, Tensor imageHidden, Tensor contextHidden, Modulation imageModulation,
                     Modulation dualModulation, Modulation contextModulation, Modulation finalModulation,
                     Tensor timestep, Tensor timestepSinusoid, Tensor textEmbedding, Tensor embeddingHidden,
                     Tensor conditioning, Tensor conditioningSilu, Tensor positionIds) {
     /** q, k, v of one stream, each [batch, tokens, d]; q holds the attention's result afterwards. */
     record Qkv(Tensor q, Tensor k, Tensor v) {
         static Qkv in(Workspace w, int batch, int tokens, int d) {
-            return new Qkv(w.f32(batch, tokens, d), w.f32(batch, tokens, d), w.f32(batch, tokens, d));
+            return new Qkv(w.operand(batch, tokens, d), w.operand(batch, tokens, d), w.operand(batch, tokens, d));
+        }
+
+        /** In memory that is free while they are used. */
+        static Qkv over(Tensor memory, int batch, int tokens, int d) {
+            Tensor all = Tensor.of(memory.data(), memory.type(), Shape.of(3, batch, tokens, d));
+            return new Qkv(all.at(0), all.at(1), all.at(2));
         }
     }
 
@@ -47,18 +55,17 @@ record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction,
         int d = c.hidden();
         int inner = MmditConfig.MLP_RATIO * d;
         boolean dual = !c.dualBlocks().isEmpty();
-        // Image and text go through their feed-forward layers in turn, so they share the widest buffer.
-        Tensor hidden = w.f32(batch * Math.max(tokens, text), inner);
+        Tensor imageHidden = w.operand(batch * tokens, inner);
         return new MmditBuffers(AttentionShape.of(batch, c.heads(), c.headDim()),
-                w.f32(batch, tokens, c.inChannels() * c.patch() * c.patch()),
+                w.operand(batch, tokens, c.inChannels() * c.patch() * c.patch()),
                 w.f32(batch, tokens, c.outChannels() * c.patch() * c.patch()),
                 w.f32(batch, tokens, d), w.f32(batch, text, d), w.f32(batch, text, d),
-                w.f32(batch, tokens, d), dual ? w.f32(batch, tokens, d) : null, w.f32(batch, text, d),
+                w.operand(batch, tokens, d), dual ? w.operand(batch, tokens, d) : null, w.operand(batch, text, d),
                 Qkv.in(w, batch, tokens, d), Qkv.in(w, batch, text, d),
-                hidden.slice(0, batch * tokens), hidden.slice(0, batch * text),
+                dual ? Qkv.over(imageHidden, batch, tokens, d) : null, imageHidden, w.operand(batch * text, inner),
                 Modulation.in(w, batch, d, 6), dual ? Modulation.in(w, batch, d, 9) : null,
                 Modulation.in(w, batch, d, 6), Modulation.in(w, batch, d, 2),
-                w.f32(batch), w.f32(batch, MmditConfig.TIMESTEP_CHANNELS), w.f32(batch, d), w.f32(batch, d),
-                w.f32(batch, d), w.f32(batch, d), w.allocate(DType.I32, batch * tokens));
+                w.f32(batch), w.operand(batch, MmditConfig.TIMESTEP_CHANNELS), w.f32(batch, d), w.operand(batch, d),
+                w.f32(batch, d), w.operand(batch, d), w.allocate(DType.I32, batch * tokens));
     }
 }

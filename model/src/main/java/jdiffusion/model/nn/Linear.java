@@ -1,7 +1,9 @@
 package jdiffusion.model.nn;
 
+import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Weights;
@@ -23,10 +25,15 @@ public record Linear(Weight weight, Tensor bias) {
 
     /** x [m, in] to y [m, out]. */
     public void apply(Backend backend, Tensor x, Tensor y) {
-        backend.linear(x, weight, bias, Epilogue.STORE, y);
+        apply(backend, x, Epilogue.STORE, y);
     }
 
     public void apply(Backend backend, Tensor x, Epilogue epilogue, Tensor y) {
-        backend.linear(x, weight, bias, epilogue, y);
+        backend.linear(List.of(call(x, epilogue, y)));
+    }
+
+    /** The same, to be run together with others. */
+    public LinearCall call(Tensor x, Epilogue epilogue, Tensor y) {
+        return new LinearCall(x, weight, bias, epilogue, y);
     }
 }

@@ -86,8 +86,8 @@ final class DenoiseLoop {
         Workspace w = compute.workspace();
         int batch = prompts.size() * images;
         try (var _ = w.scope()) {
-            Tensor context = w.f32(batch, prompts.getFirst().tokens(), model.config().contextDim());
-            Tensor pooled = w.f32(batch, model.config().pooledDim());
+            Tensor context = w.operand(batch, prompts.getFirst().tokens(), model.config().contextDim());
+            Tensor pooled = w.operand(batch, model.config().pooledDim());
             for (int i = 0; i < batch; i++) {
                 backend.upload(prompts.get(i / images).context(), context.at(i));
                 backend.upload(prompts.get(i / images).pooled(), pooled.at(i));

@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.UnaryOperator;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.Component;
@@ -26,6 +25,7 @@ import jdiffusion.model.tokenizer.Tokens;
 import jdiffusion.model.vae.Vae;
 import jdiffusion.model.vae.VaeConfig;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
@@ -58,11 +58,11 @@ public final class Pipeline {
         // All of their tensors are looked at here, though not read: one that does not fit should not come to light
         // only when the stages before it have computed for minutes.
         try (ModelFiles.Open open = files.open(Component.DENOISER)) {
-            denoiser = Mmdit.load(Weights.of(open.tensors(), UnaryOperator.identity()), open.config()).config();
+            denoiser = Mmdit.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
             sampleSize = open.config().integer("sample_size", denoiser.positions());
         }
         try (ModelFiles.Open open = files.open(Component.VAE)) {
-            vae = Vae.load(Weights.of(open.tensors(), UnaryOperator.identity()), open.config()).config();
+            vae = Vae.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
         }
         if (vae.latentChannels() != denoiser.inChannels() || denoiser.inChannels() != denoiser.outChannels()) {
             throw new InputException(files.origin() + ": the VAE has " + vae.latentChannels()
@@ -199,8 +199,9 @@ public final class Pipeline {
         int batch = oneDraw ? request.images() : 1;
         int draws = oneDraw ? 1 : request.images();
         float[] all = new float[Math.multiplyExact(request.images(), size)];
-        try (ModelFiles.Open open = files.open(Component.DENOISER); Workspace workspace = backend.newWorkspace()) {
-            Mmdit model = Mmdit.load(Weights.of(open.tensors(), backend::place), open.config());
+        try (ModelFiles.Open open = files.open(Component.DENOISER); Placement weights = backend.newPlacement();
+                Workspace workspace = backend.newWorkspace()) {
+            Mmdit model = Mmdit.load(Weights.of(open.tensors(), weights), open.config());
             DenoiseLoop loop = new DenoiseLoop(model, new Compute(backend, workspace), request, batch, prompts, height,
                     width, sigmas(request), latentMask(request, height, width));
             Clock clock = new Clock(Progress.Stage.DENOISE, draws * loop.evaluations(), progress);
@@ -211,7 +212,7 @@ public final class Pipeline {
                         progress::cancelled);
                 System.arraycopy(latents, 0, all, draw * batch * size, latents.length);
             }
-            clock.used(workspace.reserved() + open.tensors().byteSize());
+            clock.used(workspace.reserved() + weights.byteSize());
             clock.stop();
             return Finite.check("denoiser", all, open.tensors());
         }
@@ -236,13 +237,14 @@ public final class Pipeline {
         for (int i = 0; i < scaled.length; i++) {
             scaled[i] = latents[i] / vae.scale() + shift;
         }
-        try (ModelFiles.Open open = files.open(Component.VAE); Workspace workspace = backend.newWorkspace()) {
-            Vae model = Vae.load(Weights.of(open.tensors(), backend::place), open.config());
+        try (ModelFiles.Open open = files.open(Component.VAE); Placement weights = backend.newPlacement();
+                Workspace workspace = backend.newWorkspace()) {
+            Vae model = Vae.load(Weights.of(open.tensors(), weights), open.config());
             Tensor z = workspace.f32(request.images(), vae.latentChannels(), request.height() / vae.factor(),
                     request.width() / vae.factor());
             backend.upload(scaled, z);
             Tensor image = model.decode(new Compute(backend, workspace), z);
-            clock.used(workspace.reserved() + open.tensors().byteSize());
+            clock.used(workspace.reserved() + weights.byteSize());
             float[] values = Finite.check("VAE", backend.download(image), open.tensors());
             clock.stop();
             return values;
@@ -252,12 +254,13 @@ public final class Pipeline {
     /** Mean and log-variance of the init image's latents, [2, channels, height / 8, width / 8]. */
     private float[] encodeInit(GenerationRequest request, Progress progress) {
         Clock clock = new Clock(Progress.Stage.ENCODE_IMAGE, 0, progress);
-        try (ModelFiles.Open open = files.open(Component.VAE); Workspace workspace = backend.newWorkspace()) {
-            Vae model = Vae.load(Weights.of(open.tensors(), backend::place), open.config());
+        try (ModelFiles.Open open = files.open(Component.VAE); Placement weights = backend.newPlacement();
+                Workspace workspace = backend.newWorkspace()) {
+            Vae model = Vae.load(Weights.of(open.tensors(), weights), open.config());
             Tensor image = workspace.f32(1, 3, request.height(), request.width());
             backend.upload(request.init().toModel(), image);
             Tensor moments = model.encode(new Compute(backend, workspace), image);
-            clock.used(workspace.reserved() + open.tensors().byteSize());
+            clock.used(workspace.reserved() + weights.byteSize());
             float[] values = Finite.check("VAE", backend.download(moments), open.tensors());
             clock.stop();
             return values;

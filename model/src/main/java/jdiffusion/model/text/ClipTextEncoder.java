@@ -78,11 +78,11 @@ public record ClipTextEncoder(ClipConfig config, Tensor tokens, Tensor positions
         try (var _ = w.scope()) {
             Tensor x = embed(compute, ids);
             compute.trace().see("hidden_states.0", x);
-            Tensor normed = w.f32(batch, n, d);
-            Tensor q = w.f32(batch, n, d);
-            Tensor k = w.f32(batch, n, d);
-            Tensor v = w.f32(batch, n, d);
-            Tensor hidden = w.f32(batch, n, config.inner());
+            Tensor normed = w.operand(batch, n, d);
+            Tensor q = w.operand(batch, n, d);
+            Tensor k = w.operand(batch, n, d);
+            Tensor v = w.operand(batch, n, d);
+            Tensor hidden = w.operand(batch, n, config.inner());
             AttentionShape shape = AttentionShape.of(batch, config.heads(), d / config.heads()).withCausal();
             for (int i = 0; i < layers.size(); i++) {
                 if (i == layers.size() - 1) {
@@ -90,9 +90,8 @@ public record ClipTextEncoder(ClipConfig config, Tensor tokens, Tensor positions
                 }
                 Layer layer = layers.get(i);
                 layer.norm1.apply(backend, x, normed);
-                layer.q.apply(backend, normed, q);
-                layer.k.apply(backend, normed, k);
-                layer.v.apply(backend, normed, v);
+                backend.linear(List.of(layer.q.call(normed, Epilogue.STORE, q),
+                        layer.k.call(normed, Epilogue.STORE, k), layer.v.call(normed, Epilogue.STORE, v)));
                 backend.attention(shape, List.of(AttentionStream.of(q, k, v, q)), null);
                 layer.out.apply(backend, q, Epilogue.ADD, x);
                 layer.norm2.apply(backend, x, normed);
@@ -103,7 +102,7 @@ public record ClipTextEncoder(ClipConfig config, Tensor tokens, Tensor positions
             }
             finalNorm.apply(backend, x, normed);
             compute.trace().see("last_hidden_state", normed);
-            Tensor atEnd = w.f32(batch, d);
+            Tensor atEnd = w.operand(batch, d);
             backend.embedding(endPositions(compute, ids), normed.reshape(batch * n, d), false, atEnd);
             projection.apply(backend, atEnd, pooled);
             compute.trace().see("pooled", pooled);

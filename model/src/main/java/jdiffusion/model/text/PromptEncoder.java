@@ -9,6 +9,7 @@ import jdiffusion.model.checkpoint.Finite;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.tokenizer.Tokens;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
@@ -92,12 +93,13 @@ public final class PromptEncoder {
 
     private Clip clip(Component component, List<String> prompts, Listener listener) {
         int[][] ids = tokenize(component, prompts, CLIP_LENGTH, listener);
-        try (ModelFiles.Open open = files.open(component); Workspace workspace = backend.newWorkspace()) {
+        try (ModelFiles.Open open = files.open(component); Placement weights = backend.newPlacement();
+                Workspace workspace = backend.newWorkspace()) {
             ClipTextEncoder encoder =
-                    ClipTextEncoder.load(Weights.of(open.tensors(), backend::place), open.config());
+                    ClipTextEncoder.load(Weights.of(open.tensors(), weights), open.config());
             checkVocabulary(component, ids, encoder.config().vocabulary());
             ClipTextEncoder.Output output = encoder.apply(new Compute(backend, workspace), ids);
-            listener.encoded(component, workspace.reserved() + open.tensors().byteSize());
+            listener.encoded(component, workspace.reserved() + weights.byteSize());
             return new Clip(download(component, output.hidden(), open), encoder.config().hidden(),
                     download(component, output.pooled(), open), encoder.config().projection());
         }
@@ -105,8 +107,9 @@ public final class PromptEncoder {
 
     private float[] t5(List<String> prompts, int length, int contextWidth, Listener listener) {
         int[][] ids = tokenize(Component.T5, prompts, length, listener);
-        try (ModelFiles.Open open = files.open(Component.T5); Workspace workspace = backend.newWorkspace()) {
-            T5Encoder encoder = T5Encoder.load(Weights.of(open.tensors(), backend::place), open.config());
+        try (ModelFiles.Open open = files.open(Component.T5); Placement weights = backend.newPlacement();
+                Workspace workspace = backend.newWorkspace()) {
+            T5Encoder encoder = T5Encoder.load(Weights.of(open.tensors(), weights), open.config());
             if (encoder.config().hidden() != contextWidth) {
                 throw new InputException(files.origin() + ": T5 is " + encoder.config().hidden()
                         + " wide, the denoiser's text input " + contextWidth
@@ -114,7 +117,7 @@ public final class PromptEncoder {
             }
             checkVocabulary(Component.T5, ids, encoder.config().vocabulary());
             Tensor output = encoder.apply(new Compute(backend, workspace), ids);
-            listener.encoded(Component.T5, workspace.reserved() + open.tensors().byteSize());
+            listener.encoded(Component.T5, workspace.reserved() + weights.byteSize());
             return download(Component.T5, output, open);
         }
     }

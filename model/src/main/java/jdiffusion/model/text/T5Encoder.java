@@ -78,12 +78,12 @@ public record T5Encoder(T5Config config, Tensor tokens, Tensor relativeBias, Lis
             backend.upload(ClipTextEncoder.flatten(ids), index);
             backend.embedding(index, tokens, false, x);
             compute.trace().see("hidden_states.0", x);
-            Tensor normed = w.f32(batch, n, d);
-            Tensor qkv = w.f32(batch, n, 3 * attention);
+            Tensor normed = w.wideOperand(batch, n, d);
+            Tensor qkv = w.wideOperand(batch, n, 3 * attention);
             Tensor q = qkv.columns(0, attention);
             AttentionStream stream = AttentionStream.of(q, qkv.columns(attention, 2 * attention),
                     qkv.columns(2 * attention, 3 * attention), q);
-            Tensor hidden = w.f32(batch, n, config.inner());
+            Tensor hidden = w.wideOperand(batch, n, config.inner());
             Tensor bias = bias(compute, n);
             AttentionShape shape = AttentionShape.of(batch, config.heads(), config.headDim()).withScale(1);
             for (int i = 0; i < blocks.size(); i++) {

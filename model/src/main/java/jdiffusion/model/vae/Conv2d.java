@@ -9,7 +9,7 @@ import jdiffusion.tensor.Weights;
 /** A convolution with weight [cout, cin, k, k] and bias [cout], on images [batch, h, w, channels]. */
 record Conv2d(Tensor weight, Tensor bias) {
     static Conv2d load(Weights w, int out, int in, int kernel) {
-        return new Conv2d(w.tensor("weight", out, in, kernel, kernel), w.tensor("bias", out));
+        return new Conv2d(w.kernels("weight", out, in, kernel, kernel), w.tensor("bias", out));
     }
 
     int out() {

@@ -35,15 +35,14 @@ record MidBlock(ResnetBlock first, GroupNorm norm, Linear q, Linear k, Linear v,
             int batch = s.dim(0);
             int pixels = s.dim(1) * s.dim(2);
             int channels = s.dim(3);
-            Tensor normed = w.f32(s.dims());
+            Tensor normed = w.wideOperand(s.dims());
             norm.apply(backend, x, Activation.NONE, normed);
             Tensor rows = normed.reshape(batch, pixels, channels);
-            Tensor query = w.f32(batch, pixels, channels);
-            Tensor key = w.f32(batch, pixels, channels);
-            Tensor value = w.f32(batch, pixels, channels);
-            q.apply(backend, rows, query);
-            k.apply(backend, rows, key);
-            v.apply(backend, rows, value);
+            Tensor query = w.wideOperand(batch, pixels, channels);
+            Tensor key = w.wideOperand(batch, pixels, channels);
+            Tensor value = w.wideOperand(batch, pixels, channels);
+            backend.linear(List.of(q.call(rows, Epilogue.STORE, query), k.call(rows, Epilogue.STORE, key),
+                    v.call(rows, Epilogue.STORE, value)));
             backend.attention(AttentionShape.of(batch, 1, channels),
                     List.of(AttentionStream.of(query, key, value, query)), null);
             out.apply(backend, query, Epilogue.ADD, x.reshape(batch, pixels, channels));

@@ -25,14 +25,17 @@ record ResnetBlock(GroupNorm norm1, Conv2d conv1, GroupNorm norm2, Conv2d conv2,
         Workspace w = compute.workspace();
         var s = x.shape();
         try (var _ = w.scope()) {
-            Tensor middle = w.f32(s.dim(0), s.dim(1), s.dim(2), conv1.out());
+            Tensor middle = w.wideOperand(s.dim(0), s.dim(1), s.dim(2), conv1.out());
             try (var _ = w.scope()) {
-                // Once the shortcut is taken nothing else needs x, so the norm can have its place.
-                Tensor normed = shortcut == null ? w.f32(s.dims()) : x;
-                if (shortcut != null) {
+                Tensor normed;
+                if (shortcut == null) {
+                    normed = w.wideOperand(s.dims());
+                    norm1.apply(backend, x, Activation.SILU, normed);
+                } else {
+                    // Once the shortcut is taken nothing else needs x, so the norm can have its place.
                     shortcut.apply(backend, x, Epilogue.STORE, out);
+                    normed = norm1.replace(compute, x, Activation.SILU);
                 }
-                norm1.apply(backend, x, Activation.SILU, normed);
                 conv1.apply(backend, normed, Epilogue.STORE, middle);
             }
             norm2.apply(backend, middle, Activation.SILU, middle);

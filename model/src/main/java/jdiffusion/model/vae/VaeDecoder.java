@@ -67,15 +67,14 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
                     Tensor y = turns.output(next++);
                     try (var _ = w.scope()) {
                         var s = y.shape();
-                        Tensor doubled = w.f32(s.dim(0), s.dim(1), s.dim(2), x.cols());
+                        Tensor doubled = w.wideOperand(s.dim(0), s.dim(1), s.dim(2), x.cols());
                         backend.upsampleNearest(x, doubled);
                         level.upsample().apply(backend, doubled, Epilogue.STORE, y);
                     }
                     x = y;
                 }
             }
-            norm.apply(backend, x, Activation.SILU, x);
-            out.apply(backend, x, Epilogue.STORE, image);
+            out.apply(backend, norm.replace(compute, x, Activation.SILU), Epilogue.STORE, image);
         }
     }
 

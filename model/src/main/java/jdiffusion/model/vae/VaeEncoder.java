@@ -71,8 +71,7 @@ record VaeEncoder(Conv2d in, List<Level> levels, MidBlock middle, GroupNorm norm
                 }
             }
             middle.apply(compute, x);
-            norm.apply(backend, x, Activation.SILU, x);
-            out.apply(backend, x, Epilogue.STORE, moments);
+            out.apply(backend, norm.replace(compute, x, Activation.SILU), Epilogue.STORE, moments);
         }
     }
 }

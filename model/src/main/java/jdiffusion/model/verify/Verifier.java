@@ -14,6 +14,7 @@ import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.model.text.T5Encoder;
 import jdiffusion.model.vae.Vae;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
@@ -75,8 +76,9 @@ public final class Verifier {
         Tensor pooled = upload(workspace, expected.input("pooled", 2));
         float[] timesteps = expected.input("timestep", 1).toArray();
         Shape s = latents.shape();
-        try (Checkpoint weights = Checkpoint.open(path, "diffusion_pytorch_model")) {
-            Mmdit model = Mmdit.load(Weights.of(weights, backend::place), config(path));
+        try (Checkpoint file = Checkpoint.open(path, "diffusion_pytorch_model");
+                Placement weights = backend.newPlacement()) {
+            Mmdit model = Mmdit.load(Weights.of(file, weights), config(path));
             if (timesteps.length != s.dim(0) || context.shape().dim(0) != s.dim(0)
                     || pooled.shape().dim(0) != s.dim(0) || s.dim(1) != model.config().inChannels()
                     || context.cols() != model.config().contextDim() || pooled.cols() != model.config().pooledDim()) {
@@ -112,8 +114,9 @@ public final class Verifier {
 
     private void clip(Path path, Expected expected, Workspace workspace) {
         int[][] ids = expected.indices("input_ids");
-        try (Checkpoint weights = Checkpoint.open(path, "model")) {
-            ClipTextEncoder model = ClipTextEncoder.load(Weights.of(weights, backend::place), config(path));
+        try (Checkpoint file = Checkpoint.open(path, "model");
+                Placement weights = backend.newPlacement()) {
+            ClipTextEncoder model = ClipTextEncoder.load(Weights.of(file, weights), config(path));
             checkIds(path, ids, model.config().vocabulary());
             model.apply(compute(expected, workspace), ids);
         }
@@ -121,16 +124,18 @@ public final class Verifier {
 
     private void t5(Path path, Expected expected, Workspace workspace) {
         int[][] ids = expected.indices("input_ids");
-        try (Checkpoint weights = Checkpoint.open(path, "model")) {
-            T5Encoder model = T5Encoder.load(Weights.of(weights, backend::place), config(path));
+        try (Checkpoint file = Checkpoint.open(path, "model");
+                Placement weights = backend.newPlacement()) {
+            T5Encoder model = T5Encoder.load(Weights.of(file, weights), config(path));
             checkIds(path, ids, model.config().vocabulary());
             model.apply(compute(expected, workspace), ids);
         }
     }
 
     private void vae(Path path, Expected expected, Workspace workspace) {
-        try (Checkpoint weights = Checkpoint.open(path, "diffusion_pytorch_model")) {
-            Vae model = Vae.load(Weights.of(weights, backend::place), config(path));
+        try (Checkpoint file = Checkpoint.open(path, "diffusion_pytorch_model");
+                Placement weights = backend.newPlacement()) {
+            Vae model = Vae.load(Weights.of(file, weights), config(path));
             Compute compute = new Compute(backend, workspace);
             if (expected.has("image")) {
                 Tensor moments = model.encode(compute, upload(workspace, expected.input("image", 4)));

@@ -14,6 +14,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.JsonInput;
 import jdiffusion.tensor.Shape;
 
 /**

@@ -6,6 +6,7 @@ import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.JsonInput;
 import jdiffusion.tensor.InputFile;
 
 /**

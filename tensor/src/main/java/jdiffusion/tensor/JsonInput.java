@@ -1,4 +1,4 @@
-package jdiffusion.tensor.safetensors;
+package jdiffusion.tensor;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
@@ -10,10 +10,10 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import jdiffusion.tensor.InputException;
+import java.util.Arrays;
 
 /** Reads JSON that nobody vouches for, token by token; every fault becomes one line that starts with {@code where}. */
-final class JsonInput {
+public final class JsonInput {
     private static final int DEEPEST = 16;
     // Field names are not kept in a shared table: there is no gain, and names chosen to collide make it throw.
     private static final JsonFactory FACTORY = JsonFactory.builder()
@@ -26,7 +26,7 @@ final class JsonInput {
     private final JsonParser parser;
 
     /** @param where what is read, for messages: a file, or a part of one */
-    JsonInput(String where, byte[] utf8) {
+    public JsonInput(String where, byte[] utf8) {
         this.where = where;
         try {
             // A decoder of our own, since Jackson guesses the encoding and lets malformed UTF-8 pass in places.
@@ -38,7 +38,7 @@ final class JsonInput {
     }
 
     /** The next token; null after the last. */
-    JsonToken next() {
+    public JsonToken next() {
         try {
             return parser.nextToken();
         } catch (IOException e) {
@@ -47,18 +47,18 @@ final class JsonInput {
     }
 
     /** Steps over the start of an object. */
-    void object(String what) {
+    public void object(String what) {
         if (next() != JsonToken.START_OBJECT) {
             throw fault(what + " is not an object {...}");
         }
     }
 
     /** The name of the next field of the object that was entered; null at its end. */
-    String field() {
+    public String field() {
         return next() == JsonToken.END_OBJECT ? null : text();
     }
 
-    String string(String what) {
+    public String string(String what) {
         if (next() != JsonToken.VALUE_STRING) {
             throw fault(what + " is not a string");
         }
@@ -66,7 +66,7 @@ final class JsonInput {
     }
 
     /** Steps over a value of any kind. */
-    void skip() {
+    public void skip() {
         try {
             parser.nextToken();
             parser.skipChildren();
@@ -76,7 +76,7 @@ final class JsonInput {
     }
 
     /** Elements of an array of whole numbers from 0 to 2^63 - 1, of which there may be {@code most}. */
-    long[] numbers(String what, int most) {
+    public long[] numbers(String what, int most) {
         if (next() != JsonToken.START_ARRAY) {
             throw fault(what + " is not a list [...]");
         }
@@ -88,7 +88,28 @@ final class JsonInput {
             }
             numbers[n++] = number(what);
         }
-        return java.util.Arrays.copyOf(numbers, n);
+        return Arrays.copyOf(numbers, n);
+    }
+
+    /** A whole number from 0 to 2^63 - 1. */
+    public long whole(String what) {
+        next();
+        return number(what);
+    }
+
+    /** A number that is finite as float32, rounded to it. */
+    public float real(String what) {
+        try {
+            if (next() == JsonToken.VALUE_NUMBER_FLOAT || parser.currentToken() == JsonToken.VALUE_NUMBER_INT) {
+                float value = (float) parser.getDoubleValue();
+                if (Float.isFinite(value)) {
+                    return value;
+                }
+            }
+            throw fault(what + " is not a finite number");
+        } catch (IOException e) {
+            throw fault(e);
+        }
     }
 
     private long number(String what) {
@@ -105,13 +126,13 @@ final class JsonInput {
     }
 
     /** Checks that only white space follows. */
-    void end() {
+    public void end() {
         if (next() != null) {
             throw fault("something follows the closing brace");
         }
     }
 
-    InputException fault(String message) {
+    public InputException fault(String message) {
         return new InputException(where + " is damaged: " + message + "; download the file again");
     }
 

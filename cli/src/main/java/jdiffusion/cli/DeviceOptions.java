@@ -1,0 +1,40 @@
+package jdiffusion.cli;
+
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+
+/** Where to compute, and how; see {@link Devices#open}. */
+final class DeviceOptions {
+    @Option(names = "--device", paramLabel = "NAME", defaultValue = "auto",
+            description = "auto, cpu, cuda, cuda:N or emulated; see 'jdiffusion devices'. auto takes cuda where it"
+                + " works, else cpu.")
+    String device;
+
+    @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: all cores.")
+    Integer threads;
+
+    @Option(names = "--kernels", paramLabel = "DIR",
+            description = "Compile and use the CUDA sources in DIR in place of the built-in ones of the same name.")
+    Path kernels;
+
+    @Option(names = "--gemm", paramLabel = "NAME", defaultValue = "own",
+            description = "Matrix products on cuda: own or cublas. Default: ${DEFAULT-VALUE}.")
+    String gemm;
+
+    @Option(names = "--conv", paramLabel = "NAME", defaultValue = "own",
+            description = "Convolutions on cuda: own or cudnn. Default: ${DEFAULT-VALUE}.")
+    String conv;
+
+    @Option(names = "--emulator-check",
+            description = "On the emulated device: report shared-memory races, reads of uninitialised shared memory and"
+                + " divergent barriers.")
+    boolean check;
+
+    @Option(names = "--emulator-profile",
+            description = "On the emulated device: print what each kernel did, and what that would take on real cards.")
+    boolean profile;
+
+    @Option(names = "--emulator-seed", paramLabel = "N", defaultValue = "0",
+            description = "On the emulated device: varies the order in which warps run.")
+    long seed;
+}

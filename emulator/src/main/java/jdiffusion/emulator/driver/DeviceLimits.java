@@ -1,0 +1,62 @@
+package jdiffusion.emulator.driver;
+
+import jdiffusion.emulator.Dim3;
+
+/** What one launch may ask for on compute capability 8.0; the attributes that cuda.c reports are the same figures. */
+final class DeviceLimits {
+    /** Compute capability, 10 times major plus minor. */
+    static final int CAPABILITY = 80;
+    static final int WARP = 32;
+    static final int THREADS_PER_BLOCK = 1024;
+    static final int THREADS_PER_MULTIPROCESSOR = 2048;
+    static final int BLOCKS_PER_MULTIPROCESSOR = 32;
+    /** Shared memory of a block, static and dynamic, without opting in. */
+    static final int SHARED_BYTES = 48 << 10;
+    /** Shared memory of a block, static and dynamic, at most. */
+    static final int SHARED_BYTES_OPT_IN = 163 << 10;
+    static final int SHARED_BYTES_PER_MULTIPROCESSOR = 164 << 10;
+    /** What the system takes of each block's shared memory. */
+    static final int SHARED_BYTES_RESERVED = 1 << 10;
+
+    private static final int MAX_GRID_YZ = 65535;
+    private static final int MAX_BLOCK_Z = 64;
+
+    private DeviceLimits() {
+    }
+
+    /** Why a launch is refused, or null when it may go ahead. */
+    static String refusal(Modules.Function function, Dim3 grid, Dim3 block, int dynamicShared, long paramBytes) {
+        var kernel = function.kernel();
+        long threads = (long) block.x() * block.y() * block.z();
+        int threadLimit = Math.min(kernel.maxThreads(), THREADS_PER_BLOCK);
+        if (Math.min(grid.x(), Math.min(grid.y(), grid.z())) < 1 || grid.y() > MAX_GRID_YZ || grid.z() > MAX_GRID_YZ) {
+            return "a grid of " + grid + " blocks: each count must be at least 1, y and z at most " + MAX_GRID_YZ;
+        }
+        if (Math.min(block.x(), Math.min(block.y(), block.z())) < 1
+                || block.z() > MAX_BLOCK_Z || threads > threadLimit) {
+            return "a block of " + block + " threads: at most " + threadLimit + " and z at most " + MAX_BLOCK_Z;
+        }
+        if (dynamicShared < 0 || dynamicShared > function.maxDynamicShared()) {
+            return dynamicShared + " bytes of dynamic shared memory: at most " + function.maxDynamicShared()
+                    + " (cuFuncSetAttribute raises it)";
+        }
+        int limit = function.maxDynamicShared() > SHARED_BYTES ? SHARED_BYTES_OPT_IN : SHARED_BYTES;
+        if ((long) kernel.staticSharedBytes() + dynamicShared > limit) {
+            return kernel.staticSharedBytes() + " bytes of static and " + dynamicShared
+                    + " of dynamic shared memory: at most " + limit + " together";
+        }
+        if (paramBytes < kernel.paramBytes()
+                || paramBytes > Math.ceilDiv(kernel.paramBytes(), Long.BYTES) * Long.BYTES) {
+            return paramBytes + " bytes of arguments: the kernel takes " + kernel.paramBytes();
+        }
+        return null;
+    }
+
+    /** How many blocks fit on a multiprocessor at once by threads and shared memory (registers are not modelled). */
+    static int blocksPerMultiprocessor(Modules.Function function, int threads, long dynamicShared) {
+        int padded = Math.ceilDiv(threads, WARP) * WARP;
+        long shared = function.kernel().staticSharedBytes() + dynamicShared + SHARED_BYTES_RESERVED;
+        long byShared = SHARED_BYTES_PER_MULTIPROCESSOR / shared;
+        return (int) Math.min(BLOCKS_PER_MULTIPROCESSOR, Math.min(THREADS_PER_MULTIPROCESSOR / padded, byShared));
+    }
+}

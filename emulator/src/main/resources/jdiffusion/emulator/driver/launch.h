@@ -1,0 +1,118 @@
+/* Modules and launches. Part of cuda.c. */
+
+EXPORT int cuModuleLoadDataEx(void **module, const void *image, unsigned count, const int *options, void **values) {
+    IN_CONTEXT;
+    enum { ERROR_LOG = 5, ERROR_LOG_BYTES = 6 };
+    const char *ptx = image;
+    REQUIRE(module && ptx, CUDA_ERROR_INVALID_VALUE);
+    /* A cubin or a fat binary starts with bytes that no text has. */
+    REQUIRE(ptx[0] == '\n' || ptx[0] == '\r' || ptx[0] == '\t' || (ptx[0] >= ' ' && ptx[0] <= '~'),
+            CUDA_ERROR_INVALID_IMAGE);
+    char *log = NULL;
+    uint64_t log_bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (options[i] == ERROR_LOG) log = values[i];
+        if (options[i] == ERROR_LOG_BYTES) log_bytes = (uint64_t) values[i];
+    }
+    return java.load(ptx, strlen(ptx), log, log ? log_bytes : 0, (uint64_t *) module);
+}
+
+EXPORT int cuModuleLoadData(void **module, const void *image) {
+    return cuModuleLoadDataEx(module, image, 0, NULL, NULL);
+}
+
+EXPORT int cuModuleGetLoadingMode(int *mode) {
+    INITIALISED;
+    enum { EAGER_LOADING = 1 };
+    *mode = EAGER_LOADING;
+    return CUDA_SUCCESS;
+}
+
+EXPORT int cuModuleUnload(void *module) {
+    IN_CONTEXT;
+    return java.unload((uint64_t) module);
+}
+
+EXPORT int cuModuleGetFunction(void **function, void *module, const char *name) {
+    IN_CONTEXT;
+    REQUIRE(function && name, CUDA_ERROR_INVALID_VALUE);
+    return java.function((uint64_t) module, name, (uint64_t *) function);
+}
+
+EXPORT int cuModuleGetGlobal_v2(uint64_t *address, size_t *bytes, void *module, const char *name) {
+    IN_CONTEXT;
+    REQUIRE(name, CUDA_ERROR_INVALID_VALUE);
+    uint64_t found[2];
+    TRY(java.global((uint64_t) module, name, &found[0], &found[1]));
+    if (address) *address = found[0];
+    if (bytes) *bytes = found[1];
+    return CUDA_SUCCESS;
+}
+
+EXPORT int cuFuncGetAttribute(int *value, int attribute, void *function) {
+    IN_CONTEXT;
+    REQUIRE(value, CUDA_ERROR_INVALID_VALUE);
+    return java.get_attribute((uint64_t) function, attribute, value);
+}
+
+EXPORT int cuFuncSetAttribute(void *function, int attribute, int value) {
+    IN_CONTEXT;
+    return java.set_attribute((uint64_t) function, attribute, value);
+}
+
+EXPORT int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, void *function, int threads, size_t shared_bytes) {
+    IN_CONTEXT;
+    REQUIRE(count, CUDA_ERROR_INVALID_VALUE);
+    return java.occupancy((uint64_t) function, threads, shared_bytes, count);
+}
+
+/* ---- launches ---- */
+
+/* The arguments come as one packed buffer in extra: {pointer tag, buffer, size tag, &size, end}. */
+EXPORT int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
+                          unsigned block_y, unsigned block_z, unsigned shared_bytes, void *stream,
+                          void **parameters, void **extra) {
+    IN_CONTEXT;
+    enum { END = 0, BUFFER = 1, SIZE = 2 };
+    TRY(begin(stream));
+    REQUIRE(!parameters, CUDA_ERROR_NOT_SUPPORTED);
+    const void *buffer = NULL;
+    size_t bytes = 0;
+    for (void **entry = extra; entry && (uintptr_t) entry[0] != END; entry += 2) {
+        if ((uintptr_t) entry[0] == BUFFER) {
+            buffer = entry[1];
+        } else if ((uintptr_t) entry[0] == SIZE) {
+            bytes = *(size_t *) entry[1];
+        } else {
+            return CUDA_ERROR_INVALID_VALUE;
+        }
+    }
+    REQUIRE(buffer || bytes == 0, CUDA_ERROR_INVALID_VALUE);
+    int geometry[] = {grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes};
+    return java.launch((uint64_t) function, geometry, buffer, bytes);
+}
+
+/* ---- errors ---- */
+
+static const struct { int number; const char *name, *text; } results[] = {
+#define AS_ROW(number, name, text) {number, #name, text},
+    RESULTS(AS_ROW)
+};
+
+static int find_result(int number) {
+    int index = sizeof results / sizeof *results - 1;
+    while (index >= 0 && results[index].number != number) index--;
+    return index;
+}
+
+EXPORT int cuGetErrorName(int number, const char **name) {
+    int index = find_result(number);
+    *name = index < 0 ? NULL : results[index].name;
+    return index < 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+}
+
+EXPORT int cuGetErrorString(int number, const char **text) {
+    int index = find_result(number);
+    *text = index < 0 ? NULL : results[index].text;
+    return index < 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+}

@@ -1,0 +1,133 @@
+package jdiffusion.kernels.attention;
+
+import java.util.List;
+import java.util.stream.Stream;
+import jdiffusion.kernels.cuda.Cuda;
+import jdiffusion.kernels.cuda.CudaKernel;
+import jdiffusion.kernels.cuda.KernelArgs;
+import jdiffusion.kernels.cuda.TypeCode;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+
+/**
+ * Attention on a CUDA device by {@code attention.cu}: q, k, v and out of one 16-bit type, BF16 or F16, norm weights
+ * and bias of any stored type, at most {@value #MOST_STREAMS} streams.
+ *
+ * <p>Which kernel runs depends on the head's channels: up to 128, a multiple of 8, the tiles of the models' heads;
+ * up to 512 in a single stream without norm, mask and bias, that of the VAE's wide head. Both need rows aligned to
+ * {@value #ALIGNMENT} bytes, which workspaces and the models' views of columns have. Everything else runs on a plain
+ * kernel that is tens of times slower.
+ */
+public final class CudaAttention {
+    private static final String FILE = "attention/attention";
+    private static final int MOST_STREAMS = 3;
+    private static final int ALIGNMENT = 16;
+    /** Of {@code struct Stream}. */
+    private static final int STREAM_BYTES = 6 * Long.BYTES + 8 * Integer.BYTES;
+    /** What a block of the plain kernel may take on every card. */
+    private static final int MOST_SHARED_BYTES = 99 << 10;
+
+    private final Cuda cuda;
+
+    public CudaAttention(Cuda cuda) {
+        this.cuda = cuda;
+    }
+
+    /**
+     * A kernel and what one block of it takes.
+     *
+     * @param name          without the type
+     * @param queries       of one head
+     * @param acrossStreams whether a block's queries may be those of several streams
+     */
+    private record Variant(String name, int queries, boolean acrossStreams, int threads, int sharedBytes) {
+        private static final Variant HEAD_32 = new Variant("attention_32", 128, false, 128, 0);
+        private static final Variant HEAD_64 = new Variant("attention_64", 128, false, 128, 0);
+        private static final Variant HEAD_128 = new Variant("attention_128", 64, false, 128, 0);
+        /** Shared memory is {@code struct WideShared}: K, V, the powers, and four floats for each query. */
+        private static final Variant WIDE = new Variant("attention_wide", 32, false, 256,
+                2 * 32 * 512 * 2 + 32 * 32 * 2 + 32 * 4 * Float.BYTES);
+
+        static Variant of(AttentionCall call) {
+            int channels = call.shape().headDim();
+            if (channels % 8 == 0 && call.streams().stream().allMatch(CudaAttention::aligned)) {
+                if (channels <= 128) {
+                    return channels <= 32 ? HEAD_32 : channels <= 64 ? HEAD_64 : HEAD_128;
+                }
+                if (channels <= 512 && isBare(call)) {
+                    return WIDE;
+                }
+            }
+            return plain(call);
+        }
+
+        /** No norm, mask or bias, one stream. */
+        private static boolean isBare(AttentionCall call) {
+            AttentionStream first = call.streams().getFirst();
+            return call.streams().size() == 1 && !call.shape().causal() && call.relativeBias() == null
+                    && first.qNorm() == null && first.kNorm() == null;
+        }
+
+        /** Shared memory is a {@code struct Plain} for each of four warps. */
+        private static Variant plain(AttentionCall call) {
+            long shared = 4L * (3 * call.shape().headDim() + 32L) * Float.BYTES;
+            if (shared > MOST_SHARED_BYTES) {
+                throw new IllegalArgumentException(call + ": so many channels are more than a block can hold");
+            }
+            return new Variant("attention_plain", 4, true, 128, (int) shared);
+        }
+
+        /** Blocks for all queries of one head. */
+        int blocks(AttentionCall call) {
+            if (acrossStreams) {
+                return Math.ceilDiv(call.queries(), queries);
+            }
+            return call.streams().stream().filter(s -> s.q() != null)
+                    .mapToInt(s -> Math.ceilDiv(s.length(), queries)).sum();
+        }
+    }
+
+    /** See {@link jdiffusion.kernels.Backend#attention}. */
+    public void run(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
+        boolean half = !streams.isEmpty() && streams.getFirst().k().type() == DType.F16;
+        AttentionCall call = AttentionCall.of(shape, streams, relativeBias, half ? DType.F16 : DType.BF16);
+        if (streams.size() > MOST_STREAMS) {
+            throw new IllegalArgumentException(call + ": more than " + MOST_STREAMS + " streams");
+        }
+        if (call.queries() == 0) {
+            return;
+        }
+        Variant variant = Variant.of(call);
+        CudaKernel kernel = cuda.kernel(FILE, variant.name() + (half ? "_f16" : "_bf16"));
+        kernel.launch(call::toString, variant.blocks(call), call.pairs(), 1, variant.threads(),
+                variant.sharedBytes(), pack(call));
+    }
+
+    private static boolean aligned(AttentionStream stream) {
+        return Stream.of(stream.k(), stream.v(), stream.q(), stream.out()).allMatch(t -> t == null
+                || t.data().address() % ALIGNMENT == 0 && (long) t.rowStride() * t.type().bytes() % ALIGNMENT == 0);
+    }
+
+    /** {@code struct Call} of {@code tiles.cuh}, field by field. */
+    private KernelArgs pack(AttentionCall call) {
+        KernelArgs args = cuda.args();
+        AttentionShape shape = call.shape();
+        for (AttentionStream s : call.streams()) {
+            args.pointer(s.q()).pointer(s.k()).pointer(s.v()).pointer(s.out());
+            args.pointer(s.qNorm()).pointer(s.kNorm());
+            args.int32(s.length());
+            args.int32(stride(s.q())).int32(s.k().rowStride()).int32(s.v().rowStride()).int32(stride(s.out()));
+            args.int32(TypeCode.of(s.qNorm())).int32(TypeCode.of(s.kNorm()));
+            args.int32(s.q() == null ? 0 : s.length());
+        }
+        args.skip((MOST_STREAMS - call.streams().size()) * STREAM_BYTES);
+        args.pointer(call.relativeBias()).int32(TypeCode.of(call.relativeBias()));
+        args.int32(shape.heads()).int32(shape.headDim()).int32(shape.causal() ? 1 : 0);
+        args.float32((float) (shape.scale() / Math.log(2))).float32(shape.normEps());
+        return args.float32(1f / shape.headDim()).align(8);
+    }
+
+    private static int stride(Tensor tensorOrNull) {
+        return tensorOrNull == null ? 0 : tensorOrNull.rowStride();
+    }
+}

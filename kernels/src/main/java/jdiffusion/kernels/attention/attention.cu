@@ -1,0 +1,392 @@
+// Attention by blocks of keys with an online softmax: Dao, "FlashAttention-2" (2023).
+//
+// A block of 4 warps owns ROWS queries of one head of one sequence and goes through the keys of all streams, KEYS at
+// a time; tiles never cross from one stream into the next, so nothing is concatenated. K and V lie in shared memory
+// in two stages: while one is computed with, the next arrives by asynchronous copies. A warp owns 16 * TILES queries
+// with all their keys, so the softmax stays in its registers: scores come out of the tensor cores in the layout in
+// which the product with V takes its left operand. TILES is 2 where registers allow, since each fragment of K and V
+// read from shared memory then serves two products.
+//
+// Per block: one read of Q, K and V, one write of out, and one barrier for each tile of keys. out may be q: a block's
+// queries are read by itself only, before it writes.
+#include "attention_plain.cuh"
+#include "attention_wide.cuh"
+#include "tiles.cuh"
+
+static constexpr int THREADS = 128;
+
+template <int D> struct Shape {
+    static constexpr int TILES = D <= 64 ? 2 : 1;
+    static constexpr int ROWS = 4 * 16 * TILES;
+    static constexpr int KEYS = ROWS / 2;
+    static constexpr int CHUNKS = D / 8;
+    static constexpr int TILE_BYTES = KEYS * D * 2;
+    // Norm weights are read four at a time by chunk; the halves of a chunk lie apart, in different banks.
+    static constexpr int HALF = CHUNKS >= 8 ? CHUNKS * 4 + 16 : CHUNKS * 4;
+};
+
+// Stage: K, then V. Q on its way into registers, and out on its way to global memory, take the place of one stage.
+template <int D> struct Shared {
+    u8 stages[2][2 * Shape<D>::TILE_BYTES];
+    float weights[4][2 * Shape<D>::HALF]; // k norms of the streams, and q norm
+    float bias[2][Shape<D>::ROWS + Shape<D>::KEYS];
+};
+
+static constexpr int Q_NORM = 3;
+
+// The norm weights in use, zeros behind the head's channels.
+template <int D>
+__device__ __forceinline__ void load_weights(const Call& call, int asking, float (&weights)[4][2 * Shape<D>::HALF]) {
+    static_assert(D <= THREADS, "a thread for each channel");
+    int channel = threadIdx.x;
+    int at = channel / 4 % 2 * Shape<D>::HALF + channel / 8 * 4 + channel % 4;
+#pragma unroll 1
+    for (int i = 0; i < 4; i++) {
+        const void* from = i == Q_NORM ? OF_STREAM(call, asking, qNorm) : OF_STREAM(call, i, kNorm);
+        int type = i == Q_NORM ? OF_STREAM(call, asking, qNormType) : OF_STREAM(call, i, kNormType);
+        if (from != nullptr && channel < D) {
+            weights[i][at] = channel < call.headDim ? load_as_float(from, type, channel) : 0.0f;
+        }
+    }
+}
+
+// RMS norm in place of the pieces that this thread has copied: no barrier is needed between copy and norm. The lanes
+// of a row sum its squares.
+template <typename T, int D, int ROWS>
+__device__ __forceinline__ void normalise(u8* tile, const float* weights, float share, float eps) {
+    constexpr int CHUNKS = Shape<D>::CHUNKS;
+    int chunk = threadIdx.x % CHUNKS;
+    int first = threadIdx.x / CHUNKS;
+    float4 w0 = *(const float4*)(weights + chunk * 4);
+    float4 w1 = *(const float4*)(weights + Shape<D>::HALF + chunk * 4);
+    float w[8] = {w0.x, w0.y, w0.z, w0.w, w1.x, w1.y, w1.z, w1.w};
+#pragma unroll
+    for (int row = 0; row < ROWS; row += THREADS / CHUNKS) {
+        uint4* piece = (uint4*)(tile + place<CHUNKS>(first + row, chunk));
+        uint4 packed = *piece;
+        u32 pairs[4] = {packed.x, packed.y, packed.z, packed.w};
+        float squares = 0;
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            squares = fmaf(low<T>(pairs[i]), low<T>(pairs[i]), squares);
+            squares = fmaf(high<T>(pairs[i]), high<T>(pairs[i]), squares);
+        }
+#pragma unroll
+        for (int step = 1; step < CHUNKS; step *= 2) {
+            squares += __shfl_xor_sync(0xFFFFFFFFu, squares, step);
+        }
+        float scale = rsqrtf(fmaf(squares, share, eps));
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            pairs[i] = pack<T>(low<T>(pairs[i]) * scale * w[2 * i], high<T>(pairs[i]) * scale * w[2 * i + 1]);
+        }
+        *piece = uint4{pairs[0], pairs[1], pairs[2], pairs[3]};
+    }
+}
+
+// The diagonals that a tile of scores meets, as powers of two: entry key - query + ROWS - 1, both counted in the tile.
+template <int D>
+__device__ __forceinline__ void load_bias(const Call& call, int query, int key, float* to) {
+    int n = call.streams[0].n;
+    int columns = 2 * n - 1;
+    long long head = (long long)(blockIdx.y % call.heads) * columns;
+    for (int i = threadIdx.x; i < Shape<D>::ROWS + Shape<D>::KEYS; i += THREADS) {
+        int column = key - query + i - (Shape<D>::ROWS - 1) + n - 1;
+        to[i] = column >= 0 && column < columns
+                ? load_as_float(call.bias, call.biasType, head + column) * LOG2E : 0.0f;
+    }
+}
+
+// Starts copying tile `tile` of K and V, counted through all streams, to a stage.
+template <typename T, int D> __device__ __forceinline__ void copy_keys(const Call& call, int tile, u8* stage) {
+    constexpr int KEYS = Shape<D>::KEYS;
+    constexpr int CHUNKS = Shape<D>::CHUNKS;
+    int stream = locate(tile, call.streams[0].n, call.streams[1].n, KEYS);
+    int n = OF_STREAM(call, stream, n);
+    int kStride = OF_STREAM(call, stream, kStride);
+    int vStride = OF_STREAM(call, stream, vStride);
+    int key = tile * KEYS;
+    int chunks = call.headDim / 8;
+    u32 to = shared_address(stage);
+    copy_tile<T, KEYS, CHUNKS, THREADS>(
+            to, (const T*)OF_STREAM(call, stream, k) + offset(call, n, kStride, key), kStride, n - key, chunks);
+    copy_tile<T, KEYS, CHUNKS, THREADS>(to + Shape<D>::TILE_BYTES,
+            (const T*)OF_STREAM(call, stream, v) + offset(call, n, vStride, key), vStride, n - key, chunks);
+    copy_commit();
+}
+
+// One warp's queries: fragments of Q, the output's sums, and of each row the largest score and this lane's part of
+// the softmax's sum. Index [i][j] of rows: row 16 i + 8 j + lane / 4.
+template <typename T, int D> struct Queries {
+    static constexpr int TILES = Shape<D>::TILES;
+    static constexpr int KEYS = Shape<D>::KEYS;
+    static constexpr int CHUNKS = Shape<D>::CHUNKS;
+
+    u32 q[TILES][D / 16][4];
+    float out[TILES][D / 8][4];
+    float largest[TILES][2];
+    float sum[TILES][2];
+
+    __device__ __forceinline__ void start(u32 tile, int firstRow) {
+        int lane = threadIdx.x % 32;
+#pragma unroll
+        for (int i = 0; i < TILES; i++) {
+            u32 from = tile + place<CHUNKS>(firstRow + 16 * i + lane % 16, lane / 16);
+#pragma unroll
+            for (int step = 0; step < D / 16; step++) {
+                load_matrices(q[i][step], across(from, 2 * step));
+            }
+#pragma unroll
+            for (int c = 0; c < D / 8; c++) {
+                out[i][c][0] = out[i][c][1] = out[i][c][2] = out[i][c][3] = 0;
+            }
+            largest[i][0] = largest[i][1] = minus_infinity();
+            sum[i][0] = sum[i][1] = 0;
+        }
+    }
+
+    // scores = Q K^T, unscaled.
+    __device__ __forceinline__ void score(u32 k, float (&scores)[TILES][KEYS / 8][4]) {
+        int lane = threadIdx.x % 32;
+        u32 from = k + place<CHUNKS>(lane % 8 + lane / 16 * 8, lane / 8 % 2);
+#pragma unroll
+        for (int i = 0; i < TILES; i++) {
+#pragma unroll
+            for (int j = 0; j < KEYS / 8; j++) {
+                scores[i][j][0] = scores[i][j][1] = scores[i][j][2] = scores[i][j][3] = 0;
+            }
+        }
+#pragma unroll
+        for (int step = 0; step < D / 16; step++) {
+#pragma unroll
+            for (int j = 0; j < KEYS / 8; j += 2) {
+                u32 keys[4];
+                load_matrices(keys, across(from, 2 * step) + 8 * j * CHUNKS * 16);
+#pragma unroll
+                for (int i = 0; i < TILES; i++) {
+                    multiply_add<T>(scores[i][j], q[i][step], keys[0], keys[1]);
+                    multiply_add<T>(scores[i][j + 1], q[i][step], keys[2], keys[3]);
+                }
+            }
+        }
+    }
+
+    // scores = scores * factor + bias.
+    static __device__ __forceinline__ void add_bias(const float* bias, int firstRow, float factor,
+                                                    float (&scores)[TILES][KEYS / 8][4]) {
+        int lane = threadIdx.x % 32;
+        bias += lane % 4 * 2 - (firstRow + lane / 4) + Shape<D>::ROWS - 1;
+#pragma unroll
+        for (int i = 0; i < TILES; i++) {
+#pragma unroll
+            for (int j = 0; j < KEYS / 8; j++) {
+#pragma unroll
+                for (int e = 0; e < 4; e++) {
+                    scores[i][j][e] = fmaf(scores[i][j][e], factor, bias[8 * j - 16 * i + e % 2 - e / 2 * 8]);
+                }
+            }
+        }
+    }
+
+    // -infinity for keys of the tile that are not there, and with a causal mask for those after the query, where
+    // `past` is how many keys of the tile the block's first query sees beyond itself.
+    static __device__ __forceinline__ void mask(int keys, bool causal, int past,
+                                                float (&scores)[TILES][KEYS / 8][4]) {
+        int lane = threadIdx.x % 32;
+#pragma unroll
+        for (int i = 0; i < TILES; i++) {
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+                int end = causal ? min(keys, past + 16 * i + e / 2 * 8 + lane / 4 + 1) : keys;
+                int key = lane % 4 * 2 + e % 2;
+#pragma unroll
+                for (int j = 0; j < KEYS / 8; j++) {
+                    scores[i][j][e] = key + 8 * j < end ? scores[i][j][e] : minus_infinity();
+                }
+            }
+        }
+    }
+
+    // Scores become powers, the sums before them shrink to the new largest score.
+    __device__ __forceinline__ void soften(float factor, float (&scores)[TILES][KEYS / 8][4]) {
+#pragma unroll
+        for (int i = 0; i < TILES; i++) {
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                float most = largest[i][half];
+#pragma unroll
+                for (int j = 0; j < KEYS / 8; j++) {
+                    most = fmaxf(most, fmaxf(scores[i][j][2 * half], scores[i][j][2 * half + 1]));
+                }
+                most = row_max(most);
+                float reference = reference_of(most, factor);
+                float shrink = power_of_two(fmaf(largest[i][half], factor, -reference));
+                largest[i][half] = most;
+                float total = 0;
+#pragma unroll
+                for (int j = 0; j < KEYS / 8; j++) {
+#pragma unroll
+                    for (int e = 2 * half; e < 2 * half + 2; e++) {
+                        scores[i][j][e] = power_of_two(fmaf(scores[i][j][e], factor, -reference));
+                        total += scores[i][j][e];
+                    }
+                }
+                sum[i][half] = fmaf(sum[i][half], shrink, total);
+#pragma unroll
+                for (int c = 0; c < D / 8; c++) {
+                    out[i][c][2 * half] *= shrink;
+                    out[i][c][2 * half + 1] *= shrink;
+                }
+            }
+        }
+    }
+
+    // out += P V.
+    __device__ __forceinline__ void gather(u32 v, const float (&powers)[TILES][KEYS / 8][4]) {
+        int lane = threadIdx.x % 32;
+        u32 from = v + place<CHUNKS>(lane % 16, lane / 16);
+#pragma unroll
+        for (int j = 0; j < KEYS / 8; j += 2) {
+            u32 p[TILES][4];
+#pragma unroll
+            for (int i = 0; i < TILES; i++) {
+                p[i][0] = pack<T>(powers[i][j][0], powers[i][j][1]);
+                p[i][1] = pack<T>(powers[i][j][2], powers[i][j][3]);
+                p[i][2] = pack<T>(powers[i][j + 1][0], powers[i][j + 1][1]);
+                p[i][3] = pack<T>(powers[i][j + 1][2], powers[i][j + 1][3]);
+            }
+#pragma unroll
+            for (int c = 0; c < D / 8; c += 2) {
+                u32 values[4];
+                load_matrices_transposed(values, across(from, c) + 8 * j * CHUNKS * 16);
+#pragma unroll
+                for (int i = 0; i < TILES; i++) {
+                    multiply_add<T>(out[i][c], p[i], values[0], values[1]);
+                    multiply_add<T>(out[i][c + 1], p[i], values[2], values[3]);
+                }
+            }
+        }
+    }
+
+    // The quotients, rounded, to a tile in shared memory.
+    __device__ __forceinline__ void finish(u8* tile, int firstRow) {
+        int lane = threadIdx.x % 32;
+#pragma unroll
+        for (int i = 0; i < TILES; i++) {
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                float inverse = inverse_of(row_sum(sum[i][half]));
+                int row = firstRow + 16 * i + 8 * half + lane / 4;
+#pragma unroll
+                for (int c = 0; c < D / 8; c++) {
+                    *(u32*)(tile + place<CHUNKS>(row, c) + lane % 4 * 4) =
+                            pack<T>(out[i][c][2 * half] * inverse, out[i][c][2 * half + 1] * inverse);
+                }
+            }
+        }
+    }
+};
+
+// Grid: x tiles of queries through all asking streams, y sequences times heads.
+template <typename T, int D> __device__ __forceinline__ void attend(const Call& call) {
+    constexpr int ROWS = Shape<D>::ROWS;
+    constexpr int KEYS = Shape<D>::KEYS;
+    constexpr int CHUNKS = Shape<D>::CHUNKS;
+    __shared__ __align__(128) Shared<D> shared;
+
+    int tile = blockIdx.x;
+    int asking = locate(tile, call.streams[0].queries, call.streams[1].queries, ROWS);
+    int query = tile * ROWS;
+    int n = OF_STREAM(call, asking, n);
+    int rows = n - query;
+    int chunks = call.headDim / 8;
+    int stride = OF_STREAM(call, asking, qStride);
+    copy_tile<T, ROWS, CHUNKS, THREADS>(shared_address(shared.stages[1]),
+            (const T*)OF_STREAM(call, asking, q) + offset(call, n, stride, query), stride, rows, chunks);
+    copy_commit();
+    copy_keys<T, D>(call, 0, shared.stages[0]);
+    load_weights<D>(call, asking, shared.weights);
+    if (call.bias != nullptr) {
+        load_bias<D>(call, query, 0, shared.bias[0]);
+    }
+    copy_wait<1>();
+    __syncthreads();
+    if (OF_STREAM(call, asking, qNorm) != nullptr) {
+        normalise<T, D, ROWS>(shared.stages[1], shared.weights[Q_NORM], call.share, call.eps);
+    }
+    __syncthreads();
+
+    int firstRow = threadIdx.x / 32 * 16 * Shape<D>::TILES;
+    Queries<T, D> queries;
+    queries.start(shared_address(shared.stages[1]), firstRow);
+
+    int keyTiles = call.causal ? (min(n, query + ROWS) + KEYS - 1) / KEYS
+            : (call.streams[0].n + KEYS - 1) / KEYS + (call.streams[1].n + KEYS - 1) / KEYS
+                    + (call.streams[2].n + KEYS - 1) / KEYS;
+    for (int i = 0; i < keyTiles; i++) {
+        int keyTile = i;
+        int stream = locate(keyTile, call.streams[0].n, call.streams[1].n, KEYS);
+        int key = keyTile * KEYS;
+        int keys = OF_STREAM(call, stream, n) - key;
+        u8* stage = shared.stages[i % 2];
+        copy_wait<0>();
+        if (OF_STREAM(call, stream, kNorm) != nullptr) {
+            normalise<T, D, KEYS>(stage, shared.weights[stream], call.share, call.eps);
+        }
+        // The stage is complete, and nobody needs the other one any more.
+        __syncthreads();
+        if (i + 1 < keyTiles) {
+            copy_keys<T, D>(call, i + 1, shared.stages[(i + 1) % 2]);
+            if (call.bias != nullptr) {
+                load_bias<D>(call, query, key + KEYS, shared.bias[(i + 1) % 2]);
+            }
+        }
+        // How far the warp's first query is behind the tile's first key.
+        int past = query + firstRow - key;
+        if (firstRow < rows && !(call.causal && past + 16 * Shape<D>::TILES <= 0)) {
+            float scores[Shape<D>::TILES][KEYS / 8][4];
+            queries.score(shared_address(stage), scores);
+            float factor = call.factor;
+            if (call.bias != nullptr) {
+                Queries<T, D>::add_bias(shared.bias[i % 2], firstRow, factor, scores);
+                factor = 1;
+            }
+            if (keys < KEYS || (call.causal && past < KEYS)) {
+                Queries<T, D>::mask(keys, call.causal, past, scores);
+            }
+            queries.soften(factor, scores);
+            queries.gather(shared_address(stage) + Shape<D>::TILE_BYTES, scores);
+        }
+    }
+
+    __syncthreads();
+    queries.finish(shared.stages[0], firstRow);
+    __syncthreads();
+    stride = OF_STREAM(call, asking, outStride);
+    store_tile<T, ROWS, CHUNKS, THREADS>(shared.stages[0],
+            (T*)OF_STREAM(call, asking, out) + offset(call, n, stride, query), stride, rows, chunks);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) attention_32_bf16(Call call) {
+    attend<bf16, 32>(call);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) attention_32_f16(Call call) {
+    attend<f16, 32>(call);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_64_bf16(Call call) {
+    attend<bf16, 64>(call);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_64_f16(Call call) {
+    attend<f16, 64>(call);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_128_bf16(Call call) {
+    attend<bf16, 128>(call);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_128_f16(Call call) {
+    attend<f16, 128>(call);
+}

@@ -1,0 +1,133 @@
+// Attention for what the other kernels do not take: head sizes that are no multiple of 8, rows that are not aligned
+// to 16 bytes, wide heads with a norm or a mask. Correct, not fast: a warp for each query, a lane for each key.
+#pragma once
+
+#include "tiles.cuh"
+
+static constexpr int PLAIN_WARPS = 4;
+
+// A warp's part of shared memory, 3 * headDim + 32 floats: its query, its output's sums, norm weights, powers.
+struct Plain {
+    float* q;
+    float* out;
+    float* weights;
+    float* powers;
+};
+
+// The norm weights, ones without a norm.
+static __device__ __forceinline__ void plain_weights(const void* norm, int type, int d, float* to) {
+    __syncwarp();
+#pragma unroll 1
+    for (int c = threadIdx.x % 32; c < d; c += 32) {
+        to[c] = norm == nullptr ? 1.0f : load_as_float(norm, type, c);
+    }
+    __syncwarp();
+}
+
+// The factor of the RMS norm, from all channels; 1 without a norm.
+template <typename T>
+__device__ __forceinline__ float norm_scale(const Call& call, const T* row, const void* norm) {
+    float squares = 0;
+#pragma unroll 1
+    for (int c = 0; c < call.headDim; c++) {
+        squares = fmaf(to_float(row[c]), to_float(row[c]), squares);
+    }
+    float scale = rsqrtf(fmaf(squares, call.share, call.eps));
+    return norm == nullptr ? 1.0f : scale;
+}
+
+// A channel after the norm, rounded as it is for the products.
+template <typename T> __device__ __forceinline__ float normed(T x, float scale, float weight) {
+    return to_float(from_float<T>(to_float(x) * scale * weight));
+}
+
+// The scaled score of a key, in powers of two.
+template <typename T>
+__device__ __forceinline__ float plain_score(const Call& call, const Plain& warp, int stream, int query, int key) {
+    int n = OF_STREAM(call, stream, n);
+    const T* k = (const T*)OF_STREAM(call, stream, k) + offset(call, n, OF_STREAM(call, stream, kStride), key);
+    float scale = norm_scale(call, k, OF_STREAM(call, stream, kNorm));
+    float score = 0;
+#pragma unroll 1
+    for (int c = 0; c < call.headDim; c++) {
+        score = fmaf(warp.q[c], normed(k[c], scale, warp.weights[c]), score);
+    }
+    score *= call.factor;
+    if (call.bias != nullptr) {
+        long long diagonal = (long long)(blockIdx.y % call.heads) * (2 * n - 1) + key - query + n - 1;
+        score = fmaf(load_as_float(call.bias, call.biasType, diagonal), LOG2E, score);
+    }
+    return score;
+}
+
+// Grid: x groups of 4 queries through all asking streams, each a warp's; y sequences times heads. Shared memory: that
+// of the warps, dynamic.
+template <typename T> __device__ __forceinline__ void attend_plain(const Call& call) {
+    extern __shared__ __align__(128) u8 dynamic[];
+    int lane = threadIdx.x % 32;
+    int d = call.headDim;
+    float* own = (float*)dynamic + threadIdx.x / 32 * (3 * d + 32);
+    Plain warp = {own, own + d, own + 2 * d, own + 3 * d};
+    int query = blockIdx.x * PLAIN_WARPS + threadIdx.x / 32;
+    int asking = locate(query, call.streams[0].queries, call.streams[1].queries, 1);
+    int n = OF_STREAM(call, asking, n);
+    if (query >= OF_STREAM(call, asking, queries)) {
+        return;
+    }
+    const T* asked = (const T*)OF_STREAM(call, asking, q) + offset(call, n, OF_STREAM(call, asking, qStride), query);
+    const void* qNorm = OF_STREAM(call, asking, qNorm);
+    plain_weights(qNorm, OF_STREAM(call, asking, qNormType), d, warp.weights);
+    float qScale = norm_scale(call, asked, qNorm);
+#pragma unroll 1
+    for (int c = lane; c < d; c += 32) {
+        warp.q[c] = normed(asked[c], qScale, warp.weights[c]);
+        warp.out[c] = 0;
+    }
+
+    float largest = minus_infinity();
+    float sum = 0;
+#pragma unroll 1
+    for (int s = 0; s < 3; s++) {
+        plain_weights(OF_STREAM(call, s, kNorm), OF_STREAM(call, s, kNormType), d, warp.weights);
+        int end = call.causal ? min(query + 1, OF_STREAM(call, s, n)) : OF_STREAM(call, s, n);
+        int stride = OF_STREAM(call, s, vStride);
+        const T* v = (const T*)OF_STREAM(call, s, v) + offset(call, OF_STREAM(call, s, n), stride, 0);
+#pragma unroll 1
+        for (int key = 0; key < end; key += 32) {
+            float score = plain_score<T>(call, warp, s, query, min(key + lane, end - 1));
+            score = key + lane < end ? score : minus_infinity();
+            float most = fmaxf(largest, warp_max(score));
+            float reference = reference_of(most, 1);
+            float shrink = power_of_two(largest - reference);
+            float power = power_of_two(score - reference);
+            largest = most;
+            sum = fmaf(sum, shrink, power);
+            warp.powers[lane] = to_float(from_float<T>(power));
+            __syncwarp();
+#pragma unroll 1
+            for (int c = lane; c < d; c += 32) {
+                float total = warp.out[c] * shrink;
+#pragma unroll 1
+                for (int j = 0; j < min(32, end - key); j++) {
+                    total = fmaf(warp.powers[j], to_float(v[(long long)(key + j) * stride + c]), total);
+                }
+                warp.out[c] = total;
+            }
+            __syncwarp();
+        }
+    }
+    float inverse = inverse_of(warp_sum(sum));
+    T* to = (T*)OF_STREAM(call, asking, out) + offset(call, n, OF_STREAM(call, asking, outStride), query);
+#pragma unroll 1
+    for (int c = lane; c < d; c += 32) {
+        to[c] = from_float<T>(warp.out[c] * inverse);
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(32 * PLAIN_WARPS, 1) attention_plain_bf16(Call call) {
+    attend_plain<bf16>(call);
+}
+
+extern "C" __global__ void __launch_bounds__(32 * PLAIN_WARPS, 1) attention_plain_f16(Call call) {
+    attend_plain<f16>(call);
+}

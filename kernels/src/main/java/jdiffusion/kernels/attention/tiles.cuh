@@ -1,0 +1,175 @@
+// What the attention kernels share: their arguments, tiles of one head in shared memory, steps of the softmax.
+#pragma once
+
+#include "device.cuh"
+
+// One stream, as CudaAttention packs it. Tensors are [batch, n, heads * headDim] with rows `...Stride` elements apart;
+// q and out are null together; norm weights are [headDim] of the type beside them, or null.
+struct Stream {
+    const void* q;
+    const void* k;
+    const void* v;
+    void* out;
+    const void* qNorm;
+    const void* kNorm;
+    int n;
+    int qStride;
+    int kStride;
+    int vStride;
+    int outStride;
+    int qNormType;
+    int kNormType;
+    int queries; // n, or 0 when the stream asks nothing
+};
+
+// The arguments of every kernel, in the order of CudaAttention.pack. Streams that are not there have no tokens.
+// `bias` is [heads, 2 n - 1], or null. `factor` is the scale times log2(e): scores are kept in powers of two.
+struct Call {
+    Stream streams[3];
+    const void* bias;
+    int biasType;
+    int heads;
+    int headDim;
+    int causal;
+    float factor;
+    float eps;
+    float share; // 1 / headDim
+};
+
+static constexpr float LOG2E = 1.4426950408889634f;
+
+static __device__ __forceinline__ float minus_infinity() {
+    return __uint_as_float(0xFF800000u);
+}
+
+// Chooses by stream without indexing the arguments, which would copy them to local memory.
+template <typename V> __device__ __forceinline__ V pick(int stream, V first, V second, V third) {
+    return stream == 0 ? first : stream == 1 ? second : third;
+}
+
+#define OF_STREAM(call, stream, field) \
+    pick(stream, (call).streams[0].field, (call).streams[1].field, (call).streams[2].field)
+
+// Moves `index`, counted in units of `size` tokens through all streams, into the stream that has it; returns which.
+static __device__ __forceinline__ int locate(int& index, int first, int second, int size) {
+    int tiles = (first + size - 1) / size;
+    if (index < tiles) {
+        return 0;
+    }
+    index -= tiles;
+    tiles = (second + size - 1) / size;
+    if (index < tiles) {
+        return 1;
+    }
+    index -= tiles;
+    return 2;
+}
+
+// Element offset of this block's head in the row of token `token` of its sequence.
+static __device__ __forceinline__ long long offset(const Call& call, int n, int stride, int token) {
+    int sequence = blockIdx.y / call.heads;
+    int head = blockIdx.y % call.heads;
+    return ((long long)sequence * n + token) * stride + head * call.headDim;
+}
+
+// ---- Tiles: rows of CHUNKS pieces of 16 bytes (8 elements), one behind the other.
+//
+// A row's pieces change places by exclusive-or with the row's number, so that any 8 rows that follow each other have
+// the same piece in 8 different groups of 4 banks: ldmatrix reads them in one go. Where a row has less than 128 bytes,
+// the rows that share 128 bytes already differ, and only each next such group changes places.
+
+template <int CHUNKS> __device__ __forceinline__ u32 place(int row, int chunk) {
+    constexpr int GROUP = CHUNKS >= 8 ? 1 : 8 / CHUNKS;
+    constexpr int MASK = (CHUNKS >= 8 ? 8 : CHUNKS) - 1;
+    return (u32)(row * CHUNKS + (chunk ^ ((row / GROUP) & MASK))) * 16;
+}
+
+// The same with `chunk` pieces more (a multiple of those a fragment spans), from a place in shared memory whose tile
+// starts at a multiple of 128 bytes: with a constant `chunk` a loop needs few registers for its addresses.
+static __device__ __forceinline__ u32 across(u32 place, int chunk) {
+    return (place ^ (u32)(chunk % 8 * 16)) + chunk / 8 * 128;
+}
+
+// Starts copying ROWS rows; zeros where a row is not under `rows` or a piece not under `chunks`. Neighbouring threads
+// take neighbouring pieces of a row, so a warp reads whole sectors; each piece stays with its thread for normalise.
+// Wide rows are not unrolled in full: their addresses would take registers from the sums.
+template <typename T, int ROWS, int CHUNKS, int THREADS>
+__device__ __forceinline__ void copy_tile(u32 to, const T* from, int stride, int rows, int chunks) {
+    int chunk = threadIdx.x % CHUNKS;
+    int first = threadIdx.x / CHUNKS;
+    from += (long long)first * stride + chunk * 8;
+    long long step = (long long)(THREADS / CHUNKS) * stride;
+#pragma unroll (CHUNKS > 16 ? 2 : 8)
+    for (int row = 0; row < ROWS; row += THREADS / CHUNKS) {
+        copy_async(to + place<CHUNKS>(first + row, chunk), from, first + row < rows && chunk < chunks);
+        from += step;
+    }
+}
+
+// Stores ROWS rows from shared memory, those under `rows` and their pieces under `chunks`.
+template <typename T, int ROWS, int CHUNKS, int THREADS>
+__device__ __forceinline__ void store_tile(const u8* from, T* to, int stride, int rows, int chunks) {
+    int chunk = threadIdx.x % CHUNKS;
+    int first = threadIdx.x / CHUNKS;
+#pragma unroll
+    for (int row = 0; row < ROWS; row += THREADS / CHUNKS) {
+        if (first + row < rows && chunk < chunks) {
+            *(uint4*)(to + (long long)(first + row) * stride + chunk * 8) =
+                    *(const uint4*)(from + place<CHUNKS>(first + row, chunk));
+        }
+    }
+}
+
+// ---- Two neighbours in a register, widened.
+
+template <typename T> __device__ __forceinline__ float low(u32 x);
+template <typename T> __device__ __forceinline__ float high(u32 x);
+
+template <> __device__ __forceinline__ float low<bf16>(u32 x) {
+    return __uint_as_float(x << 16);
+}
+
+template <> __device__ __forceinline__ float high<bf16>(u32 x) {
+    return __uint_as_float(x & 0xFFFF0000u);
+}
+
+template <> __device__ __forceinline__ float low<f16>(u32 x) {
+    return to_float(f16{(u16)x});
+}
+
+template <> __device__ __forceinline__ float high<f16>(u32 x) {
+    return to_float(f16{(u16)(x >> 16)});
+}
+
+// ---- Softmax, in powers of two.
+
+// Below 2^-126 it gives zero, which changes no sum.
+static __device__ __forceinline__ float power_of_two(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+// The four lanes of a fragment's row.
+static __device__ __forceinline__ float row_max(float x) {
+    x = fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, 1));
+    return fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, 2));
+}
+
+static __device__ __forceinline__ float row_sum(float x) {
+    x += __shfl_xor_sync(0xFFFFFFFFu, x, 1);
+    return x + __shfl_xor_sync(0xFFFFFFFFu, x, 2);
+}
+
+// What is taken from scaled scores before the power. While all scores are -infinity it is 0, which gives zeros, not
+// NaN.
+static __device__ __forceinline__ float reference_of(float largest, float factor) {
+    return largest == minus_infinity() ? 0.0f : largest * factor;
+}
+
+// 1 / sum, to the last bit or two, and 0 for a row in which every key is masked.
+static __device__ __forceinline__ float inverse_of(float sum) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(sum));
+    return sum == 0.0f ? 0.0f : y;
+}

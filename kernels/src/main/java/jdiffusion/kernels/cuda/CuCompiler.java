@@ -1,0 +1,34 @@
+package jdiffusion.kernels.cuda;
+
+import java.util.List;
+import jdiffusion.kernels.DeviceException;
+
+/** Turns kernel sources into PTX. */
+interface CuCompiler {
+    /** Which compiler, in words. */
+    String version();
+
+    /** The PTX of a source; a {@link DeviceException} holds the first errors in one line. */
+    String compile(CuSource source);
+
+    /** NVRTC where its library is, else a toolkit's nvcc. */
+    static CuCompiler find() {
+        String obstacle = Nvrtc.obstacle();
+        if (obstacle == null) {
+            return new Nvrtc();
+        }
+        Nvcc nvcc = Nvcc.find();
+        if (nvcc == null) {
+            throw new DeviceException("kernels cannot be compiled: " + obstacle + ", and there is no nvcc on the PATH"
+                    + " or in /usr/local/cuda/bin; install either");
+        }
+        return nvcc;
+    }
+
+    /** Enough of a compiler's log to find the mistakes, on one line. */
+    static String firstErrors(String log) {
+        List<String> errors = log.lines().filter(line -> line.contains("error")).limit(3).map(String::strip).toList();
+        return errors.isEmpty() ? log.strip().lines().findFirst().orElse("the compiler says nothing")
+                : String.join(" | ", errors);
+    }
+}

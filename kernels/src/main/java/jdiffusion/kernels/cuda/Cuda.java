@@ -1,0 +1,295 @@
+package jdiffusion.kernels.cuda;
+
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import jcuda.CudaException;
+import jcuda.Pointer;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUfunction;
+import jcuda.driver.CUmodule;
+import jcuda.driver.CUstream;
+import jcuda.driver.JCudaDriver;
+import jdiffusion.kernels.DeviceException;
+import jdiffusion.tensor.DType;
+
+/**
+ * One opened CUDA device: its context, one stream on which all work is queued in order, the modules loaded so far and
+ * the memory taken. Used by one thread at a time.
+ */
+public final class Cuda implements AutoCloseable {
+    /** With it every launch is waited for, so that a fault is reported by the launch that caused it. */
+    private static final boolean SYNCHRONOUS = Boolean.getBoolean("jdiffusion.cuda.synchronous");
+    private static final long SCRATCH_STEP = 1 << 20;
+
+    private final CUdevice device = new CUdevice();
+    private final CUcontext context = new CUcontext();
+    private final CUstream stream = new CUstream();
+    private final String name;
+    private final KernelSource source;
+    private final DType operandType;
+    private final Supplier<String> lastWords;
+    private final Map<String, CUmodule> modules = new HashMap<>();
+    private final Map<String, CudaKernel> kernels = new HashMap<>();
+    private final KernelArgs args = new KernelArgs();
+    private final long[] argsSize = new long[1];
+    private final Pointer launchExtra;
+    private final Staging staging;
+    private long scratch;
+    private long scratchBytes;
+    private Thread owner;
+    private String lastLaunch = "nothing";
+    private long launches;
+
+    /**
+     * Opens a device.
+     *
+     * @param ordinal     which, from 0
+     * @param source      where kernels come from
+     * @param operandType BF16 or F16: what matrix products and attention read
+     * @param lastWords   asked after a failure for what the device itself says of it; may give null
+     */
+    public static Cuda open(int ordinal, KernelSource source, DType operandType, Supplier<String> lastWords) {
+        CudaDriver.load();
+        int count = CudaDriver.deviceCount();
+        if (ordinal < 0 || ordinal >= count) {
+            throw new DeviceException("there is no CUDA device " + ordinal + "; "
+                    + (count == 1 ? "only device 0 is here" : "devices 0 to " + (count - 1) + " are here"));
+        }
+        return new Cuda(ordinal, source, operandType, lastWords);
+    }
+
+    private Cuda(int ordinal, KernelSource source, DType operandType, Supplier<String> lastWords) {
+        if (operandType != DType.BF16 && operandType != DType.F16) {
+            throw new IllegalArgumentException("operands of " + operandType + "; tensor cores take BF16 or F16");
+        }
+        this.source = source;
+        this.operandType = operandType;
+        this.lastWords = lastWords;
+        this.launchExtra = Pointer.to(JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, Pointer.to(args.array()),
+                JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE, Pointer.to(argsSize), JCudaDriver.CU_LAUNCH_PARAM_END);
+        try {
+            JCudaDriver.cuDeviceGet(device, ordinal);
+            name = CudaDriver.name(device);
+            int major = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+            int minor = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+            CudaDriver.requireCapability(name, major, minor);
+            JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+            JCudaDriver.cuCtxSetCurrent(context);
+            owner = Thread.currentThread();
+            JCudaDriver.cuStreamCreate(stream, 0);
+            staging = new Staging(stream);
+        } catch (CudaException e) {
+            throw failure(() -> "opening CUDA device " + ordinal, e);
+        }
+    }
+
+    /** The device's name as its driver gives it. */
+    public String name() {
+        return name;
+    }
+
+    /** The 16-bit type that matrix products and attention read. */
+    public DType operandType() {
+        return operandType;
+    }
+
+    /**
+     * A kernel by the package that its source lies in and its name there; loaded once.
+     *
+     * @param file {@code "linear/linear"} for {@code jdiffusion/kernels/linear/linear.cu}
+     */
+    public CudaKernel kernel(String file, String entry) {
+        CudaKernel known = kernels.get(entry);
+        if (known != null) {
+            return known;
+        }
+        use();
+        CUfunction function = new CUfunction();
+        try {
+            JCudaDriver.cuModuleGetFunction(function, module(file), entry);
+        } catch (CudaException e) {
+            throw failure(() -> "kernel " + entry + " of " + file + ".cu", e);
+        }
+        CudaKernel kernel = new CudaKernel(this, entry, function);
+        kernels.put(entry, kernel);
+        return kernel;
+    }
+
+    private CUmodule module(String file) {
+        return modules.computeIfAbsent(file, _ -> {
+            CUmodule module = new CUmodule();
+            String ptx = source.ptx(file);
+            try {
+                JCudaDriver.cuModuleLoadData(module, ptx);
+            } catch (CudaException e) {
+                throw failure(() -> "loading the kernels of " + file + ".cu with " + CudaDriver.version(), e);
+            }
+            return module;
+        });
+    }
+
+    /** Kernels launched so far. */
+    public long launches() {
+        return launches;
+    }
+
+    /** The arguments of the next launch, empty. One launch's arguments at a time. */
+    public KernelArgs args() {
+        return args.clear();
+    }
+
+    void launch(Supplier<String> what, CudaKernel kernel, CUfunction function, int gridX, int gridY, int gridZ,
+                int blockX, int sharedBytes, KernelArgs packed) {
+        use();
+        argsSize[0] = packed.size();
+        lastLaunch = kernel.name();
+        launches++;
+        try {
+            JCudaDriver.cuLaunchKernel(function, gridX, gridY, gridZ, blockX, 1, 1, sharedBytes, stream, null,
+                    launchExtra);
+            if (SYNCHRONOUS) {
+                JCudaDriver.cuStreamSynchronize(stream);
+            }
+        } catch (CudaException e) {
+            throw failure(() -> what.get() + ": kernel " + kernel.name() + " of " + gridX + "x" + gridY + "x" + gridZ
+                    + " blocks of " + blockX + " threads", e);
+        }
+    }
+
+    void allowShared(Supplier<String> what, CudaKernel kernel, CUfunction function, int bytes) {
+        use();
+        try {
+            JCudaDriver.cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
+        } catch (CudaException e) {
+            throw failure(() -> what.get() + ": kernel " + kernel.name() + " with " + bytes
+                    + " bytes of shared memory", e);
+        }
+    }
+
+    /** New device memory, aligned to 256 bytes. */
+    public long allocate(long bytes) {
+        use();
+        DeviceAddress address = new DeviceAddress();
+        try {
+            JCudaDriver.cuMemAlloc(address, bytes);
+        } catch (CudaException e) {
+            long[] free = new long[1];
+            long[] total = new long[1];
+            JCudaDriver.cuMemGetInfo(free, total);
+            throw failure(() -> "taking " + (bytes >> 20) + " MiB of device memory, of which " + (free[0] >> 20)
+                    + " of " + (total[0] >> 20) + " MiB are free", e);
+        }
+        return address.value();
+    }
+
+    /** Gives memory back after all queued work is done. */
+    public void free(long address) {
+        use();
+        run(() -> "freeing device memory", () -> JCudaDriver.cuMemFree(pointer(address)));
+    }
+
+    /** Zeros, queued. */
+    public void clear(long address, long bytes) {
+        use();
+        run(() -> "clearing " + bytes + " bytes", () ->
+                JCudaDriver.cuMemsetD8Async(pointer(address), (byte) 0, bytes, stream));
+    }
+
+    /** Device memory for the inside of one operation; what it held is lost with the next operation that asks. */
+    public long scratch(long bytes) {
+        if (bytes > scratchBytes) {
+            long size = Math.ceilDiv(bytes, SCRATCH_STEP) * SCRATCH_STEP;
+            if (scratch != 0) {
+                free(scratch);
+            }
+            scratch = 0;
+            scratchBytes = 0;
+            scratch = allocate(size);
+            scratchBytes = size;
+        }
+        return scratch;
+    }
+
+    /** Queues a copy of host memory, which may change once this returns, to the device. */
+    public void copyIn(MemorySegment host, long to) {
+        use();
+        run(() -> "copying " + host.byteSize() + " bytes to the device", () -> staging.copyIn(host, to));
+    }
+
+    /** Copies device memory to the host after all queued work is done. */
+    public void copyOut(long from, MemorySegment host) {
+        use();
+        run(() -> "copying " + host.byteSize() + " bytes from the device", () -> staging.copyOut(from, host));
+    }
+
+    /** Waits for all queued work; a fault of an earlier launch is reported here. */
+    public void synchronize() {
+        use();
+        run(() -> "waiting for the device", () -> JCudaDriver.cuStreamSynchronize(stream));
+    }
+
+    /** Lets a library of NVIDIA's queue work of its own; its failures are reported as those of launches are. */
+    public void queue(Supplier<String> what, Consumer<CUstream> call) {
+        use();
+        run(what, () -> call.accept(stream));
+    }
+
+    /** A context belongs to threads one by one. */
+    private void use() {
+        if (owner != Thread.currentThread()) {
+            run(() -> "using the device on another thread", () -> JCudaDriver.cuCtxSetCurrent(context));
+            owner = Thread.currentThread();
+        }
+    }
+
+    private void run(Supplier<String> what, Runnable call) {
+        try {
+            call.run();
+        } catch (CudaException e) {
+            throw failure(what, e);
+        }
+    }
+
+    private DeviceException failure(Supplier<String> what, CudaException e) {
+        String words = lastWords.get();
+        return new DeviceException("cuda: " + what.get() + ": " + (words != null ? words : e.getMessage().strip()
+                + "; the last kernel launched was " + lastLaunch), e);
+    }
+
+    /** A device address as JCuda takes it. */
+    public static CUdeviceptr pointer(long address) {
+        return new CUdeviceptr().withByteOffset(address);
+    }
+
+    @Override
+    public void close() {
+        use();
+        // After a fault every call fails; what is left is then freed with the context.
+        boolean exceptions = CudaDriver.exceptions(false);
+        JCudaDriver.cuStreamSynchronize(stream);
+        staging.close();
+        if (scratch != 0) {
+            JCudaDriver.cuMemFree(pointer(scratch));
+        }
+        modules.values().forEach(JCudaDriver::cuModuleUnload);
+        JCudaDriver.cuStreamDestroy(stream);
+        JCudaDriver.cuDevicePrimaryCtxRelease(device);
+        CudaDriver.exceptions(exceptions);
+    }
+
+    /** Lets the address out that JCuda keeps to itself. */
+    private static final class DeviceAddress extends CUdeviceptr {
+        long value() {
+            return getNativePointer();
+        }
+    }
+}

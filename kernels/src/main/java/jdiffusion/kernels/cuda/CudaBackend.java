@@ -1,0 +1,251 @@
+package jdiffusion.kernels.cuda;
+
+import java.util.List;
+import java.util.Locale;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.DeviceException;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.kernels.attention.CudaAttention;
+import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.kernels.conv2d.CudaConv2d;
+import jdiffusion.kernels.conv2d.CudnnConv2d;
+import jdiffusion.kernels.elementwise.CudaElementwise;
+import jdiffusion.kernels.embedding.CudaEmbedding;
+import jdiffusion.kernels.groupnorm.CudaGroupNorm;
+import jdiffusion.kernels.layernorm.CudaLayerNorm;
+import jdiffusion.kernels.layout.CudaLayout;
+import jdiffusion.kernels.linear.CublasLinear;
+import jdiffusion.kernels.linear.CudaLinear;
+import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.kernels.patchify.CudaPatchify;
+import jdiffusion.kernels.rmsnorm.CudaRmsNorm;
+import jdiffusion.kernels.upsample.CudaUpsample;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Workspace;
+
+/** NVIDIA cards from compute capability 8.0 on. Each operation is in the package of its kernel. */
+public final class CudaBackend implements Backend {
+    private final Cuda cuda;
+    private final Precision precision;
+    private final String libraries;
+    private final CudaTransfer transfer;
+    private final CudaLinear linear;
+    private final CublasLinear cublas;
+    private final CudaConv2d conv2d;
+    private final CudnnConv2d cudnn;
+    private final CudaAttention attention;
+    private final CudaLayerNorm layerNorm;
+    private final CudaRmsNorm rmsNorm;
+    private final CudaGroupNorm groupNorm;
+    private final CudaUpsample upsample;
+    private final CudaPatchify patchify;
+    private final CudaLayout layout;
+    private final CudaEmbedding embedding;
+    private final CudaElementwise elementwise;
+
+    private CudaBackend(Cuda cuda, CudaOptions options) {
+        this.cuda = cuda;
+        this.precision = options.precision();
+        this.libraries = (options.cublas() ? ", cublas" : "") + (options.cudnn() ? ", cudnn" : "")
+                + (options.kernels() != null ? ", kernels of " + options.kernels() : "");
+        transfer = new CudaTransfer(cuda);
+        linear = new CudaLinear(cuda);
+        cublas = options.cublas() ? new CublasLinear(cuda) : null;
+        conv2d = new CudaConv2d(cuda);
+        cudnn = options.cudnn() ? new CudnnConv2d(cuda) : null;
+        attention = new CudaAttention(cuda);
+        layerNorm = new CudaLayerNorm(cuda);
+        rmsNorm = new CudaRmsNorm(cuda);
+        groupNorm = new CudaGroupNorm(cuda);
+        upsample = new CudaUpsample(cuda);
+        patchify = new CudaPatchify(cuda);
+        layout = new CudaLayout(cuda);
+        embedding = new CudaEmbedding(cuda);
+        elementwise = new CudaElementwise(cuda);
+    }
+
+    /** Opens a device, or fails in one line that says why it cannot be used. */
+    public static CudaBackend open(CudaOptions options) {
+        KernelSource source = options.kernels() == null ? KernelSource.BUILT_IN
+                : KernelSource.folder(options.kernels());
+        DType operands = switch (options.precision()) {
+            case BF16 -> DType.BF16;
+            case F16 -> DType.F16;
+            case F32 -> throw new IllegalArgumentException("CUDA devices compute products in BF16 or F16, not F32");
+        };
+        Cuda cuda = Cuda.open(options.ordinal(), source, operands, options.lastWords());
+        try {
+            return new CudaBackend(cuda, options);
+        } catch (RuntimeException e) {
+            cuda.close();
+            throw e;
+        }
+    }
+
+    /** Why changed kernel sources cannot be compiled here; null when they can. */
+    public static String compilerObstacle() {
+        try {
+            CuCompiler.find();
+            return null;
+        } catch (DeviceException e) {
+            return e.getMessage();
+        }
+    }
+
+    @Override
+    public String describe() {
+        return "cuda, " + cuda.name() + ", " + precision.name().toLowerCase(Locale.ROOT) + libraries;
+    }
+
+    @Override
+    public Precision precision() {
+        return precision;
+    }
+
+    /** Kernels launched so far. */
+    public long launches() {
+        return cuda.launches();
+    }
+
+    @Override
+    public Workspace newWorkspace() {
+        return new Workspace(new CudaMemory(cuda), cuda.operandType(), DType.BF16);
+    }
+
+    @Override
+    public Placement newPlacement() {
+        return new CudaPlacement(cuda, (stored, placed) -> CudaConv2d.place(cuda, stored, placed));
+    }
+
+    @Override
+    public void upload(float[] values, Tensor to) {
+        transfer.upload(values, to);
+    }
+
+    @Override
+    public void upload(int[] values, Tensor to) {
+        transfer.upload(values, to);
+    }
+
+    @Override
+    public float[] download(Tensor from) {
+        return transfer.download(from);
+    }
+
+    @Override
+    public void linear(List<LinearCall> calls) {
+        if (cublas != null) {
+            cublas.run(calls);
+        } else {
+            linear.run(calls);
+        }
+    }
+
+    @Override
+    public void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
+        attention.run(shape, streams, relativeBias);
+    }
+
+    @Override
+    public void layerNorm(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, float eps, Tensor out) {
+        layerNorm.run(x, weight, bias, scale, shift, eps, out);
+    }
+
+    @Override
+    public void layerNormTwice(Tensor x, Tensor scale1, Tensor shift1, Tensor out1, Tensor scale2, Tensor shift2,
+                               Tensor out2, float eps) {
+        layerNorm.run2(x, scale1, shift1, out1, scale2, shift2, out2, eps);
+    }
+
+    @Override
+    public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor out) {
+        rmsNorm.run(x, weight, eps, out);
+    }
+
+    @Override
+    public void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation,
+                          Tensor out) {
+        groupNorm.run(x, groups, weight, bias, eps, activation, out);
+    }
+
+    @Override
+    public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
+        if (cudnn != null) {
+            cudnn.run(shape, x, weight, bias, epilogue, out);
+        } else {
+            conv2d.run(shape, x, weight, bias, epilogue, out);
+        }
+    }
+
+    @Override
+    public void upsampleNearest(Tensor x, Tensor out) {
+        upsample.run(x, out);
+    }
+
+    @Override
+    public void patchify(Tensor x, int patch, Tensor out) {
+        patchify.patchify(x, patch, out);
+    }
+
+    @Override
+    public void unpatchify(Tensor x, int patch, Tensor out) {
+        patchify.unpatchify(x, patch, out);
+    }
+
+    @Override
+    public void channelsLast(Tensor x, Tensor out) {
+        layout.channelsLast(x, out);
+    }
+
+    @Override
+    public void channelsFirst(Tensor x, Tensor out) {
+        layout.channelsFirst(x, out);
+    }
+
+    @Override
+    public void embedding(Tensor ids, Tensor table, boolean add, Tensor out) {
+        embedding.embedding(ids, table, add, out);
+    }
+
+    @Override
+    public void timestepEmbedding(Tensor t, Tensor out) {
+        embedding.timestepEmbedding(t, out);
+    }
+
+    @Override
+    public void activate(Activation activation, Tensor x, Tensor out) {
+        elementwise.activate(activation, x, out);
+    }
+
+    @Override
+    public void gatedActivate(Activation activation, Tensor x, Tensor y, Tensor out) {
+        elementwise.gatedActivate(activation, x, y, out);
+    }
+
+    @Override
+    public void combine(float[] factors, List<Tensor> terms, Tensor out) {
+        elementwise.combine(factors, terms, out);
+    }
+
+    @Override
+    public void blend(Tensor mask, Tensor a, Tensor b, Tensor out) {
+        elementwise.blend(mask, a, b, out);
+    }
+
+    @Override
+    public void close() {
+        if (cublas != null) {
+            cublas.close();
+        }
+        if (cudnn != null) {
+            cudnn.close();
+        }
+        cuda.close();
+    }
+}

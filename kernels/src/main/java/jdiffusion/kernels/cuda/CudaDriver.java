@@ -1,0 +1,149 @@
+package jdiffusion.kernels.cuda;
+
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.SymbolLookup;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import jcuda.CudaException;
+import jcuda.driver.CUdevice;
+import jcuda.driver.JCudaDriver;
+import jdiffusion.kernels.DeviceException;
+
+/** NVIDIA's driver: whether it is here, and which devices it offers. Loaded when first asked for. */
+public final class CudaDriver {
+    /** The kernels use bfloat16 tensor cores and asynchronous copies. */
+    private static final int LEAST_MAJOR = 8;
+    private static boolean loaded;
+    private static boolean exceptions;
+
+    private CudaDriver() {
+    }
+
+    /**
+     * What a device is, and why it cannot be used.
+     *
+     * @param obstacle null when it can be used
+     */
+    public record Device(int ordinal, String name, int major, int minor, int multiprocessors, long memoryBytes,
+                         String obstacle) {
+    }
+
+    /** Loads the driver, once. Fails in one line when there is none or it does not start. */
+    static synchronized void load() {
+        if (loaded) {
+            return;
+        }
+        if (!isInstalled()) {
+            throw new DeviceException(notInstalled());
+        }
+        try {
+            exceptions(true);
+            JCudaDriver.cuInit(0);
+        } catch (CudaException e) {
+            throw new DeviceException("NVIDIA's driver does not start: " + e.getMessage().strip(), e);
+        } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
+            throw new DeviceException("the bindings to NVIDIA's driver do not load on this platform ("
+                    + System.getProperty("os.name") + " " + System.getProperty("os.arch") + "): "
+                    + String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
+        }
+        loaded = true;
+    }
+
+    /** Whether the driver's library is on this machine. Tells in a moment, and loads nothing else. */
+    public static boolean isInstalled() {
+        try (Arena arena = Arena.ofConfined()) {
+            SymbolLookup.libraryLookup(library(), arena);
+            return true;
+        } catch (IllegalArgumentException _) {
+            return false;
+        }
+    }
+
+    /** What to say when it is not. */
+    public static String notInstalled() {
+        return "there is no NVIDIA driver on this machine (" + library() + " was not found); install one, or use"
+                + " --device cpu";
+    }
+
+    private static String library() {
+        boolean windows = System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("windows");
+        return windows ? "nvcuda.dll" : "libcuda.so.1";
+    }
+
+    /** All devices. Fails in one line when there is no driver. */
+    public static List<Device> devices() {
+        load();
+        List<Device> devices = new ArrayList<>();
+        try {
+            for (int i = 0; i < deviceCount(); i++) {
+                CUdevice device = new CUdevice();
+                JCudaDriver.cuDeviceGet(device, i);
+                int major = attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+                int minor = attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+                long[] bytes = new long[1];
+                JCudaDriver.cuDeviceTotalMem(bytes, device);
+                devices.add(new Device(i, name(device), major, minor,
+                        attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT), bytes[0],
+                        obstacle(major, minor)));
+            }
+        } catch (CudaException e) {
+            throw new DeviceException("NVIDIA's driver does not tell its devices: " + e.getMessage().strip(), e);
+        }
+        return devices;
+    }
+
+    /** The highest CUDA version that the driver knows, in words. */
+    public static String version() {
+        int[] version = new int[1];
+        JCudaDriver.cuDriverGetVersion(version);
+        return "a driver for CUDA " + version[0] / 1000 + "." + version[0] % 1000 / 10;
+    }
+
+    static int deviceCount() {
+        int[] count = new int[1];
+        try {
+            JCudaDriver.cuDeviceGetCount(count);
+        } catch (CudaException e) {
+            throw new DeviceException("NVIDIA's driver finds no device: " + e.getMessage().strip(), e);
+        }
+        return count[0];
+    }
+
+    static String name(CUdevice device) {
+        byte[] bytes = new byte[256];
+        JCudaDriver.cuDeviceGetName(bytes, bytes.length, device);
+        return new String(bytes, StandardCharsets.US_ASCII).replace("\0", "").strip();
+    }
+
+    static int attribute(CUdevice device, int attribute) {
+        int[] value = new int[1];
+        JCudaDriver.cuDeviceGetAttribute(value, attribute, device);
+        return value[0];
+    }
+
+    static void requireCapability(String name, int major, int minor) {
+        String obstacle = obstacle(major, minor);
+        if (obstacle != null) {
+            throw new DeviceException(name + " cannot be used: " + obstacle);
+        }
+    }
+
+    private static String obstacle(int major, int minor) {
+        return major >= LEAST_MAJOR ? null : "it has compute capability " + major + "." + minor + "; the kernels need "
+                + LEAST_MAJOR + ".0 (RTX 30 series, A100) or newer";
+    }
+
+    /** Switches JCuda's exceptions; gives what was set before. */
+    static boolean exceptions(boolean on) {
+        boolean before = exceptions;
+        exceptions = on;
+        JCudaDriver.setExceptionsEnabled(on);
+        return before;
+    }
+}

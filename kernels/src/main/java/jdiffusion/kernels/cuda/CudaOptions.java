@@ -1,0 +1,44 @@
+package jdiffusion.kernels.cuda;
+
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import jdiffusion.kernels.Precision;
+
+/**
+ * How a {@link CudaBackend} is opened.
+ *
+ * @param ordinal   which device, from 0
+ * @param precision BF16 or F16
+ * @param kernels   folder of changed kernel sources; null for those that the program was built with
+ * @param cublas    whether linear layers go through cuBLAS instead of our own kernels
+ * @param cudnn     whether convolutions go through cuDNN
+ * @param lastWords asked after a failure for what the device itself says of it, null if nothing; a real device says
+ *                  nothing
+ */
+public record CudaOptions(int ordinal, Precision precision, Path kernels, boolean cublas, boolean cudnn,
+                          Supplier<String> lastWords) {
+    /** The first device, bfloat16, our own kernels. */
+    public static CudaOptions defaults() {
+        return new CudaOptions(0, Precision.BF16, null, false, false, () -> null);
+    }
+
+    public CudaOptions withOrdinal(int newOrdinal) {
+        return new CudaOptions(newOrdinal, precision, kernels, cublas, cudnn, lastWords);
+    }
+
+    public CudaOptions withPrecision(Precision newPrecision) {
+        return new CudaOptions(ordinal, newPrecision, kernels, cublas, cudnn, lastWords);
+    }
+
+    public CudaOptions withKernels(Path folder) {
+        return new CudaOptions(ordinal, precision, folder, cublas, cudnn, lastWords);
+    }
+
+    public CudaOptions withLibraries(boolean gemmByCublas, boolean convByCudnn) {
+        return new CudaOptions(ordinal, precision, kernels, gemmByCublas, convByCudnn, lastWords);
+    }
+
+    public CudaOptions withLastWords(Supplier<String> words) {
+        return new CudaOptions(ordinal, precision, kernels, cublas, cudnn, words);
+    }
+}

@@ -1,0 +1,39 @@
+package jdiffusion.kernels.cuda;
+
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/** PTX as the program carries it. */
+final class Ptx {
+    /**
+     * The version of the instruction set that it claims: that of CUDA 11.8, so that every driver since then (520)
+     * takes it. A newer compiler writes a newer number, but the kernels use nothing newer; {@code ptxas} refuses them
+     * if they do.
+     */
+    static final String VERSION = "7.8";
+    private static final Pattern HASH = Pattern.compile("^// sources and options: ([0-9a-f]{64})$", Pattern.MULTILINE);
+
+    private Ptx() {
+    }
+
+    /** A compiler's output brought to {@link #VERSION}, without hints that came later and its own remarks. */
+    static String portable(String compiled) {
+        return compiled.lines()
+                .filter(line -> !line.startsWith("//") && !line.strip().startsWith(".pragma \"used_bytes_mask"))
+                .map(line -> line.startsWith(".version ") ? ".version " + VERSION : line)
+                .collect(Collectors.joining("\n", "", "\n")).stripLeading();
+    }
+
+    /** Marks PTX with what it was compiled from and by. */
+    static String marked(String ptx, CuSource source, String compiler) {
+        return "// " + source.file() + ".cu, compiled; do not edit\n// sources and options: " + source.hash()
+                + "\n// compiler: " + compiler + "\n" + ptx;
+    }
+
+    /** The hash of the sources that it was compiled from; empty when it is not marked. */
+    static String hash(String marked) {
+        Matcher matcher = HASH.matcher(marked);
+        return matcher.find() ? matcher.group(1) : "";
+    }
+}

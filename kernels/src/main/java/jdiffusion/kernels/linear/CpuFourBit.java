@@ -1,0 +1,52 @@
+package jdiffusion.kernels.linear;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdiffusion.tensor.Weight;
+
+/** Elements of a {@link Weight.FourBit} on the CPU, to the bit those that bitsandbytes dequantises to in float32. */
+final class CpuFourBit {
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private CpuFourBit() {
+    }
+
+    /** Elements {@code from} to {@code from + count} of a row into {@code to}. */
+    static void run(Weight.FourBit w, int row, int from, int count, float[] to, int at) {
+        long first = (long) row * w.cols() + from;
+        long end = first + count;
+        long element = first;
+        int out = at;
+        while (element < end) {
+            long block = element / w.blockSize();
+            int n = (int) (Math.min(end, (block + 1) * w.blockSize()) - element);
+            inBlock(w.codes().data(), w.map().data(), scale(w, block), element, n, to, out);
+            element += n;
+            out += n;
+        }
+    }
+
+    /** What the values of a block are multiplied by. */
+    static float scale(Weight.FourBit w, long block) {
+        Weight.FourBit.Nested nested = w.nested();
+        if (nested == null) {
+            return w.absmax().data().get(FLOAT, block * 4);
+        }
+        int code = w.absmax().data().get(ValueLayout.JAVA_BYTE, block) & 0xff;
+        float product = nested.map().data().get(FLOAT, code * 4L)
+                * nested.absmax().data().get(FLOAT, block / nested.blockSize() * 4);
+        return product + nested.offset();
+    }
+
+    private static void inBlock(MemorySegment codes, MemorySegment map, float scale, long element, int n, float[] to,
+                                int at) {
+        for (int i = 0; i < n; i++) {
+            long e = element + i;
+            int two = codes.get(ValueLayout.JAVA_BYTE, e >> 1);
+            int code = ((e & 1) == 0 ? two >> 4 : two) & 0xf;
+            to[at + i] = map.get(FLOAT, code * 4L) * scale;
+        }
+    }
+}

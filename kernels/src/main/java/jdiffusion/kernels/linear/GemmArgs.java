@@ -1,0 +1,56 @@
+package jdiffusion.kernels.linear;
+
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.cuda.Cuda;
+import jdiffusion.kernels.cuda.KernelArgs;
+import jdiffusion.kernels.cuda.TypeCode;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+
+/** The structs of {@code gemm.cuh} as arguments of a launch. */
+public final class GemmArgs {
+    /** Problems of one launch, {@code MAX_PROBLEMS} of {@code gemm.cuh}. */
+    static final int MOST_PROBLEMS = 16;
+    private static final int ALIGNMENT = 16;
+    private static final int CHUNK = 8;
+
+    private GemmArgs() {
+    }
+
+    /** Whether rows can go straight to shared memory: of the product's type, and aligned to 16 bytes. */
+    static boolean isDirect(Cuda cuda, Tensor rows) {
+        return isDirect(rows, cuda.operandType());
+    }
+
+    /** The same for a product of another type. */
+    public static boolean isDirect(Tensor rows, DType type) {
+        return rows.type() == type && rows.data().address() % ALIGNMENT == 0 && rows.cols() % CHUNK == 0
+                && rows.rowStride() % CHUNK == 0;
+    }
+
+    /** {@code struct Rows}. */
+    public static void rows(KernelArgs args, Tensor rows) {
+        args.align(8).pointer(rows).int32(rows.rowStride()).int32(TypeCode.of(rows.type()));
+    }
+
+    /** {@code struct Output}, the end of a problem. */
+    static void output(KernelArgs args, LinearCall call, int firstTile) {
+        output(args, call.bias(), call.epilogue(), call.out(), call.k(), firstTile);
+    }
+
+    /** {@code struct Output} of a product [out.rows(), k] by [out.cols(), k]. */
+    public static void output(KernelArgs args, Tensor bias, Epilogue epilogue, Tensor out, int k, int firstTile) {
+        Tensor gate = epilogue.gate();
+        args.align(8).pointer(bias).pointer(gate).pointer(out)
+                .int32(TypeCode.of(bias)).int32(TypeCode.of(out.type()))
+                .int32(epilogue.activation().ordinal()).int32(epilogue.mode().ordinal())
+                .int32(out.rowStride()).int32(gate == null ? 0 : gate.rowStride())
+                .int32(gate == null ? 1 : out.rows() / gate.rows())
+                .int32(out.rows()).int32(out.cols()).int32(k).int32(firstTile).align(8);
+    }
+
+    /** The unused problems of {@code struct Problems}, and the number of those used. */
+    public static void rest(KernelArgs args, int problems) {
+        args.skip(args.size() / problems * (MOST_PROBLEMS - problems)).int32(problems).align(8);
+    }
+}

@@ -1,0 +1,64 @@
+package jdiffusion.kernels.linear;
+
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Operands;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+
+/**
+ * One linear layer, out = epilogue(x w^T + bias), its shapes checked.
+ *
+ * @param x    [m, k], float32 or a device's operand type
+ * @param w    [n, k]
+ * @param bias [n] of any stored floating-point type, or null
+ * @param out  [m, n], float32 or a device's operand type
+ */
+public record LinearCall(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out) {
+    public LinearCall {
+        Tensor gate = epilogue.gate();
+        if (!Operands.isActivation(x) || x.cols() != w.cols()) {
+            throw misfit("input", x, w, out);
+        }
+        if (!Operands.isActivation(out) || out.cols() != w.rows() || out.rows() != x.rows()) {
+            throw misfit("output", out, w, x);
+        }
+        if (bias != null && (!bias.type().isFloat() || bias.shape().rank() != 1 || bias.cols() != w.rows())) {
+            throw misfit("bias", bias, w, out);
+        }
+        if (gate != null && (gate.type() != DType.F32 || gate.cols() != w.rows() || gate.rows() == 0
+                || out.rows() % gate.rows() != 0)) {
+            throw misfit("gate", gate, w, out);
+        }
+    }
+
+    /** Rows of x and out. */
+    public int m() {
+        return x.rows();
+    }
+
+    /** Columns of out. */
+    public int n() {
+        return w.rows();
+    }
+
+    /** Columns of x. */
+    public int k() {
+        return w.cols();
+    }
+
+    /** Multiplications and additions of the product. */
+    public long flops() {
+        return 2L * m() * n() * k();
+    }
+
+    private static IllegalArgumentException misfit(String name, Tensor tensor, Weight w, Tensor other) {
+        return new IllegalArgumentException("linear: " + name + " " + tensor + " does not fit weight [" + w.rows()
+                + ", " + w.cols() + "] and " + other);
+    }
+
+    @Override
+    public String toString() {
+        return "linear of " + x + " by [" + n() + ", " + k() + "] to " + out;
+    }
+}
