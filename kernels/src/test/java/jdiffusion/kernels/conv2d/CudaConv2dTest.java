@@ -2,13 +2,16 @@ package jdiffusion.kernels.conv2d;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.util.Arrays;
 import java.util.stream.Stream;
+import jdiffusion.emulator.KernelCounters;
 import jdiffusion.kernels.Closeness;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cuda.MainLoop;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -80,6 +83,28 @@ class CudaConv2dTest {
     @Test
     void manyPixelsTakeTheLargeTile() {
         check(Conv2dShape.same(2, 79, 79, 8, 129, 3), DType.F32, DType.BF16, DType.BF16, Epilogue.STORE, 0);
+    }
+
+    /** Patches are gathered in whole sectors and reach shared memory without conflicts, whatever the size. */
+    @Test
+    void gatheringPatchesCostsNothing() {
+        assumeFalse(TestDevice.isReal(), "only the emulated device counts");
+        device.close();
+        try (TestDevice counting = TestDevice.profiling()) {
+            Conv2dShape s = Conv2dShape.same(1, 111, 113, 64, 128, 3);
+            Tensor weight = counting.put(TestTensors.random(2, DType.BF16, 1, 128, 64, 3, 3));
+            new CudaConv2d(counting.cuda()).run(s, counting.put(TestTensors.random(1, DType.BF16, 1, 1, 111, 113, 64)),
+                    weight, null, Epilogue.STORE, counting.empty(DType.BF16, 1, 111, 113, 128));
+            counting.cuda().synchronize();
+            KernelCounters counters = counting.counters().get("conv2d_large");
+            assertThat((double) counters.traffic().globalSectors / counters.traffic().globalIdealSectors).as("sectors")
+                    .isLessThanOrEqualTo(1.1);
+            MainLoop loop = MainLoop.of(counters);
+            assertThat(loop.conflictCycles()).as("cycles lost to bank conflicts").isZero();
+            assertThat(loop.usefulShare()).as(loop.toString()).isGreaterThanOrEqualTo(0.85);
+        } finally {
+            open();
+        }
     }
 
     @Test

@@ -5,51 +5,70 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.util.List;
 import jdiffusion.emulator.KernelCounters;
-import jdiffusion.emulator.KernelCounters.InstructionClass;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cuda.MainLoop;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
 
-/** What the emulated device counts of a projection of the medium transformer at full size. */
+/** What the emulated device counts of layers of the medium transformer. */
 class CudaLinearCountersTest {
-    private static final int M = 4096;
-    private static final int K = 1536;
-    private static final int N = 1536;
-
+    /**
+     * [4096, 1536] by [1536, 1536]. All blocks make whole tiles and count alike, so those of the first quarter of the
+     * rows stand for all.
+     */
     @Test
     void theMainLoopIsTensorCoresAndTheirSupply() {
-        assumeFalse(TestDevice.isReal(), "only the emulated device counts");
-        try (TestDevice device = TestDevice.profiling()) {
-            Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, M, K));
-            Weight w = Weight.of(device.put(TestTensors.random(2, DType.BF16, 1, N, K)));
-            Tensor bias = device.put(TestTensors.random(3, DType.BF16, 1, N));
-            Tensor out = device.empty(DType.BF16, M, N);
-            new CudaLinear(device.cuda()).run(List.of(new LinearCall(x, w, bias, Epilogue.STORE, out)));
-            device.cuda().synchronize();
-            KernelCounters counters = device.counters().get("linear_bf16_large");
-            assertThat(counters.mmaFlops()).isEqualTo(2L * M * N * K);
-            KernelCounters.Traffic all = counters.traffic();
-            assertThat((double) all.globalSectors / all.globalIdealSectors).as("sectors").isLessThanOrEqualTo(1.1);
-            assertThat(all.globalBytesWritten).as("out is written once").isEqualTo(2L * M * N);
-
-            List<KernelCounters.Line> loop = mainLoop(counters);
-            long conflicts = loop.stream().mapToLong(line -> line.traffic.sharedConflictCycles).sum();
-            assertThat(conflicts).as("cycles lost to bank conflicts").isZero();
-            long useful = loop.stream().filter(line -> line.kind == InstructionClass.MMA
-                    || line.kind == InstructionClass.LDMATRIX || line.kind == InstructionClass.CP_ASYNC).count();
-            long slots = loop.stream().filter(line -> line.kind != InstructionClass.INTEGER).count();
-            assertThat((double) useful / slots).as("%s of %s issue slots", useful, slots).isGreaterThanOrEqualTo(0.85);
-        }
+        int m = 4096 / 4;
+        int k = 1536;
+        int n = 1536;
+        KernelCounters counters = run("linear_bf16_large", m, k, n, DType.BF16);
+        assertThat(counters.mmaFlops()).isEqualTo(2L * m * n * k);
+        assertThat(sectors(counters)).as("sectors").isLessThanOrEqualTo(1.1);
+        assertThat(counters.traffic().globalBytesWritten).as("out is written once").isEqualTo(2L * m * n);
+        MainLoop loop = MainLoop.of(counters);
+        assertThat(loop.conflictCycles()).as("cycles lost to bank conflicts").isZero();
+        assertThat(loop.usefulShare()).as(loop.toString()).isGreaterThanOrEqualTo(0.85);
     }
 
-    /** The instructions that run once for each 32 of k, as those of the tensor cores do. */
-    private static List<KernelCounters.Line> mainLoop(KernelCounters counters) {
-        long rounds = counters.lines().values().stream().filter(line -> line.kind == InstructionClass.MMA).findFirst()
-                .orElseThrow().executions;
-        return counters.lines().values().stream().filter(line -> line.executions == rounds).toList();
+    /** The modulation of a block for two pictures: all that counts is that the weights pass once, in whole sectors. */
+    @Test
+    void fewRowsReadTheWeightsOnce() {
+        int k = 1536;
+        int n = 9216;
+        KernelCounters counters = run("linear_bf16_small", 2, k, n, DType.BF16);
+        assertThat(sectors(counters)).as("sectors").isLessThanOrEqualTo(1.1);
+        assertThat((double) counters.traffic().globalBytesRead / (2L * n * k)).as("bytes read for each of the weights")
+                .isLessThan(1.1);
+        assertThat(MainLoop.of(counters).conflictCycles()).as("cycles lost to bank conflicts").isZero();
+    }
+
+    /** Weights of 8 bits are converted on their way, without conflicts either. */
+    @Test
+    void convertedWeightsReachSharedMemoryWithoutConflicts() {
+        KernelCounters counters = run("linear_bf16_w_small", 64, 256, 256, DType.F8_E4M3);
+        assertThat(sectors(counters)).as("sectors").isLessThanOrEqualTo(1.1);
+        assertThat(MainLoop.of(counters).conflictCycles()).as("cycles lost to bank conflicts").isZero();
+    }
+
+    private static double sectors(KernelCounters counters) {
+        return (double) counters.traffic().globalSectors / counters.traffic().globalIdealSectors;
+    }
+
+    private static KernelCounters run(String kernel, int m, int k, int n, DType weights) {
+        assumeFalse(TestDevice.isReal(), "only the emulated device counts");
+        try (TestDevice device = TestDevice.profiling()) {
+            Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, m, k));
+            Weight w = Weight.of(device.put(TestTensors.random(2, weights, 1, n, k)));
+            Tensor bias = device.put(TestTensors.random(3, DType.BF16, 1, n));
+            Tensor out = device.empty(DType.BF16, m, n);
+            new CudaLinear(device.cuda()).run(List.of(new LinearCall(x, w, bias, Epilogue.STORE, out)));
+            device.cuda().synchronize();
+            assertThat(device.counters()).containsOnlyKeys(kernel);
+            return device.counters().get(kernel);
+        }
     }
 }
