@@ -151,7 +151,8 @@ final class FourBitReader {
                     && sizes[0] * sizes[1] <= Integer.MAX_VALUE * 2L) {
                 return Shape.of((int) sizes[0], (int) sizes[1]);
             }
-            throw json.fault("shape is " + Arrays.toString(sizes) + ", not that of a matrix of up to 2^32 - 2 elements");
+            throw json.fault("shape is " + Arrays.toString(sizes)
+                    + ", not that of a matrix of up to 2^32 - 2 elements");
         }
     }
 }

@@ -203,7 +203,8 @@ class FourBitTest {
     void aStateThatCannotBeReadIsOneClearError(String json) {
         Weights weights = Source.nested(json).weights();
         assertThatThrownBy(() -> weights.matrix("w", 6, 96)).isInstanceOf(InputException.class)
-                .hasMessageContaining("model.safetensors: the quantisation state " + STATE).hasMessageNotContaining("\n");
+                .hasMessageContaining("model.safetensors: the quantisation state " + STATE)
+                .hasMessageNotContaining("\n");
         assertThatThrownBy(() -> weights.shape("w")).isInstanceOf(InputException.class);
     }
 

@@ -25,6 +25,24 @@ static __device__ __forceinline__ float nested_scale(const FourBit& o, float map
     return __fadd_rn(__fmul_rn(mapped, absmax), o.nested_offset);
 }
 
+constexpr int RUN = 2 * TILE_K;       // elements that the two threads of a row read together
+constexpr int RUNS = 16;              // of which the scales are made at once
+constexpr int WARP_ROWS = 16;         // that a warp reads
+constexpr int SCALE_STRIDE = 18;      // between runs: the lanes of two rows and 16 runs hit 32 banks
+constexpr int NESTED_AT_HAND = 64;    // nested scales, enough for k under 15000
+
+// What a block keeps in shared memory to make scales.
+template <int WARPS> struct FourBitScales {
+    float nested_map[256];
+    float nested_absmax[NESTED_AT_HAND];
+    float scales[WARPS][2][RUNS * SCALE_STRIDE];
+
+    static __device__ __forceinline__ FourBitScales& memory() {
+        __shared__ FourBitScales shared;
+        return shared;
+    }
+};
+
 // Rows of whole blocks: k a multiple of 64, blocks of at least 64, codes aligned to 16 bytes.
 //
 // A row has two threads. For every second tile each loads 16 bytes of its row, so that the pair reads a whole sector,
@@ -37,21 +55,11 @@ static __device__ __forceinline__ float nested_scale(const FourBit& o, float map
 template <typename T, int ROWS, int THREADS> struct FourBitRows {
     typedef FourBit Operand;
     static_assert(THREADS == 2 * ROWS, "two threads a row");
-    static constexpr int RUN = 2 * TILE_K;
-    static constexpr int RUNS = 16;
-    static constexpr int WARP_ROWS = 16;
     static constexpr int STEPS = WARP_ROWS / 2;  // in which the scales of RUNS runs are made
-    static constexpr int SCALE_STRIDE = 18;      // between runs: lanes of two rows and 16 runs hit 32 banks
-    static constexpr int NESTED = 64;            // nested scales at hand, enough for k under 15000
-
-    struct Shared {
-        float nested_map[256];
-        float nested_absmax[NESTED];
-        float scales[THREADS / 32][2][RUNS * SCALE_STRIDE];
-    };
+    typedef FourBitScales<THREADS / 32> Scales;
 
     const FourBit* o;
-    Shared* shared;
+    Scales* shared;
     const u8* from;      // of this thread, in the next run to load
     int left;            // of k, from this thread's codes in that run on; 0 in a row that is not there
     uint4 codes;         // of the run after the present tile's
@@ -68,9 +76,8 @@ template <typename T, int ROWS, int THREADS> struct FourBitRows {
     int made_block;      // its block, -1 when there is none
 
     __device__ __forceinline__ void open(const FourBit& operand, int first, int matrix_rows, int k) {
-        __shared__ Shared memory;
         o = &operand;
-        shared = &memory;
+        shared = &Scales::memory();
         int lane = threadIdx.x % 32;
         int row = threadIdx.x / 2;
         int half = threadIdx.x % 2;
@@ -86,10 +93,10 @@ template <typename T, int ROWS, int THREADS> struct FourBitRows {
             nested_from = block_of(first, 0) >> o->nested_shift;
             int count = (block_of(min(first + ROWS, rows) - 1, runs - 1) >> o->nested_shift) - nested_from + 1;
             for (int i = threadIdx.x; i < 256; i += THREADS) {
-                memory.nested_map[i] = o->nested_map[i];
+                shared->nested_map[i] = o->nested_map[i];
             }
-            for (int i = threadIdx.x; i < min(count, NESTED); i += THREADS) {
-                memory.nested_absmax[i] = o->nested_absmax[nested_from + i];
+            for (int i = threadIdx.x; i < min(count, NESTED_AT_HAND); i += THREADS) {
+                shared->nested_absmax[i] = o->nested_absmax[nested_from + i];
             }
             __syncthreads();
         }
@@ -180,7 +187,7 @@ template <typename T, int ROWS, int THREADS> struct FourBitRows {
             result = __uint_as_float(made);
             if (o->nested_absmax != nullptr) {
                 int nested = made_block >> o->nested_shift;
-                float absmax = nested - nested_from < NESTED ? shared->nested_absmax[nested - nested_from]
+                float absmax = nested - nested_from < NESTED_AT_HAND ? shared->nested_absmax[nested - nested_from]
                                                              : o->nested_absmax[nested];
                 result = nested_scale(*o, shared->nested_map[made], absmax);
             }

@@ -1,7 +1,7 @@
 // Linear layers with weights in 4 bits, out = epilogue(x w^T + bias): gemm.cuh's product with the loaders of
-// four_bit.cuh. Names: linear_nf4_<type>[_x][_any]_<tile>; x in the name is read by ConvertingRows (another type than the
-// product's, or rows that are not aligned to 16 bytes), otherwise it goes straight to shared memory; any is for weights
-// whose rows are not whole blocks.
+// four_bit.cuh. Names: linear_nf4_<type>[_x][_any]_<tile>; x in the name is read by ConvertingRows (another type than
+// the product's, or rows that are not aligned to 16 bytes), otherwise it goes straight to shared memory; any is for
+// weights whose rows are not whole blocks.
 //
 // Wide tile: 128 x 64 by 4 warps of 64 x 32 each. As many rows of x as the large dense tile, since every one of them
 // shares the work of expanding codes, and half its columns, so that three stages (36 KiB) leave room for the scales.

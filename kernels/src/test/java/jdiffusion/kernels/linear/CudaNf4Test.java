@@ -20,52 +20,45 @@ import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** Linear layers with weights in 4 bits on a CUDA device. */
 class CudaNf4Test {
-    static Stream<FourBitCase> cases() {
-        return Stream.of(FourBitCase.ALL).filter(c -> c.cols() <= 1088);
-    }
+    private static final List<FourBitCase> CASES =
+            Stream.of(FourBitCase.ALL).filter(c -> c.cols() <= 1088).toList();
 
     /** x = I gives the transpose of the weight as the tensor cores see it. */
     @ParameterizedTest
-    @MethodSource("cases")
-    void elementsToTheBit(FourBitCase c) {
-        Weight.FourBit w = c.make(3);
-        for (DType operand : new DType[] {DType.BF16, DType.F16}) {
-            try (TestDevice device = TestDevice.open(operand)) {
-                assertThat(dequantised(device, w)).as(c + " as " + operand)
-                        .isEqualTo(rounded(operand, FourBitCase.values(w)));
+    @EnumSource(names = {"BF16", "F16"})
+    void elementsToTheBit(DType operand) {
+        try (TestDevice device = TestDevice.open(operand)) {
+            for (FourBitCase c : CASES) {
+                Weight.FourBit w = c.make(3);
+                assertThat(dequantised(device, w)).as(c.toString()).isEqualTo(rounded(operand, FourBitCase.values(w)));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"BF16", "F16"})
+    void elementsOfBitsandbytesToTheBit(DType operand) {
+        try (FourBitReference reference = FourBitReference.open(); TestDevice device = TestDevice.open(operand)) {
+            for (String name : reference.names()) {
+                float[] dense = reference.expected(name, "dequantized").toArray();
+                assertThat(dequantised(device, reference.weight(name))).as(name).isEqualTo(rounded(operand, dense));
             }
         }
     }
 
     @Test
-    void elementsOfBitsandbytesToTheBit() {
-        try (FourBitReference reference = FourBitReference.open()) {
-            for (DType operand : new DType[] {DType.BF16, DType.F16}) {
-                try (TestDevice device = TestDevice.open(operand)) {
-                    for (String name : reference.names()) {
-                        float[] dense = reference.expected(name, "dequantized").toArray();
-                        assertThat(dequantised(device, reference.weight(name))).as(name + " as " + operand)
-                                .isEqualTo(rounded(operand, dense));
-                    }
-                }
-            }
-        }
-    }
-
-    @ParameterizedTest
-    @MethodSource("cases")
-    void productsAreAsGoodAsNaiveOnes(FourBitCase c) {
-        Weight.FourBit w = c.make(4);
+    void productsAreAsGoodAsNaiveOnes() {
         try (TestDevice device = TestDevice.open()) {
-            for (int m : new int[] {1, 67}) {
-                check(device, m, w, DType.BF16, DType.F32, Epilogue.Mode.STORE, Activation.GELU_TANH);
+            for (FourBitCase c : CASES) {
+                Weight.FourBit w = c.make(4);
+                check(device, 1, w, DType.BF16, DType.F32, Epilogue.Mode.STORE, Activation.NONE);
+                check(device, 67, w, DType.BF16, DType.F32, Epilogue.Mode.STORE, Activation.GELU_TANH);
+                check(device, 20, w, DType.F32, DType.BF16, Epilogue.Mode.STORE, Activation.NONE);
+                check(device, 20, w, DType.BF16, DType.F32, Epilogue.Mode.ADD, Activation.NONE);
             }
-            check(device, 20, w, DType.F32, DType.BF16, Epilogue.Mode.STORE, Activation.NONE);
-            check(device, 20, w, DType.BF16, DType.F32, Epilogue.Mode.ADD, Activation.NONE);
         }
     }
 
@@ -109,6 +102,28 @@ class CudaNf4Test {
         }
     }
 
+    /** The q, k and v of a checkpoint in 4 bits, one of them left dense. */
+    @Test
+    void quantisedAndDenseMatricesInOneWeight() {
+        Weight.FourBit first = new FourBitCase(70, 128, 64, true).make(20);
+        Weight.FourBit last = new FourBitCase(33, 128, 64, false).make(21);
+        Tensor dense = Samples.stored(DType.BF16, Samples.normal(22, 64 * 128, 0, 0.1), 64, 128);
+        try (TestDevice device = TestDevice.open()) {
+            Tensor x = device.put(DType.BF16, Samples.normal(23, 9 * 128, 0, 1), 9, 128);
+            List<Weight> parts = List.of(put(device, first), Weight.of(device.put(dense)), put(device, last));
+            Tensor out = device.empty(DType.F32, 9, 167);
+            new CudaLinear(device.cuda()).run(List.of(new LinearCall(x, new Weight.Rows(parts), null, Epilogue.STORE,
+                    out)));
+            int from = 0;
+            for (Weight part : parts) {
+                Tensor alone = device.empty(DType.F32, 9, part.rows());
+                new CudaLinear(device.cuda()).run(List.of(new LinearCall(x, part, null, Epilogue.STORE, alone)));
+                assertThat(device.get(out.columns(from, from + part.rows()))).isEqualTo(device.get(alone));
+                from += part.rows();
+            }
+        }
+    }
+
     /** Codes and their scales pass once, in whole sectors, and what is written is the output alone. */
     @Test
     void memoryDeliversTheCodesAlone() {
@@ -122,15 +137,20 @@ class CudaNf4Test {
             KernelCounters counters = device.counters().get("linear_nf4_bf16_small");
             long bytes = 0;
             long sectors = 0;
+            long conflicts = 0;
             for (KernelCounters.Line line : counters.lines().values()) {
                 if (line.kind == InstructionClass.GLOBAL && line.traffic.globalBytesRead > 0) {
                     bytes += line.traffic.globalBytesRead;
                     sectors += line.traffic.globalSectors;
                 }
+                if (line.kind == InstructionClass.LDMATRIX || line.text.startsWith("st.shared.v4")) {
+                    conflicts += line.traffic.sharedConflictCycles;
+                }
             }
             double parameters = 128 * 1536;
             assertThat(bytes / parameters).as("bytes that lanes read for each parameter").isBetween(0.5, 0.57);
             assertThat(sectors * 32 / parameters).as("bytes of sectors for each parameter").isLessThan(0.57);
+            assertThat(conflicts).as("bank conflicts where tiles are written and read").isZero();
             assertThat(counters.traffic().globalBytesWritten).isEqualTo(64 * 128 * 4);
         }
     }

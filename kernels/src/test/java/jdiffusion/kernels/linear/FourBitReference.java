@@ -15,7 +15,7 @@ import jdiffusion.tensor.safetensors.SafetensorsFile;
  * What bitsandbytes makes of matrices in 4 bits: {@code reference/quant/bnb4.safetensors} of the folder
  * {@code shared}; a test that asks is skipped where that is not beside the checkout.
  */
-record FourBitReference(SafetensorsFile file, Weights weights) implements AutoCloseable {
+record FourBitReference(SafetensorsFile file) implements AutoCloseable {
     static FourBitReference open() {
         String named = System.getenv("JDIFFUSION_SHARED");
         Path found = named == null ? null : Path.of(named);
@@ -26,7 +26,7 @@ record FourBitReference(SafetensorsFile file, Weights weights) implements AutoCl
         }
         assumeTrue(found != null, "no folder shared/reference above the working directory, set JDIFFUSION_SHARED");
         SafetensorsFile file = SafetensorsFile.open(found.resolve("reference/quant/bnb4.safetensors"));
-        return new FourBitReference(file, Weights.of(file, Placement.onHost()));
+        return new FourBitReference(file);
     }
 
     /** Such as {@code nf4.double.33x192.weight}. */
@@ -37,7 +37,7 @@ record FourBitReference(SafetensorsFile file, Weights weights) implements AutoCl
 
     Weight.FourBit weight(String name) {
         Tensor dense = expected(name, "dequantized");
-        return (Weight.FourBit) weights.matrix(name, dense.rows(), dense.cols());
+        return (Weight.FourBit) Weights.of(file, Placement.onHost()).matrix(name, dense.rows(), dense.cols());
     }
 
     /** {@code what}: dequantized [rows, cols], input [m, cols] or product [m, rows]. */
