@@ -114,7 +114,7 @@ static int check(const struct tensor *x, const struct tensor *w, const struct co
 }
 
 static size_t workspace_bytes(const struct tensor *w) {
-    return 100 + (size_t)w->h * w->w * 4;
+    return 100 + (size_t) w->h * w->w * 4;
 }
 
 int cudnnGetConvolutionForwardWorkspaceSize(struct handle *handle, const struct tensor *x, const struct tensor *w,
@@ -128,7 +128,7 @@ int cudnnGetConvolutionForwardWorkspaceSize(struct handle *handle, const struct 
 static uint16_t narrow(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    return value != value ? 0x7FC0 : (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+    return value != value ? 0x7FC0 : (uint16_t) ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
 static float at(const struct tensor *x, const uint16_t *x_data, const struct tensor *w, const uint16_t *w_data,
@@ -140,8 +140,8 @@ static float at(const struct tensor *x, const uint16_t *x_data, const struct ten
         if (row < 0 || row >= x->h || col < 0 || col >= x->w) {
             continue;
         }
-        const uint16_t *pixel = x_data + (((int64_t)image * x->h + row) * x->w + col) * x->c;
-        const uint16_t *factors = w_data + ((int64_t)out_channel * w->h * w->w + tap) * w->c;
+        const uint16_t *pixel = x_data + (((int64_t) image * x->h + row) * x->w + col) * x->c;
+        const uint16_t *factors = w_data + ((int64_t) out_channel * w->h * w->w + tap) * w->c;
         for (int channel = 0; channel < x->c; channel++) {
             sum += from_bf16(pixel[channel]) * from_bf16(factors[channel]);
         }
@@ -165,11 +165,11 @@ int cudnnConvolutionForward(struct handle *handle, const float *alpha, const str
         return EXECUTION_FAILED;
     }
     memset(workspace, 0xFF, bytes);
-    for (int64_t i = 0; i < (int64_t)y->n * y->h * y->w * y->c; i++) {
+    for (int64_t i = 0; i < (int64_t) y->n * y->h * y->w * y->c; i++) {
         int64_t pixel = i / y->c;
-        int image = (int)(pixel / (y->h * y->w));
-        float sum = at(x, x_data, w, w_data, c, image, (int)(pixel / y->w % y->h), (int)(pixel % y->w),
-                       (int)(i % y->c));
+        int image = (int) (pixel / (y->h * y->w));
+        float sum = at(x, x_data, w, w_data, c, image, (int) (pixel / y->w % y->h), (int) (pixel % y->w),
+                       (int) (i % y->c));
         y_data[i] = narrow(sum);
     }
     return SUCCESS;

@@ -34,15 +34,15 @@ int cublasSetStream_v2(struct handle *handle, void *stream) {
 
 /* A float16 is a float32 whose exponent has another bias; the product by a power of two is exact, subnormals too. */
 static float from_half(uint16_t half) {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+    uint32_t sign = (uint32_t) (half & 0x8000) << 16;
     if ((half & 0x7C00) == 0x7C00) {
-        return from_bits(sign | 0x7F800000 | (uint32_t)(half & 0x3FF) << 13);
+        return from_bits(sign | 0x7F800000 | (uint32_t) (half & 0x3FF) << 13);
     }
-    return from_bits(sign | (uint32_t)(half & 0x7FFF) << 13) * 0x1p112f;
+    return from_bits(sign | (uint32_t) (half & 0x7FFF) << 13) * 0x1p112f;
 }
 
 static float element(const void *matrix, int type, int64_t i) {
-    uint16_t bits = ((const uint16_t *)matrix)[i];
+    uint16_t bits = ((const uint16_t *) matrix)[i];
     return type == R_16BF ? from_bf16(bits) : from_half(bits);
 }
 
@@ -67,9 +67,9 @@ int cublasGemmEx(struct handle *handle, int op_a, int op_b, int m, int n, int k,
         for (int i = 0; i < m; i++) {
             float sum = 0;
             for (int p = 0; p < k; p++) {
-                sum += element(a, a_type, (int64_t)i * lda + p) * element(b, b_type, (int64_t)j * ldb + p);
+                sum += element(a, a_type, (int64_t) i * lda + p) * element(b, b_type, (int64_t) j * ldb + p);
             }
-            float *to = c + (int64_t)j * ldc + i;
+            float *to = c + (int64_t) j * ldc + i;
             *to = *beta == 0 ? *alpha * sum : *alpha * sum + *beta * *to;
         }
     }
