@@ -219,15 +219,15 @@ template <typename T, int D> struct Queries {
                     most = fmaxf(most, fmaxf(scores[i][j][2 * half], scores[i][j][2 * half + 1]));
                 }
                 most = row_max(most);
-                float reference = reference_of(most, factor);
-                float shrink = power_of_two(fmaf(largest[i][half], factor, -reference));
+                float reference = reference_of(most);
+                float shrink = power_of(largest[i][half], reference, factor);
                 largest[i][half] = most;
                 float total = 0;
 #pragma unroll
                 for (int j = 0; j < KEYS / 8; j++) {
 #pragma unroll
                     for (int e = 2 * half; e < 2 * half + 2; e++) {
-                        scores[i][j][e] = power_of_two(fmaf(scores[i][j][e], factor, -reference));
+                        scores[i][j][e] = power_of(scores[i][j][e], reference, factor);
                         total += scores[i][j][e];
                     }
                 }

@@ -97,9 +97,9 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
             float score = plain_score<T>(call, warp, s, query, min(key + lane, end - 1));
             score = key + lane < end ? score : minus_infinity();
             float most = fmaxf(largest, warp_max(score));
-            float reference = reference_of(most, 1);
-            float shrink = power_of_two(largest - reference);
-            float power = power_of_two(score - reference);
+            float reference = reference_of(most);
+            float shrink = power_of(largest, reference, 1);
+            float power = power_of(score, reference, 1);
             largest = most;
             sum = fmaf(sum, shrink, power);
             warp.powers[lane] = to_float(from_float<T>(power));

@@ -144,8 +144,8 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
         }
         for_rows(shared.pieces, [&](int i, int half, float4 x) {
             float most = fmaxf(largest[i][half], fmaxf(fmaxf(x.x, x.y), fmaxf(x.z, x.w)));
-            float reference = reference_of(most, factor);
-            float shrink = power_of_two(fmaf(largest[i][half], factor, -reference));
+            float reference = reference_of(most);
+            float shrink = power_of(largest[i][half], reference, factor);
             largest[i][half] = most;
 #pragma unroll
             for (int c = 0; c < 8; c++) {
@@ -153,8 +153,8 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
                 out[i][c][2 * half + 1] *= shrink;
             }
             if (i == ownTile) {
-                float first = power_of_two(fmaf(scores[2 * half], factor, -reference));
-                float second = power_of_two(fmaf(scores[2 * half + 1], factor, -reference));
+                float first = power_of(scores[2 * half], reference, factor);
+                float second = power_of(scores[2 * half + 1], reference, factor);
                 sum[half] = fmaf(sum[half], shrink, first + second);
                 *(u32*)(shared.powers + place<WIDE_KEYS / 8>(row + 8 * half, piece) + lane % 4 * 4) =
                         pack<T>(first, second);

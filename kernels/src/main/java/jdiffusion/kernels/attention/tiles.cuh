@@ -161,10 +161,15 @@ static __device__ __forceinline__ float row_sum(float x) {
     return x + __shfl_xor_sync(0xFFFFFFFFu, x, 2);
 }
 
-// What is taken from scaled scores before the power. While all scores are -infinity it is 0, which gives zeros, not
-// NaN.
-static __device__ __forceinline__ float reference_of(float largest, float factor) {
-    return largest == minus_infinity() ? 0.0f : largest * factor;
+// What is taken from scores before they are scaled, so that the largest gives exactly 1 however large it is. While all
+// scores are -infinity it is 0, which gives zeros, not NaN.
+static __device__ __forceinline__ float reference_of(float largest) {
+    return largest == minus_infinity() ? 0.0f : largest;
+}
+
+// What a score, or a former largest score, counts for.
+static __device__ __forceinline__ float power_of(float score, float reference, float factor) {
+    return power_of_two((score - reference) * factor);
 }
 
 // 1 / sum, to the last bit or two, and 0 for a row in which every key is masked.
