@@ -65,11 +65,21 @@ static __device__ __forceinline__ int locate(int& index, int first, int second, 
     return 2;
 }
 
-// Element offset of this block's head in the row of token `token` of its sequence.
-static __device__ __forceinline__ long long offset(const Call& call, int n, int stride, int token) {
-    int sequence = blockIdx.y / call.heads;
+// What a block works on: its sequence, and its head's first channel. Grid y counts sequences times heads.
+struct Pair {
+    int sequence;
+    int head;
+    int channel;
+};
+
+static __device__ __forceinline__ Pair pair_of_block(const Call& call) {
     int head = blockIdx.y % call.heads;
-    return ((long long)sequence * n + token) * stride + head * call.headDim;
+    return {(int)(blockIdx.y / call.heads), head, head * call.headDim};
+}
+
+// Element offset of the block's head in the row of token `token` of its sequence.
+static __device__ __forceinline__ long long offset(const Pair& pair, int n, int stride, int token) {
+    return ((long long)pair.sequence * n + token) * stride + pair.channel;
 }
 
 // ---- Tiles: rows of CHUNKS pieces of 16 bytes (8 elements), one behind the other.
