@@ -11,8 +11,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import jdiffusion.kernels.cuda.CudaDriver;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,9 +54,16 @@ class BadInputTest {
         "--slg-scale 2                  | give --skip-layers",
         "--skip-layers 1 --slg-scale -1 | the skip-layer guidance scale is -1.0",
         "--skip-layers 1 --skip-layer-end 2 | both must lie between 0 and 1",
-        "--precision f64                | precision 'f64' is unknown; use f32 or bf16",
-        "--device cuda                  | this build has no CUDA backend",
-        "--device tpu                   | --device tpu is unknown; use auto or cpu",
+        "--precision f64                | precision 'f64' is unknown; use f32, bf16 or f16",
+        "--device cpu --precision f16   | --precision f16 is for CUDA devices; on the CPU use f32 or bf16",
+        "--device cuda --precision f32  | --precision f32 is for the CPU",
+        "--device cuda:one              | --device cuda:one is unknown; use auto, cpu, cuda, cuda:N or emulated",
+        "--device tpu                   | --device tpu is unknown; use auto, cpu, cuda, cuda:N or emulated",
+        "--device cpu --gemm cublas     | --kernels, --gemm and --conv are for CUDA devices",
+        "--device cuda --gemm mkl       | --gemm mkl is unknown; use own or cublas",
+        "--device cuda --conv own2      | --conv own2 is unknown; use own or cudnn",
+        "--device cuda --kernels none   | --kernels none is not a folder",
+        "--emulator-check               | need --device emulated",
         "--threads 0                    | --threads is 0",
         "--preview 0                    | --preview is 0",
         "--strength 0.5                 | give one with -i",
@@ -69,6 +78,18 @@ class BadInputTest {
     void option(String options, String message) throws IOException {
         Object[] args = ("generate a -o " + folder.resolve("x.png") + " " + options).split(" +");
         check(Cli.run(args), message, List.of());
+    }
+
+    /** A CUDA device that is asked for is never replaced by the CPU. */
+    @Test
+    void noDriver() throws IOException {
+        Assumptions.assumeFalse(CudaDriver.isInstalled(), "there is an NVIDIA driver here");
+        Object[] args = {"generate", "a", "-o", folder.resolve("x.png"), "--device", "cuda"};
+        check(Cli.run(args), "there is no NVIDIA driver on this machine", List.of());
+        Cli list = Cli.run("devices");
+        assertThat(list.code()).isZero();
+        assertThat(list.out()).containsPattern("cpu +usable").containsPattern("cuda +not usable: there is no NVIDIA")
+                .containsPattern("cublas +not usable: .*libcublas");
     }
 
     @Test

@@ -21,7 +21,8 @@ class CommandsTest {
     private Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "generate --help", "inspect --help", "completion --help", "help generate"})
+    @ValueSource(strings = {"--help", "generate --help", "inspect --help", "completion --help", "devices --help",
+        "help generate"})
     void helpHasExamplesAndFitsATerminal(String args) {
         Cli run = Cli.run((Object[]) args.split(" "));
         assertThat(run.code()).isZero();
@@ -37,7 +38,8 @@ class CommandsTest {
             "--steps", "--cfg-scale", "-s,", "--seed", "-b,", "--batch-count", "--sampling-method", "--scheduler",
             "--flow-shift", "--t5-length", "--no-t5", "--skip-layers", "--slg-scale", "--skip-layer-start",
             "--skip-layer-end", "-i,", "--init-img", "--strength", "--mask", "-o,", "--output", "--device",
-            "--precision", "--threads", "--preview", "--json", "--from"}) {
+            "--precision", "--threads", "--preview", "--json", "--from", "--kernels", "--gemm", "--conv",
+            "--emulator-check", "--emulator-profile", "--emulator-seed"}) {
             assertThat(help).contains(option);
         }
         assertThat(help).contains("euler, heun, dpmpp_2m").contains("sgm_uniform");

@@ -1,33 +1,35 @@
 package jdiffusion.emulator;
 
+import jdiffusion.emulator.exec.CompiledKernel;
+
 /** An entry function of a {@link PtxProgram}. */
 public final class PtxKernel {
-    private final String name;
-    private final int paramBytes;
-    private final int staticSharedBytes;
+    private final CompiledKernel compiled;
     private final int maxThreads;
     private final int registers;
 
-    PtxKernel(String name, int paramBytes, int staticSharedBytes, int maxThreads, int registers) {
-        this.name = name;
-        this.paramBytes = paramBytes;
-        this.staticSharedBytes = staticSharedBytes;
+    PtxKernel(CompiledKernel compiled, int maxThreads, int registers) {
+        this.compiled = compiled;
         this.maxThreads = maxThreads;
         this.registers = registers;
     }
 
+    CompiledKernel compiled() {
+        return compiled;
+    }
+
     public String name() {
-        return name;
+        return compiled.name();
     }
 
     /** Size of the parameters in bytes, each at its natural alignment, in order. */
     public int paramBytes() {
-        return paramBytes;
+        return compiled.paramBytes();
     }
 
     /** Shared memory that the kernel declares, without the dynamic part, in bytes. */
     public int staticSharedBytes() {
-        return staticSharedBytes;
+        return compiled.sharedBytes();
     }
 
     /** Most threads per block: the product of {@code .maxntid}, or 1024 when it is not given. */

@@ -1,8 +1,14 @@
 package jdiffusion.emulator;
 
 import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import jdiffusion.emulator.exec.KernelCompiler;
+import jdiffusion.emulator.exec.ModuleVariables;
+import jdiffusion.emulator.ptx.PtxFunction;
+import jdiffusion.emulator.ptx.PtxModule;
+import jdiffusion.emulator.ptx.PtxParser;
 
 /** A translated PTX module. Its module-scope variables live as long as it is reachable. */
 public final class PtxProgram {
@@ -21,7 +27,14 @@ public final class PtxProgram {
      * @throws PtxException with the line, when the text is malformed or uses an instruction that is not supported
      */
     public static PtxProgram translate(String ptx, String origin) throws PtxException {
-        throw new PtxException(origin + ": not translated", 0);
+        PtxModule module = PtxParser.parse(ptx, origin);
+        var variables = new ModuleVariables(module.variables());
+        var kernels = new LinkedHashMap<String, PtxKernel>();
+        for (PtxFunction function : module.kernels()) {
+            kernels.put(function.name(), new PtxKernel(KernelCompiler.compile(module, function, variables),
+                    function.maxThreads(), KernelCompiler.registers(function)));
+        }
+        return new PtxProgram(kernels, variables.segments());
     }
 
     /** Names of the entry functions. */

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
@@ -12,6 +13,9 @@ import jdiffusion.tensor.Tensor;
 
 /** Random tensors of any stored type, with or without gaps between rows. */
 public final class TestTensors {
+    /** Those of the CPU backend: float16 is for devices with tensor cores. */
+    public static final List<Precision> CPU_PRECISIONS = List.of(Precision.F32, Precision.BF16);
+
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final float GAP = 12345f;

@@ -21,8 +21,8 @@ import jdiffusion.tensor.Weight;
 
 /**
  * Linear layers by cuBLAS: {@code --gemm cublas}. Each product goes to scratch memory in float32, and a kernel of ours
- * makes the output of it. Operands of other types than the product's, which is x's where that has 16 bits, are converted
- * before every product. Weights of 4 bits are refused.
+ * makes the output of it. Operands of other types than the product's, which is x's where that has 16 bits, are
+ * converted before every product. Weights of 4 bits are refused.
  */
 public final class CublasLinear implements AutoCloseable {
     private static final OptionalLibrary LIBRARY = new OptionalLibrary("--gemm cublas", "--gemm own",
@@ -95,8 +95,8 @@ public final class CublasLinear implements AutoCloseable {
         switch (weight) {
             case Weight.Dense dense -> matrices.add(dense.tensor());
             case Weight.Rows joined -> joined.parts().forEach(part -> collect(call, part, matrices));
-            default -> throw new DeviceException("cuda: " + call + ": cuBLAS cannot read weights of 4 bits;"
-                    + " use --gemm own for this checkpoint");
+            case Weight.FourBit _ -> throw new DeviceException("--gemm cublas: cuBLAS cannot read this checkpoint's"
+                    + " weights of 4 bits (" + call + "); use --gemm own");
         }
     }
 
@@ -114,8 +114,8 @@ public final class CublasLinear implements AutoCloseable {
                 handle = created;
                 check(JCublas2.cublasSetStream(handle, new cudaStream_t(stream)));
             }
-            check(JCublas2.cublasGemmEx_new(handle, cublasOperation.CUBLAS_OP_T, cublasOperation.CUBLAS_OP_N, rows, call.m(),
-                    call.k(), one, Cuda.pointer(w), code, wStride, Cuda.pointer(x), code, xStride, zero,
+            check(JCublas2.cublasGemmEx_new(handle, cublasOperation.CUBLAS_OP_T, cublasOperation.CUBLAS_OP_N, rows,
+                    call.m(), call.k(), one, Cuda.pointer(w), code, wStride, Cuda.pointer(x), code, xStride, zero,
                     Cuda.pointer(product), cudaDataType.CUDA_R_32F, call.n(), cublasComputeType.CUBLAS_COMPUTE_32F,
                     cublasGemmAlgo.CUBLAS_GEMM_DEFAULT));
         });

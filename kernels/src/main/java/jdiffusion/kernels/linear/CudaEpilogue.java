@@ -3,6 +3,7 @@ package jdiffusion.kernels.linear;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cuda.Cuda;
+import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.kernels.cuda.TypeCode;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -28,13 +29,9 @@ public final class CudaEpilogue {
      * @param out   of a type that activations have
      */
     public void run(Supplier<String> what, long y, DType yType, Tensor bias, Epilogue epilogue, Tensor out) {
-        Tensor gate = epilogue.gate();
-        long size = out.shape().size();
-        cuda.kernel("linear/epilogue", "epilogue").launch(what, Math.toIntExact(Math.ceilDiv(size, PER_BLOCK)), 1, 1,
-                THREADS, 0, cuda.args().pointer(y).pointer(bias).pointer(gate).pointer(out).int64(size)
-                        .int32(out.cols()).int32(TypeCode.of(yType)).int32(TypeCode.of(bias))
-                        .int32(TypeCode.of(out)).int32(out.rowStride()).int32(epilogue.activation().ordinal())
-                        .int32(epilogue.mode().ordinal()).int32(gate == null ? 0 : gate.rowStride())
-                        .int32(gate == null ? out.rows() : out.rows() / gate.rows()).align(8));
+        long blocks = Math.ceilDiv(out.shape().size(), PER_BLOCK);
+        KernelArgs args = cuda.args().pointer(y).int32(TypeCode.of(yType));
+        GemmArgs.output(args, bias, epilogue, out, 0, 0);
+        cuda.kernel("linear/epilogue", "epilogue").launch(what, Math.toIntExact(blocks), 1, 1, THREADS, 0, args);
     }
 }

@@ -24,7 +24,7 @@ public final class CudaOperand {
     }
 
     /**
-     * Images [batch, height, width, c] into [batch, low + height + high, low + width + high, c], with zeros around them.
+     * Images [batch, height, width, c] into [batch, low + height + high, low + width + high, c], zeros around them.
      *
      * @param low  zeros before the first row and column
      * @param high zeros after the last row and column

@@ -1,55 +1,38 @@
-// What a library's product still lacks: bias, activation, and how it meets the output. One pass over [rows, cols].
-#include "device.cuh"
-
-enum Mode : int { STORE = 0, ADD = 1, MULTIPLY = 2 };
+// What a library's product still lacks: bias, activation, and how it meets the output. One pass over [m, n].
+#include "epilogue.cuh"
 
 static const int THREADS = 256;
 static const int PER_THREAD = 4;
 
-struct Epilogue {
-    const void* y;
-    const void* bias;
-    const float* gate;
-    void* out;
-    long long size;
-    int cols;
-    int y_type;
-    int bias_type;
-    int out_type;
-    int out_stride;
-    int activation;
-    int mode;
-    int gate_stride;
-    int rows_per_gate;
-};
-
-// y [rows, cols] without gaps; bias [cols] or null; gate [rows / rows_per_gate, cols] or null; out [rows, cols].
-extern "C" __global__ void __launch_bounds__(THREADS) epilogue(const __grid_constant__ Epilogue e) {
+// y [m, n] of y_type, without gaps between rows.
+extern "C" __global__ void __launch_bounds__(THREADS)
+        epilogue(const void* y, int y_type, const __grid_constant__ Output o) {
     // One division of 64 bits for all: the rest is counted from the block's first element.
+    long long size = (long long)o.m * o.n;
     long long first = (long long)blockIdx.x * (THREADS * PER_THREAD);
-    long long first_row = first / e.cols;
-    u32 first_col = (u32)(first - first_row * e.cols);
+    int first_row = (int)(first / o.n);
+    u32 first_col = (u32)(first - (long long)first_row * o.n);
 #pragma unroll
     for (int j = 0; j < PER_THREAD; j++) {
         u32 offset = j * THREADS + threadIdx.x;
-        if (first + offset >= e.size) {
+        if (first + offset >= size) {
             return;
         }
-        u32 rows_down = (first_col + offset) / (u32)e.cols;
-        long long row = first_row + rows_down;
-        int col = (int)(first_col + offset - rows_down * e.cols);
-        float y = load_as_float(e.y, e.y_type, first + offset);
-        if (e.bias != nullptr) {
-            y += load_as_float(e.bias, e.bias_type, col);
+        u32 rows_down = (first_col + offset) / (u32)o.n;
+        int row = first_row + (int)rows_down;
+        int col = (int)(first_col + offset - rows_down * o.n);
+        float value = load_as_float(y, y_type, first + offset);
+        if (o.bias != nullptr) {
+            value += load_as_float(o.bias, o.bias_type, col);
         }
-        y = activate(e.activation, y);
-        long long at = row * e.out_stride + col;
-        if (e.mode == ADD) {
-            float factor = e.gate == nullptr ? 1.0f : e.gate[row / e.rows_per_gate * e.gate_stride + col];
-            y = load_as_float(e.out, e.out_type, at) + factor * y;
-        } else if (e.mode == MULTIPLY) {
-            y *= load_as_float(e.out, e.out_type, at);
+        value = activate(o.activation, value);
+        long long at = (long long)row * o.out_stride + col;
+        if (o.mode == ADD) {
+            float factor = o.gate == nullptr ? 1.0f : o.gate[(long long)(row / o.gate_rows) * o.gate_stride + col];
+            value = load_as_float(o.out, o.out_type, at) + factor * value;
+        } else if (o.mode == MULTIPLY) {
+            value *= load_as_float(o.out, o.out_type, at);
         }
-        store_as(e.out, e.out_type, at, y);
+        store_as(o.out, o.out_type, at, value);
     }
 }

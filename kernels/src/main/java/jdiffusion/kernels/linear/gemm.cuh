@@ -15,10 +15,10 @@
 // Tiles come in order, so a loader keeps its own position. All of the tile is written each time, with zeros outside the
 // operand, also past the last of k (the ring runs STAGES - 1 tiles over). Chunk c (elements 8 c to 8 c + 7) of row r
 // lies at tile + chunk_offset(r, c). A loader chooses which thread brings what. No barrier inside fetch() and land(),
-// and writes of the tile by plain stores in land() only. rows.cuh has the two for matrices.
+// and writes of the tile by plain stores in land() only. loaders.cuh has the two for matrices.
 #pragma once
 #include "epilogue.cuh"
-#include "rows.cuh"
+#include "loaders.cuh"
 
 constexpr int MAX_PROBLEMS = 16;
 constexpr int ROW_TILES_PER_GROUP = 8;

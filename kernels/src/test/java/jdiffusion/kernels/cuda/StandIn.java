@@ -14,6 +14,8 @@ import java.nio.file.Path;
  * loaded libraries for one that calls itself what the bindings ask for. They stay for the rest of the process.
  */
 public final class StandIn {
+    private static final String HEADER = "stand_in.h";
+
     private StandIn() {
     }
 
@@ -27,23 +29,29 @@ public final class StandIn {
     public static void load(Class<?> test, String source, String name) throws IOException, InterruptedException {
         Path folder = Files.createTempDirectory("jdiffusion-stand-in");
         Path file = folder.resolve(source);
+        Path header = folder.resolve(HEADER);
         Path library = folder.resolve(name);
         Path log = folder.resolve("log");
         try {
-            try (InputStream in = test.getResourceAsStream(source)) {
-                Files.copy(in, file);
-            }
+            copy(test, source, file);
+            copy(StandIn.class, HEADER, header);
             Process compiler = compiler(log, "-std=c11", "-O2", "-shared", "-fPIC", "-Wl,-soname," + name, "-o",
-                    library.toString(), file.toString());
+                    library.toString(), file.toString(), "-ldl");
             assumeTrue(compiler != null, "skipped: " + source + " needs a C compiler (cc)");
             if (compiler.waitFor() != 0) {
                 throw new IllegalStateException(source + " does not compile: " + Files.readString(log));
             }
             SymbolLookup.libraryLookup(library, Arena.global());
         } finally {
-            for (Path each : new Path[] {file, library, log, folder}) {
+            for (Path each : new Path[] {file, header, library, log, folder}) {
                 Files.deleteIfExists(each);
             }
+        }
+    }
+
+    private static void copy(Class<?> near, String resource, Path to) throws IOException {
+        try (InputStream in = near.getResourceAsStream(resource)) {
+            Files.copy(in, to);
         }
     }
 

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.linear;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Closeness;
+import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Epilogue.Mode;
 import jdiffusion.kernels.Samples;
@@ -121,6 +123,16 @@ class CudaCublasLinearTest {
                     new LinearCall(x, Weight.of(closed), null, Epilogue.STORE, out2)));
             assertThat(device.get(out1)).isEqualTo(device.get(out2));
         }
+    }
+
+    @Test
+    void weightsOfFourBitsAreRefused() {
+        Weight w = new Weight.FourBit(2, 64, device.empty(DType.U8, 64), device.empty(DType.F32, 16), 64,
+                device.empty(DType.F32, 2), null);
+        LinearCall call = new LinearCall(device.empty(DType.BF16, 3, 64), Weight.rows(w, w), null, Epilogue.STORE,
+                device.empty(DType.F32, 3, 4));
+        assertThatThrownBy(() -> linear.run(List.of(call))).isInstanceOf(DeviceException.class)
+                .hasMessageContainingAll("--gemm cublas", "4 bits", "[4, 64]", "--gemm own");
     }
 
     /** Columns of wider tensors in and out, against the reference. */

@@ -3,11 +3,10 @@
  * makes, done at once and by plain loops. Only convolutions of bfloat16, channels last, are known; kernels wider than 5
  * are refused, so that a test sees a refusal. Status codes are those of cuDNN 9.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "stand_in.h"
 
-enum { SUCCESS = 0, NOT_INITIALIZED = 1001, BAD_PARAM = 2000, NOT_SUPPORTED = 3000 };
+enum { SUCCESS = 0, NOT_INITIALIZED = 1001, BAD_PARAM = 2000, NOT_SUPPORTED = 3000,
+       EXECUTION_FAILED = 5000 };
 enum { NHWC = 1, FLOAT = 0, BFLOAT16 = 9, CROSS_CORRELATION = 1, TENSOR_OP_MATH = 1, IMPLICIT_PRECOMP_GEMM = 1 };
 
 struct handle {
@@ -28,7 +27,8 @@ const char *cudnnGetErrorString(int status) {
         case SUCCESS: return "CUDNN_STATUS_SUCCESS";
         case NOT_INITIALIZED: return "CUDNN_STATUS_NOT_INITIALIZED";
         case BAD_PARAM: return "CUDNN_STATUS_BAD_PARAM";
-        default: return "CUDNN_STATUS_NOT_SUPPORTED";
+        case NOT_SUPPORTED: return "CUDNN_STATUS_NOT_SUPPORTED";
+        default: return "CUDNN_STATUS_EXECUTION_FAILED";
     }
 }
 
@@ -124,13 +124,6 @@ int cudnnGetConvolutionForwardWorkspaceSize(struct handle *handle, const struct 
     return handle->stream == NULL ? NOT_INITIALIZED : check(x, w, c, y, algorithm);
 }
 
-static float widen(uint16_t value) {
-    uint32_t bits = (uint32_t)value << 16;
-    float wide;
-    memcpy(&wide, &bits, sizeof wide);
-    return wide;
-}
-
 /* To nearest, ties to even; no NaN comes here that is not one already. */
 static uint16_t narrow(float value) {
     uint32_t bits;
@@ -150,7 +143,7 @@ static float at(const struct tensor *x, const uint16_t *x_data, const struct ten
         const uint16_t *pixel = x_data + (((int64_t)image * x->h + row) * x->w + col) * x->c;
         const uint16_t *factors = w_data + ((int64_t)out_channel * w->h * w->w + tap) * w->c;
         for (int channel = 0; channel < x->c; channel++) {
-            sum += widen(pixel[channel]) * widen(factors[channel]);
+            sum += from_bf16(pixel[channel]) * from_bf16(factors[channel]);
         }
     }
     return sum;
@@ -162,11 +155,14 @@ int cudnnConvolutionForward(struct handle *handle, const float *alpha, const str
                             void *workspace, size_t bytes, const float *beta, const struct tensor *y,
                             uint16_t *y_data) {
     int status = check(x, w, c, y, algorithm);
-    if (status != SUCCESS || handle->stream == NULL) {
-        return status != SUCCESS ? status : NOT_INITIALIZED;
+    if (status != SUCCESS) {
+        return status;
     }
     if (*alpha != 1 || *beta != 0 || bytes < workspace_bytes(w)) {
         return BAD_PARAM;
+    }
+    if (wait_for(handle->stream) != 0) {
+        return EXECUTION_FAILED;
     }
     memset(workspace, 0xFF, bytes);
     for (int64_t i = 0; i < (int64_t)y->n * y->h * y->w * y->c; i++) {

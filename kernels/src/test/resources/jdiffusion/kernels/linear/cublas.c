@@ -2,11 +2,9 @@
  * A stand-in libcublas.so.12 for tests on the emulated device, whose memory is the host's: the calls that CublasLinear
  * makes, done at once and by plain loops. What cuBLAS would refuse is refused.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "stand_in.h"
 
-enum { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, NOT_SUPPORTED = 15 };
+enum { SUCCESS = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 7, EXECUTION_FAILED = 13, NOT_SUPPORTED = 15 };
 enum { R_32F = 0, R_16F = 2, R_16BF = 14, COMPUTE_32F = 68, OP_N = 0, OP_T = 1 };
 
 struct handle {
@@ -34,12 +32,6 @@ int cublasSetStream_v2(struct handle *handle, void *stream) {
     return SUCCESS;
 }
 
-static float from_bits(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* A float16 is a float32 whose exponent has another bias; the product by a power of two is exact, subnormals too. */
 static float from_half(uint16_t half) {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16;
@@ -51,7 +43,7 @@ static float from_half(uint16_t half) {
 
 static float element(const void *matrix, int type, int64_t i) {
     uint16_t bits = ((const uint16_t *)matrix)[i];
-    return type == R_16BF ? from_bits((uint32_t)bits << 16) : from_half(bits);
+    return type == R_16BF ? from_bf16(bits) : from_half(bits);
 }
 
 /* c = alpha a^T b + beta c; columns of a and b have k elements, those of c have m. */
@@ -65,8 +57,11 @@ int cublasGemmEx(struct handle *handle, int op_a, int op_b, int m, int n, int k,
         return INVALID_VALUE;
     }
     if (op_a != OP_T || op_b != OP_N || a_type != b_type || (a_type != R_16F && a_type != R_16BF) || c_type != R_32F
-            || compute != COMPUTE_32F || algorithm != -1 || handle->stream == NULL) {
+            || compute != COMPUTE_32F || algorithm != -1) {
         return NOT_SUPPORTED;
+    }
+    if (wait_for(handle->stream) != 0) {
+        return EXECUTION_FAILED;
     }
     for (int j = 0; j < n; j++) {
         for (int i = 0; i < m; i++) {

@@ -1,0 +1,64 @@
+package jdiffusion.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import jdiffusion.model.image.Png;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code --device emulated}. Runs in a JVM of its own, since the stand-in driver stays loaded. */
+class EmulatedDeviceTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void drawsChecksAndProfiles() throws IOException {
+        Path picture = folder.resolve("x.png");
+        Cli run = Cli.draw("a red circle", "--steps", 1, "--device", "emulated", "--emulator-check",
+                "--emulator-profile", "-o", picture);
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        assertThat(Png.read(picture).picture().width()).isEqualTo(64);
+        assertThat(run.err()).anyMatch(line -> line.startsWith("device: cuda, jdiffusion emulated device, bf16"))
+                .anyMatch(line -> line.contains("precision bf16"))
+                .anyMatch(line -> line.startsWith("linear_bf16_small"))
+                .anyMatch(line -> line.contains("RTX 4090"));
+    }
+
+    @Test
+    void isListed() throws IOException {
+        JsonNode list = new ObjectMapper().readTree(Cli.run("devices", "--json").out());
+        assertThat(list.findValuesAsText("name")).contains("cpu", "emulated", "cublas", "cudnn", "compiler");
+        for (JsonNode device : list) {
+            if (device.get("name").asText().equals("emulated")) {
+                assertThat(device.get("usable").asBoolean()).as(device.toString()).isTrue();
+            }
+        }
+    }
+
+    /** A kernel that somebody broke is named with its place, and no picture is left. */
+    @Test
+    void aFaultOfAChangedKernelIsOneLine() throws IOException {
+        String source = resource("/jdiffusion/kernels/elementwise/elementwise.cu");
+        Path kernels = Files.createDirectory(folder.resolve("kernels"));
+        Files.writeString(kernels.resolve("elementwise.cu"), source.replaceFirst("(__launch_bounds__\\(\\w+\\) \\w+"
+                + "\\([^{]*\\{)", "$1 if (blockIdx.x == 0 && threadIdx.x == 3) *(volatile int*)16 = 1;"));
+        Cli run = Cli.draw("a", "--device", "emulated", "--kernels", kernels, "-o", folder.resolve("x.png"));
+        Assumptions.assumeFalse(run.err().getLast().contains("kernels cannot be compiled"), "no compiler of kernels");
+        assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(run.err().getLast()).startsWith("jdiffusion: cuda: ").contains("elementwise_", "thread 3", "st.");
+        assertThat(Cli.names(folder)).containsExactly("kernels");
+    }
+
+    private static String resource(String name) throws IOException {
+        try (var in = EmulatedDeviceTest.class.getResourceAsStream(name)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+}

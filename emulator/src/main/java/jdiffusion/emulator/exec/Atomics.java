@@ -1,0 +1,137 @@
+package jdiffusion.emulator.exec;
+
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+
+/** Atomic read-modify-write, lane after lane. Register arguments are slots; d is -1 when the old value is not kept. */
+final class Atomics {
+    private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
+    private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
+    static final int ADD = 0;
+    static final int EXCH = 1;
+    static final int CAS = 2;
+    static final int AND = 3;
+    static final int OR = 4;
+    static final int XOR = 5;
+    static final int MIN = 6;
+    static final int MAX = 7;
+    static final int MIN_UNSIGNED = 8;
+    static final int MAX_UNSIGNED = 9;
+    static final int ADD_FLOAT = 10;
+    static final int INC = 11;
+    static final int DEC = 12;
+
+    private Atomics() {}
+
+    private static int apply(int operation, int old, int b, int c) {
+        return switch (operation) {
+            case ADD -> old + b;
+            case EXCH -> b;
+            case CAS -> old == b ? c : old;
+            case AND -> old & b;
+            case OR -> old | b;
+            case XOR -> old ^ b;
+            case MIN -> Math.min(old, b);
+            case MAX -> Math.max(old, b);
+            case MIN_UNSIGNED -> IntOps.minUnsigned(old, b);
+            case MAX_UNSIGNED -> IntOps.maxUnsigned(old, b);
+            case INC -> Integer.compareUnsigned(old, b) >= 0 ? 0 : old + 1;
+            case DEC -> old == 0 || Integer.compareUnsigned(old, b) > 0 ? b : old - 1;
+            default -> Float.floatToRawIntBits(Float.intBitsToFloat(old) + Float.intBitsToFloat(b));
+        };
+    }
+
+    private static long apply(int operation, long old, long b, long c) {
+        return switch (operation) {
+            case ADD -> old + b;
+            case EXCH -> b;
+            case CAS -> old == b ? c : old;
+            case AND -> old & b;
+            case OR -> old | b;
+            case XOR -> old ^ b;
+            case MIN -> Math.min(old, b);
+            case MAX -> Math.max(old, b);
+            case MIN_UNSIGNED -> LongOps.minUnsigned(old, b);
+            case MAX_UNSIGNED -> LongOps.maxUnsigned(old, b);
+            default -> Double.doubleToRawLongBits(Double.longBitsToDouble(old) + Double.longBitsToDouble(b));
+        };
+    }
+
+    static void global32(Warp w, int mask, int site, int operation, int d, int b, int c) {
+        GlobalMemory.check(w, mask, site, 4, true);
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((mask >>> l & 1) == 0) {
+                continue;
+            }
+            int old;
+            do {
+                old = (int) INT.getVolatile(GlobalMemory.all(), w.address[l]);
+            } while (!INT.compareAndSet(GlobalMemory.all(), w.address[l], old,
+                    apply(operation, old, w.r[b + l], w.r[c + l])));
+            if (d >= 0) {
+                w.r[d + l] = old;
+            }
+        }
+    }
+
+    static void global64(Warp w, int mask, int site, int operation, int d, int b, int c) {
+        GlobalMemory.check(w, mask, site, 8, true);
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((mask >>> l & 1) == 0) {
+                continue;
+            }
+            long old;
+            do {
+                old = (long) LONG.getVolatile(GlobalMemory.all(), w.address[l]);
+            } while (!LONG.compareAndSet(GlobalMemory.all(), w.address[l], old,
+                    apply(operation, old, w.q[b + l], w.q[c + l])));
+            if (d >= 0) {
+                w.q[d + l] = old;
+            }
+        }
+    }
+
+    static void shared32(Warp w, int mask, int site, int operation, int d, int b, int c) {
+        shared(w, mask, site, 4);
+        int[] words = w.block.shared().words;
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((mask >>> l & 1) == 0) {
+                continue;
+            }
+            int at = (int) (w.address[l] >> 2);
+            int old = words[at];
+            words[at] = apply(operation, old, w.r[b + l], w.r[c + l]);
+            if (d >= 0) {
+                w.r[d + l] = old;
+            }
+        }
+    }
+
+    static void shared64(Warp w, int mask, int site, int operation, int d, int b, int c) {
+        shared(w, mask, site, 8);
+        int[] words = w.block.shared().words;
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((mask >>> l & 1) == 0) {
+                continue;
+            }
+            int at = (int) (w.address[l] >> 2);
+            long old = Words.word64(words, at);
+            Words.word64(words, at, apply(operation, old, w.q[b + l], w.q[c + l]));
+            if (d >= 0) {
+                w.q[d + l] = old;
+            }
+        }
+    }
+
+    private static void shared(Warp w, int mask, int site, int bytes) {
+        SharedMemory.checkBounds(w, w.address, mask, site, bytes, true);
+        for (int l = 0; l < Layout.LANES && w.block.checker() != null; l++) {
+            if ((mask >>> l & 1) != 0) {
+                w.block.checker().atomic(w, l, (int) w.address[l], bytes, site);
+            }
+        }
+        if (w.block.profile() != null) {
+            w.block.profile().shared(site, w.address, mask, bytes);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package jdiffusion.emulator.exec;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import jdiffusion.emulator.DeviceFault;
+import jdiffusion.emulator.DeviceMemory;
+import jdiffusion.emulator.Dim3;
+
+/**
+ * Runs blocks of one launch, one after the other, on one thread. The warps of a block run in an order that the seed
+ * and the block's number decide, each until it waits at a barrier.
+ */
+public final class Block {
+
+    /** Lanes that wait at a barrier. */
+    private record Waiting(Warp warp, int lanes, int id, int count, int next, int site) {}
+
+    private final CompiledKernel kernel;
+    private final DeviceMemory memory;
+    private final Dim3 grid;
+    private final Dim3 shape;
+    private final int dynamicShared;
+    private final byte[] parameters;
+    private final long seed;
+    private final SharedMemory shared;
+    private final SharedChecker checker;
+    private final Profile profile;
+    private final Warp[] warps;
+    private final List<Waiting> waiting = new ArrayList<>();
+    private final DeviceMemory.Allocation[] lastHit;
+    private Dim3 index;
+
+    /** {@code profile} may be null. */
+    public Block(CompiledKernel kernel, DeviceMemory memory, Dim3 grid, Dim3 shape, int dynamicShared,
+            byte[] parameters, long seed, boolean check, Profile profile) {
+        this.kernel = kernel;
+        this.memory = memory;
+        this.grid = grid;
+        this.shape = shape;
+        this.dynamicShared = dynamicShared;
+        this.parameters = parameters;
+        this.seed = seed;
+        this.profile = profile;
+        this.index = new Dim3(0, 0, 0);
+        this.shared = new SharedMemory(sharedBytes());
+        this.checker = check ? new SharedChecker(this, sharedBytes()) : null;
+        this.lastHit = new DeviceMemory.Allocation[kernel.sites().size()];
+        this.warps = new Warp[(int) (shape.count() + 31 >> 5)];
+        for (int i = 0; i < warps.length; i++) {
+            warps[i] = new Warp(this, i);
+        }
+    }
+
+    CompiledKernel kernel() {
+        return kernel;
+    }
+
+    DeviceMemory memory() {
+        return memory;
+    }
+
+    Dim3 grid() {
+        return grid;
+    }
+
+    Dim3 shape() {
+        return shape;
+    }
+
+    Dim3 index() {
+        return index;
+    }
+
+    int dynamicShared() {
+        return dynamicShared;
+    }
+
+    int sharedBytes() {
+        return kernel.sharedBytes() + dynamicShared;
+    }
+
+    byte[] parameters() {
+        return parameters;
+    }
+
+    SharedMemory shared() {
+        return shared;
+    }
+
+    /** The checker of shared memory, or null when checks are off. */
+    SharedChecker checker() {
+        return checker;
+    }
+
+    /** The counters, or null when they are off. */
+    Profile profile() {
+        return profile;
+    }
+
+    /** The allocation that the instruction at a site used last, by site. */
+    DeviceMemory.Allocation[] lastHit() {
+        return lastHit;
+    }
+
+    /** Runs the block with this linear index to its end. */
+    public void run(long linear) {
+        index = grid.at(linear);
+        shared.clear();
+        waiting.clear();
+        if (checker != null) {
+            checker.reset();
+        }
+        int threads = (int) shape.count();
+        for (Warp warp : warps) {
+            warp.reset(threads);
+        }
+        var random = new SplittableRandom(seed * 0x9e3779b97f4a7c15L + linear);
+        Warp[] order = warps.clone();
+        do {
+            shuffle(order, random);
+            for (Warp warp : order) {
+                warp.run();
+            }
+        } while (release());
+    }
+
+    private static void shuffle(Warp[] order, SplittableRandom random) {
+        for (int i = order.length - 1; i > 0; i--) {
+            int j = random.nextInt(i + 1);
+            Warp swapped = order[i];
+            order[i] = order[j];
+            order[j] = swapped;
+        }
+    }
+
+    void wait(Warp warp, int lanes, int id, int count, int next, int site) {
+        waiting.add(new Waiting(warp, lanes, id, count, next, site));
+    }
+
+    /** Opens every barrier whose threads have all come; false when the block has ended. */
+    private boolean release() {
+        if (waiting.isEmpty()) {
+            return false;
+        }
+        int live = Arrays.stream(warps).mapToInt(w -> Integer.bitCount(w.live)).sum();
+        boolean opened = false;
+        for (int id : waiting.stream().mapToInt(Waiting::id).distinct().toArray()) {
+            List<Waiting> here = waiting.stream().filter(w -> w.id() == id).toList();
+            int arrived = here.stream().mapToInt(w -> Integer.bitCount(w.lanes())).sum();
+            int count = here.getFirst().count();
+            if (arrived == live || count > 0 && arrived >= count) {
+                if (checker != null) {
+                    checkBarrier(here, arrived, count);
+                }
+                waiting.removeAll(here);
+                here.forEach(w -> w.warp().resume(w.next(), w.lanes()));
+                opened = true;
+            }
+        }
+        if (!opened) {
+            Waiting first = waiting.getFirst();
+            throw fault(DeviceFault.Kind.DEADLOCK, first.site(), first.warp(),
+                    Integer.numberOfTrailingZeros(first.lanes()),
+                    "the barrier waits for threads that wait at another one");
+        }
+        return true;
+    }
+
+    private void checkBarrier(List<Waiting> here, int arrived, int count) {
+        Waiting first = here.getFirst();
+        for (Waiting other : here) {
+            if (count == 0 && other.site() != first.site()) {
+                throw fault(DeviceFault.Kind.DIVERGENT_BARRIER, first.site(), first.warp(),
+                        Integer.numberOfTrailingZeros(first.lanes()), "thread %d waits at line %d instead".formatted(
+                                other.warp().index * 32 + Integer.numberOfTrailingZeros(other.lanes()),
+                                kernel.sites().get(other.site()).line()));
+            }
+        }
+        if (count == 0 && arrived < shape.count()) {
+            throw fault(DeviceFault.Kind.DIVERGENT_BARRIER, first.site(), first.warp(),
+                    Integer.numberOfTrailingZeros(first.lanes()), "reached by %d of the block's %d threads, %s"
+                            .formatted(arrived, shape.count(), "the others have exited"));
+        }
+        checker.barrier(here.stream().map(Waiting::warp).toList(), arrived == shape.count());
+    }
+
+    /** A fault of one lane at a site. */
+    DeviceFault fault(DeviceFault.Kind kind, int site, Warp warp, int lane, String what) {
+        Site where = kernel.sites().get(site);
+        return new DeviceFault(kind, what, kernel.name(), where.line(), where.text(), index,
+                warp.index * Layout.LANES + lane);
+    }
+}

@@ -1,0 +1,61 @@
+package jdiffusion.emulator.exec;
+
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_long;
+
+import java.lang.constant.ClassDesc;
+import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
+import jdiffusion.emulator.ptx.Type;
+
+/** 32-bit arithmetic with the carry flag: add.cc, addc, sub.cc, subc, mad.cc, madc. */
+final class CarryOps {
+    private static final ClassDesc SELF = ClassDesc.of(CarryOps.class.getName());
+
+    private CarryOps() {}
+
+    /** True when the instruction reads the carry. */
+    static boolean reads(Instruction instruction) {
+        return instruction.opcode().equals("addc") || instruction.opcode().equals("subc")
+                || instruction.opcode().equals("madc");
+    }
+
+    /** Sum with carry in, the carry out in the upper half. */
+    static long add(int a, int b, int carry) {
+        return (a & 0xffffffffL) + (b & 0xffffffffL) + carry;
+    }
+
+    /** Difference with borrow in, the borrow out in the upper half. */
+    static long sub(int a, int b, int borrow) {
+        return (a & 0xffffffffL) - (b & 0xffffffffL) - borrow & 0x1ffffffffL;
+    }
+
+    static void emit(LaneCode lane, Instruction instruction) {
+        Type type = instruction.type();
+        if (type == null || type.bits() != 32) {
+            throw new IllegalArgumentException("carry is supported for 32 bits only");
+        }
+        var operands = instruction.operands();
+        var carry = new Operand.Reg(LaneEmitter.CARRY, false);
+        boolean product = instruction.opcode().startsWith("mad");
+        lane.push(operands.get(1), type);
+        if (product) {
+            lane.push(operands.get(2), type);
+            boolean high = instruction.has("hi");
+            String name = !high ? "mul" : type == Type.U32 ? "mulHiUnsigned" : "mulHi";
+            lane.call(ClassDesc.of(IntOps.class.getName()), name, CD_int, CD_int, CD_int);
+        }
+        lane.push(operands.get(product ? 3 : 2), type);
+        if (reads(instruction)) {
+            lane.push(carry, Type.U32);
+        } else {
+            lane.code().iconst_0();
+        }
+        lane.call(SELF, instruction.opcode().startsWith("sub") ? "sub" : "add", CD_long, CD_int, CD_int, CD_int);
+        if (instruction.has("cc")) {
+            lane.code().dup2().bipush(32).lushr();
+            lane.pop(carry, Type.U64);
+        }
+        lane.pop(operands.get(0), Type.U64);
+    }
+}

@@ -1,0 +1,24 @@
+package jdiffusion.emulator.exec;
+
+import java.util.List;
+
+/**
+ * A translated kernel: code, and what a block needs to run it.
+ *
+ * @param ints 32-bit register slots of a warp, times 32 lanes
+ * @param longs the same for 64 bits
+ * @param predicates number of predicates
+ * @param intConstants pairs of slot and value, filled into every warp
+ * @param longConstants the same for 64 bits
+ * @param specials special registers by slot
+ * @param sites instructions, by the number that the code passes to memory accesses
+ * @param blockSites for each basic block the sites that it executes
+ * @param sharedBytes static shared memory; the dynamic part begins at this offset
+ * @param localBytes local memory per thread
+ * @param paramBytes size of the parameters
+ * @param variables the module's variables, checked like allocations
+ */
+public record CompiledKernel(
+        String name, KernelCode code, int ints, int longs, int predicates, int[] intConstants, long[] longConstants,
+        List<Layout.Special> specials, List<Site> sites, int[][] blockSites, int sharedBytes, int localBytes,
+        int paramBytes, ModuleVariables variables) {}

@@ -1,0 +1,167 @@
+package jdiffusion.emulator.exec;
+
+import static java.lang.constant.ConstantDescs.CD_boolean;
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_void;
+
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.Label;
+import java.lang.classfile.TypeKind;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.util.List;
+import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
+
+/** Translates guards, branches, barriers and ends of one basic block. */
+final class ControlEmitter {
+    private final CodeBuilder code;
+    private final Layout layout;
+    private final WarpEmitter warp;
+    private final BasicBlock block;
+    private final int number;
+    private boolean ended;
+
+    ControlEmitter(CodeBuilder code, Layout layout, WarpEmitter warp, BasicBlock block, int number) {
+        this.code = code;
+        this.layout = layout;
+        this.warp = warp;
+        this.block = block;
+        this.number = number;
+    }
+
+    /** Returns from the block when lanes that a collective instruction needs are still elsewhere. */
+    void together(Instruction instruction, int site) {
+        code.aload(LaneCode.WARP).loadConstant(number).iload(LaneCode.MASK);
+        boolean named = !instruction.opcode().equals("mma") && !instruction.opcode().equals("ldmatrix")
+                && !BasicBlock.isBarrier(instruction);
+        if (named) {
+            code.aload(LaneCode.WARP).loadConstant(warp.intSlot(instruction.operands().getLast()))
+                    .iload(LaneCode.MASK)
+                    .invokevirtual(WarpEmitter.WARP, "members", MethodTypeDesc.of(CD_int, CD_int, CD_int));
+        } else {
+            code.iconst_m1();
+        }
+        Label here = code.newLabel();
+        code.loadConstant(site).invokevirtual(WarpEmitter.WARP, "together",
+                MethodTypeDesc.of(CD_boolean, CD_int, CD_int, CD_int, CD_int)).ifne(here)
+                .iconst_m1().ireturn().labelBinding(here);
+    }
+
+    /** Translates an instruction that is not lane-local. */
+    void emit(Instruction instruction, int site) {
+        lanes(instruction);
+        if (BasicBlock.isBarrier(instruction)) {
+            barrier(instruction, site);
+            return;
+        }
+        switch (instruction.opcode()) {
+            case "bra" -> branch(instruction);
+            case "brx" -> branchIndexed(instruction);
+            case "ret", "exit" -> exit();
+            case "trap" -> code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site)
+                    .invokevirtual(WarpEmitter.WARP, "trap", MethodTypeDesc.of(CD_void, CD_int, CD_int));
+            case "brkpt" -> { }
+            default -> {
+                Label skip = code.newLabel();
+                if (instruction.guard() != null) {
+                    code.iload(LaneCode.SCRATCH).ifeq(skip);
+                }
+                warp.emit(instruction, site);
+                code.labelBinding(skip);
+            }
+        }
+    }
+
+    /** Puts the lanes for which the guard holds into {@link LaneCode#SCRATCH}. */
+    private void lanes(Instruction instruction) {
+        code.iload(LaneCode.MASK);
+        Operand.Reg guard = instruction.guard();
+        if (guard != null) {
+            if (!KernelCompiler.isPredicate(layout, guard)) {
+                throw new IllegalArgumentException("the guard is no predicate");
+            }
+            code.aload(LaneCode.PREDICATES).loadConstant(layout.slot(guard.name())).iaload();
+            if (guard.negated()) {
+                code.iconst_m1().ixor();
+            }
+            code.iand();
+        }
+        code.istore(LaneCode.SCRATCH);
+    }
+
+    private int target(Operand operand) {
+        Integer target = operand instanceof Operand.Symbol symbol ? block.targets().get(symbol.name()) : null;
+        if (target == null) {
+            throw new IllegalArgumentException("the label is not defined");
+        }
+        return target;
+    }
+
+    private void branch(Instruction instruction) {
+        int target = target(instruction.operands().getFirst());
+        if (instruction.guard() == null) {
+            code.loadConstant(target).ireturn();
+            ended = true;
+            return;
+        }
+        Label some = code.newLabel();
+        Label both = code.newLabel();
+        code.iload(LaneCode.SCRATCH).ifne(some).loadConstant(number + 1).ireturn();
+        code.labelBinding(some).iload(LaneCode.SCRATCH).iload(LaneCode.MASK).if_icmpne(both)
+                .loadConstant(target).ireturn();
+        code.labelBinding(both).aload(LaneCode.WARP).loadConstant(target).iload(LaneCode.SCRATCH)
+                .loadConstant(number + 1).iload(LaneCode.MASK).iload(LaneCode.SCRATCH).ixor()
+                .invokevirtual(WarpEmitter.WARP, "split", MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int, CD_int))
+                .ireturn();
+        ended = true;
+    }
+
+    private void branchIndexed(Instruction instruction) {
+        List<String> labels = block.tables().get(((Operand.Symbol) instruction.operands().get(1)).name());
+        if (instruction.guard() != null || labels == null) {
+            throw new IllegalArgumentException("this branch is not supported");
+        }
+        code.aload(LaneCode.WARP).loadConstant(labels.size()).newarray(TypeKind.INT);
+        for (int i = 0; i < labels.size(); i++) {
+            code.dup().loadConstant(i).loadConstant(target(new Operand.Symbol(labels.get(i), 0))).iastore();
+        }
+        code.loadConstant(warp.intSlot(instruction.operands().get(0))).iload(LaneCode.MASK)
+                .invokevirtual(WarpEmitter.WARP, "branchIndexed",
+                        MethodTypeDesc.of(CD_int, ClassDesc.ofDescriptor("[I"), CD_int, CD_int)).ireturn();
+        ended = true;
+    }
+
+    private void exit() {
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(number + 1).iload(LaneCode.MASK)
+                .invokevirtual(WarpEmitter.WARP, "exit", MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int)).ireturn();
+        ended = true;
+    }
+
+    private void barrier(Instruction instruction, int site) {
+        if (instruction.has("arrive") || instruction.has("red")) {
+            throw new IllegalArgumentException("this barrier is not supported");
+        }
+        List<Operand> o = instruction.operands();
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(warp.intSlot(o.get(0)))
+                .loadConstant(o.size() > 1 ? warp.intSlot(o.get(1)) : -1).loadConstant(number + 1)
+                .iload(LaneCode.MASK).loadConstant(site)
+                .invokevirtual(WarpEmitter.WARP, "barrier", MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int, CD_int,
+                        CD_int, CD_int)).ireturn();
+        ended = true;
+    }
+
+    /** Ends the block's method: control falls through to the next block, or the kernel ends after the last. */
+    void end() {
+        if (ended) {
+            return;
+        }
+        if (block.instructions().isEmpty()) {
+            code.aload(LaneCode.WARP).iload(LaneCode.MASK).iconst_0().iload(LaneCode.MASK)
+                    .invokevirtual(WarpEmitter.WARP, "exit", MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int))
+                    .ireturn();
+        } else {
+            code.loadConstant(number + 1).ireturn();
+        }
+    }
+}

@@ -1,0 +1,198 @@
+package jdiffusion.emulator.exec;
+
+import static java.lang.constant.ConstantDescs.CD_double;
+import static java.lang.constant.ConstantDescs.CD_float;
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_long;
+
+import java.lang.classfile.TypeKind;
+import java.lang.constant.ClassDesc;
+import java.util.List;
+import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
+import jdiffusion.emulator.ptx.Type;
+
+/** Translates {@code cvt}. */
+final class ConvertEmitter {
+    private static final ClassDesc HALF = ClassDesc.of(HalfOps.class.getName());
+    private static final ClassDesc FLOATS = ClassDesc.of(FloatOps.class.getName());
+    private static final ClassDesc ROUNDING = ClassDesc.of(Rounding.class.getName());
+
+    private final LaneCode lane;
+
+    ConvertEmitter(LaneCode lane) {
+        this.lane = lane;
+    }
+
+    void emit(Instruction instruction) {
+        Type to = instruction.type(0);
+        Type from = instruction.type(1);
+        List<Operand> operands = instruction.operands();
+        if (to == null || from == null) {
+            throw new IllegalArgumentException("conversion between types that are not supported");
+        }
+        boolean packed = to == Type.F16X2 || to == Type.BF16X2;
+        if (packed && from == Type.F32 && operands.size() == 3) {
+            pack(instruction, to);
+            return;
+        }
+        if (packed || from == Type.F16X2 || from == Type.BF16X2) {
+            throw new IllegalArgumentException("this packed conversion is not supported");
+        }
+        lane.push(operands.get(1), from);
+        if (from.isFloat() && to.isFloat()) {
+            floatToFloat(instruction, from, to);
+        } else if (from.isFloat()) {
+            floatToInt(instruction, from, to);
+        } else if (to.isFloat()) {
+            intToFloat(instruction, from, to);
+        } else {
+            intToInt(instruction, from, to);
+        }
+        lane.pop(operands.get(0), to);
+    }
+
+    private static int mode(Instruction instruction) {
+        for (String modifier : instruction.modifiers()) {
+            switch (modifier) {
+                case "rz", "rzi" -> {
+                    return Rounding.RZ;
+                }
+                case "rm", "rmi" -> {
+                    return Rounding.RM;
+                }
+                case "rp", "rpi" -> {
+                    return Rounding.RP;
+                }
+                default -> { }
+            }
+        }
+        return Rounding.RN;
+    }
+
+    private static boolean toWhole(Instruction instruction) {
+        return instruction.has("rni") || instruction.has("rzi") || instruction.has("rmi") || instruction.has("rpi");
+    }
+
+    private void pack(Instruction instruction, Type to) {
+        for (int i = 1; i <= 2; i++) {
+            lane.push(instruction.operands().get(i), Type.F32);
+            if (instruction.has("relu")) {
+                lane.call(LaneCode.CONVERSIONS, "relu", CD_float, CD_float);
+            }
+        }
+        lane.code().loadConstant(mode(instruction));
+        lane.call(LaneCode.CONVERSIONS, to == Type.F16X2 ? "packF16" : "packBf16", CD_int, CD_float, CD_float, CD_int);
+        lane.pop(instruction.operands().get(0), Type.B32);
+    }
+
+    /** Widens a 16-bit float on the stack to float32, flushing where asked for. */
+    private void widen(Instruction instruction, Type from) {
+        if (from == Type.F16 || from == Type.BF16) {
+            lane.call(HALF, from == Type.F16 ? "f16" : "bf16", CD_float, CD_int);
+        } else if (from == Type.F32 && instruction.has("ftz")) {
+            lane.call(FLOATS, "flush", CD_float, CD_float);
+        }
+    }
+
+    private void floatToFloat(Instruction instruction, Type from, Type to) {
+        widen(instruction, from);
+        boolean wide = from == Type.F64;
+        if (toWhole(instruction)) {
+            lane.code().loadConstant(mode(instruction));
+            if (wide) {
+                lane.call(ROUNDING, "whole", CD_double, CD_double, CD_int);
+            } else {
+                lane.call(LaneCode.CONVERSIONS, "wholeFloat", CD_float, CD_float, CD_int);
+            }
+        }
+        if (instruction.has("sat")) {
+            ClassDesc type = wide ? CD_double : CD_float;
+            lane.call(wide ? ClassDesc.of(DoubleOps.class.getName()) : FLOATS, "saturate", type, type);
+        }
+        if (instruction.has("relu")) {
+            lane.call(LaneCode.CONVERSIONS, "relu", CD_float, CD_float);
+        }
+        int mode = toWhole(instruction) ? Rounding.RN : mode(instruction);
+        switch (to) {
+            case F64 -> {
+                if (!wide) {
+                    lane.code().f2d();
+                }
+            }
+            case F32 -> {
+                if (wide) {
+                    lane.code().loadConstant(mode);
+                    lane.call(LaneCode.CONVERSIONS, "toFloat", CD_float, CD_double, CD_int);
+                }
+                if (instruction.has("ftz")) {
+                    lane.call(FLOATS, "flush", CD_float, CD_float);
+                }
+            }
+            default -> {
+                lane.code().loadConstant(mode);
+                boolean f16 = to == Type.F16;
+                if (wide) {
+                    lane.call(LaneCode.CONVERSIONS, f16 ? "toF16" : "toBf16", CD_int, CD_double, CD_int);
+                } else {
+                    lane.call(LaneCode.CONVERSIONS, f16 ? "f16" : "bf16", CD_int, CD_float, CD_int);
+                }
+            }
+        }
+    }
+
+    private void floatToInt(Instruction instruction, Type from, Type to) {
+        widen(instruction, from);
+        if (to == Type.S32 && from == Type.F32 && instruction.has("rzi")) {
+            lane.code().f2i();
+            return;
+        }
+        if (from != Type.F64) {
+            lane.code().f2d();
+        }
+        lane.code().loadConstant(to.bits()).loadConstant(mode(instruction));
+        lane.call(LaneCode.CONVERSIONS, to.isSigned() ? "toSigned" : "toUnsigned", CD_long, CD_double, CD_int, CD_int);
+        lane.convert(TypeKind.LONG, LaneCode.kind(to), to.isSigned());
+    }
+
+    private void intToFloat(Instruction instruction, Type from, Type to) {
+        int mode = mode(instruction);
+        if (from == Type.S32 && to == Type.F32 && mode == Rounding.RN) {
+            lane.code().i2f();
+        } else {
+            lane.convert(LaneCode.kind(from), TypeKind.LONG, from.isSigned());
+            String suffix = from == Type.U64 ? "Unsigned" : "";
+            if (to == Type.F32) {
+                lane.code().loadConstant(mode);
+                lane.call(ROUNDING, "toFloat" + suffix, CD_float, CD_long, CD_int);
+            } else {
+                lane.code().loadConstant(mode);
+                lane.call(ROUNDING, "toDouble" + suffix, CD_double, CD_long, CD_int);
+                if (to != Type.F64) {
+                    lane.code().loadConstant(mode);
+                    lane.call(LaneCode.CONVERSIONS, to == Type.F16 ? "toF16" : "toBf16", CD_int, CD_double, CD_int);
+                }
+            }
+        }
+        if (instruction.has("sat") && to == Type.F32) {
+            lane.call(FLOATS, "saturate", CD_float, CD_float);
+        }
+    }
+
+    private void intToInt(Instruction instruction, Type from, Type to) {
+        if (instruction.has("sat")) {
+            lane.convert(LaneCode.kind(from), TypeKind.LONG, from.isSigned());
+            lane.code().loadConstant(to.bits());
+            String name = from == Type.U64
+                    ? to.isSigned() ? "clampUnsignedToSigned" : "clampUnsignedToUnsigned"
+                    : to.isSigned() ? "clampSigned" : "clampUnsigned";
+            lane.call(LaneCode.CONVERSIONS, name, CD_long, CD_long, CD_int);
+            lane.convert(TypeKind.LONG, LaneCode.kind(to), to.isSigned());
+        } else {
+            lane.convert(LaneCode.kind(from), LaneCode.kind(to), from.isSigned());
+        }
+        if (LaneCode.kind(to) == TypeKind.INT) {
+            lane.normalise(to);
+        }
+    }
+}

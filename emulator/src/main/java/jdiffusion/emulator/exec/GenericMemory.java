@@ -1,0 +1,110 @@
+package jdiffusion.emulator.exec;
+
+/**
+ * Loads and stores at generic addresses. Shared memory, local memory and the parameters are seen through windows that
+ * no allocation can lie in; everything else is global.
+ */
+final class GenericMemory {
+    /** Distance between windows; the number of a window is an address divided by it. */
+    static final long WINDOW = 1L << 60;
+    static final long SHARED = 4 * WINDOW;
+    static final long LOCAL = 5 * WINDOW;
+
+    private GenericMemory() {}
+
+    /** Lanes of {@code mask} whose address lies in a window; these addresses become relative to it. */
+    private static int inside(Warp w, int mask, long window) {
+        int lanes = 0;
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((mask >>> l & 1) != 0 && (w.address[l] & -WINDOW) == window) {
+                lanes |= 1 << l;
+                w.address[l] -= window;
+            }
+        }
+        return lanes;
+    }
+
+    static void load32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
+        int shared = inside(w, mask, SHARED);
+        int local = inside(w, mask & ~shared, LOCAL);
+        if (shared != 0) {
+            SharedMemory.load32(w, shared, site, n, d0, d1, d2, d3);
+        }
+        if ((mask & ~shared & ~local) != 0) {
+            GlobalMemory.load32(w, mask & ~shared & ~local, site, n, d0, d1, d2, d3);
+        }
+        if (local != 0) {
+            LocalMemory.load32(w, local, site, n, d0, d1, d2, d3);
+        }
+    }
+
+    static void store32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
+        int shared = inside(w, mask, SHARED);
+        int local = inside(w, mask & ~shared, LOCAL);
+        if (shared != 0) {
+            SharedMemory.store32(w, shared, site, n, d0, d1, d2, d3);
+        }
+        if ((mask & ~shared & ~local) != 0) {
+            GlobalMemory.store32(w, mask & ~shared & ~local, site, n, d0, d1, d2, d3);
+        }
+        if (local != 0) {
+            LocalMemory.store32(w, local, site, n, d0, d1, d2, d3);
+        }
+    }
+
+    static void load64(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
+        int shared = inside(w, mask, SHARED);
+        int local = inside(w, mask & ~shared, LOCAL);
+        if (shared != 0) {
+            SharedMemory.load64(w, shared, site, n, d0, d1, d2, d3);
+        }
+        if ((mask & ~shared & ~local) != 0) {
+            GlobalMemory.load64(w, mask & ~shared & ~local, site, n, d0, d1, d2, d3);
+        }
+        if (local != 0) {
+            LocalMemory.load64(w, local, site, n, d0, d1, d2, d3);
+        }
+    }
+
+    static void store64(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
+        int shared = inside(w, mask, SHARED);
+        int local = inside(w, mask & ~shared, LOCAL);
+        if (shared != 0) {
+            SharedMemory.store64(w, shared, site, n, d0, d1, d2, d3);
+        }
+        if ((mask & ~shared & ~local) != 0) {
+            GlobalMemory.store64(w, mask & ~shared & ~local, site, n, d0, d1, d2, d3);
+        }
+        if (local != 0) {
+            LocalMemory.store64(w, local, site, n, d0, d1, d2, d3);
+        }
+    }
+
+    static void loadSmall(Warp w, int mask, int site, int bytes, int signed, int n, int d0, int d1, int d2, int d3) {
+        int shared = inside(w, mask, SHARED);
+        int local = inside(w, mask & ~shared, LOCAL);
+        if (shared != 0) {
+            SharedMemory.loadSmall(w, shared, site, bytes, signed, n, d0, d1, d2, d3);
+        }
+        if ((mask & ~shared & ~local) != 0) {
+            GlobalMemory.loadSmall(w, mask & ~shared & ~local, site, bytes, signed, n, d0, d1, d2, d3);
+        }
+        if (local != 0) {
+            LocalMemory.loadSmall(w, local, site, bytes, signed, n, d0, d1, d2, d3);
+        }
+    }
+
+    static void storeSmall(Warp w, int mask, int site, int bytes, int signed, int n, int d0, int d1, int d2, int d3) {
+        int shared = inside(w, mask, SHARED);
+        int local = inside(w, mask & ~shared, LOCAL);
+        if (shared != 0) {
+            SharedMemory.storeSmall(w, shared, site, bytes, signed, n, d0, d1, d2, d3);
+        }
+        if ((mask & ~shared & ~local) != 0) {
+            GlobalMemory.storeSmall(w, mask & ~shared & ~local, site, bytes, signed, n, d0, d1, d2, d3);
+        }
+        if (local != 0) {
+            LocalMemory.storeSmall(w, local, site, bytes, signed, n, d0, d1, d2, d3);
+        }
+    }
+}

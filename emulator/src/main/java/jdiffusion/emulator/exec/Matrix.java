@@ -1,0 +1,194 @@
+package jdiffusion.emulator.exec;
+
+/** Tensor-core instructions. The float16 or bfloat16 products are exact in float32 and summed there, k ascending. */
+final class Matrix {
+    private static final int COLUMNS = 8;
+    private static final ThreadLocal<Matrix> SCRATCH = ThreadLocal.withInitial(Matrix::new);
+
+    /** Rows by k. */
+    private final float[] a = new float[16 * 16];
+    /** By k, then columns. */
+    private final float[] b = new float[16 * COLUMNS];
+    private final float[] c = new float[16 * COLUMNS];
+    private final long[] rows = new long[Layout.LANES];
+
+    private Matrix() {}
+
+    /**
+     * {@code D = A B + C} for A of 16 by {@code depth} and B of {@code depth} by 8 (depth 8 or 16).
+     *
+     * <p>Arguments are slots: a0 to a3 (a0, a1 at depth 8), b0, b1 (b0), c0 to c3 and d0 to d3 (0 and 1 when they hold
+     * float16 pairs). Lane 4g + t holds of A rows g and g + 8, of B column g, of C and D rows g and g + 8.
+     *
+     * @param bf16 1 for bfloat16, 0 for float16 operands
+     * @param half 1 when C and D are float16
+     */
+    static void mma(Warp w, int mask, int site, int depth, int bf16, int half, int a0, int a1, int a2, int a3, int b0,
+            int b1, int c0, int c1, int c2, int c3, int d0, int d1, int d2, int d3) {
+        Matrix m = SCRATCH.get();
+        int[] r = w.r;
+        m.unpackA(r, bf16 != 0, a0, 0, 0);
+        m.unpackA(r, bf16 != 0, a1, 8, 0);
+        m.unpackB(r, bf16 != 0, b0, 0);
+        if (depth == 16) {
+            m.unpackA(r, bf16 != 0, a2, 0, 8);
+            m.unpackA(r, bf16 != 0, a3, 8, 8);
+            m.unpackB(r, bf16 != 0, b1, 8);
+        }
+        if (half != 0) {
+            m.loadHalf(r, c0, 0);
+            m.loadHalf(r, c1, 8);
+        } else {
+            m.loadC(r, c0, c1, 0);
+            m.loadC(r, c2, c3, 8);
+        }
+        m.multiply(depth);
+        if (half != 0) {
+            m.storeHalf(r, d0, 0, mask);
+            m.storeHalf(r, d1, 8, mask);
+        } else {
+            m.storeD(r, d0, d1, 0, mask);
+            m.storeD(r, d2, d3, 8, mask);
+        }
+    }
+
+    private void multiply(int depth) {
+        float[] left = a;
+        float[] right = b;
+        float[] sum = c;
+        for (int row = 0; row < 16; row++) {
+            int at = row * COLUMNS;
+            float s0 = sum[at];
+            float s1 = sum[at + 1];
+            float s2 = sum[at + 2];
+            float s3 = sum[at + 3];
+            float s4 = sum[at + 4];
+            float s5 = sum[at + 5];
+            float s6 = sum[at + 6];
+            float s7 = sum[at + 7];
+            for (int k = 0; k < depth; k++) {
+                float x = left[row * 16 + k];
+                int j = k * COLUMNS;
+                s0 += x * right[j];
+                s1 += x * right[j + 1];
+                s2 += x * right[j + 2];
+                s3 += x * right[j + 3];
+                s4 += x * right[j + 4];
+                s5 += x * right[j + 5];
+                s6 += x * right[j + 6];
+                s7 += x * right[j + 7];
+            }
+            sum[at] = s0;
+            sum[at + 1] = s1;
+            sum[at + 2] = s2;
+            sum[at + 3] = s3;
+            sum[at + 4] = s4;
+            sum[at + 5] = s5;
+            sum[at + 6] = s6;
+            sum[at + 7] = s7;
+        }
+    }
+
+    private static float low(int pair, boolean bf16) {
+        return bf16 ? Float.intBitsToFloat(pair << 16) : Float.float16ToFloat((short) pair);
+    }
+
+    private static float high(int pair, boolean bf16) {
+        return bf16 ? Float.intBitsToFloat(pair & 0xffff0000) : Float.float16ToFloat((short) (pair >>> 16));
+    }
+
+    private void unpackA(int[] r, boolean bf16, int slot, int row, int k) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            int pair = r[slot + l];
+            int at = (row + (l >> 2)) * 16 + k + 2 * (l & 3);
+            a[at] = low(pair, bf16);
+            a[at + 1] = high(pair, bf16);
+        }
+    }
+
+    private void unpackB(int[] r, boolean bf16, int slot, int k) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            int pair = r[slot + l];
+            int at = (k + 2 * (l & 3)) * COLUMNS + (l >> 2);
+            b[at] = low(pair, bf16);
+            b[at + COLUMNS] = high(pair, bf16);
+        }
+    }
+
+    private static int place(int lane, int row) {
+        return (row + (lane >> 2)) * COLUMNS + 2 * (lane & 3);
+    }
+
+    private void loadC(int[] r, int even, int odd, int row) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            c[place(l, row)] = Float.intBitsToFloat(r[even + l]);
+            c[place(l, row) + 1] = Float.intBitsToFloat(r[odd + l]);
+        }
+    }
+
+    private void storeD(int[] r, int even, int odd, int row, int mask) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((mask >>> l & 1) != 0) {
+                r[even + l] = Float.floatToRawIntBits(c[place(l, row)]);
+                r[odd + l] = Float.floatToRawIntBits(c[place(l, row) + 1]);
+            }
+        }
+    }
+
+    private void loadHalf(int[] r, int slot, int row) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            c[place(l, row)] = low(r[slot + l], false);
+            c[place(l, row) + 1] = high(r[slot + l], false);
+        }
+    }
+
+    private void storeHalf(int[] r, int slot, int row, int mask) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((mask >>> l & 1) != 0) {
+                r[slot + l] = Conversions.packF16(c[place(l, row) + 1], c[place(l, row)], Rounding.RN);
+            }
+        }
+    }
+
+    /**
+     * Loads {@code n} (1, 2 or 4) 8 by 8 matrices of 16-bit elements from shared memory. The address of row i of
+     * matrix j is that of lane 8j + i; lane l gets elements 2(l mod 4) and the next of row l / 4, or, transposed, of
+     * column l / 4.
+     */
+    static void ldmatrix(Warp w, int mask, int site, int n, int transposed, int d0, int d1, int d2, int d3) {
+        int lanes = n == 4 ? mask : mask & (1 << 8 * n) - 1;
+        SharedMemory.checkBounds(w, w.address, lanes, site, 16, false);
+        Block block = w.block;
+        if (block.checker() != null) {
+            for (int l = 0; l < 8 * n; l++) {
+                if ((lanes >>> l & 1) != 0) {
+                    block.checker().access(w, l, (int) w.address[l], 16, false, site);
+                }
+            }
+        }
+        if (block.profile() != null) {
+            block.profile().shared(site, w.address, lanes, 16);
+        }
+        int[] words = block.shared().words;
+        long[] rows = SCRATCH.get().rows;
+        System.arraycopy(w.address, 0, rows, 0, Layout.LANES);
+        for (int j = 0; j < n; j++) {
+            int d = j == 0 ? d0 : j == 1 ? d1 : j == 2 ? d2 : d3;
+            for (int l = 0; l < Layout.LANES; l++) {
+                if ((mask >>> l & 1) == 0) {
+                    continue;
+                }
+                if (transposed == 0) {
+                    w.r[d + l] = words[(int) (rows[8 * j + (l >> 2)] >> 2) + (l & 3)];
+                } else {
+                    int row = 8 * j + 2 * (l & 3);
+                    w.r[d + l] = element(words, rows[row], l >> 2) | element(words, rows[row + 1], l >> 2) << 16;
+                }
+            }
+        }
+    }
+
+    private static int element(int[] words, long row, int column) {
+        return words[(int) (row >> 2) + (column >> 1)] >>> 16 * (column & 1) & 0xffff;
+    }
+}

@@ -1,0 +1,50 @@
+package jdiffusion.emulator.exec;
+
+import java.util.Set;
+
+/** Special registers. */
+final class Specials {
+    private static final Set<String> NAMES = Set.of("%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z",
+            "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y", "%nctaid.z", "%laneid", "%warpid",
+            "%nwarpid", "%smid", "%nsmid", "%gridid", "%clock", "%clock_hi", "%clock64", "%globaltimer",
+            "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt", "%lanemask_ge", "%dynamic_smem_size",
+            "%total_smem_size");
+
+    private Specials() {}
+
+    static boolean isSpecial(String register) {
+        return NAMES.contains(register);
+    }
+
+    /** Value of a special register in one lane; clocks stand still at 0. */
+    static int value(String register, Block block, int thread) {
+        int lane = thread & 31;
+        var shape = block.shape();
+        return switch (register) {
+            case "%tid.x" -> thread % shape.x();
+            case "%tid.y" -> thread / shape.x() % shape.y();
+            case "%tid.z" -> thread / shape.x() / shape.y();
+            case "%ntid.x" -> shape.x();
+            case "%ntid.y" -> shape.y();
+            case "%ntid.z" -> shape.z();
+            case "%ctaid.x" -> block.index().x();
+            case "%ctaid.y" -> block.index().y();
+            case "%ctaid.z" -> block.index().z();
+            case "%nctaid.x" -> block.grid().x();
+            case "%nctaid.y" -> block.grid().y();
+            case "%nctaid.z" -> block.grid().z();
+            case "%laneid" -> lane;
+            case "%warpid" -> thread >> 5;
+            case "%nwarpid" -> (int) (shape.count() + 31 >> 5);
+            case "%nsmid" -> 1;
+            case "%lanemask_eq" -> 1 << lane;
+            case "%lanemask_lt" -> (1 << lane) - 1;
+            case "%lanemask_le" -> (2 << lane) - 1;
+            case "%lanemask_gt" -> -(2 << lane);
+            case "%lanemask_ge" -> -(1 << lane);
+            case "%dynamic_smem_size" -> block.dynamicShared();
+            case "%total_smem_size" -> block.sharedBytes();
+            default -> 0;
+        };
+    }
+}

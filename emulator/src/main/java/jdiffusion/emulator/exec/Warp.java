@@ -1,0 +1,271 @@
+package jdiffusion.emulator.exec;
+
+import java.util.Arrays;
+
+/** Registers and control flow of 32 threads. Lanes that diverge run one group at a time, earliest block first. */
+public final class Warp {
+    /** Result of a basic block after which the warp itself knows where its lanes are. */
+    public static final int ELSEWHERE = -1;
+
+    final Block block;
+    final int index;
+    final CompiledKernel kernel;
+    final int[] r;
+    final long[] q;
+    final int[] p;
+    /** Addresses of the memory access under way, by lane. */
+    final long[] address = new long[Layout.LANES];
+    final int[] local;
+    final AsyncCopies copies;
+    /** Lanes that exist and have not exited. */
+    int live;
+    private final int[] pending;
+    private final long[] pendingBits;
+    private final int[] parked;
+    private int ready;
+    private int parkedLanes;
+    private boolean forced;
+
+    Warp(Block block, int index) {
+        this.block = block;
+        this.index = index;
+        this.kernel = block.kernel();
+        this.r = new int[kernel.ints()];
+        this.q = new long[kernel.longs()];
+        this.p = new int[kernel.predicates()];
+        this.local = new int[Layout.LANES * localStride()];
+        this.copies = new AsyncCopies(this);
+        int blocks = kernel.blockSites().length;
+        this.pending = new int[blocks];
+        this.parked = new int[blocks];
+        this.pendingBits = new long[(blocks >> 6) + 1];
+    }
+
+    /** Words of local memory per lane. */
+    int localStride() {
+        return kernel.localBytes() + 3 >> 2;
+    }
+
+    /** Sets everything as at the start of a block; {@code threads} are those of the block. */
+    void reset(int threads) {
+        Arrays.fill(r, 0);
+        Arrays.fill(q, 0);
+        Arrays.fill(p, 0);
+        Arrays.fill(local, 0);
+        int[] constants = kernel.intConstants();
+        for (int i = 0; i < constants.length; i += 2) {
+            Arrays.fill(r, constants[i], constants[i] + Layout.LANES, constants[i + 1]);
+        }
+        long[] longs = kernel.longConstants();
+        for (int i = 0; i < longs.length; i += 2) {
+            Arrays.fill(q, (int) longs[i], (int) longs[i] + Layout.LANES, longs[i + 1]);
+        }
+        for (Layout.Special special : kernel.specials()) {
+            for (int lane = 0; lane < Layout.LANES && !special.name().endsWith("64"); lane++) {
+                r[special.slot() + lane] = Specials.value(special.name(), block, index * Layout.LANES + lane);
+            }
+        }
+        int count = Math.min(Layout.LANES, threads - index * Layout.LANES);
+        live = count == Layout.LANES ? -1 : (1 << count) - 1;
+        Arrays.fill(pending, 0);
+        Arrays.fill(pendingBits, 0);
+        Arrays.fill(parked, 0);
+        ready = 0;
+        parkedLanes = 0;
+        copies.reset();
+        resume(0, live);
+    }
+
+    /** True when some lanes can run. */
+    boolean isReady() {
+        return (ready | parkedLanes) != 0;
+    }
+
+    /** Runs until every lane has exited or waits at a barrier. */
+    void run() {
+        KernelCode code = kernel.code();
+        long[] counts = block.profile() == null ? null : block.profile().blockCounts();
+        while ((ready | parkedLanes) != 0) {
+            int at = ready != 0 ? lowestPending() : unpark();
+            int mask = pending[at];
+            pending[at] = 0;
+            pendingBits[at >> 6] &= ~(1L << at);
+            ready &= ~mask;
+            while (true) {
+                if (counts != null) {
+                    counts[at]++;
+                }
+                int next = code.run(this, at, mask);
+                if (next < 0) {
+                    break;
+                }
+                if (ready != 0) {
+                    resume(next, mask);
+                    break;
+                }
+                at = next;
+            }
+            forced = false;
+        }
+    }
+
+    private int lowestPending() {
+        for (int i = 0;; i++) {
+            if (pendingBits[i] != 0) {
+                return (i << 6) + Long.numberOfTrailingZeros(pendingBits[i]);
+            }
+        }
+    }
+
+    private int unpark() {
+        int at = 0;
+        while (parked[at] == 0) {
+            at++;
+        }
+        int mask = parked[at];
+        parked[at] = 0;
+        parkedLanes &= ~mask;
+        resume(at, mask);
+        forced = true;
+        return at;
+    }
+
+    /** Lanes of {@code mask} go on at a block when their turn comes. */
+    void resume(int at, int mask) {
+        if (mask != 0) {
+            pending[at] |= mask;
+            pendingBits[at >> 6] |= 1L << at;
+            ready |= mask;
+        }
+    }
+
+    /** Lanes part: {@code taken} go to one block, the other ones to another. */
+    int split(int target, int taken, int otherwise, int rest) {
+        resume(target, taken);
+        resume(otherwise, rest);
+        return ELSEWHERE;
+    }
+
+    /** Lanes of {@code mask} end, the others of {@code all} go on at {@code next}. */
+    int exit(int mask, int next, int all) {
+        live &= ~mask;
+        resume(next, all & ~mask);
+        return ELSEWHERE;
+    }
+
+    /** Each lane goes to the block that {@code targets} lists under its number in slot {@code index}. */
+    int branchIndexed(int[] targets, int slot, int mask) {
+        for (int lane = 0; lane < Layout.LANES; lane++) {
+            if ((mask >>> lane & 1) != 0) {
+                resume(targets[r[slot + lane]], 1 << lane);
+            }
+        }
+        return ELSEWHERE;
+    }
+
+    /**
+     * Lanes of {@code mask} are before an instruction that {@code members} must execute together.
+     *
+     * @return true when they are all here, or when the missing ones cannot come
+     */
+    boolean together(int at, int mask, int members, int site) {
+        int need = members & live;
+        if ((mask & need) == need) {
+            return true;
+        }
+        if (forced) {
+            if (block.checker() != null) {
+                throw block.fault(jdiffusion.emulator.DeviceFault.Kind.DIVERGENT_BARRIER, site, this,
+                        Integer.numberOfTrailingZeros(need & ~mask),
+                        "executed by lanes 0x%x of the 0x%x that must take part".formatted(mask, need));
+            }
+            forced = false;
+            return true;
+        }
+        int all = parked[at] | mask;
+        if ((all & need) == need) {
+            parked[at] = 0;
+            parkedLanes &= ~all;
+            resume(at, all);
+        } else {
+            parked[at] = all;
+            parkedLanes |= all;
+        }
+        return false;
+    }
+
+    /** Member mask in a slot, as the first lane of {@code mask} has it. */
+    int members(int slot, int mask) {
+        return r[slot + Integer.numberOfTrailingZeros(mask)];
+    }
+
+    /** Lanes of {@code arrived} wait at a barrier and go on at {@code next}; the others of {@code all} go on now. */
+    int barrier(int arrived, int id, int count, int next, int all, int site) {
+        if (arrived != 0) {
+            block.wait(this, arrived, r[id + Integer.numberOfTrailingZeros(arrived)],
+                    count < 0 ? 0 : r[count + Integer.numberOfTrailingZeros(arrived)], next, site);
+        }
+        resume(next, all & ~arrived);
+        return ELSEWHERE;
+    }
+
+    /** Ends the kernel with a fault when a lane traps. */
+    void trap(int mask, int site) {
+        if (mask != 0) {
+            throw block.fault(jdiffusion.emulator.DeviceFault.Kind.TRAP, site, this,
+                    Integer.numberOfTrailingZeros(mask), "the kernel executed trap");
+        }
+    }
+
+    /** Sets predicate bits of the lanes in {@code mask}. */
+    void setPredicate(int predicate, int bits, int mask) {
+        if (predicate >= 0) {
+            p[predicate] = p[predicate] & ~mask | bits & mask;
+        }
+    }
+
+    /** Lane addresses from 32-bit registers, zero-extended. */
+    void address32(int slot, int offset) {
+        for (int lane = 0; lane < Layout.LANES; lane++) {
+            address[lane] = (r[slot + lane] & 0xffffffffL) + offset;
+        }
+    }
+
+    /** Lane addresses from 64-bit registers. */
+    void address64(int slot, long offset) {
+        for (int lane = 0; lane < Layout.LANES; lane++) {
+            address[lane] = q[slot + lane] + offset;
+        }
+    }
+
+    /** The same address for every lane. */
+    void addressConstant(long value) {
+        Arrays.fill(address, value);
+    }
+
+    /** Generic lane addresses become shared ones. */
+    void addressShared() {
+        for (int lane = 0; lane < Layout.LANES; lane++) {
+            address[lane] -= GenericMemory.SHARED;
+        }
+    }
+
+    /** A parameter of up to 32 bits at an offset into the parameters. */
+    int parameter(long offset, int bytes, boolean signed) {
+        byte[] params = block.parameters();
+        if (offset < 0 || offset > params.length - bytes) {
+            throw new IllegalStateException("kernel " + kernel.name() + " reads parameters at offset " + offset);
+        }
+        int value = 0;
+        for (int i = 0; i < bytes; i++) {
+            value |= (params[(int) offset + i] & 0xff) << 8 * i;
+        }
+        int unused = 32 - 8 * bytes;
+        return signed ? value << unused >> unused : value;
+    }
+
+    /** A 64-bit parameter. */
+    long parameterLong(long offset) {
+        return parameter(offset, 4, false) & 0xffffffffL | (long) parameter(offset + 4, 4, false) << 32;
+    }
+}

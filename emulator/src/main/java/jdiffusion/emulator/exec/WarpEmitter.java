@@ -1,0 +1,329 @@
+package jdiffusion.emulator.exec;
+
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_long;
+import static java.lang.constant.ConstantDescs.CD_void;
+
+import java.lang.classfile.CodeBuilder;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Set;
+import java.util.function.ToLongFunction;
+import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
+import jdiffusion.emulator.ptx.Type;
+
+/** Translates instructions of a whole warp (memory, matrices, exchanges) into calls with slots as arguments. */
+final class WarpEmitter {
+    static final ClassDesc WARP = ClassDesc.of(Warp.class.getName());
+    private static final Set<String> IGNORED = Set.of("prefetch", "prefetchu", "membar", "fence", "nanosleep",
+            "discard", "applypriority", "createpolicy", "griddepcontrol");
+
+    private final CodeBuilder code;
+    private final Layout layout;
+    private final ToLongFunction<String> addresses;
+
+    WarpEmitter(CodeBuilder code, Layout layout, ToLongFunction<String> addresses) {
+        this.code = code;
+        this.layout = layout;
+        this.addresses = addresses;
+    }
+
+    /** Emits one instruction; the lanes that take part are in the local {@link LaneCode#SCRATCH}. */
+    void emit(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        switch (instruction.opcode()) {
+            case "ld", "ldu" -> access(instruction, site, o.get(0), o.get(1), "load");
+            case "st" -> access(instruction, site, o.get(1), o.get(0), "store");
+            case "atom" -> atomic(instruction, site, 1);
+            case "red" -> atomic(instruction, site, 0);
+            case "cp" -> copy(instruction, site);
+            case "mma" -> multiply(instruction, site);
+            case "ldmatrix" -> loadMatrix(instruction, site);
+            case "shfl" -> shuffle(instruction);
+            case "vote" -> vote(instruction);
+            case "match" -> {
+                require(instruction.has("any") && instruction.type().bits() == 32);
+                call(Shuffles.class, "matchAny", intSlot(o.get(0)), intSlot(o.get(1)), intSlot(o.get(2)));
+            }
+            case "activemask" -> call(Shuffles.class, "activeMask", intSlot(o.get(0)));
+            case "bar", "barrier" -> require(instruction.has("warp"));
+            default -> require(IGNORED.contains(instruction.opcode()));
+        }
+    }
+
+    private static void require(boolean supported) {
+        if (!supported) {
+            throw new IllegalArgumentException("this instruction is not supported");
+        }
+    }
+
+    /** Calls a static method with the warp, the lanes and some ints. */
+    private void call(Class<?> owner, String name, int... arguments) {
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH);
+        for (int argument : arguments) {
+            code.loadConstant(argument);
+        }
+        var parameters = new ArrayList<ClassDesc>();
+        parameters.add(WARP);
+        parameters.addAll(Collections.nCopies(arguments.length + 1, CD_int));
+        code.invokestatic(ClassDesc.of(owner.getName()), name, MethodTypeDesc.of(CD_void, parameters));
+    }
+
+    /** Slot of a 32-bit register or constant. */
+    int intSlot(Operand operand) {
+        switch (operand) {
+            case Operand.Imm imm -> {
+                return layout.constant((int) imm.bits());
+            }
+            case Operand.Symbol symbol -> {
+                return layout.constant((int) (addresses.applyAsLong(symbol.name()) + symbol.offset()));
+            }
+            case Operand.Sink _ -> {
+                return layout.slot(layout.scratch(Type.B32));
+            }
+            case Operand.Reg reg -> {
+                Type type = layout.type(reg.name());
+                require(type != null && type != Type.PRED && type.bits() <= 32);
+                return layout.slot(reg.name());
+            }
+            default -> throw new IllegalArgumentException("a register is expected");
+        }
+    }
+
+    /** Slot of a 64-bit register or constant. */
+    private int longSlot(Operand operand) {
+        switch (operand) {
+            case Operand.Imm imm -> {
+                return layout.constant(imm.bits());
+            }
+            case Operand.Symbol symbol -> {
+                return layout.constant(addresses.applyAsLong(symbol.name()) + symbol.offset());
+            }
+            case Operand.Sink _ -> {
+                return layout.slot(layout.scratch(Type.B64));
+            }
+            case Operand.Reg reg -> {
+                Type type = layout.type(reg.name());
+                require(type != null && type.bits() == 64);
+                return layout.slot(reg.name());
+            }
+            default -> throw new IllegalArgumentException("a register is expected");
+        }
+    }
+
+    private int predicateSlot(Operand operand) {
+        if (operand instanceof Operand.Sink) {
+            return -1;
+        }
+        require(operand instanceof Operand.Reg reg && layout.type(reg.name()) == Type.PRED);
+        return layout.slot(((Operand.Reg) operand).name());
+    }
+
+    private static List<Operand> elements(Operand operand) {
+        return operand instanceof Operand.Vector vector ? vector.elements() : List.of(operand);
+    }
+
+    /** Fills the warp's lane addresses from an address operand. */
+    private void address(Operand operand) {
+        if (!(operand instanceof Operand.Address address)) {
+            throw new IllegalArgumentException("an address is expected");
+        }
+        code.aload(LaneCode.WARP);
+        if (address.base() instanceof Operand.Reg reg) {
+            Type type = layout.type(reg.name());
+            require(type != null && type.bits() >= 32);
+            code.loadConstant(layout.slot(reg.name()));
+            if (type.bits() == 64) {
+                code.loadConstant(address.offset());
+                code.invokevirtual(WARP, "address64", MethodTypeDesc.of(CD_void, CD_int, CD_long));
+            } else {
+                code.loadConstant((int) address.offset());
+                code.invokevirtual(WARP, "address32", MethodTypeDesc.of(CD_void, CD_int, CD_int));
+            }
+            return;
+        }
+        long base = address.base() instanceof Operand.Symbol symbol
+                ? addresses.applyAsLong(symbol.name()) + symbol.offset() : ((Operand.Imm) address.base()).bits();
+        code.loadConstant(base + address.offset());
+        code.invokevirtual(WARP, "addressConstant", MethodTypeDesc.of(CD_void, CD_long));
+    }
+
+    private static Class<?> space(Instruction instruction) {
+        for (String modifier : instruction.modifiers()) {
+            switch (modifier) {
+                case "global", "const" -> {
+                    return GlobalMemory.class;
+                }
+                case "shared" -> {
+                    return SharedMemory.class;
+                }
+                case "local" -> {
+                    return LocalMemory.class;
+                }
+                default -> { }
+            }
+        }
+        return GenericMemory.class;
+    }
+
+    private void access(Instruction instruction, int site, Operand data, Operand where, String verb) {
+        Type type = instruction.type();
+        List<Operand> parts = elements(data);
+        int n = parts.size();
+        require(n == 1 || n == 2 && type.bytes() <= 8 || n == 4 && type.bytes() <= 4);
+        address(where);
+        int[] d = new int[4];
+        for (int i = 0; i < n; i++) {
+            d[i] = type.bits() == 64 ? longSlot(parts.get(i)) : intSlot(parts.get(i));
+        }
+        Class<?> space = space(instruction);
+        if (type.bits() == 64) {
+            call(space, verb + "64", site, n, d[0], d[1], d[2], d[3]);
+        } else if (type.bits() == 32) {
+            call(space, verb + "32", site, n, d[0], d[1], d[2], d[3]);
+        } else {
+            call(space, verb + "Small", site, type.bytes(), type.isSigned() ? 1 : 0, n, d[0], d[1], d[2], d[3]);
+        }
+    }
+
+    private void atomic(Instruction instruction, int site, int results) {
+        Type type = instruction.type();
+        List<Operand> o = instruction.operands();
+        boolean unsigned = type == Type.U32 || type == Type.U64;
+        int operation = -1;
+        for (String modifier : instruction.modifiers()) {
+            operation = switch (modifier) {
+                case "add" -> type.isFloat() ? Atomics.ADD_FLOAT : Atomics.ADD;
+                case "exch" -> Atomics.EXCH;
+                case "cas" -> Atomics.CAS;
+                case "and" -> Atomics.AND;
+                case "or" -> Atomics.OR;
+                case "xor" -> Atomics.XOR;
+                case "inc" -> Atomics.INC;
+                case "dec" -> Atomics.DEC;
+                case "min" -> unsigned ? Atomics.MIN_UNSIGNED : Atomics.MIN;
+                case "max" -> unsigned ? Atomics.MAX_UNSIGNED : Atomics.MAX;
+                default -> operation;
+            };
+        }
+        Class<?> space = space(instruction);
+        require(operation >= 0 && type.bits() >= 32 && type != Type.F16X2 && type != Type.BF16X2);
+        if (space == GenericMemory.class) {
+            throw new IllegalArgumentException("atomics at generic addresses are not supported");
+        }
+        address(o.get(results));
+        boolean wide = type.bits() == 64;
+        int d = results == 0 ? -1 : wide ? longSlot(o.get(0)) : intSlot(o.get(0));
+        int b = wide ? longSlot(o.get(results + 1)) : intSlot(o.get(results + 1));
+        int c = o.size() <= results + 2 ? b : wide ? longSlot(o.get(results + 2)) : intSlot(o.get(results + 2));
+        call(Atomics.class, (space == SharedMemory.class ? "shared" : "global") + type.bits(), site, operation, d, b, c);
+    }
+
+    private void copy(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        require(instruction.has("async") && !instruction.has("bulk") && !instruction.has("mbarrier"));
+        if (instruction.has("commit_group")) {
+            call(AsyncCopies.class, "commit");
+        } else if (instruction.has("wait_all")) {
+            call(AsyncCopies.class, "await", -1);
+        } else if (instruction.has("wait_group")) {
+            call(AsyncCopies.class, "await", (int) ((Operand.Imm) o.get(0)).bits());
+        } else {
+            address(o.get(0));
+            require(o.get(1) instanceof Operand.Address);
+            var source = (Operand.Address) o.get(1);
+            int bytes = (int) ((Operand.Imm) o.get(2)).bits();
+            require(bytes == 4 || bytes == 8 || bytes == 16);
+            int sizes = sizes(o, bytes);
+            code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(bytes)
+                    .loadConstant(longSlot(source.base())).loadConstant(source.offset()).loadConstant(sizes);
+            code.invokestatic(ClassDesc.of(AsyncCopies.class.getName()), "issue",
+                    MethodTypeDesc.of(CD_void, WARP, CD_int, CD_int, CD_int, CD_int, CD_long, CD_int));
+        }
+    }
+
+    /** Slot of the source size; a predicate operand (ignore-src) becomes size 0 where it holds. */
+    private int sizes(List<Operand> o, int bytes) {
+        if (o.size() < 4) {
+            return -1;
+        }
+        if (!(o.get(3) instanceof Operand.Reg reg) || layout.type(reg.name()) != Type.PRED) {
+            return intSlot(o.get(3));
+        }
+        int slot = layout.slot(layout.scratch(Type.B32));
+        call(AsyncCopies.class, "ignoring", slot, layout.slot(reg.name()), reg.negated() ? 1 : 0, bytes);
+        return slot;
+    }
+
+    private void multiply(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        List<String> m = instruction.modifiers();
+        boolean bf16 = instruction.type(1) == Type.BF16;
+        boolean half = instruction.type(0) == Type.F16;
+        int depth = m.contains("m16n8k16") ? 16 : 8;
+        require((depth == 16 || m.contains("m16n8k8")) && m.contains("row") && m.contains("col")
+                && (bf16 || instruction.type(1) == Type.F16) && instruction.type(1) == instruction.type(2)
+                && (half || instruction.type(0) == Type.F32) && instruction.type() == instruction.type(0));
+        var slots = new ArrayList<Integer>();
+        slots.addAll(slots(o.get(1), depth / 4, 4));
+        slots.addAll(slots(o.get(2), depth / 8, 2));
+        slots.addAll(slots(o.get(3), half ? 2 : 4, 4));
+        slots.addAll(slots(o.get(0), half ? 2 : 4, 4));
+        int[] arguments = new int[4 + slots.size()];
+        arguments[0] = site;
+        arguments[1] = depth;
+        arguments[2] = bf16 ? 1 : 0;
+        arguments[3] = half ? 1 : 0;
+        for (int i = 0; i < slots.size(); i++) {
+            arguments[4 + i] = slots.get(i);
+        }
+        call(Matrix.class, "mma", arguments);
+    }
+
+    private List<Integer> slots(Operand operand, int count, int padded) {
+        List<Operand> parts = elements(operand);
+        require(parts.size() == count);
+        var slots = new ArrayList<Integer>();
+        parts.forEach(part -> slots.add(intSlot(part)));
+        while (slots.size() < padded) {
+            slots.add(0);
+        }
+        return slots;
+    }
+
+    private void loadMatrix(Instruction instruction, int site) {
+        require(instruction.has("m8n8") && instruction.has("b16"));
+        List<Integer> d = slots(instruction.operands().get(0), elements(instruction.operands().get(0)).size(), 4);
+        int n = instruction.has("x4") ? 4 : instruction.has("x2") ? 2 : 1;
+        require(elements(instruction.operands().get(0)).size() == n);
+        address(instruction.operands().get(1));
+        if (!instruction.has("shared")) {
+            code.aload(LaneCode.WARP).invokevirtual(WARP, "addressShared", MethodTypeDesc.of(CD_void));
+        }
+        call(Matrix.class, "ldmatrix", site, n, instruction.has("trans") ? 1 : 0,
+                d.get(0), d.get(1), d.get(2), d.get(3));
+    }
+
+    private void shuffle(Instruction instruction) {
+        List<Operand> o = instruction.operands();
+        int mode = instruction.has("idx") ? Shuffles.IDX : instruction.has("up") ? Shuffles.UP
+                : instruction.has("down") ? Shuffles.DOWN : Shuffles.BFLY;
+        Operand to = o.get(0) instanceof Operand.Pair pair ? pair.first() : o.get(0);
+        int p = o.get(0) instanceof Operand.Pair pair ? predicateSlot(pair.second()) : -1;
+        call(Shuffles.class, "shfl", mode, intSlot(to), p, intSlot(o.get(1)), intSlot(o.get(2)), intSlot(o.get(3)));
+    }
+
+    private void vote(Instruction instruction) {
+        List<Operand> o = instruction.operands();
+        boolean negated = o.get(1) instanceof Operand.Reg reg && reg.negated();
+        int p = predicateSlot(o.get(1));
+        String name = instruction.has("ballot") ? "voteBallot" : instruction.has("any") ? "voteAny"
+                : instruction.has("all") ? "voteAll" : "voteUni";
+        int d = instruction.has("ballot") ? intSlot(o.get(0)) : predicateSlot(o.get(0));
+        call(Shuffles.class, name, d, p, negated ? 1 : 0, intSlot(o.get(2)));
+    }
+}

@@ -1,0 +1,19 @@
+package jdiffusion.emulator.ptx;
+
+import java.util.List;
+
+/**
+ * A parsed PTX text.
+ *
+ * @param origin where the text comes from
+ * @param lines the text, by line
+ * @param variables module-scope variables
+ * @param kernels entry functions
+ */
+public record PtxModule(String origin, List<String> lines, List<Variable> variables, List<PtxFunction> kernels) {
+
+    /** Text of a line, from 1, trimmed and with single spaces. */
+    public String text(int line) {
+        return line < 1 || line > lines.size() ? "" : lines.get(line - 1).trim().replaceAll("\\s+", " ");
+    }
+}

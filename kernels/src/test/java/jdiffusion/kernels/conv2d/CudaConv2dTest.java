@@ -1,0 +1,138 @@
+package jdiffusion.kernels.conv2d;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import java.util.stream.Stream;
+import jdiffusion.kernels.Closeness;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Samples;
+import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cuda.TestDevice;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Convolutions on a CUDA device, products in bfloat16. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class CudaConv2dTest {
+    private TestDevice device;
+    private CudaConv2d conv;
+
+    @BeforeAll
+    void open() {
+        device = TestDevice.open();
+        conv = new CudaConv2d(device.cuda());
+    }
+
+    @AfterAll
+    void close() {
+        device.close();
+    }
+
+    @AfterEach
+    void clear() {
+        device.clear();
+    }
+
+    static Stream<Conv2dShape> ragged() {
+        return Stream.concat(Arrays.stream(Conv2dCases.RAGGED), Stream.of(
+                // Channels in eights, so that pixels go straight to shared memory.
+                Conv2dShape.same(1, 1, 1, 8, 1, 1), Conv2dShape.same(2, 9, 7, 24, 65, 3),
+                Conv2dShape.same(1, 5, 4, 72, 10, 1), new Conv2dShape(1, 8, 10, 16, 7, 3, 2, 0, 1),
+                new Conv2dShape(2, 9, 7, 40, 6, 3, 2, 1, 1), new Conv2dShape(1, 3, 3, 8, 4, 3, 1, 2, 4),
+                Conv2dShape.same(1, 3, 2, 16, 9, 7), Conv2dShape.same(1, 3, 2, 8, 9, 9)))
+                .filter(s -> s.flops() < 30e6);
+    }
+
+    @ParameterizedTest
+    @MethodSource("ragged")
+    void raggedSizes(Conv2dShape shape) {
+        check(shape, DType.F32, DType.BF16, DType.F32, Epilogue.STORE, 0);
+        check(shape, DType.BF16, DType.F32, DType.F32, Epilogue.ADD, 0);
+        check(shape, DType.BF16, DType.BF16, DType.BF16, Epilogue.STORE, 0);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
+    void allWeightTypes(DType type) {
+        check(Conv2dShape.same(1, 6, 7, 5, 9, 3), type, DType.BF16, DType.F32, Epilogue.STORE, 0);
+        check(Conv2dShape.same(1, 6, 7, 8, 9, 3), type, DType.BF16, DType.F32, Epilogue.ADD, 0);
+    }
+
+    @Test
+    void inputAndOutputMayHaveGapsBetweenPixels() {
+        for (int gaps : new int[] {3, 8}) {
+            check(new Conv2dShape(2, 5, 7, 16, 10, 3, 2, 1, 1), DType.F32, DType.BF16, DType.F32, Epilogue.STORE, gaps);
+            check(Conv2dShape.same(2, 5, 7, 16, 10, 3), DType.F32, DType.F32, DType.BF16, Epilogue.ADD, gaps);
+        }
+    }
+
+    /** 98 blocks of the large tile, with edges. */
+    @Test
+    void manyPixelsTakeTheLargeTile() {
+        check(Conv2dShape.same(2, 79, 79, 8, 129, 3), DType.F32, DType.BF16, DType.BF16, Epilogue.STORE, 0);
+    }
+
+    @Test
+    void resultsDoNotDependOnTheBatch() {
+        Conv2dShape three = Conv2dShape.same(3, 11, 13, 64, 20, 3);
+        Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, 3, 11, 13, 64));
+        Tensor weight = place(TestTensors.random(2, DType.BF16, 1, 20, 64, 3, 3));
+        Tensor out = device.empty(DType.F32, 3, 11, 13, 20);
+        conv.run(three, x, weight, null, Epilogue.STORE, out);
+        Tensor second = device.empty(DType.F32, 1, 11, 13, 20);
+        conv.run(Conv2dShape.same(1, 11, 13, 64, 20, 3), x.slice(1, 2), weight, null, Epilogue.STORE, second);
+        assertThat(device.get(second)).isEqualTo(device.get(out.slice(1, 2)));
+    }
+
+    @Test
+    void whatDoesNotFitIsNamed() {
+        Conv2dShape s = Conv2dShape.same(1, 4, 4, 2, 3, 3);
+        Tensor x = Tensor.of(new float[32], 1, 4, 4, 2);
+        Tensor out = Tensor.of(new float[48], 1, 4, 4, 3);
+        assertThatThrownBy(() -> conv.run(s, x, Tensor.of(new float[54], 2, 3, 3, 3), null, Epilogue.STORE, out))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContainingAll("conv2d", "[2, 3, 3, 3]");
+        assertThatThrownBy(() -> conv.run(s, x, Tensor.of(new float[54], 3, 2, 3, 3), null, Epilogue.STORE, out))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("not placed");
+        assertThatThrownBy(() -> CudaConv2d.place(device.cuda(), Tensor.of(new float[54], 3, 2, 3, 3), out))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContainingAll("[3, 2, 3, 3]", "[1, 4, 4, 3]");
+    }
+
+    private Tensor place(Tensor stored) {
+        Tensor placed = device.empty(DType.BF16, stored.shape().dims());
+        CudaConv2d.place(device.cuda(), device.put(stored), placed);
+        return placed;
+    }
+
+    private void check(Conv2dShape s, DType weightType, DType xType, DType outType, Epilogue epilogue, int gaps) {
+        boolean add = epilogue.mode() == Epilogue.Mode.ADD;
+        Tensor weight = TestTensors.random(2, weightType, 1 / Math.sqrt(s.cin() * s.kernel() * s.kernel()), s.cout(),
+                s.cin(), s.kernel(), s.kernel());
+        Tensor x = device.put(TestTensors.random(1, xType, 1, s.batch(), s.height(), s.width(), s.cin() + gaps))
+                .columns(gaps, s.cin() + gaps);
+        Tensor bias = add ? null : device.put(TestTensors.random(3, weightType, 1, s.cout()));
+        Tensor out = device.put(TestTensors.random(4, outType, 1, s.batch(), s.outHeight(), s.outWidth(),
+                s.cout() + gaps)).columns(0, s.cout());
+        float[] old = add ? device.get(out) : null;
+        conv.run(s, x, place(weight), bias, epilogue, out);
+        float[] xs = rounded(DType.BF16, device.get(x));
+        float[] ws = rounded(DType.BF16, weight.toArray());
+        float[] bs = bias == null ? null : device.get(bias);
+        Closeness.check(s + " of " + x + " to " + out, device.get(out), Conv2dReference.exact(s, xs, ws, bs, old),
+                rounded(outType, Conv2dReference.naive(s, xs, ws, bs, old)));
+        device.clear();
+    }
+
+    private static float[] rounded(DType type, float[] values) {
+        return type == DType.F32 ? values : Samples.stored(type, values, values.length).toArray();
+    }
+}

@@ -1,0 +1,239 @@
+package jdiffusion.kernels.linear;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Closeness;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Epilogue.Mode;
+import jdiffusion.kernels.Samples;
+import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cuda.TestDevice;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Linear layers with dense weights on a CUDA device whose operands are bfloat16. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class CudaLinearTest {
+    private TestDevice device;
+    private CudaLinear linear;
+
+    @BeforeAll
+    void open() {
+        device = TestDevice.open();
+        linear = new CudaLinear(device.cuda());
+    }
+
+    @AfterAll
+    void close() {
+        device.close();
+    }
+
+    @AfterEach
+    void clear() {
+        device.clear();
+    }
+
+    static Stream<LinearCase> ragged() {
+        return Stream.concat(Arrays.stream(LinearCase.RAGGED), Stream.of(
+                // Whole chunks of 8, so that rows go straight to shared memory: around the edges of tiles and stages.
+                new LinearCase(1, 8, 8, DType.BF16), new LinearCase(63, 32, 65, DType.BF16),
+                new LinearCase(65, 104, 63, DType.BF16), new LinearCase(130, 200, 72, DType.BF16)))
+                .filter(c -> c.flops() < 30e6);
+    }
+
+    @ParameterizedTest
+    @MethodSource("ragged")
+    void raggedSizesAndAllWeightTypes(LinearCase c) {
+        for (DType x : new DType[] {DType.BF16, DType.F32}) {
+            check(device, linear, LinearSample.of(c).x(x));
+        }
+        check(device, linear, LinearSample.of(c).out(DType.BF16).gaps(3));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void activationsInEveryMode(Activation activation) {
+        LinearSample sample = LinearSample.of(new LinearCase(14, 40, 72, DType.BF16)).activation(activation);
+        for (Mode mode : Mode.values()) {
+            for (DType out : new DType[] {DType.F32, DType.BF16}) {
+                check(device, linear, sample.mode(mode).out(out));
+                check(device, linear, sample.mode(mode).out(out).gaps(8));
+            }
+        }
+        check(device, linear, sample.mode(Mode.ADD).gate(2).bias(null));
+    }
+
+    @Test
+    void gatesFollowTheirRunsOfRows() {
+        for (int batch : new int[] {1, 2, 3, 18}) {
+            for (int gaps : new int[] {0, 1, 8}) {
+                check(device, linear, LinearSample.of(new LinearCase(18, 24, 130, DType.F16)).mode(Mode.ADD).gate(batch)
+                        .gaps(gaps));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
+    void everyTypeOfWeightBiasAndInput(DType type) {
+        for (DType x : new DType[] {DType.BF16, DType.F32, DType.F16}) {
+            check(device, linear, LinearSample.of(new LinearCase(9, 40, 33, type)).x(x));
+            check(device, linear, LinearSample.of(new LinearCase(9, 37, 33, type)).x(x).gaps(3));
+        }
+    }
+
+    /** 99 blocks of the large tile, with edges. */
+    @ParameterizedTest
+    @EnumSource(names = {"BF16", "F8_E4M3"})
+    void manyRowsTakeTheLargeTile(DType type) {
+        check(device, linear, LinearSample.of(new LinearCase(1100, 72, 1290, type)).mode(Mode.ADD).gate(2));
+    }
+
+    @Test
+    void operandsOfFloat16() {
+        device.close();
+        try (TestDevice half = TestDevice.open(DType.F16)) {
+            CudaLinear linear16 = new CudaLinear(half.cuda());
+            for (DType type : new DType[] {DType.F16, DType.BF16, DType.F32}) {
+                for (DType x : new DType[] {DType.F16, DType.F32}) {
+                    check(half, linear16, LinearSample.of(new LinearCase(70, 72, 66, type)).operand(DType.F16).x(x)
+                            .out(DType.F16).activation(Activation.GELU_TANH));
+                }
+            }
+            check(half, linear16, LinearSample.of(new LinearCase(1100, 40, 1290, DType.F16)).operand(DType.F16)
+                    .x(DType.F16));
+        } finally {
+            open();
+        }
+    }
+
+    @Test
+    void joinedWeightsFillColumnsOfOneOutput() {
+        Tensor[] parts = {TestTensors.random(1, DType.BF16, 1, 70, 40), TestTensors.random(2, DType.F32, 1, 1, 40),
+            TestTensors.random(3, DType.F8_E4M3, 1, 63, 40)};
+        Tensor x = device.put(DType.BF16, TestTensors.gaussian(4, 9 * 40, 1), 9, 40);
+        Tensor bias = device.put(TestTensors.random(5, DType.F32, 1, 134));
+        Tensor gate = device.put(DType.F32, TestTensors.gaussian(6, 3 * 134, 1), 3, 134);
+        Tensor[] placed = Arrays.stream(parts).map(device::put).toArray(Tensor[]::new);
+        Weight nested = Weight.rows(Weight.of(placed[0]), Weight.rows(Weight.of(placed[1]), Weight.of(placed[2])));
+        Tensor out = device.put(DType.F32, new float[9 * 134], 9, 134);
+        linear.run(List.of(new LinearCall(x, nested, bias, Epilogue.gatedAdd(gate), out)));
+        int from = 0;
+        for (Tensor part : placed) {
+            int to = from + part.rows();
+            Tensor alone = device.put(DType.F32, new float[9 * part.rows()], 9, part.rows());
+            linear.run(List.of(new LinearCall(x, Weight.of(part), bias.columns(from, to),
+                    Epilogue.gatedAdd(gate.columns(from, to)), alone)));
+            assertThat(device.get(out.columns(from, to))).isEqualTo(device.get(alone));
+            from = to;
+        }
+    }
+
+    @Test
+    void layersRunTogetherAreWhatTheyAreAlone() {
+        List<LinearCall> together = new ArrayList<>();
+        List<LinearCall> alone = new ArrayList<>();
+        for (int i = 0; i < 19; i++) {
+            int m = 1 + 11 * i;
+            int k = 16 + 8 * (i % 4);
+            int n = 100 - 5 * i;
+            Tensor x = device.put(TestTensors.random(i, i % 5 == 4 ? DType.F32 : DType.BF16, 1, m, k));
+            Weight w = Weight.of(device.put(TestTensors.random(50 + i, i % 3 == 2 ? DType.F16 : DType.BF16, 1, n, k)));
+            Epilogue epilogue = Epilogue.activate(Activation.values()[i % 5]);
+            for (List<LinearCall> calls : List.of(together, alone)) {
+                calls.add(new LinearCall(x, w, null, epilogue, device.empty(DType.F32, m, n)));
+            }
+        }
+        linear.run(together);
+        for (int i = 0; i < alone.size(); i++) {
+            linear.run(List.of(alone.get(i)));
+            assertThat(device.get(together.get(i).out())).as("layer " + i)
+                    .isEqualTo(device.get(alone.get(i).out()));
+        }
+    }
+
+    @Test
+    void layersOfAKindAreOneLaunch() {
+        Tensor x = device.put(DType.BF16, TestTensors.gaussian(1, 3 * 64, 1), 3, 64);
+        List<LinearCall> calls = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            Weight[] qkv = new Weight[3];
+            for (int j = 0; j < 3; j++) {
+                qkv[j] = Weight.of(device.put(TestTensors.random(i, DType.BF16, 1, 64, 64)));
+            }
+            calls.add(new LinearCall(x, Weight.rows(qkv), null, Epilogue.STORE, device.empty(DType.BF16, 3, 192)));
+        }
+        long before = device.cuda().launches();
+        linear.run(calls);
+        assertThat(device.cuda().launches() - before).isEqualTo(1);
+    }
+
+    @Test
+    void nothingIsRunForNoRows() {
+        Weight w = Weight.of(device.put(TestTensors.random(1, DType.BF16, 1, 8, 8)));
+        linear.run(List.of(new LinearCall(device.empty(DType.BF16, 0, 8), w, null, Epilogue.STORE,
+                device.empty(DType.F32, 0, 8))));
+        linear.run(List.of());
+    }
+
+    @Test
+    void shapesThatDoNotFitAreNamed() {
+        Tensor x = Tensor.of(new float[6], 2, 3);
+        Weight w = Weight.of(Tensor.of(new float[12], 4, 3));
+        assertThatThrownBy(() -> new LinearCall(x, w, null, Epilogue.STORE, Tensor.of(new float[12], 3, 4)))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContainingAll("linear", "[3, 4]", "[2, 3]");
+    }
+
+    /** Runs a sample on the device and compares with the truth, and the error with that of plain loops. */
+    private static void check(TestDevice device, CudaLinear linear, LinearSample s) {
+        LinearCase c = s.size();
+        // Rows with gaps begin anywhere, also where nothing is aligned.
+        Tensor x = device.put(TestTensors.random(1, s.x(), 1, c.m(), c.k() + s.gaps())).columns(s.gaps(),
+                c.k() + s.gaps());
+        Tensor w = device.put(TestTensors.random(2, c.type(), 1 / Math.sqrt(c.k()), c.n(), c.k() + s.gaps()))
+                .columns(s.gaps(), c.k() + s.gaps());
+        Tensor bias = s.bias() == null ? null : device.put(TestTensors.random(3, s.bias(), 1, c.n()));
+        Tensor gate = s.gate() == 0 ? null : device.put(TestTensors.random(4, DType.F32, 1, s.gate(),
+                c.n() + s.gaps())).columns(0, c.n());
+        Tensor wide = device.put(TestTensors.random(5, s.out(), 1, c.m(), c.n() + 2 * s.gaps()));
+        Tensor out = wide.columns(s.gaps(), c.n() + s.gaps());
+        float[] before = device.get(wide);
+        float[] old = device.get(out);
+        linear.run(List.of(new LinearCall(x, Weight.of(w), bias, new Epilogue(s.activation(), s.mode(), gate), out)));
+        float[] xs = rounded(s.operand(), device.get(x));
+        float[] ws = rounded(s.operand(), device.get(w));
+        float[] bs = bias == null ? null : device.get(bias);
+        float[] gs = gate == null ? null : device.get(gate);
+        Closeness.check(s.toString(), device.get(out),
+                LinearReference.exact(c.m(), c.n(), c.k(), xs, ws, bs, s.activation(), s.mode(), gs, old),
+                rounded(s.out(), LinearReference.naive(c.m(), c.n(), c.k(), xs, ws, bs, s.activation(), s.mode(), gs,
+                        old)));
+        float[] after = device.get(wide);
+        for (int i = 0; i < after.length; i++) {
+            int col = i % wide.cols() - s.gaps();
+            if (col < 0 || col >= c.n()) {
+                assertThat(after[i]).as("beside the output, element " + i).isEqualTo(before[i]);
+            }
+        }
+        device.clear();
+    }
+
+    private static float[] rounded(DType type, float[] values) {
+        return type == DType.F32 ? values : Samples.stored(type, values, values.length).toArray();
+    }
+}

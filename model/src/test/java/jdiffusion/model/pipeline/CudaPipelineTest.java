@@ -1,0 +1,90 @@
+package jdiffusion.model.pipeline;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.cpu.CpuBackend;
+import jdiffusion.model.Compute;
+import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.TestData;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.DiffusersFolder;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.mmdit.Mmdit;
+import jdiffusion.model.mmdit.MmditRun;
+import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+import org.junit.jupiter.api.Test;
+
+/** The default model on the emulated CUDA device: the same picture, few launches, nothing left behind. */
+class CudaPipelineTest {
+    private static final int MOST_LAUNCHES = 14;
+    private static final double MOST_DIFFERENCE = 2;
+
+    @Test
+    void drawsThePictureOfTheCpu() {
+        int[] cpu;
+        try (Backend backend = new CpuBackend()) {
+            cpu = draw(backend);
+        }
+        try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
+            long before = cuda.allocatedBytes();
+            assertThat(meanDifference(draw(cuda.backend()), cpu)).isLessThan(MOST_DIFFERENCE);
+            // Scratch memory of the backend itself stays; weights and workspaces of the stages do not.
+            assertThat(cuda.allocatedBytes() - before).isLessThan(16 << 20);
+        }
+    }
+
+    private static int[] draw(Backend backend) {
+        Pipeline pipeline = Pipeline.open(TestData.defaultModel(), backend);
+        GenerationRequest request = pipeline.request("a red circle on a blue background").toBuilder()
+                .size(64, 64).steps(4).seed(1).build();
+        Picture picture = pipeline.generate(request, Progress.NONE).getFirst();
+        byte[] rgb = picture.rgb();
+        int[] values = new int[rgb.length];
+        for (int i = 0; i < rgb.length; i++) {
+            values[i] = rgb[i] & 0xff;
+        }
+        return values;
+    }
+
+    private static double meanDifference(int[] a, int[] b) {
+        double sum = 0;
+        for (int i = 0; i < a.length; i++) {
+            sum += Math.abs(a[i] - b[i]);
+        }
+        return sum / a.length;
+    }
+
+    @Test
+    void aBlockIsFewLaunches() {
+        try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, true);
+                ModelFiles.Open open = DiffusersFolder.open(TestData.defaultModel()).open(Component.DENOISER);
+                Placement weights = cuda.backend().newPlacement();
+                Workspace w = cuda.backend().newWorkspace()) {
+            Mmdit model = Mmdit.load(Weights.of(open.tensors(), weights), open.config());
+            List<Long> launches = new ArrayList<>();
+            Compute compute = new Compute(cuda.backend(), w, (name, _) -> {
+                if (name.equals("conditioning") || name.startsWith("block.") && name.endsWith(".image")) {
+                    launches.add(cuda.backend().launches());
+                }
+            });
+            MmditRun run = new MmditRun(model, compute, 2, 8, 8, 93);
+            Tensor latents = w.f32(2, 16, 8, 8);
+            run.setText(w.operand(2, 93, model.config().contextDim()), w.operand(2, model.config().pooledDim()));
+            run.velocity(latents, 500, List.of(), w.f32(2, 16, 8, 8));
+            assertThat(launches).hasSize(model.blocks().size() + 1);
+            assertThat(model.config().dualBlocks()).isNotEmpty();
+            for (int i = 1; i < launches.size(); i++) {
+                assertThat(launches.get(i) - launches.get(i - 1)).as("launches of block %d", i - 1)
+                        .isPositive().isLessThanOrEqualTo(MOST_LAUNCHES);
+            }
+        }
+    }
+}
