@@ -86,19 +86,20 @@ __device__ __forceinline__ void normalise(u8* tile, const float* weights, float 
 
 // The diagonals that a tile of scores meets, as powers of two: entry key - query + ROWS - 1, both counted in the tile.
 template <int D>
-__device__ __forceinline__ void load_bias(const Call& call, int query, int key, float* to) {
+__device__ __forceinline__ void load_bias(const Call& call, int head, int query, int key, float* to) {
     int n = call.streams[0].n;
     int columns = 2 * n - 1;
-    long long head = (long long)(blockIdx.y % call.heads) * columns;
+    long long first = (long long)head * columns;
     for (int i = threadIdx.x; i < Shape<D>::ROWS + Shape<D>::KEYS; i += THREADS) {
         int column = key - query + i - (Shape<D>::ROWS - 1) + n - 1;
         to[i] = column >= 0 && column < columns
-                ? load_as_float(call.bias, call.biasType, head + column) * LOG2E : 0.0f;
+                ? load_as_float(call.bias, call.biasType, first + column) * LOG2E : 0.0f;
     }
 }
 
 // Starts copying tile `tile` of K and V, counted through all streams, to a stage.
-template <typename T, int D> __device__ __forceinline__ void copy_keys(const Call& call, int tile, u8* stage) {
+template <typename T, int D>
+__device__ __forceinline__ void copy_keys(const Call& call, const Pair& pair, int tile, u8* stage) {
     constexpr int KEYS = Shape<D>::KEYS;
     constexpr int CHUNKS = Shape<D>::CHUNKS;
     int stream = locate(tile, call.streams[0].n, call.streams[1].n, KEYS);
@@ -109,9 +110,9 @@ template <typename T, int D> __device__ __forceinline__ void copy_keys(const Cal
     int chunks = call.headDim / 8;
     u32 to = shared_address(stage);
     copy_tile<T, KEYS, CHUNKS, THREADS>(
-            to, (const T*)OF_STREAM(call, stream, k) + offset(call, n, kStride, key), kStride, n - key, chunks);
+            to, (const T*)OF_STREAM(call, stream, k) + offset(pair, n, kStride, key), kStride, n - key, chunks);
     copy_tile<T, KEYS, CHUNKS, THREADS>(to + Shape<D>::TILE_BYTES,
-            (const T*)OF_STREAM(call, stream, v) + offset(call, n, vStride, key), vStride, n - key, chunks);
+            (const T*)OF_STREAM(call, stream, v) + offset(pair, n, vStride, key), vStride, n - key, chunks);
     copy_commit();
 }
 
@@ -219,15 +220,15 @@ template <typename T, int D> struct Queries {
                     most = fmaxf(most, fmaxf(scores[i][j][2 * half], scores[i][j][2 * half + 1]));
                 }
                 most = row_max(most);
-                float reference = reference_of(most, factor);
-                float shrink = power_of_two(fmaf(largest[i][half], factor, -reference));
+                float reference = reference_of(most);
+                float shrink = power_of(largest[i][half], reference, factor);
                 largest[i][half] = most;
                 float total = 0;
 #pragma unroll
                 for (int j = 0; j < KEYS / 8; j++) {
 #pragma unroll
                     for (int e = 2 * half; e < 2 * half + 2; e++) {
-                        scores[i][j][e] = power_of_two(fmaf(scores[i][j][e], factor, -reference));
+                        scores[i][j][e] = power_of(scores[i][j][e], reference, factor);
                         total += scores[i][j][e];
                     }
                 }
@@ -294,6 +295,7 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     constexpr int CHUNKS = Shape<D>::CHUNKS;
     __shared__ __align__(128) Shared<D> shared;
 
+    Pair pair = pair_of_block(call);
     int tile = blockIdx.x;
     int asking = locate(tile, call.streams[0].queries, call.streams[1].queries, ROWS);
     int query = tile * ROWS;
@@ -302,12 +304,12 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     int chunks = call.headDim / 8;
     int stride = OF_STREAM(call, asking, qStride);
     copy_tile<T, ROWS, CHUNKS, THREADS>(shared_address(shared.stages[1]),
-            (const T*)OF_STREAM(call, asking, q) + offset(call, n, stride, query), stride, rows, chunks);
+            (const T*)OF_STREAM(call, asking, q) + offset(pair, n, stride, query), stride, rows, chunks);
     copy_commit();
-    copy_keys<T, D>(call, 0, shared.stages[0]);
+    copy_keys<T, D>(call, pair, 0, shared.stages[0]);
     load_weights<D>(call, asking, shared.weights);
     if (call.bias != nullptr) {
-        load_bias<D>(call, query, 0, shared.bias[0]);
+        load_bias<D>(call, pair.head, query, 0, shared.bias[0]);
     }
     copy_wait<1>();
     __syncthreads();
@@ -336,9 +338,9 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
         // The stage is complete, and nobody needs the other one any more.
         __syncthreads();
         if (i + 1 < keyTiles) {
-            copy_keys<T, D>(call, i + 1, shared.stages[(i + 1) % 2]);
+            copy_keys<T, D>(call, pair, i + 1, shared.stages[(i + 1) % 2]);
             if (call.bias != nullptr) {
-                load_bias<D>(call, query, key + KEYS, shared.bias[(i + 1) % 2]);
+                load_bias<D>(call, pair.head, query, key + KEYS, shared.bias[(i + 1) % 2]);
             }
         }
         // How far the warp's first query is behind the tile's first key.
@@ -364,14 +366,14 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     __syncthreads();
     stride = OF_STREAM(call, asking, outStride);
     store_tile<T, ROWS, CHUNKS, THREADS>(shared.stages[0],
-            (T*)OF_STREAM(call, asking, out) + offset(call, n, stride, query), stride, rows, chunks);
+            (T*)OF_STREAM(call, asking, out) + offset(pair, n, stride, query), stride, rows, chunks);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) attention_32_bf16(Call call) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_32_bf16(Call call) {
     attend<bf16, 32>(call);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) attention_32_f16(Call call) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_32_f16(Call call) {
     attend<f16, 32>(call);
 }
 

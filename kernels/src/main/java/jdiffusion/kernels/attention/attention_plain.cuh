@@ -43,9 +43,10 @@ template <typename T> __device__ __forceinline__ float normed(T x, float scale, 
 
 // The scaled score of a key, in powers of two.
 template <typename T>
-__device__ __forceinline__ float plain_score(const Call& call, const Plain& warp, int stream, int query, int key) {
+__device__ __forceinline__ float plain_score(const Call& call, const Pair& pair, const Plain& warp, int stream,
+                                             int query, int key) {
     int n = OF_STREAM(call, stream, n);
-    const T* k = (const T*)OF_STREAM(call, stream, k) + offset(call, n, OF_STREAM(call, stream, kStride), key);
+    const T* k = (const T*)OF_STREAM(call, stream, k) + offset(pair, n, OF_STREAM(call, stream, kStride), key);
     float scale = norm_scale(call, k, OF_STREAM(call, stream, kNorm));
     float score = 0;
 #pragma unroll 1
@@ -54,7 +55,7 @@ __device__ __forceinline__ float plain_score(const Call& call, const Plain& warp
     }
     score *= call.factor;
     if (call.bias != nullptr) {
-        long long diagonal = (long long)(blockIdx.y % call.heads) * (2 * n - 1) + key - query + n - 1;
+        long long diagonal = (long long)pair.head * (2 * n - 1) + key - query + n - 1;
         score = fmaf(load_as_float(call.bias, call.biasType, diagonal), LOG2E, score);
     }
     return score;
@@ -64,6 +65,7 @@ __device__ __forceinline__ float plain_score(const Call& call, const Plain& warp
 // of the warps, dynamic.
 template <typename T> __device__ __forceinline__ void attend_plain(const Call& call) {
     extern __shared__ __align__(128) u8 dynamic[];
+    Pair pair = pair_of_block(call);
     int lane = threadIdx.x % 32;
     int d = call.headDim;
     float* own = (float*)dynamic + threadIdx.x / 32 * (3 * d + 32);
@@ -74,7 +76,7 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
     if (query >= OF_STREAM(call, asking, queries)) {
         return;
     }
-    const T* asked = (const T*)OF_STREAM(call, asking, q) + offset(call, n, OF_STREAM(call, asking, qStride), query);
+    const T* asked = (const T*)OF_STREAM(call, asking, q) + offset(pair, n, OF_STREAM(call, asking, qStride), query);
     const void* qNorm = OF_STREAM(call, asking, qNorm);
     plain_weights(qNorm, OF_STREAM(call, asking, qNormType), d, warp.weights);
     float qScale = norm_scale(call, asked, qNorm);
@@ -91,15 +93,15 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
         plain_weights(OF_STREAM(call, s, kNorm), OF_STREAM(call, s, kNormType), d, warp.weights);
         int end = call.causal ? min(query + 1, OF_STREAM(call, s, n)) : OF_STREAM(call, s, n);
         int stride = OF_STREAM(call, s, vStride);
-        const T* v = (const T*)OF_STREAM(call, s, v) + offset(call, OF_STREAM(call, s, n), stride, 0);
+        const T* v = (const T*)OF_STREAM(call, s, v) + offset(pair, OF_STREAM(call, s, n), stride, 0);
 #pragma unroll 1
         for (int key = 0; key < end; key += 32) {
-            float score = plain_score<T>(call, warp, s, query, min(key + lane, end - 1));
+            float score = plain_score<T>(call, pair, warp, s, query, min(key + lane, end - 1));
             score = key + lane < end ? score : minus_infinity();
             float most = fmaxf(largest, warp_max(score));
-            float reference = reference_of(most, 1);
-            float shrink = power_of_two(largest - reference);
-            float power = power_of_two(score - reference);
+            float reference = reference_of(most);
+            float shrink = power_of(largest, reference, 1);
+            float power = power_of(score, reference, 1);
             largest = most;
             sum = fmaf(sum, shrink, power);
             warp.powers[lane] = to_float(from_float<T>(power));
@@ -117,7 +119,7 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
         }
     }
     float inverse = inverse_of(warp_sum(sum));
-    T* to = (T*)OF_STREAM(call, asking, out) + offset(call, n, OF_STREAM(call, asking, outStride), query);
+    T* to = (T*)OF_STREAM(call, asking, out) + offset(pair, n, OF_STREAM(call, asking, outStride), query);
 #pragma unroll 1
     for (int c = lane; c < d; c += 32) {
         to[c] = from_float<T>(warp.out[c] * inverse);

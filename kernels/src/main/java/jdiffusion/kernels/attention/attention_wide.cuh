@@ -24,10 +24,11 @@ struct WideShared {
 
 // Starts copying 32 rows of a tensor of the only stream.
 template <typename T>
-__device__ __forceinline__ void copy_wide(const Call& call, u8* to, const void* from, int stride, int row) {
+__device__ __forceinline__ void copy_wide(const Call& call, const Pair& pair, u8* to, const void* from, int stride,
+                                          int row) {
     int n = call.streams[0].n;
     copy_tile<T, WIDE_KEYS, WIDE_CHUNKS, WIDE_THREADS>(shared_address(to),
-            (const T*)from + offset(call, n, stride, row), stride, n - row, call.headDim / 8);
+            (const T*)from + offset(pair, n, stride, row), stride, n - row, call.headDim / 8);
     copy_commit();
 }
 
@@ -93,6 +94,7 @@ __device__ __forceinline__ void for_rows(const float (&pieces)[WIDE_ROWS][4], F&
 template <typename T> __device__ __forceinline__ void attend_wide(const Call& call) {
     extern __shared__ __align__(128) u8 dynamic[];
     WideShared& shared = *(WideShared*)dynamic;
+    Pair pair = pair_of_block(call);
     int lane = threadIdx.x % 32;
     int warp = threadIdx.x / 32;
     int piece = warp % 4;
@@ -101,8 +103,8 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
     int query = blockIdx.x * WIDE_ROWS;
     float factor = call.factor;
 
-    copy_wide<T>(call, shared.v, call.streams[0].q, call.streams[0].qStride, query);
-    copy_wide<T>(call, shared.k, call.streams[0].k, call.streams[0].kStride, 0);
+    copy_wide<T>(call, pair, shared.v, call.streams[0].q, call.streams[0].qStride, query);
+    copy_wide<T>(call, pair, shared.k, call.streams[0].k, call.streams[0].kStride, 0);
     copy_wait<1>();
     __syncthreads();
     u32 q[WIDE_CHUNKS / 2][4];
@@ -120,7 +122,7 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
         copy_wait<0>();
         // K is complete; V and the powers are free.
         __syncthreads();
-        copy_wide<T>(call, shared.v, call.streams[0].v, call.streams[0].vStride, key);
+        copy_wide<T>(call, pair, shared.v, call.streams[0].v, call.streams[0].vStride, key);
         float scores[4];
         wide_scores<T>(q, shared_address(shared.k), scores);
 #pragma unroll
@@ -138,14 +140,14 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
         // The largest scores are known; K is free.
         __syncthreads();
         if (key + WIDE_KEYS < n) {
-            copy_wide<T>(call, shared.k, call.streams[0].k, call.streams[0].kStride, key + WIDE_KEYS);
+            copy_wide<T>(call, pair, shared.k, call.streams[0].k, call.streams[0].kStride, key + WIDE_KEYS);
         } else {
             copy_commit();
         }
         for_rows(shared.pieces, [&](int i, int half, float4 x) {
             float most = fmaxf(largest[i][half], fmaxf(fmaxf(x.x, x.y), fmaxf(x.z, x.w)));
-            float reference = reference_of(most, factor);
-            float shrink = power_of_two(fmaf(largest[i][half], factor, -reference));
+            float reference = reference_of(most);
+            float shrink = power_of(largest[i][half], reference, factor);
             largest[i][half] = most;
 #pragma unroll
             for (int c = 0; c < 8; c++) {
@@ -153,8 +155,8 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
                 out[i][c][2 * half + 1] *= shrink;
             }
             if (i == ownTile) {
-                float first = power_of_two(fmaf(scores[2 * half], factor, -reference));
-                float second = power_of_two(fmaf(scores[2 * half + 1], factor, -reference));
+                float first = power_of(scores[2 * half], reference, factor);
+                float second = power_of(scores[2 * half + 1], reference, factor);
                 sum[half] = fmaf(sum[half], shrink, first + second);
                 *(u32*)(shared.powers + place<WIDE_KEYS / 8>(row + 8 * half, piece) + lane % 4 * 4) =
                         pack<T>(first, second);
@@ -184,7 +186,7 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
     __syncthreads();
     int stride = call.streams[0].outStride;
     store_tile<T, WIDE_ROWS, WIDE_CHUNKS, WIDE_THREADS>(shared.k,
-            (T*)call.streams[0].out + offset(call, n, stride, query), stride, n - query, call.headDim / 8);
+            (T*)call.streams[0].out + offset(pair, n, stride, query), stride, n - query, call.headDim / 8);
 }
 
 extern "C" __global__ void __launch_bounds__(WIDE_THREADS, 1) attention_wide_bf16(Call call) {

@@ -65,11 +65,21 @@ static __device__ __forceinline__ int locate(int& index, int first, int second, 
     return 2;
 }
 
-// Element offset of this block's head in the row of token `token` of its sequence.
-static __device__ __forceinline__ long long offset(const Call& call, int n, int stride, int token) {
-    int sequence = blockIdx.y / call.heads;
+// What a block works on: its sequence, and its head's first channel. Grid y counts sequences times heads.
+struct Pair {
+    int sequence;
+    int head;
+    int channel;
+};
+
+static __device__ __forceinline__ Pair pair_of_block(const Call& call) {
     int head = blockIdx.y % call.heads;
-    return ((long long)sequence * n + token) * stride + head * call.headDim;
+    return {(int)(blockIdx.y / call.heads), head, head * call.headDim};
+}
+
+// Element offset of the block's head in the row of token `token` of its sequence.
+static __device__ __forceinline__ long long offset(const Pair& pair, int n, int stride, int token) {
+    return ((long long)pair.sequence * n + token) * stride + pair.channel;
 }
 
 // ---- Tiles: rows of CHUNKS pieces of 16 bytes (8 elements), one behind the other.
@@ -161,10 +171,15 @@ static __device__ __forceinline__ float row_sum(float x) {
     return x + __shfl_xor_sync(0xFFFFFFFFu, x, 2);
 }
 
-// What is taken from scaled scores before the power. While all scores are -infinity it is 0, which gives zeros, not
-// NaN.
-static __device__ __forceinline__ float reference_of(float largest, float factor) {
-    return largest == minus_infinity() ? 0.0f : largest * factor;
+// What is taken from scores before they are scaled, so that the largest gives exactly 1 however large it is. While all
+// scores are -infinity it is 0, which gives zeros, not NaN.
+static __device__ __forceinline__ float reference_of(float largest) {
+    return largest == minus_infinity() ? 0.0f : largest;
+}
+
+// What a score, or a former largest score, counts for.
+static __device__ __forceinline__ float power_of(float score, float reference, float factor) {
+    return power_of_two((score - reference) * factor);
 }
 
 // 1 / sum, to the last bit or two, and 0 for a row in which every key is masked.

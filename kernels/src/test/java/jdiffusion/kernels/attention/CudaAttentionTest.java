@@ -205,7 +205,7 @@ class CudaAttentionTest {
         Tensor half = device.put(DType.F16, new float[40], 1, 5, 8);
         AttentionStream plain = AttentionStream.of(x, x, x, x);
         assertRefused(4, List.of(AttentionStream.of(wide, wide, wide, wide)), "k of stream 0 is F32[1, 5, 8]",
-                "needs BF16[1, n, 8]");
+                "needs BF16[1, 5, 8]");
         assertRefused(4, List.of(AttentionStream.of(x, x, half, x)), "v of stream 0 is F16[1, 5, 8]",
                 "needs BF16[1, 5, 8]");
         assertRefused(4, List.of(plain, plain, plain, plain), "more than 3 streams", "2 heads of 4 channels");

@@ -3,9 +3,10 @@ package jdiffusion.kernels.attention;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import jdiffusion.emulator.KernelCounters;
+import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -15,39 +16,51 @@ import org.junit.jupiter.api.Test;
 class CudaAttentionTrafficTest {
     private static final int IMAGE = 4096;
     private static final int TEXT = 333;
-    private static final int CHANNELS = 64;
-    /** Queries of a block. */
-    private static final int TILE = 128;
 
     /** One of the 24 heads of the largest picture: all heads do the same. */
     @Test
     void readsKeysAndValuesOncePerBlockOfQueries() {
+        check("attention_64_bf16", 128, 64, true, IMAGE, TEXT);
+    }
+
+    @Test
+    void soDoesTheWideHead() {
+        check("attention_wide_bf16", 32, 512, false, 250);
+    }
+
+    /**
+     * @param tile     queries of a block
+     * @param channels of the only head
+     * @param norms    whether q and k are normed
+     * @param tokens   of each stream
+     */
+    private static void check(String kernel, int tile, int channels, boolean norms, int... tokens) {
         assumeThat(TestDevice.isReal()).as("the counters are the emulator's").isFalse();
         try (TestDevice device = TestDevice.profiling()) {
-            Tensor norm = device.put(DType.F32, AttentionCase.gaussian(new Random(1), CHANNELS, 1), CHANNELS);
-            List<AttentionStream> streams = List.of(stream(device, norm, IMAGE), stream(device, norm, TEXT));
-            new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, CHANNELS), streams, null);
+            Tensor norm = norms ? device.put(DType.F32, Samples.normal(1, channels, 0, 1), channels) : null;
+            List<AttentionStream> streams = new ArrayList<>();
+            long blocks = 0;
+            long all = 0;
+            for (int n : tokens) {
+                Tensor qkv = device.put(DType.BF16, Samples.normal(n, 3L * n * channels, 0, 1), 1, n, 3 * channels);
+                Tensor q = qkv.columns(0, channels);
+                streams.add(new AttentionStream(q, qkv.columns(channels, 2 * channels),
+                        qkv.columns(2 * channels, 3 * channels), norm, norm, q));
+                blocks += Math.ceilDiv(n, tile);
+                all += n;
+            }
+            new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, channels), streams, null);
 
-            KernelCounters counters = device.counters().get("attention_64_bf16");
-            long blocks = IMAGE / TILE + Math.ceilDiv(TEXT, TILE);
-            long tokens = IMAGE + TEXT;
-            long row = CHANNELS * DType.BF16.bytes();
-            long norms = 3 * CHANNELS * Float.BYTES;
+            long row = (long) channels * DType.BF16.bytes();
+            long weights = norms ? (tokens.length + 1L) * channels * Float.BYTES : 0;
+            KernelCounters counters = device.counters().get(kernel);
             KernelCounters.Traffic traffic = counters.traffic();
             assertThat(counters.blocks()).isEqualTo(blocks);
-            assertThat(traffic.globalBytesWritten).as("written: the output").isEqualTo(tokens * row);
-            assertThat(traffic.globalBytesRead).as("read: q once, k and v for each block, three norms")
-                    .isEqualTo(tokens * row + blocks * (2 * tokens * row + norms));
+            assertThat(traffic.globalBytesWritten).as("written: the output").isEqualTo(all * row);
+            assertThat(traffic.globalBytesRead).as("read: q once, k, v and norms for each block of queries")
+                    .isEqualTo(all * row + blocks * (2 * all * row + weights));
             assertThat((double) traffic.globalSectors).isLessThanOrEqualTo(1.1 * traffic.globalIdealSectors);
             assertThat(traffic.sharedConflictCycles).as("cycles lost to bank conflicts").isZero();
         }
-    }
-
-    private static AttentionStream stream(TestDevice device, Tensor norm, int tokens) {
-        float[] values = AttentionCase.gaussian(new Random(tokens), tokens * 3 * CHANNELS, 1);
-        Tensor qkv = device.put(DType.BF16, values, 1, tokens, 3 * CHANNELS);
-        Tensor q = qkv.columns(0, CHANNELS);
-        return new AttentionStream(q, qkv.columns(CHANNELS, 2 * CHANNELS), qkv.columns(2 * CHANNELS, 3 * CHANNELS),
-                norm, norm, q);
     }
 }
