@@ -86,7 +86,9 @@ public final class KernelCompiler {
         }
         variables.segments().forEach((name, segment) -> addresses.put(name, segment.address()));
         var own = new ArrayList<>(function.variables());
-        module.variables().stream().filter(v -> v.space().equals("shared")).forEach(own::add);
+        // As ptxas does: of the module's shared variables, those that the kernel names.
+        module.variables().stream().filter(v -> v.space().equals("shared") && function.names(v.name()))
+                .forEach(own::add);
         for (Variable variable : own) {
             if (variable.space().equals("local")) {
                 localBytes = align(localBytes, variable);

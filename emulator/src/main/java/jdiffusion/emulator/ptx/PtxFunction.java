@@ -17,4 +17,20 @@ public record PtxFunction(
         String name, int line, List<Variable> parameters, int maxThreads, Map<String, Type> registers,
         List<Variable> variables, List<Instruction> body, Map<String, Integer> labels,
         Map<String, List<String>> tables) {
+
+    /** True when an instruction has the variable among its operands. */
+    public boolean names(String variable) {
+        return body.stream().flatMap(instruction -> instruction.operands().stream())
+                .anyMatch(operand -> names(operand, variable));
+    }
+
+    private static boolean names(Operand operand, String variable) {
+        return switch (operand) {
+            case Operand.Symbol(String name, long _) -> name.equals(variable);
+            case Operand.Address(Operand base, long _) -> names(base, variable);
+            case Operand.Vector(List<Operand> elements) -> elements.stream().anyMatch(e -> names(e, variable));
+            case Operand.Pair(Operand first, Operand second) -> names(first, variable) || names(second, variable);
+            case Operand.Reg _, Operand.Imm _, Operand.Sink _ -> false;
+        };
+    }
 }

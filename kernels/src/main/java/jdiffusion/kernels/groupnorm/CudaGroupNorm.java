@@ -61,7 +61,7 @@ public final class CudaGroupNorm {
                 .int32(cut.lanes).int32(cut.pixelStep).int32(activation.ordinal()).float32(eps).align(8);
         String ending = RowLaunch.ending(cut.width);
         launch("groupnorm_describe" + ending, x, cut.tiles, s.batch(), cut.threads(),
-                cut.pixelStep * (s.channels() / cut.width) * MOMENTS_BYTES, args);
+                cut.pixelStep * (s.channels() / cut.width | 1) * MOMENTS_BYTES, args);
         launch("groupnorm_join", x, groups, s.batch(), MOST_THREADS, 0, args);
         launch("groupnorm_normalize" + ending, x, cut.tiles, s.batch(), cut.threads(), 0, args);
     }

@@ -110,17 +110,19 @@ __device__ __forceinline__ float2 moments_of_run(const GroupNorm& k, const Tile&
     return {mean, squares};
 }
 
-// A tile's moments for every group. Shared memory holds those of every run of channels and thread: [pixel_step, runs].
+// A tile's moments for every group. Shared memory holds those of every run of channels and thread: [pixel_step, row],
+// where row is odd, so that the threads that sum a group over its pixels find them in different banks.
 template <int W> __device__ __forceinline__ void describe(const GroupNorm& k) {
     extern __shared__ float2 moments[];
     int group_size = k.channels / k.groups;
     int runs = k.channels / W;
+    int row = runs | 1;
     int image = blockIdx.y;
     Tile tile = tile_of_block(k);
     if (tile.first < k.pixel_step) {
         for (int run = threadIdx.x % k.lanes; run < runs; run += k.lanes) {
             float centre = centre_of(k, image, run * W / group_size);
-            moments[tile.first * runs + run] = moments_of_run<W>(k, tile, run * W, centre);
+            moments[tile.first * row + run] = moments_of_run<W>(k, tile, run * W, centre);
         }
     }
     __syncthreads();
@@ -132,14 +134,14 @@ template <int W> __device__ __forceinline__ void describe(const GroupNorm& k) {
         for (int i = threadIdx.x % 32; i < parts; i += 32) {
             int first = i / runs_of_group;
             float count = W * ((tile.pixels - first + k.pixel_step - 1) / k.pixel_step);
-            sum += count * moments[first * runs + group * runs_of_group + i % runs_of_group].x;
+            sum += count * moments[first * row + group * runs_of_group + i % runs_of_group].x;
         }
         float mean = warp_sum(sum) / ((float)tile.pixels * group_size);
         float squares = 0;
         for (int i = threadIdx.x % 32; i < parts; i += 32) {
             int first = i / runs_of_group;
             float count = W * ((tile.pixels - first + k.pixel_step - 1) / k.pixel_step);
-            float2 part = moments[first * runs + group * runs_of_group + i % runs_of_group];
+            float2 part = moments[first * row + group * runs_of_group + i % runs_of_group];
             squares += part.y + count * (part.x - mean) * (part.x - mean);
         }
         squares = warp_sum(squares);

@@ -8,11 +8,12 @@ import java.util.Map;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 
 /**
- * Linear layers on a CUDA device: products on tensor cores in the device's operand type. Layers that are run together
+ * Linear layers on a CUDA device: products on tensor cores, in bfloat16 or float16. Layers that are run together
  * and read their operands the same way are one launch.
  */
 public final class CudaLinear {
@@ -71,8 +72,9 @@ public final class CudaLinear {
 
     /** The name of a kernel but for its tile. */
     private String kernel(Tensor x, Tensor w) {
-        return "linear_" + cuda.operandType().name().toLowerCase(Locale.ROOT)
-                + (GemmArgs.isDirect(cuda, x) ? "" : "_x") + (GemmArgs.isDirect(cuda, w) ? "" : "_w");
+        DType type = GemmArgs.productType(cuda, x);
+        return "linear_" + type.name().toLowerCase(Locale.ROOT) + (GemmArgs.isDirect(x, type) ? "" : "_x")
+                + (GemmArgs.isDirect(w, type) ? "" : "_w");
     }
 
     private void launch(String kernel, List<LinearCall> calls) {

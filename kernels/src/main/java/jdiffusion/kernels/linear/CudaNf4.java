@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Weight;
 
 /**
@@ -65,8 +66,9 @@ final class CudaNf4 {
 
     /** The name of a kernel but for its tile. */
     private String kernel(LinearCall call) {
-        return PREFIX + cuda.operandType().name().toLowerCase(Locale.ROOT)
-                + (GemmArgs.isDirect(cuda, call.x()) ? "" : "_x") + (isWhole((Weight.FourBit) call.w()) ? "" : "_any");
+        DType type = GemmArgs.productType(cuda, call.x());
+        return PREFIX + type.name().toLowerCase(Locale.ROOT) + (GemmArgs.isDirect(call.x(), type) ? "" : "_x")
+                + (isWhole((Weight.FourBit) call.w()) ? "" : "_any");
     }
 
     /** Whether rows begin and end with blocks and with the units in which codes are loaded. */
@@ -76,9 +78,9 @@ final class CudaNf4 {
     }
 
     /** The wide tile is for many rows, read directly from both sides. */
-    private Tile tile(String kernel, List<LinearCall> calls) {
+    private static Tile tile(String kernel, List<LinearCall> calls) {
         int wide = Tile.WIDE.blocks(calls);
-        boolean simple = kernel.equals(PREFIX + cuda.operandType().name().toLowerCase(Locale.ROOT));
+        boolean simple = !kernel.endsWith("_x") && !kernel.endsWith("_any");
         return simple && wide >= LEAST_WIDE_BLOCKS && Tile.SMALL.blocks(calls) > wide ? Tile.WIDE : Tile.SMALL;
     }
 

@@ -17,12 +17,12 @@ public final class GemmArgs {
     private GemmArgs() {
     }
 
-    /** Whether rows can go straight to shared memory: of the product's type, and aligned to 16 bytes. */
-    static boolean isDirect(Cuda cuda, Tensor rows) {
-        return isDirect(rows, cuda.operandType());
+    /** What a product with x is made in: x's own type where that has 16 bits, so that wide operands stay wide. */
+    static DType productType(Cuda cuda, Tensor x) {
+        return x.type() == DType.F32 ? cuda.operandType() : x.type();
     }
 
-    /** The same for a product of another type. */
+    /** Whether rows can go straight to shared memory: of the product's type, and aligned to 16 bytes. */
     public static boolean isDirect(Tensor rows, DType type) {
         return rows.type() == type && rows.data().address() % ALIGNMENT == 0 && rows.cols() % CHUNK == 0
                 && rows.rowStride() % CHUNK == 0;

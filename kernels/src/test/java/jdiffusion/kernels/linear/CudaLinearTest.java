@@ -3,6 +3,7 @@ package jdiffusion.kernels.linear;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -17,6 +18,7 @@ import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
+import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -115,6 +117,12 @@ class CudaLinearTest {
                             .out(DType.F16).activation(Activation.GELU_TANH));
                 }
             }
+            Tensor wide = half.put(DType.BF16, new float[] {3e38f, -1e38f, 0, 0, 0, 0, 0, 0}, 1, 8);
+            Tensor out = half.empty(DType.F32, 1, 1);
+            Tensor ones = half.put(TestTensors.random(1, DType.F16, 0, 1, 8));
+            half.cuda().copyIn(MemorySegment.ofArray(new short[] {0x3c00, 0x3c00}), ones.data().address());
+            linear16.run(List.of(new LinearCall(wide, Weight.of(ones), null, Epilogue.STORE, out)));
+            assertThat(half.get(out)[0]).as("wide operands stay wide").isCloseTo(2e38f, Percentage.withPercentage(1));
             check(half, linear16, LinearSample.of(new LinearCase(1100, 40, 1290, DType.F16)).operand(DType.F16)
                     .x(DType.F16));
         } finally {
@@ -215,8 +223,8 @@ class CudaLinearTest {
         float[] before = device.get(wide);
         float[] old = device.get(out);
         linear.run(List.of(new LinearCall(x, Weight.of(w), bias, new Epilogue(s.activation(), s.mode(), gate), out)));
-        float[] xs = rounded(s.operand(), device.get(x));
-        float[] ws = rounded(s.operand(), device.get(w));
+        float[] xs = rounded(s.product(), device.get(x));
+        float[] ws = rounded(s.product(), device.get(w));
         float[] bs = bias == null ? null : device.get(bias);
         float[] gs = gate == null ? null : device.get(gate);
         Closeness.check(s.toString(), device.get(out),

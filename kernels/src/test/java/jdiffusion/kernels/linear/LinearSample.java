@@ -7,7 +7,7 @@ import jdiffusion.tensor.DType;
 /**
  * Everything that a linear layer on a device may vary in.
  *
- * @param operand type of the product
+ * @param operand the device's operand type
  * @param bias    null for none
  * @param gate    rows of the gate, 0 for none
  * @param gaps    elements beside the rows of all tensors
@@ -21,6 +21,11 @@ record LinearSample(LinearCase size, DType operand, DType x, DType bias, DType o
 
     LinearSample operand(DType type) {
         return new LinearSample(size, type, x, bias, out, activation, mode, gate, gaps);
+    }
+
+    /** Type of the product: x's own where it has 16 bits. */
+    DType product() {
+        return x == DType.F32 ? operand : x;
     }
 
     LinearSample x(DType type) {
