@@ -152,7 +152,7 @@ class CudaElementwiseTest extends DeviceTest {
                             .toList();
                     Tensor out = target < 0 ? device.empty(DType.F32, dims) : terms.get(target);
                     elementwise.combine(used, terms, out);
-                    assertThat(result(out)).as("into term %d", target).isEqualTo(Float.valueOf(want));
+                    assertThat(result(out)).as("into term %d", target).isEqualTo(want);
                 }
             }
         }
@@ -173,7 +173,7 @@ class CudaElementwiseTest extends DeviceTest {
                         device.put(DType.F32, a, dims), device.put(Samples.view(DType.F32, 8, b, dims)),
                         device.empty(DType.F32, dims)};
                 elementwise.blend(operands[0], operands[1], operands[2], operands[target]);
-                assertThat(result(operands[target])).as("into operand %d", target).isEqualTo(Float.valueOf(want));
+                assertThat(result(operands[target])).as("into operand %d", target).isEqualTo(want);
             }
         }
     }
