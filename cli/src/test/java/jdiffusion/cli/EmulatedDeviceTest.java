@@ -21,7 +21,7 @@ class EmulatedDeviceTest {
     @Test
     void drawsChecksAndProfiles() throws IOException {
         Path picture = folder.resolve("x.png");
-        Cli run = Cli.draw("a red circle", "--steps", 1, "--device", "emulated", "--emulator-check",
+        Cli run = Cli.draw("a red circle", "--device", "emulated", "--emulator-check",
                 "--emulator-profile", "-o", picture);
         assertThat(run.code()).as(run.err().toString()).isZero();
         assertThat(Png.read(picture).picture().width()).isEqualTo(64);

@@ -20,7 +20,8 @@ final class Ptx {
     /** A compiler's output brought to {@link #VERSION}, without hints that came later and its own remarks. */
     static String portable(String compiled) {
         return compiled.lines()
-                .filter(line -> !line.startsWith("//") && !line.strip().startsWith(".pragma \"used_bytes_mask"))
+                .filter(line -> !line.strip().startsWith("//")
+                        && !line.strip().startsWith(".pragma \"used_bytes_mask"))
                 .map(line -> line.startsWith(".version ") ? ".version " + VERSION : line)
                 .collect(Collectors.joining("\n", "", "\n")).stripLeading();
     }

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import jdiffusion.kernels.Closeness;
+import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** All variants of the kernels, on views of columns with NaN around them, against the definition. */
+@OnDevice
 class CudaAttentionTest {
     /** Elements on either side of a tensor's columns: rows stay aligned. */
     private static final int ALIGNED = 8;

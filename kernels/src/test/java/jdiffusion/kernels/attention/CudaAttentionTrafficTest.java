@@ -7,12 +7,14 @@ import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.emulator.KernelCounters;
 import jdiffusion.kernels.Samples;
+import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 
 /** What attention reads and writes, by the emulator's counters. */
+@OnDevice
 class CudaAttentionTrafficTest {
     private static final int IMAGE = 4096;
     private static final int TEXT = 333;

@@ -12,6 +12,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cuda.MainLoop;
+import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Convolutions on a CUDA device, products in bfloat16. */
+@OnDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CudaConv2dTest {
     private TestDevice device;

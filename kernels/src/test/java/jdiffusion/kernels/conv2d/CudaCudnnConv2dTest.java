@@ -13,6 +13,7 @@ import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.StandIn;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Convolution by cuDNN, or on the emulated device by a stand-in for it. */
+@OnDevice
 class CudaCudnnConv2dTest {
     private static TestDevice device;
     private static CudnnConv2d conv;

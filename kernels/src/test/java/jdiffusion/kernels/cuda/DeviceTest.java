@@ -11,6 +11,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 
 /** A test of kernels for which one device is open, and the forms in which their tensors may come. */
+@OnDevice
 public abstract class DeviceTest {
     protected static TestDevice device;
 

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What the kernels on rows move, by the emulator's counters: nothing twice, full sectors, no bank conflicts. */
+@OnDevice
 class RowTrafficTest {
     private TestDevice device;
     private Cuda cuda;

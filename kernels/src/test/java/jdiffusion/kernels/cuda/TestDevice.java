@@ -14,7 +14,7 @@ import jdiffusion.tensor.Tensor;
 
 /**
  * The device that tests of CUDA kernels run on: the emulated one with all its checks, or with
- * {@code -Djdiffusion.testDevice=cuda} the first real one. One is open at a time.
+ * {@code -Djdiffusion.testDevice=cuda} the first real one; see {@link OnDevice}. One is open at a time.
  */
 public final class TestDevice implements AutoCloseable {
     private static final boolean REAL = "cuda".equals(System.getProperty("jdiffusion.testDevice"));

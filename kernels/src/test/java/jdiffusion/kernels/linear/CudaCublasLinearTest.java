@@ -11,10 +11,11 @@ import java.util.stream.Stream;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Closeness;
 import jdiffusion.kernels.DeviceException;
-import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Epilogue.Mode;
+import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.StandIn;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
@@ -29,6 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Linear layers by cuBLAS, or on the emulated device by a stand-in for it. */
+@OnDevice
 class CudaCublasLinearTest {
     private static TestDevice device;
     private static CublasLinear linear;

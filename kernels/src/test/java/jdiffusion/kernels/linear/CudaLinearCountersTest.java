@@ -8,6 +8,7 @@ import jdiffusion.emulator.KernelCounters;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cuda.MainLoop;
+import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -15,6 +16,7 @@ import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
 
 /** What the emulated device counts of layers of the medium transformer. */
+@OnDevice
 class CudaLinearCountersTest {
     /**
      * [4096, 1536] by [1536, 1536]. All blocks make whole tiles and count alike, so those of the first quarter of the

@@ -10,10 +10,11 @@ import java.util.List;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Closeness;
-import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Epilogue.Mode;
+import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -29,6 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Linear layers with dense weights on a CUDA device whose operands are bfloat16. */
+@OnDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CudaLinearTest {
     private TestDevice device;

@@ -6,12 +6,13 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import jdiffusion.emulator.KernelCounters;
 import jdiffusion.emulator.KernelCounters.InstructionClass;
+import jdiffusion.emulator.KernelCounters;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Closeness;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Samples;
+import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
@@ -22,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Linear layers with weights in 4 bits on a CUDA device. */
+@OnDevice
 class CudaNf4Test {
     private static final List<FourBitCase> CASES =
             Stream.of(FourBitCase.ALL).filter(c -> c.cols() <= 1088).toList();

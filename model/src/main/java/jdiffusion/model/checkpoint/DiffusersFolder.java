@@ -61,10 +61,12 @@ public final class DiffusersFolder implements ModelFiles {
         }
         Path folder = root.resolve(component.folder());
         ConfigFile config = ConfigFile.read(folder.resolve("config.json"));
-        if (config.has("quantization_config")) {
+        JsonNode quantised = config.root().path("quantization_config");
+        if (!quantised.isMissingNode() && !(quantised.path("quant_method").asText().equals("bitsandbytes")
+                && quantised.path("load_in_4bit").asBoolean())) {
             throw new UnsupportedModelException(config.origin() + ": the weights are quantised ("
-                    + config.root().path("quantization_config").path("quant_method").asText("unknown method")
-                    + "), which this version does not read; use an unquantised model");
+                    + quantised.path("quant_method").asText("unknown method")
+                    + "), which this version reads only in bitsandbytes' 4 bits; use such a model or an unquantised one");
         }
         Checkpoint checkpoint = Checkpoint.open(folder, component.weights());
         return new Open() {

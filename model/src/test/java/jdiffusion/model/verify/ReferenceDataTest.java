@@ -47,8 +47,9 @@ class ReferenceDataTest {
     @TestFactory
     Stream<DynamicTest> layouts() {
         Path layouts = TestData.reference().resolve("layouts");
-        return Stream.of("diffusers", "sharded")
-                .flatMap(name -> tests(layouts.resolve("expected/dense"), layouts.resolve(name)));
+        return Stream.concat(Stream.of("diffusers", "sharded")
+                .flatMap(name -> tests(layouts.resolve("expected/dense"), layouts.resolve(name))),
+                tests(layouts.resolve("expected/nf4"), layouts.resolve("nf4")));
     }
 
     private static Stream<DynamicTest> tests(Path root, Path model) {
