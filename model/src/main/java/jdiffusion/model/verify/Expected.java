@@ -81,12 +81,13 @@ final class Expected {
         }
     }
 
-    void compareWithin(String name, Shape shape, float[] actual, double looser) {
+    /** The same with so many times the tolerance. */
+    void compareWithin(String name, Shape shape, float[] actual, double factor) {
         if (has(name)) {
             Tensor expected = find(name);
             seen.add(name);
             comparisons.add(expected.shape().equals(shape)
-                    ? Comparison.of(component, name, shape, actual, expected.toArray(), Math.max(tolerance, looser))
+                    ? Comparison.of(component, name, shape, actual, expected.toArray(), factor * tolerance)
                     : mismatch(name, expected.shape()));
         }
     }

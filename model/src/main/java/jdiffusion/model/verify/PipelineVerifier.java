@@ -22,8 +22,8 @@ import jdiffusion.tensor.Shape;
 
 /** Recomputes a whole request and compares tokens, embeddings, noise levels, every step and the picture. */
 final class PipelineVerifier {
-    /** Steps amplify differences of rounding, so latents may be off by more than a single network's output. */
-    static final double LATENTS_TOLERANCE = 1e-3;
+    /** Steps amplify differences of rounding: latents may be off by so many times what a single network's output may. */
+    private static final double LATENTS_FACTOR = 10;
 
     private final Backend backend;
     private final Path model;
@@ -49,7 +49,7 @@ final class PipelineVerifier {
         float[] latents = pipeline.denoise(request, embeddings, new Progress() {
             @Override
             public void step(int done, Supplier<float[]> now) {
-                expected.compareWithin("latents." + (done - 1), latentShape, now.get(), LATENTS_TOLERANCE);
+                expected.compareWithin("latents." + (done - 1), latentShape, now.get(), LATENTS_FACTOR);
             }
         });
         float[] image = pipeline.decodeValues(request, latents, Progress.NONE);
