@@ -31,7 +31,8 @@ final class DeviceOptions {
     boolean check;
 
     @Option(names = "--emulator-profile",
-            description = "On the emulated device: print what each kernel did, and what that would take on real cards.")
+            description = "On the emulated device: print what each kernel did, and what that would take on real cards; with"
+                + " --json in the JSON.")
     boolean profile;
 
     @Option(names = "--emulator-seed", paramLabel = "N", defaultValue = "0",

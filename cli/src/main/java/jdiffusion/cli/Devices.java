@@ -27,10 +27,14 @@ final class Devices {
 
     /** A backend, and the emulated device under it where there is one; both closed together. */
     record Opened(Backend backend, EmulatedDevice emulated, boolean profiled) implements AutoCloseable {
-        /** What the kernels did, when that was asked for. */
-        void report(PrintStream out) {
+        /** What the kernels did so far; null when that was not asked for. */
+        ProfileReport profile() {
+            return profiled ? ProfileReport.of(emulated.executor().counters().values()) : null;
+        }
+
+        void printProfile(PrintStream out) {
             if (profiled) {
-                out.println(ProfileReport.of(emulated.executor().counters().values()).text());
+                out.println(profile().text());
             }
         }
 

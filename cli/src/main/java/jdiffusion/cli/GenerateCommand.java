@@ -82,7 +82,7 @@ final class GenerateCommand implements Callable<Integer> {
     private CommandLine.Model.CommandSpec spec;
 
     /** What was decided before the first computation. */
-    private record Plan(Pipeline pipeline, Backend backend, String modelName, GenerationRequest request,
+    private record Plan(Pipeline pipeline, Devices.Opened device, String modelName, GenerationRequest request,
                         InputPictures inputs, OutputFiles files, LatentPreview projection) {
     }
 
@@ -122,10 +122,12 @@ final class GenerateCommand implements Callable<Integer> {
                     pipeline.denoiserConfig().inChannels());
             try (OutputFiles files = OutputFiles.plan(output, batchCount, request.seed(),
                     projection != null, Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
-                draw(new Plan(pipeline, backend, modelName, request, inputs, files, projection), folder,
+                draw(new Plan(pipeline, opened, modelName, request, inputs, files, projection), folder,
                         notes, start);
             }
-            opened.report(main.err());
+            if (!json) {
+                opened.printProfile(main.err());
+            }
         }
         return Main.OK;
     }
@@ -147,11 +149,11 @@ final class GenerateCommand implements Callable<Integer> {
     private void draw(Plan plan, Path folder, List<String> notes, long start) {
         GenerationRequest request = plan.request;
         String family = plan.pipeline.family().label();
-        Report report = new Report(folder, family, plan.backend.describe(), request, plan.backend.precision());
+        Report report = new Report(folder, family, plan.device.backend().describe(), request, plan.device.backend().precision());
         try (Console console = new Console(main.err())) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
-            console.line("device: " + plan.backend.describe());
+            console.line("device: " + plan.device.backend().describe());
             console.line("settings: " + settings(plan));
             List<Progress> followers = new ArrayList<>(List.of(console, report));
             Previews previews = plan.projection == null ? null : new Previews(plan.projection, preview,
@@ -169,7 +171,7 @@ final class GenerateCommand implements Callable<Integer> {
                 GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + i).build();
                 float[] latents = plan.pipeline.denoise(one, prompts, progress);
                 Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
-                String text = PictureSettings.describe(one, plan.modelName, plan.backend.precision(),
+                String text = PictureSettings.describe(one, plan.modelName, plan.device.backend().precision(),
                         plan.inputs).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
@@ -179,6 +181,7 @@ final class GenerateCommand implements Callable<Integer> {
             console.line(String.format(Locale.ROOT, "%d picture%s in %.2f s", request.images(),
                     request.images() == 1 ? "" : "s", all.toNanos() / 1e9));
             if (json) {
+                report.profile(plan.device.profile());
                 report.print(main.out(), all);
             }
         }
@@ -214,7 +217,7 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(", shift ").append(shift).append(", cfg scale ").append(r.guidance())
                 .append(", seed ").append(r.seed()).append(r.images() > 1 ? " to " + (r.seed() + r.images() - 1) : "")
                 .append(", T5 ").append(r.t5() ? r.t5Length() + " tokens" : "off")
-                .append(", precision ").append(Devices.label(plan.backend.precision()));
+                .append(", precision ").append(Devices.label(plan.device.backend().precision()));
         if (!r.skipLayers().layers().isEmpty()) {
             line.append(", skip layers ").append(r.skipLayers().layers()).append(" scale ")
                     .append(r.skipLayers().scale()).append(" from ").append(r.skipLayers().start()).append(" to ")

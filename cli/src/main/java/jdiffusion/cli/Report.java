@@ -6,13 +6,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
+import jdiffusion.emulator.ProfileReport;
 import jdiffusion.kernels.Precision;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.Progress;
 
 /** The account of a run that {@code --json} prints: one object with request, timings, memory and files. */
 final class Report implements Progress {
-    private final ObjectNode root = new ObjectMapper().createObjectNode();
+    private final ObjectMapper mapper = new ObjectMapper();
+    private final ObjectNode root = mapper.createObjectNode();
     private final ArrayNode timings;
     private final ArrayNode notes;
     private final ArrayNode files;
@@ -58,6 +60,13 @@ final class Report implements Progress {
     @Override
     public void note(String line) {
         notes.add(line);
+    }
+
+    /** What each kernel of the emulated device did; null for nothing. */
+    void profile(ProfileReport profile) {
+        if (profile != null) {
+            root.set("kernels", mapper.valueToTree(profile.kernels()));
+        }
     }
 
     void file(Path path, long seed) {

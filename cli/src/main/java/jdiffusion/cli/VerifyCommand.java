@@ -86,7 +86,7 @@ final class VerifyCommand implements Callable<Integer> {
                     unread.add(reference.path() + " not verified: " + e.getMessage());
                 }
             }
-            opened.report(main.err());
+            opened.printProfile(main.err());
         }
         main.out().printf("%d tensors in %d folders, %d failed%n", compared, references.size() - unread.size(),
                 failed);

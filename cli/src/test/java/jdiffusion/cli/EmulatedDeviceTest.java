@@ -32,6 +32,16 @@ class EmulatedDeviceTest {
     }
 
     @Test
+    void theProfileIsPartOfTheJson() throws IOException {
+        Cli run = Cli.draw("a", "--device", "emulated", "--emulator-profile", "--json", "-o", folder.resolve("x.png"));
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        JsonNode kernels = new ObjectMapper().readTree(run.out()).get("kernels");
+        assertThat(kernels.findValuesAsText("kernel")).contains("linear_bf16_small", "attention_64_bf16");
+        assertThat(kernels.get(0).get("estimates").findValuesAsText("card")).contains("RTX 3060", "RTX 4090");
+        assertThat(kernels.get(0).get("mmaFlops").longValue()).isPositive();
+    }
+
+    @Test
     void isListed() throws IOException {
         JsonNode list = new ObjectMapper().readTree(Cli.run("devices", "--json").out());
         assertThat(list.findValuesAsText("name")).contains("cpu", "emulated", "cublas", "cudnn", "compiler");

@@ -33,14 +33,6 @@ public final class CudaElementwise {
         activate("gatedActivate", activation, x, y, out);
     }
 
-    /** out = x in out's type, rounded to nearest: x of any floating-point type, out float32 or 16 bits. */
-    public void convert(Tensor x, Tensor out) {
-        if (!x.type().isFloat() || !Operands.isActivation(out) || !x.shape().equals(out.shape())) {
-            throw Operands.mismatch("convert", "floating-point types and equal shapes", x, out);
-        }
-        activate("convert", Activation.NONE, x, null, out);
-    }
-
     private void activate(String operation, Activation activation, Tensor x, Tensor y, Tensor out) {
         KernelArgs args = cuda.args().rows(x).rows(y).rows(out);
         launch(operation, "elementwise_activate", args, activation.ordinal(), out, x, y, out);

@@ -117,19 +117,6 @@ class CudaElementwiseTest extends DeviceTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"F32", "BF16", "F16", "F8_E4M3", "F8_E5M2"})
-    void convertsFromEveryType(DType type) {
-        for (int[] dims : List.of(ODD, EVEN)) {
-            for (DType to : List.of(DType.F32, DType.BF16, DType.F16)) {
-                Tensor x = Samples.view(type, 4, values(1, dims), dims);
-                Tensor out = device.put(Samples.view(to, 8, values(2, dims), dims));
-                elementwise.convert(device.put(x), out);
-                assertThat(result(out)).isEqualTo(Samples.rounded(to, x.toArray()));
-            }
-        }
-    }
-
-    @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4})
     void combinesUpToFourTermsIntoAnyOfThem(int count) {
         float[] factors = {0.75f, -1.5f, 0, 3.25f};
@@ -191,8 +178,5 @@ class CudaElementwiseTest extends DeviceTest {
                 .withMessageContainingAll("combine", "float32", "BF16");
         assertThatIllegalArgumentException().isThrownBy(() -> elementwise.blend(x, x, x, x))
                 .withMessageContainingAll("blend", "float32", "BF16");
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> elementwise.convert(x, device.empty(DType.F8_E4M3, 2, 3)))
-                .withMessageContainingAll("convert", "BF16", "F8_E4M3");
     }
 }
