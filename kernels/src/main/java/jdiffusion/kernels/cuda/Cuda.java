@@ -5,6 +5,7 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABI
 import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
 
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -15,10 +16,12 @@ import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
+import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
+import jcuda.driver.JITOptions;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.tensor.DType;
 
@@ -30,6 +33,7 @@ public final class Cuda implements AutoCloseable {
     /** With it every launch is waited for, so that a fault is reported by the launch that caused it. */
     private static final boolean SYNCHRONOUS = Boolean.getBoolean("jdiffusion.cuda.synchronous");
     private static final long SCRATCH_STEP = 1 << 20;
+    private static final int LOG_BYTES = 4096;
     private static final String OUT_OF_MEMORY = CUresult.stringFor(CUresult.CUDA_ERROR_OUT_OF_MEMORY);
     /** Whose context is current on a thread. */
     private static final ThreadLocal<Cuda> CURRENT = new ThreadLocal<>();
@@ -141,10 +145,26 @@ public final class Cuda implements AutoCloseable {
             try {
                 JCudaDriver.cuModuleLoadData(module, ptx);
             } catch (CudaException e) {
-                throw failure(() -> "loading the kernels of " + file + ".cu with " + CudaDriver.version(), e);
+                String log = log(ptx);
+                throw failure(() -> "loading the kernels of " + file + ".cu with " + CudaDriver.version() + log, e);
             }
             return module;
         });
+    }
+
+    /** What the driver's compiler has against a module that did not load, in one line; empty if it says nothing. */
+    private static String log(String ptx) {
+        JITOptions options = new JITOptions();
+        options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, new byte[LOG_BYTES]);
+        options.putInt(CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
+        // Neither throws nor ends the text with a zero by itself.
+        Pointer text = Pointer.to((ptx + '\0').getBytes(StandardCharsets.UTF_8));
+        CUmodule module = new CUmodule();
+        if (JCudaDriver.cuModuleLoadDataJIT(module, text, options) == CUresult.CUDA_SUCCESS) {
+            quietly(() -> JCudaDriver.cuModuleUnload(module));
+        }
+        return options.getString(CUjit_option.CU_JIT_ERROR_LOG_BUFFER).lines().map(String::strip)
+                .filter(line -> !line.isEmpty()).findFirst().map(line -> " (" + line + ")").orElse("");
     }
 
     /** Kernels launched so far. */

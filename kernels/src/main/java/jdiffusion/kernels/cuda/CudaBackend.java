@@ -66,7 +66,7 @@ public final class CudaBackend implements Backend {
         upsample = new CudaUpsample(cuda);
         patchify = new CudaPatchify(cuda);
         layout = new CudaLayout(cuda);
-        embedding = new CudaEmbedding(cuda);
+        embedding = new CudaEmbedding(cuda, transfer);
         elementwise = new CudaElementwise(cuda);
     }
 

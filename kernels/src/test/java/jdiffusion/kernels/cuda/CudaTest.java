@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.lang.foreign.MemorySegment;
 import jdiffusion.kernels.DeviceException;
+import jdiffusion.kernels.Samples;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 
 class CudaTest extends DeviceTest {
@@ -40,6 +44,26 @@ class CudaTest extends DeviceTest {
         device.cuda().free(first);
         assertThatThrownBy(memory::close).isInstanceOf(DeviceException.class).hasMessageContaining("freeing");
         assertThat(device.emulated().allocatedBytes()).isEqualTo(before);
+    }
+
+    @Test
+    void theDriversCompilerSaysWhatItDoesNotLike() {
+        try (Cuda other = Cuda.open(0, _ -> "no PTX at all", device.cuda().operandType(), () -> null)) {
+            assertThatThrownBy(() -> other.kernel("some/file", "entry")).isInstanceOf(DeviceException.class)
+                    .hasMessageMatching("cuda: loading the kernels of some/file.cu with a driver for CUDA [0-9.]+"
+                            + " \\(.+\\): CUDA_ERROR_.+");
+        }
+    }
+
+    @Test
+    void uploadedIndicesAreKnownWithoutTheDevice() {
+        CudaTransfer transfer = new CudaTransfer(device.cuda());
+        Tensor ids = device.empty(DType.I32, 3);
+        transfer.upload(new int[] {5, 6, 7}, ids);
+        device.cuda().copyIn(MemorySegment.ofArray(new int[] {0, 0, 0}), ids.data().address());
+        assertThat(transfer.indices(ids)).containsExactly(5, 6, 7);
+        Tensor others = device.put(Samples.ids(1, 2));
+        assertThat(transfer.indices(others)).containsExactly(1, 2);
     }
 
     @Test
