@@ -5,6 +5,7 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABI
 import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
 
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -15,9 +16,12 @@ import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
+import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
+import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
+import jcuda.driver.JITOptions;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.tensor.DType;
 
@@ -29,6 +33,10 @@ public final class Cuda implements AutoCloseable {
     /** With it every launch is waited for, so that a fault is reported by the launch that caused it. */
     private static final boolean SYNCHRONOUS = Boolean.getBoolean("jdiffusion.cuda.synchronous");
     private static final long SCRATCH_STEP = 1 << 20;
+    private static final int LOG_BYTES = 4096;
+    private static final String OUT_OF_MEMORY = CUresult.stringFor(CUresult.CUDA_ERROR_OUT_OF_MEMORY);
+    /** Whose context is current on a thread. */
+    private static final ThreadLocal<Cuda> CURRENT = new ThreadLocal<>();
 
     private final CUdevice device = new CUdevice();
     private final CUcontext context = new CUcontext();
@@ -45,9 +53,9 @@ public final class Cuda implements AutoCloseable {
     private final Staging staging;
     private long scratch;
     private long scratchBytes;
-    private Thread owner;
     private String lastLaunch = "nothing";
     private long launches;
+    private boolean closed;
 
     /**
      * Opens a device.
@@ -83,12 +91,18 @@ public final class Cuda implements AutoCloseable {
             int minor = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
             CudaDriver.requireCapability(name, major, minor);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+        } catch (CudaException e) {
+            throw failure(() -> "opening CUDA device " + ordinal, e);
+        }
+        try {
             JCudaDriver.cuCtxSetCurrent(context);
-            owner = Thread.currentThread();
+            CURRENT.set(this);
             JCudaDriver.cuStreamCreate(stream, 0);
             staging = new Staging(stream);
         } catch (CudaException e) {
-            throw failure(() -> "opening CUDA device " + ordinal, e);
+            DeviceException failure = failure(() -> "opening CUDA device " + ordinal, e);
+            release();
+            throw failure;
         }
     }
 
@@ -131,10 +145,26 @@ public final class Cuda implements AutoCloseable {
             try {
                 JCudaDriver.cuModuleLoadData(module, ptx);
             } catch (CudaException e) {
-                throw failure(() -> "loading the kernels of " + file + ".cu with " + CudaDriver.version(), e);
+                String log = log(ptx);
+                throw failure(() -> "loading the kernels of " + file + ".cu with " + CudaDriver.version() + log, e);
             }
             return module;
         });
+    }
+
+    /** What the driver's compiler has against a module that did not load, in one line; empty if it says nothing. */
+    private static String log(String ptx) {
+        JITOptions options = new JITOptions();
+        options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, new byte[LOG_BYTES]);
+        options.putInt(CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
+        // Neither throws nor ends the text with a zero by itself.
+        Pointer text = Pointer.to((ptx + '\0').getBytes(StandardCharsets.UTF_8));
+        CUmodule module = new CUmodule();
+        if (JCudaDriver.cuModuleLoadDataJIT(module, text, options) == CUresult.CUDA_SUCCESS) {
+            quietly(() -> JCudaDriver.cuModuleUnload(module));
+        }
+        return options.getString(CUjit_option.CU_JIT_ERROR_LOG_BUFFER).lines().map(String::strip)
+                .filter(line -> !line.isEmpty()).findFirst().map(line -> " (" + line + ")").orElse("");
     }
 
     /** Kernels launched so far. */
@@ -182,13 +212,24 @@ public final class Cuda implements AutoCloseable {
         try {
             JCudaDriver.cuMemAlloc(address, bytes);
         } catch (CudaException e) {
-            long[] free = new long[1];
-            long[] total = new long[1];
-            JCudaDriver.cuMemGetInfo(free, total);
-            throw failure(() -> "taking " + (bytes >> 20) + " MiB of device memory, of which " + (free[0] >> 20)
-                    + " of " + (total[0] >> 20) + " MiB are free", e);
+            if (e.getMessage().strip().equals(OUT_OF_MEMORY)) {
+                throw new DeviceException("cuda: out of device memory: " + Math.ceilDiv(bytes, 1L << 20)
+                        + " MiB more are needed" + freeMemory() + "; a smaller size or batch needs less", e);
+            }
+            throw failure(() -> "taking " + bytes + " bytes of device memory", e);
         }
         return address.value();
+    }
+
+    private static String freeMemory() {
+        long[] free = new long[1];
+        long[] total = new long[1];
+        try {
+            JCudaDriver.cuMemGetInfo(free, total);
+        } catch (CudaException _) {
+            return "";
+        }
+        return ", and " + (free[0] >> 20) + " of " + (total[0] >> 20) + " MiB are free";
     }
 
     /** Gives memory back after all queued work is done. */
@@ -243,11 +284,11 @@ public final class Cuda implements AutoCloseable {
         run(what, () -> call.accept(stream));
     }
 
-    /** A context belongs to threads one by one. */
+    /** Every thread has a current context of its own, which another device may have changed. */
     private void use() {
-        if (owner != Thread.currentThread()) {
-            run(() -> "using the device on another thread", () -> JCudaDriver.cuCtxSetCurrent(context));
-            owner = Thread.currentThread();
+        if (CURRENT.get() != this) {
+            run(() -> "using the device on this thread", () -> JCudaDriver.cuCtxSetCurrent(context));
+            CURRENT.set(this);
         }
     }
 
@@ -272,18 +313,33 @@ public final class Cuda implements AutoCloseable {
 
     @Override
     public void close() {
-        use();
-        // After a fault every call fails; what is left is then freed with the context.
-        boolean exceptions = CudaDriver.exceptions(false);
-        JCudaDriver.cuStreamSynchronize(stream);
+        if (closed) {
+            return;
+        }
+        closed = true;
+        quietly(() -> JCudaDriver.cuCtxSetCurrent(context));
+        quietly(() -> JCudaDriver.cuStreamSynchronize(stream));
         staging.close();
         if (scratch != 0) {
-            JCudaDriver.cuMemFree(pointer(scratch));
+            quietly(() -> JCudaDriver.cuMemFree(pointer(scratch)));
         }
-        modules.values().forEach(JCudaDriver::cuModuleUnload);
-        JCudaDriver.cuStreamDestroy(stream);
-        JCudaDriver.cuDevicePrimaryCtxRelease(device);
-        CudaDriver.exceptions(exceptions);
+        modules.values().forEach(module -> quietly(() -> JCudaDriver.cuModuleUnload(module)));
+        release();
+    }
+
+    private void release() {
+        quietly(() -> JCudaDriver.cuStreamDestroy(stream));
+        quietly(() -> JCudaDriver.cuDevicePrimaryCtxRelease(device));
+        CURRENT.remove();
+    }
+
+    /** Gives something back. After a fault every call fails; what is left is then freed with the context. */
+    static void quietly(Runnable call) {
+        try {
+            call.run();
+        } catch (CudaException _) {
+            // The fault was reported by whoever met it first.
+        }
     }
 
     /** Lets the address out that JCuda keeps to itself. */

@@ -66,7 +66,7 @@ public final class CudaBackend implements Backend {
         upsample = new CudaUpsample(cuda);
         patchify = new CudaPatchify(cuda);
         layout = new CudaLayout(cuda);
-        embedding = new CudaEmbedding(cuda);
+        embedding = new CudaEmbedding(cuda, transfer);
         elementwise = new CudaElementwise(cuda);
     }
 
@@ -82,7 +82,7 @@ public final class CudaBackend implements Backend {
         Cuda cuda = Cuda.open(options.ordinal(), source, operands, options.lastWords());
         try {
             return new CudaBackend(cuda, options);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             cuda.close();
             throw e;
         }
@@ -240,12 +240,8 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void close() {
-        if (cublas != null) {
-            cublas.close();
+        try (cuda; cudnn; cublas) {
+            // Closed from right to left, each also when another fails; null ones are passed over.
         }
-        if (cudnn != null) {
-            cudnn.close();
-        }
-        cuda.close();
     }
 }

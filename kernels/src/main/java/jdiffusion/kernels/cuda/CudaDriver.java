@@ -20,7 +20,6 @@ public final class CudaDriver {
     /** The kernels use bfloat16 tensor cores and asynchronous copies. */
     private static final int LEAST_MAJOR = 8;
     private static boolean loaded;
-    private static boolean exceptions;
 
     private CudaDriver() {
     }
@@ -43,7 +42,7 @@ public final class CudaDriver {
             throw new DeviceException(notInstalled());
         }
         try {
-            exceptions(true);
+            JCudaDriver.setExceptionsEnabled(true);
             JCudaDriver.cuInit(0);
         } catch (CudaException e) {
             throw new DeviceException("NVIDIA's driver does not start: " + e.getMessage().strip(), e);
@@ -137,13 +136,5 @@ public final class CudaDriver {
     private static String obstacle(int major, int minor) {
         return major >= LEAST_MAJOR ? null : "it has compute capability " + major + "." + minor + "; the kernels need "
                 + LEAST_MAJOR + ".0 (RTX 30 series, A100) or newer";
-    }
-
-    /** Switches JCuda's exceptions; gives what was set before. */
-    static boolean exceptions(boolean on) {
-        boolean before = exceptions;
-        exceptions = on;
-        JCudaDriver.setExceptionsEnabled(on);
-        return before;
     }
 }

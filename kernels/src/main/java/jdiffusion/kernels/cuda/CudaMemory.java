@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.kernels.DeviceException;
 import jdiffusion.tensor.Workspace;
 
 /** Device memory as the slabs of a {@link Workspace} or of a checkpoint's tensors; freed together. */
@@ -43,9 +44,20 @@ final class CudaMemory implements Workspace.Source {
         return at(address, bytes);
     }
 
+    /** Frees all, also when something fails; the first failure is thrown in the end. */
     @Override
     public void close() {
-        slabs.forEach(cuda::free);
+        DeviceException first = null;
+        for (long slab : slabs) {
+            try {
+                cuda.free(slab);
+            } catch (DeviceException e) {
+                first = first == null ? e : first;
+            }
+        }
         slabs.clear();
+        if (first != null) {
+            throw first;
+        }
     }
 }

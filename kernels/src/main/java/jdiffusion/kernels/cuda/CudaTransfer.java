@@ -2,6 +2,8 @@ package jdiffusion.kernels.cuda;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
 import jdiffusion.kernels.Operands;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
@@ -10,6 +12,8 @@ import jdiffusion.tensor.Tensor;
 /** Values between the host and tensors of a device, rounded on the host where the tensor's type is narrower. */
 public final class CudaTransfer {
     private final Cuda cuda;
+    /** What was uploaded last to each address that indices were uploaded to; nothing else writes them. */
+    private final Map<Long, int[]> indices = new HashMap<>();
 
     public CudaTransfer(Cuda cuda) {
         this.cuda = cuda;
@@ -29,6 +33,17 @@ public final class CudaTransfer {
             throw new IllegalArgumentException(values.length + " values into " + to);
         }
         copyIn(MemorySegment.ofArray(values), to);
+        indices.put(to.data().address(), values.clone());
+    }
+
+    /** The elements of a contiguous {@code I32} tensor: without a wait for the device if they were uploaded here. */
+    public int[] indices(Tensor from) {
+        int[] values = indices.get(from.data().address());
+        if (values == null || values.length != from.shape().size()) {
+            values = new int[Math.toIntExact(from.shape().size())];
+            cuda.copyOut(from.data().address(), MemorySegment.ofArray(values));
+        }
+        return values;
     }
 
     /** All elements in order as float32, rows with gaps closed up. */

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.cuda;
 
 import java.lang.foreign.MemorySegment;
+import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
@@ -18,14 +19,21 @@ final class Staging implements AutoCloseable {
     private final Pointer[] pinned = {new Pointer(), new Pointer()};
     private final MemorySegment[] memory = new MemorySegment[2];
     private final CUevent[] fetched = {new CUevent(), new CUevent()};
+    private int events;
     private int next;
 
     Staging(CUstream stream) {
         this.stream = stream;
-        for (int i = 0; i < pinned.length; i++) {
-            JCudaDriver.cuMemAllocHost(pinned[i], BYTES);
-            memory[i] = MemorySegment.ofBuffer(pinned[i].getByteBuffer(0, BYTES));
-            JCudaDriver.cuEventCreate(fetched[i], CUevent_flags.CU_EVENT_DISABLE_TIMING);
+        try {
+            for (int i = 0; i < pinned.length; i++) {
+                JCudaDriver.cuEventCreate(fetched[i], CUevent_flags.CU_EVENT_DISABLE_TIMING);
+                events++;
+                JCudaDriver.cuMemAllocHost(pinned[i], BYTES);
+                memory[i] = MemorySegment.ofBuffer(pinned[i].getByteBuffer(0, BYTES));
+            }
+        } catch (CudaException e) {
+            close();
+            throw e;
         }
     }
 
@@ -52,9 +60,13 @@ final class Staging implements AutoCloseable {
 
     @Override
     public void close() {
-        for (int i = 0; i < pinned.length; i++) {
-            JCudaDriver.cuEventDestroy(fetched[i]);
-            JCudaDriver.cuMemFreeHost(pinned[i]);
+        for (int i = 0; i < events; i++) {
+            CUevent event = fetched[i];
+            Cuda.quietly(() -> JCudaDriver.cuEventDestroy(event));
+            if (memory[i] != null) {
+                Pointer buffer = pinned[i];
+                Cuda.quietly(() -> JCudaDriver.cuMemFreeHost(buffer));
+            }
         }
     }
 }

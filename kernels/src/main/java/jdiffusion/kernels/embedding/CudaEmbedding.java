@@ -1,8 +1,7 @@
 package jdiffusion.kernels.embedding;
 
-import java.lang.foreign.MemorySegment;
-import java.util.function.IntUnaryOperator;
 import jdiffusion.kernels.cuda.Cuda;
+import jdiffusion.kernels.cuda.CudaTransfer;
 import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.kernels.cuda.RowLaunch;
 import jdiffusion.tensor.Tensor;
@@ -10,30 +9,28 @@ import jdiffusion.tensor.Tensor;
 /** Rows looked up in a table, and the embedding of timesteps; out is float32 or 16 bits. */
 public final class CudaEmbedding {
     private final Cuda cuda;
+    private final CudaTransfer transfer;
     private final RowLaunch launch;
 
-    public CudaEmbedding(Cuda cuda) {
+    /** @param transfer by which ids are uploaded */
+    public CudaEmbedding(Cuda cuda, CudaTransfer transfer) {
         this.cuda = cuda;
+        this.transfer = transfer;
         this.launch = new RowLaunch(cuda, "embedding/embedding");
     }
 
     /**
-     * See {@link jdiffusion.kernels.Backend#embedding}. The ids are copied back to be checked, which waits for the
-     * device: a prompt's few numbers at the start of a stage.
+     * See {@link jdiffusion.kernels.Backend#embedding}. The ids are checked on the host; the denoiser does that at
+     * every step, so it must not wait for the device.
      */
     public void embedding(Tensor ids, Tensor table, boolean add, Tensor out) {
         CpuEmbedding.check(ids, table, out);
-        CpuEmbedding.checkIds(ids == null ? IntUnaryOperator.identity() : onHost(ids), table, out);
+        int[] values = ids == null ? null : transfer.indices(ids);
+        CpuEmbedding.checkIds(r -> values == null ? r : values[r], table, out);
         KernelArgs args = cuda.args().pointer(ids).rows(table).rows(out)
                 .int32(out.rows()).int32(out.cols()).int32(add ? 1 : 0).align(8);
         launch.perRun(() -> "embedding from " + table, "embedding", out.rows(), out.cols(),
                 RowLaunch.width(Math.max(table.rows(), out.rows()), out.cols(), table, out), args);
-    }
-
-    private IntUnaryOperator onHost(Tensor ids) {
-        int[] values = new int[(int) ids.shape().size()];
-        cuda.copyOut(ids.data().address(), MemorySegment.ofArray(values));
-        return r -> values[r];
     }
 
     /** See {@link jdiffusion.kernels.Backend#timestepEmbedding}. */

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Samples;
+import jdiffusion.kernels.cuda.CudaTransfer;
 import jdiffusion.kernels.cuda.DeviceTest;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -23,7 +24,7 @@ class CudaEmbeddingTest extends DeviceTest {
 
     @BeforeEach
     void create() {
-        embedding = new CudaEmbedding(device.cuda());
+        embedding = new CudaEmbedding(device.cuda(), new CudaTransfer(device.cuda()));
     }
 
     static Stream<Arguments> tablesInAllForms() {

@@ -1,0 +1,77 @@
+package jdiffusion.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import java.lang.foreign.MemorySegment;
+import jdiffusion.kernels.DeviceException;
+import jdiffusion.kernels.Samples;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+
+class CudaTest extends DeviceTest {
+    private static final long TOO_MUCH = 1L << 50;
+
+    @Test
+    void memoryThatIsNotThereIsSaidInOneLine() {
+        assertThatThrownBy(() -> device.cuda().allocate(TOO_MUCH)).isInstanceOf(DeviceException.class)
+                .hasMessageStartingWith("cuda: out of device memory: 1073741824 MiB more are needed, and ")
+                .hasMessageEndingWith(" MiB are free; a smaller size or batch needs less")
+                .hasMessageNotContaining("\n");
+    }
+
+    @Test
+    void memoryIsFreedAlsoWhenMoreCannotBeTaken() {
+        assumeFalse(TestDevice.isReal(), "counts the emulated device's memory");
+        long before = device.emulated().allocatedBytes();
+        try (CudaMemory memory = new CudaMemory(device.cuda())) {
+            memory.reserve(1 << 20);
+            assertThatThrownBy(() -> memory.reserve(TOO_MUCH)).isInstanceOf(DeviceException.class);
+            assertThat(device.emulated().allocatedBytes()).isGreaterThan(before);
+        }
+        assertThat(device.emulated().allocatedBytes()).isEqualTo(before);
+    }
+
+    @Test
+    void allMemoryIsFreedWhenOneAddressCannotBe() {
+        assumeFalse(TestDevice.isReal(), "counts the emulated device's memory");
+        long before = device.emulated().allocatedBytes();
+        CudaMemory memory = new CudaMemory(device.cuda());
+        long first = memory.take(1 << 20);
+        memory.take(1 << 20);
+        device.cuda().free(first);
+        assertThatThrownBy(memory::close).isInstanceOf(DeviceException.class).hasMessageContaining("freeing");
+        assertThat(device.emulated().allocatedBytes()).isEqualTo(before);
+    }
+
+    @Test
+    void theDriversCompilerSaysWhatItDoesNotLike() {
+        try (Cuda other = Cuda.open(0, _ -> "no PTX at all", device.cuda().operandType(), () -> null)) {
+            assertThatThrownBy(() -> other.kernel("some/file", "entry")).isInstanceOf(DeviceException.class)
+                    .hasMessageMatching("cuda: loading the kernels of some/file.cu with a driver for CUDA [0-9.]+"
+                            + " \\(.+\\): CUDA_ERROR_.+");
+        }
+    }
+
+    @Test
+    void uploadedIndicesAreKnownWithoutTheDevice() {
+        CudaTransfer transfer = new CudaTransfer(device.cuda());
+        Tensor ids = device.empty(DType.I32, 3);
+        transfer.upload(new int[] {5, 6, 7}, ids);
+        device.cuda().copyIn(MemorySegment.ofArray(new int[] {0, 0, 0}), ids.data().address());
+        assertThat(transfer.indices(ids)).containsExactly(5, 6, 7);
+        Tensor others = device.put(Samples.ids(1, 2));
+        assertThat(transfer.indices(others)).containsExactly(1, 2);
+    }
+
+    @Test
+    void closingTwiceReleasesOnce() {
+        Cuda second = Cuda.open(0, KernelSource.BUILT_IN, device.cuda().operandType(), () -> null);
+        second.close();
+        second.close();
+        device.cuda().synchronize();
+        device.cuda().free(device.cuda().allocate(1));
+    }
+}
