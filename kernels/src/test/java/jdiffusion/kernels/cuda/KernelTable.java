@@ -22,7 +22,9 @@ final class KernelTable {
     private static final Map<String, Integer> DYNAMIC_SHARED = Map.of(
             "attention_wide", 68096,
             "attention_plain", 3584,
-            "groupnorm_describe", 8 * 33 * 8);
+            "groupnorm_describe", 8 * 33 * 8,
+            "layernorm", 4 * 1536 * 4,
+            "rmsnorm", 3 * 4096 * 4);
     private static final Pattern ENTRY = Pattern.compile("Compiling entry function '(\\w+)'");
     private static final Pattern SPILLS = Pattern.compile("(\\d+) bytes spill stores, (\\d+) bytes spill loads");
     private static final Pattern USED = Pattern.compile("Used (\\d+) registers");
