@@ -5,6 +5,9 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABI
 import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
 
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.LongBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
@@ -48,7 +51,8 @@ public final class Cuda implements AutoCloseable {
     private final Map<String, CUmodule> modules = new HashMap<>();
     private final Map<String, CudaKernel> kernels = new HashMap<>();
     private final KernelArgs args = new KernelArgs();
-    private final long[] argsSize = new long[1];
+    private final LongBuffer argsSize =
+            ByteBuffer.allocateDirect(Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer();
     private final Pointer launchExtra;
     private final Staging staging;
     private long scratch;
@@ -82,7 +86,7 @@ public final class Cuda implements AutoCloseable {
         this.source = source;
         this.operandType = operandType;
         this.lastWords = lastWords;
-        this.launchExtra = Pointer.to(JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, Pointer.to(args.array()),
+        this.launchExtra = Pointer.to(JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, args.address(),
                 JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE, Pointer.to(argsSize), JCudaDriver.CU_LAUNCH_PARAM_END);
         try {
             JCudaDriver.cuDeviceGet(device, ordinal);
@@ -141,28 +145,24 @@ public final class Cuda implements AutoCloseable {
     private CUmodule module(String file) {
         return modules.computeIfAbsent(file, _ -> {
             CUmodule module = new CUmodule();
-            String ptx = source.ptx(file);
-            try {
-                JCudaDriver.cuModuleLoadData(module, ptx);
-            } catch (CudaException e) {
-                String log = log(ptx);
-                throw failure(() -> "loading the kernels of " + file + ".cu with " + CudaDriver.version() + log, e);
+            byte[] ptx = source.ptx(file).getBytes(StandardCharsets.UTF_8);
+            // Outside of the heap, as the arguments of launches are, and ended by a zero.
+            ByteBuffer text = ByteBuffer.allocateDirect(ptx.length + 1).put(ptx).rewind();
+            JITOptions options = new JITOptions();
+            options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, new byte[LOG_BYTES]);
+            options.putInt(CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
+            // This form does not throw.
+            int result = JCudaDriver.cuModuleLoadDataJIT(module, Pointer.to(text), options);
+            if (result != CUresult.CUDA_SUCCESS) {
+                throw failure(() -> "loading the kernels of " + file + ".cu with " + CudaDriver.version()
+                        + log(options), new CudaException(CUresult.stringFor(result)));
             }
             return module;
         });
     }
 
     /** What the driver's compiler has against a module that did not load, in one line; empty if it says nothing. */
-    private static String log(String ptx) {
-        JITOptions options = new JITOptions();
-        options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, new byte[LOG_BYTES]);
-        options.putInt(CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
-        // Neither throws nor ends the text with a zero by itself.
-        Pointer text = Pointer.to((ptx + '\0').getBytes(StandardCharsets.UTF_8));
-        CUmodule module = new CUmodule();
-        if (JCudaDriver.cuModuleLoadDataJIT(module, text, options) == CUresult.CUDA_SUCCESS) {
-            quietly(() -> JCudaDriver.cuModuleUnload(module));
-        }
+    private static String log(JITOptions options) {
         return options.getString(CUjit_option.CU_JIT_ERROR_LOG_BUFFER).lines().map(String::strip)
                 .filter(line -> !line.isEmpty()).findFirst().map(line -> " (" + line + ")").orElse("");
     }
@@ -180,7 +180,7 @@ public final class Cuda implements AutoCloseable {
     void launch(Supplier<String> what, CudaKernel kernel, CUfunction function, int gridX, int gridY, int gridZ,
                 int blockX, int sharedBytes, KernelArgs packed) {
         use();
-        argsSize[0] = packed.size();
+        argsSize.put(0, packed.size());
         lastLaunch = kernel.name();
         launches++;
         try {

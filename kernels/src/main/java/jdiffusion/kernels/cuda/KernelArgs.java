@@ -2,6 +2,7 @@ package jdiffusion.kernels.cuda;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import jcuda.Pointer;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -12,7 +13,8 @@ public final class KernelArgs {
     /** The parameter space of a kernel, in bytes, on every card. */
     static final int MOST = 4096;
 
-    private final ByteBuffer bytes = ByteBuffer.allocate(MOST).order(ByteOrder.nativeOrder());
+    /** Outside of the heap: JCuda would hold up the garbage collector for as long as a launch takes. */
+    private final ByteBuffer bytes = ByteBuffer.allocateDirect(MOST).order(ByteOrder.nativeOrder());
 
     KernelArgs() {
     }
@@ -76,7 +78,7 @@ public final class KernelArgs {
         return bytes.position();
     }
 
-    byte[] array() {
-        return bytes.array();
+    Pointer address() {
+        return Pointer.to(bytes);
     }
 }
