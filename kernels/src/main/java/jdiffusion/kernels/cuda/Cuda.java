@@ -73,8 +73,11 @@ public final class Cuda implements AutoCloseable {
         CudaDriver.load();
         int count = CudaDriver.deviceCount();
         if (ordinal < 0 || ordinal >= count) {
-            throw new DeviceException("there is no CUDA device " + ordinal + "; "
-                    + (count == 1 ? "only device 0 is here" : "devices 0 to " + (count - 1) + " are here"));
+            throw new DeviceException("there is no CUDA device " + ordinal + "; " + switch (count) {
+                case 0 -> "NVIDIA's driver finds none";
+                case 1 -> "only device 0 is here";
+                default -> "devices 0 to " + (count - 1) + " are here";
+            });
         }
         return new Cuda(ordinal, source, operandType, lastWords);
     }
