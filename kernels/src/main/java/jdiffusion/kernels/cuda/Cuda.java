@@ -16,6 +16,7 @@ import java.util.function.Supplier;
 import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
+import jcuda.driver.CUctx_flags;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
@@ -97,6 +98,8 @@ public final class Cuda implements AutoCloseable {
             int major = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
             int minor = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
             CudaDriver.requireCapability(name, major, minor);
+            // Threads that wait for the device sleep instead of using up a core.
+            JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
         } catch (CudaException e) {
             throw failure(() -> "opening CUDA device " + ordinal, e);
