@@ -20,7 +20,8 @@ class VaeDecoderTest {
         try (var backend = new CpuBackend(2, Precision.F32);
                 var weights = Checkpoint.open(folder, "diffusion_pytorch_model");
                 var workspace = backend.newWorkspace()) {
-            Vae vae = Vae.load(Weights.of(weights, backend.newPlacement()), ConfigFile.read(folder.resolve("config.json")));
+            Vae vae = Vae.load(Weights.of(weights, backend.newPlacement()),
+                    ConfigFile.read(folder.resolve("config.json")));
             int side = 12;
             Tensor latents = workspace.f32(1, vae.config().latentChannels(), side, side);
             backend.upload(new float[(int) latents.shape().size()], latents);
