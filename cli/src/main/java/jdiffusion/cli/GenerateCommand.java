@@ -124,9 +124,15 @@ final class GenerateCommand implements Callable<Integer> {
             try (OutputFiles files = OutputFiles.plan(output, batchCount, request.seed(), projection != null, read)) {
                 draw(new Plan(pipeline, opened, modelName, request, inputs, files, projection), folder,
                         notes, start);
-            }
-            if (!json) {
-                opened.printProfile(main.err());
+            } catch (RuntimeException e) {
+                if (json) {
+                    Report.printFailure(main.out(), e, opened.profile());
+                }
+                throw e;
+            } finally {
+                if (!json) {
+                    opened.printProfile(main.err());
+                }
             }
         }
         return Main.OK;

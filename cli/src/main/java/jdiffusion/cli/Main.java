@@ -26,7 +26,7 @@ public final class Main implements Runnable {
     static final int OK = 0;
     /** The program itself failed, or a check that was asked for did not pass. */
     static final int FAILED = 1;
-    /** What the user gave cannot be used. */
+    /** What the user gave, or the device asked for, cannot be used. */
     static final int BAD_INPUT = 2;
 
     @Option(names = "--stacktrace", scope = ScopeType.INHERIT, description = "Show where in the code an error arose.")
@@ -54,7 +54,8 @@ public final class Main implements Runnable {
      *
      * @param out results that another program may read
      * @param err everything meant for people, errors included
-     * @return the exit code: 0, 1 for failures of the program or of a verification, 2 for bad input
+     * @return the exit code: 0, 1 for failures of the program or of a verification, 2 for bad input and for
+     *         a device that fails or cannot be used
      */
     public static int run(String[] args, PrintStream out, PrintStream err) {
         Main main = new Main(out, err);
