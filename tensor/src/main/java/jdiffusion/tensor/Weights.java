@@ -1,7 +1,5 @@
 package jdiffusion.tensor;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -21,8 +19,6 @@ import java.util.function.UnaryOperator;
  */
 public final class Weights {
     private static final int MOST_FAULTS_SHOWN = 8;
-    /** Of any size, and closed: reading from a placeholder throws instead of ending the JVM. */
-    private static final MemorySegment NO_MEMORY = closedMemory();
 
     private final Ledger ledger;
     private final String prefix;
@@ -89,6 +85,29 @@ public final class Weights {
                     + ", so the model's sizes cannot be told; is this the right file?");
         }
         return shape;
+    }
+
+    /** Loads a layer of a stack. */
+    @FunctionalInterface
+    public interface BlockLoader<T> {
+        /**
+         * @param weights those of the layer
+         * @param index   of the layer
+         */
+        T load(Weights weights, int index);
+    }
+
+    /** A stack of {@code depth} layers, {@code name.0.}, {@code name.1.}, ... */
+    public <T> WeightBlocks<T> blocks(String name, int depth, BlockLoader<T> loader) {
+        List<T> blocks = new ArrayList<>();
+        int first = Placement.NO_BLOCK;
+        for (int i = 0; i < depth; i++) {
+            int number = ledger.placement.beginBlock();
+            first = i == 0 ? number : first;
+            blocks.add(loader.load(at(name, i), i));
+            ledger.placement.endBlock();
+        }
+        return new WeightBlocks<>(blocks, ledger.placement, first);
     }
 
     /** The floating-point tensor of that name and exactly that shape; a quantised one is expanded to float32. */
@@ -217,12 +236,6 @@ public final class Weights {
     }
 
     private static Tensor placeholder(Shape shape) {
-        return Tensor.of(NO_MEMORY, DType.F32, shape);
-    }
-
-    private static MemorySegment closedMemory() {
-        try (Arena arena = Arena.ofShared()) {
-            return MemorySegment.NULL.reinterpret(Long.MAX_VALUE, arena, null);
-        }
+        return Tensor.of(Unreadable.nothing(), DType.F32, shape);
     }
 }
