@@ -1,7 +1,7 @@
 package jdiffusion.tensor;
 
-import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,7 +23,7 @@ public final class QuantisedSource implements TensorSource {
     private final TensorSource stored;
     private final Set<String> names = new TreeSet<>();
     private final Map<String, Weight> weights = new HashMap<>();
-    private final List<String> faults = new ArrayList<>();
+    private final Set<String> faults = new LinkedHashSet<>();
 
     private QuantisedSource(TensorSource stored) {
         this.stored = stored;
@@ -104,7 +104,7 @@ public final class QuantisedSource implements TensorSource {
 
     @Override
     public List<String> faults() {
-        return faults;
+        return List.copyOf(faults);
     }
 
     /** Null after a fault, of which there is one for each part. */
