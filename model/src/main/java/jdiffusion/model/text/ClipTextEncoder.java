@@ -19,11 +19,7 @@ import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
 
 /** CLIP-L's and CLIP-G's text tower: a causal pre-norm transformer over 77 tokens. */
-<<<<<<< HEAD
-public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positions, List<Layer> layers,
-=======
-public record ClipTextEncoder(ClipConfig config, Tensor tokens, Tensor positions, WeightBlocks<Layer> layers,
->>>>>>> memory
+public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positions, WeightBlocks<Layer> layers,
                               LayerNorm finalNorm, Linear projection) {
     /** One transformer layer. */
     record Layer(LayerNorm norm1, Linear q, Linear k, Linear v, Linear out, LayerNorm norm2, Mlp mlp) {

@@ -22,11 +22,8 @@ import jdiffusion.tensor.Workspace;
  *
  * <p>The residual stream is float32: in float16 the feed-forward outputs of T5-XXL overflow.
  */
-<<<<<<< HEAD
-public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, List<Block> blocks, Tensor finalNorm) {
-=======
-public record T5Encoder(T5Config config, Tensor tokens, Tensor relativeBias, WeightBlocks<Block> blocks, Tensor finalNorm) {
->>>>>>> memory
+public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, WeightBlocks<Block> blocks,
+                        Tensor finalNorm) {
     /**
      * One block.
      *
@@ -55,17 +52,9 @@ public record T5Encoder(T5Config config, Tensor tokens, Tensor relativeBias, Wei
         w.skip("encoder.embed_tokens.weight", c.vocabulary(), d);
         Tensor bias = w.at("encoder.block.0.layer.0.SelfAttention.relative_attention_bias")
                 .tensor("weight", c.buckets(), c.heads());
-<<<<<<< HEAD
-        List<Block> blocks = new ArrayList<>();
-        for (int i = 0; i < c.depth(); i++) {
-            blocks.add(Block.load(w.at("encoder.block", i), c));
-        }
-        T5Encoder model = new T5Encoder(c, Embedding.load(w.at("shared"), c.vocabulary(), d), bias, List.copyOf(blocks),
-=======
         WeightBlocks<Block> blocks =
                 w.blocks("encoder.block", c.depth(), (layer, _) -> Block.load(layer, c));
-        T5Encoder model = new T5Encoder(c, w.tensor("shared.weight", c.vocabulary(), d), bias, blocks,
->>>>>>> memory
+        T5Encoder model = new T5Encoder(c, Embedding.load(w.at("shared"), c.vocabulary(), d), bias, blocks,
                 w.at("encoder.final_layer_norm").tensor("weight", d));
         w.finish();
         return model;
