@@ -195,7 +195,7 @@ final class GenerateCommand implements Callable<Integer> {
                 try (ModelFiles.Open open = files.open(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
-                        sum += tensors.find(name).shape().size();
+                        sum += tensors.shape(name).size();
                     }
                 }
             }

@@ -61,6 +61,11 @@ public interface Placement extends AutoCloseable {
     /** The same elements in the same order and type. */
     Tensor tensor(Tensor stored);
 
+    /** The same matrix; a device may hold adapters' parts added to it. */
+    default Weight weight(Weight stored) {
+        return stored.place(this::tensor);
+    }
+
     /**
      * The weight [cout, cin, k, k] of a convolution, for {@code Backend.conv2d} alone: the shape stays, the order in
      * memory and the type may be others. Not within a block.

@@ -66,6 +66,10 @@ public final class CpuLinear {
                     CpuFourBit.run(quantised, rowInPart, from, count, to, at);
                     yield DType.F32;
                 }
+                case Weight.Scaled _, Weight.Blocks _, Weight.Adapted _ -> {
+                    part.read(rowInPart, from, count, to, at);
+                    yield DType.F32;
+                }
                 case Weight.Rows _ -> throw new AssertionError("rows of rows were resolved");
             };
             if (type == DType.F32 || type == DType.F16) {

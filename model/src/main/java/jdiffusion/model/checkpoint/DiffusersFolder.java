@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.QuantisedSource;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.safetensors.Checkpoint;
 
@@ -69,10 +70,11 @@ public final class DiffusersFolder implements ModelFiles {
                     + "), which this version reads only in bitsandbytes' 4 bits; use such a model or an unquantised one");
         }
         Checkpoint checkpoint = Checkpoint.open(folder, component.weights());
+        TensorSource tensors = QuantisedSource.of(checkpoint);
         return new Open() {
             @Override
             public TensorSource tensors() {
-                return checkpoint;
+                return tensors;
             }
 
             @Override

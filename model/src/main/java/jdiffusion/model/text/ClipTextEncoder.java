@@ -7,6 +7,7 @@ import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.LayerNorm;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
@@ -18,7 +19,7 @@ import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
 
 /** CLIP-L's and CLIP-G's text tower: a causal pre-norm transformer over 77 tokens. */
-public record ClipTextEncoder(ClipConfig config, Tensor tokens, Tensor positions, WeightBlocks<Layer> layers,
+public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positions, WeightBlocks<Layer> layers,
                               LayerNorm finalNorm, Linear projection) {
     /** One transformer layer. */
     record Layer(LayerNorm norm1, Linear q, Linear k, Linear v, Linear out, LayerNorm norm2, Mlp mlp) {
@@ -50,7 +51,7 @@ public record ClipTextEncoder(ClipConfig config, Tensor tokens, Tensor positions
         // Older exports also store the position ids, which are 0, 1, 2, ...
         text.skip("embeddings.position_ids", 1, c.positions());
         ClipTextEncoder model = new ClipTextEncoder(c,
-                text.at("embeddings.token_embedding").tensor("weight", c.vocabulary(), d),
+                Embedding.load(text.at("embeddings.token_embedding"), c.vocabulary(), d),
                 text.at("embeddings.position_embedding").tensor("weight", c.positions(), d),
                 layers, LayerNorm.load(text.at("final_layer_norm"), d, c.eps()),
                 Linear.withoutBias(w.at("text_projection"), c.projection(), d));
@@ -112,9 +113,7 @@ public record ClipTextEncoder(ClipConfig config, Tensor tokens, Tensor positions
         int batch = ids.length;
         int n = ids[0].length;
         Tensor x = w.f32(batch, n, config.hidden());
-        Tensor index = w.allocate(DType.I32, batch * n);
-        compute.backend().upload(flatten(ids), index);
-        compute.backend().embedding(index, tokens, false, x);
+        tokens.apply(compute.backend(), flatten(ids), x);
         for (int b = 0; b < batch; b++) {
             compute.backend().embedding(null, positions.slice(0, n), true, x.at(b));
         }

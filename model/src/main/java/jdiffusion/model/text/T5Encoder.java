@@ -8,6 +8,7 @@ import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -21,7 +22,8 @@ import jdiffusion.tensor.Workspace;
  *
  * <p>The residual stream is float32: in float16 the feed-forward outputs of T5-XXL overflow.
  */
-public record T5Encoder(T5Config config, Tensor tokens, Tensor relativeBias, WeightBlocks<Block> blocks, Tensor finalNorm) {
+public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, WeightBlocks<Block> blocks,
+                        Tensor finalNorm) {
     /**
      * One block.
      *
@@ -52,7 +54,7 @@ public record T5Encoder(T5Config config, Tensor tokens, Tensor relativeBias, Wei
                 .tensor("weight", c.buckets(), c.heads());
         WeightBlocks<Block> blocks =
                 w.blocks("encoder.block", c.depth(), (layer, _) -> Block.load(layer, c));
-        T5Encoder model = new T5Encoder(c, w.tensor("shared.weight", c.vocabulary(), d), bias, blocks,
+        T5Encoder model = new T5Encoder(c, Embedding.load(w.at("shared"), c.vocabulary(), d), bias, blocks,
                 w.at("encoder.final_layer_norm").tensor("weight", d));
         w.finish();
         return model;
@@ -72,9 +74,7 @@ public record T5Encoder(T5Config config, Tensor tokens, Tensor relativeBias, Wei
         Tensor out = w.f32(batch, n, d);
         try (var _ = w.scope()) {
             Tensor x = w.f32(batch, n, d);
-            Tensor index = w.allocate(DType.I32, batch * n);
-            backend.upload(ClipTextEncoder.flatten(ids), index);
-            backend.embedding(index, tokens, false, x);
+            tokens.apply(backend, ClipTextEncoder.flatten(ids), x);
             compute.trace().see("hidden_states.0", x);
             Tensor normed = w.wideOperand(batch, n, d);
             Tensor qkv = w.wideOperand(batch, n, 3 * attention);
