@@ -45,23 +45,6 @@ public final class Codes {
     private Codes() {
     }
 
-    /**
-     * Where the codes of a run lie: an element has low bits in one byte, and maybe high bits in another, both
-     * consecutive; the value is scale * ((low | high) - minus) - least.
-     *
-     * @param low       the first byte with low bits
-     * @param lowShift  where they lie in it
-     * @param lowMask   the lowest bits, as many as there are
-     * @param high      the first byte with high bits, where highMask is not 0
-     * @param highShift where they lie in it
-     * @param highMask  as lowMask; 0 for none
-     * @param place     how far they move to the left
-     * @param minus     the code of zero
-     */
-    public record Fields(long low, int lowShift, int lowMask, long high, int highShift, int highMask, int place,
-                         int minus) {
-    }
-
     /** {@code n} elements, a multiple of {@link #RUN}, from codes of four bits; the first is in a byte's high half. */
     public static void lookUp(boolean vectors, MemorySegment codes, long offset, MemorySegment map, float scale,
                               float[] to, int at, int n) {
@@ -140,30 +123,60 @@ public final class Codes {
         }
     }
 
-    /** A run of elements whose bits lie in bytes. */
-    public static void fields(boolean vectors, MemorySegment codes, Fields f, float scale, float least, float[] to,
-                              int at) {
+    /**
+     * A run of elements with all their bits in one byte each: scale * (code - minus) - least.
+     *
+     * @param low      the first byte
+     * @param lowShift where the bits lie in it
+     * @param lowBits  how many there are
+     */
+    public static void whole(boolean vectors, MemorySegment codes, long low, int lowShift, int lowBits, int minus,
+                             float scale, float least, float[] to, int at) {
         if (vectors) {
-            fieldVectors(codes, f, scale, least, to, at);
+            wholeVectors(codes, low, lowShift, lowBits, minus, scale, least, to, at);
             return;
         }
+        int lowMask = (1 << lowBits) - 1;
         for (int i = 0; i < RUN; i++) {
-            int code = codes.get(ValueLayout.JAVA_BYTE, f.low + i) >> f.lowShift & f.lowMask;
-            if (f.highMask != 0) {
-                code |= (codes.get(ValueLayout.JAVA_BYTE, f.high + i) >> f.highShift & f.highMask) << f.place;
-            }
-            to[at + i] = scale * (code - f.minus) - least;
+            int code = codes.get(ValueLayout.JAVA_BYTE, low + i) >> lowShift & lowMask;
+            to[at + i] = scale * (code - minus) - least;
         }
     }
 
-    static void fieldVectors(MemorySegment codes, Fields f, float scale, float least, float[] to, int at) {
+    static void wholeVectors(MemorySegment codes, long low, int lowShift, int lowBits, int minus, float scale,
+                             float least, float[] to, int at) {
+        int lowMask = (1 << lowBits) - 1;
         for (int part = 0; part < PARTS; part++) {
-            IntVector code = bytes(codes, f.low, part).lanewise(LSHR, f.lowShift).and(f.lowMask);
-            if (f.highMask != 0) {
-                code = code.or(bytes(codes, f.high, part).lanewise(LSHR, f.highShift).and(f.highMask)
-                        .lanewise(LSHL, f.place));
-            }
-            floats(code.sub(f.minus)).mul(scale).sub(least).intoArray(to, at + part * LANES);
+            IntVector code = bytes(codes, low, part).lanewise(LSHR, lowShift).and(lowMask);
+            floats(code.sub(minus)).mul(scale).sub(least).intoArray(to, at + part * LANES);
+        }
+    }
+
+    /** As {@link #whole}, with more bits above those, which lie in bytes of their own. */
+    public static void split(boolean vectors, MemorySegment codes, long low, int lowShift, int lowBits, long high,
+                             int highShift, int highBits, int minus, float scale, float least, float[] to, int at) {
+        if (vectors) {
+            splitVectors(codes, low, lowShift, lowBits, high, highShift, highBits, minus, scale, least, to, at);
+            return;
+        }
+        int lowMask = (1 << lowBits) - 1;
+        int highMask = (1 << highBits) - 1;
+        for (int i = 0; i < RUN; i++) {
+            int lower = codes.get(ValueLayout.JAVA_BYTE, low + i) >> lowShift & lowMask;
+            int upper = codes.get(ValueLayout.JAVA_BYTE, high + i) >> highShift & highMask;
+            to[at + i] = scale * ((lower | upper << lowBits) - minus) - least;
+        }
+    }
+
+    static void splitVectors(MemorySegment codes, long low, int lowShift, int lowBits, long high, int highShift,
+                             int highBits, int minus, float scale, float least, float[] to, int at) {
+        int lowMask = (1 << lowBits) - 1;
+        int highMask = (1 << highBits) - 1;
+        for (int part = 0; part < PARTS; part++) {
+            IntVector lower = bytes(codes, low, part).lanewise(LSHR, lowShift).and(lowMask);
+            IntVector upper = bytes(codes, high, part).lanewise(LSHR, highShift).and(highMask);
+            IntVector code = lower.or(upper.lanewise(LSHL, lowBits));
+            floats(code.sub(minus)).mul(scale).sub(least).intoArray(to, at + part * LANES);
         }
     }
 
@@ -207,8 +220,8 @@ public final class Codes {
         lookUpVectors(stored, 0, stored, 1f, to, 0, n);
         for (int i = 0; i < n; i += RUN) {
             signedVectors(stored, i, 1f, to, i);
-            fieldVectors(stored, new Fields(i, 4, 15, 0, 0, 0, 0, 8), 1f, 0f, to, i);
-            fieldVectors(stored, new Fields(i, 4, 15, 0, 2, 3, 4, 8), 1f, 0f, to, i);
+            wholeVectors(stored, i, 4, 4, 8, 1f, 0f, to, i);
+            splitVectors(stored, i, 4, 4, i, 2, 2, 8, 1f, 0f, to, i);
             fiveBitVectors(stored, i, 4, 0x1234, 16, 1f, 0f, to, i);
         }
     }
