@@ -74,7 +74,12 @@ public final class Pipeline {
 
     /** Opens a model folder. Configurations are read, weights are not yet. */
     public static Pipeline open(Path model, Backend backend) {
-        return new Pipeline(DiffusersFolder.open(model), backend);
+        return open(DiffusersFolder.open(model), backend);
+    }
+
+    /** The same of a model in any layout, or with adapters. */
+    public static Pipeline open(ModelFiles files, Backend backend) {
+        return new Pipeline(files, backend);
     }
 
     public Family family() {
