@@ -53,6 +53,11 @@ final class AdaptedSource implements TensorSource {
     }
 
     @Override
+    public String stored(String name) {
+        return base.stored(name);
+    }
+
+    @Override
     public List<String> faults() {
         return base.faults();
     }

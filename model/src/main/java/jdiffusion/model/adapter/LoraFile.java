@@ -1,6 +1,5 @@
 package jdiffusion.model.adapter;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -13,10 +12,6 @@ import jdiffusion.tensor.safetensors.SafetensorsFile;
 
 /** A LoRA's file, mapped until it is closed, its tensors grouped by the modules that they change. */
 final class LoraFile implements AutoCloseable {
-    /** What diffusers and PEFT call the file in a folder. */
-    private static final List<String> IN_FOLDERS =
-            List.of("pytorch_lora_weights.safetensors", "adapter_model.safetensors");
-
     private final Lora lora;
     private final SafetensorsFile file;
     private final LoraSettings settings;
@@ -30,7 +25,7 @@ final class LoraFile implements AutoCloseable {
     }
 
     static LoraFile open(Lora lora) {
-        Path path = path(lora.file());
+        Path path = lora.weights();
         SafetensorsFile file = SafetensorsFile.open(path);
         boolean opened = false;
         try {
@@ -43,19 +38,6 @@ final class LoraFile implements AutoCloseable {
                 file.close();
             }
         }
-    }
-
-    private static Path path(Path given) {
-        if (!Files.isDirectory(given)) {
-            return given;
-        }
-        for (String name : IN_FOLDERS) {
-            if (Files.isRegularFile(given.resolve(name))) {
-                return given.resolve(name);
-            }
-        }
-        throw new InputException(given + ": this folder has neither " + String.join(" nor ", IN_FOLDERS)
-                + "; give the LoRA's file");
     }
 
     private void add(String name) {

@@ -87,8 +87,8 @@ final class LoraModule {
     }
 
     /**
-     * (a1 b1) * (a2 b2), element by element, is one pair whose rank is the product of both (Hyeon-Woo et al., "FedPara",
-     * 2022): each column of the one times each of the other.
+     * (a1 b1) * (a2 b2), element by element (Hyeon-Woo et al., "FedPara", 2022), is one pair whose rank is the product
+     * of both: each column of the one times each of the other.
      */
     private Delta hadamard(LoraSettings settings, float weight) {
         Tensor a1 = flat(Part.LOHA_W1_A);

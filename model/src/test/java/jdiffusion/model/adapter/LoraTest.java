@@ -12,6 +12,7 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
@@ -58,7 +59,8 @@ class LoraTest {
 
     @ParameterizedTest
     @CsvSource({
-        "transformer.transformer_blocks.1.attn.to_q.lora_A.weight,transformer.transformer_blocks.1.attn.to_q.lora_B.weight",
+        "transformer.transformer_blocks.1.attn.to_q.lora_A.weight,"
+            + "transformer.transformer_blocks.1.attn.to_q.lora_B.weight",
         "transformer_blocks.1.attn.to_q.lora_A.default.weight,transformer_blocks.1.attn.to_q.lora_B.default.weight",
         "base_model.model.transformer_blocks.1.attn.to_q.lora_A.weight,"
             + "base_model.model.transformer_blocks.1.attn.to_q.lora_B.weight",
@@ -68,10 +70,12 @@ class LoraTest {
             + "diffusion_model.transformer_blocks.1.attn.to_q.lora.up.weight",
         "transformer.transformer_blocks.1.attn.processor.to_q_lora.down.weight,"
             + "transformer.transformer_blocks.1.attn.processor.to_q_lora.up.weight",
-        "lora_unet_transformer_blocks_1_attn_to_q.lora_down.weight,lora_unet_transformer_blocks_1_attn_to_q.lora_up.weight",
+        "lora_unet_transformer_blocks_1_attn_to_q.lora_down.weight,"
+            + "lora_unet_transformer_blocks_1_attn_to_q.lora_up.weight",
         "lora_transformer_transformer_blocks_1_attn_to_q.lora_down.weight,"
             + "lora_transformer_transformer_blocks_1_attn_to_q.lora_up.weight",
-        "lycoris_transformer_blocks_1_attn_to_q.lora_down.weight,lycoris_transformer_blocks_1_attn_to_q.lora_up.weight"})
+        "lycoris_transformer_blocks_1_attn_to_q.lora_down.weight,"
+            + "lycoris_transformer_blocks_1_attn_to_q.lora_up.weight"})
     void prefixesAndSuffixes(String down, String up) {
         double[][] delta = maker.pair(down, up, D, D, RANK, 0.5);
         assertAdapted(adapted(0.5f), Component.DENOISER, "transformer_blocks.1.attn.to_q.weight", delta);
@@ -80,8 +84,8 @@ class LoraTest {
     @ParameterizedTest
     @CsvSource({
         "lora_te1_text_model_encoder_layers_1_mlp_fc1,CLIP_L,text_model.encoder.layers.1.mlp.fc1.weight,256,64",
-        "lora_te_text_model_encoder_layers_0_self_attn_q_proj,CLIP_L,text_model.encoder.layers.0.self_attn.q_proj.weight,"
-            + "64,64",
+        "lora_te_text_model_encoder_layers_0_self_attn_q_proj,CLIP_L,"
+            + "text_model.encoder.layers.0.self_attn.q_proj.weight,64,64",
         "text_encoder.text_model.encoder.layers.0.self_attn.out_proj,CLIP_L,"
             + "text_model.encoder.layers.0.self_attn.out_proj.weight,64,64",
         "text_encoder_2.encoder.layers.0.self_attn.v_proj,CLIP_G,text_model.encoder.layers.0.self_attn.v_proj.weight,"
@@ -203,7 +207,8 @@ class LoraTest {
         double[][] delta = maker.pair("base_model.model.proj_out.lora_A.weight",
                 "base_model.model.proj_out.lora_B.weight", 64, D, RANK, 3);
         maker.write(folder.resolve("adapter_model.safetensors"));
-        assertAdapted(AdaptedFiles.of(model, List.of(new Lora(folder, 1))), Component.DENOISER, "proj_out.weight", delta);
+        assertAdapted(AdaptedFiles.of(model, List.of(new Lora(folder, 1))), Component.DENOISER, "proj_out.weight",
+                delta);
     }
 
     @Test
@@ -220,7 +225,8 @@ class LoraTest {
             }
         }
         List<Lora> both = List.of(new Lora(first, 0.25f), new Lora(second, -2));
-        assertAdapted(AdaptedFiles.of(model, both), Component.DENOISER, "transformer_blocks.0.ff.net.0.proj.weight", one);
+        assertAdapted(AdaptedFiles.of(model, both), Component.DENOISER, "transformer_blocks.0.ff.net.0.proj.weight",
+                one);
         try (ModelFiles.Open open = AdaptedFiles.of(model, List.of(new Lora(first, 0))).open(Component.DENOISER)) {
             assertThat(open.tensors().weight("transformer_blocks.0.ff.net.0.proj.weight"))
                     .isInstanceOf(Weight.Dense.class);
@@ -230,10 +236,9 @@ class LoraTest {
 
     @Test
     void theConvolutionOfPatchesIsSummedUp() {
-        maker.put("lora_unet_x_embedder_proj.lora_down.weight", RANK, 16, 2, 2);
-        maker.put("lora_unet_x_embedder_proj.lora_up.weight", D, RANK, 1, 1);
-        double[][] delta = LoraMaker.product(maker.tensors.get("lora_unet_x_embedder_proj.lora_up.weight").reshape(D, RANK),
-                maker.tensors.get("lora_unet_x_embedder_proj.lora_down.weight").reshape(RANK, 64));
+        Tensor down = maker.put("lora_unet_x_embedder_proj.lora_down.weight", RANK, 16, 2, 2);
+        Tensor up = maker.put("lora_unet_x_embedder_proj.lora_up.weight", D, RANK, 1, 1);
+        double[][] delta = LoraMaker.product(up.reshape(D, RANK), down.reshape(RANK, 64));
         try (ModelFiles.Open base = model.open(Component.DENOISER);
                 ModelFiles.Open open = adapted(1).open(Component.DENOISER)) {
             float[] stored = base.tensors().find("pos_embed.proj.weight").toArray();
@@ -260,7 +265,8 @@ class LoraTest {
         maker.put("stranger", 3);
         maker.put("transformer.proj_out.lora_A.weight", 1, D);
         maker.put("transformer.proj_out.lora_B.weight", 64, 1);
-        assertFails("21 of its 23 tensors match nothing in", "stranger, transformer.transformer_blocks.30.attn.to_q.lora_",
+        assertFails("21 of its 23 tensors match nothing in",
+                "stranger, transformer.transformer_blocks.30.attn.to_q.lora_",
                 "and 13 more; is this LoRA for another model? this one is SD3.5 Medium");
     }
 
