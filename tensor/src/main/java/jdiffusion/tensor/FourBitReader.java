@@ -3,6 +3,7 @@ package jdiffusion.tensor;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 
 /**
  * The parts of one matrix that bitsandbytes stored in 4 bits, by the names that its {@code QuantState.as_dict} gives
@@ -13,11 +14,12 @@ import java.util.List;
 final class FourBitReader {
     private static final String STATE = ".quant_state.bitsandbytes__";
     private static final List<String> KINDS = List.of("nf4", "fp4");
+    private static final List<String> PARTS =
+            List.of(".nested_absmax", ".nested_quant_map", ".absmax", ".quant_map");
     private static final int LARGEST_STATE = 4096;
     private static final int LARGEST_NESTED_BLOCK = 1 << 20;
 
     private final String name;
-    private final String stateName;
     private final State state;
 
     /** Fetches a part that must have a type (null: any, the codes' own) and a size; null after a fault. */
@@ -34,9 +36,8 @@ final class FourBitReader {
     private record State(int block, Shape shape, int nestedBlock, float nestedOffset) {
     }
 
-    private FourBitReader(String name, String stateName, State state) {
+    private FourBitReader(String name, State state) {
         this.name = name;
-        this.stateName = stateName;
         this.state = state;
     }
 
@@ -50,20 +51,30 @@ final class FourBitReader {
             String stateName = name + STATE + kind;
             Tensor bytes = source.find(stateName);
             if (bytes != null) {
-                return new FourBitReader(name, stateName, parse(source.origin(), stateName, kind, bytes));
+                return new FourBitReader(name, parse(source.origin(), stateName, kind, bytes));
             }
         }
         return null;
     }
 
+    /** The matrix that a tensor of this name would be a part of; null when it has no part's name. */
+    static String owner(String name) {
+        for (String part : PARTS) {
+            if (name.endsWith(part)) {
+                return name.substring(0, name.length() - part.length());
+            }
+        }
+        int state = name.indexOf(STATE);
+        return state < 0 ? null : name.substring(0, state);
+    }
+
+    static boolean isQuantised(Set<String> names, String matrix) {
+        return KINDS.stream().anyMatch(kind -> names.contains(matrix + STATE + kind));
+    }
+
     /** The matrix's shape before it was quantised. */
     Shape shape() {
         return state.shape;
-    }
-
-    /** The name of the tensor that holds the quantisation state. */
-    String stateName() {
-        return stateName;
     }
 
     /** Takes every part; null when one had a fault. */

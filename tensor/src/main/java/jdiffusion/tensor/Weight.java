@@ -1,6 +1,8 @@
 package jdiffusion.tensor;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * A matrix of a checkpoint, [rows, cols], read where it lies.
@@ -12,6 +14,21 @@ public sealed interface Weight {
     int rows();
 
     int cols();
+
+    /** Bytes of all that is stored. */
+    long byteSize();
+
+    /** Rows {@code from} (included) to {@code to} (excluded), a view. */
+    Weight slice(int from, int to);
+
+    /** The same matrix with each of its tensors brought elsewhere. */
+    Weight place(UnaryOperator<Tensor> placement);
+
+    /**
+     * Elements {@code from} to {@code from + count} of a row in float32; for host memory, where speed does not
+     * matter. What kernels make of a matrix is checked against this.
+     */
+    void read(int row, int from, int count, float[] to, int at);
 
     /** Elements of a plain type; the tensor has rank 2. */
     record Dense(Tensor tensor) implements Weight {
@@ -29,6 +46,160 @@ public sealed interface Weight {
         @Override
         public int cols() {
             return tensor.cols();
+        }
+
+        @Override
+        public long byteSize() {
+            return tensor.byteSize();
+        }
+
+        @Override
+        public Weight slice(int from, int to) {
+            return new Dense(tensor.slice(from, to));
+        }
+
+        @Override
+        public Weight place(UnaryOperator<Tensor> placement) {
+            return new Dense(placement.apply(tensor));
+        }
+
+        @Override
+        public void read(int row, int from, int count, float[] to, int at) {
+            for (int i = 0; i < count; i++) {
+                to[at + i] = tensor.get(row, from + i);
+            }
+        }
+    }
+
+    /**
+     * Elements of a narrow type that share one factor, as ComfyUI's scaled fp8 has them: element * scale in float32.
+     *
+     * @param tensor [rows, cols]
+     */
+    record Scaled(Tensor tensor, float scale) implements Weight {
+        public Scaled {
+            if (tensor.shape().rank() != 2 || !tensor.type().isFloat()) {
+                throw new IllegalArgumentException("not a matrix of floats: " + tensor);
+            }
+        }
+
+        @Override
+        public int rows() {
+            return tensor.rows();
+        }
+
+        @Override
+        public int cols() {
+            return tensor.cols();
+        }
+
+        @Override
+        public long byteSize() {
+            return tensor.byteSize();
+        }
+
+        @Override
+        public Weight slice(int from, int to) {
+            return new Scaled(tensor.slice(from, to), scale);
+        }
+
+        @Override
+        public Weight place(UnaryOperator<Tensor> placement) {
+            return new Scaled(placement.apply(tensor), scale);
+        }
+
+        @Override
+        public void read(int row, int from, int count, float[] to, int at) {
+            for (int i = 0; i < count; i++) {
+                to[at + i] = tensor.get(row, from + i) * scale;
+            }
+        }
+    }
+
+    /**
+     * Blocks of a row's consecutive elements, each with scales of its own, as GGUF stores them.
+     *
+     * @param bytes U8, [rows, bytes of a row]
+     */
+    record Blocks(int cols, BlockFormat format, Tensor bytes) implements Weight {
+        public Blocks {
+            if (bytes.type() != DType.U8 || bytes.shape().rank() != 2 || !bytes.isContiguous()
+                    || cols % format.blockSize() != 0
+                    || bytes.cols() != cols / format.blockSize() * format.blockBytes()) {
+                throw new IllegalArgumentException(bytes + " are not rows of " + cols + " elements in " + format);
+            }
+        }
+
+        @Override
+        public int rows() {
+            return bytes.rows();
+        }
+
+        @Override
+        public long byteSize() {
+            return bytes.byteSize();
+        }
+
+        @Override
+        public Weight slice(int from, int to) {
+            return new Blocks(cols, format, bytes.slice(from, to));
+        }
+
+        @Override
+        public Weight place(UnaryOperator<Tensor> placement) {
+            return new Blocks(cols, format, placement.apply(bytes));
+        }
+
+        @Override
+        public void read(int row, int from, int count, float[] to, int at) {
+            int size = format.blockSize();
+            float[] block = new float[size];
+            for (int done = 0; done < count; ) {
+                int b = (from + done) / size;
+                int first = (from + done) % size;
+                int n = Math.min(size - first, count - done);
+                format.decode(bytes.data(), bytes.rowOffset(row) + (long) b * format.blockBytes(), block, 0);
+                System.arraycopy(block, first, to, at + done, n);
+                done += n;
+            }
+        }
+    }
+
+    /** A matrix with what adapters add to it, as LoRA does. */
+    record Adapted(Weight base, List<Delta> deltas) implements Weight {
+        public Adapted {
+            deltas = List.copyOf(deltas);
+        }
+
+        @Override
+        public int rows() {
+            return base.rows();
+        }
+
+        @Override
+        public int cols() {
+            return base.cols();
+        }
+
+        @Override
+        public long byteSize() {
+            return base.byteSize() + deltas.stream().mapToLong(Delta::byteSize).sum();
+        }
+
+        @Override
+        public Weight slice(int from, int to) {
+            return new Adapted(base.slice(from, to), deltas.stream().map(d -> d.slice(from, to)).toList());
+        }
+
+        @Override
+        public Weight place(UnaryOperator<Tensor> placement) {
+            return new Adapted(base.place(placement), deltas.stream().map(d -> d.place(placement)).toList());
+        }
+
+        @Override
+        public void read(int row, int from, int count, float[] to, int at) {
+            base.read(row, from, count, to, at);
+            deltas.forEach(delta -> delta.add(row, from, count, to, at));
         }
     }
 
@@ -56,6 +227,44 @@ public sealed interface Weight {
         @Override
         public int cols() {
             return parts.getFirst().cols();
+        }
+
+        @Override
+        public long byteSize() {
+            return parts.stream().mapToLong(Weight::byteSize).sum();
+        }
+
+        @Override
+        public Weight slice(int from, int to) {
+            List<Weight> cut = new ArrayList<>();
+            int first = 0;
+            for (Weight part : parts) {
+                int start = Math.max(from - first, 0);
+                int end = Math.min(to - first, part.rows());
+                if (start < end) {
+                    cut.add(part.slice(start, end));
+                }
+                first += part.rows();
+            }
+            return cut.size() == 1 ? cut.getFirst() : new Rows(cut);
+        }
+
+        @Override
+        public Weight place(UnaryOperator<Tensor> placement) {
+            return new Rows(parts.stream().map(part -> part.place(placement)).toList());
+        }
+
+        @Override
+        public void read(int row, int from, int count, float[] to, int at) {
+            int first = 0;
+            for (Weight part : parts) {
+                if (row < first + part.rows()) {
+                    part.read(row - first, from, count, to, at);
+                    return;
+                }
+                first += part.rows();
+            }
+            throw new IndexOutOfBoundsException("row " + row + " of " + first);
         }
     }
 
@@ -92,6 +301,68 @@ public sealed interface Weight {
             if (nested != null) {
                 check("nested absmax", nested.absmax, DType.F32, Math.ceilDiv(blocks, nested.blockSize));
             }
+        }
+
+        @Override
+        public long byteSize() {
+            return codes.byteSize() + map.byteSize() + absmax.byteSize()
+                    + (nested == null ? 0 : nested.absmax.byteSize() + nested.map.byteSize());
+        }
+
+        /** Fails where the rows do not begin with a block, and with a nested one. */
+        @Override
+        public Weight slice(int from, int to) {
+            long first = (long) from * cols;
+            long size = (long) (to - from) * cols;
+            long unit = (long) blockSize * (nested == null ? 1 : nested.blockSize);
+            if (first % unit != 0) {
+                throw new InputException("4-bit rows of " + cols + " elements in blocks of " + blockSize
+                        + (nested == null ? "" : ", whose scales are quantised in blocks of " + nested.blockSize + ",")
+                        + " cannot be cut at row " + from + "; use a model whose projections are stored apart");
+            }
+            long firstBlock = first / blockSize;
+            long blocks = Math.ceilDiv(size, blockSize);
+            Nested cut = nested;
+            if (nested != null) {
+                long firstNested = firstBlock / nested.blockSize;
+                cut = new Nested(nested.blockSize, part(nested.absmax, firstNested,
+                        Math.ceilDiv(blocks, nested.blockSize)), nested.map, nested.offset);
+            }
+            return new FourBit(to - from, cols, part(codes, first / 2, Math.ceilDiv(size, 2)), map, blockSize,
+                    part(absmax, firstBlock, blocks), cut);
+        }
+
+        private static Tensor part(Tensor vector, long first, long size) {
+            return Tensor.of(vector.data().asSlice(first * vector.type().bytes()), vector.type(),
+                    Shape.of(Math.toIntExact(size)));
+        }
+
+        @Override
+        public Weight place(UnaryOperator<Tensor> placement) {
+            return new FourBit(rows, cols, placement.apply(codes), placement.apply(map), blockSize,
+                    placement.apply(absmax), nested == null ? null : new Nested(nested.blockSize,
+                    placement.apply(nested.absmax), placement.apply(nested.map), nested.offset));
+        }
+
+        /** To the bit what bitsandbytes dequantises to in float32. */
+        @Override
+        public void read(int row, int from, int count, float[] to, int at) {
+            for (int i = 0; i < count; i++) {
+                long e = (long) row * cols + from + i;
+                int two = (int) codes.get(0, Math.toIntExact(e >> 1));
+                int code = (e & 1) == 0 ? two >> 4 : two & 0xf;
+                to[at + i] = map.get(0, code) * scale(e / blockSize);
+            }
+        }
+
+        /** What the values of a block are multiplied by. */
+        private float scale(long block) {
+            int b = Math.toIntExact(block);
+            if (nested == null) {
+                return absmax.get(0, b);
+            }
+            float product = nested.map.get(0, (int) absmax.get(0, b)) * nested.absmax.get(0, b / nested.blockSize);
+            return product + nested.offset;
         }
 
         /**

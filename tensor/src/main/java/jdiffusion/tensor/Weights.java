@@ -1,7 +1,5 @@
 package jdiffusion.tensor;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -21,8 +19,6 @@ import java.util.function.UnaryOperator;
  */
 public final class Weights {
     private static final int MOST_FAULTS_SHOWN = 8;
-    /** Of any size, and closed: reading from a placeholder throws instead of ending the JVM. */
-    private static final MemorySegment NO_MEMORY = closedMemory();
 
     private final Ledger ledger;
     private final String prefix;
@@ -42,10 +38,12 @@ public final class Weights {
     }
 
     /**
+     * @param source    seen through {@link QuantisedSource}
      * @param placement brings a tensor of the file to where the backend wants it, and owns its memory there
      */
     public static Weights of(TensorSource source, Placement placement) {
-        return new Weights(new Ledger(source, new TreeSet<>(source.names()), placement, new HashSet<>(),
+        TensorSource whole = QuantisedSource.of(source);
+        return new Weights(new Ledger(whole, new TreeSet<>(whole.names()), placement, new HashSet<>(),
                 new ArrayList<>()), "");
     }
 
@@ -58,7 +56,7 @@ public final class Weights {
     }
 
     public boolean has(String name) {
-        return ledger.source.find(prefix + name) != null;
+        return ledger.source.shape(prefix + name) != null;
     }
 
     /** Number of consecutive entries {@code name.0.}, {@code name.1.}, ...: the depth of a stack of blocks. */
@@ -80,20 +78,46 @@ public final class Weights {
      * quantised; fails at once when it is missing or empty.
      */
     public Shape shape(String name) {
-        Tensor tensor = ledger.source.find(prefix + name);
-        FourBitReader quantised = FourBitReader.of(ledger.source, prefix + name);
-        Shape shape = quantised != null ? quantised.shape() : tensor != null ? tensor.shape() : null;
-        if (tensor == null || shape.size() == 0) {
+        Shape shape = ledger.source.shape(prefix + name);
+        if (shape == null || shape.size() == 0) {
             throw new InputException(ledger.source.origin() + ": the tensor " + prefix + name
-                    + (tensor == null ? " is missing" : " is " + shape)
+                    + (shape == null ? " is missing" : " is " + shape)
                     + ", so the model's sizes cannot be told; is this the right file?");
         }
         return shape;
     }
 
-    /** The floating-point tensor of that name and exactly that shape. */
+    /** Loads a layer of a stack. */
+    @FunctionalInterface
+    public interface BlockLoader<T> {
+        /**
+         * @param weights those of the layer
+         * @param index   of the layer
+         */
+        T load(Weights weights, int index);
+    }
+
+    /** A stack of {@code depth} layers, {@code name.0.}, {@code name.1.}, ... */
+    public <T> WeightBlocks<T> blocks(String name, int depth, BlockLoader<T> loader) {
+        List<T> blocks = new ArrayList<>();
+        int first = Placement.NO_BLOCK;
+        for (int i = 0; i < depth; i++) {
+            int number = ledger.placement.beginBlock();
+            first = i == 0 ? number : first;
+            blocks.add(loader.load(at(name, i), i));
+            ledger.placement.endBlock();
+        }
+        return new WeightBlocks<>(blocks, ledger.placement, first);
+    }
+
+    /** The floating-point tensor of that name and exactly that shape; a quantised one is expanded to float32. */
     public Tensor tensor(String name, int... dims) {
         return find(name, ledger.placement::tensor, dims);
+    }
+
+    /** The same, left where the file is mapped. */
+    public Tensor onHost(String name, int... dims) {
+        return find(name, UnaryOperator.identity(), dims);
     }
 
     /** The weight [cout, cin, k, k] of a convolution; see {@link Placement#kernels}. */
@@ -104,82 +128,89 @@ public final class Weights {
     private Tensor find(String name, UnaryOperator<Tensor> place, int... dims) {
         String full = prefix + name;
         Shape wanted = wanted(full, dims);
-        Tensor found = ledger.source.find(full);
-        markRead(full);
-        if (found == null) {
-            ledger.faults.add("missing " + full + " " + wanted);
-        } else if (!found.shape().equals(wanted)) {
-            ledger.faults.add(full + " is " + found.shape() + ", not " + wanted);
-        } else if (!found.type().isFloat()) {
-            ledger.faults.add(full + " has type " + found.type() + ", not a floating-point type");
-        } else {
-            return place.apply(found);
+        if (!take(full, wanted)) {
+            return placeholder(wanted);
         }
-        return placeholder(wanted);
+        Tensor found = ledger.source.find(full);
+        if (found != null && !found.type().isFloat()) {
+            ledger.faults.add(label(full) + " has type " + found.type() + ", not a floating-point type");
+            return placeholder(wanted);
+        }
+        Weight weight = found != null ? null : ledger.source.weight(full);
+        return found == null && weight == null ? placeholder(wanted)
+                : place.apply(found != null ? found : expand(weight, wanted));
     }
 
-    /** The matrix of that name, [rows, cols], as it is stored: dense, or in 4 bits with its parts beside it. */
+    /** The matrix of that name, [rows, cols], as it is stored. */
     public Weight matrix(String name, int rows, int cols) {
+        return matrix(name, rows, cols, ledger.placement::weight);
+    }
+
+    /** A table, [rows, cols], of which only some rows are read: it stays on the host. */
+    public Weight table(String name, int rows, int cols) {
+        return matrix(name, rows, cols, UnaryOperator.identity());
+    }
+
+    private Weight matrix(String name, int rows, int cols, UnaryOperator<Weight> place) {
         String full = prefix + name;
-        FourBitReader quantised = FourBitReader.of(ledger.source, full);
-        if (quantised == null) {
-            return Weight.of(tensor(name, rows, cols));
-        }
         Shape wanted = wanted(full, new int[] {rows, cols});
-        Weight.FourBit found = quantised.read((part, type, size) -> part(part, type, size, ledger.placement::tensor));
-        markRead(quantised.stateName());
-        if (!quantised.shape().equals(wanted)) {
-            ledger.faults.add(full + " is " + quantised.shape() + ", not " + wanted);
-        } else if (found != null) {
-            return found;
+        Weight found = take(full, wanted) ? ledger.source.weight(full) : null;
+        if (found != null) {
+            return place.apply(found);
+        }
+        Tensor stored = ledger.source.find(full);
+        if (stored != null && !stored.type().isFloat()) {
+            ledger.faults.add(label(full) + " has type " + stored.type() + ", not a floating-point type");
         }
         return Weight.of(placeholder(wanted));
     }
 
-    /** A part of a quantised matrix as a vector; with no type given, its bytes. Null after a fault. */
-    private Tensor part(String full, DType type, long size, UnaryOperator<Tensor> placement) {
-        Tensor found = ledger.source.find(full);
+    /** Marks what is asked for as read; notes a fault and answers false when it is not there in that shape. */
+    private boolean take(String full, Shape wanted) {
         markRead(full);
-        long elements = found == null ? 0 : type == null ? found.byteSize() : found.shape().size();
-        String needed = size + (type == null ? " bytes" : " of type " + type);
-        if (found == null) {
-            ledger.faults.add("missing " + full + ", " + needed);
-        } else if (elements != size || type != null && found.type() != type) {
-            ledger.faults.add(full + " is " + found.type() + found.shape() + ", not " + needed);
-        } else {
-            return placement.apply(Tensor.of(found.data(), type == null ? DType.U8 : type,
-                    Shape.of(Math.toIntExact(size))));
+        Shape shape = ledger.source.shape(full);
+        // Of a matrix in several parts, this notes the faults of the parts.
+        Weight weight = ledger.source.find(full) == null ? ledger.source.weight(full) : null;
+        boolean noted = weight == null && ledger.source.faults().stream().anyMatch(fault -> fault.contains(full));
+        if (shape == null && !noted) {
+            ledger.faults.add("missing " + full + " " + wanted);
+        } else if (shape != null && !shape.equals(wanted)) {
+            ledger.faults.add(label(full) + " is " + shape + ", not " + wanted);
         }
-        return null;
+        return wanted.equals(shape);
+    }
+
+    /** A tensor's name, with the file's own where that is another. */
+    private String label(String full) {
+        String stored = ledger.source.stored(full);
+        return stored.equals(full) ? full : full + " (of " + stored + ")";
+    }
+
+    /** Quantised values where a plain tensor is needed, which is rare and small. */
+    private static Tensor expand(Weight weight, Shape shape) {
+        float[] values = new float[Math.toIntExact(shape.size())];
+        for (int r = 0; r < weight.rows(); r++) {
+            weight.read(r, 0, weight.cols(), values, r * weight.cols());
+        }
+        return Tensor.of(values, shape.dims());
     }
 
     /** Marks a tensor that the model has but this computation does not need; its shape is checked all the same. */
     public void skip(String name, int... dims) {
         String full = prefix + name;
-        Tensor found = ledger.source.find(full);
         Shape wanted = wanted(full, dims);
-        if (found == null || ledger.read.contains(full)) {
-            return;
-        }
-        FourBitReader quantised = FourBitReader.of(ledger.source, full);
-        Shape shape = quantised == null ? found.shape() : quantised.shape();
-        if (quantised == null) {
-            markRead(full);
-        } else {
-            quantised.read((part, type, size) -> part(part, type, size, UnaryOperator.identity()));
-            markRead(quantised.stateName());
-        }
-        if (!shape.equals(wanted)) {
-            ledger.faults.add(full + " is " + shape + ", not " + wanted);
+        if (ledger.source.shape(full) != null && !ledger.read.contains(full)) {
+            take(full, wanted);
         }
     }
 
     /** Fails when anything asked for was not there as asked, or anything there was not asked for. */
     public void finish() {
-        List<String> faults = new ArrayList<>(ledger.faults);
+        List<String> faults = new ArrayList<>(ledger.source.faults());
+        faults.addAll(ledger.faults);
         for (String name : ledger.names) {
             if (!ledger.read.contains(name)) {
-                faults.add("unknown " + InputException.shown(name) + " " + ledger.source.find(name).shape());
+                faults.add("unknown " + InputException.shown(ledger.source.stored(name)) + " " + ledger.source.shape(name));
             }
         }
         if (faults.isEmpty()) {
@@ -210,12 +241,6 @@ public final class Weights {
     }
 
     private static Tensor placeholder(Shape shape) {
-        return Tensor.of(NO_MEMORY, DType.F32, shape);
-    }
-
-    private static MemorySegment closedMemory() {
-        try (Arena arena = Arena.ofShared()) {
-            return MemorySegment.NULL.reinterpret(Long.MAX_VALUE, arena, null);
-        }
+        return Tensor.of(Unreadable.nothing(), DType.F32, shape);
     }
 }

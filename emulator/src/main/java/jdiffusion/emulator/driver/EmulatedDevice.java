@@ -78,6 +78,11 @@ public final class EmulatedDevice implements AutoCloseable {
         return memory.bytes();
     }
 
+    /** The most bytes of device memory that were allocated at any time. */
+    public long peakBytes() {
+        return memory.peakBytes();
+    }
+
     /**
      * Why a driver call failed, the latest failure that has not been taken: a {@code DeviceFault} with kernel, line,
      * block and lane when a launch stopped, a {@code PtxException} when a module was not understood, an

@@ -22,7 +22,7 @@ import jdiffusion.tensor.Weight;
 /**
  * Linear layers by cuBLAS: {@code --gemm cublas}. Each product goes to scratch memory in float32, and a kernel of ours
  * makes the output of it. Operands of other types than the product's, which is x's where that has 16 bits, are
- * converted before every product. Weights of 4 bits are refused.
+ * converted before every product. Quantised weights are refused.
  */
 public final class CublasLinear implements AutoCloseable {
     private static final OptionalLibrary LIBRARY = new OptionalLibrary("--gemm cublas", "--gemm own",
@@ -95,8 +95,9 @@ public final class CublasLinear implements AutoCloseable {
         switch (weight) {
             case Weight.Dense dense -> matrices.add(dense.tensor());
             case Weight.Rows joined -> joined.parts().forEach(part -> collect(call, part, matrices));
-            case Weight.FourBit _ -> throw new DeviceException("--gemm cublas: cuBLAS cannot read this checkpoint's"
-                    + " weights of 4 bits (" + call + "); use --gemm own");
+            case Weight.FourBit _, Weight.Scaled _, Weight.Blocks _, Weight.Adapted _ -> throw new DeviceException(
+                    "--gemm cublas: cuBLAS cannot read this checkpoint's quantised weights (" + call
+                            + "); use --gemm own");
         }
     }
 

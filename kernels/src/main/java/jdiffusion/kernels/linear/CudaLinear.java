@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
@@ -52,6 +53,8 @@ public final class CudaLinear {
         switch (call.w()) {
             case Weight.Dense(Tensor w) -> dense.computeIfAbsent(kernel(call.x(), w), _ -> new ArrayList<>()).add(call);
             case Weight.FourBit _ -> inFourBits.add(call);
+            case Weight.Scaled _, Weight.Blocks _, Weight.Adapted _ ->
+                throw new DeviceException("cuda: " + call + ": a weight stored as " + call.w().getClass().getSimpleName());
             case Weight.Rows joined -> {
                 int from = 0;
                 for (Weight part : joined.parts()) {

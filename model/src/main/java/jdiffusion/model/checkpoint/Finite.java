@@ -3,6 +3,7 @@ package jdiffusion.model.checkpoint;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.Weight;
 
 /**
  * Finds out why a stage gave NaN. Results are small and are always checked; weights are large and are searched only
@@ -25,14 +26,23 @@ public final class Finite {
     private static InputException blame(String stage, TensorSource weights) {
         for (String name : weights.names()) {
             Tensor tensor = weights.find(name);
-            if (!tensor.type().isFloat()) {
+            Weight matrix = weights.weight(name);
+            int rows = tensor != null ? tensor.rows() : matrix != null ? matrix.rows() : 0;
+            int cols = tensor != null ? tensor.cols() : matrix != null ? matrix.cols() : 0;
+            if (tensor != null && !tensor.type().isFloat()) {
                 continue;
             }
-            for (int row = 0; row < tensor.rows(); row++) {
-                for (int col = 0; col < tensor.cols(); col++) {
-                    float value = tensor.get(row, col);
-                    if (!Float.isFinite(value)) {
-                        return new InputException(weights.origin() + ": the tensor " + name + " holds " + value
+            float[] values = new float[cols];
+            for (int row = 0; row < rows; row++) {
+                for (int col = 0; col < cols && tensor != null; col++) {
+                    values[col] = tensor.get(row, col);
+                }
+                if (tensor == null) {
+                    matrix.read(row, 0, cols, values, 0);
+                }
+                for (int col = 0; col < cols; col++) {
+                    if (!Float.isFinite(values[col])) {
+                        return new InputException(weights.origin() + ": the tensor " + name + " holds " + values[col]
                                 + " at row " + row + ", column " + col + "; the file is damaged, download it again");
                     }
                 }
