@@ -72,6 +72,9 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private DeviceOptions deviceOptions;
 
+    @Mixin
+    private MemoryOptions memoryOptions;
+
     @Option(names = "--json", description = "Print an account of the run as JSON.")
     private boolean json;
 
@@ -120,9 +123,10 @@ final class GenerateCommand implements Callable<Integer> {
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
-            try (OutputFiles files = OutputFiles.plan(output, batchCount, request.seed(),
-                    projection != null, Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
-                draw(new Plan(pipeline, opened, modelName, request, inputs, files, projection), folder,
+            try (Pipeline fitted = memoryOptions.fit(pipeline, request, backend, notes::add);
+                    OutputFiles files = OutputFiles.plan(output, batchCount, request.seed(), projection != null,
+                            Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
+                draw(new Plan(fitted, opened, modelName, request, inputs, files, projection), folder,
                         notes, start);
             }
             if (!json) {
@@ -163,6 +167,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
+            plan.pipeline.hold(request);
             List<PromptEmbedding> prompts = plan.pipeline.encode(request, progress);
             for (int i = 0; i < request.images(); i++) {
                 if (previews != null) {
