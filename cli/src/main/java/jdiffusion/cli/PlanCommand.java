@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.counting.CountingBackend;
+import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
@@ -35,12 +36,14 @@ final class PlanCommand implements Callable<Integer> {
     @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "Makes no difference.")
     private String prompt;
 
-    @Option(names = {"-m", "--model"}, paramLabel = "DIR",
-            description = "Model folder in the diffusers layout. Default: models/shapes beside the program.")
-    private Path model;
+    @Mixin
+    private ModelOptions model;
 
     @Mixin
     private GenerateOptions options;
+
+    @Mixin
+    private AdapterOptions adapters;
 
     @Mixin
     private DeviceOptions deviceOptions;
@@ -60,16 +63,19 @@ final class PlanCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         List<String> notes = new ArrayList<>();
-        Path folder = model == null ? DefaultModel.find() : model;
+        Path folder = model.path();
         options.prompt = prompt == null ? "" : prompt;
         InputPictures inputs = InputPictures.read(options);
         CountingBackend backend = Devices.counting(deviceOptions, options.precision);
-        Pipeline opened = Pipeline.open(folder, backend);
+        Pipeline opened = Pipeline.open(AdaptedFiles.of(model.open(options.leftOut()),
+                adapters.loras(options.prompt)), backend);
         int patch = opened.vaeConfig().factor() * opened.denoiserConfig().patch();
         inputs.chooseSize(options, patch, notes::add);
         GenerationRequest request = inputs.addTo(options.applyTo(opened.request(options.prompt)).build(),
                 options.strength);
-        opened.check(request);
+        if (!withoutText) {
+            opened.check(request);
+        }
         Pipeline pipeline = opened.withPolicy(memoryOptions.policy(opened.vaeConfig().factor()));
         if (memoryOptions.hasBudget()) {
             MemoryChoice choice = memoryOptions.choose(pipeline, request);

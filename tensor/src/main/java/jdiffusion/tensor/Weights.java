@@ -133,7 +133,7 @@ public final class Weights {
         }
         Tensor found = ledger.source.find(full);
         if (found != null && !found.type().isFloat()) {
-            ledger.faults.add(full + " has type " + found.type() + ", not a floating-point type");
+            ledger.faults.add(label(full) + " has type " + found.type() + ", not a floating-point type");
             return placeholder(wanted);
         }
         Weight weight = found != null ? null : ledger.source.weight(full);
@@ -160,7 +160,7 @@ public final class Weights {
         }
         Tensor stored = ledger.source.find(full);
         if (stored != null && !stored.type().isFloat()) {
-            ledger.faults.add(full + " has type " + stored.type() + ", not a floating-point type");
+            ledger.faults.add(label(full) + " has type " + stored.type() + ", not a floating-point type");
         }
         return Weight.of(placeholder(wanted));
     }
@@ -175,9 +175,15 @@ public final class Weights {
         if (shape == null && !noted) {
             ledger.faults.add("missing " + full + " " + wanted);
         } else if (shape != null && !shape.equals(wanted)) {
-            ledger.faults.add(full + " is " + shape + ", not " + wanted);
+            ledger.faults.add(label(full) + " is " + shape + ", not " + wanted);
         }
         return wanted.equals(shape);
+    }
+
+    /** A tensor's name, with the file's own where that is another. */
+    private String label(String full) {
+        String stored = ledger.source.stored(full);
+        return stored.equals(full) ? full : full + " (of " + stored + ")";
     }
 
     /** Quantised values where a plain tensor is needed, which is rare and small. */
@@ -204,7 +210,7 @@ public final class Weights {
         faults.addAll(ledger.faults);
         for (String name : ledger.names) {
             if (!ledger.read.contains(name)) {
-                faults.add("unknown " + InputException.shown(name) + " " + ledger.source.shape(name));
+                faults.add("unknown " + InputException.shown(ledger.source.stored(name)) + " " + ledger.source.shape(name));
             }
         }
         if (faults.isEmpty()) {
