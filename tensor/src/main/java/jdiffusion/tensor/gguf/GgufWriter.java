@@ -26,6 +26,7 @@ public final class GgufWriter {
     private static final int FLOAT32 = 6;
     private static final int STRING = 8;
     private static final int ARRAY = 9;
+    private static final int UINT64 = 10;
 
     private final Map<String, byte[]> metadata = new LinkedHashMap<>();
     private final Map<String, Entry> entries = new LinkedHashMap<>();
@@ -44,7 +45,7 @@ public final class GgufWriter {
             BlockFormat blocks = BlockFormat.of(ggmlType);
             long size = 1;
             for (long dim : dims) {
-                size = Math.multiplyExact(size, dim);
+                size = Math.multiplyExact(size, Math.max(dim, 0));
             }
             long last = dims.length == 0 ? 1 : dims[dims.length - 1];
             if (dims.length > GgufHeader.MOST_DIMENSIONS || plain == null && blocks == null
@@ -67,6 +68,11 @@ public final class GgufWriter {
     /** An unsigned number of 32 bits. */
     public GgufWriter put(String key, int value) {
         return put(key, new Bytes().number(UINT32).number(value));
+    }
+
+    /** An unsigned number of 64 bits. */
+    public GgufWriter put(String key, long value) {
+        return put(key, new Bytes().number(UINT64).number(value));
     }
 
     public GgufWriter put(String key, float value) {
