@@ -86,9 +86,7 @@ final class Assembled implements ModelFiles {
     @Override
     public Family family(MmditConfig config) {
         ComponentFile denoiser = files.get(Component.DENOISER);
-        String name = denoiser == null ? origin.toAbsolutePath().normalize().toString()
-                : denoiser.file().getFileName().toString();
-        return Family.of(config, sources.variant(), name);
+        return Family.of(config, sources.variant(), denoiser == null ? origin : denoiser.file());
     }
 
     @Override
@@ -104,7 +102,8 @@ final class Assembled implements ModelFiles {
         }
         Path folder = folder();
         for (Path file : List.of(folder.resolve("scheduler").resolve("scheduler_config.json"),
-                folder.resolve("scheduler_config.json"))) {
+                folder.resolve("scheduler_config.json"),
+                folder.resolve("..").resolve("scheduler").resolve("scheduler_config.json").normalize())) {
             if (Files.isRegularFile(file)) {
                 return SchedulerConfig.read(file);
             }
