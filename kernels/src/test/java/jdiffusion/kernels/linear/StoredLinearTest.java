@@ -89,6 +89,23 @@ class StoredLinearTest {
         }
     }
 
+    /** [6 * 13, 4 * cols], and its rows from the middle of one block to the middle of another. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 16, 75, 300})
+    void kronecker(int cols) {
+        Tensor w1 = StoredWeights.dense(DType.F16, 1, 6, 4);
+        Tensor left = StoredWeights.dense(DType.BF16, 2, 13, 5);
+        Tensor right = StoredWeights.dense(DType.F32, 3, 5, cols);
+        Tensor whole = StoredWeights.dense(DType.BF16, 4, 13, cols);
+        Weight base = Weight.of(StoredWeights.dense(DType.BF16, 5, 6 * 13, 4 * cols));
+        for (Delta delta : List.of(Delta.Kronecker.of(w1, left, right, 0.3f),
+                Delta.Kronecker.of(w1, null, whole, 0.3f))) {
+            Weight w = new Weight.Adapted(base, List.of(delta, StoredWeights.adapted(base, 6, 3).deltas().getFirst()));
+            check("all rows", w);
+            check("some rows", w.slice(20, 45));
+        }
+    }
+
     @Test
     void adaptersOnWhateverIsStoredAndWithinEachOther() {
         int cols = 256;
