@@ -107,7 +107,7 @@ final class GenerateCommand implements Callable<Integer> {
         Path folder = model.path();
         String modelName = name(folder);
         if (source != null) {
-            source.checkModel(modelName, model.model != null, notes::add);
+            source.checkModel(modelName, model.given(), notes::add);
         }
         InputPictures inputs = InputPictures.read(options);
         if (source != null) {

@@ -66,10 +66,9 @@ final class Assembled implements ModelFiles {
 
     @Override
     public String layout() {
-        ComponentFile denoiser = files.get(Component.DENOISER);
-        return base != null && denoiser == null ? base.layout() + " with components of other files"
-                : files.values().stream().map(ComponentFile::file).distinct().count() == 1 ? "single file"
-                : "single file with components of other files";
+        String other = " with components of other files";
+        return base != null ? base.layout() + (files.isEmpty() ? "" : other)
+                : "single file" + (files.values().stream().map(ComponentFile::file).distinct().count() == 1 ? "" : other);
     }
 
     @Override

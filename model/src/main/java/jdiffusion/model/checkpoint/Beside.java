@@ -184,7 +184,7 @@ final class Beside {
             case CLIP_G -> "--clip-g";
             case T5 -> "--t5xxl";
             case VAE -> "--vae";
-            case DENOISER -> "--model";
+            case DENOISER -> "--diffusion-model";
         };
     }
 

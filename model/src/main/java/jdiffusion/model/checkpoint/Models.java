@@ -83,7 +83,7 @@ public final class Models {
     private static ModelFiles ofFile(Path file, ModelSources extra) {
         Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
         files.putAll(contents(file));
-        if (!files.containsKey(Component.DENOISER)) {
+        if (!files.containsKey(Component.DENOISER) && !extra.files().containsKey(Component.DENOISER)) {
             throw new InputException(file + ": holds " + labels(files) + ", but no denoiser; give the denoiser's file"
                     + " as the model" + files.keySet().stream().findFirst()
                             .map(c -> " and this one with " + Beside.option(c)).orElse(""));
@@ -106,7 +106,7 @@ public final class Models {
                 files.put(component, found);
             });
         }
-        if (!files.containsKey(Component.DENOISER)) {
+        if (!files.containsKey(Component.DENOISER) && !extra.files().containsKey(Component.DENOISER)) {
             throw new InputException(folder + ": not a model in the diffusers layout (it has no "
                     + DiffusersFolder.INDEX + "), and " + (files.isEmpty()
                     ? "no .safetensors or .gguf file is in it" : "its files hold " + labels(files)

@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
+import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.checkpoint.names.StabilityNames;
@@ -176,6 +177,17 @@ class ModelsTest {
         Path vae = write("bare/ae.safetensors", TinyModel.vae());
         assertThat(Models.open(bare, ModelSources.NONE).place(Component.VAE)).contains("ae.safetensors");
         assertThat(Models.open(bare, with(Component.VAE, vae)).has(Component.VAE)).isTrue();
+    }
+
+    @Test
+    void theDenoiserInAFileOfItsOwn() throws IOException {
+        Path other = write("turbo/denoiser.safetensors", TinyModel.denoiser(64, 2, 1, true));
+        ModelFiles files = Models.open(model, with(Component.DENOISER, other));
+        assertThat(files.place(Component.DENOISER)).contains("denoiser.safetensors", "diffusers' names");
+        assertThat(files.place(Component.VAE)).contains("sd3.5_large.safetensors");
+        ModelFiles shapes = Models.open(TestData.defaultModel(), with(Component.DENOISER, other));
+        assertThat(shapes.layout()).isEqualTo("diffusers folder with components of other files");
+        assertThat(shapes.place(Component.VAE)).isEqualTo("vae");
     }
 
     @Test
