@@ -33,20 +33,20 @@ public final class GemmArgs {
         args.align(8).pointer(rows).int32(rows.rowStride()).int32(TypeCode.of(rows.type()));
     }
 
-    /** {@code struct Output}, the end of a problem. */
-    static void output(KernelArgs args, LinearCall call, int firstTile) {
-        output(args, call.bias(), call.epilogue(), call.out(), call.k(), firstTile);
+    /** {@code struct Output} of a product [out.rows(), k] by [out.cols(), k], the end of a problem. */
+    public static void output(KernelArgs args, Tensor bias, Epilogue epilogue, Tensor out, int k, int firstTile) {
+        output(args, bias, epilogue, out, k, firstTile, 1);
     }
 
-    /** {@code struct Output} of a product [out.rows(), k] by [out.cols(), k]. */
-    public static void output(KernelArgs args, Tensor bias, Epilogue epilogue, Tensor out, int k, int firstTile) {
+    /** @param scale what the product is multiplied by before anything else */
+    static void output(KernelArgs args, Tensor bias, Epilogue epilogue, Tensor out, int k, int firstTile, float scale) {
         Tensor gate = epilogue.gate();
         args.align(8).pointer(bias).pointer(gate).pointer(out)
                 .int32(TypeCode.of(bias)).int32(TypeCode.of(out.type()))
                 .int32(epilogue.activation().ordinal()).int32(epilogue.mode().ordinal())
                 .int32(out.rowStride()).int32(gate == null ? 0 : gate.rowStride())
                 .int32(gate == null ? 1 : out.rows() / gate.rows())
-                .int32(out.rows()).int32(out.cols()).int32(k).int32(firstTile).align(8);
+                .int32(out.rows()).int32(out.cols()).int32(k).int32(firstTile).float32(scale).align(8);
     }
 
     /** The unused problems of {@code struct Problems}, and the number of those used. */
