@@ -2,17 +2,13 @@ package jdiffusion.model.text;
 
 import java.util.ArrayList;
 import java.util.List;
-import jdiffusion.kernels.Backend;
-import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.Finite;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.stage.Stage;
+import jdiffusion.model.stage.StageMemory;
+import jdiffusion.model.stage.Stages;
 import jdiffusion.model.tokenizer.Tokens;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.Placement;
-import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weights;
-import jdiffusion.tensor.Workspace;
 
 /**
  * Prompts to embeddings with the three text encoders of SD3, one after the other: each one's weights are open only
@@ -24,21 +20,30 @@ public final class PromptEncoder {
     /** T5 was trained with up to 512 tokens; its relative positions have no other limit. */
     public static final int T5_LONGEST = 512;
 
+    private final Stages stages;
     private final ModelFiles files;
-    private final Backend backend;
 
     /** Told of what each encoder could not take in, and of the memory it used. */
     public interface Listener {
         /** @param tokens ids and what was cut off, of one prompt for one encoder */
         void tokenized(Component encoder, String prompt, Tokens tokens);
 
-        /** @param bytes of temporaries at the most, with the weights' own size */
-        void encoded(Component encoder, long bytes);
+        /** One encoder is done. */
+        void encoded(StageMemory memory);
     }
 
-    public PromptEncoder(ModelFiles files, Backend backend) {
-        this.files = files;
-        this.backend = backend;
+    public PromptEncoder(Stages stages) {
+        this.stages = stages;
+        this.files = stages.files();
+    }
+
+    /** The encoders that are needed, kept on the device if nothing is offloaded. */
+    public void hold(boolean useT5) {
+        stages.hold(Component.CLIP_L, ClipTextEncoder::load);
+        stages.hold(Component.CLIP_G, ClipTextEncoder::load);
+        if (useT5) {
+            stages.hold(Component.T5, T5Encoder::load);
+        }
     }
 
     /**
@@ -93,36 +98,34 @@ public final class PromptEncoder {
 
     private Clip clip(Component component, List<String> prompts, Listener listener) {
         int[][] ids = tokenize(component, prompts, CLIP_LENGTH, listener);
-        try (ModelFiles.Open open = files.open(component); Placement weights = backend.newPlacement();
-                Workspace workspace = backend.newWorkspace()) {
-            ClipTextEncoder encoder =
-                    ClipTextEncoder.load(Weights.of(open.tensors(), weights), open.config());
+        return stages.run(component, ClipTextEncoder::load, (Stage<ClipTextEncoder> stage) -> {
+            ClipTextEncoder encoder = stage.model();
             checkVocabulary(component, ids, encoder.config().vocabulary());
-            ClipTextEncoder.Output output = encoder.apply(new Compute(backend, workspace), ids);
-            listener.encoded(component, workspace.reserved() + weights.byteSize());
-            return new Clip(download(component, output.hidden(), open), encoder.config().hidden(),
-                    download(component, output.pooled(), open), encoder.config().projection());
-        }
+            ClipTextEncoder.Output output = encoder.apply(stage.compute(), ids);
+            return new Clip(stage.download(output.hidden()), encoder.config().hidden(),
+                    stage.download(output.pooled()), encoder.config().projection());
+        }, listener::encoded);
     }
 
     private float[] t5(List<String> prompts, int length, int contextWidth, Listener listener) {
         int[][] ids = tokenize(Component.T5, prompts, length, listener);
-        try (ModelFiles.Open open = files.open(Component.T5); Placement weights = backend.newPlacement();
-                Workspace workspace = backend.newWorkspace()) {
-            T5Encoder encoder = T5Encoder.load(Weights.of(open.tensors(), weights), open.config());
+        return stages.run(Component.T5, T5Encoder::load, (Stage<T5Encoder> stage) -> {
+            T5Encoder encoder = stage.model();
             if (encoder.config().hidden() != contextWidth) {
                 throw new InputException(files.origin() + ": T5 is " + encoder.config().hidden()
                         + " wide, the denoiser's text input " + contextWidth
                         + "; do these components belong together?");
             }
             checkVocabulary(Component.T5, ids, encoder.config().vocabulary());
-            Tensor output = encoder.apply(new Compute(backend, workspace), ids);
-            listener.encoded(Component.T5, workspace.reserved() + weights.byteSize());
-            return download(Component.T5, output, open);
-        }
+            return stage.download(encoder.apply(stage.compute(), ids));
+        }, listener::encoded);
     }
 
+    /** Token ids of each prompt; to count memory their number is enough. */
     private int[][] tokenize(Component component, List<String> prompts, int length, Listener listener) {
+        if (stages.counting()) {
+            return new int[prompts.size()][length];
+        }
         var tokenizer = files.tokenizer(component);
         int[][] ids = new int[prompts.size()][];
         for (int i = 0; i < ids.length; i++) {
@@ -143,9 +146,5 @@ public final class PromptEncoder {
                 }
             }
         }
-    }
-
-    private float[] download(Component component, Tensor tensor, ModelFiles.Open open) {
-        return Finite.check(component.folder(), backend.download(tensor), open.tensors());
     }
 }

@@ -14,6 +14,7 @@ import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.pipeline.Progress;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.text.PromptEmbedding;
 import jdiffusion.model.text.PromptEncoder;
 import jdiffusion.model.tokenizer.Tokens;
@@ -131,11 +132,11 @@ final class PipelineVerifier {
             }
 
             @Override
-            public void encoded(Component encoder, long bytes) {
+            public void encoded(StageMemory memory) {
             }
         };
         int width = pipeline.denoiserConfig().contextDim();
-        List<PromptEmbedding> both = new PromptEncoder(pipeline.files(), backend).encode(
+        List<PromptEmbedding> both = pipeline.promptEncoder().encode(
                 List.of(request.negativePrompt(), request.prompt()), request.t5Length(), request.t5(), width,
                 listener);
         String[] prefixes = {"negative_", ""};
