@@ -1,7 +1,6 @@
 package jdiffusion.kernels.linear;
 
 import jdiffusion.kernels.Epilogue;
-import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.kernels.cuda.TypeCode;
 import jdiffusion.tensor.DType;
@@ -18,8 +17,8 @@ public final class GemmArgs {
     }
 
     /** What a product with x is made in: x's own type where that has 16 bits, so that wide operands stay wide. */
-    static DType productType(Cuda cuda, Tensor x) {
-        return x.type() == DType.F32 ? cuda.operandType() : x.type();
+    static DType productType(DType operandType, Tensor x) {
+        return x.type() == DType.F32 ? operandType : x.type();
     }
 
     /** Whether rows can go straight to shared memory: of the product's type, and aligned to 16 bytes. */
@@ -31,6 +30,14 @@ public final class GemmArgs {
     /** {@code struct Rows}. */
     public static void rows(KernelArgs args, Tensor rows) {
         args.align(8).pointer(rows).int32(rows.rowStride()).int32(TypeCode.of(rows.type()));
+    }
+
+    /** {@code struct Side}: none for nulls. */
+    public static void side(KernelArgs args, Tensor left, Tensor right) {
+        for (Tensor rows : new Tensor[] {left, right}) {
+            args.align(8).pointer(rows).int32(rows == null ? 0 : rows.rowStride()).int32(TypeCode.of(rows));
+        }
+        args.int32(left == null ? 0 : left.cols()).align(8);
     }
 
     /** {@code struct Output} of a product [out.rows(), k] by [out.cols(), k], the end of a problem. */
