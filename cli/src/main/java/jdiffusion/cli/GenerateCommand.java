@@ -192,7 +192,7 @@ final class GenerateCommand implements Callable<Integer> {
         long sum = 0;
         for (Component component : Component.values()) {
             if (component != Component.T5 || t5) {
-                try (ModelFiles.Open open = files.open(component)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
                         sum += tensors.shape(name).size();

@@ -27,6 +27,11 @@ public interface ModelFiles {
     /** Maps a component's weights; fails when the component is not there. */
     Open open(Component component);
 
+    /** The same for who looks at shapes and sizes alone: what its tensors hold must not be read. */
+    default Open inspect(Component component) {
+        return open(component);
+    }
+
     Tokenizer tokenizer(Component component);
 
     SchedulerConfig scheduler();

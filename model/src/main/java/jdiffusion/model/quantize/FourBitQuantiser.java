@@ -29,8 +29,11 @@ final class FourBitQuantiser {
         this.map = map;
     }
 
-    /** @param nested whether the scales are quantised too, which reads all elements at once */
-    static Stored.FourBit of(Elements source, String kind, boolean nested) {
+    /**
+     * @param nested   whether the scales are quantised too
+     * @param measured whether to read all elements at once when that is needed for the nested scales
+     */
+    static Stored.FourBit of(Elements source, String kind, boolean nested, boolean measured) {
         FourBitMap map = kind.equals("fp4") ? FourBitMap.FP4 : FourBitMap.NF4;
         FourBitQuantiser q = new FourBitQuantiser(source, map);
         Content absmax = q.absmax();
@@ -39,7 +42,9 @@ final class FourBitQuantiser {
             return new Stored.FourBit(kind, codes, map.tensor(), BLOCK, absmax, null);
         }
         float[] scales = new float[Math.toIntExact(absmax.byteSize() / Float.BYTES)];
-        absmax.readAll(MemorySegment.ofArray(scales));
+        if (measured) {
+            absmax.readAll(MemorySegment.ofArray(scales));
+        }
         return nested(kind, codes, map, scales);
     }
 

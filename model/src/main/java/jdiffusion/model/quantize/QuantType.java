@@ -5,7 +5,6 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import jdiffusion.tensor.BlockFormat;
@@ -13,6 +12,7 @@ import jdiffusion.tensor.Content;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
 
 /** What a matrix can be quantised to. */
 public enum QuantType {
@@ -58,14 +58,23 @@ public enum QuantType {
         return blocks == null ? 1 : blocks.blockSize();
     }
 
-    /** The matrix in this type, its parts yet to be made. */
+    /** The matrix in this type, its parts yet to be made; what they all depend on is measured here. */
     public Stored quantise(Elements source) {
+        return quantise(source, true);
+    }
+
+    /** The same for its sizes alone: nothing is read, and its parts must not be. */
+    Stored outline(Elements source) {
+        return quantise(source, false);
+    }
+
+    private Stored quantise(Elements source, boolean measured) {
         return switch (this) {
-            case NF4, FP4 -> FourBitQuantiser.of(source, label(), false);
-            case NF4_DOUBLE -> FourBitQuantiser.of(source, NF4.label(), true);
-            case FP4_DOUBLE -> FourBitQuantiser.of(source, FP4.label(), true);
+            case NF4, FP4 -> FourBitQuantiser.of(source, label(), false, measured);
+            case NF4_DOUBLE -> FourBitQuantiser.of(source, NF4.label(), true, measured);
+            case FP4_DOUBLE -> FourBitQuantiser.of(source, FP4.label(), true, measured);
             case Q8_0, Q4_0 -> new Stored.Blocks(blocks, blocks(source, blocks));
-            case FP8 -> scaled(source);
+            case FP8 -> scaled(source, measured ? largest(source) : 0);
             case FP8_PLAIN -> new Stored.Plain(DType.F8_E4M3, narrowed(source, DType.F8_E4M3));
         };
     }
@@ -87,24 +96,19 @@ public enum QuantType {
     }
 
     /** As ComfyUI stores fp8: the largest magnitude becomes the type's largest number. */
-    private static Stored scaled(Elements source) {
-        Supplier<Float> scale = StableValues.once(() -> {
-            float largest = largest(source);
-            return largest == 0 ? 1 : largest / LARGEST;
-        });
+    private static Stored scaled(Elements source, float largest) {
+        float scale = largest == 0 ? 1 : largest / LARGEST;
         Content elements = new Made(source.shape().size(), 1, (offset, to) -> {
-            float factor = scale.get();
             float[] run = new float[RUN];
             for (long done = 0; done < to.byteSize(); done += RUN) {
                 int n = (int) Math.min(RUN, to.byteSize() - done);
                 source.read(offset + done, n, run, 0);
                 for (int i = 0; i < n; i++) {
-                    to.set(ValueLayout.JAVA_BYTE, done + i, FloatFormat.floatToE4m3(run[i] / factor));
+                    to.set(ValueLayout.JAVA_BYTE, done + i, FloatFormat.floatToE4m3(run[i] / scale));
                 }
             }
         });
-        return new Stored.Scaled(DType.F8_E4M3, elements,
-                new Made(Float.BYTES, Float.BYTES, (_, to) -> to.set(FLOAT, 0, scale.get())));
+        return new Stored.Scaled(DType.F8_E4M3, elements, Content.of(Tensor.of(new float[] {scale}, 1)));
     }
 
     private static float largest(Elements source) {
@@ -153,7 +157,8 @@ public enum QuantType {
             }
             case F8_E4M3 -> {
                 for (int i = 0; i < n; i++) {
-                    to.set(ValueLayout.JAVA_BYTE, at + i, FloatFormat.floatToE4m3(Math.clamp(run[i], -LARGEST, LARGEST)));
+                    to.set(ValueLayout.JAVA_BYTE, at + i,
+                            FloatFormat.floatToE4m3(Math.clamp(run[i], -LARGEST, LARGEST)));
                 }
             }
             default -> throw new IllegalArgumentException("nothing here rounds to " + type);
