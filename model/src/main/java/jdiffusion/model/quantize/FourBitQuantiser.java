@@ -21,9 +21,9 @@ final class FourBitQuantiser {
 
     private final Elements source;
     private final long size;
-    private final FourBitMap map;
+    private final CodeMap map;
 
-    private FourBitQuantiser(Elements source, FourBitMap map) {
+    private FourBitQuantiser(Elements source, CodeMap map) {
         this.source = source;
         this.size = source.shape().size();
         this.map = map;
@@ -34,7 +34,7 @@ final class FourBitQuantiser {
      * @param measured whether to read all elements at once when that is needed for the nested scales
      */
     static Stored.FourBit of(Elements source, String kind, boolean nested, boolean measured) {
-        FourBitMap map = kind.equals("fp4") ? FourBitMap.FP4 : FourBitMap.NF4;
+        CodeMap map = kind.equals("fp4") ? CodeMap.FP4 : CodeMap.NF4;
         FourBitQuantiser q = new FourBitQuantiser(source, map);
         Content absmax = q.absmax();
         Content codes = q.codes();
@@ -48,7 +48,7 @@ final class FourBitQuantiser {
         return nested(kind, codes, map, scales);
     }
 
-    private static Stored.FourBit nested(String kind, Content codes, FourBitMap map, float[] scales) {
+    private static Stored.FourBit nested(String kind, Content codes, CodeMap map, float[] scales) {
         double sum = 0;
         for (float scale : scales) {
             sum += scale;
@@ -65,11 +65,11 @@ final class FourBitQuantiser {
             nestedAbsmax[b] = largest;
             float factor = largest == 0 ? 0 : 1 / largest;
             for (int i = b * NESTED_BLOCK; i < end; i++) {
-                absmax[i] = (byte) ScaleMap.code(Math.clamp((scales[i] - offset) * factor, -1f, 1f));
+                absmax[i] = (byte) CodeMap.SCALES.code(Math.clamp((scales[i] - offset) * factor, -1f, 1f));
             }
         }
         return new Stored.FourBit(kind, codes, map.tensor(), BLOCK, Content.of(absmax), new Stored.FourBit.Nested(
-                NESTED_BLOCK, Content.of(Tensor.of(nestedAbsmax, nestedAbsmax.length)), ScaleMap.tensor(), offset));
+                NESTED_BLOCK, Content.of(Tensor.of(nestedAbsmax, nestedAbsmax.length)), CodeMap.SCALES.tensor(), offset));
     }
 
     private static float largest(float[] values, int from, int to) {
@@ -121,52 +121,6 @@ final class FourBitQuantiser {
             int high = map.code(Math.clamp(run[i] * factor, -1f, 1f));
             int low = map.code(Math.clamp(run[i + 1] * factor, -1f, 1f));
             packed[i / 2] = (byte) (high << 4 | low);
-        }
-    }
-
-    /** The 256 values of bitsandbytes' dynamic map, for the scales. */
-    private static final class ScaleMap {
-        private static final int EXPONENTS = 7;
-        private static final float[] VALUES = values();
-
-        /** Zero, one, and for each power of ten down to 1e-6 the middles of 2^e equal parts of 0.1 to 1, twice signed. */
-        private static float[] values() {
-            float[] values = new float[256];
-            int n = 0;
-            for (int e = 0; e < EXPONENTS; e++) {
-                int parts = 1 << e;
-                float scale = (float) Math.pow(10, e - (EXPONENTS - 1));
-                for (int i = 0; i < parts; i++) {
-                    float value = scale * ((boundary(i, parts) + boundary(i + 1, parts)) / 2);
-                    values[n++] = value;
-                    values[n++] = -value;
-                }
-            }
-            values[n++] = 0;
-            values[n] = 1;
-            Arrays.sort(values);
-            return values;
-        }
-
-        /** Point i of {@code parts} equal steps from 0.1 to 1, counted from the nearer end, as torch.linspace does. */
-        private static float boundary(int i, int parts) {
-            float step = (1 - 0.1f) / parts;
-            return i < (parts + 1) / 2 ? 0.1f + step * i : 1 - step * (parts - i);
-        }
-
-        /** The nearest value's place, the first of two. */
-        static int code(float x) {
-            int at = Arrays.binarySearch(VALUES, x);
-            if (at >= 0) {
-                return at;
-            }
-            int above = -at - 1;
-            return above == 0 ? 0 : above == VALUES.length
-                    || Math.abs(x - VALUES[above - 1]) <= Math.abs(x - VALUES[above]) ? above - 1 : above;
-        }
-
-        static Tensor tensor() {
-            return Tensor.of(VALUES.clone(), VALUES.length);
         }
     }
 }

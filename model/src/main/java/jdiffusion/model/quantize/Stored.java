@@ -89,7 +89,7 @@ public sealed interface Stored {
             case Weight.Scaled s -> new Scaled(s.tensor().type(), Content.of(s.tensor()),
                     Content.of(Tensor.of(new float[] {s.scale()}, 1)));
             case Weight.Blocks b -> new Blocks(b.format(), Content.of(b.bytes()));
-            case Weight.FourBit f -> new FourBit(FourBitMap.kind(f.map()), Content.of(f.codes()), f.map(),
+            case Weight.FourBit f -> new FourBit(CodeMap.kind(f.map()), Content.of(f.codes()), f.map(),
                     f.blockSize(), Content.of(f.absmax()), f.nested() == null ? null
                     : new FourBit.Nested(f.nested().blockSize(), Content.of(f.nested().absmax()), f.nested().map(),
                     f.nested().offset()));
