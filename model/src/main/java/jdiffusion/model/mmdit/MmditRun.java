@@ -100,16 +100,13 @@ public final class MmditRun {
             compute.trace().see("conditioning", a.conditioning());
         }
 
-        for (int i = 0; i < model.blocks().size(); i++) {
-            if (!skip.isEmpty() && skip.contains(i)) {
-                continue;
-            }
-            model.blocks().get(i).apply(backend, a);
+        model.blocks().run(skip::contains, true, (block, i) -> {
+            block.apply(backend, a);
             if (compute.traced()) {
                 compute.trace().see("block." + i + ".image", a.image());
                 compute.trace().see("block." + i + ".context", a.context());
             }
-        }
+        });
 
         Tensor[] mod = a.finalModulation().parts();
         model.finalModulation().apply(backend, a.conditioningSilu(), a.finalModulation().all());

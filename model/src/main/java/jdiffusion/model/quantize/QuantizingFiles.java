@@ -8,7 +8,9 @@ import java.util.Map;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.Shape;
@@ -36,6 +38,31 @@ public record QuantizingFiles(ModelFiles files, QuantizeRules rules) implements 
         Arena arena = Arena.ofShared();
         return open(component, files.open(component), arena, (type, elements) -> type.quantise(elements)
                 .weight(elements.shape().rows(), elements.shape().cols(), arena));
+    }
+
+    @Override
+    public String missing(Component component) {
+        return files.missing(component);
+    }
+
+    @Override
+    public String layout() {
+        return files.layout();
+    }
+
+    @Override
+    public String place(Component component) {
+        return files.place(component);
+    }
+
+    @Override
+    public List<String> notes() {
+        return files.notes();
+    }
+
+    @Override
+    public Family family(MmditConfig config) {
+        return files.family(config);
     }
 
     /** Nothing is quantised: the matrices have the sizes that they would have, and no memory. */
@@ -126,6 +153,11 @@ public record QuantizingFiles(ModelFiles files, QuantizeRules rules) implements 
         @Override
         public Shape shape(String name) {
             return stored.shape(name);
+        }
+
+        @Override
+        public String stored(String name) {
+            return stored.stored(name);
         }
 
         @Override
