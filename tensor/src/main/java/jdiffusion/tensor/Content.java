@@ -35,6 +35,11 @@ public interface Content {
         return parts.size() == 1 ? parts.getFirst() : new Concat(List.copyOf(parts));
     }
 
+    /** Bytes {@code offset} to {@code offset + size}, which are whole units but for the end of the content. */
+    default Content slice(long offset, long size) {
+        return new Slice(this, offset, size);
+    }
+
     /** Bytes of a piece: about {@link #PIECE}, in whole units. */
     default int pieceSize() {
         return Math.max(1, PIECE / unit()) * unit();
@@ -110,6 +115,26 @@ public interface Content {
                 }
                 begin += part.byteSize();
             }
+        }
+    }
+
+    /** See {@link #slice}. */
+    record Slice(Content whole, long offset, long byteSize) implements Content {
+        public Slice {
+            if (offset % whole.unit() != 0 || offset + byteSize > whole.byteSize()) {
+                throw new IllegalArgumentException("bytes " + offset + " to " + (offset + byteSize) + " of "
+                        + whole.byteSize() + " in units of " + whole.unit());
+            }
+        }
+
+        @Override
+        public int unit() {
+            return whole.unit();
+        }
+
+        @Override
+        public void read(long from, MemorySegment to) {
+            whole.read(offset + from, to);
         }
     }
 }

@@ -1,5 +1,6 @@
 package jdiffusion.model.checkpoint;
 
+import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
@@ -59,6 +60,11 @@ public interface ModelFiles {
     }
 
     Tokenizer tokenizer(Component component);
+
+    /** Folder with the files of an encoder's tokenizer; null when there is none. */
+    default Path tokenizerFolder(Component component) {
+        return null;
+    }
 
     SchedulerConfig scheduler();
 

@@ -53,6 +53,15 @@ public enum QuantType {
                 + Arrays.stream(values()).map(QuantType::label).collect(Collectors.joining(", ")) + " or none");
     }
 
+    /** Whether something is stored in this type already. */
+    public boolean is(Stored stored) {
+        return switch (this) {
+            case FP8 -> stored instanceof Stored.Scaled s && s.type() == DType.F8_E4M3;
+            case FP8_PLAIN -> stored instanceof Stored.Plain p && p.type() == DType.F8_E4M3;
+            case NF4, NF4_DOUBLE, FP4, FP4_DOUBLE, Q8_0, Q4_0 -> stored.label().equals(label());
+        };
+    }
+
     /** Elements of a row that a block needs; 1 when every width can be quantised. */
     int blockSize() {
         return blocks == null ? 1 : blocks.blockSize();

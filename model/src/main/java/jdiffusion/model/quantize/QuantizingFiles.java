@@ -2,6 +2,7 @@ package jdiffusion.model.quantize;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -108,6 +109,11 @@ public record QuantizingFiles(ModelFiles files, QuantizeRules rules) implements 
     @Override
     public Tokenizer tokenizer(Component component) {
         return files.tokenizer(component);
+    }
+
+    @Override
+    public Path tokenizerFolder(Component component) {
+        return files.tokenizerFolder(component);
     }
 
     @Override
