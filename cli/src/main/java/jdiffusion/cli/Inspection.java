@@ -84,7 +84,7 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
             throw new InputException(path + ": there is no such file or folder");
         }
         ModelFiles parts = Models.openParts(path);
-        if (parts != null && !parts.has(Component.DENOISER)) {
+        if (parts != null && (Files.isDirectory(path) || !parts.has(Component.DENOISER))) {
             List<Part> found = new ArrayList<>();
             for (Component component : Component.values()) {
                 if (parts.has(component)) {

@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
@@ -15,6 +17,9 @@ import jdiffusion.tensor.TensorSource;
 
 /** Finds out what a path that the user gives as a model is, and what belongs to it. */
 public final class Models {
+    /** What the Hugging Face libraries call the weights of one component. */
+    private static final Pattern COMPONENT = Pattern.compile("(model|diffusion_pytorch_model)\\..*");
+
     private Models() {
     }
 
@@ -54,13 +59,14 @@ public final class Models {
         if (Files.isRegularFile(path.resolve(DiffusersFolder.INDEX))) {
             return null;
         }
-        List<Path> files = weights(path).stream()
-                .filter(file -> !file.getFileName().toString().equals("io.safetensors")).toList();
+        List<Path> files = weights(path);
         if (files.isEmpty()) {
             throw new InputException(path + ": neither a model (" + DiffusersFolder.INDEX + ") nor a component"
                     + " (config.json with " + WeightsFile.SAFETENSORS + " files) is in this folder");
         }
-        return files.size() == 1 ? parts(files.getFirst()) : null;
+        return files.stream().filter(file -> COMPONENT.matcher(file.getFileName().toString()).matches())
+                .min(Comparator.comparingInt(file -> file.getFileName().toString().length())).map(Models::parts)
+                .orElse(null);
     }
 
     private static ModelFiles parts(Path file) {
