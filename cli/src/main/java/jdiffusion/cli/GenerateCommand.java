@@ -70,6 +70,9 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
+    private QuantizeOptions quantizing;
+
+    @Mixin
     private DeviceOptions deviceOptions;
 
     @Option(names = "--json", description = "Print an account of the run as JSON.")
@@ -107,7 +110,7 @@ final class GenerateCommand implements Callable<Integer> {
         }
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
-            ModelFiles files = model.open(options.leftOut());
+            ModelFiles files = quantizing.apply(model.open(options.leftOut()));
             files.notes().forEach(notes::add);
             Pipeline pipeline = Pipeline.open(files, backend);
             int patch = pipeline.vaeConfig().factor() * pipeline.denoiserConfig().patch();

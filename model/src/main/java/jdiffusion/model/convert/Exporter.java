@@ -66,12 +66,12 @@ public final class Exporter {
                 if (component == Component.DENOISER || component == Component.VAE) {
                     main.addAll(SafetensorsParts.of(tensors, Format.SINGLE.prefix(component)));
                 } else {
-                    writeFile(temporary.resolve(fileOf(component)), SafetensorsParts.of(tensors, ""));
+                    write(temporary.resolve(fileOf(component)), SafetensorsParts.of(tensors, ""));
                     writer.writeTokenizer(component, progress);
                 }
             });
             if (!main.isEmpty()) {
-                writeFile(temporary.resolve(name + ".safetensors"), main);
+                write(temporary.resolve(name + ".safetensors"), main);
             }
             writer.writeScheduler();
         });
@@ -86,14 +86,14 @@ public final class Exporter {
         };
     }
 
-    /** One safetensors file with all components, under the names that ComfyUI gives them. */
-    public void writeAllInOne(Path file) {
+    /** One safetensors file with all that is written, under the names that ComfyUI gives them. */
+    public void writeFile(Path file) {
         Map<Component, List<Outgoing>> parts = parts(Format.ALL_IN_ONE);
         start(parts);
         List<Entry> all = new ArrayList<>();
         parts.forEach((component, tensors) ->
                 all.addAll(SafetensorsParts.of(tensors, Format.ALL_IN_ONE.prefix(component))));
-        writeFile(file, all);
+        write(file, all);
     }
 
     /** The denoiser alone in a GGUF file, under Stability's names. */
@@ -103,7 +103,7 @@ public final class Exporter {
         GgufParts.write(file, parts.get(Component.DENOISER), progress::written);
     }
 
-    private void writeFile(Path file, List<Entry> entries) {
+    private void write(Path file, List<Entry> entries) {
         SafetensorsWriter.write(file, entries, METADATA, progress::written);
     }
 

@@ -74,21 +74,15 @@ public record QuantizeRules(List<Rule> rules) {
     }
 
     private static Component component(String label) {
-        for (Component component : Component.values()) {
-            if (label(component).equals(label.toLowerCase(Locale.ROOT).replace('_', '-'))) {
-                if (component == Component.VAE) {
-                    throw new InputException("the VAE is not quantised: it is convolutions, and small; leave vae out");
-                }
-                return component;
-            }
+        Component component = Component.ofOption(label);
+        if (component == null) {
+            throw new InputException("'" + InputException.shown(label) + "' is no component to quantise; use denoiser,"
+                    + " t5, clip-l or clip-g, or a pattern of tensor names with *");
         }
-        throw new InputException("'" + InputException.shown(label)
-                + "' is no component to quantise; use denoiser, t5, clip-l or clip-g, or a pattern of tensor names with *");
-    }
-
-    /** A component's name on the command line. */
-    public static String label(Component component) {
-        return component.name().toLowerCase(Locale.ROOT).replace('_', '-');
+        if (component == Component.VAE) {
+            throw new InputException("the VAE is not quantised: it is convolutions, and small; leave vae out");
+        }
+        return component;
     }
 
     /** What becomes of a tensor of that name and shape. */
