@@ -10,7 +10,10 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
+import jdiffusion.model.adapter.AdaptedFiles;
+import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
@@ -70,7 +73,11 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
+<<<<<<< HEAD
     private QuantizeOptions quantizing;
+=======
+    private AdapterOptions adapters;
+>>>>>>> main
 
     @Mixin
     private DeviceOptions deviceOptions;
@@ -86,7 +93,7 @@ final class GenerateCommand implements Callable<Integer> {
 
     /** What was decided before the first computation. */
     private record Plan(Pipeline pipeline, Devices.Opened device, String modelName, GenerationRequest request,
-                        InputPictures inputs, OutputFiles files, LatentPreview projection) {
+                        InputPictures inputs, LoraRecord loras, OutputFiles files, LatentPreview projection) {
     }
 
     @Override
@@ -94,7 +101,7 @@ final class GenerateCommand implements Callable<Integer> {
         long start = System.nanoTime();
         List<String> notes = new ArrayList<>();
         options.prompt = prompt;
-        PictureSettings source = from == null ? null : PictureSettings.read(from, options, notes::add);
+        PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, notes::add);
         if (options.prompt == null) {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
         }
@@ -108,14 +115,24 @@ final class GenerateCommand implements Callable<Integer> {
         if (source != null) {
             source.checkInputs(inputs, notes::add);
         }
+        List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
+<<<<<<< HEAD
             ModelFiles files = quantizing.apply(model.open(options.leftOut()));
+=======
+            ModelFiles files = AdaptedFiles.of(model.open(options.leftOut()), loras);
+>>>>>>> main
             files.notes().forEach(notes::add);
             Pipeline pipeline = Pipeline.open(files, backend);
+            LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
+            if (source != null) {
+                source.checkLoras(record, notes::add);
+            }
             int patch = pipeline.vaeConfig().factor() * pipeline.denoiserConfig().patch();
             inputs.chooseSize(options, patch, notes::add);
-            GenerationRequest request = options.applyTo(pipeline.request(options.prompt)).images(batchCount).build();
+            String words = AdapterOptions.withoutTags(options.prompt);
+            GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.check(request);
             if (request.seed() > Long.MAX_VALUE - batchCount) {
                 throw new InputException("the seeds of " + batchCount + " pictures from " + request.seed()
@@ -127,7 +144,7 @@ final class GenerateCommand implements Callable<Integer> {
                     pipeline.denoiserConfig().inChannels());
             List<Path> read = Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList();
             try (OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null, read)) {
-                draw(new Plan(pipeline, opened, modelName, request, inputs, written, projection), folder,
+                draw(new Plan(pipeline, opened, modelName, request, inputs, record, written, projection), folder,
                         notes, start);
             }
             if (!json) {
@@ -177,8 +194,8 @@ final class GenerateCommand implements Callable<Integer> {
                 GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + i).build();
                 float[] latents = plan.pipeline.denoise(one, prompts, progress);
                 Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
-                String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName, plan.device.backend().precision(),
-                        plan.inputs).text();
+                String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName,
+                        plan.device.backend().precision(), plan.inputs, plan.loras).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");
@@ -235,6 +252,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (r.init() != null) {
             line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
         }
+        plan.loras.hashes().keySet().forEach(name -> line.append(", LoRA ").append(name));
         return line.toString();
     }
 }

@@ -35,8 +35,12 @@ public final class ContentWriter {
      * @throws IOException that names the tensor
      */
     public static void write(FileChannel channel, List<Part> parts, LongConsumer written) throws IOException {
+        if (parts.isEmpty()) {
+            return;
+        }
         int threads = Runtime.getRuntime().availableProcessors();
-        int largest = parts.stream().mapToInt(part -> part.content.pieceSize()).max().orElse(0);
+        long largest = parts.stream()
+                .mapToLong(part -> Math.min(part.content.pieceSize(), part.content.byteSize())).max().orElse(0);
         // The arena closes after the threads have ended.
         try (Arena arena = Arena.ofShared();
                 ExecutorService makers = Executors.newFixedThreadPool(threads,

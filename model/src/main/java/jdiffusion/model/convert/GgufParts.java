@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.function.LongConsumer;
 import jdiffusion.model.quantize.Stored;
 import jdiffusion.tensor.Content;
-import jdiffusion.tensor.ContentWriter;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.gguf.GgmlType;
 import jdiffusion.tensor.gguf.GgufWriter;
@@ -30,18 +29,16 @@ final class GgufParts {
         tensors.forEach(tensor -> {
             long[] dims = Arrays.stream(tensor.shape().dims()).asLongStream().toArray();
             switch (tensor.stored()) {
-                case Stored.Plain p -> add(writer, tensor.name(), GgmlType.of(p.type()), dims, p.bytes(), written);
-                case Stored.Blocks b -> add(writer, tensor.name(), b.format().ggmlType(), dims, b.bytes(), written);
+                case Stored.Plain p -> add(writer, tensor.name(), GgmlType.of(p.type()), dims, p.bytes());
+                case Stored.Blocks b -> add(writer, tensor.name(), b.format().ggmlType(), dims, b.bytes());
                 default -> throw new IllegalArgumentException(tensor.name() + ": GGUF has no "
                         + tensor.stored().label());
             }
         });
-        writer.write(file);
+        writer.write(file, written);
     }
 
-    private static void add(GgufWriter writer, String name, int type, long[] dims, Content content,
-                            LongConsumer written) {
-        writer.add(new GgufWriter.Entry(name, type, dims, content.byteSize(), channel -> ContentWriter.write(channel,
-                List.of(new ContentWriter.Part(name, content)), written)));
+    private static void add(GgufWriter writer, String name, int type, long[] dims, Content content) {
+        writer.add(new GgufWriter.Entry(name, type, dims, content.byteSize(), new GgufWriter.Pieces(content)));
     }
 }

@@ -1,7 +1,5 @@
 package jdiffusion.model.convert;
 
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,7 +47,7 @@ final class SafetensorsParts {
                     vector(name + ".nested_absmax", DType.F32, f.nested().absmax(), entries);
                     entries.add(Entry.of(name + ".nested_quant_map", f.nested().map()));
                 }
-                byte[] state = state(f, tensor.shape()).toString().getBytes(StandardCharsets.UTF_8);
+                byte[] state = state(f, tensor.shape()).getBytes(StandardCharsets.UTF_8);
                 vector(name + ".quant_state.bitsandbytes__" + f.kind(), DType.U8, Content.of(state), entries);
             }
             case Stored.Blocks b -> throw new IllegalArgumentException(name + ": safetensors has no " + b.label());
@@ -64,15 +62,11 @@ final class SafetensorsParts {
         return Math.toIntExact(content.byteSize() / type.bytes());
     }
 
-    /** The quantisation state as bitsandbytes writes it. */
-    private static ObjectNode state(Stored.FourBit f, Shape shape) {
-        ObjectNode state = JsonNodeFactory.instance.objectNode().put("quant_type", f.kind())
-                .put("blocksize", f.blockSize()).put("dtype", "bfloat16");
-        state.putArray("shape").add(shape.dim(0)).add(shape.dim(1));
-        if (f.nested() != null) {
-            state.put("nested_blocksize", f.nested().blockSize()).put("nested_dtype", "float32")
-                    .put("nested_offset", (double) f.nested().offset());
-        }
-        return state;
+    /** The quantisation state, to the byte as bitsandbytes writes it. */
+    private static String state(Stored.FourBit f, Shape shape) {
+        String nested = f.nested() == null ? "" : ", \"nested_blocksize\": " + f.nested().blockSize()
+                + ", \"nested_dtype\": \"float32\", \"nested_offset\": " + (double) f.nested().offset();
+        return "{\"quant_type\": \"" + f.kind() + "\", \"blocksize\": " + f.blockSize()
+                + ", \"dtype\": \"bfloat16\", \"shape\": " + shape + nested + "}";
     }
 }

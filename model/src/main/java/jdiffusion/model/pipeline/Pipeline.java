@@ -95,7 +95,7 @@ public final class Pipeline implements AutoCloseable {
         return open(Models.open(model, ModelSources.NONE), backend);
     }
 
-    /** The same with files of any layout. */
+    /** The same with files of any layout, or with adapters on them. */
     public static Pipeline open(ModelFiles files, Backend backend) {
         return open(files, backend, MemoryPolicy.DEFAULT);
     }
