@@ -72,7 +72,11 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
+<<<<<<< HEAD
+    private QuantizeOptions quantizing;
+=======
     private AdapterOptions adapters;
+>>>>>>> main
 
     @Mixin
     private DeviceOptions deviceOptions;
@@ -116,7 +120,11 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
+<<<<<<< HEAD
+            ModelFiles files = quantizing.apply(model.open(options.leftOut()));
+=======
             ModelFiles files = AdaptedFiles.of(model.open(options.leftOut()), loras);
+>>>>>>> main
             files.notes().forEach(notes::add);
             Pipeline pipeline = Pipeline.open(files, backend);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
@@ -218,7 +226,7 @@ final class GenerateCommand implements Callable<Integer> {
         long sum = 0;
         for (Component component : Component.values()) {
             if (files.has(component) && (component != Component.T5 || t5)) {
-                try (ModelFiles.Open open = files.open(component)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
                         sum += tensors.shape(name).size();
