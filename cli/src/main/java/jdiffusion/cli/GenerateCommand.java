@@ -13,7 +13,6 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
@@ -40,6 +39,7 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",
             "  jdiffusion generate \"a cat\" --model DIR -W 768 -H 512 --steps 28 -o cat.png",
+            "  jdiffusion generate \"a cat\" -m sd3.5_large_turbo.safetensors --t5xxl T5.gguf",
             "  jdiffusion generate \"a cat\" -b 4 -s random -o pictures/",
             "  jdiffusion generate \"a dog\" -i cat.png --strength 0.7 -o dog.png",
             "  jdiffusion generate --from cat.png --steps 40 -o better.png"})
@@ -49,9 +49,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "What to draw.")
     private String prompt;
 
-    @Option(names = {"-m", "--model"}, paramLabel = "DIR",
-            description = "Model folder in the diffusers layout. Default: models/shapes beside the program.")
-    private Path model;
+    @Mixin
+    private ModelOptions model;
 
     @Option(names = {"-o", "--output"}, paramLabel = "FILE",
             description = "FILE.png, a name with %%d for the number, or a folder. Default: output.png.")
@@ -102,10 +101,10 @@ final class GenerateCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
         }
         checkNumbers();
-        Path folder = model == null ? DefaultModel.find() : model;
+        Path folder = model.path();
         String modelName = name(folder);
         if (source != null) {
-            source.checkModel(modelName, model != null, notes::add);
+            source.checkModel(modelName, model.model != null, notes::add);
         }
         InputPictures inputs = InputPictures.read(options);
         if (source != null) {
@@ -114,7 +113,9 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
-            Pipeline pipeline = Pipeline.open(AdaptedFiles.of(DiffusersFolder.open(folder), loras), backend);
+            ModelFiles files = AdaptedFiles.of(model.open(options.leftOut()), loras);
+            files.notes().forEach(notes::add);
+            Pipeline pipeline = Pipeline.open(files, backend);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
             if (source != null) {
                 source.checkLoras(record, notes::add);
@@ -132,9 +133,9 @@ final class GenerateCommand implements Callable<Integer> {
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
-            try (OutputFiles files = OutputFiles.plan(output, batchCount, request.seed(),
+            try (OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(),
                     projection != null, Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
-                draw(new Plan(pipeline, opened, modelName, request, inputs, record, files, projection), folder,
+                draw(new Plan(pipeline, opened, modelName, request, inputs, record, written, projection), folder,
                         notes, start);
             }
             if (!json) {
@@ -183,8 +184,8 @@ final class GenerateCommand implements Callable<Integer> {
                 GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + i).build();
                 float[] latents = plan.pipeline.denoise(one, prompts, progress);
                 Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
-                String text = PictureSettings.describe(one, plan.modelName, plan.device.backend().precision(),
-                        plan.inputs, plan.loras).text();
+                String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName,
+                        plan.device.backend().precision(), plan.inputs, plan.loras).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");
@@ -203,7 +204,7 @@ final class GenerateCommand implements Callable<Integer> {
     private static long parameters(ModelFiles files, boolean t5) {
         long sum = 0;
         for (Component component : Component.values()) {
-            if (component != Component.T5 || t5) {
+            if (files.has(component) && (component != Component.T5 || t5)) {
                 try (ModelFiles.Open open = files.open(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
@@ -230,6 +231,9 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(", seed ").append(r.seed()).append(r.images() > 1 ? " to " + (r.seed() + r.images() - 1) : "")
                 .append(", T5 ").append(r.t5() ? r.t5Length() + " tokens" : "off")
                 .append(", precision ").append(Devices.label(plan.device.backend().precision()));
+        for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
+            line.append(plan.pipeline.files().has(clip) ? "" : ", " + clip.label() + " off");
+        }
         if (!r.skipLayers().layers().isEmpty()) {
             line.append(", skip layers ").append(r.skipLayers().layers()).append(" scale ")
                     .append(r.skipLayers().scale()).append(" from ").append(r.skipLayers().start()).append(" to ")

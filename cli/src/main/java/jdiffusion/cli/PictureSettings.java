@@ -11,6 +11,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import jdiffusion.kernels.Precision;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
@@ -43,8 +45,8 @@ final class PictureSettings {
     }
 
     /** The text for the file of a request's only picture. */
-    static Infotext describe(GenerationRequest r, String model, Precision precision, InputPictures inputs,
-                             LoraRecord loras) {
+    static Infotext describe(GenerationRequest r, ModelFiles files, String model, Precision precision,
+                             InputPictures inputs, LoraRecord loras) {
         Map<String, String> fields = new LinkedHashMap<>();
         fields.put("Steps", Integer.toString(r.steps()));
         fields.put("Sampler", samplerName(r.sampler()));
@@ -66,6 +68,11 @@ final class PictureSettings {
         fields.put("T5 length", Integer.toString(r.t5Length()));
         if (!r.t5()) {
             fields.put("T5", "off");
+        }
+        for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
+            if (!files.has(clip)) {
+                fields.put(clip.label(), "off");
+            }
         }
         SkipLayers skip = r.skipLayers();
         if (!skip.layers().isEmpty()) {
@@ -119,6 +126,8 @@ final class PictureSettings {
         o.flowShift = or(o.flowShift, decimal("Shift"));
         o.t5Length = or(o.t5Length, integer("T5 length"));
         o.noT5 |= "off".equals(take("T5"));
+        o.noClipL |= "off".equals(take(Component.CLIP_L.label()));
+        o.noClipG |= "off".equals(take(Component.CLIP_G.label()));
         Float slg = decimal("SLG scale");
         String layers = take("Skip layers");
         Float start = decimal("Skip layer start");

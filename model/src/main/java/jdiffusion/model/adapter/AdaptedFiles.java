@@ -99,7 +99,7 @@ public final class AdaptedFiles implements ModelFiles {
     private String isItForAnother() {
         try (Open open = model.open(Component.DENOISER)) {
             MmditConfig config = MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config());
-            return "is this LoRA for another model? this one is " + Family.of(config).label();
+            return "is this LoRA for another model? this one is " + model.family(config).label();
         }
     }
 
@@ -163,6 +163,31 @@ public final class AdaptedFiles implements ModelFiles {
     @Override
     public boolean has(Component component) {
         return model.has(component);
+    }
+
+    @Override
+    public String missing(Component component) {
+        return model.missing(component);
+    }
+
+    @Override
+    public String layout() {
+        return model.layout();
+    }
+
+    @Override
+    public String place(Component component) {
+        return model.place(component);
+    }
+
+    @Override
+    public List<String> notes() {
+        return model.notes();
+    }
+
+    @Override
+    public Family family(MmditConfig config) {
+        return model.family(config);
     }
 
     @Override

@@ -6,9 +6,10 @@ import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
-import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.mmdit.Mmdit;
 import jdiffusion.model.mmdit.MmditConfig;
@@ -48,6 +49,7 @@ public final class Pipeline implements AutoCloseable {
     private final ModelFiles files;
     private final MemoryPolicy policy;
     private final MmditConfig denoiser;
+    private final Family family;
     private final VaeConfig vae;
     private final SchedulerConfig scheduler;
     private final GenerationRequest defaults;
@@ -72,6 +74,7 @@ public final class Pipeline implements AutoCloseable {
                     + " latent channels, the denoiser reads " + denoiser.inChannels() + " and predicts "
                     + denoiser.outChannels() + "; do these components belong together?");
         }
+        family = files.family(denoiser);
         defaults = defaults(files.generationConfig(), sampleSize * vae.factor());
     }
 
@@ -81,14 +84,15 @@ public final class Pipeline implements AutoCloseable {
         this.policy = policy;
         stages = new Stages(files, backend, policy.offload());
         denoiser = other.denoiser;
+        family = other.family;
         vae = other.vae;
         scheduler = other.scheduler;
         defaults = other.defaults;
     }
 
-    /** Opens a model folder. Configurations are read, weights are not yet. */
+    /** Opens a model of any layout: see {@link Models#open}. Configurations are read, weights are not yet. */
     public static Pipeline open(Path model, Backend backend) {
-        return open(DiffusersFolder.open(model), backend);
+        return open(Models.open(model, ModelSources.NONE), backend);
     }
 
     /** The same with files of any layout, or with adapters on them. */
@@ -107,7 +111,7 @@ public final class Pipeline implements AutoCloseable {
     }
 
     public Family family() {
-        return Family.of(denoiser);
+        return family;
     }
 
     public MmditConfig denoiserConfig() {
@@ -128,13 +132,12 @@ public final class Pipeline implements AutoCloseable {
     }
 
     private GenerationRequest defaults(ConfigFile wishes, int size) {
-        Family family = family();
         return new GenerationRequest("", "", wishes.integer("width", size), wishes.integer("height", size),
                 wishes.integer("num_inference_steps", family.steps()),
                 (float) wishes.number("guidance_scale", family.guidance()), DEFAULT_SEED, 1,
                 GenerationRequest.Seeds.CONSECUTIVE, scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
                 scheduler.schedule(), Float.NaN, wishes.integer("max_sequence_length", DEFAULT_T5_LENGTH),
-                files.has(Component.T5), SkipLayers.OFF, null, 0.6, null);
+                files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null, 0.6, null);
     }
 
     /** Draws the request's pictures. */
@@ -176,12 +179,25 @@ public final class Pipeline implements AutoCloseable {
             }
         }
         PromptEncoder.checkT5Length(request.t5Length());
-        if (request.t5() && !files.has(Component.T5)) {
-            throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
-        }
+        checkEncoders(request.t5());
         Sigmas sigmas = sigmas(request);
         if (request.init() != null) {
             sigmas.start(request.strength());
+        }
+    }
+
+    private void checkEncoders(boolean t5) {
+        for (Component encoder : Component.ENCODERS) {
+            if ((encoder != Component.T5 || t5) && files.missing(encoder) != null) {
+                throw new InputException(files.missing(encoder));
+            }
+        }
+        if (t5 && !files.has(Component.T5)) {
+            throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
+        }
+        if (!t5 && !files.has(Component.CLIP_L) && !files.has(Component.CLIP_G)) {
+            throw new InputException(files.origin() + ": without CLIP-L, CLIP-G and T5 nothing reads the prompt; keep"
+                    + " one of them");
         }
     }
 
@@ -214,7 +230,7 @@ public final class Pipeline implements AutoCloseable {
             }
         };
         List<PromptEmbedding> embeddings = promptEncoder().encode(prompts, request.t5Length(), request.t5(),
-                denoiser.contextDim(), listener);
+                denoiser.contextDim(), denoiser.pooledDim(), listener);
         int pooled = embeddings.getFirst().pooled().length;
         if (pooled != denoiser.pooledDim()) {
             throw new InputException(files.origin() + ": the CLIP encoders' pooled outputs are " + pooled
