@@ -133,8 +133,8 @@ final class GenerateCommand implements Callable<Integer> {
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
-            try (OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(),
-                    projection != null, Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
+            List<Path> read = Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList();
+            try (OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null, read)) {
                 draw(new Plan(pipeline, opened, modelName, request, inputs, record, written, projection), folder,
                         notes, start);
             }
@@ -162,7 +162,8 @@ final class GenerateCommand implements Callable<Integer> {
     private void draw(Plan plan, Path folder, List<String> notes, long start) {
         GenerationRequest request = plan.request;
         String family = plan.pipeline.family().label();
-        Report report = new Report(folder, family, plan.device.backend().describe(), request, plan.device.backend().precision());
+        Report report = new Report(folder, family, plan.device.backend().describe(), request,
+                plan.device.backend().precision());
         try (Console console = new Console(main.err())) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));

@@ -7,11 +7,9 @@ import java.util.List;
 import java.util.Map;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
-import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.WrappedFiles;
 import jdiffusion.model.mmdit.MmditConfig;
-import jdiffusion.model.sampling.SchedulerConfig;
-import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
@@ -23,10 +21,9 @@ import jdiffusion.tensor.Weights;
  * A model with LoRAs on top: its matrices come as {@link jdiffusion.tensor.Weight.Adapted}, whatever they are stored
  * in. Files are mapped while a component is open, as the model's own are.
  */
-public final class AdaptedFiles implements ModelFiles {
+public final class AdaptedFiles extends WrappedFiles {
     private static final int MOST_SHOWN = 8;
 
-    private final ModelFiles model;
     private final List<Lora> loras;
     /** For each component and matrix, what adds to it. */
     private final Map<Component, Map<String, List<Addend>>> plan = new EnumMap<>(Component.class);
@@ -36,7 +33,7 @@ public final class AdaptedFiles implements ModelFiles {
     }
 
     private AdaptedFiles(ModelFiles model, List<Lora> loras) {
-        this.model = model;
+        super(model);
         this.loras = List.copyOf(loras);
     }
 
@@ -75,7 +72,7 @@ public final class AdaptedFiles implements ModelFiles {
             if (delta.rows() != target.rows() || delta.cols() != target.cols()) {
                 throw new InputException(file.origin() + ": " + InputException.shown(module.keys().getFirst())
                         + " is of a matrix [" + delta.rows() + ", " + delta.cols() + "], but "
-                        + target.slots().stream().map(LoraTargets.Slot::tensor).toList() + " of " + model.origin()
+                        + target.slots().stream().map(LoraTargets.Slot::tensor).toList() + " of " + origin()
                         + " is [" + target.rows() + ", " + target.cols() + "]; " + isItForAnother());
             }
             for (LoraTargets.Slot slot : target.slots()) {
@@ -90,22 +87,17 @@ public final class AdaptedFiles implements ModelFiles {
         if (!unmatched.isEmpty()) {
             List<String> shown = unmatched.stream().limit(MOST_SHOWN).map(InputException::shown).toList();
             throw new InputException(file.origin() + ": " + unmatched.size() + " of its " + keys
-                    + " tensors match nothing in " + model.origin() + ": " + String.join(", ", shown)
+                    + " tensors match nothing in " + origin() + ": " + String.join(", ", shown)
                     + (unmatched.size() > MOST_SHOWN ? " and " + (unmatched.size() - MOST_SHOWN) + " more" : "")
                     + "; " + isItForAnother());
         }
     }
 
     private String isItForAnother() {
-        try (Open open = model.open(Component.DENOISER)) {
+        try (Open open = model().open(Component.DENOISER)) {
             MmditConfig config = MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config());
-            return "is this LoRA for another model? this one is " + model.family(config).label();
+            return "is this LoRA for another model? this one is " + family(config).label();
         }
-    }
-
-    /** The model's own, without the LoRAs. */
-    public ModelFiles model() {
-        return model;
     }
 
     public List<Lora> loras() {
@@ -115,7 +107,7 @@ public final class AdaptedFiles implements ModelFiles {
     @Override
     public Open open(Component component) {
         Map<String, List<Addend>> addends = plan.getOrDefault(component, Map.of());
-        Open base = model.open(component);
+        Open base = model().open(component);
         if (addends.isEmpty()) {
             return base;
         }
@@ -153,55 +145,5 @@ public final class AdaptedFiles implements ModelFiles {
             files.forEach(LoraFile::close);
             base.close();
         }
-    }
-
-    @Override
-    public String origin() {
-        return model.origin();
-    }
-
-    @Override
-    public boolean has(Component component) {
-        return model.has(component);
-    }
-
-    @Override
-    public String missing(Component component) {
-        return model.missing(component);
-    }
-
-    @Override
-    public String layout() {
-        return model.layout();
-    }
-
-    @Override
-    public String place(Component component) {
-        return model.place(component);
-    }
-
-    @Override
-    public List<String> notes() {
-        return model.notes();
-    }
-
-    @Override
-    public Family family(MmditConfig config) {
-        return model.family(config);
-    }
-
-    @Override
-    public Tokenizer tokenizer(Component component) {
-        return model.tokenizer(component);
-    }
-
-    @Override
-    public SchedulerConfig scheduler() {
-        return model.scheduler();
-    }
-
-    @Override
-    public ConfigFile generationConfig() {
-        return model.generationConfig();
     }
 }

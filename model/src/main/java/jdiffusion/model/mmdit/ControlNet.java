@@ -2,6 +2,7 @@ package jdiffusion.model.mmdit;
 
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
@@ -17,7 +18,7 @@ import jdiffusion.tensor.Weights;
  * @param contextEmbedding of the text; null without text
  * @param conditionEmbedding of the second image's latents
  */
-public record ControlNet(ControlNetConfig config, Linear patchEmbedding, Tensor positionTable, Linear contextEmbedding,
+public record ControlNet(ControlNetConfig config, Linear patchEmbedding, Embedding positionTable, Linear contextEmbedding,
                          TimeTextEmbedding conditioning, Linear conditionEmbedding, WeightBlocks<Block> blocks) {
     /**
      * One block and the projection of its output, the residual.
@@ -44,7 +45,7 @@ public record ControlNet(ControlNetConfig config, Linear patchEmbedding, Tensor 
         boolean joint = config.joint();
         return new ControlNet(config,
                 joint ? patches(w.at("pos_embed"), c) : null,
-                joint ? w.at("pos_embed").tensor("pos_embed", 1, c.positions() * c.positions(), d).at(0) : null,
+                joint ? positions(w.at("pos_embed"), c) : null,
                 joint ? Linear.load(w.at("context_embedder"), d, c.contextDim()) : null,
                 TimeTextEmbedding.load(w.at("time_text_embed"), c),
                 patches(w.at("pos_embed_input"), c),
@@ -52,6 +53,10 @@ public record ControlNet(ControlNetConfig config, Linear patchEmbedding, Tensor 
                         joint ? JointBlock.load(layer, c, i, false) : null,
                         joint ? null : ImageBlock.load(layer, c),
                         Linear.load(w.at("controlnet_blocks", i), d, d))));
+    }
+
+    private static Embedding positions(Weights w, MmditConfig c) {
+        return new Embedding(Weight.of(w.onHost("pos_embed", 1, c.positions() * c.positions(), c.hidden()).at(0)));
     }
 
     private static Linear patches(Weights w, MmditConfig c) {

@@ -7,7 +7,6 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
-import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
@@ -23,7 +22,7 @@ final class ControlRun {
     private final Compute compute;
     private final MmditBuffers buffers;
     private final Tensor condition;
-    private final Tensor positionIds;
+    private final Tensor positions;
     private final List<Tensor> residuals = new ArrayList<>();
     private float strength;
 
@@ -47,9 +46,9 @@ final class ControlRun {
         buffers = shared.beside(w.f32(batch, tokens, d), joint ? w.f32(batch, text, d) : null,
                 joint ? w.f32(batch, text, d) : null, w.f32(batch, d));
         condition = w.operand(batch, tokens, c.inChannels() * c.patch() * c.patch());
-        positionIds = joint ? w.allocate(DType.I32, batch * tokens) : null;
+        positions = joint ? w.f32(tokens, d) : null;
         if (joint) {
-            compute.backend().upload(MmditRun.positionIds(c.positions(), batch, rows, columns), positionIds);
+            net.positionTable().apply(compute.backend(), MmditRun.centre(c.positions(), rows, columns), positions);
         }
         for (int i = 0; i < c.depth(); i++) {
             residuals.add(w.f32(batch, tokens, d));
@@ -98,7 +97,7 @@ final class ControlRun {
         MmditBuffers a = buffers;
         if (net.config().joint()) {
             net.patchEmbedding().apply(backend, a.patches(), a.image());
-            backend.embedding(positionIds, net.positionTable(), true, a.image());
+            backend.embedding(a.positionIds(), positions, true, a.image());
             backend.activate(Activation.NONE, a.embeddedContext(), a.context());
         } else {
             backend.activate(Activation.NONE, embedded, a.image());

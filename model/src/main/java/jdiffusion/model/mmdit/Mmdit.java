@@ -1,6 +1,7 @@
 package jdiffusion.model.mmdit;
 
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
@@ -16,7 +17,7 @@ import jdiffusion.tensor.Weights;
  * @param positionTable   [positions * positions, d], the sinusoids as stored
  * @param finalModulation adaLN of the final norm: scale, shift
  */
-public record Mmdit(MmditConfig config, Linear patchEmbedding, Tensor positionTable, Linear contextEmbedding,
+public record Mmdit(MmditConfig config, Linear patchEmbedding, Embedding positionTable, Linear contextEmbedding,
                     TimeTextEmbedding conditioning, WeightBlocks<JointBlock> blocks, Linear finalModulation,
                     Linear projection) {
     public static Mmdit load(Weights w, ConfigFile file) {
@@ -37,7 +38,7 @@ public record Mmdit(MmditConfig config, Linear patchEmbedding, Tensor positionTa
                 (layer, i) -> JointBlock.load(layer, c, i, i == c.depth() - 1));
         return new Mmdit(c,
                 new Linear(Weight.of(patches), embed.tensor("proj.bias", d)),
-                embed.tensor("pos_embed", 1, c.positions() * c.positions(), d).at(0),
+                new Embedding(Weight.of(embed.onHost("pos_embed", 1, c.positions() * c.positions(), d).at(0))),
                 Linear.load(w.at("context_embedder"), d, c.contextDim()),
                 TimeTextEmbedding.load(w.at("time_text_embed"), c),
                 blocks,

@@ -48,20 +48,20 @@ public final class MmditRun {
         this.compute = compute;
         this.buffers = MmditBuffers.allocate(compute.workspace(), c, batch, rows * columns, text);
         this.times = new float[batch];
-        compute.backend().upload(positionIds(c.positions(), batch, rows, columns), buffers.positionIds());
+        model.positionTable().apply(compute.backend(), centre(c.positions(), rows, columns), buffers.positions());
+        int[] ids = new int[batch * rows * columns];
+        Arrays.setAll(ids, i -> i % (rows * columns));
+        compute.backend().upload(ids, buffers.positionIds());
         this.control = denoiser.control() == null ? null
                 : new ControlRun(denoiser.control(), compute, buffers, batch, rows, columns, text);
     }
 
-    /** Indices into the square table of positions: its centre, cut to the image's size. */
-    static int[] positionIds(int side, int batch, int rows, int columns) {
+    /** Rows of the square table of positions: its centre, cut to the image's size. */
+    static int[] centre(int side, int rows, int columns) {
         int top = (side - rows) / 2;
         int left = (side - columns) / 2;
-        int[] ids = new int[batch * rows * columns];
-        for (int i = 0; i < ids.length; i++) {
-            int token = i % (rows * columns);
-            ids[i] = (top + token / columns) * side + left + token % columns;
-        }
+        int[] ids = new int[rows * columns];
+        Arrays.setAll(ids, token -> (top + token / columns) * side + left + token % columns);
         return ids;
     }
 
@@ -115,7 +115,7 @@ public final class MmditRun {
         int patch = model.config().patch();
         backend.patchify(latents, patch, a.patches());                  // [b, n, c p p]
         model.patchEmbedding().apply(backend, a.patches(), a.image());  // [b, n, d]
-        backend.embedding(a.positionIds(), model.positionTable(), true, a.image());
+        backend.embedding(a.positionIds(), a.positions(), true, a.image());
         backend.activate(Activation.NONE, a.embeddedContext(), a.context());
         backend.upload(timesteps, a.timestep());
         boolean controlled = control != null && control.active();

@@ -109,7 +109,7 @@ public final class Stages implements AutoCloseable {
             T result = work.run(new Stage<>(component, loaded.model, new Compute(backend, workspace),
                     loaded.open.tensors()));
             Placement.Size size = loaded.placement.size();
-            report.accept(new StageMemory(component, loaded.counter.isDevice() ? 0 : loaded.placement.byteSize(),
+            report.accept(new StageMemory(component, loaded.counter.isDevice() ? 0 : loaded.open.tensors().byteSize(),
                     size.resident(), 2 * size.slots(), bytes, backend.memory().peak()));
             return result;
         }

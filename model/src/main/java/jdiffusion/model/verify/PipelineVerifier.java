@@ -25,7 +25,7 @@ import jdiffusion.tensor.Shape;
 
 /** Recomputes a whole request and compares tokens, embeddings, noise levels, every step and the picture. */
 final class PipelineVerifier {
-    /** Steps amplify differences of rounding: latents may be off by so many times what a single network's output may. */
+    /** Steps amplify differences of rounding: latents may be off by so many times what one network's output may. */
     private static final double LATENTS_FACTOR = 10;
 
     private final Backend backend;

@@ -41,7 +41,7 @@ public final class GgufFile implements TensorSource, AutoCloseable {
     private final Map<String, Shape> shapes = new TreeMap<>();
     private final Map<String, Tensor> expanded = new ConcurrentHashMap<>();
 
-    private GgufFile(String origin, Arena arena, MemorySegment file, GgufHeader header) {
+    GgufFile(String origin, Arena arena, MemorySegment file, GgufHeader header) {
         this.origin = origin;
         this.arena = arena;
         this.file = file;
