@@ -77,6 +77,9 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private DeviceOptions deviceOptions;
 
+    @Mixin
+    private MemoryOptions memoryOptions;
+
     @Option(names = "--json", description = "Print an account of the run as JSON.")
     private boolean json;
 
@@ -134,8 +137,10 @@ final class GenerateCommand implements Callable<Integer> {
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
             List<Path> read = Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList();
-            try (OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null, read)) {
-                draw(new Plan(pipeline, opened, modelName, request, inputs, record, written, projection), folder,
+            try (Pipeline fitted = memoryOptions.fit(pipeline, request, backend, notes::add);
+                    OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null,
+                            read)) {
+                draw(new Plan(fitted, opened, modelName, request, inputs, record, written, projection), folder,
                         notes, start);
             }
             if (!json) {
@@ -177,6 +182,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
+            plan.pipeline.hold(request);
             List<PromptEmbedding> prompts = plan.pipeline.encode(request, progress);
             for (int i = 0; i < request.images(); i++) {
                 if (previews != null) {
