@@ -101,11 +101,16 @@ public final class MachineProducts implements AutoCloseable {
             throw new IllegalArgumentException(rows + " rows of " + width);
         }
         Objects.checkFromIndexSize(at, (long) rows * width, values.length);
-        MemorySegment segment = MemorySegment.ofArray(values);
-        for (int row = 0; row < rows && width > 0; row += 2) {
-            roundColumns.call(segment, (long) WORD * (at + row * width), interleave, 0, segment,
-                    (long) WORD * (at + row / 2 * width), width, (long) WORD * width);
+        if (rows > 0 && width > 0) {
+            MemorySegment segment = MemorySegment.ofArray(values);
+            roundColumns.call(segment, (long) WORD * at, interleave, 0, segment, (long) WORD * at, rows / 2,
+                    (long) WORD * width);
         }
+    }
+
+    /** How many of {@code count} numbers {@link #roundPairs} reads. */
+    public static int padded(int count) {
+        return 2 * up(Math.ceilDiv(count, 2));
     }
 
     private static int up(int words) {

@@ -17,6 +17,8 @@ final class RoundCode {
     private static final Vec LOW = Vec.zmm(0);
     private static final Vec HIGH = Vec.zmm(1);
     private static final Vec ORDER = Vec.zmm(2);
+    private static final Gpr ROW = Gpr.R10;
+    private static final Gpr LEFT = Gpr.R11;
 
     private RoundCode() {
     }
@@ -50,26 +52,32 @@ final class RoundCode {
     }
 
     /**
-     * N words to C, each of a float from A on and the one STRIDE bytes after it; B holds {@link #interleave}. C may
-     * be A.
+     * Rows of STRIDE bytes, not 0 and whole vectors, 2 N of them from A on, become N rows of words from C on, each
+     * word of two numbers one below the other; B holds {@link #interleave}. C may be A.
      */
     static void columns(Assembler x) {
         x.add(A, A_OFFSET);
         x.add(B, B_OFFSET);
         x.add(C, C_OFFSET);
         x.mov(RAX, N);
-        x.mov(B_OFFSET, STRIDE);
+        x.mov(ROW, STRIDE);
         x.vmovups(ORDER, Mem.at(B));
-        Label loop = new Label();
-        x.bind(loop);
-        x.vmovups(HIGH, Mem.at(A, B_OFFSET, 1));
+        Label row = new Label();
+        Label vector = new Label();
+        x.bind(row);
+        x.mov(LEFT, ROW);
+        x.bind(vector);
+        x.vmovups(HIGH, Mem.at(A, ROW, 1));
         x.vcvtne2ps2bf16(LOW, HIGH, Mem.at(A));
         x.vpermw(LOW, ORDER, LOW);
         x.vmovups(Mem.at(C), LOW);
         x.add(A, LOW.bytes());
         x.add(C, LOW.bytes());
-        x.sub(RAX, WORDS);
-        x.jne(loop);
+        x.sub(LEFT, LOW.bytes());
+        x.jne(vector);
+        x.add(A, ROW);
+        x.sub(RAX, 1);
+        x.jne(row);
         x.vzeroupper();
         x.ret();
     }
