@@ -88,12 +88,12 @@ public final class WarmUp {
     }
 
     private static void run(BooleanSupplier machine, List<Runnable> softmax) {
-        boolean withoutVectors = machine.getAsBoolean();
-        Group.PRODUCT.wantedAfter = withoutVectors ? OFTEN : 0;
-        Group.NARROW_PRODUCT.wantedAfter = withoutVectors ? OFTEN : 0;
         long deadline = System.nanoTime() + MOST_NANOS;
         Set<Group> waiting = EnumSet.allOf(Group.class);
         try (Arena arena = Arena.ofShared()) {
+            int productsWanted = machine.getAsBoolean() ? OFTEN : 0;
+            Group.PRODUCT.wantedAfter = productsWanted;
+            Group.NARROW_PRODUCT.wantedAfter = productsWanted;
             MemorySegment stored = arena.allocate(4L * RUN);
             while (!waiting.isEmpty() && System.nanoTime() < deadline) {
                 Group next = wanted(waiting);
