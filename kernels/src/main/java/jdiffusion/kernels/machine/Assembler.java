@@ -8,16 +8,10 @@ final class Assembler extends Encoder {
     private static final Op VMOVUPS_LOAD = new Op(MAP_0F, NONE, false, 0x10);
     private static final Op VMOVUPS_STORE = new Op(MAP_0F, NONE, false, 0x11);
     private static final Op VBROADCASTSS = new Op(MAP_0F38, P66, false, 0x18);
-    private static final Op VPXOR = new Op(MAP_0F, P66, false, 0xef);
     private static final Op VFMADD231PS = new Op(MAP_0F38, P66, false, 0xb8);
     private static final Op VDPBF16PS = new Op(MAP_0F38, PF3, false, 0x52);
     private static final Op VCVTNE2PS2BF16 = new Op(MAP_0F38, PF2, false, 0x72);
     private static final Op VPERMW = new Op(MAP_0F38, P66, true, 0x8d);
-    private static final Op VUNPCKLPS = new Op(MAP_0F, NONE, false, 0x14);
-    private static final Op VUNPCKHPS = new Op(MAP_0F, NONE, false, 0x15);
-    private static final Op VUNPCKLPD = new Op(MAP_0F, P66, true, 0x14);
-    private static final Op VUNPCKHPD = new Op(MAP_0F, P66, true, 0x15);
-    private static final Op VSHUFF32X4 = new Op(MAP_0F3A, P66, false, 0x23);
     private static final int FLOAT = 4;
 
     void mov(Gpr to, Gpr from) {
@@ -57,11 +51,6 @@ final class Assembler extends Encoder {
         emitInt(value);
     }
 
-    void cmp(Gpr a, int value) {
-        rexRegister(0x81, 7, a);
-        emitInt(value);
-    }
-
     void push(Gpr register) {
         emit(0x40 | register.number() >> 3, 0x50 | register.number() & 7);
     }
@@ -70,21 +59,9 @@ final class Assembler extends Encoder {
         emit(0x40 | register.number() >> 3, 0x58 | register.number() & 7);
     }
 
-    /** Jumps where the last result was not zero, or what was compared not equal. */
+    /** Jumps where the last sum or difference was not zero. */
     void jne(Label to) {
         emit(0x0f, 0x85);
-        emitDistance(to);
-    }
-
-    /** Jumps where the last result was zero, or what was compared equal. */
-    void je(Label to) {
-        emit(0x0f, 0x84);
-        emitDistance(to);
-    }
-
-    /** Jumps where what was compared was less, with sign. */
-    void jl(Label to) {
-        emit(0x0f, 0x8c);
         emitDistance(to);
     }
 
@@ -100,10 +77,6 @@ final class Assembler extends Encoder {
         emit(0x0f, 0x01, 0xd0);
     }
 
-    void prefetcht0(Mem of) {
-        rexMemory(false, new int[] {0x0f, 0x18}, 1, of);
-    }
-
     void vmovups(Vec to, Mem from) {
         vector(VMOVUPS_LOAD, to, null, from, to.bytes());
     }
@@ -116,18 +89,9 @@ final class Assembler extends Encoder {
         vector(VBROADCASTSS, to, null, from, FLOAT);
     }
 
-    /** All bits zero. */
-    void vpxor(Vec to, Vec a, Vec b) {
-        vector(VPXOR, to, a, b);
-    }
-
     /** sum += a * b, rounded once. */
     void vfmadd231ps(Vec sum, Vec a, Vec b) {
         vector(VFMADD231PS, sum, a, b);
-    }
-
-    void vfmadd231ps(Vec sum, Vec a, Mem b) {
-        vector(VFMADD231PS, sum, a, b, sum.bytes());
     }
 
     /** sum += a.odd * b.odd + a.even * b.even on pairs of bfloat16; subnormal numbers count as zero. */
@@ -135,53 +99,14 @@ final class Assembler extends Encoder {
         evex(VDPBF16PS, sum, a, b);
     }
 
-    void vdpbf16ps(Vec sum, Vec a, Mem b) {
-        evex(VDPBF16PS, sum, a, b, sum.bytes(), false);
-    }
-
-    /** As above with the one pair at {@code b} for all lanes. */
-    void vdpbf16psBroadcast(Vec sum, Vec a, Mem b) {
-        evex(VDPBF16PS, sum, a, b, FLOAT, true);
-    }
-
     /** {@code low} and {@code high} rounded to bfloat16, those of {@code low} in the lower half. */
-    void vcvtne2ps2bf16(Vec to, Vec high, Vec low) {
-        evex(VCVTNE2PS2BF16, to, high, low);
-    }
-
     void vcvtne2ps2bf16(Vec to, Vec high, Mem low) {
-        evex(VCVTNE2PS2BF16, to, high, low, to.bytes(), false);
+        evex(VCVTNE2PS2BF16, to, high, low, to.bytes());
     }
 
     /** Lane i of 16 bits is lane index[i] of {@code from}. */
     void vpermw(Vec to, Vec index, Vec from) {
         evex(VPERMW, to, index, from);
-    }
-
-    /** In every 128 bits: a0 b0 a1 b1. */
-    void vunpcklps(Vec to, Vec a, Vec b) {
-        vector(VUNPCKLPS, to, a, b);
-    }
-
-    /** In every 128 bits: a2 b2 a3 b3. */
-    void vunpckhps(Vec to, Vec a, Vec b) {
-        vector(VUNPCKHPS, to, a, b);
-    }
-
-    /** In every 128 bits: the lower halves of a and b. */
-    void vunpcklpd(Vec to, Vec a, Vec b) {
-        vector(VUNPCKLPD, to, a, b);
-    }
-
-    /** In every 128 bits: the upper halves of a and b. */
-    void vunpckhpd(Vec to, Vec a, Vec b) {
-        vector(VUNPCKHPD, to, a, b);
-    }
-
-    /** Two quarters of a, then two of b, each chosen by two bits of {@code order}, the first by the lowest. */
-    void vshuff32x4(Vec to, Vec a, Vec b, int order) {
-        evex(VSHUFF32X4, to, a, b);
-        emit(order);
     }
 
     /** To be run before returning to code that may use SSE. */

@@ -12,7 +12,6 @@ class Encoder {
     /** The tables of opcodes that VEX and EVEX name by number. */
     static final int MAP_0F = 1;
     static final int MAP_0F38 = 2;
-    static final int MAP_0F3A = 3;
     /** The mandatory prefix as VEX and EVEX number it. */
     static final int NONE = 0;
     static final int P66 = 1;
@@ -112,7 +111,7 @@ class Encoder {
     /** The same with the last operand in memory; {@code bytes} is how many are read or written. */
     void vector(Op op, Vec reg, Vec first, Mem rm, int bytes) {
         if (reg.needsEvex() || first != null && first.needsEvex()) {
-            evex(op, reg, first, rm, bytes, false);
+            evex(op, reg, first, rm, bytes);
         } else {
             vex(op, reg.number(), first, high(rm.index()), high(rm.base()), reg.bits());
             emit(op.opcode);
@@ -121,13 +120,12 @@ class Encoder {
     }
 
     void evex(Op op, Vec reg, Vec first, Vec rm) {
-        evexPrefix(op, reg, first, rm.number() >> 4, rm.number() >> 3 & 1, Math.max(reg.bits(), rm.bits()), false);
+        evexPrefix(op, reg, first, rm.number() >> 4, rm.number() >> 3 & 1, reg.bits());
         emit(op.opcode, 0xc0 | (reg.number() & 7) << 3 | rm.number() & 7);
     }
 
-    /** {@code broadcast}: one element of 32 bits is read and given to all lanes. */
-    void evex(Op op, Vec reg, Vec first, Mem rm, int bytes, boolean broadcast) {
-        evexPrefix(op, reg, first, high(rm.index()), high(rm.base()), reg.bits(), broadcast);
+    void evex(Op op, Vec reg, Vec first, Mem rm, int bytes) {
+        evexPrefix(op, reg, first, high(rm.index()), high(rm.base()), reg.bits());
         emit(op.opcode);
         memory(reg.number(), rm, bytes);
     }
@@ -138,12 +136,12 @@ class Encoder {
                 (op.wide ? 0x80 : 0) | (~vvvv & 15) << 3 | (bits == 256 ? 4 : 0) | op.prefix);
     }
 
-    private void evexPrefix(Op op, Vec reg, Vec first, int x, int b, int bits, boolean broadcast) {
+    private void evexPrefix(Op op, Vec reg, Vec first, int x, int b, int bits) {
         int r = reg.number();
         int vvvv = first == null ? 0 : first.number();
         emit(0x62, (~r >> 3 & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | (~r >> 4 & 1) << 4 | op.map,
                 (op.wide ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | op.prefix,
-                (bits == 512 ? 0x40 : bits == 256 ? 0x20 : 0) | (broadcast ? 0x10 : 0) | (~vvvv >> 4 & 1) << 3);
+                (bits == 512 ? 0x40 : bits == 256 ? 0x20 : 0) | (~vvvv >> 4 & 1) << 3);
     }
 
     /** ModRM, SIB and displacement; a displacement of one byte counts in units of {@code unit} (EVEX's disp8*N). */
