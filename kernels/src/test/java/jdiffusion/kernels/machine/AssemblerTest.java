@@ -32,10 +32,6 @@ class AssemblerTest {
         assumeTrue(CodeMemory.obstacle() == null, () -> "no machine code: " + CodeMemory.obstacle());
     }
 
-    private static void assume(CpuLevel level) {
-        assumeTrue(level.obstacle() == null, () -> level.label() + ": " + level.obstacle());
-    }
-
     /** Runs {@code body}, which leaves its result in RAX, with N and STRIDE given; all registers are its to use. */
     private static int run(long n, long stride, Consumer<Assembler> body) {
         assumeMachineCode();
@@ -183,7 +179,7 @@ class AssemblerTest {
     @ParameterizedTest
     @ValueSource(ints = {128, 256, 512})
     void vectorInstructions(int bits) {
-        assume(bits == 512 ? CpuLevel.AVX512 : CpuLevel.AVX2);
+        Levels.assume(bits == 512 ? CpuLevel.AVX512 : CpuLevel.AVX2);
         three(bits, Assembler::vfmadd231ps, (to, a, b, i) -> Math.fma(a[i], b[i], to[i]));
         three(bits, (x, to, a, b) -> x.vmovups(to, Mem.at(MachineFunction.A, ODD)), (to, a, b, i) -> a[i]);
         three(bits, (x, to, a, b) -> x.vmovups(to, Mem.at(MachineFunction.B)), (to, a, b, i) -> b[i]);
@@ -194,7 +190,7 @@ class AssemblerTest {
     @ParameterizedTest
     @ValueSource(ints = {128, 256, 512})
     void pairsOfBfloat16(int bits) {
-        assume(CpuLevel.AVX512BF16);
+        Levels.assume(CpuLevel.AVX512BF16);
         // Small whole numbers, for which every order of sums is exact.
         Lanes dot = (to, a, b, i) -> to[i] + high(a[i]) * high(b[i]) + low(a[i]) * low(b[i]);
         three(bits, Assembler::vdpbf16ps, dot);
@@ -208,7 +204,7 @@ class AssemblerTest {
 
     @Test
     void halvesAreChosenByIndex() {
-        assume(CpuLevel.AVX512);
+        Levels.assume(CpuLevel.AVX512);
         short[] index = new short[32];
         short[] from = new short[32];
         short[] to = new short[32];

@@ -2,7 +2,6 @@ package jdiffusion.kernels.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -17,10 +16,6 @@ class MachineProductsTest {
 
     private final SplittableRandom random = new SplittableRandom(5);
 
-    private static void assume(CpuLevel level) {
-        assumeTrue(level.obstacle() == null, () -> level.label() + ": " + level.obstacle());
-    }
-
     private float[] normals(int n) {
         float[] values = new float[n];
         for (int i = 0; i < n; i++) {
@@ -33,7 +28,7 @@ class MachineProductsTest {
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
     void sumsInFloat32AreThoseOfPlainLoopsToTheBit(CpuLevel level) {
-        assume(level);
+        Levels.assume(level);
         for (int width : new int[] {4, 8, 16, 64}) {
             try (MachineProducts products = new MachineProducts(level, false, width, 4)) {
                 assertThat(products.inPairs()).isFalse();
@@ -62,7 +57,7 @@ class MachineProductsTest {
 
     @Test
     void pairsOfWholeNumbersHaveExactSums() {
-        assume(CpuLevel.AVX512BF16);
+        Levels.assume(CpuLevel.AVX512BF16);
         for (int width : new int[] {4, 8, 16, 64}) {
             try (MachineProducts products = new MachineProducts(CpuLevel.AVX512BF16, true, width, width)) {
                 assertThat(products.inPairs()).isTrue();
@@ -101,7 +96,7 @@ class MachineProductsTest {
 
     @Test
     void roundingIsToNearestEven() {
-        assume(CpuLevel.AVX512BF16);
+        Levels.assume(CpuLevel.AVX512BF16);
         try (MachineProducts products = new MachineProducts(CpuLevel.AVX512BF16, true, 64, 16)) {
             for (int words : new int[] {0, 1, 15, 16, 17, 160}) {
                 float[] from = normals(3 + MachineProducts.padded(2 * words));
@@ -124,7 +119,7 @@ class MachineProductsTest {
 
     @Test
     void columnsArePairedInPlace() {
-        assume(CpuLevel.AVX512BF16);
+        Levels.assume(CpuLevel.AVX512BF16);
         try (MachineProducts products = new MachineProducts(CpuLevel.AVX512BF16, true, 64, 16)) {
             for (int width : new int[] {16, 64}) {
                 for (int rows : new int[] {0, 2, 4, 96}) {
@@ -144,7 +139,7 @@ class MachineProductsTest {
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
     void nothingOutsideTheArraysIsTouched(CpuLevel level) {
-        assume(level);
+        Levels.assume(level);
         try (MachineProducts p = new MachineProducts(level, true, 16, 16)) {
             float[] a = new float[ROWS * 8];
             float[] b = new float[8 * 16];
@@ -178,7 +173,7 @@ class MachineProductsTest {
 
     @Test
     void codeIsGoneAfterClose() {
-        assume(CpuLevel.AVX2);
+        Levels.assume(CpuLevel.AVX2);
         MachineProducts products = new MachineProducts(CpuLevel.AVX2, false, 16, 16);
         products.close();
         assertThatThrownBy(() -> products.multiply(2, new float[12], 0, 2, new float[32], 0, new float[96], 0))
