@@ -3,6 +3,7 @@ package jdiffusion.cli;
 import java.util.Arrays;
 import java.util.Iterator;
 import jdiffusion.kernels.Precision;
+import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 
@@ -24,6 +25,14 @@ final class Choices {
         @Override
         public Iterator<String> iterator() {
             return Arrays.stream(SigmaSchedule.values()).map(SigmaSchedule::label).iterator();
+        }
+    }
+
+    /** Published models. */
+    static final class Variants implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(Family.values()).map(Family::variant).iterator();
         }
     }
 

@@ -31,11 +31,15 @@ final class DeviceOptions {
     boolean check;
 
     @Option(names = "--emulator-profile",
-            description = "On the emulated device: print what each kernel did, and what that would take on real cards; with"
-                + " --json in the JSON.")
+            description = "On the emulated device: print what each kernel did, and what that would take on real"
+                + " cards; with --json in the JSON.")
     boolean profile;
 
     @Option(names = "--emulator-seed", paramLabel = "N", defaultValue = "0",
             description = "On the emulated device: varies the order in which warps run.")
     long seed;
+
+    @Option(names = "--emulator-memory", paramLabel = "SIZE", converter = ByteSize.class,
+            description = "On the emulated device: how much memory it has, like 512MiB. Default: 8GiB.")
+    Long memory;
 }

@@ -57,14 +57,15 @@ final class Devices {
     static Opened open(DeviceOptions o, String precision, Consumer<String> notes) {
         String device = o.device.toLowerCase(Locale.ROOT);
         checkEmulatorOptions(o, device);
+        int threads = threads(o);
         if (device.equals("cpu")) {
-            return cpu(o, precision);
+            return cpu(o, precision, threads);
         }
         if (device.equals("auto")) {
-            return auto(o, precision, notes);
+            return auto(o, precision, threads, notes);
         }
         if (device.equals("emulated")) {
-            return emulated(o, precision);
+            return emulated(o, precision, threads);
         }
         if (device.equals("cuda") || device.startsWith("cuda:")) {
             int ordinal = ordinal(o.device, device);
@@ -73,11 +74,11 @@ final class Devices {
         throw new InputException("--device " + o.device + " is unknown; " + KNOWN);
     }
 
-    private static Opened auto(DeviceOptions o, String precision, Consumer<String> notes) {
+    private static Opened auto(DeviceOptions o, String precision, int threads, Consumer<String> notes) {
         boolean onlyCpu = precision != null && precision(precision) == Precision.F32;
         boolean onlyCuda = o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own");
         if (onlyCpu && !onlyCuda) {
-            return cpu(o, precision);
+            return cpu(o, precision, threads);
         }
         String obstacle = cudaObstacle();
         if (obstacle == null || onlyCuda) {
@@ -86,7 +87,7 @@ final class Devices {
         if (!obstacle.isEmpty()) {
             notes.accept("the CUDA device is not used: " + obstacle);
         }
-        return cpu(o, precision);
+        return cpu(o, precision, threads);
     }
 
     /** Why the first CUDA device cannot be used: null when it can, empty when there is no driver at all. */
@@ -102,7 +103,7 @@ final class Devices {
         }
     }
 
-    private static Opened cpu(DeviceOptions o, String precision) {
+    private static Opened cpu(DeviceOptions o, String precision, int threads) {
         if (o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own")) {
             throw new InputException("--kernels, --gemm and --conv are for CUDA devices, not for --device cpu");
         }
@@ -110,15 +111,15 @@ final class Devices {
         if (wanted == Precision.F16) {
             throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32 or bf16");
         }
-        return new Opened(new CpuBackend(threads(o), wanted), null, false);
+        return new Opened(new CpuBackend(threads, wanted), null, false);
     }
 
-    private static Opened emulated(DeviceOptions o, String precision) {
+    private static Opened emulated(DeviceOptions o, String precision, int threads) {
         CudaOptions options = cudaOptions(o, precision);
         EmulatedDevice device;
         try {
-            device = EmulatedDevice.start(new EmulatorOptions(o.check, o.profile, o.seed, threads(o)),
-                    EmulatedDevice.DEFAULT_MEMORY_BYTES);
+            device = EmulatedDevice.start(new EmulatorOptions(o.check, o.profile, o.seed, threads),
+                    o.memory == null ? EmulatedDevice.DEFAULT_MEMORY_BYTES : o.memory);
         } catch (EmulatorException e) {
             throw new DeviceException(e.getMessage(), e);
         }
@@ -151,16 +152,16 @@ final class Devices {
         if (device.equals("cuda")) {
             return 0;
         }
-        try {
-            return Integer.parseInt(device.substring("cuda:".length()));
-        } catch (NumberFormatException e) {
-            throw new InputException("--device " + given + " is unknown; " + KNOWN, e);
+        String number = device.substring("cuda:".length());
+        if (!number.matches("[0-9]{1,9}")) {
+            throw new InputException("--device " + given + " is unknown; " + KNOWN);
         }
+        return Integer.parseInt(number);
     }
 
     private static void checkEmulatorOptions(DeviceOptions o, String device) {
-        if ((o.check || o.profile || o.seed != 0) && !device.equals("emulated")) {
-            throw new InputException("--emulator-check, --emulator-profile and --emulator-seed need --device emulated");
+        if ((o.check || o.profile || o.seed != 0 || o.memory != null) && !device.equals("emulated")) {
+            throw new InputException("the options --emulator-... need --device emulated");
         }
     }
 

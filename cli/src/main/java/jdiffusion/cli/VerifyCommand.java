@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
@@ -26,7 +27,8 @@ import picocli.CommandLine.Parameters;
                 + " beside it) and whole pipelines (request.json beside it).",
             "A tensor passes when its relative RMS error is within the tolerance; latents of a pipeline may have ten"
                 + " times as much, and a picture also passes when 99.9 %% of its values are within 1/255. Exit code 1 when"
-                + " any tensor fails."},
+                + " any tensor fails.",
+            "--model is for all pipelines; without it each takes the one that its request names, or models/shapes."},
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion verify reference/",
@@ -39,9 +41,8 @@ final class VerifyCommand implements Callable<Integer> {
     @Parameters(arity = "1..*", paramLabel = "DIR", description = "Folders of reference data.")
     private List<Path> folders;
 
-    @Option(names = {"-m", "--model"}, paramLabel = "DIR",
-            description = "Model for all pipelines. Default: the one that a request names, or models/shapes.")
-    private Path model;
+    @Mixin
+    private ModelOptions model;
 
     @Option(names = "--tolerance", paramLabel = "X",
             description = "Relative RMS error that passes. Default: 1e-4, and 2e-2 in bf16 and f16.")
@@ -73,7 +74,8 @@ final class VerifyCommand implements Callable<Integer> {
             Backend backend = opened.backend();
             main.err().println(backend.describe());
             Verifier verifier = new Verifier(backend, tolerance != null ? tolerance
-                    : backend.precision() == Precision.F32 ? EXACT : ROUNDED, model, DefaultModel.find());
+                    : backend.precision() == Precision.F32 ? EXACT : ROUNDED, model.model, model.sources(Set.of()),
+                    DefaultModel.find());
             header(references);
             for (ReferenceFolder reference : references) {
                 try {

@@ -39,7 +39,7 @@ class CommandsTest {
             "--flow-shift", "--t5-length", "--no-t5", "--skip-layers", "--slg-scale", "--skip-layer-start",
             "--skip-layer-end", "-i,", "--init-img", "--strength", "--mask", "-o,", "--output", "--device",
             "--precision", "--threads", "--preview", "--json", "--from", "--kernels", "--gemm", "--conv",
-            "--emulator-check", "--emulator-profile", "--emulator-seed"}) {
+            "--emulator-check", "--emulator-profile", "--emulator-seed", "--emulator-memory"}) {
             assertThat(help).contains(option);
         }
         assertThat(help).contains("euler, heun, dpmpp_2m").contains("sgm_uniform");

@@ -4,6 +4,7 @@ import java.util.List;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
@@ -31,11 +32,21 @@ public interface Backend extends AutoCloseable {
     /** In what precision it takes the inputs of products. */
     Precision precision();
 
-    /** A workspace in this device's memory. */
-    Workspace newWorkspace();
+    /** A workspace of that size in this device's memory. */
+    Workspace newWorkspace(long bytes);
 
-    /** Where a checkpoint's tensors are brought to be read by this device; valid until the checkpoint is closed. */
-    Placement newPlacement();
+    /**
+     * Where a checkpoint's tensors are brought to be read by this device; valid until the checkpoint is closed.
+     *
+     * @param size as a placement of the {@linkplain #counting counting} backend had it in the end
+     */
+    Placement newPlacement(Placement.Size size);
+
+    /** A backend that computes nothing and counts the memory that this one would take. */
+    CountingBackend counting();
+
+    /** What has been taken of this device's memory; of the host's, temporaries but not the mapped files. */
+    MemoryCount memory();
 
     /** Copies host values into a float32 or operand tensor of this device, rounded to nearest where it is narrower. */
     void upload(float[] values, Tensor to);

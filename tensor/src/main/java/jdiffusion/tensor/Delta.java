@@ -67,4 +67,84 @@ public sealed interface Delta {
             }
         }
     }
+
+    /**
+     * scale * (w1 kron w2), of which rows {@code first} to {@code first + rows}: LyCORIS' LoKr (Yeh et al., "Navigating
+     * Text-To-Image Customization", 2023). w2 is left * right, or right alone.
+     *
+     * @param w1    [a, b]
+     * @param left  [c, rank], or null
+     * @param right [rank, d], or without left [c, d]; a * c are all rows and b * d the columns
+     */
+    record Kronecker(Tensor w1, Tensor left, Tensor right, float scale, int first, int rows) implements Delta {
+        public Kronecker {
+            if (w1.shape().rank() != 2 || right.shape().rank() != 2 || !w1.type().isFloat() || !right.type().isFloat()
+                    || left != null && (left.shape().rank() != 2 || left.cols() != right.rows()
+                    || !left.type().isFloat())) {
+                throw new IllegalArgumentException("not a Kronecker product: w1 " + w1 + ", left " + left + ", right "
+                        + right);
+            }
+            long all = (long) w1.rows() * height(left, right);
+            if (first < 0 || rows < 0 || first + (long) rows > all) {
+                throw new IndexOutOfBoundsException("rows " + first + " to " + (first + (long) rows) + " of " + all);
+            }
+        }
+
+        /** The whole product. */
+        public static Kronecker of(Tensor w1, Tensor left, Tensor right, float scale) {
+            return new Kronecker(w1, left, right, scale, 0, Math.multiplyExact(w1.rows(), height(left, right)));
+        }
+
+        private static int height(Tensor left, Tensor right) {
+            return (left == null ? right : left).rows();
+        }
+
+        @Override
+        public int cols() {
+            return Math.multiplyExact(w1.cols(), right.cols());
+        }
+
+        @Override
+        public long byteSize() {
+            return w1.byteSize() + (left == null ? 0 : left.byteSize()) + right.byteSize();
+        }
+
+        @Override
+        public Delta slice(int from, int to) {
+            if (from < 0 || to < from || to > rows) {
+                throw new IndexOutOfBoundsException("rows " + from + " to " + to + " of " + rows);
+            }
+            return new Kronecker(w1, left, right, scale, first + from, to - from);
+        }
+
+        @Override
+        public Delta place(UnaryOperator<Tensor> placement) {
+            return new Kronecker(placement.apply(w1), left == null ? null : placement.apply(left),
+                    placement.apply(right), scale, first, rows);
+        }
+
+        @Override
+        public void add(int row, int from, int count, float[] to, int at) {
+            int height = height(left, right);
+            int block = (first + row) / height;
+            int width = right.cols();
+            float[] inner = innerRow((first + row) % height);
+            for (int i = 0; i < count; i++) {
+                int col = from + i;
+                to[at + i] += scale * w1.get(block, col / width) * inner[col % width];
+            }
+        }
+
+        /** A row of w2. */
+        private float[] innerRow(int row) {
+            float[] sum = new float[right.cols()];
+            for (int r = 0; r < (left == null ? 1 : right.rows()); r++) {
+                float factor = left == null ? 1 : left.get(row, r);
+                for (int i = 0; i < sum.length; i++) {
+                    sum[i] += factor * right.get(left == null ? row : r, i);
+                }
+            }
+            return sum;
+        }
+    }
 }

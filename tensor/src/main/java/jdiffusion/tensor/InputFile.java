@@ -1,6 +1,8 @@
 package jdiffusion.tensor;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -38,6 +40,20 @@ public final class InputFile {
                 channel.close();
                 throw e;
             }
+        } catch (IOException e) {
+            throw unreadable(path, e);
+        }
+    }
+
+    /**
+     * The whole file as read-only memory that lives as long as {@code arena}: its own pages, read when first touched.
+     * The file must not be cut meanwhile.
+     */
+    public static MemorySegment map(Path path, Arena arena) {
+        try (FileChannel channel = open(path)) {
+            MemorySegment mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+            // Seen as plain native memory, like all other tensors: one kind of segment keeps compiled loops simple.
+            return MemorySegment.ofAddress(mapped.address()).reinterpret(mapped.byteSize(), arena, null).asReadOnly();
         } catch (IOException e) {
             throw unreadable(path, e);
         }

@@ -98,6 +98,11 @@ public final class QuantisedSource implements TensorSource {
     }
 
     @Override
+    public String stored(String name) {
+        return stored.stored(name);
+    }
+
+    @Override
     public List<String> faults() {
         return List.copyOf(faults);
     }

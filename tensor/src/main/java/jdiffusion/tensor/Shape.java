@@ -23,6 +23,25 @@ public final class Shape {
         return new Shape(dims.clone());
     }
 
+    /**
+     * Sizes out of a file, which may hold any numbers.
+     *
+     * @param bytes of an element
+     * @throws ArithmeticException when that is more than a {@link Tensor} can have: in one dimension, in rows, or in
+     *     bytes
+     */
+    public static Shape ofStored(long[] dims, int bytes) {
+        int[] sizes = new int[dims.length];
+        long rows = 1;
+        for (int i = 0; i < dims.length; i++) {
+            sizes[i] = Math.toIntExact(dims[i]);
+            rows = i == dims.length - 1 ? rows : Math.toIntExact(rows * sizes[i]);
+        }
+        Shape shape = new Shape(sizes);
+        Math.multiplyExact(shape.size, bytes);
+        return shape;
+    }
+
     /** Number of elements; 1 for a scalar. */
     public long size() {
         return size;

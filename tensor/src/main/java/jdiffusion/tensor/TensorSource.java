@@ -35,6 +35,11 @@ public interface TensorSource {
         return weight == null ? null : Shape.of(weight.rows(), weight.cols());
     }
 
+    /** What the file itself calls the tensor of that name, for error messages. */
+    default String stored(String name) {
+        return name;
+    }
+
     /** What is wrong with matrices that {@link #weight} was asked for and could not put together. */
     default List<String> faults() {
         return List.of();

@@ -1,7 +1,5 @@
 package jdiffusion.tensor;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -21,8 +19,6 @@ import java.util.function.UnaryOperator;
  */
 public final class Weights {
     private static final int MOST_FAULTS_SHOWN = 8;
-    /** Of any size, and closed: reading from a placeholder throws instead of ending the JVM. */
-    private static final MemorySegment NO_MEMORY = closedMemory();
 
     private final Ledger ledger;
     private final String prefix;
@@ -91,9 +87,37 @@ public final class Weights {
         return shape;
     }
 
+    /** Loads a layer of a stack. */
+    @FunctionalInterface
+    public interface BlockLoader<T> {
+        /**
+         * @param weights those of the layer
+         * @param index   of the layer
+         */
+        T load(Weights weights, int index);
+    }
+
+    /** A stack of {@code depth} layers, {@code name.0.}, {@code name.1.}, ... */
+    public <T> WeightBlocks<T> blocks(String name, int depth, BlockLoader<T> loader) {
+        List<T> blocks = new ArrayList<>();
+        int first = Placement.NO_BLOCK;
+        for (int i = 0; i < depth; i++) {
+            int number = ledger.placement.beginBlock();
+            first = i == 0 ? number : first;
+            blocks.add(loader.load(at(name, i), i));
+            ledger.placement.endBlock();
+        }
+        return new WeightBlocks<>(blocks, ledger.placement, first);
+    }
+
     /** The floating-point tensor of that name and exactly that shape; a quantised one is expanded to float32. */
     public Tensor tensor(String name, int... dims) {
         return find(name, ledger.placement::tensor, dims);
+    }
+
+    /** The same, left where the file is mapped. */
+    public Tensor onHost(String name, int... dims) {
+        return find(name, UnaryOperator.identity(), dims);
     }
 
     /** The weight [cout, cin, k, k] of a convolution; see {@link Placement#kernels}. */
@@ -109,7 +133,7 @@ public final class Weights {
         }
         Tensor found = ledger.source.find(full);
         if (found != null && !found.type().isFloat()) {
-            ledger.faults.add(full + " has type " + found.type() + ", not a floating-point type");
+            ledger.faults.add(label(full) + " has type " + found.type() + ", not a floating-point type");
             return placeholder(wanted);
         }
         Weight weight = found != null ? null : ledger.source.weight(full);
@@ -136,7 +160,7 @@ public final class Weights {
         }
         Tensor stored = ledger.source.find(full);
         if (stored != null && !stored.type().isFloat()) {
-            ledger.faults.add(full + " has type " + stored.type() + ", not a floating-point type");
+            ledger.faults.add(label(full) + " has type " + stored.type() + ", not a floating-point type");
         }
         return Weight.of(placeholder(wanted));
     }
@@ -151,9 +175,15 @@ public final class Weights {
         if (shape == null && !noted) {
             ledger.faults.add("missing " + full + " " + wanted);
         } else if (shape != null && !shape.equals(wanted)) {
-            ledger.faults.add(full + " is " + shape + ", not " + wanted);
+            ledger.faults.add(label(full) + " is " + shape + ", not " + wanted);
         }
         return wanted.equals(shape);
+    }
+
+    /** A tensor's name, with the file's own where that is another. */
+    private String label(String full) {
+        String stored = ledger.source.stored(full);
+        return stored.equals(full) ? full : full + " (of " + stored + ")";
     }
 
     /** Quantised values where a plain tensor is needed, which is rare and small. */
@@ -180,7 +210,7 @@ public final class Weights {
         faults.addAll(ledger.faults);
         for (String name : ledger.names) {
             if (!ledger.read.contains(name)) {
-                faults.add("unknown " + InputException.shown(name) + " " + ledger.source.shape(name));
+                faults.add("unknown " + InputException.shown(ledger.source.stored(name)) + " " + ledger.source.shape(name));
             }
         }
         if (faults.isEmpty()) {
@@ -211,12 +241,6 @@ public final class Weights {
     }
 
     private static Tensor placeholder(Shape shape) {
-        return Tensor.of(NO_MEMORY, DType.F32, shape);
-    }
-
-    private static MemorySegment closedMemory() {
-        try (Arena arena = Arena.ofShared()) {
-            return MemorySegment.NULL.reinterpret(Long.MAX_VALUE, arena, null);
-        }
+        return Tensor.of(Unreadable.nothing(), DType.F32, shape);
     }
 }

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 class WorkspaceTest {
     @Test
     void newMemoryIsZeroAlignedAndApart() {
-        try (Workspace workspace = Workspace.onHost()) {
+        try (Workspace workspace = Workspace.onHost(1 << 16)) {
             Tensor first = workspace.f32(3, 5);
             Tensor second = workspace.allocate(DType.BF16, 7);
             Tensor none = workspace.f32(0, 4);
@@ -27,7 +27,7 @@ class WorkspaceTest {
 
     @Test
     void scopesGiveBackMemory() {
-        try (Workspace workspace = Workspace.onHost()) {
+        try (Workspace workspace = Workspace.onHost(1 << 16)) {
             workspace.f32(16);
             long address;
             try (Workspace.Scope _ = workspace.scope()) {
@@ -47,56 +47,53 @@ class WorkspaceTest {
 
     @Test
     void aRepeatedRoundTakesNoMoreMemory() {
-        try (Workspace workspace = Workspace.onHost()) {
-            long afterFirst = 0;
-            for (int round = 0; round < 1000; round++) {
-                try (Workspace.Scope _ = workspace.scope()) {
-                    // Sizes that fit no slab evenly, one larger than the first slab.
-                    workspace.f32(700_001);
-                    workspace.f32(500_003);
-                    try (Workspace.Scope _ = workspace.scope()) {
-                        workspace.f32(3, 600_001);
-                    }
-                    workspace.f32(900_001);
+        try (Workspace counting = Workspace.counting(DType.F32, DType.F32)) {
+            round(counting);
+            assertThat(counting.used()).isZero();
+            try (Workspace workspace = Workspace.onHost(counting.peak())) {
+                for (int i = 0; i < 1000; i++) {
+                    round(workspace);
                 }
-                if (round == 0) {
-                    afterFirst = workspace.reserved();
-                }
+                assertThat(workspace.peak()).isEqualTo(counting.peak());
             }
-            assertThat(workspace.reserved()).isEqualTo(afterFirst).isLessThan(32 << 20);
-            assertThat(workspace.used()).isZero();
+            try (Workspace workspace = Workspace.onHost(counting.peak() - 64)) {
+                assertThatThrownBy(() -> round(workspace)).isInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("than it was counted to need");
+            }
+        }
+    }
+
+    private static void round(Workspace workspace) {
+        try (Workspace.Scope _ = workspace.scope()) {
+            workspace.f32(7_001);
+            workspace.f32(5_003);
+            try (Workspace.Scope _ = workspace.scope()) {
+                workspace.f32(3, 6_001);
+            }
+            workspace.f32(9_001);
         }
     }
 
     @Test
-    void growsByLargeStepsAndForLargeTensors() {
-        try (Workspace workspace = Workspace.onHost()) {
-            assertThat(workspace.reserved()).isZero();
-            Tensor small = workspace.f32(1);
-            assertThat(workspace.reserved()).isEqualTo(4 << 20);
-            Tensor large = workspace.f32(5 << 20);
-            assertThat(large.data().byteSize()).isEqualTo(20 << 20);
-            assertThat(workspace.reserved()).isEqualTo(24 << 20);
-            small.set(0, 0, 7);
-            large.set(0, (5 << 20) - 1, 8);
-            assertThat(small.get(0, 0)).isEqualTo(7);
-            assertThat(workspace.peak()).isEqualTo((20 << 20) + 64);
+    void countsWithoutMemory() {
+        try (Workspace counting = Workspace.counting(DType.BF16, DType.BF16)) {
+            Tensor large = counting.operand(1 << 30, 1 << 20);
+            assertThat(large.type()).isEqualTo(DType.BF16);
+            assertThat(counting.peak()).isEqualTo(1L << 51);
+            assertThatThrownBy(() -> large.get(0, 0)).isInstanceOf(IllegalStateException.class);
         }
     }
 
     @Test
     void saysWhenThereIsNoMemory() {
-        try (Workspace workspace = Workspace.onHost()) {
-            assertThatThrownBy(() -> workspace.f32(1 << 30, 1 << 20)).isInstanceOf(InputException.class)
-                    .hasMessageContaining("out of memory: 4294967296 MiB more");
-            assertThat(workspace.f32(4).toArray()).containsOnly(0);
-        }
+        assertThatThrownBy(() -> Workspace.onHost(1L << 52)).isInstanceOf(InputException.class)
+                .hasMessageContaining("out of memory: 4294967296 MiB are needed");
     }
 
     @Test
     void tensorsDieWithTheWorkspace() {
         Tensor tensor;
-        try (Workspace workspace = Workspace.onHost()) {
+        try (Workspace workspace = Workspace.onHost(1 << 16)) {
             tensor = workspace.f32(4);
         }
         assertThatThrownBy(() -> tensor.get(0, 0)).isInstanceOf(IllegalStateException.class);

@@ -18,7 +18,7 @@ public final class Cpu implements AutoCloseable {
     private final float[][] shared = new float[Buffer.values().length][];
 
     /** The uses of a buffer, so that one kernel can hold several at once. */
-    public enum Buffer { A_PANEL, B_PANEL, TILE, ROW, SCORES, SUMS, STATISTICS }
+    public enum Buffer { A_PANEL, B_PANEL, TILE, ROW, SCORES, SUMS, STATISTICS, ADAPTER }
 
     /** At the best level of this machine. */
     public Cpu(int threads, Precision precision) {

@@ -4,12 +4,14 @@ import java.util.List;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.MemoryCount;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.attention.CpuAttention;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.conv2d.CpuConv2d;
+import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.elementwise.CpuElementwise;
 import jdiffusion.kernels.embedding.CpuEmbedding;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
@@ -31,6 +33,7 @@ import jdiffusion.tensor.Workspace;
  */
 public final class CpuBackend implements Backend {
     private final Cpu cpu;
+    private final MemoryCount memory = new MemoryCount();
     private final CpuLinear linear;
     private final CpuConv2d conv2d;
     private final CpuAttention attention;
@@ -104,13 +107,25 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public Workspace newWorkspace() {
-        return Workspace.onHost();
+    public Workspace newWorkspace(long bytes) {
+        Workspace workspace = Workspace.onHost(bytes, () -> memory.remove(bytes));
+        memory.add(bytes);
+        return workspace;
     }
 
     @Override
-    public Placement newPlacement() {
+    public Placement newPlacement(Placement.Size size) {
         return Placement.onHost();
+    }
+
+    @Override
+    public CountingBackend counting() {
+        return CountingBackend.ofCpu(cpu.precision());
+    }
+
+    @Override
+    public MemoryCount memory() {
+        return memory;
     }
 
     @Override

@@ -30,7 +30,8 @@ public final class WarmUp {
      */
     public enum Group {
         PRODUCT(0), TRANSPOSE(0), BFLOAT16(0), STORE(0), SOFTMAX(0), GELU_TANH(0), SILU(0), NARROW_PRODUCT(0),
-        QUICK_GELU(OFTEN), GELU_ERF(OFTEN), ROUND(OFTEN), FLOAT16(OFTEN);
+        QUICK_GELU(OFTEN), GELU_ERF(OFTEN), ROUND(OFTEN), FLOAT16(OFTEN),
+        FLOAT8(OFTEN), CODES(OFTEN), ADAPTER(OFTEN);
 
         private int wantedAfter;
         // Not volatile: a thread that sees a change late is slow for a moment, no more.
@@ -129,6 +130,9 @@ public final class WarmUp {
             case GELU_ERF -> () -> Pointwise.geluErfVectors(c, 0, RUN);
             case ROUND -> () -> Widen.roundVectors(c, 0, RUN);
             case FLOAT16 -> () -> Widen.f16Vectors(stored, 0, b, 0, RUN);
+            case FLOAT8 -> () -> Widen.bothFloat8(stored, b, RUN);
+            case CODES -> () -> Codes.everyKind(stored, b, RUN);
+            case ADAPTER -> () -> MultiplyAdd.vectors(1, a, 0, b, 0, 0, c, 0, RUN);
             case SOFTMAX -> throw new IllegalArgumentException("the loops of the softmax are given");
         };
     }

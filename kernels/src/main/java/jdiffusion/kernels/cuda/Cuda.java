@@ -16,6 +16,7 @@ import java.util.function.Supplier;
 import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
+import jcuda.driver.CUctx_flags;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
@@ -35,7 +36,6 @@ import jdiffusion.tensor.DType;
 public final class Cuda implements AutoCloseable {
     /** With it every launch is waited for, so that a fault is reported by the launch that caused it. */
     private static final boolean SYNCHRONOUS = Boolean.getBoolean("jdiffusion.cuda.synchronous");
-    private static final long SCRATCH_STEP = 1 << 20;
     private static final int LOG_BYTES = 4096;
     private static final String OUT_OF_MEMORY = CUresult.stringFor(CUresult.CUDA_ERROR_OUT_OF_MEMORY);
     /** Whose context is current on a thread. */
@@ -55,8 +55,18 @@ public final class Cuda implements AutoCloseable {
             ByteBuffer.allocateDirect(Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer();
     private final Pointer launchExtra;
     private final Staging staging;
-    private long scratch;
-    private long scratchBytes;
+    private final DeviceMemory memory = new DeviceMemory(new DeviceMemory.Allocator() {
+        @Override
+        public long allocate(long bytes) {
+            return takeMemory(bytes);
+        }
+
+        @Override
+        public void free(long address) {
+            use();
+            run(() -> "freeing device memory", () -> JCudaDriver.cuMemFree(pointer(address)));
+        }
+    });
     private String lastLaunch = "nothing";
     private long launches;
     private boolean closed;
@@ -73,8 +83,11 @@ public final class Cuda implements AutoCloseable {
         CudaDriver.load();
         int count = CudaDriver.deviceCount();
         if (ordinal < 0 || ordinal >= count) {
-            throw new DeviceException("there is no CUDA device " + ordinal + "; "
-                    + (count == 1 ? "only device 0 is here" : "devices 0 to " + (count - 1) + " are here"));
+            throw new DeviceException("there is no CUDA device " + ordinal + "; " + switch (count) {
+                case 0 -> "NVIDIA's driver finds none";
+                case 1 -> "only device 0 is here";
+                default -> "devices 0 to " + (count - 1) + " are here";
+            });
         }
         return new Cuda(ordinal, source, operandType, lastWords);
     }
@@ -94,6 +107,8 @@ public final class Cuda implements AutoCloseable {
             int major = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
             int minor = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
             CudaDriver.requireCapability(name, major, minor);
+            // Threads that wait for the device sleep instead of using up a core.
+            JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
         } catch (CudaException e) {
             throw failure(() -> "opening CUDA device " + ordinal, e);
@@ -205,8 +220,17 @@ public final class Cuda implements AutoCloseable {
         }
     }
 
+    /** All memory that is taken of this device. */
+    public DeviceMemory memory() {
+        return memory;
+    }
+
     /** New device memory, aligned to 256 bytes. */
     public long allocate(long bytes) {
+        return memory.allocate(bytes);
+    }
+
+    private long takeMemory(long bytes) {
         use();
         DeviceAddress address = new DeviceAddress();
         try {
@@ -234,8 +258,7 @@ public final class Cuda implements AutoCloseable {
 
     /** Gives memory back after all queued work is done. */
     public void free(long address) {
-        use();
-        run(() -> "freeing device memory", () -> JCudaDriver.cuMemFree(pointer(address)));
+        memory.free(address);
     }
 
     /** Zeros, queued. */
@@ -247,17 +270,7 @@ public final class Cuda implements AutoCloseable {
 
     /** Device memory for the inside of one operation; what it held is lost with the next operation that asks. */
     public long scratch(long bytes) {
-        if (bytes > scratchBytes) {
-            long size = Math.ceilDiv(bytes, SCRATCH_STEP) * SCRATCH_STEP;
-            if (scratch != 0) {
-                free(scratch);
-            }
-            scratch = 0;
-            scratchBytes = 0;
-            scratch = allocate(size);
-            scratchBytes = size;
-        }
-        return scratch;
+        return memory.scratch(bytes);
     }
 
     /** Queues a copy of host memory, which may change once this returns, to the device. */
@@ -285,7 +298,7 @@ public final class Cuda implements AutoCloseable {
     }
 
     /** Every thread has a current context of its own, which another device may have changed. */
-    private void use() {
+    void use() {
         if (CURRENT.get() != this) {
             run(() -> "using the device on this thread", () -> JCudaDriver.cuCtxSetCurrent(context));
             CURRENT.set(this);
@@ -320,8 +333,10 @@ public final class Cuda implements AutoCloseable {
         quietly(() -> JCudaDriver.cuCtxSetCurrent(context));
         quietly(() -> JCudaDriver.cuStreamSynchronize(stream));
         staging.close();
-        if (scratch != 0) {
-            quietly(() -> JCudaDriver.cuMemFree(pointer(scratch)));
+        try {
+            memory.freeScratch();
+        } catch (DeviceException _) {
+            // As in quietly().
         }
         modules.values().forEach(module -> quietly(() -> JCudaDriver.cuModuleUnload(module)));
         release();

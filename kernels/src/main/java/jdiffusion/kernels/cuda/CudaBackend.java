@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.MemoryCount;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
@@ -13,6 +14,7 @@ import jdiffusion.kernels.attention.CudaAttention;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.conv2d.CudaConv2d;
 import jdiffusion.kernels.conv2d.CudnnConv2d;
+import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.elementwise.CudaElementwise;
 import jdiffusion.kernels.embedding.CudaEmbedding;
 import jdiffusion.kernels.groupnorm.CudaGroupNorm;
@@ -31,6 +33,9 @@ import jdiffusion.tensor.Workspace;
 
 /** NVIDIA cards from compute capability 8.0 on. Each operation is in the package of its kernel. */
 public final class CudaBackend implements Backend {
+    /** Of values that overflow float16. */
+    public static final DType WIDE_OPERANDS = DType.BF16;
+
     private final Cuda cuda;
     private final Precision precision;
     private final String libraries;
@@ -74,18 +79,22 @@ public final class CudaBackend implements Backend {
     public static CudaBackend open(CudaOptions options) {
         KernelSource source = options.kernels() == null ? KernelSource.BUILT_IN
                 : KernelSource.folder(options.kernels());
-        DType operands = switch (options.precision()) {
-            case BF16 -> DType.BF16;
-            case F16 -> DType.F16;
-            case F32 -> throw new IllegalArgumentException("CUDA devices compute products in BF16 or F16, not F32");
-        };
-        Cuda cuda = Cuda.open(options.ordinal(), source, operands, options.lastWords());
+        Cuda cuda = Cuda.open(options.ordinal(), source, operands(options.precision()), options.lastWords());
         try {
             return new CudaBackend(cuda, options);
         } catch (RuntimeException | Error e) {
             cuda.close();
             throw e;
         }
+    }
+
+    /** The type in which tensor cores read the inputs of products. */
+    public static DType operands(Precision precision) {
+        return switch (precision) {
+            case BF16 -> DType.BF16;
+            case F16 -> DType.F16;
+            case F32 -> throw new IllegalArgumentException("CUDA devices compute products in BF16 or F16, not F32");
+        };
     }
 
     /** Why changed kernel sources cannot be compiled here; null when they can. */
@@ -114,13 +123,24 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public Workspace newWorkspace() {
-        return new Workspace(new CudaMemory(cuda), cuda.operandType(), DType.BF16);
+    public Workspace newWorkspace(long bytes) {
+        return cuda.memory().workspace(bytes, address -> cuda.clear(address, bytes), cuda.operandType(),
+                WIDE_OPERANDS);
     }
 
     @Override
-    public Placement newPlacement() {
-        return new CudaPlacement(cuda, (stored, placed) -> CudaConv2d.place(cuda, stored, placed));
+    public Placement newPlacement(Placement.Size size) {
+        return DevicePlacement.of(size, cuda.memory(), new CudaTransfers(cuda, size.streams()));
+    }
+
+    @Override
+    public CountingBackend counting() {
+        return CountingBackend.ofCuda(precision);
+    }
+
+    @Override
+    public MemoryCount memory() {
+        return cuda.memory().count();
     }
 
     @Override

@@ -48,13 +48,30 @@ public final class CudaGroupNorm {
         }
     }
 
+    private static Cut cut(GroupNormShape s, Tensor x, Tensor weight, Tensor bias, Tensor out) {
+        return Cut.of(s, RowLaunch.width(x.rows(), s.groupSize(), x, weight, bias, out));
+    }
+
+    private static long parametersBytes(GroupNormShape s) {
+        return (long) s.batch() * s.groups() * PARAMETERS_BYTES;
+    }
+
+    private static long scratchBytes(GroupNormShape s, Cut cut) {
+        return parametersBytes(s) + (long) s.batch() * s.groups() * cut.tiles * MOMENTS_BYTES;
+    }
+
+    /** The scratch memory that {@link #run} takes. */
+    public static long scratchBytes(Tensor x, int groups, Tensor weight, Tensor bias, Tensor out) {
+        GroupNormShape s = GroupNormShape.of(x, groups, weight, bias, out);
+        return scratchBytes(s, cut(s, x, weight, bias, out));
+    }
+
     /** See {@link jdiffusion.kernels.Backend#groupNorm}; weight and bias may be null. */
     public void run(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out) {
         GroupNormShape s = GroupNormShape.of(x, groups, weight, bias, out);
-        Cut cut = Cut.of(s, RowLaunch.width(x.rows(), s.groupSize(), x, weight, bias, out));
-        long parametersBytes = (long) s.batch() * groups * PARAMETERS_BYTES;
-        long parameters = cuda.scratch(parametersBytes + (long) s.batch() * groups * cut.tiles * MOMENTS_BYTES);
-        long moments = parameters + parametersBytes;
+        Cut cut = cut(s, x, weight, bias, out);
+        long parameters = cuda.scratch(scratchBytes(s, cut));
+        long moments = parameters + parametersBytes(s);
         // The same arguments for all three launches.
         KernelArgs args = cuda.args().rows(x).rows(weight).rows(bias).rows(out).pointer(moments).pointer(parameters)
                 .int32(s.pixels()).int32(s.channels()).int32(groups).int32(cut.tiles).int32(cut.tilePixels)

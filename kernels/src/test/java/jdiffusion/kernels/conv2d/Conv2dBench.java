@@ -36,7 +36,7 @@ public class Conv2dBench {
 
     private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);
     private final CpuConv2d kernel = new CpuConv2d(cpu);
-    private final Workspace workspace = Workspace.onHost();
+    private final Workspace workspace = Workspace.onHost(2L << 30);
     private Conv2dShape shape;
     private Tensor x;
     private Tensor weight;

@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.lang.foreign.MemorySegment;
+import jcuda.driver.CUctx_flags;
+import jcuda.driver.CUdevice;
+import jcuda.driver.JCudaDriver;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Samples;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Workspace;
 import org.junit.jupiter.api.Test;
 
 class CudaTest extends DeviceTest {
@@ -23,26 +27,21 @@ class CudaTest extends DeviceTest {
     }
 
     @Test
-    void memoryIsFreedAlsoWhenMoreCannotBeTaken() {
+    void memoryIsCountedUntilItIsFreed() {
         assumeFalse(TestDevice.isReal(), "counts the emulated device's memory");
-        long before = device.emulated().allocatedBytes();
-        try (CudaMemory memory = new CudaMemory(device.cuda())) {
-            memory.reserve(1 << 20);
-            assertThatThrownBy(() -> memory.reserve(TOO_MUCH)).isInstanceOf(DeviceException.class);
-            assertThat(device.emulated().allocatedBytes()).isGreaterThan(before);
-        }
+        DeviceMemory memory = device.cuda().memory();
+        long before = memory.count().live();
         assertThat(device.emulated().allocatedBytes()).isEqualTo(before);
-    }
-
-    @Test
-    void allMemoryIsFreedWhenOneAddressCannotBe() {
-        assumeFalse(TestDevice.isReal(), "counts the emulated device's memory");
-        long before = device.emulated().allocatedBytes();
-        CudaMemory memory = new CudaMemory(device.cuda());
-        long first = memory.take(1 << 20);
-        memory.take(1 << 20);
-        device.cuda().free(first);
-        assertThatThrownBy(memory::close).isInstanceOf(DeviceException.class).hasMessageContaining("freeing");
+        try (Workspace workspace = memory.workspace(1 << 20, _ -> { }, DType.BF16, DType.BF16)) {
+            memory.scratch(100);
+            assertThatThrownBy(() -> device.cuda().allocate(TOO_MUCH)).isInstanceOf(DeviceException.class);
+            assertThat(memory.count().live()).isEqualTo(before + (2 << 20));
+            assertThat(device.emulated().allocatedBytes()).isEqualTo(before + (2 << 20));
+            assertThatThrownBy(() -> workspace.f32(1 << 20)).isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("1048576 bytes, of which 0");
+        }
+        assertThat(memory.count().live()).isEqualTo(before);
+        assertThat(memory.count().peak()).isGreaterThanOrEqualTo(before + (2 << 20));
         assertThat(device.emulated().allocatedBytes()).isEqualTo(before);
     }
 
@@ -64,6 +63,15 @@ class CudaTest extends DeviceTest {
         assertThat(transfer.indices(ids)).containsExactly(5, 6, 7);
         Tensor others = device.put(Samples.ids(1, 2));
         assertThat(transfer.indices(others)).containsExactly(1, 2);
+    }
+
+    @Test
+    void waitingThreadsSleep() {
+        int[] flags = new int[1];
+        int[] active = new int[1];
+        JCudaDriver.cuDevicePrimaryCtxGetState(new CUdevice(), flags, active);
+        assertThat(active).containsExactly(1);
+        assertThat(flags[0] & CUctx_flags.CU_CTX_SCHED_MASK).isEqualTo(CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
     }
 
     @Test

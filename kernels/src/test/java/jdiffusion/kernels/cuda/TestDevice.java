@@ -11,6 +11,7 @@ import jdiffusion.emulator.driver.EmulatedDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Unreadable;
 
 /**
  * The device that tests of CUDA kernels run on: the emulated one with all its checks, or with
@@ -90,7 +91,7 @@ public final class TestDevice implements AutoCloseable {
 
     private Tensor at(long address, DType type, Shape shape, int stride) {
         long rows = Math.max(1, shape.rows());
-        return new Tensor(CudaMemory.at(address, rows * stride * type.bytes()), type, shape, stride);
+        return new Tensor(Unreadable.at(address, rows * stride * type.bytes()), type, shape, stride);
     }
 
     private long take(long bytes) {

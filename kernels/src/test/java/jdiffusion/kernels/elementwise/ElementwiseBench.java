@@ -34,7 +34,7 @@ public class ElementwiseBench {
     String problem;
 
     private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);
-    private final Workspace workspace = Workspace.onHost();
+    private final Workspace workspace = Workspace.onHost(512L << 20);
     private static final int ROWS = 512;
     private static final int CHANNELS = 10240;
     private final CpuElementwise elementwise = new CpuElementwise(cpu);

@@ -33,7 +33,7 @@ public class EmbeddingBench {
     String problem;
 
     private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);
-    private final Workspace workspace = Workspace.onHost();
+    private final Workspace workspace = Workspace.onHost(512L << 20);
     private static final int ROWS = 4096;
     private static final int CHANNELS = 1536;
     private final CpuEmbedding embedding = new CpuEmbedding(cpu);

@@ -31,7 +31,7 @@ public class GroupNormBench {
     String problem;
 
     private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);
-    private final Workspace workspace = Workspace.onHost();
+    private final Workspace workspace = Workspace.onHost(2L << 30);
     private final CpuGroupNorm norm = new CpuGroupNorm(cpu);
     private GroupNormCase k;
     private Tensor x;

@@ -31,7 +31,7 @@ public class LayerNormBench {
     String problem;
 
     private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);
-    private final Workspace workspace = Workspace.onHost();
+    private final Workspace workspace = Workspace.onHost(512L << 20);
     private final CpuLayerNorm norm = new CpuLayerNorm(cpu);
     private LayerNormCase k;
     private Tensor x;

@@ -31,7 +31,7 @@ public class LayoutBench {
     String problem;
 
     private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);
-    private final Workspace workspace = Workspace.onHost();
+    private final Workspace workspace = Workspace.onHost(512L << 20);
     private final CpuLayout layout = new CpuLayout(cpu);
     private LayoutCase k;
     private Tensor first;

@@ -45,7 +45,7 @@ public class LinearBench {
         @Param({"1536x1536x1536 F32", "666x256x1024 BF16", "1357x1536x6144 BF16", "2x1536x9216 BF16"})
         public String size;
 
-        private final Workspace workspace = Workspace.onHost();
+        private final Workspace workspace = Workspace.onHost(512L << 20);
         private LinearCase linear;
         private Tensor x;
         private Tensor w;

@@ -31,7 +31,7 @@ public class PatchifyBench {
     String problem;
 
     private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);
-    private final Workspace workspace = Workspace.onHost();
+    private final Workspace workspace = Workspace.onHost(512L << 20);
     private final CpuPatchify patchify = new CpuPatchify(cpu);
     private PatchifyCase k;
     private Tensor image;

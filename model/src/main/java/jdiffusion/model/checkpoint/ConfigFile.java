@@ -2,6 +2,7 @@ package jdiffusion.model.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,6 +54,11 @@ public final class ConfigFile {
     /** A configuration that says nothing, for checkpoints without one. */
     public static ConfigFile empty(String origin) {
         return new ConfigFile(origin, JSON.createObjectNode());
+    }
+
+    /** A configuration that no file holds. */
+    static ConfigFile of(String origin, ObjectNode root) {
+        return new ConfigFile(origin, root);
     }
 
     public String origin() {

@@ -1,11 +1,11 @@
 package jdiffusion.model.mmdit;
 
-import java.util.ArrayList;
-import java.util.List;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.WeightBlocks;
 import jdiffusion.tensor.Weights;
 
 /**
@@ -17,8 +17,8 @@ import jdiffusion.tensor.Weights;
  * @param positionTable   [positions * positions, d], the sinusoids as stored
  * @param finalModulation adaLN of the final norm: scale, shift
  */
-public record Mmdit(MmditConfig config, Linear patchEmbedding, Tensor positionTable, Linear contextEmbedding,
-                    TimeTextEmbedding conditioning, List<JointBlock> blocks, Linear finalModulation,
+public record Mmdit(MmditConfig config, Linear patchEmbedding, Embedding positionTable, Linear contextEmbedding,
+                    TimeTextEmbedding conditioning, WeightBlocks<JointBlock> blocks, Linear finalModulation,
                     Linear projection) {
     public static Mmdit load(Weights w, ConfigFile file) {
         MmditConfig c = MmditConfig.of(w, file);
@@ -27,16 +27,14 @@ public record Mmdit(MmditConfig config, Linear patchEmbedding, Tensor positionTa
         Weights embed = w.at("pos_embed");
         Tensor patches = embed.tensor("proj.weight", d, c.inChannels(), p, p)
                 .reshape(d, c.inChannels() * p * p);
-        List<JointBlock> blocks = new ArrayList<>();
-        for (int i = 0; i < c.depth(); i++) {
-            blocks.add(JointBlock.load(w.at("transformer_blocks", i), c, i));
-        }
+        WeightBlocks<JointBlock> blocks =
+                w.blocks("transformer_blocks", c.depth(), (layer, i) -> JointBlock.load(layer, c, i));
         Mmdit model = new Mmdit(c,
                 new Linear(Weight.of(patches), embed.tensor("proj.bias", d)),
-                embed.tensor("pos_embed", 1, c.positions() * c.positions(), d).at(0),
+                new Embedding(Weight.of(embed.onHost("pos_embed", 1, c.positions() * c.positions(), d).at(0))),
                 Linear.load(w.at("context_embedder"), d, c.contextDim()),
                 TimeTextEmbedding.load(w.at("time_text_embed"), c),
-                List.copyOf(blocks),
+                blocks,
                 Linear.load(w.at("norm_out.linear"), 2 * d, d),
                 Linear.load(w.at("proj_out"), p * p * c.outChannels(), d));
         w.finish();

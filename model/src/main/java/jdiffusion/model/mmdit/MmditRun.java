@@ -42,18 +42,18 @@ public final class MmditRun {
         this.compute = compute;
         this.buffers = MmditBuffers.allocate(compute.workspace(), c, batch, rows * columns, text);
         this.times = new float[batch];
-        compute.backend().upload(positionIds(c.positions(), batch, rows, columns), buffers.positionIds());
+        model.positionTable().apply(compute.backend(), centre(c.positions(), rows, columns), buffers.positions());
+        int[] ids = new int[batch * rows * columns];
+        Arrays.setAll(ids, i -> i % (rows * columns));
+        compute.backend().upload(ids, buffers.positionIds());
     }
 
-    /** Indices into the square table of positions: its centre, cut to the image's size. */
-    private static int[] positionIds(int side, int batch, int rows, int columns) {
+    /** Rows of the square table of positions: its centre, cut to the image's size. */
+    private static int[] centre(int side, int rows, int columns) {
         int top = (side - rows) / 2;
         int left = (side - columns) / 2;
-        int[] ids = new int[batch * rows * columns];
-        for (int i = 0; i < ids.length; i++) {
-            int token = i % (rows * columns);
-            ids[i] = (top + token / columns) * side + left + token % columns;
-        }
+        int[] ids = new int[rows * columns];
+        Arrays.setAll(ids, token -> (top + token / columns) * side + left + token % columns);
         return ids;
     }
 
@@ -90,7 +90,7 @@ public final class MmditRun {
         int patch = model.config().patch();
         backend.patchify(latents, patch, a.patches());                  // [b, n, c p p]
         model.patchEmbedding().apply(backend, a.patches(), a.image());  // [b, n, d]
-        backend.embedding(a.positionIds(), model.positionTable(), true, a.image());
+        backend.embedding(a.positionIds(), a.positions(), true, a.image());
         backend.activate(Activation.NONE, a.embeddedContext(), a.context());
         backend.upload(timesteps, a.timestep());
         model.conditioning().apply(backend, a);
@@ -100,16 +100,13 @@ public final class MmditRun {
             compute.trace().see("conditioning", a.conditioning());
         }
 
-        for (int i = 0; i < model.blocks().size(); i++) {
-            if (!skip.isEmpty() && skip.contains(i)) {
-                continue;
-            }
-            model.blocks().get(i).apply(backend, a);
+        model.blocks().run(skip::contains, true, (block, i) -> {
+            block.apply(backend, a);
             if (compute.traced()) {
                 compute.trace().see("block." + i + ".image", a.image());
                 compute.trace().see("block." + i + ".context", a.context());
             }
-        }
+        });
 
         Tensor[] mod = a.finalModulation().parts();
         model.finalModulation().apply(backend, a.conditioningSilu(), a.finalModulation().all());

@@ -50,7 +50,7 @@ final class DenoiseLoop {
         this.backend = compute.backend();
         this.sigmas = sigmas;
         this.images = images;
-        this.first = request.init() == null ? 0 : sigmas.start(request.strength());
+        this.first = first(request, sigmas);
         Workspace w = compute.workspace();
         int channels = model.config().inChannels();
         int branches = prompts.size();
@@ -97,8 +97,12 @@ final class DenoiseLoop {
     }
 
     /** Evaluations of the denoiser in one run. */
-    int evaluations() {
-        return sigmas.evaluations() - first;
+    static int evaluations(GenerationRequest request, Sigmas sigmas) {
+        return sigmas.evaluations() - first(request, sigmas);
+    }
+
+    private static int first(GenerationRequest request, Sigmas sigmas) {
+        return request.init() == null ? 0 : sigmas.start(request.strength());
     }
 
     /**
@@ -131,6 +135,17 @@ final class DenoiseLoop {
         return backend.download(latents);
     }
 
+    /** Goes through one evaluation of each kind, to count memory: the others take no more. */
+    void count() {
+        sampler.step(backend, first, first, guidedVelocity(first), latents);
+        if (skipRun != null) {
+            skipRun.velocity(latents, sigmas.timestep(first), request.skipLayers().layers(), skipVelocity);
+        }
+        if (masking != null) {
+            keepUnmasked(first);
+        }
+    }
+
     /** Classifier-free guidance u + g (c - u), and skip-layer guidance + s (c - skipped). */
     private Tensor guidedVelocity(int i) {
         float time = sigmas.timestep(i);
@@ -145,7 +160,7 @@ final class DenoiseLoop {
         Tensor unconditional = velocities.slice(0, images);
         Tensor conditional = velocities.slice(images, 2 * images);
         float g = request.guidance();
-        if (skipRun != null && request.skipLayers().active(i - first, evaluations())) {
+        if (skipRun != null && request.skipLayers().active(i - first, sigmas.evaluations() - first)) {
             float s = request.skipLayers().scale();
             skipRun.velocity(latents, time, request.skipLayers().layers(), skipVelocity);
             backend.combine(new float[] {1 - g, g + s, -s}, List.of(unconditional, conditional, skipVelocity), guided);

@@ -1,17 +1,15 @@
 package jdiffusion.model.pipeline;
 
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.kernels.Backend;
-import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
-import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.Family;
-import jdiffusion.model.checkpoint.Finite;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.mmdit.Mmdit;
 import jdiffusion.model.mmdit.MmditConfig;
@@ -19,6 +17,11 @@ import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.model.stage.MemoryPlan;
+import jdiffusion.model.stage.MemoryPolicy;
+import jdiffusion.model.stage.Stage;
+import jdiffusion.model.stage.StageMemory;
+import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.PromptEmbedding;
 import jdiffusion.model.text.PromptEncoder;
 import jdiffusion.model.tokenizer.Tokens;
@@ -26,16 +29,15 @@ import jdiffusion.model.vae.Vae;
 import jdiffusion.model.vae.VaeConfig;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
-import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
-import jdiffusion.tensor.Workspace;
 
 /**
  * Stable Diffusion 3: text to image, image to image and inpainting, as stages that can also be run one by one:
- * {@link #encode}, {@link #denoise}, {@link #decode}. Each stage maps its weights, and lets go of them and of all its
- * memory before the next begins; between stages only small arrays live on.
+ * {@link #encode}, {@link #denoise}, {@link #decode}. Unless the policy says otherwise, each component lets go of its
+ * weights and of all its memory before the next begins; between stages only small arrays live on. Only a pipeline that
+ * offloads nothing holds anything that closing it gives back.
  */
-public final class Pipeline {
+public final class Pipeline implements AutoCloseable {
     private static final int DEFAULT_T5_LENGTH = 256;
     private static final long DEFAULT_SEED = 42;
     /** Numbers of one run's pictures: they are handed over in one array. */
@@ -43,16 +45,19 @@ public final class Pipeline {
     /** Characters of a text in a message. */
     private static final int SHOWN = 60;
 
+    private final Stages stages;
     private final ModelFiles files;
-    private final Backend backend;
+    private final MemoryPolicy policy;
     private final MmditConfig denoiser;
+    private final Family family;
     private final VaeConfig vae;
     private final SchedulerConfig scheduler;
     private final GenerationRequest defaults;
 
-    private Pipeline(ModelFiles files, Backend backend) {
+    private Pipeline(ModelFiles files, Backend backend, MemoryPolicy policy) {
         this.files = files;
-        this.backend = backend;
+        this.policy = policy;
+        this.stages = new Stages(files, backend, policy.offload());
         this.scheduler = files.scheduler();
         int sampleSize;
         // All of their tensors are looked at here, though not read: one that does not fit should not come to light
@@ -69,16 +74,44 @@ public final class Pipeline {
                     + " latent channels, the denoiser reads " + denoiser.inChannels() + " and predicts "
                     + denoiser.outChannels() + "; do these components belong together?");
         }
+        family = files.family(denoiser);
         defaults = defaults(files.generationConfig(), sampleSize * vae.factor());
     }
 
-    /** Opens a model folder. Configurations are read, weights are not yet. */
+    /** The same model on another backend. */
+    private Pipeline(Pipeline other, Backend backend, MemoryPolicy policy) {
+        files = other.files;
+        this.policy = policy;
+        stages = new Stages(files, backend, policy.offload());
+        denoiser = other.denoiser;
+        family = other.family;
+        vae = other.vae;
+        scheduler = other.scheduler;
+        defaults = other.defaults;
+    }
+
+    /** Opens a model of any layout: see {@link Models#open}. Configurations are read, weights are not yet. */
     public static Pipeline open(Path model, Backend backend) {
-        return new Pipeline(DiffusersFolder.open(model), backend);
+        return open(Models.open(model, ModelSources.NONE), backend);
+    }
+
+    /** The same with files of any layout, or with adapters on them. */
+    public static Pipeline open(ModelFiles files, Backend backend) {
+        return open(files, backend, MemoryPolicy.DEFAULT);
+    }
+
+    /** The same with a wish for what is kept in memory. */
+    public static Pipeline open(ModelFiles files, Backend backend, MemoryPolicy policy) {
+        return new Pipeline(files, backend, policy);
+    }
+
+    /** The same model under another policy. */
+    public Pipeline withPolicy(MemoryPolicy other) {
+        return new Pipeline(this, stages.backend(), other);
     }
 
     public Family family() {
-        return Family.of(denoiser);
+        return family;
     }
 
     public MmditConfig denoiserConfig() {
@@ -99,19 +132,35 @@ public final class Pipeline {
     }
 
     private GenerationRequest defaults(ConfigFile wishes, int size) {
-        Family family = family();
         return new GenerationRequest("", "", wishes.integer("width", size), wishes.integer("height", size),
                 wishes.integer("num_inference_steps", family.steps()),
                 (float) wishes.number("guidance_scale", family.guidance()), DEFAULT_SEED, 1,
                 GenerationRequest.Seeds.CONSECUTIVE, scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
                 scheduler.schedule(), Float.NaN, wishes.integer("max_sequence_length", DEFAULT_T5_LENGTH),
-                files.has(Component.T5), SkipLayers.OFF, null, 0.6, null);
+                files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null, 0.6, null);
     }
 
     /** Draws the request's pictures. */
     public List<Picture> generate(GenerationRequest request, Progress progress) {
         check(request);
+        promptEncoder().hold(request.t5());
+        stages.hold(Component.DENOISER, Mmdit::load);
+        stages.hold(Component.VAE, Vae::load);
         return decode(request, denoise(request, encode(request, progress), progress), progress);
+    }
+
+    /** The memory that each stage of {@link #generate} takes, found by going through it without computing anything. */
+    public MemoryPlan plan(GenerationRequest request) {
+        List<StageMemory> runs = new ArrayList<>();
+        try (Pipeline twin = new Pipeline(this, stages.backend().counting(), policy)) {
+            twin.generate(request, new Progress() {
+                @Override
+                public void used(Progress.Stage stage, StageMemory memory) {
+                    runs.add(memory);
+                }
+            });
+        }
+        return new MemoryPlan(runs);
     }
 
     /** Fails, before anything is computed, when this model cannot do what is asked. */
@@ -130,12 +179,25 @@ public final class Pipeline {
             }
         }
         PromptEncoder.checkT5Length(request.t5Length());
-        if (request.t5() && !files.has(Component.T5)) {
-            throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
-        }
+        checkEncoders(request.t5());
         Sigmas sigmas = sigmas(request);
         if (request.init() != null) {
             sigmas.start(request.strength());
+        }
+    }
+
+    private void checkEncoders(boolean t5) {
+        for (Component encoder : Component.ENCODERS) {
+            if ((encoder != Component.T5 || t5) && files.missing(encoder) != null) {
+                throw new InputException(files.missing(encoder));
+            }
+        }
+        if (t5 && !files.has(Component.T5)) {
+            throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
+        }
+        if (!t5 && !files.has(Component.CLIP_L) && !files.has(Component.CLIP_G)) {
+            throw new InputException(files.origin() + ": without CLIP-L, CLIP-G and T5 nothing reads the prompt; keep"
+                    + " one of them");
         }
     }
 
@@ -149,7 +211,7 @@ public final class Pipeline {
 
     /** The embeddings of the negative prompt, if there is guidance, and of the prompt. */
     public List<PromptEmbedding> encode(GenerationRequest request, Progress progress) {
-        Clock clock = new Clock(Progress.Stage.ENCODE_TEXT, 0, progress);
+        StageClock clock = new StageClock(Progress.Stage.ENCODE_TEXT, 0, progress);
         List<String> prompts = request.guided() ? List.of(request.negativePrompt(), request.prompt())
                 : List.of(request.prompt());
         var listener = new PromptEncoder.Listener() {
@@ -163,12 +225,12 @@ public final class Pipeline {
             }
 
             @Override
-            public void encoded(Component encoder, long bytes) {
-                clock.used(bytes);
+            public void encoded(StageMemory memory) {
+                clock.used(memory);
             }
         };
-        List<PromptEmbedding> embeddings = new PromptEncoder(files, backend).encode(prompts, request.t5Length(),
-                request.t5(), denoiser.contextDim(), listener);
+        List<PromptEmbedding> embeddings = promptEncoder().encode(prompts, request.t5Length(), request.t5(),
+                denoiser.contextDim(), denoiser.pooledDim(), listener);
         int pooled = embeddings.getFirst().pooled().length;
         if (pooled != denoiser.pooledDim()) {
             throw new InputException(files.origin() + ": the CLIP encoders' pooled outputs are " + pooled
@@ -176,6 +238,11 @@ public final class Pipeline {
         }
         clock.stop();
         return embeddings;
+    }
+
+    /** The text encoders alone. */
+    public PromptEncoder promptEncoder() {
+        return new PromptEncoder(stages);
     }
 
     /** Enough of a text to find it by, on one line. */
@@ -198,13 +265,17 @@ public final class Pipeline {
         boolean oneDraw = request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
         int batch = oneDraw ? request.images() : 1;
         int draws = oneDraw ? 1 : request.images();
-        float[] all = new float[Math.multiplyExact(request.images(), size)];
-        try (ModelFiles.Open open = files.open(Component.DENOISER); Placement weights = backend.newPlacement();
-                Workspace workspace = backend.newWorkspace()) {
-            Mmdit model = Mmdit.load(Weights.of(open.tensors(), weights), open.config());
-            DenoiseLoop loop = new DenoiseLoop(model, new Compute(backend, workspace), request, batch, prompts, height,
-                    width, sigmas(request), latentMask(request, height, width));
-            Clock clock = new Clock(Progress.Stage.DENOISE, draws * loop.evaluations(), progress);
+        StageClock clock = new StageClock(Progress.Stage.DENOISE,
+                draws * DenoiseLoop.evaluations(request, sigmas(request)), progress);
+        float[] mask = latentMask(request, height, width);
+        return stages.run(Component.DENOISER, Mmdit::load, (Stage<Mmdit> stage) -> {
+            DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, batch, prompts, height, width,
+                    sigmas(request), mask);
+            float[] all = new float[Math.multiplyExact(request.images(), size)];
+            if (stage.counting()) {
+                loop.count();
+                return all;
+            }
             int[] done = {0};
             for (int draw = 0; draw < draws; draw++) {
                 Noise noise = Noise.draw(request.seed() + draw, batch, size, moments, vae.scale(), vae.shift());
@@ -212,10 +283,11 @@ public final class Pipeline {
                         progress::cancelled);
                 System.arraycopy(latents, 0, all, draw * batch * size, latents.length);
             }
-            clock.used(workspace.reserved() + weights.byteSize());
+            return stage.check(all);
+        }, memory -> {
+            clock.used(memory);
             clock.stop();
-            return Finite.check("denoiser", all, open.tensors());
-        }
+        });
     }
 
     /** The pictures of latents that {@link #denoise} gave. */
@@ -230,41 +302,29 @@ public final class Pipeline {
 
     /** The same as numbers: [images, 3, height, width], about -1 to 1. */
     public float[] decodeValues(GenerationRequest request, float[] latents, Progress progress) {
-        Clock clock = new Clock(Progress.Stage.DECODE, 0, progress);
+        StageClock clock = new StageClock(Progress.Stage.DECODE, 0, progress);
         float[] scaled = new float[latents.length];
         // diffusers' inpainting pipeline leaves the shift out when it decodes; the same request gives the same picture.
         float shift = request.mask() == null ? vae.shift() : 0;
         for (int i = 0; i < scaled.length; i++) {
             scaled[i] = latents[i] / vae.scale() + shift;
         }
-        try (ModelFiles.Open open = files.open(Component.VAE); Placement weights = backend.newPlacement();
-                Workspace workspace = backend.newWorkspace()) {
-            Vae model = Vae.load(Weights.of(open.tensors(), weights), open.config());
-            Tensor z = workspace.f32(request.images(), vae.latentChannels(), request.height() / vae.factor(),
-                    request.width() / vae.factor());
-            backend.upload(scaled, z);
-            Tensor image = model.decode(new Compute(backend, workspace), z);
-            clock.used(workspace.reserved() + weights.byteSize());
-            float[] values = Finite.check("VAE", backend.download(image), open.tensors());
-            clock.stop();
-            return values;
-        }
+        float[] values = imageCoder().decode(scaled, request.images(), request.height(), request.width(), clock::used);
+        clock.stop();
+        return values;
+    }
+
+    private ImageCoder imageCoder() {
+        return new ImageCoder(stages, vae);
     }
 
     /** Mean and log-variance of the init image's latents, [2, channels, height / 8, width / 8]. */
     private float[] encodeInit(GenerationRequest request, Progress progress) {
-        Clock clock = new Clock(Progress.Stage.ENCODE_IMAGE, 0, progress);
-        try (ModelFiles.Open open = files.open(Component.VAE); Placement weights = backend.newPlacement();
-                Workspace workspace = backend.newWorkspace()) {
-            Vae model = Vae.load(Weights.of(open.tensors(), weights), open.config());
-            Tensor image = workspace.f32(1, 3, request.height(), request.width());
-            backend.upload(request.init().toModel(), image);
-            Tensor moments = model.encode(new Compute(backend, workspace), image);
-            clock.used(workspace.reserved() + weights.byteSize());
-            float[] values = Finite.check("VAE", backend.download(moments), open.tensors());
-            clock.stop();
-            return values;
-        }
+        StageClock clock = new StageClock(Progress.Stage.ENCODE_IMAGE, 0, progress);
+        float[] moments = imageCoder().encode(request.init().toModel(), request.height(), request.width(),
+                clock::used);
+        clock.stop();
+        return moments;
     }
 
     /** The mask at the latents' size, by the nearest pixel, 1 where to draw; for all channels alike. */
@@ -282,25 +342,9 @@ public final class Pipeline {
         return mask;
     }
 
-    /** Times a stage and reports it. */
-    private static final class Clock {
-        private final Progress.Stage stage;
-        private final Progress progress;
-        private final long start = System.nanoTime();
-        private long bytes;
-
-        Clock(Progress.Stage stage, int units, Progress progress) {
-            this.stage = stage;
-            this.progress = progress;
-            progress.started(stage, units);
-        }
-
-        void used(long moreBytes) {
-            bytes = Math.max(bytes, moreBytes);
-        }
-
-        void stop() {
-            progress.finished(stage, Duration.ofNanos(System.nanoTime() - start), bytes);
-        }
+    /** Lets go of components that stayed on the device. */
+    @Override
+    public void close() {
+        stages.close();
     }
 }

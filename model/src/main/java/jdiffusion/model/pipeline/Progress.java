@@ -2,6 +2,7 @@ package jdiffusion.model.pipeline;
 
 import java.time.Duration;
 import java.util.function.Supplier;
+import jdiffusion.model.stage.StageMemory;
 
 /** Follows a pipeline. All methods are called on the thread that runs it; the defaults do nothing. */
 public interface Progress {
@@ -23,6 +24,10 @@ public interface Progress {
      * @param latents the latents now, [batch, channels, h/8, w/8]; copied from the device when asked for
      */
     default void step(int done, Supplier<float[]> latents) {
+    }
+
+    /** A component has run. */
+    default void used(Stage stage, StageMemory memory) {
     }
 
     /** @param bytes the most memory of the stage: weights and temporaries */

@@ -1,6 +1,5 @@
 package jdiffusion.model.text;
 
-import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
@@ -15,11 +14,12 @@ import jdiffusion.model.nn.Mlp;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.WeightBlocks;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
 
 /** CLIP-L's and CLIP-G's text tower: a causal pre-norm transformer over 77 tokens. */
-public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positions, List<Layer> layers,
+public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positions, WeightBlocks<Layer> layers,
                               LayerNorm finalNorm, Linear projection) {
     /** One transformer layer. */
     record Layer(LayerNorm norm1, Linear q, Linear k, Linear v, Linear out, LayerNorm norm2, Mlp mlp) {
@@ -46,16 +46,14 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
         ClipConfig c = ClipConfig.of(w, file);
         int d = c.hidden();
         Weights text = w.at("text_model");
-        List<Layer> layers = new ArrayList<>();
-        for (int i = 0; i < c.depth(); i++) {
-            layers.add(Layer.load(text.at("encoder.layers", i), c));
-        }
+        WeightBlocks<Layer> layers =
+                text.blocks("encoder.layers", c.depth(), (layer, _) -> Layer.load(layer, c));
         // Older exports also store the position ids, which are 0, 1, 2, ...
         text.skip("embeddings.position_ids", 1, c.positions());
         ClipTextEncoder model = new ClipTextEncoder(c,
                 Embedding.load(text.at("embeddings.token_embedding"), c.vocabulary(), d),
                 text.at("embeddings.position_embedding").tensor("weight", c.positions(), d),
-                List.copyOf(layers), LayerNorm.load(text.at("final_layer_norm"), d, c.eps()),
+                layers, LayerNorm.load(text.at("final_layer_norm"), d, c.eps()),
                 Linear.withoutBias(w.at("text_projection"), c.projection(), d));
         w.finish();
         return model;
@@ -85,11 +83,10 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
             Tensor v = w.operand(batch, n, d);
             Tensor hidden = w.operand(batch, n, config.inner());
             AttentionShape shape = AttentionShape.of(batch, config.heads(), d / config.heads()).withCausal();
-            for (int i = 0; i < layers.size(); i++) {
+            layers.run(_ -> false, false, (layer, i) -> {
                 if (i == layers.size() - 1) {
                     backend.combine(new float[] {1}, List.of(x), penultimate);
                 }
-                Layer layer = layers.get(i);
                 layer.norm1.apply(backend, x, normed);
                 backend.linear(List.of(layer.q.call(normed, Epilogue.STORE, q),
                         layer.k.call(normed, Epilogue.STORE, k), layer.v.call(normed, Epilogue.STORE, v)));
@@ -100,7 +97,7 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
                 if (compute.traced()) {
                     compute.trace().see("hidden_states." + (i + 1), x);
                 }
-            }
+            });
             finalNorm.apply(backend, x, normed);
             compute.trace().see("last_hidden_state", normed);
             Tensor atEnd = w.operand(batch, d);

@@ -2,17 +2,13 @@ package jdiffusion.model.text;
 
 import java.util.ArrayList;
 import java.util.List;
-import jdiffusion.kernels.Backend;
-import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.Finite;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.stage.Stage;
+import jdiffusion.model.stage.StageMemory;
+import jdiffusion.model.stage.Stages;
 import jdiffusion.model.tokenizer.Tokens;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.Placement;
-import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weights;
-import jdiffusion.tensor.Workspace;
 
 /**
  * Prompts to embeddings with the three text encoders of SD3, one after the other: each one's weights are open only
@@ -24,56 +20,76 @@ public final class PromptEncoder {
     /** T5 was trained with up to 512 tokens; its relative positions have no other limit. */
     public static final int T5_LONGEST = 512;
 
+    private final Stages stages;
     private final ModelFiles files;
-    private final Backend backend;
 
     /** Told of what each encoder could not take in, and of the memory it used. */
     public interface Listener {
         /** @param tokens ids and what was cut off, of one prompt for one encoder */
         void tokenized(Component encoder, String prompt, Tokens tokens);
 
-        /** @param bytes of temporaries at the most, with the weights' own size */
-        void encoded(Component encoder, long bytes);
+        /** One encoder is done. */
+        void encoded(StageMemory memory);
     }
 
-    public PromptEncoder(ModelFiles files, Backend backend) {
-        this.files = files;
-        this.backend = backend;
+    public PromptEncoder(Stages stages) {
+        this.stages = stages;
+        this.files = stages.files();
+    }
+
+    /** The encoders that are needed, kept on the device if nothing is offloaded. */
+    public void hold(boolean useT5) {
+        for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
+            if (files.has(clip)) {
+                stages.hold(clip, ClipTextEncoder::load);
+            }
+        }
+        if (useT5) {
+            stages.hold(Component.T5, T5Encoder::load);
+        }
     }
 
     /**
+     * A CLIP encoder that was left out gives zeros; without either, the context is T5's rows alone (the rule of
+     * ComfyUI's SD3ClipModel). Without T5 its rows are zero (the rule of diffusers).
+     *
      * @param t5Length     tokens for T5
-     * @param useT5        whether to run T5, or to leave its rows zero as the reference does without one
+     * @param useT5        whether to run T5
      * @param contextWidth of the denoiser
+     * @param pooledWidth  of the denoiser
      */
     public List<PromptEmbedding> encode(List<String> prompts, int t5Length, boolean useT5, int contextWidth,
-                                        Listener listener) {
+                                        int pooledWidth, Listener listener) {
         checkT5Length(t5Length);
         Clip l = clip(Component.CLIP_L, prompts, listener);
         Clip g = clip(Component.CLIP_G, prompts, listener);
-        if (l.width + g.width > contextWidth) {
-            throw new InputException(files.origin() + ": the CLIP encoders are " + l.width + " and " + g.width
-                    + " wide, together more than the denoiser's " + contextWidth
+        // CLIP-L's pooled output is as wide as its hidden states.
+        int left = l != null ? l.width : g != null ? pooledWidth - g.pooledWidth : 0;
+        int right = g != null ? g.width : 0;
+        if (left < 0 || left + right > contextWidth || l != null && g == null && l.pooledWidth > pooledWidth) {
+            throw new InputException(files.origin() + ": the CLIP encoders are " + left + " and " + right
+                    + " wide, which does not fit the denoiser's " + contextWidth + " and, pooled, " + pooledWidth
                     + "; do these components belong together?");
         }
         float[] t5 = useT5 ? t5(prompts, t5Length, contextWidth, listener) : null;
 
         List<PromptEmbedding> out = new ArrayList<>();
-        int tokens = CLIP_LENGTH + t5Length;
+        int clipRows = l != null || g != null ? CLIP_LENGTH : 0;
+        int tokens = clipRows + t5Length;
+        int pooledSize = l != null && g != null ? l.pooledWidth + g.pooledWidth : pooledWidth;
         for (int p = 0; p < prompts.size(); p++) {
             float[] context = new float[tokens * contextWidth];
-            for (int i = 0; i < CLIP_LENGTH; i++) {
-                int row = p * CLIP_LENGTH + i;
-                System.arraycopy(l.hidden, row * l.width, context, i * contextWidth, l.width);
-                System.arraycopy(g.hidden, row * g.width, context, i * contextWidth + l.width, g.width);
+            float[] pooled = new float[pooledSize];
+            if (l != null) {
+                l.copy(p, context, contextWidth, 0, pooled, 0);
+            }
+            if (g != null) {
+                g.copy(p, context, contextWidth, left, pooled, pooledSize - g.pooledWidth);
             }
             if (t5 != null) {
                 int size = t5Length * contextWidth;
-                System.arraycopy(t5, p * size, context, CLIP_LENGTH * contextWidth, size);
+                System.arraycopy(t5, p * size, context, clipRows * contextWidth, size);
             }
-            float[] pooled = new float[l.pooledWidth + g.pooledWidth];
-            System.arraycopy(l.pooled, p * l.pooledWidth, pooled, 0, l.pooledWidth);
-            System.arraycopy(g.pooled, p * g.pooledWidth, pooled, l.pooledWidth, g.pooledWidth);
             out.add(new PromptEmbedding(context, tokens, pooled));
         }
         return out;
@@ -89,40 +105,50 @@ public final class PromptEncoder {
 
     /** One CLIP encoder's output for all prompts, flattened. */
     private record Clip(float[] hidden, int width, float[] pooled, int pooledWidth) {
+        /** One prompt's part to a column of the context and a place in the pooled embedding. */
+        void copy(int prompt, float[] context, int contextWidth, int column, float[] toPooled, int at) {
+            for (int i = 0; i < CLIP_LENGTH; i++) {
+                System.arraycopy(hidden, (prompt * CLIP_LENGTH + i) * width, context, i * contextWidth + column,
+                        width);
+            }
+            System.arraycopy(pooled, prompt * pooledWidth, toPooled, at, pooledWidth);
+        }
     }
 
+    /** Null when there is no such encoder. */
     private Clip clip(Component component, List<String> prompts, Listener listener) {
-        int[][] ids = tokenize(component, prompts, CLIP_LENGTH, listener);
-        try (ModelFiles.Open open = files.open(component); Placement weights = backend.newPlacement();
-                Workspace workspace = backend.newWorkspace()) {
-            ClipTextEncoder encoder =
-                    ClipTextEncoder.load(Weights.of(open.tensors(), weights), open.config());
-            checkVocabulary(component, ids, encoder.config().vocabulary());
-            ClipTextEncoder.Output output = encoder.apply(new Compute(backend, workspace), ids);
-            listener.encoded(component, workspace.reserved() + weights.byteSize());
-            return new Clip(download(component, output.hidden(), open), encoder.config().hidden(),
-                    download(component, output.pooled(), open), encoder.config().projection());
+        if (!files.has(component)) {
+            return null;
         }
+        int[][] ids = tokenize(component, prompts, CLIP_LENGTH, listener);
+        return stages.run(component, ClipTextEncoder::load, (Stage<ClipTextEncoder> stage) -> {
+            ClipTextEncoder encoder = stage.model();
+            checkVocabulary(component, ids, encoder.config().vocabulary());
+            ClipTextEncoder.Output output = encoder.apply(stage.compute(), ids);
+            return new Clip(stage.download(output.hidden()), encoder.config().hidden(),
+                    stage.download(output.pooled()), encoder.config().projection());
+        }, listener::encoded);
     }
 
     private float[] t5(List<String> prompts, int length, int contextWidth, Listener listener) {
         int[][] ids = tokenize(Component.T5, prompts, length, listener);
-        try (ModelFiles.Open open = files.open(Component.T5); Placement weights = backend.newPlacement();
-                Workspace workspace = backend.newWorkspace()) {
-            T5Encoder encoder = T5Encoder.load(Weights.of(open.tensors(), weights), open.config());
+        return stages.run(Component.T5, T5Encoder::load, (Stage<T5Encoder> stage) -> {
+            T5Encoder encoder = stage.model();
             if (encoder.config().hidden() != contextWidth) {
                 throw new InputException(files.origin() + ": T5 is " + encoder.config().hidden()
                         + " wide, the denoiser's text input " + contextWidth
                         + "; do these components belong together?");
             }
             checkVocabulary(Component.T5, ids, encoder.config().vocabulary());
-            Tensor output = encoder.apply(new Compute(backend, workspace), ids);
-            listener.encoded(Component.T5, workspace.reserved() + weights.byteSize());
-            return download(Component.T5, output, open);
-        }
+            return stage.download(encoder.apply(stage.compute(), ids));
+        }, listener::encoded);
     }
 
+    /** Token ids of each prompt; to count memory their number is enough. */
     private int[][] tokenize(Component component, List<String> prompts, int length, Listener listener) {
+        if (stages.counting()) {
+            return new int[prompts.size()][length];
+        }
         var tokenizer = files.tokenizer(component);
         int[][] ids = new int[prompts.size()][];
         for (int i = 0; i < ids.length; i++) {
@@ -143,9 +169,5 @@ public final class PromptEncoder {
                 }
             }
         }
-    }
-
-    private float[] download(Component component, Tensor tensor, ModelFiles.Open open) {
-        return Finite.check(component.folder(), backend.download(tensor), open.tensors());
     }
 }

@@ -1,6 +1,5 @@
 package jdiffusion.model.text;
 
-import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
@@ -14,6 +13,7 @@ import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.WeightBlocks;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
 
@@ -22,7 +22,8 @@ import jdiffusion.tensor.Workspace;
  *
  * <p>The residual stream is float32: in float16 the feed-forward outputs of T5-XXL overflow.
  */
-public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, List<Block> blocks, Tensor finalNorm) {
+public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, WeightBlocks<Block> blocks,
+                        Tensor finalNorm) {
     /**
      * One block.
      *
@@ -51,11 +52,9 @@ public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, 
         w.skip("encoder.embed_tokens.weight", c.vocabulary(), d);
         Tensor bias = w.at("encoder.block.0.layer.0.SelfAttention.relative_attention_bias")
                 .tensor("weight", c.buckets(), c.heads());
-        List<Block> blocks = new ArrayList<>();
-        for (int i = 0; i < c.depth(); i++) {
-            blocks.add(Block.load(w.at("encoder.block", i), c));
-        }
-        T5Encoder model = new T5Encoder(c, Embedding.load(w.at("shared"), c.vocabulary(), d), bias, List.copyOf(blocks),
+        WeightBlocks<Block> blocks =
+                w.blocks("encoder.block", c.depth(), (layer, _) -> Block.load(layer, c));
+        T5Encoder model = new T5Encoder(c, Embedding.load(w.at("shared"), c.vocabulary(), d), bias, blocks,
                 w.at("encoder.final_layer_norm").tensor("weight", d));
         w.finish();
         return model;
@@ -85,8 +84,7 @@ public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, 
             Tensor hidden = w.wideOperand(batch, n, config.inner());
             Tensor bias = bias(compute, n);
             AttentionShape shape = AttentionShape.of(batch, config.heads(), config.headDim()).withScale(1);
-            for (int i = 0; i < blocks.size(); i++) {
-                Block block = blocks.get(i);
+            blocks.run(_ -> false, false, (block, i) -> {
                 backend.rmsNorm(x, block.norm1, config.eps(), normed);
                 block.qkv.apply(backend, normed, qkv);
                 backend.attention(shape, List.of(stream), bias);
@@ -98,7 +96,7 @@ public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, 
                 if (compute.traced() && i < blocks.size() - 1) {
                     compute.trace().see("hidden_states." + (i + 1), x);
                 }
-            }
+            });
             backend.rmsNorm(x, finalNorm, config.eps(), out);
             if (compute.traced()) {
                 compute.trace().see("hidden_states." + blocks.size(), out);

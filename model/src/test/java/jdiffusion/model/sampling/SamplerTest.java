@@ -24,7 +24,7 @@ class SamplerTest {
 
     /** The error at the end of {@code steps} steps from x = 1. */
     private static double error(Sampler.Kind kind, int steps, SigmaSchedule schedule) {
-        try (var backend = new CpuBackend(1, Precision.F32); Workspace workspace = backend.newWorkspace()) {
+        try (var backend = new CpuBackend(1, Precision.F32); Workspace workspace = backend.newWorkspace(1 << 20)) {
             Sigmas sigmas = kind.evaluations(Sigmas.of(schedule, steps, SchedulerConfig.ofShift(1), 16));
             Tensor x = workspace.f32(1, 1, 3, 5);
             Tensor v = workspace.f32(1, 1, 3, 5);

@@ -3,7 +3,7 @@ package jdiffusion.model.vae;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import jdiffusion.kernels.Precision;
-import jdiffusion.kernels.cpu.CpuBackend;
+import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.Compute;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.ConfigFile;
@@ -17,10 +17,11 @@ class VaeDecoderTest {
     @Test
     void holdsNoMoreThanThreeTimesTheLargestImage() {
         var folder = TestData.defaultModel().resolve("vae");
-        try (var backend = new CpuBackend(2, Precision.F32);
+        try (var backend = CountingBackend.ofCpu(Precision.F32);
                 var weights = Checkpoint.open(folder, "diffusion_pytorch_model");
-                var workspace = backend.newWorkspace()) {
-            Vae vae = Vae.load(Weights.of(weights, backend.newPlacement()), ConfigFile.read(folder.resolve("config.json")));
+                var workspace = backend.measuringWorkspace()) {
+            Vae vae = Vae.load(Weights.of(weights, backend.measuringPlacement(false)),
+                    ConfigFile.read(folder.resolve("config.json")));
             int side = 12;
             Tensor latents = workspace.f32(1, vae.config().latentChannels(), side, side);
             backend.upload(new float[(int) latents.shape().size()], latents);

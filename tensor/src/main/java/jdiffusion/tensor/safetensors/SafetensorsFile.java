@@ -1,9 +1,7 @@
 package jdiffusion.tensor.safetensors;
 
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Map;
@@ -39,11 +37,8 @@ public final class SafetensorsFile implements TensorSource, AutoCloseable {
     public static SafetensorsFile open(Path path) {
         Arena arena = Arena.ofShared();
         boolean opened = false;
-        try (FileChannel channel = InputFile.open(path)) {
-            MemorySegment mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-            // Seen as plain native memory, like all other tensors: one kind of segment keeps compiled loops simple.
-            MemorySegment file = MemorySegment.ofAddress(mapped.address())
-                    .reinterpret(mapped.byteSize(), arena, null).asReadOnly();
+        try {
+            MemorySegment file = InputFile.map(path, arena);
             SafetensorsHeader header = SafetensorsHeader.parse(path.toString(), file);
             Map<String, Tensor> tensors = new TreeMap<>();
             header.tensors().forEach((name, entry) -> tensors.put(name, Tensor.of(
@@ -52,8 +47,6 @@ public final class SafetensorsFile implements TensorSource, AutoCloseable {
             opened = true;
             return new SafetensorsFile(path.toString(), arena, header.metadata(),
                     Collections.unmodifiableMap(tensors));
-        } catch (IOException e) {
-            throw InputFile.unreadable(path, e);
         } finally {
             if (!opened) {
                 arena.close();

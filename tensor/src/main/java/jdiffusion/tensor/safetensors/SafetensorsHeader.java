@@ -166,16 +166,8 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
 
         /** Sizes whose product, also in bytes and in rows, is within what a {@link jdiffusion.tensor.Tensor} has. */
         private Shape shape(String tensor, DType type, long[] dims) {
-            int[] sizes = new int[dims.length];
             try {
-                long rows = 1;
-                for (int i = 0; i < dims.length; i++) {
-                    sizes[i] = Math.toIntExact(dims[i]);
-                    rows = i == dims.length - 1 ? rows : Math.toIntExact(rows * sizes[i]);
-                }
-                Shape shape = Shape.of(sizes);
-                Math.multiplyExact(shape.size(), type.bytes());
-                return shape;
+                return Shape.ofStored(dims, type.bytes());
             } catch (ArithmeticException e) {
                 throw json.fault(tensor + " has the shape " + Arrays.toString(dims)
                         + ", larger than the 2^31 - 1 rows of 2^31 - 1 elements that are possible");

@@ -177,7 +177,7 @@ class SafetensorsFileTest {
     void aFailedWriteLeavesNothing() throws IOException {
         Path path = folder.resolve("f");
         Tensor dead;
-        try (var workspace = Workspace.onHost()) {
+        try (var workspace = Workspace.onHost(1 << 10)) {
             dead = workspace.f32(10);
         }
         assertThatThrownBy(() -> SafetensorsWriter.write(path, Map.of("a", dead), Map.of()))

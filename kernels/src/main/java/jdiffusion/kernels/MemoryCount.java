@@ -1,0 +1,30 @@
+package jdiffusion.kernels;
+
+/** Bytes that were taken of a device's memory, now and at the most. */
+public final class MemoryCount {
+    private long live;
+    private long peak;
+
+    public void add(long bytes) {
+        live += bytes;
+        peak = Math.max(peak, live);
+    }
+
+    public void remove(long bytes) {
+        live -= bytes;
+    }
+
+    public long live() {
+        return live;
+    }
+
+    /** The most since the beginning, or the last {@link #restart}. */
+    public long peak() {
+        return peak;
+    }
+
+    /** Counts the peak anew, from what is in use now. */
+    public void restart() {
+        peak = live;
+    }
+}

@@ -1,0 +1,228 @@
+package jdiffusion.kernels.counting;
+
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.MemoryCount;
+import jdiffusion.kernels.Operands;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.kernels.cuda.CudaBackend;
+import jdiffusion.kernels.cuda.DeviceMemory;
+import jdiffusion.kernels.cuda.DevicePlacement;
+import jdiffusion.kernels.groupnorm.CudaGroupNorm;
+import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Unreadable;
+import jdiffusion.tensor.Workspace;
+
+/**
+ * Stands in for a device of which nothing is wanted but the memory that it would take. Nothing is computed, tensors
+ * have no memory behind them, and a download gives zeros. What it counts is what the device's own allocator would be
+ * asked for, since both go through the same code; the context and the kernels' modules, which the driver keeps, and
+ * what {@code --gemm cublas} and {@code --conv cudnn} take, are not counted.
+ */
+public final class CountingBackend implements Backend {
+    private final Precision precision;
+    private final DType operandType;
+    private final DType wideOperandType;
+    /** Null for the CPU. */
+    private final DeviceMemory device;
+    private final MemoryCount count;
+
+    private CountingBackend(Precision precision, DType operandType, DType wideOperandType, DeviceMemory device) {
+        this.precision = precision;
+        this.operandType = operandType;
+        this.wideOperandType = wideOperandType;
+        this.device = device;
+        this.count = device == null ? new MemoryCount() : device.count();
+    }
+
+    /** In the place of a CPU, where weights stay mapped. */
+    public static CountingBackend ofCpu(Precision precision) {
+        return new CountingBackend(precision, DType.F32, DType.F32, null);
+    }
+
+    /** In the place of a CUDA device whose products read BF16 or F16. */
+    public static CountingBackend ofCuda(Precision precision) {
+        return new CountingBackend(precision, CudaBackend.operands(precision), CudaBackend.WIDE_OPERANDS,
+                DeviceMemory.counting());
+    }
+
+    /** Whether weights have to be brought to a memory of the device's own. */
+    public boolean isDevice() {
+        return device != null;
+    }
+
+    /** A workspace without end, to find out how large one must be. */
+    public Workspace measuringWorkspace() {
+        return Workspace.counting(operandType, wideOperandType);
+    }
+
+    /**
+     * A placement that takes no memory, to find out how large one must be.
+     *
+     * @param streaming whether blocks of layers pass through two slots
+     */
+    public Placement measuringPlacement(boolean streaming) {
+        return device == null ? Placement.onHost() : DevicePlacement.measuring(streaming, device);
+    }
+
+    @Override
+    public String describe() {
+        return "a count of memory";
+    }
+
+    @Override
+    public Precision precision() {
+        return precision;
+    }
+
+    @Override
+    public Workspace newWorkspace(long bytes) {
+        if (device != null) {
+            return device.workspace(bytes, _ -> { }, operandType, wideOperandType);
+        }
+        count.add(bytes);
+        return new Workspace(Unreadable.at(0, bytes), () -> count.remove(bytes), operandType, wideOperandType);
+    }
+
+    @Override
+    public Placement newPlacement(Placement.Size size) {
+        return device == null ? Placement.onHost()
+                : DevicePlacement.of(size, device, DevicePlacement.Transfers.NONE);
+    }
+
+    @Override
+    public CountingBackend counting() {
+        return device == null ? ofCpu(precision) : ofCuda(precision);
+    }
+
+    @Override
+    public MemoryCount memory() {
+        return count;
+    }
+
+    @Override
+    public void upload(float[] values, Tensor to) {
+        size("upload", values.length, to);
+    }
+
+    @Override
+    public void upload(int[] values, Tensor to) {
+        size("upload", values.length, to);
+    }
+
+    private static void size(String operation, int values, Tensor to) {
+        if (values != to.shape().size()) {
+            throw new IllegalArgumentException(operation + ": " + values + " values into " + to);
+        }
+    }
+
+    @Override
+    public float[] download(Tensor from) {
+        return new float[Math.toIntExact(from.shape().size())];
+    }
+
+    @Override
+    public void linear(List<LinearCall> calls) {
+        // A call checks itself.
+    }
+
+    @Override
+    public void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
+        // Needs no memory of its own.
+    }
+
+    @Override
+    public void layerNorm(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, float eps, Tensor out) {
+        Operands.equalRows("layerNorm", x, out);
+    }
+
+    @Override
+    public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor out) {
+        Operands.equalRows("rmsNorm", x, out);
+    }
+
+    @Override
+    public void groupNorm(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation,
+                          Tensor out) {
+        Operands.equalShapes("groupNorm", x, out);
+        if (device != null) {
+            device.scratch(CudaGroupNorm.scratchBytes(x, groups, weight, bias, out));
+        }
+    }
+
+    @Override
+    public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
+        shape.check(x, weight, bias, epilogue, out);
+    }
+
+    @Override
+    public void upsampleNearest(Tensor x, Tensor out) {
+        Operands.images("upsampleNearest", x, out);
+    }
+
+    @Override
+    public void patchify(Tensor x, int patch, Tensor out) {
+        Operands.activations("patchify", x, out);
+    }
+
+    @Override
+    public void unpatchify(Tensor x, int patch, Tensor out) {
+        Operands.activations("unpatchify", x, out);
+    }
+
+    @Override
+    public void channelsLast(Tensor x, Tensor out) {
+        Operands.images("channelsLast", x, out);
+    }
+
+    @Override
+    public void channelsFirst(Tensor x, Tensor out) {
+        Operands.images("channelsFirst", x, out);
+    }
+
+    @Override
+    public void embedding(Tensor ids, Tensor table, boolean add, Tensor out) {
+        Operands.activations("embedding", out);
+    }
+
+    @Override
+    public void timestepEmbedding(Tensor t, Tensor out) {
+        Operands.activations("timestepEmbedding", t, out);
+    }
+
+    @Override
+    public void activate(Activation activation, Tensor x, Tensor out) {
+        Operands.equalShapes("activate", x, out);
+    }
+
+    @Override
+    public void gatedActivate(Activation activation, Tensor x, Tensor y, Tensor out) {
+        Operands.equalShapes("gatedActivate", x, out);
+        Operands.equalShapes("gatedActivate", y, out);
+    }
+
+    @Override
+    public void combine(float[] factors, List<Tensor> terms, Tensor out) {
+        terms.forEach(term -> Operands.equalShapes("combine", term, out));
+    }
+
+    @Override
+    public void blend(Tensor mask, Tensor a, Tensor b, Tensor out) {
+        Operands.equalShapes("blend", a, out);
+        Operands.equalShapes("blend", b, out);
+        Operands.equalShapes("blend", mask, out);
+    }
+
+    @Override
+    public void close() {
+        // Holds nothing.
+    }
+}

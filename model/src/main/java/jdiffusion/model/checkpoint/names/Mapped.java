@@ -1,0 +1,38 @@
+package jdiffusion.model.checkpoint.names;
+
+import java.util.List;
+
+/**
+ * How one tensor of a layout is made of those of the diffusers layout.
+ *
+ * @param original name in the layout, without the prefix of its component
+ * @param names    names in the diffusers layout: several where the layout has them one below the other in one tensor
+ * @param form     what else tells the two apart
+ */
+public record Mapped(String original, List<String> names, Form form) {
+    /** What is done to the tensor; going back is the same. */
+    public enum Form {
+        /** The same elements in the same order. */
+        PLAIN,
+        /** The upper and the lower half of the rows change places: shift and scale of a two-part adaLN. */
+        SWAPPED,
+        /** A tensor [1, n, d] of which GGUF files drop the 1. */
+        LEADING_ONE,
+        /** A matrix [n, k] that the layout stores as a convolution [n, k, 1, 1]. */
+        CONVOLUTION
+    }
+
+    public Mapped {
+        names = List.copyOf(names);
+    }
+
+    /** A tensor whose name alone may differ. */
+    public static Mapped plain(String original, String name) {
+        return new Mapped(original, List.of(name), Form.PLAIN);
+    }
+
+    /** Whether the layout joins several tensors of diffusers in this one, in their order. */
+    public boolean joined() {
+        return names.size() > 1;
+    }
+}

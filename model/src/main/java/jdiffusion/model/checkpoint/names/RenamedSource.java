@@ -1,0 +1,173 @@
+package jdiffusion.model.checkpoint.names;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.Weight;
+
+/**
+ * One component of another layout under diffusers' names. Parts of joined tensors are views of their rows; only
+ * vectors whose halves change places are copied.
+ */
+public final class RenamedSource implements TensorSource {
+    private final TensorSource source;
+    private final Map<String, Place> places;
+    private final Map<String, Tensor> copies = new HashMap<>();
+
+    /**
+     * Where a tensor lies.
+     *
+     * @param original full name in the source
+     * @param part     which of the {@code parts} equal runs of rows it is
+     */
+    private record Place(String original, Mapped.Form form, int part, int parts) {
+    }
+
+    private RenamedSource(TensorSource source, Map<String, Place> places) {
+        this.source = source;
+        this.places = places;
+    }
+
+    /**
+     * @param source with quantised matrices already put together
+     * @param prefix of the component's names in the source, often empty
+     * @param all    relations of the component's names without that prefix
+     * @throws InputException when two of the source's tensors would be one
+     */
+    public static RenamedSource of(TensorSource source, String prefix, List<Mapped> all) {
+        Map<String, Place> places = new TreeMap<>();
+        for (Mapped mapped : all) {
+            for (int i = 0; i < mapped.names().size(); i++) {
+                Place place = new Place(prefix + mapped.original(), mapped.form(), i, mapped.names().size());
+                Place other = places.put(mapped.names().get(i), place);
+                if (other != null) {
+                    throw new InputException(source.origin() + ": the tensors " + InputException.shown(other.original)
+                            + " and " + InputException.shown(place.original) + " both are "
+                            + InputException.shown(mapped.names().get(i)) + "; the file mixes two layouts");
+                }
+            }
+        }
+        return new RenamedSource(source, Collections.unmodifiableMap(places));
+    }
+
+    @Override
+    public String origin() {
+        return source.origin();
+    }
+
+    @Override
+    public Set<String> names() {
+        return places.keySet();
+    }
+
+    @Override
+    public Tensor find(String name) {
+        Place place = places.get(name);
+        Tensor tensor = place == null ? null : source.find(place.original);
+        if (tensor == null) {
+            return null;
+        }
+        return switch (place.form) {
+            case CONVOLUTION, LEADING_ONE -> tensor.reshape(turned(place, tensor.shape()).dims());
+            // A matrix of two parts is no single view: see weight.
+            case SWAPPED -> tensor.shape().rank() == 1 ? copies.computeIfAbsent(name, _ -> swapped(tensor)) : null;
+            case PLAIN -> place.parts > 1 && divides(place, tensor.shape())
+                    ? tensor.slice(from(place, tensor.shape(), 0), from(place, tensor.shape(), 1)) : tensor;
+        };
+    }
+
+    @Override
+    public Weight weight(String name) {
+        Place place = places.get(name);
+        if (place == null) {
+            return null;
+        }
+        if (place.form == Mapped.Form.CONVOLUTION) {
+            Tensor tensor = find(name);
+            return tensor == null ? source.weight(place.original)
+                    : tensor.shape().rank() == 2 && tensor.type().isFloat() ? Weight.of(tensor) : null;
+        }
+        Weight whole = source.weight(place.original);
+        if (whole == null || place.form == Mapped.Form.LEADING_ONE
+                || place.form == Mapped.Form.PLAIN && place.parts == 1) {
+            return whole;
+        }
+        Shape shape = Shape.of(whole.rows(), whole.cols());
+        try {
+            if (place.form == Mapped.Form.SWAPPED) {
+                int half = whole.rows() / 2;
+                return half == 0 || whole.rows() % 2 != 0 ? whole
+                        : Weight.rows(whole.slice(half, whole.rows()), whole.slice(0, half));
+            }
+            return divides(place, shape) ? whole.slice(from(place, shape, 0), from(place, shape, 1)) : whole;
+        } catch (InputException e) {
+            throw new InputException(origin() + ": " + place.original + ": " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public Shape shape(String name) {
+        Place place = places.get(name);
+        Shape shape = place == null ? null : source.shape(place.original);
+        if (shape == null) {
+            return null;
+        }
+        if (place.form != Mapped.Form.PLAIN) {
+            return turned(place, shape);
+        }
+        if (place.parts == 1 || !divides(place, shape)) {
+            return shape;
+        }
+        int[] dims = shape.dims();
+        dims[0] /= place.parts;
+        return Shape.of(dims);
+    }
+
+    @Override
+    public String stored(String name) {
+        Place place = places.get(name);
+        return place == null ? name : source.stored(place.original);
+    }
+
+    @Override
+    public List<String> faults() {
+        return source.faults();
+    }
+
+    /** The shape that diffusers has; one that does not fit is left as it is, so that it is reported as wrong. */
+    private static Shape turned(Place place, Shape shape) {
+        return switch (place.form) {
+            case CONVOLUTION -> shape.rank() == 4 && shape.dim(2) == 1 && shape.dim(3) == 1
+                    ? Shape.of(shape.dim(0), shape.dim(1)) : shape;
+            case LEADING_ONE -> shape.rank() == 2 ? Shape.of(1, shape.dim(0), shape.dim(1)) : shape;
+            case PLAIN, SWAPPED -> shape;
+        };
+    }
+
+    private static boolean divides(Place place, Shape shape) {
+        return place.parts == 1 || shape.rank() > 0 && shape.dim(0) % place.parts == 0;
+    }
+
+    /** First row of the place's part, or of the one after it. */
+    private static int from(Place place, Shape shape, int next) {
+        return shape.dim(0) / place.parts * (place.part + next);
+    }
+
+    private static Tensor swapped(Tensor vector) {
+        long half = vector.byteSize() / 2 / vector.type().bytes() * vector.type().bytes();
+        long rest = vector.byteSize() - half;
+        MemorySegment copy = Arena.ofAuto().allocate(Math.max(1, vector.byteSize()), Long.BYTES);
+        MemorySegment.copy(vector.data(), half, copy, 0, rest);
+        MemorySegment.copy(vector.data(), 0, copy, rest, half);
+        return Tensor.of(copy, vector.type(), vector.shape());
+    }
+}

@@ -1,0 +1,154 @@
+package jdiffusion.model.stage;
+
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.function.Consumer;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.counting.CountingBackend;
+import jdiffusion.model.Compute;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+
+/**
+ * Runs the components of a model on a device, each in memory of exactly the size that it needs: the same work is done
+ * first on a backend that only counts. So a plan is the first half of a run, and cannot differ from it.
+ */
+public final class Stages implements AutoCloseable {
+    private final ModelFiles files;
+    private final Backend backend;
+    private final Offload offload;
+    private final Map<Component, Loaded<?>> held = new EnumMap<>(Component.class);
+
+    public Stages(ModelFiles files, Backend backend, Offload offload) {
+        this.files = files;
+        this.backend = backend;
+        this.offload = offload;
+    }
+
+    public ModelFiles files() {
+        return files;
+    }
+
+    public Backend backend() {
+        return backend;
+    }
+
+    /** Whether nothing here is computed, and all runs are counts of memory. */
+    public boolean counting() {
+        return backend instanceof CountingBackend;
+    }
+
+    /** A component with its weights on the device, and its counting twin. */
+    private static final class Loaded<M> implements AutoCloseable {
+        private final ModelFiles.Open open;
+        private final CountingBackend counter;
+        private final M counted;
+        private final Placement placement;
+        private final M model;
+
+        Loaded(ModelFiles.Open open, Backend backend, boolean streaming, Stage.Loader<M> loader) {
+            this.open = open;
+            counter = backend.counting();
+            Placement.Size size;
+            try (Placement measuring = counter.measuringPlacement(streaming)) {
+                counted = loader.load(Weights.of(open.tensors(), measuring), open.config());
+                size = measuring.size();
+            }
+            placement = backend.newPlacement(size);
+            try {
+                model = loader.load(Weights.of(open.tensors(), placement), open.config());
+            } catch (RuntimeException | Error e) {
+                placement.close();
+                throw e;
+            }
+        }
+
+        @Override
+        public void close() {
+            try (open; placement) {
+                // Closed from right to left, each also when the other fails.
+            }
+        }
+    }
+
+    /**
+     * Does a component's work, once to count and once for real. The component is there afterwards only if nothing is
+     * offloaded.
+     *
+     * @param report told of the memory that it took
+     */
+    public <M, T> T run(Component component, Stage.Loader<M> loader, Stage.Work<M, T> work,
+                        Consumer<StageMemory> report) {
+        if (offload == Offload.NONE) {
+            return run(backend, component, held(component, loader), work, report);
+        }
+        return run(backend, files.open(component), offload, component, loader, work, report);
+    }
+
+    /** The same with files of one component alone, which are closed in the end. */
+    public static <M, T> T run(Backend backend, ModelFiles.Open open, Offload offload, Component component,
+                               Stage.Loader<M> loader, Stage.Work<M, T> work, Consumer<StageMemory> report) {
+        try (Loaded<M> loaded = load(backend, open, offload, loader)) {
+            return run(backend, component, loaded, work, report);
+        }
+    }
+
+    private static <M, T> T run(Backend backend, Component component, Loaded<M> loaded, Stage.Work<M, T> work,
+                                Consumer<StageMemory> report) {
+        long bytes;
+        backend.memory().restart();
+        try (Workspace measuring = loaded.counter.measuringWorkspace()) {
+            work.run(new Stage<>(component, loaded.counted, new Compute(loaded.counter, measuring),
+                    loaded.open.tensors()));
+            bytes = measuring.peak();
+        }
+        try (Workspace workspace = backend.newWorkspace(bytes)) {
+            T result = work.run(new Stage<>(component, loaded.model, new Compute(backend, workspace),
+                    loaded.open.tensors()));
+            Placement.Size size = loaded.placement.size();
+            report.accept(new StageMemory(component, loaded.counter.isDevice() ? 0 : loaded.open.tensors().byteSize(),
+                    size.resident(), 2 * size.slots(), bytes, backend.memory().peak()));
+            return result;
+        }
+    }
+
+    /**
+     * Brings a component to the device to stay, if nothing is offloaded. Those that a run needs are brought before its
+     * first stage, so that every stage has as much memory left as in the next run.
+     */
+    public void hold(Component component, Stage.Loader<?> loader) {
+        if (offload == Offload.NONE) {
+            held(component, loader);
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private <M> Loaded<M> held(Component component, Stage.Loader<M> loader) {
+        Loaded<?> loaded = held.get(component);
+        if (loaded == null) {
+            loaded = load(backend, files.open(component), offload, loader);
+            held.put(component, loaded);
+        }
+        return (Loaded<M>) loaded;
+    }
+
+    private static <M> Loaded<M> load(Backend backend, ModelFiles.Open open, Offload offload,
+                                      Stage.Loader<M> loader) {
+        try {
+            return new Loaded<>(open, backend, offload == Offload.SEQUENTIAL, loader);
+        } catch (RuntimeException | Error e) {
+            open.close();
+            throw e;
+        }
+    }
+
+    /** Lets go of all components that stayed. */
+    @Override
+    public void close() {
+        held.values().forEach(Loaded::close);
+        held.clear();
+    }
+}
