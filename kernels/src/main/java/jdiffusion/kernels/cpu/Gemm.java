@@ -172,7 +172,7 @@ public final class Gemm {
 
     private void product(int width, int steps, int leftAt, float[] right, int rightAt, float[] tiles, int tile) {
         if (width == NR) {
-            cpu.products().multiply(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+            cpu.products().multiply(1, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         } else {
             cpu.products().multiplyNarrow(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         }

@@ -72,14 +72,20 @@ public final class Products implements AutoCloseable {
         return machine != null && machine.inPairs();
     }
 
-    /** See {@link MicroKernel#multiply}; {@code k} counts words. */
-    public void multiply(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
-                         int tileOffset) {
+    /**
+     * {@link MicroKernel#multiply} for panels of rows that follow each other, and whose tiles do; {@code k} counts
+     * words. There should be so few that it takes some microseconds: nothing stops the machine code.
+     */
+    public void multiply(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                         float[] tiles, int tilesOffset) {
         MachineProducts code = machine;
-        if (code == null) {
-            MicroKernel.multiply(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
-        } else {
-            code.multiply(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+        if (code != null) {
+            code.multiply(panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+            return;
+        }
+        for (int p = 0; p < panels; p++) {
+            MicroKernel.multiply(k, a, aOffset + p * MicroKernel.MR * aStride, aStride, b, bOffset, tiles,
+                    tilesOffset + p * MicroKernel.TILE);
         }
     }
 

@@ -50,7 +50,7 @@ record CpuFeatures(boolean avx2, boolean avx512, boolean avx512bf16) {
 
     private static void read(MachineFunction function, int[] to, long leaf, long part) {
         MemorySegment registers = MemorySegment.ofArray(to);
-        function.call(registers, 0, MemorySegment.NULL, 0, MemorySegment.NULL, 0, leaf, part);
+        function.call(registers, 0, MemorySegment.NULL, 0, MemorySegment.NULL, 0, leaf, part, 0);
     }
 
     /** Writes EAX, EBX, ECX and EDX of leaf N, part STRIDE, to A. */

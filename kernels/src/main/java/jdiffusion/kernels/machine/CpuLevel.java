@@ -5,18 +5,20 @@ import java.util.Locale;
 /** The instructions that matrix products run on, best first. */
 public enum CpuLevel {
     /** AVX512_BF16 for products in bfloat16, AVX-512 for others. */
-    AVX512BF16("AVX512_BF16"),
+    AVX512BF16("AVX512_BF16", "products in bf16 two at a time, others as avx512"),
     /** AVX-512: 512 bits, 32 registers. */
-    AVX512("AVX-512 F, DQ, BW and VL"),
+    AVX512("AVX-512 F, DQ, BW and VL", "machine code with 512-bit registers"),
     /** AVX2 and FMA: 256 bits, 16 registers. */
-    AVX2("AVX2 and FMA"),
+    AVX2("AVX2 and FMA", "machine code with 256-bit registers"),
     /** Java's Vector API: every CPU. */
-    VECTOR("");
+    VECTOR("", "no machine code, Java's Vector API");
 
     private final String needs;
+    private final String description;
 
-    CpuLevel(String needs) {
+    CpuLevel(String needs, String description) {
         this.needs = needs;
+        this.description = description;
     }
 
     /** Asked once, when first needed. */
@@ -62,6 +64,11 @@ public enum CpuLevel {
             case VECTOR -> true;
         };
         return has ? null : "this CPU, or its operating system, lacks " + needs;
+    }
+
+    /** What it is, in some words. */
+    public String description() {
+        return description;
     }
 
     /** As in {@code --cpu}. */

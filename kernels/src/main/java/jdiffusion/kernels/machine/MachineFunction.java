@@ -10,7 +10,7 @@ import java.lang.invoke.MethodHandle;
 import java.util.function.Consumer;
 
 /**
- * An emitted function of three places in memory and two numbers, all that our kernels need, in the C convention of
+ * An emitted function of three places in memory and three numbers, all that our kernels need, in the C convention of
  * Linux on x86-64 (System V ABI, 3.2.3).
  *
  * <p>Places are a segment and an offset in bytes; segments may be arrays. A call does not tell the JVM that it left
@@ -28,9 +28,11 @@ final class MachineFunction implements AutoCloseable {
     static final Gpr C_OFFSET = Gpr.R9;
     static final Mem N = Mem.at(Gpr.RSP, 8);
     static final Mem STRIDE = Mem.at(Gpr.RSP, 16);
+    static final Mem COUNT = Mem.at(Gpr.RSP, 24);
 
     private static final MethodHandle CALL = Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(ADDRESS,
-            JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG), Linker.Option.critical(true));
+            JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
+            Linker.Option.critical(true));
 
     private final CodeMemory memory;
     private final MemorySegment start;
@@ -44,9 +46,9 @@ final class MachineFunction implements AutoCloseable {
     }
 
     void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset, long n,
-              long stride) {
+              long stride, long count) {
         try {
-            CALL.invokeExact(start, a, aOffset, b, bOffset, c, cOffset, n, stride);
+            CALL.invokeExact(start, a, aOffset, b, bOffset, c, cOffset, n, stride, count);
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

@@ -23,7 +23,7 @@ public final class MachineProducts implements AutoCloseable {
     /**
      * @param level         one without an obstacle, not VECTOR
      * @param bf16          whether products are of numbers rounded to bfloat16
-     * @param columns       of a tile; a power of two, at least 4
+     * @param columns       of a tile; a power of two, at least 4, and at least 16 for pairs
      * @param narrowColumns of the tile for few columns
      */
     public MachineProducts(CpuLevel level, boolean bf16, int columns, int narrowColumns) {
@@ -32,7 +32,7 @@ public final class MachineProducts implements AutoCloseable {
         }
         this.columns = columns;
         this.narrowColumns = narrowColumns;
-        pairs = bf16 && level == CpuLevel.AVX512BF16;
+        pairs = bf16 && level == CpuLevel.AVX512BF16 && columns % RoundCode.WORDS == 0;
         product = new MachineFunction(ProductCode.of(level, columns, pairs)::write);
         narrowProduct = new MachineFunction(ProductCode.of(level, narrowColumns, pairs)::write);
         roundPairs = pairs ? new MachineFunction(RoundCode::pairs) : null;
@@ -45,37 +45,40 @@ public final class MachineProducts implements AutoCloseable {
     }
 
     /**
-     * tile [6][columns] += A B, each sum one chain in the order of k.
+     * tiles [panels][6][columns] += A B, each sum one chain in the order of k.
      *
+     * @param panels  of 6 rows, so few that the call takes some microseconds
      * @param k       words of a row; even
-     * @param a       6 rows of words
+     * @param a       6 * panels rows of words
      * @param aStride distance of A's rows, not negative
      * @param b       a panel [k][columns] of words
      */
-    public void multiply(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
-                         int tileOffset) {
-        multiply(product, columns, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+    public void multiply(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                         float[] tiles, int tilesOffset) {
+        multiply(product, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
     }
 
-    /** The same with as many columns as the narrow tile has. */
+    /** One panel with as many columns as the narrow tile has. */
     public void multiplyNarrow(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
                                int tileOffset) {
-        multiply(narrowProduct, narrowColumns, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+        multiply(narrowProduct, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
     }
 
-    private static void multiply(MachineFunction function, int width, int k, float[] a, int aOffset, int aStride,
-                                 float[] b, int bOffset, float[] tile, int tileOffset) {
-        if (k < 0 || k % 2 != 0 || aStride < 0) {
-            throw new IllegalArgumentException(k + " steps along rows " + aStride + " apart");
+    private static void multiply(MachineFunction function, int width, int panels, int k, float[] a, int aOffset,
+                                 int aStride, float[] b, int bOffset, float[] tile, int tileOffset) {
+        if (panels < 0 || k < 0 || k % 2 != 0 || aStride < 0) {
+            throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " apart");
         }
-        Objects.checkFromIndexSize(aOffset, (ROWS - 1L) * aStride + k, a.length);
+        if (panels == 0 || k == 0) {
+            return;
+        }
+        long rows = (long) ROWS * panels;
+        Objects.checkFromIndexSize(aOffset, (rows - 1) * aStride + k, a.length);
         Objects.checkFromIndexSize(bOffset, (long) k * width, b.length);
-        Objects.checkFromIndexSize(tileOffset, (long) ROWS * width, tile.length);
-        if (k > 0) {
-            function.call(MemorySegment.ofArray(a), (long) WORD * aOffset, MemorySegment.ofArray(b),
-                    (long) WORD * bOffset, MemorySegment.ofArray(tile), (long) WORD * tileOffset, k,
-                    (long) WORD * aStride);
-        }
+        Objects.checkFromIndexSize(tileOffset, rows * width, tile.length);
+        function.call(MemorySegment.ofArray(a), (long) WORD * aOffset, MemorySegment.ofArray(b),
+                (long) WORD * bOffset, MemorySegment.ofArray(tile), (long) WORD * tileOffset, k,
+                (long) WORD * aStride, panels);
     }
 
     /**
@@ -88,7 +91,7 @@ public final class MachineProducts implements AutoCloseable {
         Objects.checkFromIndexSize(toAt, rounded, to.length);
         if (rounded > 0) {
             roundPairs.call(MemorySegment.ofArray(from), (long) WORD * at, MemorySegment.NULL, 0,
-                    MemorySegment.ofArray(to), (long) WORD * toAt, rounded, 0);
+                    MemorySegment.ofArray(to), (long) WORD * toAt, rounded, 0, 0);
         }
     }
 
@@ -104,7 +107,7 @@ public final class MachineProducts implements AutoCloseable {
         if (rows > 0 && width > 0) {
             MemorySegment segment = MemorySegment.ofArray(values);
             roundColumns.call(segment, (long) WORD * at, interleave, 0, segment, (long) WORD * at, rows / 2,
-                    (long) WORD * width);
+                    (long) WORD * width, 0);
         }
     }
 

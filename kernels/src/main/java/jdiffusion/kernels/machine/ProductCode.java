@@ -11,14 +11,15 @@ import static jdiffusion.kernels.machine.MachineFunction.A_OFFSET;
 import static jdiffusion.kernels.machine.MachineFunction.B;
 import static jdiffusion.kernels.machine.MachineFunction.B_OFFSET;
 import static jdiffusion.kernels.machine.MachineFunction.C;
+import static jdiffusion.kernels.machine.MachineFunction.COUNT;
 import static jdiffusion.kernels.machine.MachineFunction.C_OFFSET;
 import static jdiffusion.kernels.machine.MachineFunction.N;
 import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
 
 /**
- * The inner loop of matrix products as machine code: C [6][columns] += A B in float32.
+ * The inner loop of matrix products as machine code: C [6 COUNT][columns] += A B in float32.
  *
- * <p>A is 6 rows of words of 32 bits, STRIDE bytes apart; B a panel [N][columns] of words; N is even and not 0. A word
+ * <p>A is rows of words of 32 bits, STRIDE bytes apart; B a panel [N][columns] of words; N is even, neither is 0. A word
  * is a float32, or two bfloat16 of consecutive k, the first in the lower half. Each sum is one chain in the order of
  * k. A block of 6 rows by as many columns as fill the registers is summed at a time: of 512 bits 24 sums, 4 of B and
  * the word of A, of 256 bits 12, 2 and 1.
@@ -36,7 +37,9 @@ record ProductCode(int bits, int columns, boolean pairs) {
     private static final Gpr LOWER_ROWS = R11;
     private static final Gpr ROW_STRIDE = R10;
     private static final Gpr COLUMN = RSI;
-    private static final Gpr LEFT = RCX;
+    private static final Gpr STEPS_LEFT = RCX;
+    private static final Gpr ROWS_LEFT = RAX;
+    private static final Gpr FIRST_ROW = C_OFFSET;
 
     /** The widest vectors that divide the columns. */
     static ProductCode of(CpuLevel level, int columns, boolean pairs) {
@@ -47,14 +50,21 @@ record ProductCode(int bits, int columns, boolean pairs) {
         x.add(A, A_OFFSET);
         x.add(B, B_OFFSET);
         x.add(C, C_OFFSET);
-        x.mov(RAX, N);
+        x.mov(ROWS_LEFT, COUNT);
         x.mov(ROW_STRIDE, STRIDE);
-        x.mov(C_OFFSET, A);
+        x.mov(FIRST_ROW, A);
         int vectors = columns * 32 / bits;
         int most = bits == 512 ? 4 : 2;
+        Label loop = new Label();
+        x.bind(loop);
         for (int first = 0; first < vectors; first += most) {
             block(x, first, Math.min(most, vectors - first));
         }
+        x.lea(FIRST_ROW, Mem.at(FIRST_ROW, ROW_STRIDE, 2));
+        x.lea(FIRST_ROW, Mem.at(FIRST_ROW, ROW_STRIDE, 4));
+        x.add(C, ROWS * columns * WORD);
+        x.sub(ROWS_LEFT, 1);
+        x.jne(loop);
         x.vzeroupper();
         x.ret();
     }
@@ -66,11 +76,11 @@ record ProductCode(int bits, int columns, boolean pairs) {
                 x.vmovups(sum(r, j, count), Mem.at(C, (r * columns) * WORD + at + j * bits / 8));
             }
         }
-        x.mov(UPPER_ROWS, C_OFFSET);
+        x.mov(UPPER_ROWS, FIRST_ROW);
         x.lea(LOWER_ROWS, Mem.at(UPPER_ROWS, ROW_STRIDE, 2));
         x.add(LOWER_ROWS, ROW_STRIDE);
         x.lea(COLUMN, Mem.at(B, at));
-        x.mov(LEFT, RAX);
+        x.mov(STEPS_LEFT, N);
         Label loop = new Label();
         x.bind(loop);
         for (int step = 0; step < UNROLLED; step++) {
@@ -79,7 +89,7 @@ record ProductCode(int bits, int columns, boolean pairs) {
         x.add(UPPER_ROWS, UNROLLED * WORD);
         x.add(LOWER_ROWS, UNROLLED * WORD);
         x.add(COLUMN, UNROLLED * columns * WORD);
-        x.sub(LEFT, UNROLLED);
+        x.sub(STEPS_LEFT, UNROLLED);
         x.jne(loop);
         for (int r = 0; r < ROWS; r++) {
             for (int j = 0; j < count; j++) {

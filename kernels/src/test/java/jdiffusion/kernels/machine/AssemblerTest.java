@@ -51,7 +51,7 @@ class AssemblerTest {
             x.movd(Mem.at(MachineFunction.C), Gpr.RAX);
             x.ret();
         })) {
-            function.call(MemorySegment.NULL, 0, MemorySegment.NULL, 0, MemorySegment.ofArray(result), 0, n, stride);
+            function.call(MemorySegment.NULL, 0, MemorySegment.NULL, 0, MemorySegment.ofArray(result), 0, n, stride, 0);
         }
         return result[0];
     }
@@ -222,7 +222,7 @@ class AssemblerTest {
                 x.ret();
             })) {
                 function.call(MemorySegment.ofArray(index), 0, MemorySegment.ofArray(from), 0,
-                        MemorySegment.ofArray(to), 0, 0, 0);
+                        MemorySegment.ofArray(to), 0, 0, 0, 0);
             }
             for (int i = 0; i < 32; i++) {
                 assertThat(to[i]).isEqualTo(from[index[i]]);
@@ -273,7 +273,7 @@ class AssemblerTest {
                 x.ret();
             })) {
                 function.call(MemorySegment.ofArray(shifted), 0, MemorySegment.ofArray(bs), 0,
-                        MemorySegment.ofArray(cs), 0, 0, 0);
+                        MemorySegment.ofArray(cs), 0, 0, 0, 0);
             }
             for (int i = 0; i < n; i++) {
                 assertThat(Float.floatToRawIntBits(cs[i])).as("%s %s %s, lane %s", to, a, b, i)
