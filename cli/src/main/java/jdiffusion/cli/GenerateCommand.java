@@ -72,6 +72,9 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
+    private QuantizeOptions quantizing;
+
+    @Mixin
     private AdapterOptions adapters;
 
     @Mixin
@@ -116,7 +119,7 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
-            ModelFiles files = AdaptedFiles.of(model.open(options.leftOut()), loras);
+            ModelFiles files = AdaptedFiles.of(quantizing.apply(model.open(options.leftOut())), loras);
             files.notes().forEach(notes::add);
             Pipeline pipeline = Pipeline.open(files, backend);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
@@ -218,7 +221,7 @@ final class GenerateCommand implements Callable<Integer> {
         long sum = 0;
         for (Component component : Component.values()) {
             if (files.has(component) && (component != Component.T5 || t5)) {
-                try (ModelFiles.Open open = files.open(component)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
                         sum += tensors.shape(name).size();

@@ -93,6 +93,11 @@ final class Assembled implements ModelFiles {
         return tokenizers == null ? base.tokenizer(component) : tokenizers.load(component);
     }
 
+    @Override
+    public Path tokenizerFolder(Component component) {
+        return tokenizers == null ? base == null ? null : base.tokenizerFolder(component) : tokenizers.find(component);
+    }
+
     /** That of the base or beside the files; else the one that all published models have. */
     @Override
     public SchedulerConfig scheduler() {

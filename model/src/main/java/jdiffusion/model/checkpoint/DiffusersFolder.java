@@ -113,6 +113,12 @@ public final class DiffusersFolder implements ModelFiles {
     }
 
     @Override
+    public Path tokenizerFolder(Component component) {
+        Path folder = root.resolve(component.tokenizerFolder());
+        return Files.isDirectory(folder) ? folder : null;
+    }
+
+    @Override
     public SchedulerConfig scheduler() {
         return SchedulerConfig.read(root.resolve("scheduler").resolve("scheduler_config.json"));
     }
