@@ -1,10 +1,10 @@
 package jdiffusion.model.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
@@ -45,7 +45,7 @@ class LayoutsTest {
         assertThat(actual.names()).containsExactlyInAnyOrderElementsOf(expected.names());
         for (String name : expected.names()) {
             assertThat(actual.shape(name)).as(name).isEqualTo(expected.shape(name));
-            assertThat(values(actual, name)).as(name).containsExactly(values(expected, name));
+            assertThat(Arrays.mismatch(values(actual, name), values(expected, name))).as(name).isEqualTo(-1);
         }
     }
 
@@ -149,9 +149,13 @@ class LayoutsTest {
                 float[] expected = values(tiny(Component.DENOISER), name);
                 float[] actual = values(open.tensors(), name);
                 assertThat(open.tensors().find(name)).isNull();
+                assertThat(actual).hasSameSizeAs(expected);
+                float worst = 0;
                 for (int i = 0; i < actual.length; i++) {
-                    assertThat(actual[i]).isCloseTo(expected[i], within(0.02f / 200));
+                    worst = Math.max(worst, Math.abs(actual[i] - expected[i]));
                 }
+                // Values are below 0.021, in blocks of 127 steps each way, with scales of 11 bits.
+                assertThat(worst).isBetween(Float.MIN_VALUE, 0.021f / 127 / 2 + 0.021f / 2048);
             }
         }
     }
