@@ -13,7 +13,6 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
@@ -73,10 +72,17 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
+<<<<<<< HEAD
+    private QuantizeOptions quantizing;
+=======
     private AdapterOptions adapters;
+>>>>>>> main
 
     @Mixin
     private DeviceOptions deviceOptions;
+
+    @Mixin
+    private MemoryOptions memoryOptions;
 
     @Option(names = "--json", description = "Print an account of the run as JSON.")
     private boolean json;
@@ -114,7 +120,11 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
+<<<<<<< HEAD
+            ModelFiles files = quantizing.apply(model.open(options.leftOut()));
+=======
             ModelFiles files = AdaptedFiles.of(model.open(options.leftOut()), loras);
+>>>>>>> main
             files.notes().forEach(notes::add);
             Pipeline pipeline = Pipeline.open(files, backend);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
@@ -135,12 +145,20 @@ final class GenerateCommand implements Callable<Integer> {
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
             List<Path> read = Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList();
-            try (OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null, read)) {
-                draw(new Plan(pipeline, opened, modelName, request, inputs, record, written, projection), folder,
+            try (Pipeline fitted = memoryOptions.fit(pipeline, request, backend, notes::add);
+                    OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null,
+                            read)) {
+                draw(new Plan(fitted, opened, modelName, request, inputs, record, written, projection), folder,
                         notes, start);
-            }
-            if (!json) {
-                opened.printProfile(main.err());
+            } catch (RuntimeException e) {
+                if (json) {
+                    Report.printFailure(main.out(), e, opened.profile());
+                }
+                throw e;
+            } finally {
+                if (!json) {
+                    opened.printProfile(main.err());
+                }
             }
         }
         return Main.OK;
@@ -178,6 +196,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
+            plan.pipeline.hold(request);
             List<PromptEmbedding> prompts = plan.pipeline.encode(request, progress);
             for (int i = 0; i < request.images(); i++) {
                 if (previews != null) {
@@ -207,7 +226,7 @@ final class GenerateCommand implements Callable<Integer> {
         long sum = 0;
         for (Component component : Component.values()) {
             if (files.has(component) && (component != Component.T5 || t5)) {
-                try (ModelFiles.Open open = files.open(component)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
                         sum += tensors.shape(name).size();
