@@ -21,6 +21,11 @@ final class CudaBlocks implements CudaFormat {
     }
 
     @Override
+    public String label() {
+        return "in blocks ";
+    }
+
+    @Override
     public String variant(LinearCall call, DType product, boolean sided) {
         return GemmArgs.isDirect(call.x(), product) ? "" : "_x";
     }

@@ -22,6 +22,11 @@ interface CudaFormat {
     /** The struct that the loader of weights takes. */
     void weight(KernelArgs args, Weight w);
 
+    /** Begins what a failure says of a launch. */
+    default String label() {
+        return "";
+    }
+
     /** What the whole product is multiplied by. */
     default float scale(Weight w) {
         return 1;

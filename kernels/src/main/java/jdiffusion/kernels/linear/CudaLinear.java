@@ -36,7 +36,7 @@ public final class CudaLinear {
         operand = new CudaOperand(cuda);
     }
 
-    /** A layer, or a part of a joined weight with its columns of out; the pair that its matrix is adapted by, or null. */
+    /** A layer, or a part of a joined weight with its columns of out; and the pair that adapts its matrix, or null. */
     private record Part(LinearCall call, Delta.LowRank pair) {
         DType product(DType operandType) {
             return GemmArgs.productType(operandType, call.x());
@@ -214,8 +214,9 @@ public final class CudaLinear {
             blocks = Math.addExact(blocks, tile.blocks(call.m(), call.n()));
         }
         GemmArgs.rest(args, products.size());
-        cuda.kernel(kernel.file(), kernel.name(tile)).launch(() -> products.stream().map(Product::call).toList()
-                .toString(), blocks, 1, 1, tile.threads(), 0, args);
+        cuda.kernel(kernel.file(), kernel.name(tile)).launch(
+                () -> kernel.format.label() + products.stream().map(Product::call).toList(), blocks, 1, 1,
+                tile.threads(), 0, args);
     }
 
     private static GemmTile tile(Kernel kernel, List<Product> products) {

@@ -19,6 +19,11 @@ final class CudaNf4 implements CudaFormat {
     }
 
     @Override
+    public String label() {
+        return "in 4 bits ";
+    }
+
+    @Override
     public String variant(LinearCall call, DType product, boolean sided) {
         return (GemmArgs.isDirect(call.x(), product) ? "" : "_x") + (isWhole((Weight.FourBit) call.w()) ? "" : "_any");
     }

@@ -47,10 +47,10 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
     static_assert(THREADS == 2 * ROWS, "two threads a row");
 
     const Operand* o;
-    const u8* from;  // this thread's half of the row's first sector
-    int end;         // bytes of the row from there on; 0 in a row that is not there
-    int loaded;      // bytes of the row, from its first sector on, that were asked for
-    int unit;        // where the present unit begins, counted likewise
+    const u8* from;  // the 16 bytes in which the row begins, or the 16 after them in the second half's thread
+    int end;         // of the row, counted from there; before all of it in a row that is not there
+    int loaded;      // up to where the row was asked for, counted likewise; the end of a sector
+    int unit;        // where the present unit begins, counted from the first 16 bytes
     int tile;        // number of the next tile to land
     u32 ring;        // offset of the row's ring, and the swizzle in bits 4 to 6
     u32 to;          // of the first quad in a tile
@@ -71,10 +71,10 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
         o = &operand;
         int row = threadIdx.x / 2;
         const u8* p = o->p + (long long)(first + row) * o->row_bytes;
-        int skew = (int)((u64)p % SECTOR);
+        int skew = (int)((u64)p % 16);
         from = p - skew + half() * 16;
-        end = first + row < rows ? skew + o->row_bytes - half() * 16 : 0;
-        loaded = 0;
+        end = first + row < rows ? skew + o->row_bytes - half() * 16 : -SECTOR;
+        loaded = skew - (int)((u64)p % SECTOR);
         unit = skew;
         tile = 0;
         // Both the 16 bytes of 8 rows and the sectors of 4 touch every bank once.
@@ -99,7 +99,7 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
         u32 rings = shared_address(block_rings<ROWS * AT_HAND>());
 #pragma unroll 1
         for (; loaded < limit; loaded += SECTOR) {
-            copy_async_part(rings + (ring ^ ((loaded & (AT_HAND - 1)) + half() * 16)), from + loaded,
+            copy_async_part(rings + (ring ^ (loaded + half() * 16 & (AT_HAND - 1))), from + loaded,
                             min(max(end - loaded, 0), 16));
         }
     }
@@ -147,8 +147,8 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
         return word(at) >> (at & 3) * 8 & 0xFF;
     }
 
-    // Four bytes `fixed + words` behind the unit's begin, words a multiple of 4. ALIGNED blocks are whole words; in others
-    // they may lie in two, and the second is not read where it has nothing of them.
+    // Four bytes `fixed + words` behind the unit's begin, words a multiple of 4. ALIGNED blocks are whole words; in
+    // others they may lie in two, and the second is not read where it has nothing of them.
     template <bool ALIGNED> __device__ __forceinline__ u32 four(int fixed, int words) const {
         int at = unit + fixed + words;
         int split = ALIGNED ? 0 : (unit ^ fixed) & 2;
@@ -261,7 +261,8 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
             least[i] = __fmul_rn(least_factor, (float)(leasts >> i * 8 & 0xFF));
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                codes[i][j] = quad<true>(FIFTH ? 48 : 16, part * 64 + i / 2 * 32 + half() * 16, j) >> i % 2 * 4 & 0x0F0F0F0Fu;
+                u32 two = quad<true>(FIFTH ? 48 : 16, part * 64 + i / 2 * 32 + half() * 16, j);
+                codes[i][j] = two >> i % 2 * 4 & 0x0F0F0F0Fu;
                 if (FIFTH) {
                     u32 fifth = quad<true>(16, half() * 16, j) >> (part * 4 + i);
                     codes[i][j] |= (fifth & 0x01010101u) << 4;

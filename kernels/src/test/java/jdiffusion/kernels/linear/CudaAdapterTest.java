@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.stream.Stream;
+import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Closeness;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Samples;
@@ -110,7 +111,8 @@ class CudaAdapterTest {
         Weight second = new FourBitCase(27, 256, 64, true).make(2);
         Delta.LowRank ofFirst = CudaWeights.pair(30, DType.BF16, 3, 40, 256, 0.5f);
         Weight w = new Weight.Adapted(Weight.rows(new Weight.Adapted(first, List.of(ofFirst)), second),
-                List.of(CudaWeights.pair(32, DType.F32, 4, 67, 256, -2), CudaWeights.pair(34, DType.F16, 2, 67, 256, 1)));
+                List.of(CudaWeights.pair(32, DType.F32, 4, 67, 256, -2),
+                        CudaWeights.pair(34, DType.F16, 2, 67, 256, 1)));
         try (TestDevice device = TestDevice.open()) {
             Form form = Form.plain(9, DType.BF16);
             Weight placed = form(DType.BF16, w).place(device::put);
@@ -206,7 +208,7 @@ class CudaAdapterTest {
         int k = w.cols();
         int rank = pair.down().rows();
         float[] t = LinearReference.naive(m, rank, k, xs, Samples.rounded(product, pair.down().toArray()), null,
-                jdiffusion.kernels.Activation.NONE, Epilogue.Mode.STORE, null, null);
+                Activation.NONE, Epilogue.Mode.STORE, null, null);
         for (int i = 0; i < t.length; i++) {
             t[i] *= pair.scale();
         }
