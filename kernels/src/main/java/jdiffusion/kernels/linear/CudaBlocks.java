@@ -26,7 +26,7 @@ final class CudaBlocks implements CudaFormat {
     }
 
     @Override
-    public String variant(LinearCall call, DType product, boolean sided) {
+    public String variant(LinearCall call, DType product, boolean plain) {
         return GemmArgs.isDirect(call.x(), product) ? "" : "_x";
     }
 

@@ -12,9 +12,9 @@ interface CudaFormat {
     /**
      * What follows the type of product in the name of a kernel, but for its tile.
      *
-     * @param sided whether the kernel has to add what an adapter makes of x
+     * @param plain whether the product has neither a scale nor what an adapter makes of x
      */
-    String variant(LinearCall call, DType product, boolean sided);
+    String variant(LinearCall call, DType product, boolean plain);
 
     /** The larger tile of a variant; the small one where there is no other. */
     GemmTile larger(String variant);
