@@ -106,7 +106,7 @@ public final class AdapterForm {
     }
 
     /**
-     * Pairs that are to be added to a matrix [n, k], as operands of one product in bfloat16: the matrix += left right^T.
+     * Pairs that are to be added to a matrix [n, k], as operands of a product in bfloat16: matrix += left right^T.
      * An element of another type or with a scale is split in two, high + low, with 16 bits together, and the product is
      * that of the sums but for low low.
      *

@@ -21,7 +21,12 @@ final class CudaBlocks implements CudaFormat {
     }
 
     @Override
-    public String variant(LinearCall call, DType product, boolean sided) {
+    public String label() {
+        return "in blocks ";
+    }
+
+    @Override
+    public String variant(LinearCall call, DType product, boolean plain) {
         return GemmArgs.isDirect(call.x(), product) ? "" : "_x";
     }
 

@@ -13,9 +13,9 @@ final class CudaDense implements CudaFormat {
     }
 
     @Override
-    public String variant(LinearCall call, DType product, boolean sided) {
+    public String variant(LinearCall call, DType product, boolean plain) {
         return (GemmArgs.isDirect(call.x(), product) ? "" : "_x")
-                + (GemmArgs.isDirect(tensor(call.w()), product) && !sided ? "" : "_w");
+                + (plain && GemmArgs.isDirect(tensor(call.w()), product) ? "" : "_w");
     }
 
     @Override

@@ -12,15 +12,20 @@ interface CudaFormat {
     /**
      * What follows the type of product in the name of a kernel, but for its tile.
      *
-     * @param sided whether the kernel has to add what an adapter makes of x
+     * @param plain whether the product has neither a scale nor what an adapter makes of x
      */
-    String variant(LinearCall call, DType product, boolean sided);
+    String variant(LinearCall call, DType product, boolean plain);
 
     /** The larger tile of a variant; the small one where there is no other. */
     GemmTile larger(String variant);
 
     /** The struct that the loader of weights takes. */
     void weight(KernelArgs args, Weight w);
+
+    /** Begins what a failure says of a launch. */
+    default String label() {
+        return "";
+    }
 
     /** What the whole product is multiplied by. */
     default float scale(Weight w) {

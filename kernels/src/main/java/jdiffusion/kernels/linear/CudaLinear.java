@@ -36,7 +36,7 @@ public final class CudaLinear {
         operand = new CudaOperand(cuda);
     }
 
-    /** A layer, or a part of a joined weight with its columns of out; the pair that its matrix is adapted by, or null. */
+    /** A layer, or a part of a joined weight with its columns of out; and the pair that adapts its matrix, or null. */
     private record Part(LinearCall call, Delta.LowRank pair) {
         DType product(DType operandType) {
             return GemmArgs.productType(operandType, call.x());
@@ -65,6 +65,18 @@ public final class CudaLinear {
      * @param scale of x w^T
      */
     private record Product(LinearCall call, Tensor t, Tensor up, float scale) {
+        CudaFormat format() {
+            return CudaLinear.format(call.w());
+        }
+
+        /** Of all that is multiplied. */
+        float wholeScale() {
+            return scale * format().scale(call.w());
+        }
+
+        boolean isPlain() {
+            return t == null && wholeScale() == 1;
+        }
     }
 
     /** See {@link jdiffusion.kernels.Backend#linear(List)}. */
@@ -188,10 +200,9 @@ public final class CudaLinear {
         Map<Kernel, List<Product>> byKernel = new LinkedHashMap<>();
         for (Product product : products) {
             LinearCall call = product.call;
-            CudaFormat format = format(call.w());
             DType type = GemmArgs.productType(cuda.operandType(), call.x());
-            byKernel.computeIfAbsent(new Kernel(format, type, format.variant(call, type, product.t != null)),
-                    _ -> new ArrayList<>()).add(product);
+            String variant = product.format().variant(call, type, product.isPlain());
+            byKernel.computeIfAbsent(new Kernel(product.format(), type, variant), _ -> new ArrayList<>()).add(product);
         }
         byKernel.forEach((kernel, together) -> {
             for (int i = 0; i < together.size(); i += GemmArgs.MOST_PROBLEMS) {
@@ -210,12 +221,13 @@ public final class CudaLinear {
             kernel.format.weight(args, call.w());
             GemmArgs.side(args, product.t, product.up);
             GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), call.k(), blocks,
-                    product.scale * kernel.format.scale(call.w()));
+                    product.wholeScale());
             blocks = Math.addExact(blocks, tile.blocks(call.m(), call.n()));
         }
         GemmArgs.rest(args, products.size());
-        cuda.kernel(kernel.file(), kernel.name(tile)).launch(() -> products.stream().map(Product::call).toList()
-                .toString(), blocks, 1, 1, tile.threads(), 0, args);
+        cuda.kernel(kernel.file(), kernel.name(tile)).launch(
+                () -> kernel.format.label() + products.stream().map(Product::call).toList(), blocks, 1, 1,
+                tile.threads(), 0, args);
     }
 
     private static GemmTile tile(Kernel kernel, List<Product> products) {

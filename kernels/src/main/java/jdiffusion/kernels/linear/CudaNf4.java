@@ -19,7 +19,12 @@ final class CudaNf4 implements CudaFormat {
     }
 
     @Override
-    public String variant(LinearCall call, DType product, boolean sided) {
+    public String label() {
+        return "in 4 bits ";
+    }
+
+    @Override
+    public String variant(LinearCall call, DType product, boolean plain) {
         return (GemmArgs.isDirect(call.x(), product) ? "" : "_x") + (isWhole((Weight.FourBit) call.w()) ? "" : "_any");
     }
 

@@ -47,10 +47,10 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
     static_assert(THREADS == 2 * ROWS, "two threads a row");
 
     const Operand* o;
-    const u8* from;  // this thread's half of the row's first sector
-    int end;         // bytes of the row from there on; 0 in a row that is not there
-    int loaded;      // bytes of the row, from its first sector on, that were asked for
-    int unit;        // where the present unit begins, counted likewise
+    const u8* from;  // the 16 bytes in which the row begins, or the 16 after them in the second half's thread
+    int end;         // of the row, counted from there; before all of it in a row that is not there
+    int loaded;      // up to where the row was asked for, counted likewise; the end of a sector
+    int unit;        // where the present unit begins, counted from the first 16 bytes
     int tile;        // number of the next tile to land
     u32 ring;        // offset of the row's ring, and the swizzle in bits 4 to 6
     u32 to;          // of the first quad in a tile
@@ -71,10 +71,10 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
         o = &operand;
         int row = threadIdx.x / 2;
         const u8* p = o->p + (long long)(first + row) * o->row_bytes;
-        int skew = (int)((u64)p % SECTOR);
+        int skew = (int)((u64)p % 16);
         from = p - skew + half() * 16;
-        end = first + row < rows ? skew + o->row_bytes - half() * 16 : 0;
-        loaded = 0;
+        end = first + row < rows ? skew + o->row_bytes - half() * 16 : -SECTOR;
+        loaded = skew - (int)((u64)p % SECTOR);
         unit = skew;
         tile = 0;
         // Both the 16 bytes of 8 rows and the sectors of 4 touch every bank once.
@@ -99,7 +99,7 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
         u32 rings = shared_address(block_rings<ROWS * AT_HAND>());
 #pragma unroll 1
         for (; loaded < limit; loaded += SECTOR) {
-            copy_async_part(rings + (ring ^ ((loaded & (AT_HAND - 1)) + half() * 16)), from + loaded,
+            copy_async_part(rings + (ring ^ (loaded + half() * 16 & (AT_HAND - 1))), from + loaded,
                             min(max(end - loaded, 0), 16));
         }
     }
@@ -147,13 +147,16 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
         return word(at) >> (at & 3) * 8 & 0xFF;
     }
 
-    // ALIGNED blocks are whole words.
-    template <bool ALIGNED> __device__ __forceinline__ u32 four(int at) const {
-        return ALIGNED ? word(at) : __funnelshift_r(word(at), word(at + 4), (at & 2) * 8);
+    // Four bytes `fixed + words` behind the unit's begin, words a multiple of 4. ALIGNED blocks are whole words; in
+    // others they may lie in two, and the second is not read where it has nothing of them.
+    template <bool ALIGNED> __device__ __forceinline__ u32 four(int fixed, int words) const {
+        int at = unit + fixed + words;
+        int split = ALIGNED ? 0 : (unit ^ fixed) & 2;
+        return ALIGNED ? word(at) : __funnelshift_r(word(at), word(at + split * 2), split * 8);
     }
 
-    template <bool ALIGNED> __device__ __forceinline__ u32 quad(int at, int j) const {
-        return four<ALIGNED>(at + (first_quad() ^ j) * 4);
+    template <bool ALIGNED> __device__ __forceinline__ u32 quad(int fixed, int words, int j) const {
+        return four<ALIGNED>(fixed, words + (first_quad() ^ j) * 4);
     }
 
     // ---- Codes and scales of the next four tiles.
@@ -182,19 +185,18 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
         constexpr bool FIFTH = FORMAT == Q5_0 || FORMAT == Q5_1;
 #pragma unroll
         for (int i = 0; i < TILES_CUT; i++) {
-            int block = unit + i * BYTES;
-            scale[i] = half_float(block);
-            least[i] = LEAST ? -half_float(block + 2) : 0.0f;
-            int at = block + (LEAST ? 4 : 2);
-            u32 fifth = FIFTH ? four<ALIGNED>(at) >> half() * 16 : 0;
+            scale[i] = half_float(unit + i * BYTES);
+            least[i] = LEAST ? -half_float(unit + i * BYTES + 2) : 0.0f;
+            int at = i * BYTES + (LEAST ? 4 : 2);
+            u32 fifth = FIFTH ? four<ALIGNED>(at, 0) >> half() * 16 : 0;
             at += FIFTH ? 4 : 0;
 #pragma unroll
             for (int j = 0; j < 4; j++) {
                 if (FORMAT == Q8_0) {
-                    codes[i][j] = quad<ALIGNED>(at + half() * 16, j) ^ 0x80808080u;
+                    codes[i][j] = quad<ALIGNED>(at, half() * 16, j) ^ 0x80808080u;
                     continue;
                 }
-                codes[i][j] = quad<ALIGNED>(at, j) >> half() * 4 & 0x0F0F0F0Fu;
+                codes[i][j] = quad<ALIGNED>(at, 0, j) >> half() * 4 & 0x0F0F0F0Fu;
                 if (FIFTH) {
                     u32 bits = fifth >> (first_quad() ^ j) * 4 & 15;
                     codes[i][j] |= (bits * 0x00204081u & 0x01010101u) << 4;
@@ -214,16 +216,16 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
             least[i] = __fmul_rn(least_factor, (float)(both >> 4));
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                codes[i][j] = quad<true>(unit + 16 + part * 32 + half() * 16, j) >> i * 2 & 0x03030303u;
+                codes[i][j] = quad<true>(16, part * 32 + half() * 16, j) >> i * 2 & 0x03030303u;
             }
         }
     }
 
     // The third bits of all codes, one bit of each byte for a tile; two bits; 16 scales of six bits; their factor.
     __device__ __forceinline__ void cut_3(int part) {
-        u32 high = four<false>(unit + 104) >> part * 4;
-        u32 scales[2] = {four<false>(unit + 96) >> part * 4 & 0x0F0F0F0Fu | (high & 0x03030303u) << 4,
-                         four<false>(unit + 100) >> part * 4 & 0x0F0F0F0Fu | (high >> 2 & 0x03030303u) << 4};
+        u32 high = four<false>(104, 0) >> part * 4;
+        u32 scales[2] = {four<false>(96, 0) >> part * 4 & 0x0F0F0F0Fu | (high & 0x03030303u) << 4,
+                         four<false>(100, 0) >> part * 4 & 0x0F0F0F0Fu | (high >> 2 & 0x03030303u) << 4};
         float factor = half_float(unit + 108);
 #pragma unroll
         for (int i = 0; i < TILES_CUT; i++) {
@@ -232,8 +234,8 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
             least[i] = 0.0f;
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                u32 third = quad<false>(unit + half() * 16, j) >> (part * 4 + i) & 0x01010101u;
-                u32 low = quad<false>(unit + 32 + part * 32 + half() * 16, j) >> i * 2 & 0x03030303u;
+                u32 third = quad<false>(0, half() * 16, j) >> (part * 4 + i) & 0x01010101u;
+                u32 low = quad<false>(32, part * 32 + half() * 16, j) >> i * 2 & 0x03030303u;
                 codes[i][j] = low | third << 2;
             }
         }
@@ -253,16 +255,16 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
             scales = high & 0x0F0F0F0Fu | (low >> 6 & 0x03030303u) << 4;
             leasts = high >> 4 & 0x0F0F0F0Fu | (middle >> 6 & 0x03030303u) << 4;
         }
-        int at = unit + (FIFTH ? 48 : 16) + part * 64 + half() * 16;
 #pragma unroll
         for (int i = 0; i < TILES_CUT; i++) {
             scale[i] = __fmul_rn(factor, (float)(scales >> i * 8 & 0xFF));
             least[i] = __fmul_rn(least_factor, (float)(leasts >> i * 8 & 0xFF));
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                codes[i][j] = quad<true>(at + i / 2 * 32, j) >> i % 2 * 4 & 0x0F0F0F0Fu;
+                u32 two = quad<true>(FIFTH ? 48 : 16, part * 64 + i / 2 * 32 + half() * 16, j);
+                codes[i][j] = two >> i % 2 * 4 & 0x0F0F0F0Fu;
                 if (FIFTH) {
-                    u32 fifth = quad<true>(unit + 16 + half() * 16, j) >> (part * 4 + i);
+                    u32 fifth = quad<true>(16, half() * 16, j) >> (part * 4 + i);
                     codes[i][j] |= (fifth & 0x01010101u) << 4;
                 }
             }
@@ -278,8 +280,8 @@ template <typename T, int ROWS, int THREADS> struct BlockRows {
             least[i] = 0.0f;
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                u32 low = quad<false>(unit + part * 64 + i % 2 * 32 + half() * 16, j) >> i / 2 * 4 & 0x0F0F0F0Fu;
-                u32 high = quad<false>(unit + 128 + part * 32 + half() * 16, j) >> i * 2 & 0x03030303u;
+                u32 low = quad<false>(0, part * 64 + i % 2 * 32 + half() * 16, j) >> i / 2 * 4 & 0x0F0F0F0Fu;
+                u32 high = quad<false>(128, part * 32 + half() * 16, j) >> i * 2 & 0x03030303u;
                 codes[i][j] = low | high << 4;
             }
         }

@@ -162,17 +162,10 @@ template <class Shape> struct Place {
     }
 };
 
-// Adds a product to the sums: its tiles pass through the ring, which is free before and after.
-template <class Shape, typename T, template <typename, int, int> class ALoader,
-          template <typename, int, int> class BLoader, class AOperand, class BOperand>
-__device__ __forceinline__ void accumulate(WarpTile<T, Shape>& warp, u32 ring, const AOperand& a_operand,
-                                           const BOperand& b_operand, const Output& o, int first_row, int first_col,
-                                           int k) {
-    ALoader<T, Shape::M, Shape::THREADS> a;
-    BLoader<T, Shape::N, Shape::THREADS> b;
+// Adds a product to the sums: its tiles pass through the ring, which must be free.
+template <class Shape, class Warp, class ALoader, class BLoader>
+__device__ __forceinline__ void accumulate(Warp& warp, u32 ring, ALoader& a, BLoader& b, const int& k) {
     constexpr int B_OFFSET = Shape::M * ROW_BYTES;
-    a.open(a_operand, first_row, o.m, k);
-    b.open(b_operand, first_col, o.n, k);
 
 #pragma unroll 1
     for (int s = 0; s < Shape::STAGES - 1; s++) {
@@ -206,33 +199,41 @@ __device__ __forceinline__ void accumulate(WarpTile<T, Shape>& warp, u32 ring, c
         reading = next;
     }
     copy_wait<0>();
-    __syncthreads();
 }
 
-// One tile of one of the launch's problems; SIDED kernels add its side product.
+// One tile of one of the launch's problems; SIDED kernels apply its scale and add its side product.
 template <class Shape, typename T, template <typename, int, int> class ALoader,
           template <typename, int, int> class BLoader, bool SIDED = false, class Launch>
 __device__ __forceinline__ void gemm(const Launch& launch) {
     __shared__ __align__(128) u8 shared[Shape::SHARED_BYTES];
     Place<Shape> place(launch);
-    const auto& problem = launch.problems[place.problem];
-    const Output& o = problem.o;
+    const Output& o = launch.problems[place.problem].o;
+    ALoader<T, Shape::M, Shape::THREADS> a;
+    BLoader<T, Shape::N, Shape::THREADS> b;
     WarpTile<T, Shape> warp;
     u32 ring = shared_address(shared);
+    a.open(launch.problems[place.problem].a, place.first_row, o.m, o.k);
+    b.open(launch.problems[place.problem].b, place.first_col, o.n, o.k);
     warp.open();
-    accumulate<Shape, T, ALoader, BLoader>(warp, ring, problem.a, problem.b, o, place.first_row, place.first_col, o.k);
-    if (o.scale != 1.0f) {
+    accumulate<Shape>(warp, ring, a, b, o.k);
+    if (SIDED && o.scale != 1.0f) {
         warp.scale(o.scale);
     }
-    if (SIDED && problem.side.k > 0) {
-        accumulate<Shape, T, AsyncRows, AsyncRows>(warp, ring, problem.side.a, problem.side.b, o, place.first_row,
-                                                   place.first_col, problem.side.k);
+    const Side& side = launch.problems[place.problem].side;
+    if (SIDED && side.k > 0) {
+        __syncthreads();
+        AsyncRows<T, Shape::M, Shape::THREADS> left;
+        AsyncRows<T, Shape::N, Shape::THREADS> right;
+        left.open(side.a, place.first_row, o.m, side.k);
+        right.open(side.b, place.first_col, o.n, side.k);
+        accumulate<Shape>(warp, ring, left, right, side.k);
     }
 
     float* staged = (float*)shared;
     int warp_index = threadIdx.x / 32;
 #pragma unroll 1
     for (int pass = 0; pass < Shape::WARPS_M; pass++) {
+        __syncthreads();
         if (warp_index / Shape::WARPS_N == pass) {
             warp.stage(staged + warp_index % Shape::WARPS_N * Shape::WARP_N);
         }
@@ -242,6 +243,5 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
             __syncthreads();
         }
         store_rows<Shape>(o, staged, place.first_row + pass * Shape::WARP_M, place.first_col);
-        __syncthreads();
     }
 }

@@ -6,7 +6,7 @@
 
 typedef Problems<Rows, Rows> Linears;
 
-// Those with w in the name also add a side product: what an adapter makes of x, where its matrix is not merged.
+// Those with w in the name also apply a scale and add a side product: what an adapter makes of x beside its matrix.
 // A converting loader holds 16 registers of elements on their way: a large tile then has an SM to itself. Activations
 // to be rounded come in few rows, so x has no large tile.
 #define LINEAR(name, tile, blocks, type, x_loader, w_loader, sided)      \

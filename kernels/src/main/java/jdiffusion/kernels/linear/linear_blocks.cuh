@@ -2,8 +2,8 @@
 // blocks.cuh. Names: linear_blocks_<type>[_x]_<tile>; x in the name is read by ConvertingRows (another type than the
 // product's, or rows that are not aligned to 16 bytes), otherwise it goes straight to shared memory.
 //
-// Tiles are as wide as a warp's rings allow beside three stages: 96 x 64 by 4 warps of 48 x 32 each, or 64 x 64, in less
-// than 48 KiB, so that two blocks share an SM.
+// Tiles are as wide as the rings allow beside three stages in less than 48 KiB, of which two fit a GeForce SM: 96 x 64
+// by 4 warps of 48 x 32 each, or 64 x 64.
 #pragma once
 #include "blocks.cuh"
 
