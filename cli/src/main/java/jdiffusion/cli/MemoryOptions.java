@@ -3,8 +3,6 @@ package jdiffusion.cli;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.model.pipeline.GenerationRequest;
@@ -19,7 +17,6 @@ import picocli.CommandLine.Option;
 final class MemoryOptions {
     /** Of a device's free memory, left to the driver for the kernels. */
     private static final long DRIVERS_SHARE = 256L << 20;
-    private static final Pattern SIZE = Pattern.compile("(\\d+(?:\\.\\d+)?)\\s*(?:([kmgt])?(i?b)?)", Pattern.CASE_INSENSITIVE);
     private static final int LEAST_TILE = 128;
 
     @Option(names = "--offload", paramLabel = "NAME", completionCandidates = Choices.Offloads.class,
@@ -37,10 +34,10 @@ final class MemoryOptions {
             description = "Side of a tile. Default: 512, 384 or 256, the largest that fits.")
     Integer tileSize;
 
-    @Option(names = "--vram", paramLabel = "SIZE",
+    @Option(names = "--vram", paramLabel = "SIZE", converter = ByteSize.class,
             description = "Memory to keep to, such as 8GiB; on the CPU, beside the mapped files. Default: what is free"
                 + " on the device.")
-    String vram;
+    Long vram;
 
     /** Whether the user wishes anything that has to be looked into beforehand. */
     boolean hasBudget() {
@@ -60,7 +57,7 @@ final class MemoryOptions {
                     + LEAST_TILE + " on");
         }
         return new MemoryPolicy(offload == null ? Offload.STAGES : Offload.of(offload), Set.of(), tiling,
-                tileSize == null ? 0 : tileSize / factor, vram == null ? Long.MAX_VALUE : bytes(vram));
+                tileSize == null ? 0 : tileSize / factor, vram == null ? Long.MAX_VALUE : vram);
     }
 
     /** The pipeline under the fastest policy that fits; told to the user where memory decided. */
@@ -81,19 +78,5 @@ final class MemoryOptions {
     /** What the user wishes of the offloading, and what fits of it. */
     MemoryChoice choose(Pipeline pipeline, GenerationRequest request) {
         return MemoryChoice.of(pipeline, request, offload == null ? null : Offload.of(offload));
-    }
-
-    /** A size as people write it; the units are powers of 1024, whether they say so or not. */
-    static long bytes(String text) {
-        Matcher matcher = SIZE.matcher(text.strip());
-        if (matcher.matches()) {
-            String unit = matcher.group(2) == null ? "" : matcher.group(2).toLowerCase(Locale.ROOT);
-            double bytes = Double.parseDouble(matcher.group(1)) * (1L << 10 * ("kmgt".indexOf(unit) + 1)
-                    * (unit.isEmpty() ? 0 : 1));
-            if (bytes >= 1 && bytes < Long.MAX_VALUE) {
-                return (long) bytes;
-            }
-        }
-        throw new InputException("--vram is '" + text + "'; give a size like 8GiB or 6500MiB");
     }
 }

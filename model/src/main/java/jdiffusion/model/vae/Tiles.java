@@ -34,17 +34,30 @@ public final class Tiles {
             return new Axis(size, tile, starts);
         }
 
-        /** Weights of tile {@code i} at each of its pixels, which fall to 0 where its neighbours begin. */
+        /** Weights of tile {@code i} at each of its pixels. */
         float[] weights(int i, int scale) {
             float[] weights = new float[tile * scale];
-            int before = i == 0 ? 0 : (starts[i - 1] + tile - starts[i]) * scale;
-            int after = i == starts.length - 1 ? 0 : (starts[i] + tile - starts[i + 1]) * scale;
             for (int p = 0; p < weights.length; p++) {
-                float in = p < before ? (p + 0.5f) / before : 1;
-                int left = weights.length - 1 - p;
-                weights[p] = left < after ? Math.min(in, (left + 0.5f) / after) : in;
+                float at = starts[i] * scale + p + 0.5f;
+                weights[p] = faded(i - 1, at / scale) * (1 - faded(i, at / scale));
             }
             return weights;
+        }
+
+        /**
+         * How far tile {@code i} has gone over into the next at a place: from 0 to 1 in the middle of their overlap, at
+         * most as long as tiles are apart, so that no place belongs to three.
+         */
+        private float faded(int i, float at) {
+            if (i < 0) {
+                return 1;
+            }
+            if (i == starts.length - 1) {
+                return 0;
+            }
+            int overlap = starts[i] + tile - starts[i + 1];
+            int length = Math.min(overlap, (size - tile) / (starts.length - 1));
+            return Math.clamp((at - starts[i + 1] - (overlap - length) / 2f) / length, 0, 1);
         }
     }
 
