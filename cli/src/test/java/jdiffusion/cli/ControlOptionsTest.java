@@ -58,9 +58,9 @@ class ControlOptionsTest {
 
     private Path draw(String name, Object... args) {
         Path out = folder.resolve(name);
-        Object[] all = new Object[args.length + 5];
+        Object[] all = new Object[args.length + 3];
         System.arraycopy(args, 0, all, 0, args.length);
-        System.arraycopy(new Object[] {"a cat", "--steps", 2, "-o", out}, 0, all, args.length, 5);
+        System.arraycopy(new Object[] {"a cat", "-o", out}, 0, all, args.length, 3);
         Cli run = Cli.draw(all);
         assertThat(run.code()).as(run.err().toString()).isZero();
         return out;
