@@ -71,6 +71,9 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
+    private QuantizeOptions quantizing;
+
+    @Mixin
     private AdapterOptions adapters;
 
     @Mixin
@@ -116,7 +119,7 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
-            ControlInput control = ControlInput.of(model.open(options.leftOut()), loras, adapters);
+            ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())), loras, adapters);
             control.files().notes().forEach(notes::add);
             Pipeline pipeline = Pipeline.open(control.files(), backend);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
@@ -144,9 +147,15 @@ final class GenerateCommand implements Callable<Integer> {
                             read)) {
                 draw(new Plan(fitted, opened, modelName, request, inputs, record, control, written, projection),
                         folder, notes, start);
-            }
-            if (!json) {
-                opened.printProfile(main.err());
+            } catch (RuntimeException e) {
+                if (json) {
+                    Report.printFailure(main.out(), e, opened.profile());
+                }
+                throw e;
+            } finally {
+                if (!json) {
+                    opened.printProfile(main.err());
+                }
             }
         }
         return Main.OK;
@@ -214,7 +223,7 @@ final class GenerateCommand implements Callable<Integer> {
         long sum = 0;
         for (Component component : Component.values()) {
             if (files.has(component) && (component != Component.T5 || t5)) {
-                try (ModelFiles.Open open = files.open(component)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
                         sum += tensors.shape(name).size();
