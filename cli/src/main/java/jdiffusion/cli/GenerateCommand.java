@@ -180,6 +180,7 @@ final class GenerateCommand implements Callable<Integer> {
         String family = plan.pipeline.family().label();
         Report report = new Report(folder, family, plan.device.backend().describe(), request,
                 plan.device.backend().precision());
+        report.loras(plan.loras.hashes());
         try (Console console = new Console(main.err())) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
