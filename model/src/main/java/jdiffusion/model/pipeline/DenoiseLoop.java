@@ -63,8 +63,8 @@ final class DenoiseLoop {
         this.latents = w.f32(images, channels, height, width);
         this.guided = w.f32(images, channels, height, width);
         this.sampler = request.sampler().create(sigmas, w, latents);
-        this.run = new MmditRun(control == null ? denoiser.alone() : denoiser, compute, branches * images, height, width,
-                tokens);
+        this.run = new MmditRun(control == null ? denoiser.alone() : denoiser, compute, branches * images, height,
+                width, tokens);
         setText(run, compute, model, prompts);
         if (control != null) {
             setControl(compute, control, branches * images, channels, height, width);
