@@ -10,7 +10,6 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
-import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
@@ -94,7 +93,8 @@ final class GenerateCommand implements Callable<Integer> {
 
     /** What was decided before the first computation. */
     private record Plan(Pipeline pipeline, Devices.Opened device, String modelName, GenerationRequest request,
-                        InputPictures inputs, LoraRecord loras, OutputFiles files, LatentPreview projection) {
+                        InputPictures inputs, LoraRecord loras, ControlInput control, OutputFiles files,
+                        LatentPreview projection) {
     }
 
     @Override
@@ -119,12 +119,13 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
-            ModelFiles files = AdaptedFiles.of(quantizing.apply(model.open(options.leftOut())), loras);
-            files.notes().forEach(notes::add);
-            Pipeline pipeline = Pipeline.open(files, backend);
+            ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())), loras, adapters);
+            control.files().notes().forEach(notes::add);
+            Pipeline pipeline = Pipeline.open(control.files(), backend);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
             if (source != null) {
                 source.checkLoras(record, notes::add);
+                source.checkControl(control, notes::add);
             }
             int patch = pipeline.vaeConfig().factor() * pipeline.denoiserConfig().patch();
             inputs.chooseSize(options, patch, notes::add);
@@ -135,16 +136,17 @@ final class GenerateCommand implements Callable<Integer> {
                 throw new InputException("the seeds of " + batchCount + " pictures from " + request.seed()
                         + " on are too large; use a smaller seed");
             }
-            request = inputs.addTo(request, options.strength);
+            request = control.addTo(inputs.addTo(request, options.strength));
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
-            List<Path> read = Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList();
+            List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
+                    .filter(Objects::nonNull).toList();
             try (Pipeline fitted = memoryOptions.fit(pipeline, request, backend, notes::add);
                     OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null,
                             read)) {
-                draw(new Plan(fitted, opened, modelName, request, inputs, record, written, projection), folder,
-                        notes, start);
+                draw(new Plan(fitted, opened, modelName, request, inputs, record, control, written, projection),
+                        folder, notes, start);
             } catch (RuntimeException e) {
                 if (json) {
                     Report.printFailure(main.out(), e, opened.profile());
@@ -178,6 +180,7 @@ final class GenerateCommand implements Callable<Integer> {
         String family = plan.pipeline.family().label();
         Report report = new Report(folder, family, plan.device.backend().describe(), request,
                 plan.device.backend().precision());
+        report.loras(plan.loras.hashes());
         try (Console console = new Console(main.err())) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
@@ -201,7 +204,7 @@ final class GenerateCommand implements Callable<Integer> {
                 float[] latents = plan.pipeline.denoise(one, prompts, progress);
                 Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
                 String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName,
-                        plan.device.backend().precision(), plan.inputs, plan.loras).text();
+                        plan.device.backend().precision(), plan.inputs, plan.loras, plan.control).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");
@@ -258,6 +261,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (r.init() != null) {
             line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
         }
+        line.append(plan.control.inWords(r));
         plan.loras.hashes().keySet().forEach(name -> line.append(", LoRA ").append(name));
         return line.toString();
     }

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.counting.CountingBackend;
-import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
@@ -67,12 +66,13 @@ final class PlanCommand implements Callable<Integer> {
         options.prompt = prompt == null ? "" : prompt;
         InputPictures inputs = InputPictures.read(options);
         CountingBackend backend = Devices.counting(deviceOptions, options.precision);
-        Pipeline opened = Pipeline.open(AdaptedFiles.of(model.open(options.leftOut()),
-                adapters.loras(options.prompt)), backend);
+        ControlInput control = ControlInput.of(model.open(options.leftOut()), adapters.loras(options.prompt),
+                adapters);
+        Pipeline opened = Pipeline.open(control.files(), backend);
         int patch = opened.vaeConfig().factor() * opened.denoiserConfig().patch();
         inputs.chooseSize(options, patch, notes::add);
-        GenerationRequest request = inputs.addTo(options.applyTo(opened.request(options.prompt)).build(),
-                options.strength);
+        GenerationRequest request = control.addTo(inputs.addTo(options.applyTo(opened.request(options.prompt)).build(),
+                options.strength));
         if (!withoutText) {
             opened.check(request);
         }

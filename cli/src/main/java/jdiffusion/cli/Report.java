@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.kernels.Precision;
 import jdiffusion.model.pipeline.GenerationRequest;
@@ -44,10 +45,21 @@ final class Report implements Progress {
         if (r.init() != null) {
             request.put("strength", r.strength());
         }
+        if (r.control() != null) {
+            request.putObject("control").put("kind", r.control().kind().label())
+                    .put("strength", r.control().strength()).put("start", r.control().start())
+                    .put("end", r.control().stop());
+        }
         request.put("precision", Devices.label(precision));
         this.timings = root.putArray("timings");
         this.notes = root.putArray("notes");
         this.files = root.putArray("files");
+    }
+
+    /** Names and hashes of what was added to the model. */
+    void loras(Map<String, String> hashes) {
+        ObjectNode loras = ((ObjectNode) root.get("request")).putObject("loras");
+        hashes.forEach(loras::put);
     }
 
     @Override

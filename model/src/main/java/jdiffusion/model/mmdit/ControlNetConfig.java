@@ -19,6 +19,8 @@ import jdiffusion.tensor.Weights;
  */
 public record ControlNetConfig(MmditConfig blocks, boolean joint, boolean zeroPooled) {
     private static final int MODULATIONS = 6;
+    private static final int STEPS = 60;
+    private static final float GUIDANCE = 3.5f;
 
     static ControlNetConfig of(Weights w, ConfigFile config, MmditConfig denoiser) {
         Shape condition = w.shape("pos_embed_input.proj.weight"); // [d, c, p, p]
@@ -57,6 +59,16 @@ public record ControlNetConfig(MmditConfig blocks, boolean joint, boolean zeroPo
                     + ", the denoiser one of " + denoiser.pooledDim() + "; is it for another model?");
         }
         return new ControlNetConfig(blocks, joint, config.flag("force_zeros_for_pooled_projection", joint));
+    }
+
+    /** The steps that Stability's code takes with its ControlNets; with others as many as without. */
+    public int steps(int without) {
+        return joint ? without : STEPS;
+    }
+
+    /** The guidance scale, likewise. */
+    public float guidance(float without) {
+        return joint ? without : GUIDANCE;
     }
 
     /**

@@ -20,6 +20,11 @@ public record Denoiser(Mmdit mmdit, ControlNet control) {
         return new Denoiser(mmdit, control);
     }
 
+    /** Without the ControlNet. */
+    public Denoiser alone() {
+        return new Denoiser(mmdit, null);
+    }
+
     /** Sizes of the ControlNet; null without. */
     public ControlNetConfig controlConfig() {
         return control == null ? null : control.config();
