@@ -73,11 +73,10 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
-<<<<<<< HEAD
     private QuantizeOptions quantizing;
-=======
+
+    @Mixin
     private AdapterOptions adapters;
->>>>>>> main
 
     @Mixin
     private DeviceOptions deviceOptions;
@@ -118,11 +117,7 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
-<<<<<<< HEAD
-            ModelFiles files = quantizing.apply(model.open(options.leftOut()));
-=======
-            ModelFiles files = AdaptedFiles.of(model.open(options.leftOut()), loras);
->>>>>>> main
+            ModelFiles files = AdaptedFiles.of(quantizing.apply(model.open(options.leftOut())), loras);
             files.notes().forEach(notes::add);
             Pipeline pipeline = Pipeline.open(files, backend);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);

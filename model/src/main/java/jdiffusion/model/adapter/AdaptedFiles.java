@@ -106,8 +106,16 @@ public final class AdaptedFiles extends WrappedFiles {
 
     @Override
     public Open open(Component component) {
+        return adapted(component, model().open(component));
+    }
+
+    @Override
+    public Open inspect(Component component) {
+        return adapted(component, model().inspect(component));
+    }
+
+    private Open adapted(Component component, Open base) {
         Map<String, List<Addend>> addends = plan.getOrDefault(component, Map.of());
-        Open base = model().open(component);
         if (addends.isEmpty()) {
             return base;
         }
