@@ -29,8 +29,9 @@ public final class QuantizingFiles extends WrappedFiles {
 
     @Override
     public Open open(Component component) {
+        Open open = model().open(component);
         Arena arena = Arena.ofShared();
-        return open(component, model().open(component), arena, (type, elements) -> type.quantise(elements)
+        return open(component, open, arena, (type, elements) -> type.quantise(elements)
                 .weight(elements.shape().rows(), elements.shape().cols(), arena));
     }
 
@@ -43,7 +44,6 @@ public final class QuantizingFiles extends WrappedFiles {
         return open(component, model().inspect(component), null, (type, elements) -> type.outline(elements)
                 .weight(elements.shape().rows(), elements.shape().cols(), _ -> nothing));
     }
-
 
     /** Gives a matrix another type. */
     @FunctionalInterface
