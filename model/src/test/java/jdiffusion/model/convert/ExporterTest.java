@@ -140,7 +140,7 @@ class ExporterTest {
                             .isInstanceOf(IllegalStateException.class);
                 }
             }
-            assertThat(blocks).isEqualTo(28);
+            assertThat(blocks).isEqualTo(18 + 11);
             assertThat(c.tensors().byteSize()).isEqualTo(b.tensors().byteSize());
         }
     }
