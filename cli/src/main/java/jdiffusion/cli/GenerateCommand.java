@@ -13,7 +13,6 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
@@ -81,6 +80,9 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private DeviceOptions deviceOptions;
 
+    @Mixin
+    private MemoryOptions memoryOptions;
+
     @Option(names = "--json", description = "Print an account of the run as JSON.")
     private boolean json;
 
@@ -108,7 +110,7 @@ final class GenerateCommand implements Callable<Integer> {
         Path folder = model.path();
         String modelName = name(folder);
         if (source != null) {
-            source.checkModel(modelName, model.model != null, notes::add);
+            source.checkModel(modelName, model.given(), notes::add);
         }
         InputPictures inputs = InputPictures.read(options);
         if (source != null) {
@@ -138,12 +140,20 @@ final class GenerateCommand implements Callable<Integer> {
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
             List<Path> read = Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList();
-            try (OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null, read)) {
-                draw(new Plan(pipeline, opened, modelName, request, inputs, record, written, projection), folder,
+            try (Pipeline fitted = memoryOptions.fit(pipeline, request, backend, notes::add);
+                    OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null,
+                            read)) {
+                draw(new Plan(fitted, opened, modelName, request, inputs, record, written, projection), folder,
                         notes, start);
-            }
-            if (!json) {
-                opened.printProfile(main.err());
+            } catch (RuntimeException e) {
+                if (json) {
+                    Report.printFailure(main.out(), e, opened.profile());
+                }
+                throw e;
+            } finally {
+                if (!json) {
+                    opened.printProfile(main.err());
+                }
             }
         }
         return Main.OK;
@@ -181,6 +191,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
+            plan.pipeline.hold(request);
             List<PromptEmbedding> prompts = plan.pipeline.encode(request, progress);
             for (int i = 0; i < request.images(); i++) {
                 if (previews != null) {

@@ -57,7 +57,7 @@ public final class Pipeline implements AutoCloseable {
     private Pipeline(ModelFiles files, Backend backend, MemoryPolicy policy) {
         this.files = files;
         this.policy = policy;
-        this.stages = new Stages(files, backend, policy.offload());
+        this.stages = new Stages(files, backend, policy);
         this.scheduler = files.scheduler();
         int sampleSize;
         // All of their tensors are looked at here, though not read: one that does not fit should not come to light
@@ -82,7 +82,7 @@ public final class Pipeline implements AutoCloseable {
     private Pipeline(Pipeline other, Backend backend, MemoryPolicy policy) {
         files = other.files;
         this.policy = policy;
-        stages = new Stages(files, backend, policy.offload());
+        stages = new Stages(files, backend, policy);
         denoiser = other.denoiser;
         family = other.family;
         vae = other.vae;
@@ -103,6 +103,10 @@ public final class Pipeline implements AutoCloseable {
     /** The same with a wish for what is kept in memory. */
     public static Pipeline open(ModelFiles files, Backend backend, MemoryPolicy policy) {
         return new Pipeline(files, backend, policy);
+    }
+
+    public MemoryPolicy policy() {
+        return policy;
     }
 
     /** The same model under another policy. */
@@ -143,28 +147,61 @@ public final class Pipeline implements AutoCloseable {
     /** Draws the request's pictures. */
     public List<Picture> generate(GenerationRequest request, Progress progress) {
         check(request);
+        hold(request);
+        return decode(request, denoise(request, encode(request, progress), progress), progress);
+    }
+
+    /** Brings all weights of a request to the device, if nothing is offloaded. */
+    public void hold(GenerationRequest request) {
         promptEncoder().hold(request.t5());
+        holdPictures();
+    }
+
+    private void holdPictures() {
         stages.hold(Component.DENOISER, Mmdit::load);
         stages.hold(Component.VAE, Vae::load);
-        return decode(request, denoise(request, encode(request, progress), progress), progress);
     }
 
     /** The memory that each stage of {@link #generate} takes, found by going through it without computing anything. */
     public MemoryPlan plan(GenerationRequest request) {
+        return plan(request, true);
+    }
+
+    /**
+     * The same.
+     *
+     * @param text whether the text encoders are part of it
+     */
+    public MemoryPlan plan(GenerationRequest request, boolean text) {
         List<StageMemory> runs = new ArrayList<>();
+        Progress count = new Progress() {
+            @Override
+            public void used(Progress.Stage stage, StageMemory memory) {
+                runs.add(memory);
+            }
+        };
         try (Pipeline twin = new Pipeline(this, stages.backend().counting(), policy)) {
-            twin.generate(request, new Progress() {
-                @Override
-                public void used(Progress.Stage stage, StageMemory memory) {
-                    runs.add(memory);
-                }
-            });
+            if (text) {
+                twin.generate(request, count);
+            } else {
+                checkPicture(request);
+                twin.holdPictures();
+                PromptEmbedding none = PromptEmbedding.zeros(PromptEncoder.CLIP_LENGTH + request.t5Length(),
+                        denoiser.contextDim(), denoiser.pooledDim());
+                List<PromptEmbedding> prompts = request.guided() ? List.of(none, none) : List.of(none);
+                twin.decodeValues(request, twin.denoise(request, prompts, count), count);
+            }
         }
         return new MemoryPlan(runs);
     }
 
     /** Fails, before anything is computed, when this model cannot do what is asked. */
     public void check(GenerationRequest request) {
+        checkPicture(request);
+        checkEncoders(request.t5());
+    }
+
+    private void checkPicture(GenerationRequest request) {
         new ImageSize(vae.factor() * denoiser.patch(), denoiser.positions() * denoiser.patch() * vae.factor())
                 .check(request.width(), request.height());
         long values = 3L * request.width() * request.height();
@@ -179,7 +216,6 @@ public final class Pipeline implements AutoCloseable {
             }
         }
         PromptEncoder.checkT5Length(request.t5Length());
-        checkEncoders(request.t5());
         Sigmas sigmas = sigmas(request);
         if (request.init() != null) {
             sigmas.start(request.strength());

@@ -12,7 +12,6 @@ import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
 import jdiffusion.model.TestData;
-import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.pipeline.GenerationRequest;
@@ -47,7 +46,7 @@ class MemoryPlanTest {
     }
 
     private static Pipeline open(Backend backend, Offload offload) {
-        return Pipeline.open(DiffusersFolder.open(TestData.defaultModel()), backend, new MemoryPolicy(offload));
+        return Pipeline.open(DiffusersFolder.open(TestData.defaultModel()), backend, MemoryPolicy.of(offload));
     }
 
     @Test
@@ -69,8 +68,8 @@ class MemoryPlanTest {
         for (Offload other : List.of(Offload.NONE, Offload.SEQUENTIAL)) {
             assertThat(runs.get(other).picture.rgb()).as("%s", other).isEqualTo(stages.picture.rgb());
         }
-        assertThat(stages.plan.stages()).extracting(StageMemory::component).containsExactly(Component.CLIP_L,
-                Component.CLIP_G, Component.T5, Component.VAE, Component.DENOISER, Component.VAE);
+        assertThat(stages.plan.stages()).extracting(StageMemory::name).containsExactly("text_encoder", "text_encoder_2",
+                "text_encoder_3", "vae encode", "transformer", "vae decode");
         long weights = stages.plan.stages().stream().limit(5).mapToLong(StageMemory::weights).sum();
         assertThat(runs.get(Offload.NONE).plan.stages()).allSatisfy(stage ->
                 assertThat(stage.peak()).isGreaterThan(weights));
