@@ -72,7 +72,9 @@ final class ConvertCommand implements Callable<Integer> {
         }
         model.model = source == null ? model.model : source;
         ExportTarget form = ExportTarget.of(layout, format, target);
-        checkTarget(form);
+        if (form.isFile() && Files.isDirectory(target)) {
+            throw new InputException(target + ": is a folder; name a file");
+        }
         Set<Component> components = choices.components(form.denoiserAlone() ? EnumSet.of(Component.DENOISER)
                 : EnumSet.allOf(Component.class));
         if (form == ExportTarget.GGUF && !components.equals(EnumSet.of(Component.DENOISER))) {
@@ -88,13 +90,5 @@ final class ConvertCommand implements Callable<Integer> {
             progress.finished(target.toString());
         }
         return Main.OK;
-    }
-
-    /** A mapped file that is replaced under its readers' feet would be the end of the program. */
-    private void checkTarget(ExportTarget form) {
-        boolean folder = form == ExportTarget.DIFFUSERS || form == ExportTarget.SINGLE;
-        if (!folder && Files.isDirectory(target)) {
-            throw new InputException(target + ": is a folder; name a file");
-        }
     }
 }

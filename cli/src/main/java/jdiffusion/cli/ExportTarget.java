@@ -50,6 +50,10 @@ enum ExportTarget {
         return this == GGUF || this == SINGLE_FILE;
     }
 
+    boolean isFile() {
+        return this == SINGLE_FILE || this == ALL_IN_ONE || this == GGUF;
+    }
+
     void write(Exporter exporter, Path target) {
         switch (this) {
             case DIFFUSERS -> exporter.writeDiffusers(target);

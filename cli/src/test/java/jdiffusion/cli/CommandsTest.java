@@ -22,7 +22,7 @@ class CommandsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"--help", "generate --help", "inspect --help", "completion --help", "devices --help",
-        "help generate", "plan --help"})
+        "plan --help", "convert --help", "quantize --help", "synthesize --help", "help generate"})
     void helpHasExamplesAndFitsATerminal(String args) {
         Cli run = Cli.run((Object[]) args.split(" "));
         assertThat(run.code()).isZero();
@@ -39,7 +39,7 @@ class CommandsTest {
             "--flow-shift", "--t5-length", "--no-t5", "--skip-layers", "--slg-scale", "--skip-layer-start",
             "--skip-layer-end", "-i,", "--init-img", "--strength", "--mask", "-o,", "--output", "--device",
             "--precision", "--threads", "--preview", "--json", "--from", "--kernels", "--gemm", "--conv",
-            "--emulator-check", "--emulator-profile", "--emulator-seed", "--emulator-memory",
+            "--emulator-check", "--emulator-profile", "--emulator-seed", "--emulator-memory", "--quantize",
             "--offload", "--vae-tiling", "--vae-tile-size", "--vram"}) {
             assertThat(help).contains(option);
         }

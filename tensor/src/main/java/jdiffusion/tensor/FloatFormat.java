@@ -18,6 +18,8 @@ public final class FloatFormat {
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final int MANTISSA_BITS = 23;
+    private static final int FLOAT_BIAS = 127;
     private static final float[] E4M3 = table(4, 3);
     private static final float[] E5M2 = table(5, 2);
 
@@ -107,6 +109,13 @@ public final class FloatFormat {
         int exponent = Math.max(Math.getExponent(magnitude), minExponent);
         if (exponent > 1 << exponentBits) {
             return (byte) (sign | overflow);
+        }
+        if (exponent > minExponent) {
+            // A normal number rounds in its own bits: up from just over half of the last place kept, from half if odd.
+            int dropped = MANTISSA_BITS - mantissaBits;
+            int bits = Float.floatToRawIntBits(magnitude);
+            int rounded = bits + (1 << dropped - 1) - 1 + (bits >>> dropped & 1) >>> dropped;
+            return (byte) (sign | Math.min(rounded - (minExponent + FLOAT_BIAS - 1 << mantissaBits), overflow));
         }
         // In units of the last mantissa bit the magnitude is exact in double, and rint ties to even.
         long units = (long) Math.rint(Math.scalb((double) magnitude, mantissaBits - exponent));

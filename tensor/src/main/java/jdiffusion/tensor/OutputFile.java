@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
 import java.util.stream.Stream;
 
 /**
@@ -65,7 +66,7 @@ public final class OutputFile {
             Path name = absolute.getFileName();
             throw new InputException(e.getMessage().replaceAll(
                     "\\S*\\Q." + name + "." + ProcessHandle.current().pid() + "-\\E[0-9a-f]+\\.tmp",
-                    java.util.regex.Matcher.quoteReplacement(path.toString())), e);
+                    Matcher.quoteReplacement(path.toString())), e);
         }
     }
 

@@ -104,16 +104,18 @@ public final class AdaptedFiles extends WrappedFiles {
         return loras;
     }
 
-    /** As stored: LoRAs change no shape. */
     @Override
-    public Open inspect(Component component) {
-        return model().inspect(component);
+    public Open open(Component component) {
+        return adapted(component, model().open(component));
     }
 
     @Override
-    public Open open(Component component) {
+    public Open inspect(Component component) {
+        return adapted(component, model().inspect(component));
+    }
+
+    private Open adapted(Component component, Open base) {
         Map<String, List<Addend>> addends = plan.getOrDefault(component, Map.of());
-        Open base = model().open(component);
         if (addends.isEmpty()) {
             return base;
         }

@@ -1,5 +1,6 @@
 package jdiffusion.model.checkpoint;
 
+import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
@@ -56,6 +57,11 @@ public abstract class WrappedFiles implements ModelFiles {
     @Override
     public Tokenizer tokenizer(Component component) {
         return model.tokenizer(component);
+    }
+
+    @Override
+    public Path tokenizerFolder(Component component) {
+        return model.tokenizerFolder(component);
     }
 
     @Override

@@ -2,18 +2,14 @@ package jdiffusion.model.quantize;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
-import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.mmdit.MmditConfig;
-import jdiffusion.model.sampling.SchedulerConfig;
-import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.model.checkpoint.WrappedFiles;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
@@ -23,47 +19,20 @@ import jdiffusion.tensor.Weight;
  * A checkpoint whose matrices are quantised on the way in: each when it is first asked for, into memory that goes with
  * the opened component.
  */
-public record QuantizingFiles(ModelFiles files, QuantizeRules rules) implements ModelFiles {
-    @Override
-    public String origin() {
-        return files.origin();
-    }
+public final class QuantizingFiles extends WrappedFiles {
+    private final QuantizeRules rules;
 
-    @Override
-    public boolean has(Component component) {
-        return files.has(component);
+    public QuantizingFiles(ModelFiles model, QuantizeRules rules) {
+        super(model);
+        this.rules = rules;
     }
 
     @Override
     public Open open(Component component) {
+        Open open = model().open(component);
         Arena arena = Arena.ofShared();
-        return open(component, files.open(component), arena, (type, elements) -> type.quantise(elements)
+        return open(component, open, arena, (type, elements) -> type.quantise(elements)
                 .weight(elements.shape().rows(), elements.shape().cols(), arena));
-    }
-
-    @Override
-    public String missing(Component component) {
-        return files.missing(component);
-    }
-
-    @Override
-    public String layout() {
-        return files.layout();
-    }
-
-    @Override
-    public String place(Component component) {
-        return files.place(component);
-    }
-
-    @Override
-    public List<String> notes() {
-        return files.notes();
-    }
-
-    @Override
-    public Family family(MmditConfig config) {
-        return files.family(config);
     }
 
     /** Nothing is quantised: the matrices have the sizes that they would have, and no memory. */
@@ -72,10 +41,9 @@ public record QuantizingFiles(ModelFiles files, QuantizeRules rules) implements 
         Arena closed = Arena.ofShared();
         MemorySegment nothing = MemorySegment.NULL.reinterpret(Long.MAX_VALUE, closed, null);
         closed.close();
-        return open(component, files.inspect(component), null, (type, elements) -> type.outline(elements)
+        return open(component, model().inspect(component), null, (type, elements) -> type.outline(elements)
                 .weight(elements.shape().rows(), elements.shape().cols(), _ -> nothing));
     }
-
 
     /** Gives a matrix another type. */
     @FunctionalInterface
@@ -104,26 +72,6 @@ public record QuantizingFiles(ModelFiles files, QuantizeRules rules) implements 
                 }
             }
         };
-    }
-
-    @Override
-    public Tokenizer tokenizer(Component component) {
-        return files.tokenizer(component);
-    }
-
-    @Override
-    public Path tokenizerFolder(Component component) {
-        return files.tokenizerFolder(component);
-    }
-
-    @Override
-    public SchedulerConfig scheduler() {
-        return files.scheduler();
-    }
-
-    @Override
-    public ConfigFile generationConfig() {
-        return files.generationConfig();
     }
 
     private record Source(Component component, QuantizeRules rules, TensorSource stored, Quantiser quantiser,

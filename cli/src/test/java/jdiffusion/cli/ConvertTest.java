@@ -1,0 +1,141 @@
+package jdiffusion.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** synthesize, convert, quantize, and generate with what they give. */
+class ConvertTest {
+    @TempDir
+    private Path folder;
+
+    private void draws(Object... model) {
+        List<Object> args = new java.util.ArrayList<>(List.of(model));
+        args.addAll(List.of("-o", folder.resolve("p.png")));
+        Cli run = Cli.draw(java.util.stream.Stream.concat(java.util.stream.Stream.of("a star"), args.stream())
+                .toArray());
+        assertThat(run.err()).as("%s", run.err()).anyMatch(line -> line.startsWith("wrote "));
+        assertThat(run.code()).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sd3-medium", "sd35-medium", "sd35-large"})
+    void synthesizedModelsDraw(String family) {
+        Path model = folder.resolve("m");
+        Cli run = Cli.run("synthesize", "--family", family, "--tiny", model);
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        assertThat(run.err()).singleElement().asString().startsWith("wrote " + model + ": ");
+        draws("--model", model);
+        assertThat(Cli.run("synthesize", "--family", family, "--tiny", model).err()).singleElement().asString()
+                .isEqualTo("jdiffusion: " + model + ": is there already and not empty; name a new folder, or delete it");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"diffusers, m", "single, m", "all-in-one, m.safetensors"})
+    void everyLayoutOfASynthesizedModelDraws(String layout, String name) {
+        Path model = folder.resolve(name);
+        assertThat(Cli.run("synthesize", "--family", "sd35-medium", "--tiny", "--layout", layout, "--dtype", "f16",
+                model).code()).isZero();
+        draws("--model", model, "--tokenizer", TestModel.SHAPES);
+    }
+
+    @Test
+    void convertedAndQuantisedOnTheWayInDrawTheSame() throws IOException {
+        Path small = folder.resolve("small");
+        Cli run = Cli.run("convert", TestModel.SHAPES, "-o", small, "--quantize", "nf4");
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        Cli.draw("a star", "--model", small, "-o", folder.resolve("a.png"));
+        Cli.draw("a star", "--quantize", "nf4", "-o", folder.resolve("b.png"));
+        Cli.draw("a star", "-o", folder.resolve("c.png"));
+        assertThat(pixels("a.png")).isEqualTo(pixels("b.png")).isNotEqualTo(pixels("c.png"));
+    }
+
+    private List<Integer> pixels(String name) throws IOException {
+        var image = javax.imageio.ImageIO.read(folder.resolve(name).toFile());
+        return java.util.Arrays.stream(image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0,
+                image.getWidth())).boxed().toList();
+    }
+
+    @Test
+    void aDenoiserInGgufDrawsWithTheRestBesideIt() {
+        Path gguf = folder.resolve("d.gguf");
+        Cli run = Cli.run("convert", "-o", gguf, "--quantize", "q8_0");
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        Path parts = folder.resolve("parts");
+        assertThat(Cli.run("convert", "-o", parts, "--components", "clip-l,clip_g,vae").code()).isZero();
+        draws("--model", gguf, "--clip-l", parts.resolve("text_encoder/model.safetensors"), "--clip-g",
+                parts.resolve("text_encoder_2/model.safetensors"), "--vae",
+                parts.resolve("vae/diffusion_pytorch_model.safetensors"), "--tokenizer", TestModel.SHAPES);
+    }
+
+    @Test
+    void report() throws IOException {
+        Cli run = Cli.run("quantize", "--report", TestModel.SHAPES, "--quantize", "denoiser=nf4");
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        assertThat(run.out().lines()).anyMatch(line -> line.matches(
+                "denoiser +transformer_blocks\\.0\\.attn\\.to_q\\.weight .* nf4 +[0-9.]+e-02 .*"))
+                .anyMatch(line -> line.matches("denoiser +proj_out\\.weight .* kept: final layer"))
+                .anyMatch(line -> line.matches("t5 +shared\\.weight .* kept: token table"));
+        JsonNode json = new ObjectMapper().readTree(
+                Cli.run("quantize", TestModel.SHAPES, "--quantize", "nf4", "--components", "t5", "--json").out());
+        assertThat(json.get("bytes_after").longValue()).isLessThan(json.get("bytes_before").longValue());
+        for (JsonNode tensor : json.get("tensors")) {
+            assertThat(tensor.has("kept")).isNotEqualTo(tensor.has("rms_error"));
+        }
+        assertThat(json.get("tensors").findValues("rms_error")).isNotEmpty()
+                .allMatch(error -> error.doubleValue() > 0.02 && error.doubleValue() < 0.15);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "convert -o x.gguf --quantize nf4 | GGUF files have no nf4",
+        "convert -o none/x.safetensors | its folder does not exist",
+        "convert -o x --quantize nf5 | 'nf5' is no type to quantise to",
+        "convert -o x --quantize vae=nf4 | the VAE is not quantised",
+        "convert -o x.safetensors --format gguf | needs a name that ends in .gguf",
+        "convert -o x.gguf --components vae | holds the denoiser alone",
+        "convert -o x --components unet | 'unet' is no component",
+        "convert -o x --layout all-in-one | needs the name of a file",
+        "convert -o x --dtype f8 | use bf16, f16 or f32",
+        "convert nothing -o x | there is no such model",
+        "quantize | --quantize is missing",
+        "synthesize --family sd9 x | is no family"})
+    void badInput(String args, String message) throws IOException {
+        Object[] parts = java.util.Arrays.stream(args.strip().split(" "))
+                .map(arg -> arg.startsWith("x") || arg.startsWith("none") ? folder.resolve(arg) : arg).toArray();
+        Cli run = Cli.run(parts);
+        assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(run.err()).singleElement().asString().contains(message);
+        assertThat(Cli.names(folder)).isEmpty();
+    }
+
+    /** A limit on the size of files stands for a full disk. */
+    @Test
+    void aFullDisk() throws IOException, InterruptedException {
+        assumeTrue(Files.isExecutable(Path.of("/bin/bash")), "no bash");
+        Process process = new ProcessBuilder("/bin/bash", "-c", "ulimit -f 2000; exec \"$@\"", "bash",
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--add-modules",
+                "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-XX:-UsePerfData", "-cp",
+                System.getProperty("java.class.path"), Main.class.getName(), "convert", TestModel.SHAPES.toString(),
+                "-o", folder.resolve("x").toString()).redirectErrorStream(true).start();
+        List<String> lines = process.inputReader().lines().filter(line -> !line.startsWith("WARNING")).toList();
+        assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
+        assertThat(process.exitValue()).as("%s", lines).isEqualTo(Main.BAD_INPUT);
+        assertThat(lines).singleElement().asString().startsWith("jdiffusion: " + folder.resolve("x")
+                + "/text_encoder_3/model.safetensors: cannot be written (").contains(", at tensor encoder.block.")
+                .endsWith("; make room or name another place");
+        assertThat(Cli.names(folder)).isEmpty();
+    }
+}
