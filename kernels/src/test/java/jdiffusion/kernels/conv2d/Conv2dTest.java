@@ -121,7 +121,8 @@ class Conv2dTest {
         float[] xs = TestTensors.rounded(precision, x);
         float[] ws = TestTensors.rounded(precision, weight.toArray());
         float[] bs = bias == null ? null : bias.toArray();
-        Closeness.check(s + " " + precision + " " + level, out.toArray(), Conv2dReference.exact(s, xs, ws, bs, add ? old : null),
+        Closeness.check(s + " " + precision + " " + level, out.toArray(),
+                Conv2dReference.exact(s, xs, ws, bs, add ? old : null),
                 Conv2dReference.naive(s, xs, ws, bs, add ? old : null));
     }
 
