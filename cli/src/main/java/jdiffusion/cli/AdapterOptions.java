@@ -24,6 +24,27 @@ final class AdapterOptions {
             description = "Where the LoRAs are that a prompt names as <lora:NAME:WEIGHT>.")
     Path loraDir;
 
+    @Option(names = "--control-net", paramLabel = "FILE",
+            description = "ControlNet: Stability's file, or a folder of diffusers.")
+    Path controlNet;
+
+    @Option(names = "--control-image", paramLabel = "FILE",
+            description = "What it reads, already prepared: blurred, edges in white on black, or depths.")
+    Path controlImage;
+
+    @Option(names = "--control-kind", paramLabel = "NAME",
+            description = "blur, canny, depth or other. Default: as the ControlNet's file or name says.")
+    String controlKind;
+
+    @Option(names = "--control-strength", paramLabel = "X", description = "How much it counts. Default: 1.")
+    Float controlStrength;
+
+    @Option(names = "--control-start", paramLabel = "SHARE", description = "Where it starts. Default: 0.")
+    Double controlStart;
+
+    @Option(names = "--control-end", paramLabel = "SHARE", description = "Where it ends. Default: 1.")
+    Double controlEnd;
+
     /** All that is to be added, in order: those of {@code --lora}, then the prompt's. */
     List<Lora> loras(String prompt) {
         List<Lora> loras = new ArrayList<>();

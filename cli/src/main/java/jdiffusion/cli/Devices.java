@@ -11,6 +11,7 @@ import jdiffusion.emulator.driver.EmulatorException;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.kernels.cuda.CudaDriver;
@@ -78,6 +79,19 @@ final class Devices {
         throw new InputException("--device " + o.device + " is unknown; " + KNOWN);
     }
 
+    /** What would be opened, as a count of its memory: no device is needed, only the kind of one. */
+    static CountingBackend counting(DeviceOptions o, String precision) {
+        String device = o.device.toLowerCase(Locale.ROOT);
+        String obstacle = device.equals("auto") ? cudaObstacle() : null;
+        boolean cpu = device.equals("cpu") || device.equals("auto") && (obstacle != null
+                || precision != null && precision(precision) == Precision.F32);
+        if (!cpu && !List.of("auto", "cuda", "emulated").contains(device) && !device.startsWith("cuda:")) {
+            throw new InputException("--device " + o.device + " is unknown; " + KNOWN);
+        }
+        return cpu ? CountingBackend.ofCpu(cpuPrecision(precision))
+                : CountingBackend.ofCuda(cudaOptions(o, precision).precision());
+    }
+
     private static Opened auto(DeviceOptions o, String precision, int threads, Consumer<String> notes) {
         boolean onlyCpu = o.cpu != null || precision != null && precision(precision) == Precision.F32;
         boolean onlyCuda = o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own");
@@ -111,11 +125,15 @@ final class Devices {
         if (o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own")) {
             throw new InputException("--kernels, --gemm and --conv are for CUDA devices, not for --device cpu");
         }
+        return new Opened(new CpuBackend(threads, cpuPrecision(precision), level(o.cpu)), null, false);
+    }
+
+    private static Precision cpuPrecision(String precision) {
         Precision wanted = precision == null ? Precision.F32 : precision(precision);
         if (wanted == Precision.F16) {
             throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32 or bf16");
         }
-        return new Opened(new CpuBackend(threads, wanted, level(o.cpu)), null, false);
+        return wanted;
     }
 
     /** The level that {@code --cpu} asks for; null when it does not. */

@@ -10,10 +10,8 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
-import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
@@ -73,10 +71,16 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
+    private QuantizeOptions quantizing;
+
+    @Mixin
     private AdapterOptions adapters;
 
     @Mixin
     private DeviceOptions deviceOptions;
+
+    @Mixin
+    private MemoryOptions memoryOptions;
 
     @Option(names = "--json", description = "Print an account of the run as JSON.")
     private boolean json;
@@ -89,7 +93,8 @@ final class GenerateCommand implements Callable<Integer> {
 
     /** What was decided before the first computation. */
     private record Plan(Pipeline pipeline, Devices.Opened device, String modelName, GenerationRequest request,
-                        InputPictures inputs, LoraRecord loras, OutputFiles files, LatentPreview projection) {
+                        InputPictures inputs, LoraRecord loras, ControlInput control, OutputFiles files,
+                        LatentPreview projection) {
     }
 
     @Override
@@ -105,7 +110,7 @@ final class GenerateCommand implements Callable<Integer> {
         Path folder = model.path();
         String modelName = name(folder);
         if (source != null) {
-            source.checkModel(modelName, model.model != null, notes::add);
+            source.checkModel(modelName, model.given(), notes::add);
         }
         InputPictures inputs = InputPictures.read(options);
         if (source != null) {
@@ -114,12 +119,13 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
-            ModelFiles files = AdaptedFiles.of(model.open(options.leftOut()), loras);
-            files.notes().forEach(notes::add);
-            Pipeline pipeline = Pipeline.open(files, backend);
+            ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())), loras, adapters);
+            control.files().notes().forEach(notes::add);
+            Pipeline pipeline = Pipeline.open(control.files(), backend);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
             if (source != null) {
                 source.checkLoras(record, notes::add);
+                source.checkControl(control, notes::add);
             }
             int patch = pipeline.vaeConfig().factor() * pipeline.denoiserConfig().patch();
             inputs.chooseSize(options, patch, notes::add);
@@ -130,17 +136,26 @@ final class GenerateCommand implements Callable<Integer> {
                 throw new InputException("the seeds of " + batchCount + " pictures from " + request.seed()
                         + " on are too large; use a smaller seed");
             }
-            request = inputs.addTo(request, options.strength);
+            request = control.addTo(inputs.addTo(request, options.strength));
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
-            List<Path> read = Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList();
-            try (OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null, read)) {
-                draw(new Plan(pipeline, opened, modelName, request, inputs, record, written, projection), folder,
-                        notes, start);
-            }
-            if (!json) {
-                opened.printProfile(main.err());
+            List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
+                    .filter(Objects::nonNull).toList();
+            try (Pipeline fitted = memoryOptions.fit(pipeline, request, backend, notes::add);
+                    OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null,
+                            read)) {
+                draw(new Plan(fitted, opened, modelName, request, inputs, record, control, written, projection),
+                        folder, notes, start);
+            } catch (RuntimeException e) {
+                if (json) {
+                    Report.printFailure(main.out(), e, opened.profile());
+                }
+                throw e;
+            } finally {
+                if (!json) {
+                    opened.printProfile(main.err());
+                }
             }
         }
         return Main.OK;
@@ -165,6 +180,7 @@ final class GenerateCommand implements Callable<Integer> {
         String family = plan.pipeline.family().label();
         Report report = new Report(folder, family, plan.device.backend().describe(), request,
                 plan.device.backend().precision());
+        report.loras(plan.loras.hashes());
         try (Console console = new Console(main.err())) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
@@ -178,6 +194,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
+            plan.pipeline.hold(request);
             List<PromptEmbedding> prompts = plan.pipeline.encode(request, progress);
             for (int i = 0; i < request.images(); i++) {
                 if (previews != null) {
@@ -187,7 +204,7 @@ final class GenerateCommand implements Callable<Integer> {
                 float[] latents = plan.pipeline.denoise(one, prompts, progress);
                 Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
                 String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName,
-                        plan.device.backend().precision(), plan.inputs, plan.loras).text();
+                        plan.device.backend().precision(), plan.inputs, plan.loras, plan.control).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");
@@ -207,7 +224,7 @@ final class GenerateCommand implements Callable<Integer> {
         long sum = 0;
         for (Component component : Component.values()) {
             if (files.has(component) && (component != Component.T5 || t5)) {
-                try (ModelFiles.Open open = files.open(component)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
                         sum += tensors.shape(name).size();
@@ -244,6 +261,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (r.init() != null) {
             line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
         }
+        line.append(plan.control.inWords(r));
         plan.loras.hashes().keySet().forEach(name -> line.append(", LoRA ").append(name));
         return line.toString();
     }

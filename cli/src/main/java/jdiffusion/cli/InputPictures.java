@@ -66,7 +66,7 @@ record InputPictures(Picture init, Picture mask) {
     }
 
     /** MD5 of the size and the pixels: a name for the picture, not a protection. */
-    private static String hash(Picture picture) {
+    static String hash(Picture picture) {
         try {
             MessageDigest digest = MessageDigest.getInstance("MD5");
             digest.update(ByteBuffer.allocate(8).putInt(picture.width()).putInt(picture.height()).flip());

@@ -31,7 +31,7 @@ final class PictureSettings {
     private static final String MASK_HASH = "Mask hash";
     /** Keys that change nothing here or are dealt with one by one. */
     private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
-            LoraRecord.HASHES);
+            LoraRecord.HASHES, ControlInput.NET, ControlInput.HASH);
 
     private final Path file;
     private final Infotext text;
@@ -46,7 +46,7 @@ final class PictureSettings {
 
     /** The text for the file of a request's only picture. */
     static Infotext describe(GenerationRequest r, ModelFiles files, String model, Precision precision,
-                             InputPictures inputs, LoraRecord loras) {
+                             InputPictures inputs, LoraRecord loras, ControlInput control) {
         Map<String, String> fields = new LinkedHashMap<>();
         fields.put("Steps", Integer.toString(r.steps()));
         fields.put("Sampler", samplerName(r.sampler()));
@@ -82,6 +82,7 @@ final class PictureSettings {
             fields.put("Skip layer end", number(skip.stop()));
         }
         loras.describe(fields);
+        control.describe(r, fields);
         fields.put("Precision", Devices.label(precision));
         fields.put("RNG", "CPU");
         fields.put("Version", Version.line());
@@ -149,6 +150,22 @@ final class PictureSettings {
             loras.add(given);
         }
         o.lora = o.lora == null && !loras.isEmpty() ? loras : o.lora;
+        String kind = take(ControlInput.KIND);
+        Float strength = decimal(ControlInput.STRENGTH);
+        Double start = precise(ControlInput.START);
+        Double end = precise(ControlInput.END);
+        String net = text.fields().get(ControlInput.NET);
+        if (net == null || kind == null) {
+            return; // none, or another tool's
+        }
+        if (o.controlNet == null || o.controlImage == null) {
+            throw new InputException(file + ": was drawn with the ControlNet '" + InputException.shown(net)
+                    + "'; give it with --control-net, and its picture with --control-image");
+        }
+        o.controlKind = or(o.controlKind, kind);
+        o.controlStrength = or(o.controlStrength, strength);
+        o.controlStart = or(o.controlStart, start);
+        o.controlEnd = or(o.controlEnd, end);
     }
 
     /** "DPM++ 2M" and "Karras" stand apart or, from older tools, together. */
@@ -228,6 +245,12 @@ final class PictureSettings {
         }
     }
 
+    /** Notes when the ControlNet's picture is not that of this one. */
+    void checkControl(ControlInput control, Consumer<String> notes) {
+        checkHash(ControlInput.HASH, control.picture() == null ? null : InputPictures.hash(control.picture()),
+                "ControlNet's picture", notes);
+    }
+
     private void checkHash(String key, String given, String what, Consumer<String> notes) {
         String hash = text.fields().get(key);
         if (hash != null && !hash.equals(given)) {
@@ -277,7 +300,7 @@ final class PictureSettings {
     }
 
     /** 4.0 as 4, and every other number so that the same one is read back. */
-    private static String number(Number value) {
+    static String number(Number value) {
         String text = value.toString();
         return text.endsWith(".0") ? text.substring(0, text.length() - 2) : text;
     }

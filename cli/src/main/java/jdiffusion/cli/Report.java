@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.kernels.Precision;
 import jdiffusion.model.pipeline.GenerationRequest;
@@ -44,10 +45,21 @@ final class Report implements Progress {
         if (r.init() != null) {
             request.put("strength", r.strength());
         }
+        if (r.control() != null) {
+            request.putObject("control").put("kind", r.control().kind().label())
+                    .put("strength", r.control().strength()).put("start", r.control().start())
+                    .put("end", r.control().stop());
+        }
         request.put("precision", Devices.label(precision));
         this.timings = root.putArray("timings");
         this.notes = root.putArray("notes");
         this.files = root.putArray("files");
+    }
+
+    /** Names and hashes of what was added to the model. */
+    void loras(Map<String, String> hashes) {
+        ObjectNode loras = ((ObjectNode) root.get("request")).putObject("loras");
+        hashes.forEach(loras::put);
     }
 
     @Override
@@ -60,6 +72,18 @@ final class Report implements Progress {
     @Override
     public void note(String line) {
         notes.add(line);
+    }
+
+    /** Prints the profile of a run that failed, which is when it may be wanted most, and why; nothing without one. */
+    static void printFailure(PrintStream out, RuntimeException failure, ProfileReport profile) {
+        if (profile != null) {
+            ObjectMapper mapper = new ObjectMapper();
+            ObjectNode root = mapper.createObjectNode().put("version", Version.line())
+                    .put("error", failure.getMessage());
+            root.set("kernels", mapper.valueToTree(profile.kernels()));
+            out.println(root);
+            out.flush();
+        }
     }
 
     /** What each kernel of the emulated device did; null for nothing. */

@@ -1,6 +1,7 @@
 package jdiffusion.emulator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -226,6 +227,30 @@ class MemoryTest {
                 assertThat(out.asSlice(16L * lane, 16).toArray(INT)).containsExactly(
                         -1, values[4 * lane + 1] + values[4 * lane + 3], 0, -1);
             }
+        }
+    }
+
+    /** Of 16 bytes that begin 8 before the end of the memory, 8 may be asked for, and not more. */
+    @Test
+    void copiesReadWhatTheyAskForAlone() {
+        String body = """
+                mov.u32 %r1, s;
+                mov.u32 %r5, SIZE;
+                cp.async.cg.shared.global [%r1], [%rd10+496], 16, %r5;
+                cp.async.wait_all;
+                ld.shared.u32 %r6, [%r1+4];
+                st.global.u32 [%rd11], %r6;
+                """;
+        int[] values = new int[126];
+        values[125] = 7;
+        try (Bench bench = Bench.plain()) {
+            MemorySegment out = bench.allocate(4);
+            bench.launch(Bench.kernel(".shared .align 16 .b8 s[16];", body.replace("SIZE", "8")), "k", 1, 1, 0,
+                    bench.ints(values), out);
+            assertThat(out.toArray(INT)).containsExactly(7);
+            assertThatThrownBy(() -> bench.launch(Bench.kernel(".shared .align 16 .b8 s[16];",
+                    body.replace("SIZE", "9")), "k", 1, 1, 0, bench.ints(values), out))
+                    .isInstanceOf(DeviceFault.class).hasMessageContaining("OUT_OF_BOUNDS");
         }
     }
 }

@@ -64,7 +64,7 @@ final class AsyncCopies {
             reading |= copy.sourceBytes[l] > 0 ? 1 << l : 0;
             w.address[l] = copy.source[l];
         }
-        GlobalMemory.check(w, mask & reading, site, bytes, false);
+        GlobalMemory.checkParts(w, mask & reading, site, bytes, copy.sourceBytes);
         copies.outstanding.add(copy);
     }
 

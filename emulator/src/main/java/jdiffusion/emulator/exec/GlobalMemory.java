@@ -150,23 +150,51 @@ final class GlobalMemory {
         }
     }
 
-    private static void checkLanes(Warp w, int mask, int site, int bytes, boolean write) {
-        Block block = w.block;
+    /**
+     * As {@link #check} for copies of {@code bytes} of which lane l reads the first {@code lengths[l]} only.
+     *
+     * @param mask lanes that read something
+     */
+    static void checkParts(Warp w, int mask, int site, int bytes, int[] lengths) {
+        int parts = 0;
         for (int l = 0; l < Layout.LANES; l++) {
-            if ((mask >>> l & 1) == 0) {
-                continue;
-            }
-            long at = w.address[l];
-            Allocation found = find(block, at);
-            if (found == null || !found.covers(at, bytes)) {
-                throw block.fault(Kind.OUT_OF_BOUNDS, site, w, l, outside(block, at, bytes, write));
-            }
-            if ((at & bytes - 1) != 0) {
-                throw block.fault(Kind.MISALIGNED, site, w, l, "global address 0x%x is not a multiple of %d"
-                        .formatted(at, bytes));
-            }
-            block.lastHit()[site] = found;
+            parts |= (mask >>> l & 1) != 0 && lengths[l] < bytes ? 1 << l : 0;
         }
+        if (parts == 0) {
+            check(w, mask, site, bytes, false);
+            return;
+        }
+        checkLanes(w, mask & ~parts, site, bytes, false);
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((parts >>> l & 1) != 0) {
+                checkLane(w, l, site, bytes, lengths[l], false);
+            }
+        }
+        if (w.block.profile() != null) {
+            w.block.profile().global(site, w.address, mask, bytes, false);
+        }
+    }
+
+    private static void checkLanes(Warp w, int mask, int site, int bytes, boolean write) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((mask >>> l & 1) != 0) {
+                checkLane(w, l, site, bytes, bytes, write);
+            }
+        }
+    }
+
+    private static void checkLane(Warp w, int lane, int site, int alignment, int bytes, boolean write) {
+        Block block = w.block;
+        long at = w.address[lane];
+        Allocation found = find(block, at);
+        if (found == null || !found.covers(at, bytes)) {
+            throw block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, outside(block, at, bytes, write));
+        }
+        if ((at & alignment - 1) != 0) {
+            throw block.fault(Kind.MISALIGNED, site, w, lane, "global address 0x%x is not a multiple of %d"
+                    .formatted(at, alignment));
+        }
+        block.lastHit()[site] = found;
     }
 
     private static Allocation find(Block block, long at) {

@@ -55,7 +55,9 @@ public final class Gemm {
     private int groups;
     private int panels;
 
-    /** Where the factors come from, as rows of float32 already rounded to the precision of the product. */
+    /**
+     * Where the factors come from, as rows of float32, rounded to the precision of the product unless that is in pairs.
+     */
     public interface Factors {
         /** Row {@code row} of the left factor, all k elements. */
         void left(int row, float[] to, int at);

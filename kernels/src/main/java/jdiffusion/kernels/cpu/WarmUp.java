@@ -132,7 +132,7 @@ public final class WarmUp {
             case FLOAT16 -> () -> Widen.f16Vectors(stored, 0, b, 0, RUN);
             case FLOAT8 -> () -> Widen.bothFloat8(stored, b, RUN);
             case CODES -> () -> Codes.everyKind(stored, b, RUN);
-            case ADAPTER -> () -> MultiplyAdd.vectors(1, a, 0, b, 0, 0, c, 0, RUN);
+            case ADAPTER -> () -> MultiplyAdd.vectors(16, a, 0, b, 0, 0, c, 0, RUN);
             case SOFTMAX -> throw new IllegalArgumentException("the loops of the softmax are given");
         };
     }

@@ -245,6 +245,14 @@ public final class Cuda implements AutoCloseable {
         return address.value();
     }
 
+    /** Bytes of device memory that nobody has taken. */
+    public long freeBytes() {
+        long[] free = new long[1];
+        use();
+        run(() -> "asking for free memory", () -> JCudaDriver.cuMemGetInfo(free, new long[1]));
+        return free[0];
+    }
+
     private static String freeMemory() {
         long[] free = new long[1];
         long[] total = new long[1];

@@ -53,13 +53,20 @@ public final class CpuLinear {
         @Override
         public void left(int row, float[] to, int at) {
             Widen.run(x.data(), DType.F32, x.rowOffset(row), to, at, x.cols());
-            Widen.round(cpu.precision(), to, at, x.cols());
+            round(to, at, x.cols());
         }
 
         @Override
         public void right(int row, int from, int count, float[] to, int at) {
             if (!read(w, row, from, count, to, at)) {
-                Widen.round(cpu.precision(), to, at, count);
+                round(to, at, count);
+            }
+        }
+
+        /** Where products are in pairs, whoever makes the pairs rounds. */
+        private void round(float[] values, int at, int count) {
+            if (!cpu.products().inPairs()) {
+                Widen.round(cpu.precision(), values, at, count);
             }
         }
 

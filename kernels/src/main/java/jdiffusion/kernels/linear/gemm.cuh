@@ -23,9 +23,18 @@
 constexpr int MAX_PROBLEMS = 16;
 constexpr int ROW_TILES_PER_GROUP = 8;
 
+// A second product, of few k, that is added to the first: x through the low-rank pair of an adapter. Rows of T as
+// AsyncRows takes them.
+struct Side {
+    Rows a;  // [m, k]
+    Rows b;  // [n, k]
+    int k;   // 0 for none
+};
+
 template <class AOperand, class BOperand> struct Problem {
     AOperand a;
     BOperand b;
+    Side side;
     Output o;
 };
 
@@ -99,6 +108,19 @@ template <class T, class Shape> struct WarpTile {
         }
     }
 
+    __device__ __forceinline__ void scale(float factor) {
+#pragma unroll
+        for (int i = 0; i < ROWS; i++) {
+#pragma unroll
+            for (int j = 0; j < COLS; j++) {
+#pragma unroll
+                for (int e = 0; e < 4; e++) {
+                    sums[i][j][e] *= factor;
+                }
+            }
+        }
+    }
+
     // Writes the sums as rows of floats at `staged`, which is the warp's first column.
     __device__ __forceinline__ void stage(float* staged) const {
         int row = threadIdx.x % 32 / 4;
@@ -140,21 +162,10 @@ template <class Shape> struct Place {
     }
 };
 
-// One tile of one of the launch's problems.
-template <class Shape, typename T, template <typename, int, int> class ALoader,
-          template <typename, int, int> class BLoader, class Launch>
-__device__ __forceinline__ void gemm(const Launch& launch) {
-    __shared__ __align__(128) u8 shared[Shape::SHARED_BYTES];
-    Place<Shape> place(launch);
-    const Output& o = launch.problems[place.problem].o;
-    ALoader<T, Shape::M, Shape::THREADS> a;
-    BLoader<T, Shape::N, Shape::THREADS> b;
-    WarpTile<T, Shape> warp;
+// Adds a product to the sums: its tiles pass through the ring, which must be free.
+template <class Shape, class Warp, class ALoader, class BLoader>
+__device__ __forceinline__ void accumulate(Warp& warp, u32 ring, ALoader& a, BLoader& b, const int& k) {
     constexpr int B_OFFSET = Shape::M * ROW_BYTES;
-    u32 ring = shared_address(shared);
-    a.open(launch.problems[place.problem].a, place.first_row, o.m, o.k);
-    b.open(launch.problems[place.problem].b, place.first_col, o.n, o.k);
-    warp.open();
 
 #pragma unroll 1
     for (int s = 0; s < Shape::STAGES - 1; s++) {
@@ -172,7 +183,7 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
     u32 reading = ring;
     warp.read(0, reading);
 #pragma unroll 1
-    for (int left = o.k; left > 0; left -= TILE_K) {
+    for (int left = k; left > 0; left -= TILE_K) {
         // The stage being filled is the one read before this: every warp was through with it at the barrier.
         u32 filling = reading == ring ? last : reading - Shape::STAGE_BYTES;
         a.fetch(filling);
@@ -187,10 +198,39 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
         b.land(filling + B_OFFSET);
         reading = next;
     }
+    copy_wait<0>();
+}
+
+// One tile of one of the launch's problems; SIDED kernels apply its scale and add its side product.
+template <class Shape, typename T, template <typename, int, int> class ALoader,
+          template <typename, int, int> class BLoader, bool SIDED = false, class Launch>
+__device__ __forceinline__ void gemm(const Launch& launch) {
+    __shared__ __align__(128) u8 shared[Shape::SHARED_BYTES];
+    Place<Shape> place(launch);
+    const Output& o = launch.problems[place.problem].o;
+    ALoader<T, Shape::M, Shape::THREADS> a;
+    BLoader<T, Shape::N, Shape::THREADS> b;
+    WarpTile<T, Shape> warp;
+    u32 ring = shared_address(shared);
+    a.open(launch.problems[place.problem].a, place.first_row, o.m, o.k);
+    b.open(launch.problems[place.problem].b, place.first_col, o.n, o.k);
+    warp.open();
+    accumulate<Shape>(warp, ring, a, b, o.k);
+    if (SIDED && o.scale != 1.0f) {
+        warp.scale(o.scale);
+    }
+    const Side& side = launch.problems[place.problem].side;
+    if (SIDED && side.k > 0) {
+        __syncthreads();
+        AsyncRows<T, Shape::M, Shape::THREADS> left;
+        AsyncRows<T, Shape::N, Shape::THREADS> right;
+        left.open(side.a, place.first_row, o.m, side.k);
+        right.open(side.b, place.first_col, o.n, side.k);
+        accumulate<Shape>(warp, ring, left, right, side.k);
+    }
 
     float* staged = (float*)shared;
     int warp_index = threadIdx.x / 32;
-    copy_wait<0>();
 #pragma unroll 1
     for (int pass = 0; pass < Shape::WARPS_M; pass++) {
         __syncthreads();

@@ -25,7 +25,7 @@ class PtxTest {
 
     @TestFactory
     Stream<DynamicTest> isOfTheSources() throws IOException {
-        assertThat(CompileKernels.files(ROOT)).contains("linear/linear", "attention/attention");
+        assertThat(CompileKernels.files(ROOT)).contains("linear/linear_bf16", "attention/attention");
         return CompileKernels.files(ROOT).stream().map(file -> DynamicTest.dynamicTest(file, () -> {
             CuSource source = CuSource.read(file, CuSource.folder(ROOT));
             String packed = KernelSource.BUILT_IN.ptx(file);

@@ -94,7 +94,7 @@ public final class AdaptedFiles extends WrappedFiles {
     }
 
     private String isItForAnother() {
-        try (Open open = model().open(Component.DENOISER)) {
+        try (Open open = model().inspect(Component.DENOISER)) {
             MmditConfig config = MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config());
             return "is this LoRA for another model? this one is " + family(config).label();
         }
@@ -102,6 +102,12 @@ public final class AdaptedFiles extends WrappedFiles {
 
     public List<Lora> loras() {
         return loras;
+    }
+
+    /** As stored: LoRAs change no shape. */
+    @Override
+    public Open inspect(Component component) {
+        return model().inspect(component);
     }
 
     @Override

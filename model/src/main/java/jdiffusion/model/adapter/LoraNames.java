@@ -32,7 +32,7 @@ final class LoraNames {
     LoraNames(ModelFiles files) {
         for (Component component : PREFIXES.keySet()) {
             if (files.has(component)) {
-                try (ModelFiles.Open open = files.open(component)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
                     targets.put(component, new LoraTargets(component, open.tensors()));
                 }
             }

@@ -6,7 +6,8 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.Compute;
-import jdiffusion.model.mmdit.Mmdit;
+import jdiffusion.model.mmdit.Denoiser;
+import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.mmdit.MmditRun;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.Sigmas;
@@ -43,16 +44,18 @@ final class DenoiseLoop {
      * @param height  of the latents
      * @param width   of the latents
      * @param mask    [channels, height, width] 1 where to draw; null for everywhere
+     * @param control [channels, height, width] what the ControlNet reads; null for none
      */
-    DenoiseLoop(Mmdit model, Compute compute, GenerationRequest request, int images, List<PromptEmbedding> prompts,
-                int height, int width, Sigmas sigmas, float[] mask) {
+    DenoiseLoop(Denoiser denoiser, Compute compute, GenerationRequest request, int images,
+                List<PromptEmbedding> prompts, int height, int width, Sigmas sigmas, float[] mask, float[] control) {
         this.request = request;
         this.backend = compute.backend();
         this.sigmas = sigmas;
         this.images = images;
         this.first = first(request, sigmas);
         Workspace w = compute.workspace();
-        int channels = model.config().inChannels();
+        MmditConfig model = denoiser.mmdit().config();
+        int channels = model.inChannels();
         int branches = prompts.size();
         int tokens = prompts.getFirst().tokens();
         this.input = w.f32(branches * images, channels, height, width);
@@ -60,10 +63,14 @@ final class DenoiseLoop {
         this.latents = w.f32(images, channels, height, width);
         this.guided = w.f32(images, channels, height, width);
         this.sampler = request.sampler().create(sigmas, w, latents);
-        this.run = new MmditRun(model, compute, branches * images, height, width, tokens);
+        this.run = new MmditRun(control == null ? denoiser.alone() : denoiser, compute, branches * images, height,
+                width, tokens);
         setText(run, compute, model, prompts);
+        if (control != null) {
+            setControl(compute, control, branches * images, channels, height, width);
+        }
         if (request.guided() && !request.skipLayers().layers().isEmpty()) {
-            this.skipRun = new MmditRun(model, compute, images, height, width, tokens);
+            this.skipRun = new MmditRun(denoiser.alone(), compute, images, height, width, tokens);
             setText(skipRun, compute, model, prompts.subList(branches - 1, branches));
             this.skipVelocity = w.f32(images, channels, height, width);
         } else {
@@ -82,17 +89,27 @@ final class DenoiseLoop {
         }
     }
 
-    private void setText(MmditRun target, Compute compute, Mmdit model, List<PromptEmbedding> prompts) {
+    private void setText(MmditRun target, Compute compute, MmditConfig model, List<PromptEmbedding> prompts) {
         Workspace w = compute.workspace();
         int batch = prompts.size() * images;
         try (var _ = w.scope()) {
-            Tensor context = w.operand(batch, prompts.getFirst().tokens(), model.config().contextDim());
-            Tensor pooled = w.operand(batch, model.config().pooledDim());
+            Tensor context = w.operand(batch, prompts.getFirst().tokens(), model.contextDim());
+            Tensor pooled = w.operand(batch, model.pooledDim());
             for (int i = 0; i < batch; i++) {
                 backend.upload(prompts.get(i / images).context(), context.at(i));
                 backend.upload(prompts.get(i / images).pooled(), pooled.at(i));
             }
             target.setText(context, pooled);
+        }
+    }
+
+    private void setControl(Compute compute, float[] control, int batch, int channels, int height, int width) {
+        try (var _ = compute.workspace().scope()) {
+            Tensor latents = compute.workspace().f32(batch, channels, height, width);
+            for (int i = 0; i < batch; i++) {
+                backend.upload(control, latents.slice(i, i + 1));
+            }
+            run.setControl(latents);
         }
     }
 
@@ -141,6 +158,10 @@ final class DenoiseLoop {
         if (skipRun != null) {
             skipRun.velocity(latents, sigmas.timestep(first), request.skipLayers().layers(), skipVelocity);
         }
+        if (request.control() != null) {
+            run.setControlStrength(1);
+            run.velocity(input, sigmas.timestep(first), List.of(), velocities);
+        }
         if (masking != null) {
             keepUnmasked(first);
         }
@@ -149,6 +170,9 @@ final class DenoiseLoop {
     /** Classifier-free guidance u + g (c - u), and skip-layer guidance + s (c - skipped). */
     private Tensor guidedVelocity(int i) {
         float time = sigmas.timestep(i);
+        if (request.control() != null) {
+            run.setControlStrength(request.control().strengthAt(i - first, sigmas.evaluations() - first));
+        }
         if (!request.guided()) {
             run.velocity(latents, time, List.of(), velocities);
             return velocities;

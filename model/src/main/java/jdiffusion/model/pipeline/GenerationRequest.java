@@ -28,11 +28,12 @@ import jdiffusion.tensor.InputException;
  * @param init           picture to start from, or null
  * @param strength       with init: share of the steps that are run, above 0 up to 1
  * @param mask           with init: white where to draw, black where to keep; or null
+ * @param control        what the model's ControlNet reads, or null for none of it
  */
 public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
                                 float guidance, long seed, int images, Seeds seeds, Sampler.Kind sampler,
                                 SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
-                                Picture init, double strength, Picture mask) {
+                                Picture init, double strength, Picture mask, Control control) {
     /** How the pictures of one request differ. */
     public enum Seeds {
         /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
@@ -65,6 +66,10 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             throw new InputException("the mask is " + mask.width() + "x" + mask.height() + ", the picture " + width
                     + "x" + height + "; make them the same size");
         }
+        if (control != null && (control.picture().width() != width || control.picture().height() != height)) {
+            throw new InputException("the ControlNet's picture is " + control.picture().width() + "x"
+                    + control.picture().height() + ", the picture " + width + "x" + height + "; resize one of them");
+        }
     }
 
     /** Whether two predictions are made and combined. */
@@ -96,6 +101,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private Picture init;
         private double strength;
         private Picture mask;
+        private Control control;
 
         private Builder(GenerationRequest r) {
             prompt = r.prompt;
@@ -116,6 +122,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             init = r.init;
             strength = r.strength;
             mask = r.mask;
+            control = r.control;
         }
 
         public Builder prompt(String value) {
@@ -201,9 +208,14 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return this;
         }
 
+        public Builder control(Control value) {
+            control = value;
+            return this;
+        }
+
         public GenerationRequest build() {
             return new GenerationRequest(prompt, negativePrompt, width, height, steps, guidance, seed, images, seeds,
-                    sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask);
+                    sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control);
         }
     }
 }

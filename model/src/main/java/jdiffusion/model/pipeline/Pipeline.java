@@ -11,7 +11,8 @@ import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.image.Picture;
-import jdiffusion.model.mmdit.Mmdit;
+import jdiffusion.model.mmdit.ControlNetConfig;
+import jdiffusion.model.mmdit.Denoiser;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.sampling.Sampler;
@@ -49,6 +50,7 @@ public final class Pipeline implements AutoCloseable {
     private final ModelFiles files;
     private final MemoryPolicy policy;
     private final MmditConfig denoiser;
+    private final ControlNetConfig control;
     private final Family family;
     private final VaeConfig vae;
     private final SchedulerConfig scheduler;
@@ -57,16 +59,18 @@ public final class Pipeline implements AutoCloseable {
     private Pipeline(ModelFiles files, Backend backend, MemoryPolicy policy) {
         this.files = files;
         this.policy = policy;
-        this.stages = new Stages(files, backend, policy.offload());
+        this.stages = new Stages(files, backend, policy);
         this.scheduler = files.scheduler();
         int sampleSize;
         // All of their tensors are looked at here, though not read: one that does not fit should not come to light
         // only when the stages before it have computed for minutes.
-        try (ModelFiles.Open open = files.open(Component.DENOISER)) {
-            denoiser = Mmdit.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
+        try (ModelFiles.Open open = files.inspect(Component.DENOISER)) {
+            Denoiser loaded = Denoiser.load(Weights.of(open.tensors(), Placement.onHost()), open.config());
+            denoiser = loaded.mmdit().config();
+            control = loaded.controlConfig();
             sampleSize = open.config().integer("sample_size", denoiser.positions());
         }
-        try (ModelFiles.Open open = files.open(Component.VAE)) {
+        try (ModelFiles.Open open = files.inspect(Component.VAE)) {
             vae = Vae.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
         }
         if (vae.latentChannels() != denoiser.inChannels() || denoiser.inChannels() != denoiser.outChannels()) {
@@ -82,8 +86,9 @@ public final class Pipeline implements AutoCloseable {
     private Pipeline(Pipeline other, Backend backend, MemoryPolicy policy) {
         files = other.files;
         this.policy = policy;
-        stages = new Stages(files, backend, policy.offload());
+        stages = new Stages(files, backend, policy);
         denoiser = other.denoiser;
+        control = other.control;
         family = other.family;
         vae = other.vae;
         scheduler = other.scheduler;
@@ -105,6 +110,10 @@ public final class Pipeline implements AutoCloseable {
         return new Pipeline(files, backend, policy);
     }
 
+    public MemoryPolicy policy() {
+        return policy;
+    }
+
     /** The same model under another policy. */
     public Pipeline withPolicy(MemoryPolicy other) {
         return new Pipeline(this, stages.backend(), other);
@@ -116,6 +125,11 @@ public final class Pipeline implements AutoCloseable {
 
     public MmditConfig denoiserConfig() {
         return denoiser;
+    }
+
+    /** Sizes of the model's ControlNet; null when it has none. */
+    public ControlNetConfig controlConfig() {
+        return control;
     }
 
     public VaeConfig vaeConfig() {
@@ -132,39 +146,74 @@ public final class Pipeline implements AutoCloseable {
     }
 
     private GenerationRequest defaults(ConfigFile wishes, int size) {
+        int steps = control == null ? family.steps() : control.steps(family.steps());
+        float guidance = control == null ? family.guidance() : control.guidance(family.guidance());
         return new GenerationRequest("", "", wishes.integer("width", size), wishes.integer("height", size),
-                wishes.integer("num_inference_steps", family.steps()),
-                (float) wishes.number("guidance_scale", family.guidance()), DEFAULT_SEED, 1,
+                wishes.integer("num_inference_steps", steps), (float) wishes.number("guidance_scale", guidance),
+                DEFAULT_SEED, 1,
                 GenerationRequest.Seeds.CONSECUTIVE, scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
                 scheduler.schedule(), Float.NaN, wishes.integer("max_sequence_length", DEFAULT_T5_LENGTH),
-                files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null, 0.6, null);
+                files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null, 0.6, null, null);
     }
 
     /** Draws the request's pictures. */
     public List<Picture> generate(GenerationRequest request, Progress progress) {
         check(request);
-        promptEncoder().hold(request.t5());
-        stages.hold(Component.DENOISER, Mmdit::load);
-        stages.hold(Component.VAE, Vae::load);
+        hold(request);
         return decode(request, denoise(request, encode(request, progress), progress), progress);
+    }
+
+    /** Brings all weights of a request to the device, if nothing is offloaded. */
+    public void hold(GenerationRequest request) {
+        promptEncoder().hold(request.t5());
+        holdPictures();
+    }
+
+    private void holdPictures() {
+        stages.hold(Component.DENOISER, Denoiser::load);
+        stages.hold(Component.VAE, Vae::load);
     }
 
     /** The memory that each stage of {@link #generate} takes, found by going through it without computing anything. */
     public MemoryPlan plan(GenerationRequest request) {
+        return plan(request, true);
+    }
+
+    /**
+     * The same.
+     *
+     * @param text whether the text encoders are part of it
+     */
+    public MemoryPlan plan(GenerationRequest request, boolean text) {
         List<StageMemory> runs = new ArrayList<>();
+        Progress count = new Progress() {
+            @Override
+            public void used(Progress.Stage stage, StageMemory memory) {
+                runs.add(memory);
+            }
+        };
         try (Pipeline twin = new Pipeline(this, stages.backend().counting(), policy)) {
-            twin.generate(request, new Progress() {
-                @Override
-                public void used(Progress.Stage stage, StageMemory memory) {
-                    runs.add(memory);
-                }
-            });
+            if (text) {
+                twin.generate(request, count);
+            } else {
+                checkPicture(request);
+                twin.holdPictures();
+                PromptEmbedding none = PromptEmbedding.zeros(PromptEncoder.CLIP_LENGTH + request.t5Length(),
+                        denoiser.contextDim(), denoiser.pooledDim());
+                List<PromptEmbedding> prompts = request.guided() ? List.of(none, none) : List.of(none);
+                twin.decodeValues(request, twin.denoise(request, prompts, count), count);
+            }
         }
         return new MemoryPlan(runs);
     }
 
     /** Fails, before anything is computed, when this model cannot do what is asked. */
     public void check(GenerationRequest request) {
+        checkPicture(request);
+        checkEncoders(request.t5());
+    }
+
+    private void checkPicture(GenerationRequest request) {
         new ImageSize(vae.factor() * denoiser.patch(), denoiser.positions() * denoiser.patch() * vae.factor())
                 .check(request.width(), request.height());
         long values = 3L * request.width() * request.height();
@@ -178,8 +227,10 @@ public final class Pipeline implements AutoCloseable {
                         + (denoiser.depth() - 1));
             }
         }
+        if (request.control() != null && control == null) {
+            throw new InputException("a ControlNet's picture is given, but no ControlNet; give one with --control-net");
+        }
         PromptEncoder.checkT5Length(request.t5Length());
-        checkEncoders(request.t5());
         Sigmas sigmas = sigmas(request);
         if (request.init() != null) {
             sigmas.start(request.strength());
@@ -257,7 +308,9 @@ public final class Pipeline implements AutoCloseable {
         int height = request.height() / vae.factor();
         int width = request.width() / vae.factor();
         int size = vae.latentChannels() * height * width;
-        float[] moments = request.init() == null ? null : encodeInit(request, progress);
+        float[] moments = request.init() == null ? null : encode(request, request.init().toModel(), progress);
+        float[] condition = request.control() == null ? null
+                : Control.latents(encode(request, request.control().pixels(control), progress), control, vae);
         if (!request.guided() && !(request.skipLayers().layers().isEmpty() && request.negativePrompt().isEmpty())) {
             progress.note("without guidance (a scale of 1 or less) a negative prompt and skipped layers have no"
                     + " effect");
@@ -268,9 +321,9 @@ public final class Pipeline implements AutoCloseable {
         StageClock clock = new StageClock(Progress.Stage.DENOISE,
                 draws * DenoiseLoop.evaluations(request, sigmas(request)), progress);
         float[] mask = latentMask(request, height, width);
-        return stages.run(Component.DENOISER, Mmdit::load, (Stage<Mmdit> stage) -> {
+        return stages.run(Component.DENOISER, Denoiser::load, (Stage<Denoiser> stage) -> {
             DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, batch, prompts, height, width,
-                    sigmas(request), mask);
+                    sigmas(request), mask, condition);
             float[] all = new float[Math.multiplyExact(request.images(), size)];
             if (stage.counting()) {
                 loop.count();
@@ -318,11 +371,10 @@ public final class Pipeline implements AutoCloseable {
         return new ImageCoder(stages, vae);
     }
 
-    /** Mean and log-variance of the init image's latents, [2, channels, height / 8, width / 8]. */
-    private float[] encodeInit(GenerationRequest request, Progress progress) {
+    /** Mean and log-variance of a picture's latents, [2, channels, height / 8, width / 8]. */
+    private float[] encode(GenerationRequest request, float[] pixels, Progress progress) {
         StageClock clock = new StageClock(Progress.Stage.ENCODE_IMAGE, 0, progress);
-        float[] moments = imageCoder().encode(request.init().toModel(), request.height(), request.width(),
-                clock::used);
+        float[] moments = imageCoder().encode(pixels, request.height(), request.width(), clock::used);
         clock.stop();
         return moments;
     }

@@ -13,7 +13,6 @@ import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.mmdit.Mmdit;
 import jdiffusion.model.mmdit.MmditRun;
-import jdiffusion.model.stage.Offload;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder;
@@ -77,7 +76,7 @@ public final class Verifier {
 
     private <M> void run(Path path, Component component, Stage.Loader<M> loader, Expected expected, Check<M> check) {
         ConfigFile config = ConfigFile.read(path.resolve("config.json"));
-        Stages.run(backend, new Files(Checkpoint.open(path, component.weights()), config), Offload.STAGES, component,
+        Stages.run(backend, new Files(Checkpoint.open(path, component.weights()), config), false, component,
                 loader, stage -> {
                     check.run(path, stage.counting() ? expected.blank() : expected, stage);
                     return null;
