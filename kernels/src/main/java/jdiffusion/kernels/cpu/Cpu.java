@@ -54,7 +54,7 @@ public final class Cpu implements AutoCloseable {
     public float[] local(int worker, Buffer use, int floats) {
         float[] buffer = local[worker][use.ordinal()];
         if (buffer == null || buffer.length < floats) {
-            buffer = new float[floats];
+            buffer = grown(floats);
             local[worker][use.ordinal()] = buffer;
         }
         return buffer;
@@ -64,10 +64,15 @@ public final class Cpu implements AutoCloseable {
     public float[] shared(Buffer use, int floats) {
         float[] buffer = shared[use.ordinal()];
         if (buffer == null || buffer.length < floats) {
-            buffer = new float[floats];
+            buffer = grown(floats);
             shared[use.ordinal()] = buffer;
         }
         return buffer;
+    }
+
+    private float[] grown(int floats) {
+        products.forgetArrays();
+        return new float[floats];
     }
 
     @Override

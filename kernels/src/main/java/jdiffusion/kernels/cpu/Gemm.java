@@ -66,7 +66,8 @@ public final class Gemm {
         void right(int row, int from, int count, float[] to, int at);
 
         /**
-         * The same elements as they are stored, two in a word of {@code to}, where they are stored as bfloat16.
+         * The same elements as they are stored, two in a word of {@code to}, where they are stored as bfloat16; the
+         * upper half of the last word is 0 where {@code count} is odd.
          *
          * @return whether they are; otherwise nothing is written
          */
@@ -217,9 +218,6 @@ public final class Gemm {
             return;
         }
         int count = Math.min(2 * kn, k - 2 * k0);
-        if (count > 0) {
-            to[at + kn - 1] = 0;
-        }
         if (!factors.rightStored(row, 2 * k0, count, to, at)) {
             float[] numbers = cpu.local(worker, Buffer.ROW, cpu.products().padded(2 * BLOCK_K));
             factors.right(row, 2 * k0, count, numbers, 0);

@@ -121,6 +121,14 @@ public final class Products implements AutoCloseable {
         machine.roundColumns(values, at, rows, width);
     }
 
+    /** See {@link MachineProducts#forgetArrays}. */
+    void forgetArrays() {
+        MachineProducts code = machine;
+        if (code != null) {
+            code.forgetArrays();
+        }
+    }
+
     @Override
     public synchronized void close() {
         closed = true;

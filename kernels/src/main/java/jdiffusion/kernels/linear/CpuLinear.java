@@ -1,6 +1,8 @@
 package jdiffusion.kernels.linear;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
@@ -11,6 +13,11 @@ import jdiffusion.tensor.Weight;
 
 /** Linear layers on the CPU: weights are widened and transposed block by block on their way into the cache. */
 public final class CpuLinear {
+    private static final ValueLayout.OfFloat WORD =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort HALF =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final Gemm gemm;
     private final Rows factors;
 
@@ -124,8 +131,11 @@ public final class CpuLinear {
                 }
                 case Weight.Dense(Tensor tensor) when tensor.type() == DType.BF16 -> {
                     long offset = tensor.rowOffset(row) + (long) from * Short.BYTES;
-                    MemorySegment.copy(tensor.data(), offset, MemorySegment.ofArray(to), (long) at * Float.BYTES,
-                            (long) count * Short.BYTES);
+                    MemorySegment.copy(tensor.data(), WORD, offset, to, at, count / 2);
+                    if (count % 2 == 1) {
+                        short last = tensor.data().get(HALF, offset + (count - 1L) * Short.BYTES);
+                        to[at + count / 2] = Float.intBitsToFloat(last & 0xffff);
+                    }
                     yield true;
                 }
                 default -> false;

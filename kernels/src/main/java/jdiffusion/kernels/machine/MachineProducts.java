@@ -18,6 +18,7 @@ public final class MachineProducts implements AutoCloseable {
     private final MachineFunction narrowProduct;
     private final MachineFunction roundPairs;
     private final MachineFunction roundColumns;
+    private final ArraySegments segments = new ArraySegments();
     private final MemorySegment interleave = MemorySegment.ofArray(RoundCode.interleave());
 
     /**
@@ -64,7 +65,7 @@ public final class MachineProducts implements AutoCloseable {
         multiply(narrowProduct, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
     }
 
-    private static void multiply(MachineFunction function, int width, int panels, int k, float[] a, int aOffset,
+    private void multiply(MachineFunction function, int width, int panels, int k, float[] a, int aOffset,
                                  int aStride, float[] b, int bOffset, float[] tile, int tileOffset) {
         if (panels < 0 || k < 0 || k % 2 != 0 || aStride < 0) {
             throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " apart");
@@ -76,9 +77,8 @@ public final class MachineProducts implements AutoCloseable {
         Objects.checkFromIndexSize(aOffset, (rows - 1) * aStride + k, a.length);
         Objects.checkFromIndexSize(bOffset, (long) k * width, b.length);
         Objects.checkFromIndexSize(tileOffset, rows * width, tile.length);
-        function.call(MemorySegment.ofArray(a), (long) WORD * aOffset, MemorySegment.ofArray(b),
-                (long) WORD * bOffset, MemorySegment.ofArray(tile), (long) WORD * tileOffset, k,
-                (long) WORD * aStride, panels);
+        function.call(segments.of(a), (long) WORD * aOffset, segments.of(b), (long) WORD * bOffset,
+                segments.of(tile), (long) WORD * tileOffset, k, (long) WORD * aStride, panels);
     }
 
     /**
@@ -90,8 +90,8 @@ public final class MachineProducts implements AutoCloseable {
         Objects.checkFromIndexSize(at, 2L * rounded, from.length);
         Objects.checkFromIndexSize(toAt, rounded, to.length);
         if (rounded > 0) {
-            roundPairs.call(MemorySegment.ofArray(from), (long) WORD * at, MemorySegment.NULL, 0,
-                    MemorySegment.ofArray(to), (long) WORD * toAt, rounded, 0, 0);
+            roundPairs.call(segments.of(from), (long) WORD * at, MemorySegment.NULL, 0,
+                    segments.of(to), (long) WORD * toAt, rounded, 0, 0);
         }
     }
 
@@ -105,10 +105,15 @@ public final class MachineProducts implements AutoCloseable {
         }
         Objects.checkFromIndexSize(at, (long) rows * width, values.length);
         if (rows > 0 && width > 0) {
-            MemorySegment segment = MemorySegment.ofArray(values);
+            MemorySegment segment = segments.of(values);
             roundColumns.call(segment, (long) WORD * at, interleave, 0, segment, (long) WORD * at, rows / 2,
                     (long) WORD * width, 0);
         }
+    }
+
+    /** To be called when arrays that were used go out of use, so that they can be collected. */
+    public void forgetArrays() {
+        segments.clear();
     }
 
     /** How many of {@code count} numbers {@link #roundPairs} reads. */

@@ -3,6 +3,7 @@ package jdiffusion.kernels.attention;
 import java.util.concurrent.TimeUnit;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.machine.CpuLevel;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -31,6 +32,9 @@ public class AttentionBench {
     @Param({"F32", "BF16"})
     Precision precision;
 
+    @Param({"AVX512BF16", "VECTOR"})
+    CpuLevel level;
+
     private AttentionCase attention;
     private AttentionCase.Arguments arguments;
     private Cpu cpu;
@@ -47,7 +51,7 @@ public class AttentionBench {
     public void fill() {
         attention = AttentionCase.named(problem);
         arguments = attention.arguments();
-        cpu = new Cpu(Runtime.getRuntime().availableProcessors(), precision);
+        cpu = new Cpu(Runtime.getRuntime().availableProcessors(), precision, level);
         kernel = new CpuAttention(cpu);
     }
 

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Random;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.Shape;
@@ -143,8 +144,12 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
     }
 
     List<float[]> run(int threads, Precision precision) {
+        return run(threads, precision, CpuLevel.best());
+    }
+
+    List<float[]> run(int threads, Precision precision, CpuLevel level) {
         Arguments arguments = arguments();
-        try (Cpu cpu = new Cpu(threads, precision)) {
+        try (Cpu cpu = new Cpu(threads, precision, level)) {
             new CpuAttention(cpu).run(shape, arguments.streams(), arguments.bias());
         }
         return arguments.outputs();

@@ -11,12 +11,15 @@ import java.util.Random;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.machine.CpuLevel;
+import jdiffusion.kernels.machine.Levels;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class AttentionTest {
@@ -27,10 +30,28 @@ class AttentionTest {
     @ParameterizedTest
     @MethodSource("ragged")
     void isAsCloseToTheDefinitionAsNaiveCode(AttentionCase problem) {
+        isAsCloseAsNaiveCode(problem, CpuLevel.best());
+    }
+
+    /** Whole and ragged blocks of keys, an odd head, a scale that is no power of two, with a bias and without. */
+    @ParameterizedTest
+    @EnumSource
+    void everyLevelIsAsClose(CpuLevel level) {
+        Levels.assume(level);
+        for (AttentionCase problem : List.of(AttentionCase.of(1, 2, 64, 96), AttentionCase.of(1, 1, 7, 101),
+                AttentionCase.of(2, 2, 24, 130).causal(), AttentionCase.of(1, 2, 33, 65).biased(),
+                AttentionCase.of(1, 2, 32, 97).scale(1).biased())) {
+            isAsCloseAsNaiveCode(problem, level);
+            assertSame(problem.run(2, Precision.BF16, level), problem.run(1, Precision.BF16, level));
+            assertSame(problem.run(1, Precision.F32, level), problem.run(1, Precision.F32, CpuLevel.VECTOR));
+        }
+    }
+
+    private static void isAsCloseAsNaiveCode(AttentionCase problem, CpuLevel level) {
         List<double[]> exact = AttentionReference.exact(problem);
         for (Precision precision : TestTensors.CPU_PRECISIONS) {
             List<double[]> naive = AttentionReference.naive(problem, precision);
-            List<float[]> actual = problem.run(1, precision);
+            List<float[]> actual = problem.run(1, precision, level);
             assertThat(actual).hasSameSizeAs(exact);
             for (int s = 0; s < exact.size(); s++) {
                 double naiveError = 0;
@@ -40,7 +61,7 @@ class AttentionTest {
                 float[] values = actual.get(s);
                 double[] widened = new double[values.length];
                 Arrays.setAll(widened, i -> values[i]);
-                assertThat(widened).as("%s, stream %d of the asking", precision, s)
+                assertThat(widened).as("%s %s %s, stream %d of the asking", problem, precision, level, s)
                         .containsExactly(exact.get(s), within(2 * naiveError + 1e-6));
             }
         }

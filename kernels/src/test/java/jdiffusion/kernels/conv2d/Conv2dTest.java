@@ -11,6 +11,8 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.machine.CpuLevel;
+import jdiffusion.kernels.machine.Levels;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.Test;
@@ -26,15 +28,25 @@ class Conv2dTest {
     @ParameterizedTest
     @MethodSource("ragged")
     void raggedSizes(Conv2dShape shape) {
-        check(shape, DType.F32, Precision.F32, false);
-        check(shape, DType.BF16, Precision.BF16, true);
+        check(shape, DType.F32, Precision.F32, CpuLevel.best(), false);
+        check(shape, DType.BF16, Precision.BF16, CpuLevel.best(), true);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void everyLevelOfTheCpu(CpuLevel level) {
+        Levels.assume(level);
+        check(Conv2dCases.RAGGED[0], DType.F32, Precision.F32, level, false);
+        for (Conv2dShape shape : Conv2dCases.RAGGED) {
+            check(shape, DType.BF16, Precision.BF16, level, true);
+        }
     }
 
     @ParameterizedTest
     @EnumSource(value = DType.class, names = {"F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
     void allWeightTypesInBothPrecisions(DType type) {
         for (Precision precision : TestTensors.CPU_PRECISIONS) {
-            check(Conv2dShape.same(1, 6, 7, 5, 9, 3), type, precision, false);
+            check(Conv2dShape.same(1, 6, 7, 5, 9, 3), type, precision, CpuLevel.best(), false);
         }
     }
 
@@ -51,16 +63,23 @@ class Conv2dTest {
         assertThat(TestTensors.gapsUntouched(out, 1)).isTrue();
     }
 
-    @Test
-    void resultsDoNotDependOnThreadsOrBatch() {
+    @ParameterizedTest
+    @EnumSource
+    void resultsDoNotDependOnThreadsOrBatch(CpuLevel level) {
+        Levels.assume(level);
         Conv2dShape s = Conv2dShape.same(3, 11, 13, 60, 70, 3);
+        Conv2dShape single = Conv2dShape.same(1, 11, 13, 60, 70, 3);
         Tensor x = TestTensors.random(1, DType.F32, 1, 3, 11, 13, 60);
         Tensor weight = TestTensors.random(2, DType.BF16, 1, 70, 60, 3, 3);
-        float[] one = run(1, s, x, weight);
-        assertThat(run(2, s, x, weight)).isEqualTo(one);
-        assertThat(run(5, s, x, weight)).isEqualTo(one);
-        float[] second = run(2, Conv2dShape.same(1, 11, 13, 60, 70, 3), x.slice(1, 2), weight);
-        assertThat(second).isEqualTo(Arrays.copyOfRange(one, 11 * 13 * 70, 2 * 11 * 13 * 70));
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
+            float[] one = run(1, precision, level, s, x, weight);
+            assertThat(run(2, precision, level, s, x, weight)).isEqualTo(one);
+            assertThat(run(5, precision, level, s, x, weight)).isEqualTo(one);
+            float[] second = run(2, precision, level, single, x.slice(1, 2), weight);
+            assertThat(second).isEqualTo(Arrays.copyOfRange(one, 11 * 13 * 70, 2 * 11 * 13 * 70));
+        }
+        assertThat(run(1, Precision.F32, level, s, x, weight))
+                .isEqualTo(run(1, Precision.F32, CpuLevel.VECTOR, s, x, weight));
     }
 
     @Test
@@ -88,28 +107,34 @@ class Conv2dTest {
         }
     }
 
-    private static void check(Conv2dShape s, DType type, Precision precision, boolean add) {
+    private static void check(Conv2dShape s, DType type, Precision precision, CpuLevel level, boolean add) {
         float[] x = TestTensors.gaussian(1, s.batch() * s.height() * s.width() * s.cin(), 1);
         Tensor weight = TestTensors.random(2, type, 1 / Math.sqrt(s.cin() * s.kernel() * s.kernel()), s.cout(),
                 s.cin(), s.kernel(), s.kernel());
         Tensor bias = add ? null : TestTensors.random(3, type, 1, s.cout());
         float[] old = TestTensors.gaussian(4, s.batch() * s.outHeight() * s.outWidth() * s.cout(), 1);
         Tensor out = Tensor.of(old.clone(), s.batch(), s.outHeight(), s.outWidth(), s.cout());
-        try (Cpu cpu = new Cpu(2, precision)) {
+        try (Cpu cpu = new Cpu(2, precision, level)) {
             new CpuConv2d(cpu).run(s, Tensor.of(x, s.batch(), s.height(), s.width(), s.cin()), weight, bias,
                     add ? Epilogue.ADD : Epilogue.STORE, out);
         }
         float[] xs = TestTensors.rounded(precision, x);
         float[] ws = TestTensors.rounded(precision, weight.toArray());
         float[] bs = bias == null ? null : bias.toArray();
-        Closeness.check(s + " " + precision, out.toArray(), Conv2dReference.exact(s, xs, ws, bs, add ? old : null),
+        Closeness.check(s + " " + precision + " " + level, out.toArray(),
+                Conv2dReference.exact(s, xs, ws, bs, add ? old : null),
                 Conv2dReference.naive(s, xs, ws, bs, add ? old : null));
     }
 
     private static float[] run(int threads, Conv2dShape s, Tensor x, Tensor weight) {
+        return run(threads, Precision.F32, CpuLevel.best(), s, x, weight);
+    }
+
+    private static float[] run(int threads, Precision precision, CpuLevel level, Conv2dShape s, Tensor x,
+                               Tensor weight) {
         int size = s.batch() * s.outHeight() * s.outWidth() * s.cout();
         Tensor out = Tensor.of(new float[size], s.batch(), s.outHeight(), s.outWidth(), s.cout());
-        try (Cpu cpu = new Cpu(threads, Precision.F32)) {
+        try (Cpu cpu = new Cpu(threads, precision, level)) {
             new CpuConv2d(cpu).run(s, x, weight, null, Epilogue.STORE, out);
         }
         return out.toArray();

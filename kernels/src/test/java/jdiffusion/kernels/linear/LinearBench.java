@@ -7,6 +7,7 @@ import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Simd;
 import jdiffusion.kernels.cpu.Workers;
+import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Workspace;
@@ -36,7 +37,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 public class LinearBench {
-    private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);
+    private final Workers workers = new Workers(Runtime.getRuntime().availableProcessors());
 
     /** One problem. */
     @State(Scope.Thread)
@@ -45,14 +46,24 @@ public class LinearBench {
         @Param({"1536x1536x1536 F32", "666x256x1024 BF16", "1357x1536x6144 BF16", "2x1536x9216 BF16"})
         public String size;
 
+        @Param({"F32", "BF16"})
+        public Precision precision;
+
+        @Param({"AVX512BF16", "AVX2", "VECTOR"})
+        public CpuLevel level;
+
         private final Workspace workspace = Workspace.onHost(512L << 20);
         private LinearCase linear;
+        private Cpu cpu;
+        private CpuLinear kernel;
         private Tensor x;
         private Tensor w;
         private Tensor out;
 
         @Setup
         public void make() {
+            cpu = new Cpu(Runtime.getRuntime().availableProcessors(), precision, level);
+            kernel = new CpuLinear(cpu);
             linear = LinearCase.parse(size);
             x = workspace.f32(linear.m(), linear.k());
             x.copyFrom(TestTensors.gaussian(1, linear.m() * linear.k(), 1));
@@ -64,6 +75,7 @@ public class LinearBench {
 
         @TearDown
         public void close() {
+            cpu.close();
             workspace.close();
         }
     }
@@ -75,24 +87,22 @@ public class LinearBench {
         public double gflops;
     }
 
-    private final CpuLinear kernel = new CpuLinear(cpu);
-
     @Benchmark
     public Tensor linear(Problem p, Rate rate) {
-        kernel.run(new LinearCall(p.x, Weight.of(p.w), null, Epilogue.STORE, p.out));
+        p.kernel.run(new LinearCall(p.x, Weight.of(p.w), null, Epilogue.STORE, p.out));
         rate.gflops += p.linear.flops() * 1e-9;
         return p.out;
     }
 
     private static final int PEAK_STEPS = 100_000;
     private static final int PEAK_SUMS = 12;
-    private final float[][] sums = new float[cpu.workers().count()][PEAK_SUMS * Simd.LANES];
+    private final float[][] sums = new float[workers.count()][PEAK_SUMS * Simd.LANES];
     private final Workers.Body peakLoop = (item, worker) -> multiplyAdds(sums[worker]);
 
     @Benchmark
     public float[][] peak(Rate rate) {
-        int items = 8 * cpu.workers().count();
-        cpu.workers().run(items, peakLoop);
+        int items = 8 * workers.count();
+        workers.run(items, peakLoop);
         rate.gflops += 2e-9 * items * PEAK_STEPS * PEAK_SUMS * Simd.LANES;
         return sums;
     }
@@ -132,6 +142,6 @@ public class LinearBench {
 
     @TearDown
     public void close() {
-        cpu.close();
+        workers.close();
     }
 }
