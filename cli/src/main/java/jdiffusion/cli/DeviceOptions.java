@@ -13,6 +13,11 @@ final class DeviceOptions {
     @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: all cores.")
     Integer threads;
 
+    @Option(names = "--cpu", paramLabel = "LEVEL",
+            description = "Instructions of matrix products on the CPU: avx512bf16, avx512, avx2 or vector. Default: the"
+                + " first of these that the CPU has; see 'jdiffusion devices'.")
+    String cpu;
+
     @Option(names = "--kernels", paramLabel = "DIR",
             description = "Compile and use the CUDA sources in DIR in place of the built-in ones of the same name.")
     Path kernels;

@@ -16,6 +16,7 @@ import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.kernels.cuda.CudaDriver;
 import jdiffusion.kernels.cuda.CudaOptions;
+import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.tensor.InputException;
 
 /** Turns {@link DeviceOptions} and {@code --precision} into a backend: what is asked for, or nothing. */
@@ -58,6 +59,9 @@ final class Devices {
     static Opened open(DeviceOptions o, String precision, Consumer<String> notes) {
         String device = o.device.toLowerCase(Locale.ROOT);
         checkEmulatorOptions(o, device);
+        if (o.cpu != null && !device.equals("cpu") && !device.equals("auto")) {
+            throw new InputException("--cpu is for --device cpu, not for --device " + o.device);
+        }
         int threads = threads(o);
         if (device.equals("cpu")) {
             return cpu(o, precision, threads);
@@ -89,9 +93,9 @@ final class Devices {
     }
 
     private static Opened auto(DeviceOptions o, String precision, int threads, Consumer<String> notes) {
-        boolean onlyCpu = precision != null && precision(precision) == Precision.F32;
+        boolean onlyCpu = o.cpu != null || precision != null && precision(precision) == Precision.F32;
         boolean onlyCuda = o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own");
-        if (onlyCpu && !onlyCuda) {
+        if (onlyCpu && (!onlyCuda || o.cpu != null)) {
             return cpu(o, precision, threads);
         }
         String obstacle = cudaObstacle();
@@ -121,7 +125,7 @@ final class Devices {
         if (o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own")) {
             throw new InputException("--kernels, --gemm and --conv are for CUDA devices, not for --device cpu");
         }
-        return new Opened(new CpuBackend(threads, cpuPrecision(precision)), null, false);
+        return new Opened(new CpuBackend(threads, cpuPrecision(precision), level(o.cpu)), null, false);
     }
 
     private static Precision cpuPrecision(String precision) {
@@ -130,6 +134,22 @@ final class Devices {
             throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32 or bf16");
         }
         return wanted;
+    }
+
+    /** The level that {@code --cpu} asks for; null when it does not. */
+    private static CpuLevel level(String label) {
+        if (label == null) {
+            return null;
+        }
+        for (CpuLevel level : CpuLevel.values()) {
+            if (level.label().equals(label.toLowerCase(Locale.ROOT))) {
+                if (level.obstacle() != null) {
+                    throw new InputException("--cpu " + label + " cannot be used: " + level.obstacle());
+                }
+                return level;
+            }
+        }
+        throw new InputException("--cpu " + label + " is unknown; use avx512bf16, avx512, avx2 or vector");
     }
 
     private static Opened emulated(DeviceOptions o, String precision, int threads) {

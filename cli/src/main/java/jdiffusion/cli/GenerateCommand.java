@@ -13,7 +13,6 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
@@ -73,6 +72,9 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
+    private QuantizeOptions quantizing;
+
+    @Mixin
     private AdapterOptions adapters;
 
     @Mixin
@@ -108,7 +110,7 @@ final class GenerateCommand implements Callable<Integer> {
         Path folder = model.path();
         String modelName = name(folder);
         if (source != null) {
-            source.checkModel(modelName, model.model != null, notes::add);
+            source.checkModel(modelName, model.given(), notes::add);
         }
         InputPictures inputs = InputPictures.read(options);
         if (source != null) {
@@ -117,7 +119,7 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
-            ModelFiles files = AdaptedFiles.of(model.open(options.leftOut()), loras);
+            ModelFiles files = AdaptedFiles.of(quantizing.apply(model.open(options.leftOut())), loras);
             files.notes().forEach(notes::add);
             Pipeline pipeline = Pipeline.open(files, backend);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
@@ -143,9 +145,15 @@ final class GenerateCommand implements Callable<Integer> {
                             read)) {
                 draw(new Plan(fitted, opened, modelName, request, inputs, record, written, projection), folder,
                         notes, start);
-            }
-            if (!json) {
-                opened.printProfile(main.err());
+            } catch (RuntimeException e) {
+                if (json) {
+                    Report.printFailure(main.out(), e, opened.profile());
+                }
+                throw e;
+            } finally {
+                if (!json) {
+                    opened.printProfile(main.err());
+                }
             }
         }
         return Main.OK;
@@ -213,7 +221,7 @@ final class GenerateCommand implements Callable<Integer> {
         long sum = 0;
         for (Component component : Component.values()) {
             if (files.has(component) && (component != Component.T5 || t5)) {
-                try (ModelFiles.Open open = files.open(component)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
                         sum += tensors.shape(name).size();

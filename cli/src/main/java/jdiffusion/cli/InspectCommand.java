@@ -53,7 +53,7 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        path = path == null ? model.model : path;
+        path = path == null && model.given() ? model.path() : path;
         if (path == null) {
             throw new ParameterException(spec.commandLine(), "say what to inspect: inspect PATH");
         }

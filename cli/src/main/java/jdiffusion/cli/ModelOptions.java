@@ -18,6 +18,10 @@ final class ModelOptions {
                 + " file lacks is looked for beside it. Default: models/shapes beside the program.")
     Path model;
 
+    @Option(names = "--diffusion-model", paramLabel = "FILE",
+            description = "The denoiser in a file of its own, which is the model itself where --model is not given.")
+    Path denoiser;
+
     @Option(names = {"--clip-l", "--clip_l"}, paramLabel = "FILE", description = "CLIP-L in a file of its own.")
     Path clipL;
 
@@ -42,7 +46,7 @@ final class ModelOptions {
 
     /** The path of the model, or of the one that comes with the program. */
     Path path() {
-        return model == null ? DefaultModel.find() : model;
+        return model != null ? model : denoiser != null ? denoiser : DefaultModel.find();
     }
 
     /** @param leftOut encoders to do without */
@@ -50,8 +54,14 @@ final class ModelOptions {
         return Models.open(path(), sources(leftOut));
     }
 
+    /** Whether the user names a model. */
+    boolean given() {
+        return model != null || denoiser != null;
+    }
+
     ModelSources sources(Set<Component> leftOut) {
         Map<Component, Path> files = new EnumMap<>(Component.class);
+        put(files, Component.DENOISER, model == null ? null : denoiser);
         put(files, Component.CLIP_L, clipL);
         put(files, Component.CLIP_G, clipG);
         put(files, Component.T5, t5);

@@ -50,7 +50,7 @@ public record ProfileReport(List<KernelProfile> kernels) {
             rows.add(row);
         }
         return table(rows) + "instructions of warps; ldm ldmatrix, cpa cp.async, glb and shm access to global and"
-                + " shared memory\n";
+                + " shared memory;\n- and columns that are left out are 0\n";
     }
 
     private static String label(InstructionClass kind) {

@@ -135,7 +135,8 @@ class KernelLaunchTest {
     private static void launch(CUfunction function, int blocks, int threads, int sharedBytes, ByteBuffer arguments) {
         var extra = Pointer.to(
                 JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, Pointer.to(arguments),
-                JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE, Pointer.to(HostMemory.bytes(Long.BYTES).putLong(0, arguments.capacity())),
+                JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE,
+                Pointer.to(HostMemory.bytes(Long.BYTES).putLong(0, arguments.capacity())),
                 JCudaDriver.CU_LAUNCH_PARAM_END);
         JCudaDriver.cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, sharedBytes, new CUstream(), null, extra);
     }

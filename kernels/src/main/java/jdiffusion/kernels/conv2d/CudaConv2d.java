@@ -1,6 +1,5 @@
 package jdiffusion.kernels.conv2d;
 
-import java.util.Locale;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
@@ -60,14 +59,15 @@ public final class CudaConv2d {
         int k = Math.multiplyExact(shape.kernel() * shape.kernel(), shape.cin());
         Tensor rows = weight.reshape(shape.cout(), k);
         boolean direct = isDirect(shape, x, rows);
-        GemmTile tile = direct ? GemmTile.choose(GemmTile.LARGE.blocks(out.rows(), out.cols()),
+        GemmTile tile = direct ? GemmTile.LARGE.orSmall(GemmTile.LARGE.blocks(out.rows(), out.cols()),
                 GemmTile.SMALL.blocks(out.rows(), out.cols())) : GemmTile.SMALL;
         KernelArgs args = cuda.args();
         images(args, shape, x);
         GemmArgs.rows(args, rows);
+        GemmArgs.side(args, null, null);
         GemmArgs.output(args, bias, epilogue, out, k, 0);
         args.int32(1).align(8);
-        cuda.kernel(FILE, "conv2d_" + (direct ? tile.name().toLowerCase(Locale.ROOT) : "gather"))
+        cuda.kernel(FILE, "conv2d_" + (direct ? tile.label() : "gather"))
                 .launch(() -> "conv2d " + shape + " of " + x + " to " + out, tile.blocks(out.rows(), out.cols()), 1, 1,
                         tile.threads(), 0, args);
     }

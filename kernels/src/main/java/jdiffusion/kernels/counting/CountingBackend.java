@@ -15,6 +15,7 @@ import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.kernels.cuda.DeviceMemory;
 import jdiffusion.kernels.cuda.DevicePlacement;
 import jdiffusion.kernels.groupnorm.CudaGroupNorm;
+import jdiffusion.kernels.linear.CudaLinear;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Placement;
@@ -71,7 +72,7 @@ public final class CountingBackend implements Backend {
      * @param streaming whether blocks of layers pass through two slots
      */
     public Placement measuringPlacement(boolean streaming) {
-        return device == null ? Placement.onHost() : DevicePlacement.measuring(streaming, device);
+        return device == null ? Placement.onHost() : DevicePlacement.measuring(streaming, device, operandType);
     }
 
     @Override
@@ -96,7 +97,7 @@ public final class CountingBackend implements Backend {
     @Override
     public Placement newPlacement(Placement.Size size) {
         return device == null ? Placement.onHost()
-                : DevicePlacement.of(size, device, DevicePlacement.Transfers.NONE);
+                : DevicePlacement.of(size, device, DevicePlacement.Transfers.NONE, operandType);
     }
 
     @Override
@@ -132,7 +133,10 @@ public final class CountingBackend implements Backend {
 
     @Override
     public void linear(List<LinearCall> calls) {
-        // A call checks itself.
+        long bytes = device == null ? 0 : CudaLinear.scratchBytes(calls, operandType);
+        if (bytes > 0) {
+            device.scratch(bytes);
+        }
     }
 
     @Override

@@ -30,6 +30,8 @@ public final class Codes {
     private static final int PARTS = RUN / LANES;
     private static final ValueLayout.OfInt INT =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     /** As many bytes as there are lanes; at 128 bits, where there is no such vector, not used. */
@@ -211,8 +213,26 @@ public final class Codes {
         return (IntVector) bytes.convertShape(ZERO_EXTEND_B2I, Simd.I, 0);
     }
 
+    /**
+     * Float16 in the lower halves of lanes, widened. The 15 bits under the sign, moved to float32's places, are the
+     * value times 2^-112, subnormals included; one multiplication puts that right. Infinities and NaN would become
+     * finite, so they get float32's top exponent.
+     */
+    static FloatVector halves(IntVector wide) {
+        IntVector magnitude = wide.and(0x7fff).lanewise(LSHL, 13);
+        FloatVector value = magnitude.reinterpretAsFloats().mul(0x1p112f);
+        VectorMask<Integer> top = magnitude.compare(GE, 0x0f800000);
+        IntVector result = value.reinterpretAsInts().blend(magnitude.or(0x7f800000), top);
+        return result.or(wide.and(0x8000).lanewise(LSHL, 16)).reinterpretAsFloats();
+    }
+
     private static FloatVector floats(IntVector code) {
         return (FloatVector) code.convert(I2F, 0);
+    }
+
+    /** The float16 at a byte, widened. */
+    public static float half(MemorySegment data, long offset) {
+        return Float.float16ToFloat(data.get(SHORT, offset));
     }
 
     /** All vector loops on scraps, {@code n} elements each. */

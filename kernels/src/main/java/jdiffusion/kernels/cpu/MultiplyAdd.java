@@ -31,7 +31,7 @@ public final class MultiplyAdd {
         }
     }
 
-    /** Does a multiple of {@link #STEP} elements and returns how many. */
+    /** Does the whole vectors and returns how many elements that was. */
     static int vectors(int count, float[] factors, int factorAt, float[] rows, int rowAt, int stride, float[] to,
                        int at, int n) {
         int i = 0;
@@ -52,6 +52,14 @@ public final class MultiplyAdd {
             s1.intoArray(to, at + i + LANES);
             s2.intoArray(to, at + i + 2 * LANES);
             s3.intoArray(to, at + i + 3 * LANES);
+        }
+        for (; i <= n - LANES; i += LANES) {
+            FloatVector sum = FloatVector.fromArray(Simd.F, to, at + i);
+            for (int r = 0; r < count; r++) {
+                FloatVector factor = FloatVector.broadcast(Simd.F, factors[factorAt + r]);
+                sum = sum.add(FloatVector.fromArray(Simd.F, rows, rowAt + r * stride + i).mul(factor));
+            }
+            sum.intoArray(to, at + i);
         }
         return i;
     }

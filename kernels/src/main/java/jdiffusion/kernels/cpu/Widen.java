@@ -2,7 +2,6 @@ package jdiffusion.kernels.cpu;
 
 import static jdiffusion.kernels.cpu.Simd.LANES;
 import static jdk.incubator.vector.VectorOperators.EQ;
-import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.S2I;
@@ -19,7 +18,6 @@ import jdiffusion.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorMask;
 
 /** Runs of stored numbers widened to float32 arrays: the first half of every packing routine. */
 public final class Widen {
@@ -112,24 +110,12 @@ public final class Widen {
         for (; i <= n - LANES; i += LANES) {
             ShortVector bits = ShortVector.fromMemorySegment(Simd.S, from, offset + 2L * i, Simd.ORDER);
             IntVector wide = (IntVector) bits.convertShape(ZERO_EXTEND_S2I, Simd.I, 0);
-            halves(wide).intoArray(to, at + i);
+            Codes.halves(wide).intoArray(to, at + i);
         }
         return i;
     }
 
-    /**
-     * The 15 bits under the sign, moved to float32's places, are the value times 2^-112, subnormals included; one
-     * multiplication puts that right. Infinities and NaN would become finite, so they get float32's top exponent.
-     */
-    private static FloatVector halves(IntVector wide) {
-        IntVector magnitude = wide.and(0x7fff).lanewise(LSHL, 13);
-        FloatVector value = magnitude.reinterpretAsFloats().mul(0x1p112f);
-        VectorMask<Integer> top = magnitude.compare(GE, 0x0f800000);
-        IntVector result = value.reinterpretAsInts().blend(magnitude.or(0x7f800000), top);
-        return result.or(wide.and(0x8000).lanewise(LSHL, 16)).reinterpretAsFloats();
-    }
-
-    /** As {@link #halves}, by 2^120; the one magnitude that is not finite is NaN. */
+    /** As {@link Codes#halves}, by 2^120; the one magnitude that is not finite is NaN. */
     static int e4m3Vectors(MemorySegment from, long offset, float[] to, int at, int n) {
         int i = 0;
         for (; i <= n - Codes.RUN; i += Codes.RUN) {
@@ -151,7 +137,7 @@ public final class Widen {
         for (; i <= n - Codes.RUN; i += Codes.RUN) {
             for (int part = 0; part < Codes.RUN / LANES; part++) {
                 IntVector wide = Codes.bytes(from, offset + i, part);
-                halves(wide.lanewise(LSHL, 8)).intoArray(to, at + i + part * LANES);
+                Codes.halves(wide.lanewise(LSHL, 8)).intoArray(to, at + i + part * LANES);
             }
         }
         return i;

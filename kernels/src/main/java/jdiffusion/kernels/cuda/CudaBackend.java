@@ -135,7 +135,8 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Placement newPlacement(Placement.Size size) {
-        return DevicePlacement.of(size, cuda.memory(), new CudaTransfers(cuda, size.streams()));
+        return DevicePlacement.of(size, cuda.memory(), new CudaTransfers(cuda, size.streams()),
+                cuda.operandType());
     }
 
     @Override

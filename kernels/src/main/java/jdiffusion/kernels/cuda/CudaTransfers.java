@@ -8,6 +8,8 @@ import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 import jdiffusion.kernels.conv2d.CudaConv2d;
+import jdiffusion.kernels.linear.AdapterForm;
+import jdiffusion.kernels.linear.CudaLinear;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -55,6 +57,11 @@ final class CudaTransfers implements DevicePlacement.Transfers {
     @Override
     public void reorder(Tensor stored, Tensor placed) {
         CudaConv2d.place(cuda, stored, placed);
+    }
+
+    @Override
+    public void merge(AdapterForm.Merge pairs, Tensor matrix) {
+        new CudaLinear(cuda).merge(pairs, matrix);
     }
 
     @Override

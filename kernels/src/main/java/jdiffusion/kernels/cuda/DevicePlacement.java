@@ -3,10 +3,12 @@ package jdiffusion.kernels.cuda;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.kernels.linear.AdapterForm;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Unreadable;
+import jdiffusion.tensor.Weight;
 
 /**
  * A component's tensors in one piece of device memory, as they are stored; only the weights of convolutions change
@@ -20,6 +22,7 @@ public final class DevicePlacement implements Placement {
     private final Transfers transfers;
     private final boolean streaming;
     private final Size size;
+    private final AdapterForm adapters;
     private final long base;
     private final List<List<Copy>> blocks = new ArrayList<>();
     private final int[] inSlot = {NO_BLOCK, NO_BLOCK};
@@ -47,6 +50,14 @@ public final class DevicePlacement implements Placement {
         default void reorder(Tensor stored, Tensor placed) {
         }
 
+        /**
+         * Adds low-rank pairs to a matrix; all on the device.
+         *
+         * @param matrix of float32, float16 or bfloat16
+         */
+        default void merge(AdapterForm.Merge pairs, Tensor matrix) {
+        }
+
         /** Queues the copies of a block beside other work, after what {@link #leave} marked. */
         default void fetch(int slot, List<Copy> copies) {
         }
@@ -68,22 +79,28 @@ public final class DevicePlacement implements Placement {
     public record Copy(MemorySegment host, long address) {
     }
 
-    private DevicePlacement(DeviceMemory memory, Transfers transfers, boolean streaming, Size size) {
+    private DevicePlacement(DeviceMemory memory, Transfers transfers, boolean streaming, Size size,
+                            DType operandType) {
         this.memory = memory;
         this.transfers = transfers;
         this.streaming = streaming;
         this.size = size;
+        this.adapters = new AdapterForm(operandType, transfers == Transfers.NONE);
         this.base = size == null || size.total() == 0 ? 0 : memory.allocate(size.total());
     }
 
-    /** Takes a device's memory, of the size that {@link #measuring} found. */
-    public static DevicePlacement of(Size size, DeviceMemory memory, Transfers transfers) {
-        return new DevicePlacement(memory, transfers, size.streams(), size);
+    /**
+     * Takes a device's memory, of the size that {@link #measuring} found.
+     *
+     * @param operandType what its products read
+     */
+    public static DevicePlacement of(Size size, DeviceMemory memory, Transfers transfers, DType operandType) {
+        return new DevicePlacement(memory, transfers, size.streams(), size, operandType);
     }
 
     /** Takes no memory, and finds out how much is needed. */
-    public static DevicePlacement measuring(boolean streaming, DeviceMemory memory) {
-        return new DevicePlacement(memory, Transfers.NONE, streaming, null);
+    public static DevicePlacement measuring(boolean streaming, DeviceMemory memory, DType operandType) {
+        return new DevicePlacement(memory, Transfers.NONE, streaming, null, operandType);
     }
 
     @Override
@@ -101,16 +118,43 @@ public final class DevicePlacement implements Placement {
         return at(address, stored.type(), stored);
     }
 
+    /** Adapters are merged with the matrices that stay and are not quantised, and lie beside the others. */
+    @Override
+    public Weight weight(Weight stored) {
+        return placed(adapters.of(stored, block == null));
+    }
+
+    private Weight placed(Weight form) {
+        return switch (form) {
+            case Weight.Rows(List<Weight> parts) -> new Weight.Rows(parts.stream().map(this::placed).toList());
+            case Weight.Adapted adapted when block == null && AdapterForm.isMerged(adapted.base()) -> merged(adapted);
+            default -> form.place(this::tensor);
+        };
+    }
+
+    private Weight merged(Weight.Adapted adapted) {
+        Tensor matrix = tensor(((Weight.Dense) adapted.base()).tensor());
+        AdapterForm.Merge pairs = adapters.merge(adapted);
+        long left = aligned(pairs.left().byteSize());
+        long at = memory.scratch(left + pairs.right().byteSize());
+        transfers.merge(new AdapterForm.Merge(copied(pairs.left(), at), copied(pairs.right(), at + left)), matrix);
+        return Weight.of(matrix);
+    }
+
+    private Tensor copied(Tensor host, long address) {
+        transfers.copyIn(host.data().asSlice(0, host.byteSize()), address);
+        return at(address, host.type(), host);
+    }
+
     @Override
     public Tensor kernels(Tensor stored) {
         if (block != null || !stored.isContiguous()) {
             throw new IllegalArgumentException("placing convolution weights " + stored
                     + (block != null ? " in a streamed block" : ", which have gaps between rows"));
         }
-        long copy = memory.scratch(stored.byteSize());
-        transfers.copyIn(stored.data().asSlice(0, stored.byteSize()), copy);
+        Tensor copy = copied(stored, memory.scratch(stored.byteSize()));
         Tensor placed = at(take(stored.shape().size() * DType.BF16.bytes()), DType.BF16, stored);
-        transfers.reorder(at(copy, stored.type(), stored), placed);
+        transfers.reorder(copy, placed);
         return placed;
     }
 
@@ -118,8 +162,12 @@ public final class DevicePlacement implements Placement {
         return Tensor.of(Unreadable.at(address, like.shape().size() * type.bytes()), type, like.shape());
     }
 
+    private static long aligned(long count) {
+        return Math.ceilDiv(count, ALIGNMENT) * ALIGNMENT;
+    }
+
     private long take(long count) {
-        long rounded = Math.max(1, Math.ceilDiv(count, ALIGNMENT)) * ALIGNMENT;
+        long rounded = aligned(Math.max(1, count));
         boolean within = block != null;
         long offset = within ? inBlock : resident;
         if (size != null && offset + rounded > (within ? size.slots() : size.resident())) {

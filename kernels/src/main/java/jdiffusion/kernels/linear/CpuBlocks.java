@@ -1,5 +1,7 @@
 package jdiffusion.kernels.linear;
 
+import static jdiffusion.kernels.cpu.Codes.half;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -15,8 +17,6 @@ import jdiffusion.tensor.Weight;
  * so these are decoded at a time, wherever in a block they are.
  */
 final class CpuBlocks {
-    private static final ValueLayout.OfShort SHORT =
-            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -141,10 +141,6 @@ final class CpuBlocks {
     /** The first byte of run {@code i} where a byte has two elements of 64. */
     private static long fourBits(long codes, int i) {
         return codes + i / 4 * 32 + i % 2 * 16;
-    }
-
-    private static float half(MemorySegment data, long offset) {
-        return Float.float16ToFloat(data.get(SHORT, offset));
     }
 
     private static int unsigned(MemorySegment data, long offset) {

@@ -1,5 +1,6 @@
 package jdiffusion.kernels.linear;
 
+import java.lang.foreign.MemorySegment;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
@@ -45,13 +46,20 @@ public final class CpuLinear {
         @Override
         public void left(int row, float[] to, int at) {
             Widen.run(x.data(), DType.F32, x.rowOffset(row), to, at, x.cols());
-            Widen.round(cpu.precision(), to, at, x.cols());
+            round(to, at, x.cols());
         }
 
         @Override
         public void right(int row, int from, int count, float[] to, int at) {
             if (!read(w, row, from, count, to, at)) {
-                Widen.round(cpu.precision(), to, at, count);
+                round(to, at, count);
+            }
+        }
+
+        /** Where products are in pairs, whoever makes the pairs rounds. */
+        private void round(float[] values, int at, int count) {
+            if (!cpu.products().inPairs()) {
+                Widen.round(cpu.precision(), values, at, count);
             }
         }
 
@@ -97,6 +105,31 @@ public final class CpuLinear {
         private static void widen(Tensor tensor, int row, int from, int count, float[] to, int at) {
             long offset = tensor.rowOffset(row) + (long) from * tensor.type().bytes();
             Widen.run(tensor.data(), tensor.type(), offset, to, at, count);
+        }
+
+        @Override
+        public boolean rightStored(int row, int from, int count, float[] to, int at) {
+            return stored(w, row, from, count, to, at);
+        }
+
+        private static boolean stored(Weight part, int row, int from, int count, float[] to, int at) {
+            return switch (part) {
+                case Weight.Rows joined -> {
+                    int first = 0;
+                    int i = 0;
+                    while (row - first >= joined.parts().get(i).rows()) {
+                        first += joined.parts().get(i++).rows();
+                    }
+                    yield stored(joined.parts().get(i), row - first, from, count, to, at);
+                }
+                case Weight.Dense(Tensor tensor) when tensor.type() == DType.BF16 -> {
+                    long offset = tensor.rowOffset(row) + (long) from * Short.BYTES;
+                    MemorySegment.copy(tensor.data(), offset, MemorySegment.ofArray(to), (long) at * Float.BYTES,
+                            (long) count * Short.BYTES);
+                    yield true;
+                }
+                default -> false;
+            };
         }
     }
 }

@@ -58,7 +58,7 @@ public final class CublasLinear implements AutoCloseable {
         if (call.m() == 0 || call.n() == 0) {
             return;
         }
-        DType type = GemmArgs.productType(cuda, call.x());
+        DType type = GemmArgs.productType(cuda.operandType(), call.x());
         List<Tensor> weights = new ArrayList<>();
         collect(call, call.w(), weights);
         long productBytes = aligned((long) call.m() * call.n() * Float.BYTES);

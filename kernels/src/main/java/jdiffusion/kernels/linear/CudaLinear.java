@@ -5,63 +5,149 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Delta;
+import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Unreadable;
 import jdiffusion.tensor.Weight;
 
 /**
  * Linear layers on a CUDA device: products on tensor cores, in bfloat16 or float16. Layers that are run together
  * and read their operands the same way are one launch.
+ *
+ * <p>An adapter beside a matrix, as {@link AdapterForm} leaves it, is a product of its own, t = x down^T, into scratch
+ * memory, and then a few steps more of the layer's product: x w^T + t up^T.
  */
 public final class CudaLinear {
-    private static final String FILE = "linear/linear";
+    private static final long ALIGNMENT = 256;
+    private static final CudaFormat DENSE = new CudaDense();
+    private static final CudaFormat FOUR_BIT = new CudaNf4();
+    private static final CudaFormat BLOCKS = new CudaBlocks();
 
     private final Cuda cuda;
-    private final CudaNf4 fourBit;
+    private final CudaOperand operand;
 
     public CudaLinear(Cuda cuda) {
         this.cuda = cuda;
-        fourBit = new CudaNf4(cuda);
+        operand = new CudaOperand(cuda);
+    }
+
+    /** A layer, or a part of a joined weight with its columns of out; the pair that its matrix is adapted by, or null. */
+    private record Part(LinearCall call, Delta.LowRank pair) {
+        DType product(DType operandType) {
+            return GemmArgs.productType(operandType, call.x());
+        }
+
+        long productBytes(DType operandType) {
+            return aligned((long) call.m() * pair.down().rows() * product(operandType).bytes());
+        }
+
+        /** Of a copy of up in the type of the product, if that is another one. */
+        long upBytes(DType operandType) {
+            DType product = product(operandType);
+            return pair.up().type() == product ? 0 : aligned(pair.up().shape().size() * product.bytes());
+        }
+
+        private static long aligned(long bytes) {
+            return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
+        }
+    }
+
+    /**
+     * What a kernel computes.
+     *
+     * @param t     x down^T, [m, rank] of the product's type, or null
+     * @param up    [n, rank] likewise
+     * @param scale of x w^T
+     */
+    private record Product(LinearCall call, Tensor t, Tensor up, float scale) {
     }
 
     /** See {@link jdiffusion.kernels.Backend#linear(List)}. */
     public void run(List<LinearCall> calls) {
-        List<LinearCall> inFourBits = new ArrayList<>();
-        Map<String, List<LinearCall>> dense = new LinkedHashMap<>();
-        for (LinearCall call : calls) {
-            split(call, inFourBits, dense);
-        }
-        if (!inFourBits.isEmpty()) {
-            fourBit.run(inFourBits);
-        }
-        dense.forEach((kernel, together) -> {
-            for (int i = 0; i < together.size(); i += GemmArgs.MOST_PROBLEMS) {
-                launch(kernel, together.subList(i, Math.min(i + GemmArgs.MOST_PROBLEMS, together.size())));
+        List<Part> parts = parts(calls);
+        List<Product> lowRank = new ArrayList<>();
+        List<Product> products = new ArrayList<>();
+        long scratch = scratchBytes(parts, cuda.operandType());
+        long at = scratch == 0 ? 0 : cuda.scratch(scratch);
+        for (Part part : parts) {
+            LinearCall call = part.call;
+            Delta.LowRank pair = part.pair;
+            if (pair == null) {
+                products.add(new Product(call, null, null, 1));
+                continue;
             }
-        });
+            DType type = part.product(cuda.operandType());
+            Tensor t = at(at, type, call.m(), pair.down().rows());
+            at += part.productBytes(cuda.operandType());
+            lowRank.add(new Product(new LinearCall(call.x(), Weight.of(pair.down()), null, Epilogue.STORE, t), null,
+                    null, pair.scale()));
+            Tensor up = pair.up();
+            if (part.upBytes(cuda.operandType()) > 0) {
+                up = at(at, type, up.rows(), up.cols());
+                at += part.upBytes(cuda.operandType());
+                operand.matrix(call::toString, pair.up(), up.data().address(), type);
+            }
+            products.add(new Product(call, t, up, 1));
+        }
+        launch(lowRank);
+        launch(products);
     }
 
-    /** Sorts a layer, or each part of a joined weight with its columns of out, by the kernel that it needs. */
-    private void split(LinearCall call, List<LinearCall> inFourBits, Map<String, List<LinearCall>> dense) {
+    private static Tensor at(long address, DType type, int rows, int cols) {
+        return Tensor.of(Unreadable.at(address, (long) rows * cols * type.bytes()), type, Shape.of(rows, cols));
+    }
+
+    /** Scratch memory that {@link #run} takes: for every adapted matrix [m, rank], and in rare cases a copy of up. */
+    public static long scratchBytes(List<LinearCall> calls, DType operandType) {
+        return scratchBytes(parts(calls), operandType);
+    }
+
+    private static long scratchBytes(Iterable<Part> parts, DType operandType) {
+        long bytes = 0;
+        for (Part part : parts) {
+            bytes += part.pair == null ? 0 : part.productBytes(operandType) + part.upBytes(operandType);
+        }
+        return bytes;
+    }
+
+    /** Adds pairs to a matrix on the device. */
+    public void merge(AdapterForm.Merge pairs, Tensor matrix) {
+        run(List.of(new LinearCall(pairs.left(), Weight.of(pairs.right()), null, Epilogue.ADD, matrix)));
+    }
+
+    private static List<Part> parts(List<LinearCall> calls) {
+        List<Part> parts = new ArrayList<>();
+        calls.forEach(call -> split(call, null, parts));
+        return parts;
+    }
+
+    private static void split(LinearCall call, Delta.LowRank pair, List<Part> parts) {
         if (call.m() == 0 || call.n() == 0) {
             return;
         }
         switch (call.w()) {
-            case Weight.Dense(Tensor w) -> dense.computeIfAbsent(kernel(call.x(), w), _ -> new ArrayList<>()).add(call);
-            case Weight.FourBit _ -> inFourBits.add(call);
-            case Weight.Scaled _, Weight.Blocks _, Weight.Adapted _ ->
-                throw new DeviceException("cuda: " + call + ": a weight stored as " + call.w().getClass().getSimpleName());
             case Weight.Rows joined -> {
                 int from = 0;
                 for (Weight part : joined.parts()) {
-                    split(columns(call, part, from, from + part.rows()), inFourBits, dense);
-                    from += part.rows();
+                    int to = from + part.rows();
+                    split(columns(call, part, from, to), pair == null ? null : (Delta.LowRank) pair.slice(from, to),
+                            parts);
+                    from = to;
                 }
             }
+            case Weight.Adapted(Weight base, List<Delta> deltas) -> {
+                if (pair != null || deltas.size() != 1 || !(deltas.getFirst() instanceof Delta.LowRank own)
+                        || own.down().rows() % AdapterForm.RANK_UNIT != 0) {
+                    throw new IllegalArgumentException("an adapter that was not placed: " + call);
+                }
+                split(new LinearCall(call.x(), base, call.bias(), call.epilogue(), call.out()), own, parts);
+            }
+            case Weight.Dense _, Weight.Scaled _, Weight.FourBit _, Weight.Blocks _ -> parts.add(new Part(call, pair));
         }
     }
 
@@ -73,38 +159,73 @@ public final class CudaLinear {
         return new LinearCall(call.x(), part, bias, epilogue, call.out().columns(from, to));
     }
 
-    /** The name of a kernel but for its tile. */
-    private String kernel(Tensor x, Tensor w) {
-        DType type = GemmArgs.productType(cuda, x);
-        return "linear_" + type.name().toLowerCase(Locale.ROOT) + (GemmArgs.isDirect(x, type) ? "" : "_x")
-                + (GemmArgs.isDirect(w, type) ? "" : "_w");
+    private static CudaFormat format(Weight w) {
+        return switch (w) {
+            case Weight.Dense _, Weight.Scaled _ -> DENSE;
+            case Weight.FourBit _ -> FOUR_BIT;
+            case Weight.Blocks _ -> BLOCKS;
+            case Weight.Rows _, Weight.Adapted _ -> throw new AssertionError("was split");
+        };
     }
 
-    private void launch(String kernel, List<LinearCall> calls) {
-        GemmTile tile = tile(kernel, calls);
+    /** A kernel but for its tile. */
+    private record Kernel(CudaFormat format, DType product, String variant) {
+        String type() {
+            return "_" + product.name().toLowerCase(Locale.ROOT);
+        }
+
+        String file() {
+            return format.file() + type();
+        }
+
+        String name(GemmTile tile) {
+            String file = format.file();
+            return file.substring(file.indexOf('/') + 1) + type() + variant + "_" + tile.label();
+        }
+    }
+
+    private void launch(List<Product> products) {
+        Map<Kernel, List<Product>> byKernel = new LinkedHashMap<>();
+        for (Product product : products) {
+            LinearCall call = product.call;
+            CudaFormat format = format(call.w());
+            DType type = GemmArgs.productType(cuda.operandType(), call.x());
+            byKernel.computeIfAbsent(new Kernel(format, type, format.variant(call, type, product.t != null)),
+                    _ -> new ArrayList<>()).add(product);
+        }
+        byKernel.forEach((kernel, together) -> {
+            for (int i = 0; i < together.size(); i += GemmArgs.MOST_PROBLEMS) {
+                launch(kernel, together.subList(i, Math.min(i + GemmArgs.MOST_PROBLEMS, together.size())));
+            }
+        });
+    }
+
+    private void launch(Kernel kernel, List<Product> products) {
+        GemmTile tile = tile(kernel, products);
         KernelArgs args = cuda.args();
         int blocks = 0;
-        for (LinearCall call : calls) {
+        for (Product product : products) {
+            LinearCall call = product.call;
             GemmArgs.rows(args, call.x());
-            GemmArgs.rows(args, ((Weight.Dense) call.w()).tensor());
-            GemmArgs.output(args, call, blocks);
-            blocks += tile.blocks(call.m(), call.n());
+            kernel.format.weight(args, call.w());
+            GemmArgs.side(args, product.t, product.up);
+            GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), call.k(), blocks,
+                    product.scale * kernel.format.scale(call.w()));
+            blocks = Math.addExact(blocks, tile.blocks(call.m(), call.n()));
         }
-        GemmArgs.rest(args, calls.size());
-        cuda.kernel(FILE, kernel + "_" + tile.name().toLowerCase(Locale.ROOT))
-                .launch(calls::toString, blocks, 1, 1, tile.threads(), 0, args);
+        GemmArgs.rest(args, products.size());
+        cuda.kernel(kernel.file(), kernel.name(tile)).launch(() -> products.stream().map(Product::call).toList()
+                .toString(), blocks, 1, 1, tile.threads(), 0, args);
     }
 
-    private static GemmTile tile(String kernel, List<LinearCall> calls) {
-        if (kernel.contains("_x")) {
-            return GemmTile.SMALL;
-        }
-        int large = 0;
+    private static GemmTile tile(Kernel kernel, List<Product> products) {
+        GemmTile larger = kernel.format.larger(kernel.variant);
+        int blocks = 0;
         int small = 0;
-        for (LinearCall call : calls) {
-            large += GemmTile.LARGE.blocks(call.m(), call.n());
-            small += GemmTile.SMALL.blocks(call.m(), call.n());
+        for (Product product : products) {
+            blocks = Math.addExact(blocks, larger.blocks(product.call.m(), product.call.n()));
+            small = Math.addExact(small, GemmTile.SMALL.blocks(product.call.m(), product.call.n()));
         }
-        return GemmTile.choose(large, small);
+        return larger.orSmall(blocks, small);
     }
 }

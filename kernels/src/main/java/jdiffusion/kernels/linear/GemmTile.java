@@ -1,21 +1,34 @@
 package jdiffusion.kernels.linear;
 
-/** The tiles of out that {@code tiles.cuh} has for operands in 16 or more bits. */
+/** The tiles of out that the kernels of matrix products are compiled for. */
 public enum GemmTile {
-    /** LargeTile: 8 warps. */
-    LARGE(128, 256),
-    /** SmallTile: 4 warps. */
-    SMALL(64, 128);
+    /** LargeTile of {@code tiles.cuh}: 8 warps. */
+    LARGE("large", 128, 128, 256),
+    /** WideTile of {@code linear_nf4.cuh}: 4 warps, as all that follow. */
+    FOUR_BIT_WIDE("wide", 128, 64, 128),
+    /** WideTile of {@code linear_blocks.cuh}. */
+    BLOCKS_WIDE("wide", 96, 64, 128),
+    /** SmallTile and NarrowTile. */
+    SMALL("small", 64, 64, 128);
 
-    /** Blocks of the large tile that a launch must have to be worth it: about what fills a card of the middle class. */
-    private static final int LEAST_LARGE_BLOCKS = 96;
+    /** Blocks of a larger tile that a launch must have to be worth it: about what fills a card of the middle class. */
+    private static final int LEAST_BLOCKS = 96;
 
-    private final int side;
+    private final String label;
+    private final int rows;
+    private final int cols;
     private final int threads;
 
-    GemmTile(int side, int threads) {
-        this.side = side;
+    GemmTile(String label, int rows, int cols, int threads) {
+        this.label = label;
+        this.rows = rows;
+        this.cols = cols;
         this.threads = threads;
+    }
+
+    /** Its name in the names of kernels. */
+    public String label() {
+        return label;
     }
 
     /** Threads of a block. */
@@ -25,14 +38,15 @@ public enum GemmTile {
 
     /** Blocks that make an out of [m, n]. */
     public int blocks(int m, int n) {
-        return Math.multiplyExact(Math.ceilDiv(m, side), Math.ceilDiv(n, side));
+        return Math.multiplyExact(Math.ceilDiv(m, rows), Math.ceilDiv(n, cols));
     }
 
     /**
-     * The better tile for outs that take so many blocks of each: large ones read each operand half as often, but must
-     * fill the card, and not with the zeros beyond few rows or columns.
+     * This tile or the small one, for outs that take so many blocks of each: larger ones read each operand less often,
+     * but must fill the card, and not with the zeros beyond few rows or columns.
      */
-    public static GemmTile choose(int largeBlocks, int smallBlocks) {
-        return largeBlocks >= LEAST_LARGE_BLOCKS && smallBlocks > 2 * largeBlocks ? LARGE : SMALL;
+    public GemmTile orSmall(int blocks, int smallBlocks) {
+        boolean filled = (long) smallBlocks * SMALL.rows * SMALL.cols * 2 > (long) blocks * rows * cols;
+        return blocks >= LEAST_BLOCKS && smallBlocks > blocks && filled ? this : SMALL;
     }
 }

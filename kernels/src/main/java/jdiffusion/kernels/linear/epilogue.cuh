@@ -4,7 +4,7 @@
 
 enum Mode : int { STORE = 0, ADD = 1, MULTIPLY = 2 };
 
-// out = act(y), out + gate act(y) or out act(y) with y = a b^T + bias.
+// out = act(y), out + gate act(y) or out act(y) with y = scale a b^T + bias.
 struct Output {
     const void* bias;   // [n] of bias_type, or null
     const float* gate;  // [batch, n], or null for 1
@@ -18,6 +18,7 @@ struct Output {
     int gate_rows;    // rows of out for each row of gate
     int m, n, k;
     int first_tile;  // of this problem in the launch
+    float scale;     // of the product, applied before this file's part
 };
 
 // Bias and activation, in place: a thread has one column.

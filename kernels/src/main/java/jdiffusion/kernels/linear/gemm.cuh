@@ -23,9 +23,18 @@
 constexpr int MAX_PROBLEMS = 16;
 constexpr int ROW_TILES_PER_GROUP = 8;
 
+// A second product, of few k, that is added to the first: x through the low-rank pair of an adapter. Rows of T as
+// AsyncRows takes them.
+struct Side {
+    Rows a;  // [m, k]
+    Rows b;  // [n, k]
+    int k;   // 0 for none
+};
+
 template <class AOperand, class BOperand> struct Problem {
     AOperand a;
     BOperand b;
+    Side side;
     Output o;
 };
 
@@ -99,6 +108,19 @@ template <class T, class Shape> struct WarpTile {
         }
     }
 
+    __device__ __forceinline__ void scale(float factor) {
+#pragma unroll
+        for (int i = 0; i < ROWS; i++) {
+#pragma unroll
+            for (int j = 0; j < COLS; j++) {
+#pragma unroll
+                for (int e = 0; e < 4; e++) {
+                    sums[i][j][e] *= factor;
+                }
+            }
+        }
+    }
+
     // Writes the sums as rows of floats at `staged`, which is the warp's first column.
     __device__ __forceinline__ void stage(float* staged) const {
         int row = threadIdx.x % 32 / 4;
@@ -140,21 +162,17 @@ template <class Shape> struct Place {
     }
 };
 
-// One tile of one of the launch's problems.
+// Adds a product to the sums: its tiles pass through the ring, which is free before and after.
 template <class Shape, typename T, template <typename, int, int> class ALoader,
-          template <typename, int, int> class BLoader, class Launch>
-__device__ __forceinline__ void gemm(const Launch& launch) {
-    __shared__ __align__(128) u8 shared[Shape::SHARED_BYTES];
-    Place<Shape> place(launch);
-    const Output& o = launch.problems[place.problem].o;
+          template <typename, int, int> class BLoader, class AOperand, class BOperand>
+__device__ __forceinline__ void accumulate(WarpTile<T, Shape>& warp, u32 ring, const AOperand& a_operand,
+                                           const BOperand& b_operand, const Output& o, int first_row, int first_col,
+                                           int k) {
     ALoader<T, Shape::M, Shape::THREADS> a;
     BLoader<T, Shape::N, Shape::THREADS> b;
-    WarpTile<T, Shape> warp;
     constexpr int B_OFFSET = Shape::M * ROW_BYTES;
-    u32 ring = shared_address(shared);
-    a.open(launch.problems[place.problem].a, place.first_row, o.m, o.k);
-    b.open(launch.problems[place.problem].b, place.first_col, o.n, o.k);
-    warp.open();
+    a.open(a_operand, first_row, o.m, k);
+    b.open(b_operand, first_col, o.n, k);
 
 #pragma unroll 1
     for (int s = 0; s < Shape::STAGES - 1; s++) {
@@ -172,7 +190,7 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
     u32 reading = ring;
     warp.read(0, reading);
 #pragma unroll 1
-    for (int left = o.k; left > 0; left -= TILE_K) {
+    for (int left = k; left > 0; left -= TILE_K) {
         // The stage being filled is the one read before this: every warp was through with it at the barrier.
         u32 filling = reading == ring ? last : reading - Shape::STAGE_BYTES;
         a.fetch(filling);
@@ -187,13 +205,34 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
         b.land(filling + B_OFFSET);
         reading = next;
     }
+    copy_wait<0>();
+    __syncthreads();
+}
+
+// One tile of one of the launch's problems; SIDED kernels add its side product.
+template <class Shape, typename T, template <typename, int, int> class ALoader,
+          template <typename, int, int> class BLoader, bool SIDED = false, class Launch>
+__device__ __forceinline__ void gemm(const Launch& launch) {
+    __shared__ __align__(128) u8 shared[Shape::SHARED_BYTES];
+    Place<Shape> place(launch);
+    const auto& problem = launch.problems[place.problem];
+    const Output& o = problem.o;
+    WarpTile<T, Shape> warp;
+    u32 ring = shared_address(shared);
+    warp.open();
+    accumulate<Shape, T, ALoader, BLoader>(warp, ring, problem.a, problem.b, o, place.first_row, place.first_col, o.k);
+    if (o.scale != 1.0f) {
+        warp.scale(o.scale);
+    }
+    if (SIDED && problem.side.k > 0) {
+        accumulate<Shape, T, AsyncRows, AsyncRows>(warp, ring, problem.side.a, problem.side.b, o, place.first_row,
+                                                   place.first_col, problem.side.k);
+    }
 
     float* staged = (float*)shared;
     int warp_index = threadIdx.x / 32;
-    copy_wait<0>();
 #pragma unroll 1
     for (int pass = 0; pass < Shape::WARPS_M; pass++) {
-        __syncthreads();
         if (warp_index / Shape::WARPS_N == pass) {
             warp.stage(staged + warp_index % Shape::WARPS_N * Shape::WARP_N);
         }
@@ -203,5 +242,6 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
             __syncthreads();
         }
         store_rows<Shape>(o, staged, place.first_row + pass * Shape::WARP_M, place.first_col);
+        __syncthreads();
     }
 }

@@ -5,6 +5,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.names.Mapped;
+import jdiffusion.model.checkpoint.names.StabilityNames;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.TensorSource;
 
@@ -38,33 +40,52 @@ final class LoraTargets {
     }
 
     LoraTargets(Component component, TensorSource tensors) {
-        Map<String, List<Slot>> fused = new HashMap<>();
         for (String name : tensors.names()) {
-            Shape shape = name.endsWith(WEIGHT) ? tensors.shape(name) : null;
-            if (shape == null || shape.rank() < 2 || shape.size() == 0) {
-                continue;
-            }
-            int rows = shape.dim(0);
-            int cols = Math.toIntExact(shape.size() / rows);
-            String module = name.substring(0, name.length() - WEIGHT.length());
-            Target whole = new Target(List.of(new Slot(name, 0, rows, false)), rows, cols);
-            byName.put(flat(module), whole);
-            if (module.endsWith(".0")) {
-                byName.putIfAbsent(flat(module.substring(0, module.length() - 2)), whole);
-            }
-            StabilityName original = component == Component.DENOISER
-                    ? StabilityName.of(module, rows == 2 * cols) : null;
-            if (original != null && original.parts() == 1) {
-                byName.put(flat(original.module()),
-                        new Target(List.of(new Slot(name, 0, rows, original.swapped())), rows, cols));
-            } else if (original != null) {
-                int from = original.part() * rows;
-                fused.computeIfAbsent(flat(original.module()), _ -> new ArrayList<>())
-                        .add(new Slot(name, from, from + rows, false));
-                byName.put(flat(original.module()),
-                        new Target(fused.get(flat(original.module())), original.parts() * rows, cols));
+            Shape shape = matrix(tensors, name);
+            if (shape != null) {
+                Target whole = new Target(List.of(new Slot(name, 0, shape.dim(0), false)), shape.dim(0), columns(shape));
+                String module = module(name);
+                byName.put(flat(module), whole);
+                if (module.endsWith(".0")) {
+                    byName.putIfAbsent(flat(module.substring(0, module.length() - 2)), whole);
+                }
             }
         }
+        if (component == Component.DENOISER) {
+            new StabilityNames().toOriginal(tensors.names()).forEach(mapped -> addOriginal(mapped, tensors));
+        }
+    }
+
+    private void addOriginal(Mapped mapped, TensorSource tensors) {
+        List<Slot> slots = new ArrayList<>();
+        int rows = 0;
+        int cols = 0;
+        for (int i = 0; i < mapped.names().size(); i++) {
+            Shape shape = matrix(tensors, mapped.names().get(i));
+            if (shape != null) {
+                rows = shape.dim(0);
+                cols = columns(shape);
+                slots.add(new Slot(mapped.names().get(i), i * rows, (i + 1) * rows,
+                        mapped.form() == Mapped.Form.SWAPPED));
+            }
+        }
+        if (!slots.isEmpty()) {
+            byName.put(flat(module(mapped.original())), new Target(slots, mapped.names().size() * rows, cols));
+        }
+    }
+
+    /** The shape of a module's weight; null for other tensors. */
+    private static Shape matrix(TensorSource tensors, String name) {
+        Shape shape = name.endsWith(WEIGHT) ? tensors.shape(name) : null;
+        return shape == null || shape.rank() < 2 || shape.size() == 0 ? null : shape;
+    }
+
+    private static int columns(Shape shape) {
+        return Math.toIntExact(shape.size() / shape.dim(0));
+    }
+
+    private static String module(String name) {
+        return name.substring(0, name.length() - WEIGHT.length());
     }
 
     /** Null when nothing has that name. */

@@ -66,10 +66,9 @@ final class Assembled implements ModelFiles {
 
     @Override
     public String layout() {
-        ComponentFile denoiser = files.get(Component.DENOISER);
-        return base != null && denoiser == null ? base.layout() + " with components of other files"
-                : files.values().stream().map(ComponentFile::file).distinct().count() == 1 ? "single file"
-                : "single file with components of other files";
+        String other = " with components of other files";
+        return base != null ? base.layout() + (files.isEmpty() ? "" : other)
+                : "single file" + (files.values().stream().map(ComponentFile::file).distinct().count() == 1 ? "" : other);
     }
 
     @Override
@@ -86,14 +85,17 @@ final class Assembled implements ModelFiles {
     @Override
     public Family family(MmditConfig config) {
         ComponentFile denoiser = files.get(Component.DENOISER);
-        String name = denoiser == null ? origin.toAbsolutePath().normalize().toString()
-                : denoiser.file().getFileName().toString();
-        return Family.of(config, sources.variant(), name);
+        return Family.of(config, sources.variant(), denoiser == null ? origin : denoiser.file());
     }
 
     @Override
     public Tokenizer tokenizer(Component component) {
         return tokenizers == null ? base.tokenizer(component) : tokenizers.load(component);
+    }
+
+    @Override
+    public Path tokenizerFolder(Component component) {
+        return tokenizers == null ? base == null ? null : base.tokenizerFolder(component) : tokenizers.find(component);
     }
 
     /** That of the base or beside the files; else the one that all published models have. */
@@ -104,7 +106,8 @@ final class Assembled implements ModelFiles {
         }
         Path folder = folder();
         for (Path file : List.of(folder.resolve("scheduler").resolve("scheduler_config.json"),
-                folder.resolve("scheduler_config.json"))) {
+                folder.resolve("scheduler_config.json"),
+                folder.resolve("..").resolve("scheduler").resolve("scheduler_config.json").normalize())) {
             if (Files.isRegularFile(file)) {
                 return SchedulerConfig.read(file);
             }

@@ -17,9 +17,10 @@ import jdiffusion.tensor.TensorSource;
 
 /** Looks for the components that a file of a denoiser lacks, in the folders where programs keep them. */
 final class Beside {
-    /** Folders as Stability and ComfyUI name them, seen from the folder of the denoiser. */
+    /** Folders as Stability, ComfyUI and diffusers name them, seen from the folder of the denoiser. */
     private static final List<String> USUAL = List.of("", "text_encoders", "clip", "vae", "../text_encoders", "../clip",
-            "../vae", "../../text_encoders", "../../clip", "../../vae");
+            "../vae", "../../text_encoders", "../../clip", "../../vae", "../text_encoder", "../text_encoder_2",
+            "../text_encoder_3");
     /** Files looked into in one folder. */
     private static final int MOST_FILES = 200;
 
@@ -183,7 +184,7 @@ final class Beside {
             case CLIP_G -> "--clip-g";
             case T5 -> "--t5xxl";
             case VAE -> "--vae";
-            case DENOISER -> "--model";
+            case DENOISER -> "--diffusion-model";
         };
     }
 

@@ -1,6 +1,7 @@
 package jdiffusion.model.checkpoint;
 
 import java.util.List;
+import java.util.Locale;
 
 /** The networks of an SD3 pipeline, with their folders in the diffusers layout. */
 public enum Component {
@@ -28,6 +29,21 @@ public enum Component {
     /** What it is called in messages. */
     public String label() {
         return label;
+    }
+
+    /** What it is called in options: denoiser, clip-l. */
+    public String option() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    /** The component of that {@link #option}, an underscore in it too; null when there is none. */
+    public static Component ofOption(String option) {
+        for (Component component : values()) {
+            if (component.option().equals(option.toLowerCase(Locale.ROOT).replace('_', '-'))) {
+                return component;
+            }
+        }
+        return null;
     }
 
     public String folder() {

@@ -74,10 +74,9 @@ public final class DiffusersFolder implements ModelFiles {
         return List.of();
     }
 
-    /** By name too: that of the folder, or of those above, as the Hugging Face cache names them. */
     @Override
     public Family family(MmditConfig config) {
-        return Family.of(config, null, root.toAbsolutePath().normalize().toString());
+        return Family.of(config, null, root);
     }
 
     @Override
@@ -111,6 +110,12 @@ public final class DiffusersFolder implements ModelFiles {
     @Override
     public Tokenizer tokenizer(Component component) {
         return Tokenizer.load(root.resolve(component.tokenizerFolder()));
+    }
+
+    @Override
+    public Path tokenizerFolder(Component component) {
+        Path folder = root.resolve(component.tokenizerFolder());
+        return Files.isDirectory(folder) ? folder : null;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package jdiffusion.model.checkpoint;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -19,6 +20,8 @@ public enum Family {
 
     /** What the schedules of all of them were made with. */
     public static final double SHIFT = 3;
+
+    private static final int FOLDERS_ABOVE = 2;
 
     private final String variant;
     private final String label;
@@ -41,21 +44,34 @@ public enum Family {
      * By shapes, and where they leave it open by what the user says or else the model's name.
      *
      * @param chosen by the user, or null
+     * @param model  file of the denoiser, or folder of the model
      * @throws InputException when the shapes are not those of the chosen one
      */
-    static Family of(MmditConfig config, Family chosen, String name) {
+    static Family of(MmditConfig config, Family chosen, Path model) {
         Family byShapes = of(config);
         if (chosen == null) {
-            return byShapes == SD35_LARGE && name.toLowerCase(Locale.ROOT).contains("turbo")
-                    ? SD35_LARGE_TURBO : byShapes;
+            return byShapes == SD35_LARGE && saysTurbo(model) ? SD35_LARGE_TURBO : byShapes;
         }
         if (chosen != byShapes && !(chosen == SD35_LARGE_TURBO && byShapes == SD35_LARGE)) {
-            throw new InputException(name + ": --variant says " + chosen.variant + ", but the denoiser is "
+            throw new InputException(model + ": --variant says " + chosen.variant + ", but the denoiser is "
                     + byShapes.label + ": " + config.depth() + " blocks of width " + config.hidden()
                     + (config.qkNorm() ? ", with" : ", without") + " QK norm, " + config.dualBlocks().size()
                     + " of them with a second attention; leave --variant out");
         }
         return chosen;
+    }
+
+    /** The name says it, or, as in the Hugging Face cache, that of one of the two folders above. */
+    private static boolean saysTurbo(Path model) {
+        Path path = model.toAbsolutePath().normalize();
+        for (int above = 0; above <= FOLDERS_ABOVE && path != null && path.getFileName() != null; above++) {
+            String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
+            if (above == 0 ? name.contains("turbo") : name.matches(".*large[-_. ]?turbo.*")) {
+                return true;
+            }
+            path = path.getParent();
+        }
+        return false;
     }
 
     /** The one of that name on the command line. */

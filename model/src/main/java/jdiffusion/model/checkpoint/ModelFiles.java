@@ -1,5 +1,6 @@
 package jdiffusion.model.checkpoint;
 
+import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
@@ -53,7 +54,17 @@ public interface ModelFiles {
     /** Maps a component's weights; fails when the component is not there. */
     Open open(Component component);
 
+    /** The same for who looks at shapes and sizes alone: what its tensors hold must not be read. */
+    default Open inspect(Component component) {
+        return open(component);
+    }
+
     Tokenizer tokenizer(Component component);
+
+    /** Folder with the files of an encoder's tokenizer; null when there is none. */
+    default Path tokenizerFolder(Component component) {
+        return null;
+    }
 
     SchedulerConfig scheduler();
 

@@ -77,15 +77,13 @@ public final class Models {
         if (extra.equals(ModelSources.NONE)) {
             return base;
         }
-        TokenizerPlaces tokenizers = extra.tokenizer() == null ? null
-                : new TokenizerPlaces(List.of(extra.tokenizer()));
-        return new Assembled(model, base, given(extra), Map.of(), extra, tokenizers, List.of());
+        return new Assembled(model, base, given(extra), Map.of(), extra, givenTokenizers(extra), List.of());
     }
 
     private static ModelFiles ofFile(Path file, ModelSources extra) {
         Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
         files.putAll(contents(file));
-        if (!files.containsKey(Component.DENOISER)) {
+        if (!files.containsKey(Component.DENOISER) && !extra.files().containsKey(Component.DENOISER)) {
             throw new InputException(file + ": holds " + labels(files) + ", but no denoiser; give the denoiser's file"
                     + " as the model" + files.keySet().stream().findFirst()
                             .map(c -> " and this one with " + Beside.option(c)).orElse(""));
@@ -108,7 +106,7 @@ public final class Models {
                 files.put(component, found);
             });
         }
-        if (!files.containsKey(Component.DENOISER)) {
+        if (!files.containsKey(Component.DENOISER) && !extra.files().containsKey(Component.DENOISER)) {
             throw new InputException(folder + ": not a model in the diffusers layout (it has no "
                     + DiffusersFolder.INDEX + "), and " + (files.isEmpty()
                     ? "no .safetensors or .gguf file is in it" : "its files hold " + labels(files)
@@ -203,10 +201,7 @@ public final class Models {
     private static TokenizerPlaces tokenizers(Path folder, Map<Component, ComponentFile> files, Beside beside,
                                               ModelSources extra) {
         if (extra.tokenizer() != null) {
-            if (!Files.isDirectory(extra.tokenizer())) {
-                throw new InputException("--tokenizer " + extra.tokenizer() + " is not a folder");
-            }
-            return new TokenizerPlaces(List.of(extra.tokenizer()));
+            return givenTokenizers(extra);
         }
         List<Path> places = new ArrayList<>(List.of(folder));
         for (Component encoder : Component.ENCODERS) {
@@ -223,6 +218,14 @@ public final class Models {
             places.add(parent);
         }
         return new TokenizerPlaces(places);
+    }
+
+    /** Null when the user names no folder. */
+    private static TokenizerPlaces givenTokenizers(ModelSources extra) {
+        if (extra.tokenizer() != null && !Files.isDirectory(extra.tokenizer())) {
+            throw new InputException("--tokenizer " + extra.tokenizer() + " is not a folder");
+        }
+        return extra.tokenizer() == null ? null : new TokenizerPlaces(List.of(extra.tokenizer()));
     }
 
     static Path folderOf(Path file) {

@@ -21,16 +21,26 @@ record TokenizerPlaces(List<Path> folders) {
         folders = List.copyOf(new LinkedHashSet<>(folders));
     }
 
-    /** @throws InputException when there are no such files in any of the places */
-    Tokenizer load(Component component) {
+    /** Where the files are; null when they are in none of the places. */
+    Path find(Component component) {
         boolean t5 = component == Component.T5;
         for (Path folder : folders) {
             for (String name : t5 ? T5 : CLIP) {
                 Path place = folder.resolve(name);
                 if (t5 ? Tokenizer.hasT5(place) : Tokenizer.hasClip(place)) {
-                    return t5 ? Tokenizer.t5(place) : Tokenizer.clip(place, component == Component.CLIP_L);
+                    return place;
                 }
             }
+        }
+        return null;
+    }
+
+    /** @throws InputException when there are no such files in any of the places */
+    Tokenizer load(Component component) {
+        boolean t5 = component == Component.T5;
+        Path found = find(component);
+        if (found != null) {
+            return t5 ? Tokenizer.t5(found) : Tokenizer.clip(found, component == Component.CLIP_L);
         }
         String places = folders.stream().map(Path::toString).collect(Collectors.joining(", "));
         throw new InputException("no tokenizer for " + component.label() + ": " + (t5 ? Tokenizer.T5_FILES

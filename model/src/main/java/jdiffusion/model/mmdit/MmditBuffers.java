@@ -71,4 +71,12 @@ record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction,
                 w.f32(batch), w.operand(batch, MmditConfig.TIMESTEP_CHANNELS), w.f32(batch, d), w.operand(batch, d),
                 w.f32(batch, d), w.operand(batch, d), w.f32(tokens, d), w.allocate(DType.I32, batch * tokens));
     }
+
+    /** The same memory, but for what a second network that runs between keeps to itself. */
+    MmditBuffers beside(Tensor otherImage, Tensor otherContext, Tensor otherEmbedded, Tensor otherText) {
+        return new MmditBuffers(attention, patches, prediction, otherImage, otherContext, otherEmbedded, normed,
+                normedDual, normedText, imageQkv, contextQkv, dualQkv, imageHidden, contextHidden, imageModulation,
+                dualModulation, contextModulation, finalModulation, timestep, timestepSinusoid, otherText,
+                embeddingHidden, conditioning, conditioningSilu, positions, positionIds);
+    }
 }

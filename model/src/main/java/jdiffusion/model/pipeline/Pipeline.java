@@ -62,11 +62,11 @@ public final class Pipeline implements AutoCloseable {
         int sampleSize;
         // All of their tensors are looked at here, though not read: one that does not fit should not come to light
         // only when the stages before it have computed for minutes.
-        try (ModelFiles.Open open = files.open(Component.DENOISER)) {
+        try (ModelFiles.Open open = files.inspect(Component.DENOISER)) {
             denoiser = Mmdit.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
             sampleSize = open.config().integer("sample_size", denoiser.positions());
         }
-        try (ModelFiles.Open open = files.open(Component.VAE)) {
+        try (ModelFiles.Open open = files.inspect(Component.VAE)) {
             vae = Vae.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
         }
         if (vae.latentChannels() != denoiser.inChannels() || denoiser.inChannels() != denoiser.outChannels()) {

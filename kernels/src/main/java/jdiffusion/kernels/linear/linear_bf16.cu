@@ -1,0 +1,3 @@
+#include "linear.cuh"
+
+LINEARS(bf16)

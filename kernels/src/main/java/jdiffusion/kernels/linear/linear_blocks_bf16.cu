@@ -1,0 +1,3 @@
+#include "linear_blocks.cuh"
+
+LINEARS_BLOCKS(bf16)

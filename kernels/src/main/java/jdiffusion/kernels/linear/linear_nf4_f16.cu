@@ -1,0 +1,3 @@
+#include "linear_nf4.cuh"
+
+LINEARS_NF4(f16)
