@@ -43,6 +43,9 @@ final class PlanCommand implements Callable<Integer> {
     private GenerateOptions options;
 
     @Mixin
+    private QuantizeOptions quantizing;
+
+    @Mixin
     private AdapterOptions adapters;
 
     @Mixin
@@ -67,7 +70,7 @@ final class PlanCommand implements Callable<Integer> {
         options.prompt = prompt == null ? "" : prompt;
         InputPictures inputs = InputPictures.read(options);
         CountingBackend backend = Devices.counting(deviceOptions, options.precision);
-        Pipeline opened = Pipeline.open(AdaptedFiles.of(model.open(options.leftOut()),
+        Pipeline opened = Pipeline.open(AdaptedFiles.of(quantizing.apply(model.open(options.leftOut())),
                 adapters.loras(options.prompt)), backend);
         int patch = opened.vaeConfig().factor() * opened.denoiserConfig().patch();
         inputs.chooseSize(options, patch, notes::add);

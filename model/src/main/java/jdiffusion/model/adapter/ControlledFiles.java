@@ -50,7 +50,15 @@ public final class ControlledFiles extends WrappedFiles {
 
     @Override
     public Open open(Component component) {
-        Open base = model().open(component);
+        return controlled(component, model().open(component));
+    }
+
+    @Override
+    public Open inspect(Component component) {
+        return controlled(component, model().inspect(component));
+    }
+
+    private Open controlled(Component component, Open base) {
         if (component != Component.DENOISER) {
             return base;
         }
