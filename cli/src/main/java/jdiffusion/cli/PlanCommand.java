@@ -42,6 +42,9 @@ final class PlanCommand implements Callable<Integer> {
     private GenerateOptions options;
 
     @Mixin
+    private QuantizeOptions quantizing;
+
+    @Mixin
     private AdapterOptions adapters;
 
     @Mixin
@@ -66,8 +69,8 @@ final class PlanCommand implements Callable<Integer> {
         options.prompt = prompt == null ? "" : prompt;
         InputPictures inputs = InputPictures.read(options);
         CountingBackend backend = Devices.counting(deviceOptions, options.precision);
-        ControlInput control = ControlInput.of(model.open(options.leftOut()), adapters.loras(options.prompt),
-                adapters);
+        ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())),
+                adapters.loras(options.prompt), adapters);
         Pipeline opened = Pipeline.open(control.files(), backend);
         int patch = opened.vaeConfig().factor() * opened.denoiserConfig().patch();
         inputs.chooseSize(options, patch, notes::add);

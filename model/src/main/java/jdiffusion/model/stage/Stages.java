@@ -89,7 +89,11 @@ public final class Stages implements AutoCloseable {
         if (policy.offload() == Offload.NONE) {
             return run(backend, component, held(component, loader), work, report);
         }
-        return run(backend, files.open(component), policy.streams(component), component, loader, work, report);
+        return run(backend, open(component), policy.streams(component), component, loader, work, report);
+    }
+
+    private ModelFiles.Open open(Component component) {
+        return counting() ? files.inspect(component) : files.open(component);
     }
 
     /**
@@ -134,7 +138,7 @@ public final class Stages implements AutoCloseable {
         long others = policy.offload() != Offload.NONE ? 0
                 : backend.memory().live() - (own == null ? 0 : own.placement.size().total());
         long[] peak = {0};
-        run(twin, files.open(component), policy.streams(component), component, loader, work,
+        run(twin, files.inspect(component), policy.streams(component), component, loader, work,
                 memory -> peak[0] = memory.peak());
         return others + peak[0] <= budget;
     }
@@ -153,7 +157,7 @@ public final class Stages implements AutoCloseable {
     private <M> Loaded<M> held(Component component, Stage.Loader<M> loader) {
         Loaded<?> loaded = held.get(component);
         if (loaded == null) {
-            loaded = load(backend, files.open(component), policy.streams(component), loader);
+            loaded = load(backend, open(component), policy.streams(component), loader);
             held.put(component, loaded);
         }
         return (Loaded<M>) loaded;
