@@ -2,9 +2,13 @@ package jdiffusion.cli;
 
 import java.util.Arrays;
 import java.util.Iterator;
+import java.util.Locale;
 import jdiffusion.kernels.Precision;
+import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
+import jdiffusion.model.stage.MemoryPolicy;
+import jdiffusion.model.stage.Offload;
 
 /** The names that options take, for help texts and completion. */
 final class Choices {
@@ -27,11 +31,36 @@ final class Choices {
         }
     }
 
+    /** Published models. */
+    static final class Variants implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(Family.values()).map(Family::variant).iterator();
+        }
+    }
+
     /** Precisions of matrix products. */
     static final class Precisions implements Iterable<String> {
         @Override
         public Iterator<String> iterator() {
             return Arrays.stream(Precision.values()).map(Devices::label).iterator();
+        }
+    }
+
+    /** What is in a device's memory at a time. */
+    static final class Offloads implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(Offload.values()).map(Offload::label).iterator();
+        }
+    }
+
+    /** Whether the VAE works on tiles. */
+    static final class Tilings implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(MemoryPolicy.Tiling.values()).map(tiling -> tiling.name().toLowerCase(Locale.ROOT))
+                    .iterator();
         }
     }
 }

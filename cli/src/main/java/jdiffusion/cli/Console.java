@@ -13,7 +13,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 /** What a person sees of a run, on the error stream: lines, and on a terminal a bar with the time left. */
 final class Console implements Progress, AutoCloseable {
     /** The launcher sets this to the terminal's columns when the error stream is one. */
-    private static final String COLUMNS = "jdiffusion.columns";
+    static final String COLUMNS = "jdiffusion.columns";
     private static final double MEBI = 1 << 20;
 
     private final PrintStream err;

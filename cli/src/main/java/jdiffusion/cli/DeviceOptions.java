@@ -13,6 +13,11 @@ final class DeviceOptions {
     @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: all cores.")
     Integer threads;
 
+    @Option(names = "--cpu", paramLabel = "LEVEL",
+            description = "Instructions of matrix products on the CPU: avx512bf16, avx512, avx2 or vector. Default: the"
+                + " first of these that the CPU has; see 'jdiffusion devices'.")
+    String cpu;
+
     @Option(names = "--kernels", paramLabel = "DIR",
             description = "Compile and use the CUDA sources in DIR in place of the built-in ones of the same name.")
     Path kernels;
@@ -31,11 +36,15 @@ final class DeviceOptions {
     boolean check;
 
     @Option(names = "--emulator-profile",
-            description = "On the emulated device: print what each kernel did, and what that would take on real cards; with"
-                + " --json in the JSON.")
+            description = "On the emulated device: print what each kernel did, and what that would take on real"
+                + " cards; with --json in the JSON.")
     boolean profile;
 
     @Option(names = "--emulator-seed", paramLabel = "N", defaultValue = "0",
             description = "On the emulated device: varies the order in which warps run.")
     long seed;
+
+    @Option(names = "--emulator-memory", paramLabel = "SIZE", converter = ByteSize.class,
+            description = "On the emulated device: how much memory it has, like 512MiB. Default: 8GiB.")
+    Long memory;
 }

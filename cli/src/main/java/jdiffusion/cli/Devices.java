@@ -11,10 +11,12 @@ import jdiffusion.emulator.driver.EmulatorException;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.kernels.cuda.CudaDriver;
 import jdiffusion.kernels.cuda.CudaOptions;
+import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.tensor.InputException;
 
 /** Turns {@link DeviceOptions} and {@code --precision} into a backend: what is asked for, or nothing. */
@@ -57,14 +59,18 @@ final class Devices {
     static Opened open(DeviceOptions o, String precision, Consumer<String> notes) {
         String device = o.device.toLowerCase(Locale.ROOT);
         checkEmulatorOptions(o, device);
+        if (o.cpu != null && !device.equals("cpu") && !device.equals("auto")) {
+            throw new InputException("--cpu is for --device cpu, not for --device " + o.device);
+        }
+        int threads = threads(o);
         if (device.equals("cpu")) {
-            return cpu(o, precision);
+            return cpu(o, precision, threads);
         }
         if (device.equals("auto")) {
-            return auto(o, precision, notes);
+            return auto(o, precision, threads, notes);
         }
         if (device.equals("emulated")) {
-            return emulated(o, precision);
+            return emulated(o, precision, threads);
         }
         if (device.equals("cuda") || device.startsWith("cuda:")) {
             int ordinal = ordinal(o.device, device);
@@ -73,11 +79,24 @@ final class Devices {
         throw new InputException("--device " + o.device + " is unknown; " + KNOWN);
     }
 
-    private static Opened auto(DeviceOptions o, String precision, Consumer<String> notes) {
-        boolean onlyCpu = precision != null && precision(precision) == Precision.F32;
+    /** What would be opened, as a count of its memory: no device is needed, only the kind of one. */
+    static CountingBackend counting(DeviceOptions o, String precision) {
+        String device = o.device.toLowerCase(Locale.ROOT);
+        String obstacle = device.equals("auto") ? cudaObstacle() : null;
+        boolean cpu = device.equals("cpu") || device.equals("auto") && (obstacle != null
+                || precision != null && precision(precision) == Precision.F32);
+        if (!cpu && !List.of("auto", "cuda", "emulated").contains(device) && !device.startsWith("cuda:")) {
+            throw new InputException("--device " + o.device + " is unknown; " + KNOWN);
+        }
+        return cpu ? CountingBackend.ofCpu(cpuPrecision(precision))
+                : CountingBackend.ofCuda(cudaOptions(o, precision).precision());
+    }
+
+    private static Opened auto(DeviceOptions o, String precision, int threads, Consumer<String> notes) {
+        boolean onlyCpu = o.cpu != null || precision != null && precision(precision) == Precision.F32;
         boolean onlyCuda = o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own");
-        if (onlyCpu && !onlyCuda) {
-            return cpu(o, precision);
+        if (onlyCpu && (!onlyCuda || o.cpu != null)) {
+            return cpu(o, precision, threads);
         }
         String obstacle = cudaObstacle();
         if (obstacle == null || onlyCuda) {
@@ -86,7 +105,7 @@ final class Devices {
         if (!obstacle.isEmpty()) {
             notes.accept("the CUDA device is not used: " + obstacle);
         }
-        return cpu(o, precision);
+        return cpu(o, precision, threads);
     }
 
     /** Why the first CUDA device cannot be used: null when it can, empty when there is no driver at all. */
@@ -102,23 +121,43 @@ final class Devices {
         }
     }
 
-    private static Opened cpu(DeviceOptions o, String precision) {
+    private static Opened cpu(DeviceOptions o, String precision, int threads) {
         if (o.kernels != null || !o.gemm.equals("own") || !o.conv.equals("own")) {
             throw new InputException("--kernels, --gemm and --conv are for CUDA devices, not for --device cpu");
         }
+        return new Opened(new CpuBackend(threads, cpuPrecision(precision), level(o.cpu)), null, false);
+    }
+
+    private static Precision cpuPrecision(String precision) {
         Precision wanted = precision == null ? Precision.F32 : precision(precision);
         if (wanted == Precision.F16) {
             throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32 or bf16");
         }
-        return new Opened(new CpuBackend(threads(o), wanted), null, false);
+        return wanted;
     }
 
-    private static Opened emulated(DeviceOptions o, String precision) {
+    /** The level that {@code --cpu} asks for; null when it does not. */
+    private static CpuLevel level(String label) {
+        if (label == null) {
+            return null;
+        }
+        for (CpuLevel level : CpuLevel.values()) {
+            if (level.label().equals(label.toLowerCase(Locale.ROOT))) {
+                if (level.obstacle() != null) {
+                    throw new InputException("--cpu " + label + " cannot be used: " + level.obstacle());
+                }
+                return level;
+            }
+        }
+        throw new InputException("--cpu " + label + " is unknown; use avx512bf16, avx512, avx2 or vector");
+    }
+
+    private static Opened emulated(DeviceOptions o, String precision, int threads) {
         CudaOptions options = cudaOptions(o, precision);
         EmulatedDevice device;
         try {
-            device = EmulatedDevice.start(new EmulatorOptions(o.check, o.profile, o.seed, threads(o)),
-                    EmulatedDevice.DEFAULT_MEMORY_BYTES);
+            device = EmulatedDevice.start(new EmulatorOptions(o.check, o.profile, o.seed, threads),
+                    o.memory == null ? EmulatedDevice.DEFAULT_MEMORY_BYTES : o.memory);
         } catch (EmulatorException e) {
             throw new DeviceException(e.getMessage(), e);
         }
@@ -151,16 +190,16 @@ final class Devices {
         if (device.equals("cuda")) {
             return 0;
         }
-        try {
-            return Integer.parseInt(device.substring("cuda:".length()));
-        } catch (NumberFormatException e) {
-            throw new InputException("--device " + given + " is unknown; " + KNOWN, e);
+        String number = device.substring("cuda:".length());
+        if (!number.matches("[0-9]{1,9}")) {
+            throw new InputException("--device " + given + " is unknown; " + KNOWN);
         }
+        return Integer.parseInt(number);
     }
 
     private static void checkEmulatorOptions(DeviceOptions o, String device) {
-        if ((o.check || o.profile || o.seed != 0) && !device.equals("emulated")) {
-            throw new InputException("--emulator-check, --emulator-profile and --emulator-seed need --device emulated");
+        if ((o.check || o.profile || o.seed != 0 || o.memory != null) && !device.equals("emulated")) {
+            throw new InputException("the options --emulator-... need --device emulated");
         }
     }
 

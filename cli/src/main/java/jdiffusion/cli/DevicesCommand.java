@@ -14,11 +14,12 @@ import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.kernels.cuda.CudaDriver;
 import jdiffusion.kernels.linear.CublasLinear;
+import jdiffusion.kernels.machine.CpuLevel;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Lists what {@code --device}, {@code --gemm} and {@code --conv} can be here. */
+/** Lists what {@code --device}, {@code --cpu}, {@code --gemm} and {@code --conv} can be here. */
 @Command(name = "devices", mixinStandardHelpOptions = true, sortOptions = false,
         header = "List the devices, and why one cannot be used.",
         footerHeading = "%nExamples:%n",
@@ -44,6 +45,10 @@ final class DevicesCommand implements Callable<Integer> {
         try (Backend cpu = new CpuBackend()) {
             entries.add(new Entry("cpu", cpu.describe(), null));
         }
+        for (CpuLevel level : CpuLevel.values()) {
+            entries.add(new Entry(level.label(), "for --cpu " + level.label() + ": " + level.description()
+                    + (level == CpuLevel.best() ? "; the default" : ""), level.obstacle()));
+        }
         entries.addAll(cuda());
         entries.add(new Entry("emulated", "a CUDA device of compute capability 8.0, emulated on the CPU: for tests and"
                 + " profiles of kernels", EmulatedDevice.obstacle()));
@@ -56,7 +61,7 @@ final class DevicesCommand implements Callable<Integer> {
                     .put("usable", e.obstacle == null).put("obstacle", e.obstacle));
             main.out().println(list);
         } else {
-            entries.forEach(e -> main.out().printf("%-9s %s: %s%n", e.name, e.obstacle == null ? "usable"
+            entries.forEach(e -> main.out().printf("%-10s %s: %s%n", e.name, e.obstacle == null ? "usable"
                     : "not usable", e.obstacle == null ? e.description : e.obstacle));
         }
         return Main.OK;

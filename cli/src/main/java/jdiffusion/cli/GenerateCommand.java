@@ -10,6 +10,8 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
+import jdiffusion.model.adapter.AdaptedFiles;
+import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
@@ -37,6 +39,7 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",
             "  jdiffusion generate \"a cat\" --model DIR -W 768 -H 512 --steps 28 -o cat.png",
+            "  jdiffusion generate \"a cat\" -m sd3.5_large_turbo.safetensors --t5xxl T5.gguf",
             "  jdiffusion generate \"a cat\" -b 4 -s random -o pictures/",
             "  jdiffusion generate \"a dog\" -i cat.png --strength 0.7 -o dog.png",
             "  jdiffusion generate --from cat.png --steps 40 -o better.png"})
@@ -46,9 +49,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "What to draw.")
     private String prompt;
 
-    @Option(names = {"-m", "--model"}, paramLabel = "DIR",
-            description = "Model folder in the diffusers layout. Default: models/shapes beside the program.")
-    private Path model;
+    @Mixin
+    private ModelOptions model;
 
     @Option(names = {"-o", "--output"}, paramLabel = "FILE",
             description = "FILE.png, a name with %%d for the number, or a folder. Default: output.png.")
@@ -70,7 +72,16 @@ final class GenerateCommand implements Callable<Integer> {
     private Integer preview;
 
     @Mixin
+    private QuantizeOptions quantizing;
+
+    @Mixin
+    private AdapterOptions adapters;
+
+    @Mixin
     private DeviceOptions deviceOptions;
+
+    @Mixin
+    private MemoryOptions memoryOptions;
 
     @Option(names = "--json", description = "Print an account of the run as JSON.")
     private boolean json;
@@ -83,7 +94,7 @@ final class GenerateCommand implements Callable<Integer> {
 
     /** What was decided before the first computation. */
     private record Plan(Pipeline pipeline, Devices.Opened device, String modelName, GenerationRequest request,
-                        InputPictures inputs, OutputFiles files, LatentPreview projection) {
+                        InputPictures inputs, LoraRecord loras, OutputFiles files, LatentPreview projection) {
     }
 
     @Override
@@ -91,26 +102,34 @@ final class GenerateCommand implements Callable<Integer> {
         long start = System.nanoTime();
         List<String> notes = new ArrayList<>();
         options.prompt = prompt;
-        PictureSettings source = from == null ? null : PictureSettings.read(from, options, notes::add);
+        PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, notes::add);
         if (options.prompt == null) {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
         }
         checkNumbers();
-        Path folder = model == null ? DefaultModel.find() : model;
+        Path folder = model.path();
         String modelName = name(folder);
         if (source != null) {
-            source.checkModel(modelName, model != null, notes::add);
+            source.checkModel(modelName, model.given(), notes::add);
         }
         InputPictures inputs = InputPictures.read(options);
         if (source != null) {
             source.checkInputs(inputs, notes::add);
         }
+        List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = opened.backend();
-            Pipeline pipeline = Pipeline.open(folder, backend);
+            ModelFiles files = AdaptedFiles.of(quantizing.apply(model.open(options.leftOut())), loras);
+            files.notes().forEach(notes::add);
+            Pipeline pipeline = Pipeline.open(files, backend);
+            LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
+            if (source != null) {
+                source.checkLoras(record, notes::add);
+            }
             int patch = pipeline.vaeConfig().factor() * pipeline.denoiserConfig().patch();
             inputs.chooseSize(options, patch, notes::add);
-            GenerationRequest request = options.applyTo(pipeline.request(options.prompt)).images(batchCount).build();
+            String words = AdapterOptions.withoutTags(options.prompt);
+            GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.check(request);
             if (request.seed() > Long.MAX_VALUE - batchCount) {
                 throw new InputException("the seeds of " + batchCount + " pictures from " + request.seed()
@@ -120,13 +139,21 @@ final class GenerateCommand implements Callable<Integer> {
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());
-            try (OutputFiles files = OutputFiles.plan(output, batchCount, request.seed(),
-                    projection != null, Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList())) {
-                draw(new Plan(pipeline, opened, modelName, request, inputs, files, projection), folder,
+            List<Path> read = Stream.of(options.initImg, options.mask, from).filter(Objects::nonNull).toList();
+            try (Pipeline fitted = memoryOptions.fit(pipeline, request, backend, notes::add);
+                    OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null,
+                            read)) {
+                draw(new Plan(fitted, opened, modelName, request, inputs, record, written, projection), folder,
                         notes, start);
-            }
-            if (!json) {
-                opened.printProfile(main.err());
+            } catch (RuntimeException e) {
+                if (json) {
+                    Report.printFailure(main.out(), e, opened.profile());
+                }
+                throw e;
+            } finally {
+                if (!json) {
+                    opened.printProfile(main.err());
+                }
             }
         }
         return Main.OK;
@@ -149,7 +176,8 @@ final class GenerateCommand implements Callable<Integer> {
     private void draw(Plan plan, Path folder, List<String> notes, long start) {
         GenerationRequest request = plan.request;
         String family = plan.pipeline.family().label();
-        Report report = new Report(folder, family, plan.device.backend().describe(), request, plan.device.backend().precision());
+        Report report = new Report(folder, family, plan.device.backend().describe(), request,
+                plan.device.backend().precision());
         try (Console console = new Console(main.err())) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
@@ -163,6 +191,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
+            plan.pipeline.hold(request);
             List<PromptEmbedding> prompts = plan.pipeline.encode(request, progress);
             for (int i = 0; i < request.images(); i++) {
                 if (previews != null) {
@@ -171,8 +200,8 @@ final class GenerateCommand implements Callable<Integer> {
                 GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + i).build();
                 float[] latents = plan.pipeline.denoise(one, prompts, progress);
                 Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
-                String text = PictureSettings.describe(one, plan.modelName, plan.device.backend().precision(),
-                        plan.inputs).text();
+                String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName,
+                        plan.device.backend().precision(), plan.inputs, plan.loras).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");
@@ -191,8 +220,8 @@ final class GenerateCommand implements Callable<Integer> {
     private static long parameters(ModelFiles files, boolean t5) {
         long sum = 0;
         for (Component component : Component.values()) {
-            if (component != Component.T5 || t5) {
-                try (ModelFiles.Open open = files.open(component)) {
+            if (files.has(component) && (component != Component.T5 || t5)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
                     TensorSource tensors = open.tensors();
                     for (String name : tensors.names()) {
                         sum += tensors.shape(name).size();
@@ -218,6 +247,9 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(", seed ").append(r.seed()).append(r.images() > 1 ? " to " + (r.seed() + r.images() - 1) : "")
                 .append(", T5 ").append(r.t5() ? r.t5Length() + " tokens" : "off")
                 .append(", precision ").append(Devices.label(plan.device.backend().precision()));
+        for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
+            line.append(plan.pipeline.files().has(clip) ? "" : ", " + clip.label() + " off");
+        }
         if (!r.skipLayers().layers().isEmpty()) {
             line.append(", skip layers ").append(r.skipLayers().layers()).append(" scale ")
                     .append(r.skipLayers().scale()).append(" from ").append(r.skipLayers().start()).append(" to ")
@@ -226,6 +258,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (r.init() != null) {
             line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
         }
+        plan.loras.hashes().keySet().forEach(name -> line.append(", LoRA ").append(name));
         return line.toString();
     }
 }

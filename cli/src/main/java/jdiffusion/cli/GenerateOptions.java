@@ -3,8 +3,11 @@ package jdiffusion.cli;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
@@ -53,6 +56,12 @@ final class GenerateOptions {
 
     @Option(names = "--no-t5", description = "Leave T5 out: faster, and worse at long prompts and at writing.")
     boolean noT5;
+
+    @Option(names = "--no-clip-l", description = "Leave CLIP-L out: zeros in its place.")
+    boolean noClipL;
+
+    @Option(names = "--no-clip-g", description = "Leave CLIP-G out: zeros in its place.")
+    boolean noClipG;
 
     @Option(names = "--skip-layers", paramLabel = "N,N,...",
             description = "Blocks to skip for skip-layer guidance (7,8,9 for SD3.5 Medium). Default: none.")
@@ -110,6 +119,21 @@ final class GenerateOptions {
             request.t5(false);
         }
         return request;
+    }
+
+    /** Encoders to do without. */
+    Set<Component> leftOut() {
+        Set<Component> all = EnumSet.noneOf(Component.class);
+        if (noClipL) {
+            all.add(Component.CLIP_L);
+        }
+        if (noClipG) {
+            all.add(Component.CLIP_G);
+        }
+        if (noT5) {
+            all.add(Component.T5);
+        }
+        return all;
     }
 
     private SkipLayers skipLayers(SkipLayers otherwise) {

@@ -8,13 +8,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import jdiffusion.model.image.Png;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** Prints what a model or a picture holds. */
@@ -25,13 +27,17 @@ import picocli.CommandLine.Parameters;
         footer = {
             "  jdiffusion inspect models/shapes",
             "  jdiffusion inspect models/shapes/vae --tensors",
+            "  jdiffusion inspect sd3.5_large_turbo-Q4_0.gguf --t5xxl t5xxl_fp16.safetensors",
             "  jdiffusion inspect output.png"})
 final class InspectCommand implements Callable<Integer> {
     private static final double MEBI = 1 << 20;
 
-    @Parameters(paramLabel = "PATH",
-            description = "Model folder, component folder, .safetensors file, its index, or a PNG picture.")
+    @Parameters(arity = "0..1", paramLabel = "PATH",
+            description = "Model folder, component folder, .safetensors file, its index, .gguf file, or a PNG picture.")
     private Path path;
+
+    @Mixin
+    private ModelOptions model;
 
     @Option(names = "--tensors", description = "List every tensor with its type and shape.")
     private boolean tensors;
@@ -42,8 +48,15 @@ final class InspectCommand implements Callable<Integer> {
     @CommandLine.ParentCommand
     private Main main;
 
+    @CommandLine.Spec
+    private CommandLine.Model.CommandSpec spec;
+
     @Override
     public Integer call() {
+        path = path == null && model.given() ? model.path() : path;
+        if (path == null) {
+            throw new ParameterException(spec.commandLine(), "say what to inspect: inspect PATH");
+        }
         PrintStream out = main.out();
         if (path.toString().toLowerCase(Locale.ROOT).endsWith(".png") && !Files.isDirectory(path)) {
             Map<String, String> texts = Png.texts(path);
@@ -53,7 +66,7 @@ final class InspectCommand implements Callable<Integer> {
             printPicture(out, texts);
             return Main.OK;
         }
-        Inspection inspection = Inspection.of(path);
+        Inspection inspection = Inspection.of(path, model.sources(Set.of()));
         if (json) {
             out.println(toJson(inspection));
         } else {
@@ -76,16 +89,17 @@ final class InspectCommand implements Callable<Integer> {
     private void print(PrintStream out, Inspection inspection) {
         out.println(inspection.path() + ":" + (inspection.family().isEmpty() ? "" : " " + inspection.family() + ",")
                 + " " + millions(inspection.parameters()) + " parameters, " + mebi(inspection.bytes()));
-        out.printf("%-18s %8s %12s %12s  %-10s %s%n", "part", "tensors", "parameters", "size", "types", "status");
+        String row = "%-18s %8s %12s %12s  %-12s %s%n";
+        out.printf(row, "part", "tensors", "parameters", "size", "types", "status");
         for (Inspection.Part part : inspection.parts()) {
             boolean weights = !part.tensors().isEmpty();
-            out.printf("%-18s %8s %12s %12s  %-10s %s%n", part.name(), weights ? part.tensors().size() : "",
+            out.printf(row, part.name(), weights ? part.tensors().size() : "",
                     weights ? millions(part.parameters()) : "", weights ? mebi(part.bytes()) : "",
-                    part.types().keySet().stream().map(Inspection::label).collect(Collectors.joining("+")),
-                    part.status());
+                    String.join("+", part.types().keySet()),
+                    part.status() + (part.ok() && !part.place().isEmpty() ? " (" + part.place() + ")" : ""));
             if (tensors) {
                 part.tensors().forEach(tensor -> out.printf("  %-70s %-8s %s%n", tensor.name(),
-                        Inspection.label(tensor.type()), tensor.shape()));
+                        tensor.type(), tensor.shape()));
             }
         }
         inspection.facts().forEach((name, fact) -> out.println(name + ": " + fact));
@@ -98,14 +112,14 @@ final class InspectCommand implements Callable<Integer> {
         ArrayNode parts = root.putArray("parts");
         for (Inspection.Part part : inspection.parts()) {
             ObjectNode node = parts.addObject().put("name", part.name()).put("ok", part.ok())
-                    .put("status", part.status()).put("parameters", part.parameters()).put("bytes", part.bytes())
+                    .put("status", part.status()).put("place", part.place()).put("parameters", part.parameters()).put("bytes", part.bytes())
                     .put("tensor_count", part.tensors().size());
             ObjectNode types = node.putObject("types");
-            part.types().forEach((type, count) -> types.put(Inspection.label(type), count));
+            part.types().forEach(types::put);
             if (tensors) {
                 ArrayNode lines = node.putArray("tensors");
                 part.tensors().forEach(tensor -> lines.addObject().put("name", tensor.name())
-                        .put("type", Inspection.label(tensor.type())).put("shape", tensor.shape()));
+                        .put("type", tensor.type()).put("shape", tensor.shape()));
             }
         }
         ObjectNode facts = root.putObject("facts");

@@ -13,9 +13,9 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.ConfigFile;
-import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.mmdit.Mmdit;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.pipeline.GenerationRequest;
@@ -24,13 +24,13 @@ import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.model.text.T5Encoder;
 import jdiffusion.model.vae.Vae;
-import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Weights;
-import jdiffusion.tensor.safetensors.Checkpoint;
 
 /**
  * What a model, a component or a weights file holds, and whether it would load; found out by the loaders themselves.
@@ -39,24 +39,28 @@ import jdiffusion.tensor.safetensors.Checkpoint;
  * @param facts  what else there is to say, by name
  */
 record Inspection(Path path, String family, List<Part> parts, Map<String, String> facts) {
-    private static final String WEIGHTS = ".safetensors";
     private static final String OK = "ok";
 
     /**
      * One network, tokenizer or configuration.
      *
      * @param status "ok", or in one line why it would not load
-     * @param types  elements by type; empty where there are no tensors
+     * @param place  file and names in it; empty where there are no tensors
+     * @param types  elements by how they are stored; empty where there are no tensors
      */
-    record Part(String name, String status, long parameters, long bytes, Map<DType, Long> types,
+    record Part(String name, String status, String place, long parameters, long bytes, Map<String, Long> types,
                 List<TensorLine> tensors) {
+        static Part without(String name, String status) {
+            return new Part(name, status, "", 0, 0, Map.of(), List.of());
+        }
+
         boolean ok() {
             return status.equals(OK);
         }
     }
 
-    /** A tensor by name, as the file has it. */
-    record TensorLine(String name, DType type, String shape) {
+    /** A tensor by diffusers' name, with how it is stored. */
+    record TensorLine(String name, String type, String shape) {
     }
 
     boolean ok() {
@@ -71,76 +75,80 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
         return parts.stream().mapToLong(Part::bytes).sum();
     }
 
-    /** A folder with a model or a component, a safetensors file, or the index of one in shards. */
-    static Inspection of(Path path) {
+    /**
+     * @param path    a folder with a model or a component, or a file of weights
+     * @param sources what else the user says about it
+     */
+    static Inspection of(Path path, ModelSources sources) {
         if (!Files.exists(path)) {
             throw new InputException(path + ": there is no such file or folder");
         }
-        if (!Files.isDirectory(path)) {
-            return file(path);
-        }
-        if (Files.exists(path.resolve("model_index.json"))) {
-            return model(path);
-        }
-        for (String base : List.of("model", "diffusion_pytorch_model")) {
-            if (holds(path, base)) {
-                return new Inspection(path, "", List.of(component(path.getFileName().toString(), () ->
-                        ConfigFile.read(path.resolve("config.json")), () -> Checkpoint.open(path, base))), Map.of());
+        ModelFiles parts = Models.openParts(path);
+        if (parts != null && (Files.isDirectory(path) || !parts.has(Component.DENOISER))) {
+            List<Part> found = new ArrayList<>();
+            for (Component component : Component.values()) {
+                if (parts.has(component)) {
+                    found.add(component(parts, component));
+                }
             }
+            return new Inspection(path, "", found, Map.of());
         }
-        throw new InputException(path + ": neither a model (model_index.json) nor a component (config.json with "
-                + WEIGHTS + " files) is in this folder");
+        return model(path, Models.open(path, sources));
     }
 
-    private static boolean holds(Path folder, String base) {
-        String[] names = folder.toFile().list((_, name) -> name.startsWith(base + ".") && name.contains(WEIGHTS));
-        return names != null && names.length > 0;
-    }
-
-    private static Inspection file(Path path) {
-        String name = path.getFileName().toString();
-        if (!name.endsWith(WEIGHTS) && !name.endsWith(".json")) {
-            throw new InputException(path + ": neither a " + WEIGHTS + " file, its index, a folder, nor a PNG picture");
-        }
-        Path config = path.resolveSibling("config.json");
-        try (Checkpoint checkpoint = Checkpoint.open(path)) {
-            String status = Files.exists(config) ? status(() -> load(checkpoint, ConfigFile.read(config))) : OK;
-            Map<String, String> facts = Files.exists(config) ? Map.of()
-                    : Map.of("note", "no config.json is beside the file, so only its tensors were read");
-            return new Inspection(path, "", List.of(part(name, status, checkpoint)), facts);
-        }
-    }
-
-    private static Inspection model(Path path) {
-        ModelFiles files = DiffusersFolder.open(path);
+    private static Inspection model(Path path, ModelFiles files) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("layout", files.layout());
+        boolean diffusers = Files.isDirectory(path) && files.layout().startsWith("diffusers");
         List<Part> parts = new ArrayList<>();
         for (Component component : Component.values()) {
             if (files.has(component)) {
-                Path folder = path.resolve(component.folder());
-                parts.add(component(component.folder(), () -> ConfigFile.read(folder.resolve("config.json")),
-                        () -> Checkpoint.open(folder, component.weights())));
+                parts.add(component(files, component));
                 if (component.tokenizerFolder() != null) {
-                    parts.add(plain(component.tokenizerFolder(), () -> files.tokenizer(component)));
+                    Part tokenizer = plain(component.tokenizerFolder(), () -> files.tokenizer(component));
+                    // A file alone is sound without the tokenizers that it cannot hold.
+                    if (tokenizer.ok() || diffusers) {
+                        parts.add(tokenizer);
+                    } else {
+                        facts.put(component.tokenizerFolder(), tokenizer.status());
+                    }
                 }
-            } else {
-                parts.add(new Part(component.folder(), component == Component.T5
-                        ? OK : "missing: the index names none", 0, 0, Map.of(), List.of()));
+            } else if (diffusers) {
+                parts.add(Part.without(component.folder(),
+                        files.missing(component) == null ? OK : "missing: the index names none"));
+            } else if (files.missing(component) != null) {
+                facts.put(component.folder(), files.missing(component));
             }
         }
         parts.add(plain("scheduler", files::scheduler));
-        Map<String, String> facts = new LinkedHashMap<>();
-        if (!files.has(Component.T5)) {
+        int notes = 0;
+        for (String note : files.notes()) {
+            facts.put(notes++ == 0 ? "note" : "note " + notes, note);
+        }
+        if (diffusers && !files.has(Component.T5)) {
             facts.put("note", "the model has no T5");
         }
         String family = "";
-        try (Backend backend = new CpuBackend(1, Precision.F32)) {
-            Pipeline pipeline = Pipeline.open(path, backend);
-            family = pipeline.family().label();
-            describe(pipeline, facts);
-        } catch (InputException e) {
-            parts.add(new Part("model", e.getMessage(), 0, 0, Map.of(), List.of()));
+        if (files.missing(Component.VAE) == null) {
+            try (Backend backend = new CpuBackend(1, Precision.F32); Pipeline pipeline = Pipeline.open(files, backend)) {
+                family = pipeline.family().label();
+                describe(pipeline, facts);
+            } catch (InputException e) {
+                parts.add(Part.without("model", e.getMessage()));
+            }
+        } else {
+            family = family(files);
         }
         return new Inspection(path, family, parts, facts);
+    }
+
+    /** Of a denoiser without a VAE, which is no pipeline. */
+    private static String family(ModelFiles files) {
+        try (ModelFiles.Open open = files.open(Component.DENOISER)) {
+            return files.family(MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config())).label();
+        } catch (InputException e) {
+            return "";
+        }
     }
 
     private static void describe(Pipeline pipeline, Map<String, String> facts) {
@@ -162,16 +170,16 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
                 + patch);
     }
 
-    private static Part component(String name, Supplier<ConfigFile> config, Supplier<Checkpoint> open) {
-        try (Checkpoint checkpoint = open.get()) {
-            return part(name, status(() -> load(checkpoint, config.get())), checkpoint);
+    private static Part component(ModelFiles files, Component component) {
+        try (ModelFiles.Open open = files.open(component)) {
+            return part(component, files.place(component), status(() -> load(component, open)), open.tensors());
         } catch (InputException e) {
-            return new Part(name, e.getMessage(), 0, 0, Map.of(), List.of());
+            return Part.without(component.folder(), e.getMessage());
         }
     }
 
     private static Part plain(String name, Supplier<?> load) {
-        return new Part(name, status(load), 0, 0, Map.of(), List.of());
+        return Part.without(name, status(load));
     }
 
     private static String status(Supplier<?> load) {
@@ -183,40 +191,48 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
         }
     }
 
-    /** Builds the network that the tensors' names speak of; nothing is computed. */
-    private static Object load(TensorSource tensors, ConfigFile config) {
-        Weights weights = Weights.of(tensors, Placement.onHost());
-        if (tensors.find("pos_embed.proj.weight") != null) {
-            return Mmdit.load(weights, config);
-        }
-        if (tensors.find("decoder.conv_in.weight") != null) {
-            return Vae.load(weights, config);
-        }
-        if (tensors.names().stream().anyMatch(name -> name.startsWith("text_model."))) {
-            return ClipTextEncoder.load(weights, config);
-        }
-        if (tensors.names().stream().anyMatch(name -> name.startsWith("encoder.block."))) {
-            return T5Encoder.load(weights, config);
-        }
-        throw new InputException(tensors.origin() + ": the tensors are of no network that is known here (CLIP, T5,"
-                + " MMDiT, VAE)");
+    /** Builds the network; nothing is computed. */
+    private static Object load(Component component, ModelFiles.Open open) {
+        Weights weights = Weights.of(open.tensors(), Placement.onHost());
+        return switch (component) {
+            case CLIP_L, CLIP_G -> ClipTextEncoder.load(weights, open.config());
+            case T5 -> T5Encoder.load(weights, open.config());
+            case DENOISER -> Mmdit.load(weights, open.config());
+            case VAE -> Vae.load(weights, open.config());
+        };
     }
 
-    private static Part part(String name, String status, TensorSource source) {
+    private static Part part(Component component, String place, String status, TensorSource source) {
         long parameters = 0;
-        Map<DType, Long> types = new TreeMap<>();
+        Map<String, Long> types = new TreeMap<>();
         List<TensorLine> lines = new ArrayList<>();
-        for (String tensorName : source.names()) {
-            Tensor tensor = source.find(tensorName);
-            parameters += tensor.shape().size();
-            types.merge(tensor.type(), tensor.shape().size(), Long::sum);
-            lines.add(new TensorLine(InputException.shown(tensorName), tensor.type(), tensor.shape().toString()));
+        for (String name : source.names()) {
+            Shape shape = source.shape(name);
+            String type = label(source, name);
+            parameters += shape.size();
+            types.merge(type, shape.size(), Long::sum);
+            lines.add(new TensorLine(InputException.shown(name), type, shape.toString()));
         }
-        return new Part(name, status, parameters, source.byteSize(), types, lines);
+        return new Part(component.folder(), status, place, parameters, source.byteSize(), types, lines);
     }
 
-    /** A type's name as options and papers write it: f32, bf16. */
-    static String label(DType type) {
-        return type.name().toLowerCase(Locale.ROOT);
+    /** How a tensor is stored, as options and papers write it: f32, bf16, nf4, q4_k. */
+    private static String label(TensorSource source, String name) {
+        Tensor tensor = source.find(name);
+        Weight weight = tensor == null ? source.weight(name) : null;
+        return tensor != null ? tensor.type().name().toLowerCase(Locale.ROOT)
+                : weight == null ? "damaged" : label(weight);
+    }
+
+    private static String label(Weight weight) {
+        return switch (weight) {
+            case Weight.Dense dense -> dense.tensor().type().name().toLowerCase(Locale.ROOT);
+            case Weight.Scaled scaled -> scaled.tensor().type().name().toLowerCase(Locale.ROOT) + "_scaled";
+            case Weight.Blocks blocks -> blocks.format().name().toLowerCase(Locale.ROOT);
+            // The least value of NF4 comes first in its map, that of FP4 does not.
+            case Weight.FourBit bits -> bits.map().get(0, 0) == -1 ? "nf4" : "fp4";
+            case Weight.Rows rows -> label(rows.parts().getFirst());
+            case Weight.Adapted adapted -> label(adapted.base());
+        };
     }
 }

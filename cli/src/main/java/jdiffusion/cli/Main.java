@@ -11,10 +11,14 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The command line: {@code jdiffusion generate|inspect|verify|devices|completion|help}. */
+/**
+ * The command line: {@code jdiffusion
+ * generate|plan|inspect|convert|quantize|synthesize|verify|devices|completion|help}.
+ */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Draws pictures with Stable Diffusion 3.5, in pure Java.", synopsisSubcommandLabel = "COMMAND",
-        subcommands = {GenerateCommand.class, InspectCommand.class, VerifyCommand.class, DevicesCommand.class,
+        subcommands = {GenerateCommand.class, PlanCommand.class, InspectCommand.class, ConvertCommand.class,
+            QuantizeCommand.class, SynthesizeCommand.class, VerifyCommand.class, DevicesCommand.class,
             CompletionCommand.class, CommandLine.HelpCommand.class},
         footerHeading = "%nExamples:%n",
         footer = {
@@ -26,7 +30,7 @@ public final class Main implements Runnable {
     static final int OK = 0;
     /** The program itself failed, or a check that was asked for did not pass. */
     static final int FAILED = 1;
-    /** What the user gave cannot be used. */
+    /** What the user gave, or the device asked for, cannot be used. */
     static final int BAD_INPUT = 2;
 
     @Option(names = "--stacktrace", scope = ScopeType.INHERIT, description = "Show where in the code an error arose.")
@@ -54,7 +58,8 @@ public final class Main implements Runnable {
      *
      * @param out results that another program may read
      * @param err everything meant for people, errors included
-     * @return the exit code: 0, 1 for failures of the program or of a verification, 2 for bad input
+     * @return the exit code: 0, 1 for failures of the program or of a verification, 2 for bad input and for
+     *         a device that fails or cannot be used
      */
     public static int run(String[] args, PrintStream out, PrintStream err) {
         Main main = new Main(out, err);
@@ -84,8 +89,8 @@ public final class Main implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: generate, inspect, verify,"
-                + " devices, completion or help");
+        throw new ParameterException(spec.commandLine(), "a command is missing: generate, plan, inspect, convert,"
+                + " quantize, synthesize, verify, devices, completion or help");
     }
 
     private int misuse(ParameterException e) {

@@ -11,6 +11,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import jdiffusion.kernels.Precision;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
@@ -28,7 +30,8 @@ final class PictureSettings {
     private static final String INIT_HASH = "Init image hash";
     private static final String MASK_HASH = "Mask hash";
     /** Keys that change nothing here or are dealt with one by one. */
-    private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH);
+    private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
+            LoraRecord.HASHES);
 
     private final Path file;
     private final Infotext text;
@@ -42,7 +45,8 @@ final class PictureSettings {
     }
 
     /** The text for the file of a request's only picture. */
-    static Infotext describe(GenerationRequest r, String model, Precision precision, InputPictures inputs) {
+    static Infotext describe(GenerationRequest r, ModelFiles files, String model, Precision precision,
+                             InputPictures inputs, LoraRecord loras) {
         Map<String, String> fields = new LinkedHashMap<>();
         fields.put("Steps", Integer.toString(r.steps()));
         fields.put("Sampler", samplerName(r.sampler()));
@@ -65,6 +69,11 @@ final class PictureSettings {
         if (!r.t5()) {
             fields.put("T5", "off");
         }
+        for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
+            if (!files.has(clip)) {
+                fields.put(clip.label(), "off");
+            }
+        }
         SkipLayers skip = r.skipLayers();
         if (!skip.layers().isEmpty()) {
             fields.put("SLG scale", number(skip.scale()));
@@ -72,10 +81,11 @@ final class PictureSettings {
             fields.put("Skip layer start", number(skip.start()));
             fields.put("Skip layer end", number(skip.stop()));
         }
+        loras.describe(fields);
         fields.put("Precision", Devices.label(precision));
         fields.put("RNG", "CPU");
         fields.put("Version", Version.line());
-        return new Infotext(r.prompt(), r.negativePrompt(), fields);
+        return new Infotext(loras.prompt(), r.negativePrompt(), fields);
     }
 
     /**
@@ -83,7 +93,8 @@ final class PictureSettings {
      *
      * @param notes told of what could not be taken over
      */
-    static PictureSettings read(Path file, GenerateOptions options, Consumer<String> notes) {
+    static PictureSettings read(Path file, GenerateOptions options, AdapterOptions adapters,
+                                Consumer<String> notes) {
         String text = Png.texts(file).get(Infotext.KEYWORD);
         if (text == null) {
             throw new InputException(file + ": the picture carries no settings (a PNG text named '"
@@ -91,6 +102,7 @@ final class PictureSettings {
         }
         PictureSettings settings = new PictureSettings(file, Infotext.parse(text));
         settings.fill(options);
+        settings.fill(adapters);
         settings.report(notes);
         return settings;
     }
@@ -114,6 +126,8 @@ final class PictureSettings {
         o.flowShift = or(o.flowShift, decimal("Shift"));
         o.t5Length = or(o.t5Length, integer("T5 length"));
         o.noT5 |= "off".equals(take("T5"));
+        o.noClipL |= "off".equals(take(Component.CLIP_L.label()));
+        o.noClipG |= "off".equals(take(Component.CLIP_G.label()));
         Float slg = decimal("SLG scale");
         String layers = take("Skip layers");
         Float start = decimal("Skip layer start");
@@ -126,6 +140,15 @@ final class PictureSettings {
         }
         o.precision = or(o.precision, take("Precision"));
         fillInit(o);
+    }
+
+    private void fill(AdapterOptions o) {
+        List<String> loras = new ArrayList<>();
+        for (String given = take(LoraRecord.OPTION + 1); given != null;
+                given = take(LoraRecord.OPTION + (loras.size() + 1))) {
+            loras.add(given);
+        }
+        o.lora = o.lora == null && !loras.isEmpty() ? loras : o.lora;
     }
 
     /** "DPM++ 2M" and "Karras" stand apart or, from older tools, together. */
@@ -193,6 +216,16 @@ final class PictureSettings {
     void checkInputs(InputPictures inputs, Consumer<String> notes) {
         checkHash(INIT_HASH, inputs.init() == null ? null : inputs.initHash(), "init image", notes);
         checkHash(MASK_HASH, inputs.mask() == null ? null : inputs.maskHash(), "mask", notes);
+    }
+
+    /** Notes when the LoRAs are not those of the picture. */
+    void checkLoras(LoraRecord loras, Consumer<String> notes) {
+        Map<String, String> given = new LinkedHashMap<>();
+        loras.describe(given);
+        String hashes = text.fields().get(LoraRecord.HASHES);
+        if (hashes != null && !hashes.equals(given.get(LoraRecord.HASHES))) {
+            notes.accept("these are not the LoRAs that " + file + " was drawn with: " + InputException.shown(hashes));
+        }
     }
 
     private void checkHash(String key, String given, String what, Consumer<String> notes) {

@@ -62,6 +62,18 @@ final class Report implements Progress {
         notes.add(line);
     }
 
+    /** Prints the profile of a run that failed, which is when it may be wanted most, and why; nothing without one. */
+    static void printFailure(PrintStream out, RuntimeException failure, ProfileReport profile) {
+        if (profile != null) {
+            ObjectMapper mapper = new ObjectMapper();
+            ObjectNode root = mapper.createObjectNode().put("version", Version.line())
+                    .put("error", failure.getMessage());
+            root.set("kernels", mapper.valueToTree(profile.kernels()));
+            out.println(root);
+            out.flush();
+        }
+    }
+
     /** What each kernel of the emulated device did; null for nothing. */
     void profile(ProfileReport profile) {
         if (profile != null) {

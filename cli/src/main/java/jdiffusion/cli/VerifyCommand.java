@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
@@ -25,8 +26,9 @@ import picocli.CommandLine.Parameters;
             "Each folder with an io.safetensors, at any depth, is recomputed: components (config.json and weights"
                 + " beside it) and whole pipelines (request.json beside it).",
             "A tensor passes when its relative RMS error is within the tolerance; latents of a pipeline may have ten"
-                + " times as much, and a picture also passes when 99.9 %% of its values are within 1/255. Exit code 1 when"
-                + " any tensor fails."},
+                + " times as much, and a picture also passes when 99.9 %% of its values are within 1/255. Exit code 1"
+                + " when any tensor fails.",
+            "--model is for all pipelines; without it each takes the one that its request names, or models/shapes."},
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion verify reference/",
@@ -39,9 +41,8 @@ final class VerifyCommand implements Callable<Integer> {
     @Parameters(arity = "1..*", paramLabel = "DIR", description = "Folders of reference data.")
     private List<Path> folders;
 
-    @Option(names = {"-m", "--model"}, paramLabel = "DIR",
-            description = "Model for all pipelines. Default: the one that a request names, or models/shapes.")
-    private Path model;
+    @Mixin
+    private ModelOptions model;
 
     @Option(names = "--tolerance", paramLabel = "X",
             description = "Relative RMS error that passes. Default: 1e-4, and 2e-2 in bf16 and f16.")
@@ -58,6 +59,8 @@ final class VerifyCommand implements Callable<Integer> {
     private Main main;
 
     private int width;
+    private int compared;
+    private int failed;
 
     @Override
     public Integer call() {
@@ -66,31 +69,31 @@ final class VerifyCommand implements Callable<Integer> {
         }
         List<ReferenceFolder> references = new ArrayList<>();
         folders.forEach(folder -> references.addAll(ReferenceFolder.find(folder)));
-        int failed = 0;
-        int compared = 0;
+        int verified = 0;
         List<String> unread = new ArrayList<>();
         try (Devices.Opened opened = Devices.open(deviceOptions, precision, main.err()::println)) {
             Backend backend = opened.backend();
             main.err().println(backend.describe());
             Verifier verifier = new Verifier(backend, tolerance != null ? tolerance
-                    : backend.precision() == Precision.F32 ? EXACT : ROUNDED, model, DefaultModel.find());
+                    : backend.precision() == Precision.F32 ? EXACT : ROUNDED, model.given() ? model.path() : null, model.sources(Set.of()),
+                    DefaultModel.find());
             header(references);
-            for (ReferenceFolder reference : references) {
-                try {
-                    for (Comparison comparison : verifier.verify(reference)) {
-                        row(comparison);
-                        compared++;
-                        failed += comparison.passed() ? 0 : 1;
+            try {
+                for (ReferenceFolder reference : references) {
+                    try {
+                        verifier.verify(reference).forEach(this::row);
+                        verified++;
+                    } catch (UnsupportedModelException e) {
+                        unread.add(reference.path() + " not verified: " + e.getMessage());
                     }
-                } catch (UnsupportedModelException e) {
-                    unread.add(reference.path() + " not verified: " + e.getMessage());
                 }
+            } finally {
+                // Also when one folder ends it all: what was verified before is as good as ever.
+                main.out().printf("%d tensors in %d folders, %d failed%n", compared, verified, failed);
+                unread.forEach(main.out()::println);
+                opened.printProfile(main.err());
             }
-            opened.printProfile(main.err());
         }
-        main.out().printf("%d tensors in %d folders, %d failed%n", compared, references.size() - unread.size(),
-                failed);
-        unread.forEach(main.out()::println);
         if (compared == 0) {
             throw new InputException("nothing could be verified");
         }
@@ -104,6 +107,8 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     private void row(Comparison c) {
+        compared++;
+        failed += c.passed() ? 0 : 1;
         String within = Double.isNaN(c.within()) ? "" : String.format(Locale.ROOT, "%.2f %%", 100 * c.within());
         main.out().printf(Locale.ROOT, "%-" + width + "s  %-30s %-20s %10.2e %10.2e %8s  %s%n", c.component(),
                 c.tensor(), c.shape(), c.maxError(), c.rmsError(), within, c.passed() ? "ok" : "FAILED");

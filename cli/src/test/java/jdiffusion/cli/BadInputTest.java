@@ -58,13 +58,27 @@ class BadInputTest {
         "--device cpu --precision f16   | --precision f16 is for CUDA devices; on the CPU use f32 or bf16",
         "--device cuda --precision f32  | --precision f32 is for the CPU",
         "--device cuda:one              | --device cuda:one is unknown; use auto, cpu, cuda, cuda:N or emulated",
+        "--device cuda:                 | --device cuda: is unknown",
+        "--device cuda:-1               | --device cuda:-1 is unknown",
+        "--device CUDA:+1               | --device CUDA:+1 is unknown",
+        "--device cuda:99999999999      | --device cuda:99999999999 is unknown",
         "--device tpu                   | --device tpu is unknown; use auto, cpu, cuda, cuda:N or emulated",
         "--device cpu --gemm cublas     | --kernels, --gemm and --conv are for CUDA devices",
         "--device cuda --gemm mkl       | --gemm mkl is unknown; use own or cublas",
         "--device cuda --conv own2      | --conv own2 is unknown; use own or cudnn",
         "--device cuda --kernels none   | --kernels none is not a folder",
         "--emulator-check               | need --device emulated",
-        "--threads 0                    | --threads is 0",
+        "--emulator-memory 1G           | need --device emulated",
+        "--device emulated --emulator-memory 0B | '0B' is no amount of memory; use for example 512MiB or 1.5GiB",
+        "--device emulated --emulator-memory 9999999999GiB | '9999999999GiB' is no amount of memory",
+        "--cpu avx                      | --cpu avx is unknown; use avx512bf16, avx512, avx2 or vector",
+        "--device cuda --cpu avx2       | --cpu is for --device cpu, not for --device cuda",
+        "--cpu vector --gemm cublas     | --kernels, --gemm and --conv are for CUDA devices",
+        "--threads 0                    | --threads is 0; use 1 to 1024",
+        "--device cuda --threads 0      | --threads is 0; use 1 to 1024",
+        "--device cuda:7 --threads -3   | --threads is -3; use 1 to 1024",
+        "--device emulated --threads -1 | --threads is -1; use 1 to 1024",
+        "--gemm cublas --threads 2000   | --threads is 2000; use 1 to 1024",
         "--preview 0                    | --preview is 0",
         "--strength 0.5                 | give one with -i",
         "--mask m.png                   | needs an init image; give one with -i",
@@ -72,6 +86,14 @@ class BadInputTest {
         "--from nothing.png             | nothing.png: there is no such file",
         "--model nowhere                | nowhere: there is no such model",
         "--model .                      | not a model in the diffusers layout",
+        "--model pom.xml                | pom.xml: not a file of weights; .safetensors files",
+        "--clip-l none.safetensors      | none.safetensors: there is no such file",
+        "--clip_g none.gguf             | none.gguf: there is no such file",
+        "--vae pom.xml                  | pom.xml: not a file of weights",
+        "--tokenizer none               | --tokenizer none is not a folder",
+        "--variant sdxl                 | the variant 'sdxl' is unknown; use one of sd3-medium",
+        "--variant sd3.5-large          | --variant says sd3.5-large, but the denoiser is SD3.5 Medium",
+        "--no-t5 --no-clip-l --no-clip-g | nothing reads the prompt; keep one of them",
         "--unknown                      | Unknown option: '--unknown'",
         "--steps                        | Missing required parameter for option '--steps'",
         "red circle                     | put the prompt in quotes"})
@@ -88,7 +110,7 @@ class BadInputTest {
         check(Cli.run(args), "there is no NVIDIA driver on this machine", List.of());
         Cli list = Cli.run("devices");
         assertThat(list.code()).isZero();
-        assertThat(list.out()).containsPattern("cpu +usable").containsPattern("cuda +not usable: there is no NVIDIA")
+        assertThat(list.out()).containsPattern("cpu +usable").containsPattern("vector +usable: for --cpu vector").containsPattern("cuda +not usable: there is no NVIDIA")
                 .containsPattern("cublas +not usable: .*libcublas");
     }
 

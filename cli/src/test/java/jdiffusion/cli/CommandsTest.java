@@ -39,7 +39,7 @@ class CommandsTest {
             "--flow-shift", "--t5-length", "--no-t5", "--skip-layers", "--slg-scale", "--skip-layer-start",
             "--skip-layer-end", "-i,", "--init-img", "--strength", "--mask", "-o,", "--output", "--device",
             "--precision", "--threads", "--preview", "--json", "--from", "--kernels", "--gemm", "--conv",
-            "--emulator-check", "--emulator-profile", "--emulator-seed"}) {
+            "--emulator-check", "--emulator-profile", "--emulator-seed", "--emulator-memory"}) {
             assertThat(help).contains(option);
         }
         assertThat(help).contains("euler, heun, dpmpp_2m").contains("sgm_uniform");
@@ -86,6 +86,33 @@ class CommandsTest {
         assertThat(run.code()).isZero();
         assertThat(run.out()).containsPattern("decoder\\.conv_in\\.weight +f32 +\\[64, 16, 3, 3\\]");
         assertThat(Cli.run("inspect", vae.resolve("diffusion_pytorch_model.safetensors")).out()).contains("1.00 M");
+    }
+
+    /** A file out of the folder, with what is beside it. */
+    @Test
+    void inspectSingleFile() throws IOException {
+        Path file = TestModel.SHAPES.resolve("transformer/diffusion_pytorch_model.safetensors");
+        JsonNode json = new ObjectMapper().readTree(Cli.run("inspect", file, "--json").out());
+        assertThat(json.at("/ok").booleanValue()).isTrue();
+        assertThat(json.at("/family").textValue()).isEqualTo("SD3.5 Medium (MMDiT-X)");
+        assertThat(json.at("/facts/layout").textValue()).startsWith("single file");
+        assertThat(json.at("/parts").findValuesAsText("name")).contains("transformer", "vae", "text_encoder_3");
+        assertThat(json.at("/parts/0/place").textValue()).startsWith("model.safetensors, diffusers' names");
+        assertThat(Cli.run("inspect", "-m", file).out()).contains("layout: single file");
+        assertThat(Cli.run("inspect").code()).isEqualTo(2);
+    }
+
+    /** A denoiser alone is sound, and what it lacks is said. */
+    @Test
+    void inspectDenoiserAlone() throws IOException {
+        Path file = Files.copy(TestModel.SHAPES.resolve("transformer/diffusion_pytorch_model.safetensors"),
+                folder.resolve("x.safetensors"));
+        Cli run = Cli.run("inspect", file);
+        assertThat(run.code()).isZero();
+        assertThat(run.out()).contains("SD3.5 Medium (MMDiT-X)", "no VAE was found", "--vae", "no CLIP-L was found");
+        Cli draw = Cli.draw("a", "-m", file, "-o", folder.resolve("x.png"));
+        assertThat(draw.code()).isEqualTo(2);
+        assertThat(draw.err()).singleElement().asString().contains("x.safetensors", "no VAE was found");
     }
 
     @Test

@@ -66,6 +66,32 @@ class EmulatedDeviceTest {
         assertThat(Cli.names(folder)).containsExactly("kernels");
     }
 
+    /** Enough for the text encoders, and too little for the denoiser beside its working memory. */
+    @Test
+    void memoryThatRunsOutOnTheWayIsOneLine() throws IOException {
+        Cli run = Cli.draw("a", "--device", "emulated", "--emulator-memory", "36MiB", "--emulator-profile",
+                "--preview", 1, "-o", folder.resolve("x.png"));
+        assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).anyMatch(line -> line.startsWith("encode text"))
+                .anyMatch(line -> line.startsWith("linear_bf16_small"));
+        assertThat(run.err().subList(0, run.err().size() - 1)).allMatch(line -> line.length() <= 120);
+        assertThat(run.err().getLast()).matches("jdiffusion: cuda: out of device memory: \\d+ MiB more are needed,"
+                + " and \\d+ of 36 MiB are free; a smaller size or batch needs less");
+        assertThat(Cli.names(folder)).isEmpty();
+    }
+
+    @Test
+    void theProfileOfARunThatFailsIsPrintedAsJsonToo() throws IOException {
+        Cli run = Cli.draw("a", "--device", "emulated", "--emulator-memory", "36MiB", "--emulator-profile", "--json",
+                "-o", folder.resolve("x.png"));
+        assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+        JsonNode root = new ObjectMapper().readTree(run.out());
+        assertThat(root.get("error").asText()).startsWith("cuda: out of device memory");
+        assertThat(root.get("kernels").findValuesAsText("kernel")).contains("linear_bf16_small");
+        assertThat(run.err().getLast()).isEqualTo("jdiffusion: " + root.get("error").asText());
+    }
+
     private static String resource(String name) throws IOException {
         try (var in = EmulatedDeviceTest.class.getResourceAsStream(name)) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);

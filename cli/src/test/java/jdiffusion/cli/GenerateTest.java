@@ -44,6 +44,23 @@ class GenerateTest {
         assertThat(Png.read(other).picture().rgb()).isNotEqualTo(picture.rgb());
     }
 
+    /** The denoiser's file takes the rest from the folders beside it; what was left out is kept in the picture. */
+    @Test
+    void aSingleFileDrawsWhatItsFolderDraws() throws IOException {
+        Path file = TestModel.SHAPES.resolve("transformer/diffusion_pytorch_model.safetensors");
+        Path fromFolder = folder.resolve("folder.png");
+        Path fromFile = folder.resolve("file.png");
+        assertThat(Cli.draw("a", "--cfg-scale", 3, "--no-clip-l", "-o", fromFolder).code()).isZero();
+        Cli run = Cli.draw("a", "--cfg-scale", 3, "--no-clip-l", "-m", file, "-o", fromFile);
+        assertThat(run.err()).anyMatch(line -> line.contains(", T5 off, ") && line.contains(", CLIP-L off"));
+        assertThat(Png.read(fromFile).picture().rgb()).isEqualTo(Png.read(fromFolder).picture().rgb());
+        assertThat(Png.texts(fromFile).get("parameters")).contains("CLIP-L: off");
+
+        Path again = folder.resolve("again.png");
+        assertThat(Cli.run("generate", "--from", fromFolder, "-o", again).code()).isZero();
+        assertThat(again).hasSameBinaryContentAs(fromFolder);
+    }
+
     @Test
     void aBatchIsThePicturesOfConsecutiveSeeds() throws IOException {
         assertThat(Cli.draw("a", "-b", 2, "-s", 5, "-o", folder.resolve("b.png")).code()).isZero();

@@ -32,6 +32,11 @@ public record Card(String name, int architecture, int multiprocessors, double cl
             of("H100 SXM", 90, 132, 1830, 989.4, 3350),
             of("RTX 5090", 120, 170, 2407, 209.5, 1792));
 
+    /** The name cut down to what tells the cards of the table apart: {@code A100}, {@code 4090}. */
+    String label() {
+        return name.replace("RTX ", "").replaceFirst(" .*", "");
+    }
+
     private static Card of(String name, int architecture, int multiprocessors, double megahertz, double teraflops,
             double gigabytesPerSecond) {
         return new Card(name, architecture, multiprocessors, megahertz * 1e6, teraflops * 1e12,

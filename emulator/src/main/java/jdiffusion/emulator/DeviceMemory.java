@@ -18,6 +18,7 @@ public final class DeviceMemory {
 
     private final ConcurrentSkipListMap<Long, Allocation> allocations = new ConcurrentSkipListMap<>();
     private final AtomicLong total = new AtomicLong();
+    private final AtomicLong peak = new AtomicLong();
 
     /**
      * Makes {@code [address, address + bytes)} accessible to kernels.
@@ -34,7 +35,7 @@ public final class DeviceMemory {
                     address, bytes, floor.getValue().address(), floor.getValue().bytes()));
         }
         allocations.put(address, new Allocation(address, bytes));
-        total.addAndGet(bytes);
+        peak.accumulateAndGet(total.addAndGet(bytes), Math::max);
     }
 
     /**
@@ -53,6 +54,11 @@ public final class DeviceMemory {
     /** Bytes allocated now. */
     public long bytes() {
         return total.get();
+    }
+
+    /** The most bytes that were allocated at any time. */
+    public long peakBytes() {
+        return peak.get();
     }
 
     /** The allocation that covers {@code address}, or null. */

@@ -103,11 +103,14 @@ public final class Executor implements AutoCloseable {
         Profile profile = options.profile() ? new Profile(kernel.compiled()) : null;
         var block = new Block(kernel.compiled(), memory, grid, shape, dynamicShared, parameters, options.seed(),
                 options.check(), profile);
-        for (long i = next.getAndIncrement(); i < end && failed.get() == null; i = next.getAndIncrement()) {
-            block.run(i);
-        }
-        if (profile != null) {
-            collect(kernel.compiled(), profile);
+        try {
+            for (long i = next.getAndIncrement(); i < end && failed.get() == null; i = next.getAndIncrement()) {
+                block.run(i);
+            }
+        } finally {
+            if (profile != null) {
+                collect(kernel.compiled(), profile);
+            }
         }
     }
 
@@ -143,13 +146,6 @@ public final class Executor implements AutoCloseable {
     public Map<String, KernelCounters> counters() {
         synchronized (counters) {
             return new TreeMap<>(counters);
-        }
-    }
-
-    /** Starts counting from zero. */
-    public void resetCounters() {
-        synchronized (counters) {
-            counters.clear();
         }
     }
 

@@ -21,9 +21,9 @@ public final class KernelCounters {
         public long globalRequests;
         /** Distinct 32-byte sectors touched, summed over the requests. */
         public long globalSectors;
-        /** Sectors that the requested bytes would fill at best, summed over the requests. */
+        /** Sectors that the distinct bytes of a request would fill if they lay together, summed over the requests. */
         public long globalIdealSectors;
-        /** Bytes that active lanes read from global memory. */
+        /** Bytes that active lanes read from global memory, counted for each lane that reads them. */
         public long globalBytesRead;
         /** Bytes that active lanes wrote to global memory. */
         public long globalBytesWritten;

@@ -20,7 +20,8 @@ import jdiffusion.emulator.KernelCounters.Traffic;
  * @param globalBytesRead    bytes that lanes read from global memory
  * @param globalBytesWritten bytes that lanes wrote to global memory
  * @param sectorBytes        bytes of the 32-byte sectors touched by those accesses, caches not considered
- * @param sectorsPerIdeal    sectors touched per sector needed if every access were dense; 1 is best, 0 without access
+ * @param sectorsPerIdeal    sectors touched per sector that the distinct bytes of each request would fill if they lay
+ *                           together; 1 is best, 0 without access
  * @param conflictCycles     cycles lost to bank conflicts in shared memory
  * @param mainLoop           the loop around the tensor instructions, or null when the kernel has none
  * @param estimates          roofline estimate for each card, in the order of {@link Card#ALL}

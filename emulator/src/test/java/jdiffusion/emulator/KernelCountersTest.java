@@ -47,6 +47,25 @@ class KernelCountersTest {
         assertThat(counters.instructions(InstructionClass.GLOBAL)).isEqualTo(12);
     }
 
+    /** Lanes that read together need their bytes once; the ratio to the ideal is never below 1. */
+    @Test
+    void lanesThatShareBytes() {
+        KernelCounters counters = count("", """
+                ld.global.u32 %r1, [%rd10];
+                shr.b32 %r2, %r10, 1;
+                mul.wide.u32 %rd1, %r2, 64;
+                add.s64 %rd2, %rd10, %rd1;
+                ld.global.v2.u32 {%r3, %r4}, [%rd2];
+                """, 1, 32);
+        var broadcast = line(counters, "ld.global.u32").traffic;
+        assertThat(broadcast.globalSectors).isEqualTo(1);
+        assertThat(broadcast.globalIdealSectors).isEqualTo(1);
+        assertThat(broadcast.globalBytesRead).isEqualTo(128);
+        var pairs = line(counters, "ld.global.v2").traffic;
+        assertThat(pairs.globalSectors).isEqualTo(16);
+        assertThat(pairs.globalIdealSectors).as("16 x 8 bytes").isEqualTo(4);
+    }
+
     @Test
     void bankConflicts() {
         KernelCounters counters = count(".shared .align 16 .b8 s[8192];", """
@@ -114,8 +133,6 @@ class KernelCountersTest {
             bench.executor().launchBlocks(program.kernel("k"), new Dim3(100, 100, 10), new Dim3(32, 1, 1), 0,
                     bench.arguments(0L, 0L), 5000, 7);
             assertThat(bench.executor().counters().get("k").blocks()).isEqualTo(7);
-            bench.executor().resetCounters();
-            assertThat(bench.executor().counters()).isEmpty();
         }
     }
 }

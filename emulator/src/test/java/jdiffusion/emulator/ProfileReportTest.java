@@ -97,9 +97,31 @@ class ProfileReportTest {
         assertThat(report.kernels()).extracting(KernelProfile::kernel).containsExactly("linear_bf16", "cast");
         List<String> lines = report.text().lines().toList();
         assertThat(lines).filteredOn(line -> line.startsWith("linear_bf16")).hasSize(3);
-        assertThat(lines.get(5)).startsWith("linear_bf16  ").contains("819.2M", "256.0k", "51.20k", "1.17", "80.0");
-        assertThat(lines).last().asString().startsWith("T tensor cores");
+        assertThat(lines.get(7)).startsWith("linear_bf16  ").contains("819M", "256k", "51.2k", " 1.17 ", " 80 ");
+        assertThat(lines).last().asString().startsWith("A100 80GB SXM, RTX 3060").endsWith("RTX 5090");
         assertThat(ProfileReport.of(List.of()).text()).contains("instructions, per cent");
+    }
+
+    @Test
+    void theTextFitsAScreenAndLeavesOutEmptyColumns() {
+        var long29 = new KernelCounters("elementwise_activate_elements");
+        for (InstructionClass kind : InstructionClass.values()) {
+            long29.addLine(kind.ordinal(), "x", kind, 3_000_000_000_000L, kind == InstructionClass.MMA ? 4096 : 0,
+                    traffic(1, 300_000_000_000L, 200_000_000_000L, 12_345_678_901L, 999_999_999L));
+        }
+        for (int i = 0; i < 99_999; i++) {
+            long29.addLaunch(12_345);
+        }
+        assertThat(ProfileReport.of(List.of(long29, product())).text().lines())
+                .allMatch(line -> line.length() <= 110).anyMatch(line -> line.length() > 80);
+        var copy = new KernelCounters("copy");
+        copy.addLaunch(1);
+        copy.addLine(1, "ld.global", InstructionClass.GLOBAL, 1, 0, traffic(1, 4, 4, 128, 0));
+        List<String> lines = ProfileReport.of(List.of(copy)).text().lines().toList();
+        assertThat(lines.get(0)).matches("instructions, per cent  runs  blocks  instr\\.  glb");
+        assertThat(lines.get(1)).matches("copy +1 +1 +1 +100");
+        assertThat(lines.get(5)).matches("work  read  sect\\.");
+        assertThat(lines.get(6)).matches("copy   128   1\\.00");
     }
 
     @Test

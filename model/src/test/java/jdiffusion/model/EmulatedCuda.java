@@ -37,6 +37,11 @@ public final class EmulatedCuda implements AutoCloseable {
         return device.allocatedBytes();
     }
 
+    /** The most bytes of device memory that were taken at any time. */
+    public long peakBytes() {
+        return device.peakBytes();
+    }
+
     @Override
     public void close() {
         backend.close();

@@ -8,8 +8,13 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
 
-/** Writes files whole or not at all: whoever reads the name sees the old content or all of the new. */
+/**
+ * Writes files and folders whole or not at all: whoever reads the name sees the old content or all of the new. When
+ * anything fails, or the program is interrupted, what was written so far is removed.
+ */
 public final class OutputFile {
     private OutputFile() {
     }
@@ -22,30 +27,60 @@ public final class OutputFile {
 
     /**
      * Writes to a temporary file beside {@code path}, brings it to the disk and renames it; a file of that name is
-     * replaced. When anything fails, the temporary file is removed.
+     * replaced.
      *
      * @throws InputException when the folder is missing or closed to us, or the disk is full
      */
     public static void write(Path path, Content content) {
-        Path temporary = path.resolveSibling("." + path.getFileName() + "." + ProcessHandle.current().pid() + "-"
-                + Long.toHexString(System.nanoTime()) + ".tmp");
-        boolean created = false;
-        boolean moved = false;
-        try {
-            try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE,
+        try (Leftovers temporary = new Leftovers(path)) {
+            try (FileChannel channel = FileChannel.open(temporary.path(), StandardOpenOption.WRITE,
                     StandardOpenOption.CREATE_NEW)) {
-                created = true;
                 content.writeTo(channel);
                 channel.force(true);
             }
-            Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
-            moved = true;
+            Files.move(temporary.path(), path, StandardCopyOption.ATOMIC_MOVE);
+            temporary.keep();
         } catch (IOException e) {
             throw unwritable(path, e);
-        } finally {
-            if (created && !moved) {
-                remove(temporary);
+        }
+    }
+
+    /**
+     * Has a new folder filled under a temporary name beside {@code path} and renames it.
+     *
+     * @param fill given the folder; its {@link InputException}s that name files in it are thrown with their final names
+     * @throws InputException also when there is something under that name, unless it is an empty folder
+     */
+    public static void writeFolder(Path path, Consumer<Path> fill) {
+        checkFree(path);
+        Path absolute = path.toAbsolutePath().normalize();
+        try (Leftovers temporary = new Leftovers(absolute)) {
+            Files.createDirectory(temporary.path());
+            fill.accept(temporary.path());
+            Files.move(temporary.path(), absolute, StandardCopyOption.ATOMIC_MOVE);
+            temporary.keep();
+        } catch (IOException e) {
+            throw unwritable(path, e);
+        } catch (InputException e) {
+            Path name = absolute.getFileName();
+            throw new InputException(e.getMessage().replaceAll(
+                    "\\S*\\Q." + name + "." + ProcessHandle.current().pid() + "-\\E[0-9a-f]+\\.tmp",
+                    java.util.regex.Matcher.quoteReplacement(path.toString())), e);
+        }
+    }
+
+    /** Fails when {@link #writeFolder} would, so far as that can be told before. */
+    public static void checkFree(Path path) {
+        if (!Files.exists(path)) {
+            return;
+        }
+        try (Stream<Path> entries = Files.isDirectory(path) ? Files.list(path) : Stream.of(path)) {
+            if (entries.findAny().isPresent()) {
+                throw new InputException(path + ": is there already" + (Files.isDirectory(path)
+                        ? " and not empty" : ", and is no folder") + "; name a new folder, or delete it");
             }
+        } catch (IOException e) {
+            throw unwritable(path, e);
         }
     }
 
@@ -55,14 +90,5 @@ public final class OutputFile {
             case AccessDeniedException _ -> "may not be written; check the permissions of its folder";
             default -> "cannot be written (" + e.getMessage() + "); make room or name another place";
         }, e);
-    }
-
-    private static void remove(Path temporary) {
-        try {
-            Files.deleteIfExists(temporary);
-        } catch (IOException e) {
-            throw new InputException(temporary + ": is left over and cannot be removed (" + e.getMessage()
-                    + "); delete it by hand", e);
-        }
     }
 }

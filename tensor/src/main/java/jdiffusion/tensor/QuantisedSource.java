@@ -11,13 +11,14 @@ import java.util.TreeSet;
  * A checkpoint whose quantised matrices are stored in several tensors each, seen as one with a name for each matrix.
  *
  * <p>Known are bitsandbytes' 4 bits ({@link FourBitReader}) and ComfyUI's scaled fp8: {@code x.weight} with its factor
- * in {@code x.scale_weight}, {@code x.scale_input} for devices that quantise activations too, and an empty tensor
- * {@code scaled_fp8} that says so of the whole file.
+ * in {@code x.scale_weight} (in newer files {@code x.weight_scale}), {@code x.scale_input} ({@code x.input_scale}) for
+ * devices that quantise activations too, and an empty tensor {@code scaled_fp8} that says so of the whole file
+ * ({@code x.comfy_quant} of one matrix).
  */
 public final class QuantisedSource implements TensorSource {
     private static final String WEIGHT = ".weight";
-    private static final String SCALE = ".scale_weight";
-    private static final String INPUT_SCALE = ".scale_input";
+    private static final List<String> SCALES = List.of(".scale_weight", ".weight_scale");
+    private static final List<String> OTHER_PARTS = List.of(".scale_input", ".input_scale", ".comfy_quant");
     private static final String SCALED_MARK = "scaled_fp8";
 
     private final TensorSource stored;
@@ -52,7 +53,7 @@ public final class QuantisedSource implements TensorSource {
     }
 
     private static boolean isScale(String name) {
-        return name.endsWith(SCALE) || name.endsWith(INPUT_SCALE);
+        return SCALES.stream().anyMatch(name::endsWith) || OTHER_PARTS.stream().anyMatch(name::endsWith);
     }
 
     /** The matrix that a scale belongs to. */
@@ -61,8 +62,15 @@ public final class QuantisedSource implements TensorSource {
     }
 
     private String scaleOf(String name) {
-        String scale = name.endsWith(WEIGHT) ? name.substring(0, name.length() - WEIGHT.length()) + SCALE : null;
-        return scale != null && stored.find(scale) != null ? scale : null;
+        if (name.endsWith(WEIGHT)) {
+            String stem = name.substring(0, name.length() - WEIGHT.length());
+            for (String scale : SCALES) {
+                if (stored.find(stem + scale) != null) {
+                    return stem + scale;
+                }
+            }
+        }
+        return null;
     }
 
     @Override

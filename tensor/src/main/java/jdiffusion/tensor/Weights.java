@@ -115,6 +115,11 @@ public final class Weights {
         return find(name, ledger.placement::tensor, dims);
     }
 
+    /** The same, left where the file is mapped. */
+    public Tensor onHost(String name, int... dims) {
+        return find(name, UnaryOperator.identity(), dims);
+    }
+
     /** The weight [cout, cin, k, k] of a convolution; see {@link Placement#kernels}. */
     public Tensor kernels(String name, int... dims) {
         return find(name, ledger.placement::kernels, dims);

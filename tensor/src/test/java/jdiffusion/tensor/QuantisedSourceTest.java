@@ -66,6 +66,19 @@ class QuantisedSourceTest {
     }
 
     @Test
+    void newerNamesOfTheScale() {
+        Source source = Source.scaled();
+        source.tensors.remove("scaled_fp8");
+        source.with("a.weight_scale", source.tensors.remove("a.scale_weight"))
+                .with("a.input_scale", source.tensors.remove("a.scale_input"))
+                .with("a.comfy_quant", Tensor.of(MemorySegment.ofArray(new byte[] {'{', '}'}), DType.U8, Shape.of(2)));
+        Weights weights = Weights.of(source, Placement.onHost());
+        Weight w = weights.at("a").matrix("weight", 2, 2);
+        weights.finish();
+        assertThat(row(w, 0)).containsExactly(0.375f, -0.5f);
+    }
+
+    @Test
     void whereAPlainTensorIsNeededItIsExpanded() {
         Weights weights = Weights.of(Source.scaled(), Placement.onHost());
         assertThat(weights.tensor("a.weight", 2, 2).toArray()).containsExactly(0.375f, -0.5f, 112, 0.125f);

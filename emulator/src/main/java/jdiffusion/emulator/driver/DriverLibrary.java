@@ -15,6 +15,7 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.reflect.Method;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -43,8 +44,7 @@ final class DriverLibrary {
         try {
             symbols = SymbolLookup.libraryLookup(file, Arena.global());
         } catch (IllegalArgumentException e) {
-            throw new EmulatorException("cannot load the driver of the emulated device from " + file
-                    + " (is its folder mounted noexec?)", e);
+            throw new EmulatorException("cannot load the driver of the emulated device: " + loaderSays(file), e);
         }
         Linker linker = Linker.nativeLinker();
         attach = linker.downcallHandle(symbols.findOrThrow("emulator_attach"),
@@ -54,6 +54,19 @@ final class DriverLibrary {
         for (int i = 0; i < CALLS.size(); i++) {
             MethodHandle call = upcall(CALLS.get(i));
             calls.setAtIndex(ADDRESS, i, linker.upcallStub(call, descriptor(call.type()), Arena.global()));
+        }
+    }
+
+    /** Why the dynamic linker does not load a file, which only this way of loading tells. */
+    static String loaderSays(Path file) {
+        try {
+            System.load(file.toString());
+            return file + " did not load at first";
+        } catch (UnsatisfiedLinkError e) {
+            String message = OneLine.of(String.valueOf(e.getMessage()));
+            String twice = file + ": " + file + ": ";
+            String once = message.startsWith(twice) ? message.substring(twice.length() / 2) : message;
+            return message.contains("failed to map segment") ? once + " (is its folder mounted noexec?)" : once;
         }
     }
 
@@ -104,7 +117,8 @@ final class DriverLibrary {
     }
 
     private static void checkNoDriver() {
-        try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
+        // The names of files may be in any encoding.
+        try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"), StandardCharsets.ISO_8859_1)) {
             driver(lines).ifPresent(file -> {
                 throw new EmulatorException("the emulated device must be opened before anything uses CUDA in this"
                         + " process; loaded already: " + file);

@@ -12,6 +12,10 @@ import jdiffusion.emulator.Executor;
  * <p>It must be opened before JCuda is used for the first time. One device is open at a time; after {@code close()}
  * another may be opened without a new {@code cuInit}, and handles and addresses of the closed one are invalid.
  *
+ * <p>Give JCuda direct buffers, not arrays ({@code Pointer.to(float[])}): it pins an array in the heap for the length
+ * of the call, and the call comes back into Java here. Where Java's part then needs a collection of a collector that
+ * waits for the array (the serial and the parallel one do), the call never returns.
+ *
  * <p>Kernels are synchronous: when a launch returns, its work is done. Errors of a kernel are returned by the launch
  * itself, not by a later call, and do not spoil the context.
  */
@@ -72,6 +76,11 @@ public final class EmulatedDevice implements AutoCloseable {
     /** Bytes of device memory that are allocated now. */
     public long allocatedBytes() {
         return memory.bytes();
+    }
+
+    /** The most bytes of device memory that were allocated at any time. */
+    public long peakBytes() {
+        return memory.peakBytes();
     }
 
     /**

@@ -10,7 +10,7 @@ public final class Profile {
 
     private final long[] blockCounts;
     private final Traffic[] traffic;
-    private final long[] sectors = new long[4 * Layout.LANES];
+    private final long[] addresses = new long[Layout.LANES];
     private final int[] words = new int[4 * Layout.LANES];
     private final int[] bankLoad = new int[BANKS];
 
@@ -30,33 +30,30 @@ public final class Profile {
         return traffic;
     }
 
-    /** A warp's request of {@code bytes} per lane, which are aligned and at most 16. */
+    /** A warp's request of {@code bytes} per lane, which are aligned and at most 16: none lies in two sectors. */
     void global(int site, long[] address, int mask, int bytes, boolean write) {
         int count = 0;
         for (int l = 0; l < Layout.LANES; l++) {
             if ((mask >>> l & 1) != 0) {
-                sectors[count++] = address[l] / SECTOR;
+                addresses[count++] = address[l];
             }
         }
+        Arrays.sort(addresses, 0, count);
+        long distinct = 0;
+        long sectors = 0;
+        for (int i = 0; i < count; i++) {
+            distinct += i == 0 || addresses[i] != addresses[i - 1] ? 1 : 0;
+            sectors += i == 0 || addresses[i] / SECTOR != addresses[i - 1] / SECTOR ? 1 : 0;
+        }
         Traffic line = traffic[site];
-        long requested = (long) count * bytes;
         line.globalRequests++;
-        line.globalSectors += distinct(count);
-        line.globalIdealSectors += (requested + SECTOR - 1) / SECTOR;
+        line.globalSectors += sectors;
+        line.globalIdealSectors += Math.ceilDiv(distinct * bytes, SECTOR);
         if (write) {
-            line.globalBytesWritten += requested;
+            line.globalBytesWritten += (long) count * bytes;
         } else {
-            line.globalBytesRead += requested;
+            line.globalBytesRead += (long) count * bytes;
         }
-    }
-
-    private int distinct(int count) {
-        Arrays.sort(sectors, 0, count);
-        int distinct = count == 0 ? 0 : 1;
-        for (int i = 1; i < count; i++) {
-            distinct += sectors[i] != sectors[i - 1] ? 1 : 0;
-        }
-        return distinct;
     }
 
     /** A warp's request: 32 lanes together up to 4 bytes, half-warps at 8 bytes, quarter-warps at 16. */

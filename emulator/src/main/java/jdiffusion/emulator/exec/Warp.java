@@ -76,11 +76,6 @@ public final class Warp {
         resume(0, live);
     }
 
-    /** True when some lanes can run. */
-    boolean isReady() {
-        return (ready | parkedLanes) != 0;
-    }
-
     /** Runs until every lane has exited or waits at a barrier. */
     void run() {
         KernelCode code = kernel.code();

@@ -85,6 +85,7 @@ static struct object *objects;
 static size_t objects_used, objects_room;
 static void *primary_context;
 static int primary_users;
+static unsigned primary_flags;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define FIRST_HANDLE 0x1000
@@ -172,6 +173,7 @@ EXPORT void emulator_detach(void) {
     for (size_t i = 0; i < objects_used; i++) objects[i].kind = DEAD;
     memory_used = 0;
     primary_users = attached = 0;
+    primary_flags = 0;
     pthread_mutex_unlock(&lock);
 }
 
@@ -301,10 +303,28 @@ EXPORT int cuCtxSynchronize(void) {
     return CUDA_SUCCESS;
 }
 
+/* How threads wait for the device: all work is done when a call returns, so the flags are only kept. */
+EXPORT int cuDevicePrimaryCtxSetFlags_v2(int device, unsigned flags) {
+    enum { KNOWN_FLAGS = 0x1f };
+    INITIALISED;
+    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
+    REQUIRE((flags & ~KNOWN_FLAGS) == 0, CUDA_ERROR_INVALID_VALUE);
+    primary_flags = flags;
+    return CUDA_SUCCESS;
+}
+
+EXPORT int cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) {
+    INITIALISED;
+    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
+    *flags = primary_flags;
+    *active = primary_users > 0;
+    return CUDA_SUCCESS;
+}
+
 EXPORT int cuDevicePrimaryCtxRetain(void **context, int device) {
     INITIALISED;
     REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
-    if (primary_users == 0) TRY(create(&primary_context, CONTEXT, 0));
+    if (primary_users == 0) TRY(create(&primary_context, CONTEXT, primary_flags));
     primary_users++;
     *context = primary_context;
     return CUDA_SUCCESS;

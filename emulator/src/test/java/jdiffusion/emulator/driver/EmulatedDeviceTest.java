@@ -61,6 +61,12 @@ class EmulatedDeviceTest {
         return pointer;
     }
 
+    private static ByteBuffer download(CUdeviceptr pointer, int bytes) {
+        ByteBuffer host = HostMemory.bytes(bytes);
+        JCudaDriver.cuMemcpyDtoH(Pointer.to(host), pointer, bytes);
+        return host;
+    }
+
     @Test
     void describesItself() {
         var count = new int[1];
@@ -98,26 +104,23 @@ class EmulatedDeviceTest {
         for (int i = 0; i < source.length; i++) {
             source[i] = i * 0.5f;
         }
-        JCudaDriver.cuMemcpyHtoD(first, Pointer.to(source), 4096);
+        JCudaDriver.cuMemcpyHtoD(first, Pointer.to(HostMemory.floats(source)), 4096);
         JCudaDriver.cuMemcpyDtoD(second, first, 4096);
         JCudaDriver.cuMemsetD8(first, (byte) 1, 4096);
         JCudaDriver.cuMemsetD32(second.withByteOffset(8), 7, 2);
-        var back = new float[1024];
-        JCudaDriver.cuMemcpyDtoH(Pointer.to(back), second, 4096);
+        float[] back = HostMemory.floats(download(second, 4096));
         assertThat(Float.floatToRawIntBits(back[2])).isEqualTo(7);
         back[2] = source[2];
         back[3] = source[3];
         assertThat(back).containsExactly(source);
         var ones = new byte[4096];
-        JCudaDriver.cuMemcpyDtoH(Pointer.to(ones), first, 4096);
+        download(first, 4096).get(ones);
         assertThat(ones).containsOnly(1);
     }
 
     @Test
     void newMemoryHoldsNan() {
-        var values = new float[256];
-        JCudaDriver.cuMemcpyDtoH(Pointer.to(values), allocate(1024), 1024);
-        assertThat(values).containsOnly(Float.NaN);
+        assertThat(HostMemory.floats(download(allocate(1024), 1024))).containsOnly(Float.NaN);
     }
 
     @Test
@@ -141,7 +144,7 @@ class EmulatedDeviceTest {
     void copiesStayInsideTheirAllocation() {
         CUdeviceptr memory = allocate(100);
         allocate(100);
-        var host = Pointer.to(new byte[200]);
+        var host = Pointer.to(HostMemory.bytes(200));
         assertThat(result(() -> JCudaDriver.cuMemcpyHtoD(memory, host, 101))).isEqualTo("CUDA_ERROR_INVALID_VALUE");
         assertThat(device.takeFailure().orElseThrow())
                 .hasMessageContaining("copy or fill of 101 bytes").hasMessageContaining("100 bytes has 100 left");
@@ -167,9 +170,9 @@ class EmulatedDeviceTest {
         CUdeviceptr memory = allocate(64);
         JCudaDriver.cuMemcpyHtoDAsync(memory, pinned, 64, stream);
         JCudaDriver.cuStreamSynchronize(stream);
-        var back = new byte[64];
+        ByteBuffer back = HostMemory.bytes(64);
         JCudaDriver.cuMemcpyDtoHAsync(Pointer.to(back), memory, 64, null);
-        assertThat(back[63]).isEqualTo((byte) 63);
+        assertThat(back.get(63)).isEqualTo((byte) 63);
         JCudaDriver.cuMemFreeHost(pinned);
         assertThat(result(() -> JCudaDriver.cuMemFreeHost(pinned))).isEqualTo("CUDA_ERROR_INVALID_VALUE");
     }
@@ -187,9 +190,7 @@ class EmulatedDeviceTest {
         step.accept(stream, memory);
         buffer.putInt(0, 2);
         JCudaDriver.cuStreamSynchronize(stream);
-        var value = new int[1];
-        JCudaDriver.cuMemcpyDtoH(Pointer.to(value), memory, 4);
-        return value[0];
+        return download(memory, 4).getInt(0);
     }
 
     @Test

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
@@ -95,7 +94,7 @@ class KernelLaunchTest {
 
     private static CUmodule load(String ptx) {
         var module = new CUmodule();
-        JCudaDriver.cuModuleLoadData(module, ptx);
+        JCudaDriver.cuModuleLoadDataEx(module, Pointer.to(HostMemory.text(ptx)), 0, new int[0], new Pointer());
         return module;
     }
 
@@ -108,8 +107,14 @@ class KernelLaunchTest {
     private static CUdeviceptr upload(float... values) {
         var pointer = new CUdeviceptr();
         JCudaDriver.cuMemAlloc(pointer, 4L * values.length);
-        JCudaDriver.cuMemcpyHtoD(pointer, Pointer.to(values), 4L * values.length);
+        JCudaDriver.cuMemcpyHtoD(pointer, Pointer.to(HostMemory.floats(values)), 4L * values.length);
         return pointer;
+    }
+
+    private static float[] download(CUdeviceptr pointer, int count) {
+        ByteBuffer host = HostMemory.bytes(Float.BYTES * count);
+        JCudaDriver.cuMemcpyDtoH(Pointer.to(host), pointer, host.capacity());
+        return HostMemory.floats(host);
     }
 
     /** A pointer's address, which JCuda keeps to itself. */
@@ -122,7 +127,7 @@ class KernelLaunchTest {
     }
 
     private static ByteBuffer arguments(int n, CUdeviceptr in, float scale, long offset, CUdeviceptr out, float bias) {
-        return ByteBuffer.allocateDirect(44).order(ByteOrder.nativeOrder())
+        return HostMemory.bytes(44)
                 .putInt(0, n).putLong(8, address(in)).putFloat(16, scale).putLong(24, offset)
                 .putLong(32, address(out)).putFloat(40, bias);
     }
@@ -130,7 +135,8 @@ class KernelLaunchTest {
     private static void launch(CUfunction function, int blocks, int threads, int sharedBytes, ByteBuffer arguments) {
         var extra = Pointer.to(
                 JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, Pointer.to(arguments),
-                JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE, Pointer.to(new long[] {arguments.capacity()}),
+                JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE,
+                Pointer.to(HostMemory.bytes(Long.BYTES).putLong(0, arguments.capacity())),
                 JCudaDriver.CU_LAUNCH_PARAM_END);
         JCudaDriver.cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, sharedBytes, new CUstream(), null, extra);
     }
@@ -141,9 +147,7 @@ class KernelLaunchTest {
         CUdeviceptr in = upload(1, 2, 3, 4, 5);
         CUdeviceptr out = upload(new float[9]);
         launch(affine, 2, 3, 0, arguments(5, in, 2, 3, out, 0.5f));
-        var values = new float[9];
-        JCudaDriver.cuMemcpyDtoH(Pointer.to(values), out, 36);
-        assertThat(values).containsExactly(0, 0, 0, 2.5f, 4.5f, 6.5f, 8.5f, 10.5f, 0);
+        assertThat(download(out, 9)).containsExactly(0, 0, 0, 2.5f, 4.5f, 6.5f, 8.5f, 10.5f, 0);
         assertThat(device.executor().counters().get("affine").launches()).isEqualTo(1);
     }
 
@@ -161,9 +165,7 @@ class KernelLaunchTest {
         });
         assertThat(device.takeFailure()).isEmpty();
         launch(affine, 1, 64, 0, arguments(4, in, 1, 0, out, 1));
-        var values = new float[4];
-        JCudaDriver.cuMemcpyDtoH(Pointer.to(values), out, 16);
-        assertThat(values).containsExactly(2, 3, 4, 5);
+        assertThat(download(out, 4)).containsExactly(2, 3, 4, 5);
     }
 
     @Test
@@ -175,10 +177,10 @@ class KernelLaunchTest {
         refused(() -> launch(affine, 1, 65, 0, arguments),
                 "launch of affine with a block of (65, 1, 1) threads: at most 64");
         refused(() -> launch(affine, 0, 64, 0, arguments), "a grid of (0, 1, 1) blocks");
-        refused(() -> launch(affine, 1, 64, 0, ByteBuffer.allocateDirect(36)),
+        refused(() -> launch(affine, 1, 64, 0, HostMemory.bytes(36)),
                 "36 bytes of arguments: the kernel takes 44");
         CUfunction dynamic = function(module, "dynamic");
-        ByteBuffer none = ByteBuffer.allocateDirect(0);
+        ByteBuffer none = HostMemory.bytes(0);
         refused(() -> launch(dynamic, 1, 1, 48 * 1024 + 4, none), "at most 49152 (cuFuncSetAttribute raises it)");
         int attribute = CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         refused(() -> JCudaDriver.cuFuncSetAttribute(dynamic, attribute, 163 * 1024 + 1), "at most 166912");
@@ -223,7 +225,7 @@ class KernelLaunchTest {
         assertThatThrownBy(() -> function(module, "missing")).hasMessage("CUDA_ERROR_NOT_FOUND");
         assertThat(device.takeFailure().orElseThrow()).hasMessageContaining("no kernel missing; the module has");
         JCudaDriver.cuModuleUnload(module);
-        assertThatThrownBy(() -> launch(dynamic, 1, 1, 0, ByteBuffer.allocateDirect(0)))
+        assertThatThrownBy(() -> launch(dynamic, 1, 1, 0, HostMemory.bytes(0)))
                 .hasMessage("CUDA_ERROR_INVALID_HANDLE");
         assertThatThrownBy(() -> JCudaDriver.cuModuleUnload(module)).hasMessage("CUDA_ERROR_INVALID_HANDLE");
     }

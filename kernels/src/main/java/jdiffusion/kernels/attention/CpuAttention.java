@@ -2,7 +2,6 @@ package jdiffusion.kernels.attention;
 
 import static jdiffusion.kernels.cpu.MicroKernel.MR;
 import static jdiffusion.kernels.cpu.MicroKernel.NR;
-import static jdiffusion.kernels.cpu.MicroKernel.TILE;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -11,7 +10,6 @@ import java.util.Arrays;
 import java.util.List;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
-import jdiffusion.kernels.cpu.MicroKernel;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -24,6 +22,9 @@ import jdiffusion.tensor.Tensor;
  * [MR keys][NR queries] one below the other are already the packed right operand of O^T += V^T S^T, and the softmax
  * over keys never sums across lanes. K and V are packed once for each head; a work item is then a head and
  * {@link #QUERIES} queries, and goes through the keys in blocks of {@link #KEYS}.
+ *
+ * <p>Operands are words of 32 bits: a number in float32, or two consecutive ones in bfloat16, channels in K and Q and
+ * keys in V and the scores, where {@link jdiffusion.kernels.cpu.Products#inPairs}.
  */
 public final class CpuAttention {
     /** Queries of a work item: with fewer, narrow vectors would read the packed K and V too often. */
@@ -32,10 +33,12 @@ public final class CpuAttention {
     private static final int KEYS = 16 * MR;
     /** Floats of packed K and V held at once, unless one head alone needs more. */
     private static final long PACKED = 8 << 20;
+    private static final int SIGNIFICAND = 0x7fffff;
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Cpu cpu;
+    private boolean inPairs;
 
     public CpuAttention(Cpu cpu) {
         this.cpu = cpu;
@@ -57,9 +60,10 @@ public final class CpuAttention {
         if (call.queries() == 0) {
             return;
         }
-        int keys = up(call.keys(), MR);
+        inPairs = cpu.products().inPairs();
+        int keys = padded(call.keys());
         int keySize = Math.multiplyExact(keys, depth(shape.headDim()));
-        int valueSize = Math.multiplyExact(keys, up(shape.headDim(), MR));
+        int valueSize = Math.multiplyExact(words(keys), up(shape.headDim(), MR));
         int pairs = call.pairs();
         int rounds = Math.ceilDiv(pairs, Math.clamp(PACKED / (keySize + (long) valueSize), 1, pairs));
         int held = Math.ceilDiv(pairs, rounds);
@@ -86,7 +90,7 @@ public final class CpuAttention {
     /** Packs K and V from key {@code from} to the end of its block, zeros after the last key. */
     private void pack(AttentionCall call, int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
         int d = call.shape().headDim();
-        int padded = up(call.keys(), MR);
+        int padded = padded(call.keys());
         int to = Math.min(from + KEYS, padded);
         float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
         int start = 0;
@@ -113,24 +117,47 @@ public final class CpuAttention {
         }
     }
 
-    /** K becomes left rows [keys][headDim], with a zero behind an odd head. */
-    private static void packKey(float[] row, int d, float[] k, int at, int key) {
-        int to = at + key * depth(d);
-        System.arraycopy(row, 0, k, to, d);
-        if (d % 2 == 1) {
-            k[to + d] = 0;
+    /** K becomes left rows [keys][depth]. */
+    private void packKey(float[] row, int d, float[] k, int at, int key) {
+        packChannels(row, d, k, at + key * depth(d), 1);
+    }
+
+    /** Channels become words, {@code step} apart, and zeros up to the depth. */
+    private void packChannels(float[] row, int d, float[] to, int at, int step) {
+        int whole = inPairs ? d / 2 : d;
+        for (int i = 0; i < whole; i++) {
+            to[at + i * step] = inPairs ? pair(row[2 * i], row[2 * i + 1]) : row[i];
+        }
+        for (int i = whole; i < depth(d); i++) {
+            to[at + i * step] = 0;
+        }
+        if (whole < words(d)) {
+            to[at + whole * step] = pair(row[d - 1], 0);
         }
     }
 
     /** V becomes left rows [channels][keys]; channels past the last are zero. */
-    private static void packValue(float[] row, int d, float[] v, int at, int key, int keys) {
-        int to = at + key;
+    private void packValue(float[] row, int d, float[] v, int at, int key, int keys) {
+        int stride = words(keys);
+        int to = at + (inPairs ? key / 2 : key);
         for (int c = 0; c < d; c++) {
-            v[to + c * keys] = row[c];
+            if (!inPairs) {
+                v[to + c * stride] = row[c];
+            } else if (key % 2 == 0) {
+                v[to + c * stride] = pair(row[c], 0);
+            } else {
+                v[to + c * stride] = Float.intBitsToFloat(Float.floatToRawIntBits(v[to + c * stride])
+                        | Float.floatToRawIntBits(row[c]));
+            }
         }
         for (int c = d; c < up(d, MR); c++) {
-            v[to + c * keys] = 0;
+            v[to + c * stride] = 0;
         }
+    }
+
+    /** A word of two numbers that were rounded to bfloat16. */
+    private static float pair(float low, float high) {
+        return Float.intBitsToFloat(Float.floatToRawIntBits(low) >>> 16 | Float.floatToRawIntBits(high));
     }
 
     private void attend(AttentionCall call, int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
@@ -143,35 +170,46 @@ public final class CpuAttention {
         float[] scores = cpu.local(worker, Buffer.SCORES, KEYS * NR);
         float[] sums = cpu.local(worker, Buffer.SUMS, QUERIES * channels);
         float[] state = cpu.local(worker, Buffer.STATISTICS, OnlineSoftmax.size(QUERIES));
-        float[] bias = readBias(call, pair, worker);
-        packQueries(call, pair, from, count, q, worker);
+        // Before the product where that changes no bit of Q, or where bits do not matter.
+        float scale = call.shape().scale();
+        boolean late = inPairs && (Float.floatToRawIntBits(scale) & SIGNIFICAND) != 0;
+        float[] bias = readBias(call, pair, late ? scale : 1, worker);
+        packQueries(call, pair, from, count, late ? 1 : scale, q, worker);
         Arrays.fill(sums, 0, panels * NR * channels, 0);
         OnlineSoftmax.reset(state, QUERIES);
 
-        int padded = up(call.keys(), MR);
-        int end = call.shape().causal() ? Math.min(padded, up(from + count, MR)) : padded;
+        int padded = padded(call.keys());
+        int end = call.shape().causal() ? Math.min(padded, padded(from + count)) : padded;
         for (int key = 0; key < end; key += KEYS) {
             int n = Math.min(KEYS, end - key);
             for (int p = 0; p < panels; p++) {
                 int query = p * NR;
                 startScores(call, bias, key, n, from + query, Math.min(NR, count - query), scores);
-                for (int i = 0; i < n; i += MR) {
-                    MicroKernel.multiply(depth, k, kAt + (key + i) * depth, depth, q, query * depth, scores,
-                            i * NR);
+                cpu.products().multiply(n / MR, depth, k, kAt + key * depth, depth, q, query * depth, scores, 0);
+                if (late) {
+                    multiply(scores, n * NR, scale);
                 }
                 OnlineSoftmax.raise(scores, n, state, query, QUERIES);
                 if (OnlineSoftmax.factors(state, query, NR, QUERIES)) {
                     OnlineSoftmax.rescale(sums, query * channels, channels, state, query, QUERIES);
                 }
                 OnlineSoftmax.exponentiate(scores, n, state, query, QUERIES);
-                Widen.round(cpu.precision(), scores, 0, n * NR);
-                for (int c = 0; c < channels; c += MR) {
-                    MicroKernel.multiply(n, v, vAt + c * padded + key, padded, scores, 0, sums,
-                            query * channels + c * NR);
+                if (inPairs) {
+                    cpu.products().roundColumns(scores, 0, n, NR);
+                } else {
+                    Widen.round(cpu.precision(), scores, 0, n * NR);
                 }
+                cpu.products().multiply(channels / MR, words(n), v, vAt + words(key), words(padded), scores, 0, sums,
+                        query * channels);
             }
         }
         write(call, pair, from, count, sums, state, worker);
+    }
+
+    private static void multiply(float[] values, int n, float factor) {
+        for (int i = 0; i < n; i++) {
+            values[i] *= factor;
+        }
     }
 
     /** What is added to the scaled products of {@code n} keys with {@code count} queries: bias and masks. */
@@ -195,8 +233,11 @@ public final class CpuAttention {
         }
     }
 
-    /** A head's relative bias backwards, so that for one key it runs on with the queries; null for none. */
-    private float[] readBias(AttentionCall call, int pair, int worker) {
+    /**
+     * A head's relative bias backwards, so that for one key it runs on with the queries; null for none. It is divided
+     * by what the scores will be multiplied by.
+     */
+    private float[] readBias(AttentionCall call, int pair, float divisor, int worker) {
         Tensor bias = call.relativeBias();
         if (bias == null) {
             return null;
@@ -209,13 +250,15 @@ public final class CpuAttention {
             values[i] = values[n - 1 - i];
             values[n - 1 - i] = swapped;
         }
+        for (int i = 0; i < n && divisor != 1; i++) {
+            values[i] /= divisor;
+        }
         return values;
     }
 
-    /** Q becomes right operands [headDim][NR queries], scaled after rounding. */
-    private void packQueries(AttentionCall call, int pair, int from, int count, float[] q, int worker) {
+    /** Q becomes right operands [depth][NR queries], scaled after rounding. */
+    private void packQueries(AttentionCall call, int pair, int from, int count, float scale, float[] q, int worker) {
         int d = call.shape().headDim();
-        float scale = call.shape().scale();
         float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
         int depth = depth(d);
         Arrays.fill(q, 0, up(count, NR) * depth, 0);
@@ -230,9 +273,8 @@ public final class CpuAttention {
                 call.read(stream.q(), pair, query - start, row, 0);
                 prepare(call, stream.qNorm(), row);
                 int to = (query - from) / NR * NR * depth + (query - from) % NR;
-                for (int i = 0; i < d; i++) {
-                    q[to + i * NR] = row[i] * scale;
-                }
+                multiply(row, d, scale);
+                packChannels(row, d, q, to, NR);
             }
             start = end;
         }
@@ -299,9 +341,18 @@ public final class CpuAttention {
         return (a + b + (c + e)) / n;
     }
 
-    /** Steps of the product over a head's channels: the inner loop takes an even number. */
-    private static int depth(int headDim) {
-        return up(headDim, 2);
+    /** Words of the product over a head's channels: the inner loop takes an even number. */
+    private int depth(int headDim) {
+        return up(words(headDim), 2);
+    }
+
+    private int words(int numbers) {
+        return inPairs ? Math.ceilDiv(numbers, 2) : numbers;
+    }
+
+    /** Keys with those added that fill the last panel, and make the words of it even. */
+    private int padded(int keys) {
+        return up(keys, inPairs ? 2 * MR : MR);
     }
 
     private static int up(int n, int step) {

@@ -7,7 +7,9 @@ import static jcuda.jcudnn.cudnnDataType.CUDNN_DATA_FLOAT;
 import static jcuda.jcudnn.cudnnMathType.CUDNN_TENSOR_OP_MATH;
 import static jcuda.jcudnn.cudnnTensorFormat.CUDNN_TENSOR_NHWC;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import jcuda.CudaException;
@@ -44,9 +46,16 @@ public final class CudnnConv2d implements AutoCloseable {
     private final Map<Conv2dShape, Plan> plans = new HashMap<>();
     private cudnnHandle handle;
 
-    /** What cuDNN wants to know of a convolution. */
+    /**
+     * What cuDNN wants to know of a convolution.
+     *
+     * @param releases give the descriptors back
+     */
     private record Plan(cudnnTensorDescriptor x, cudnnFilterDescriptor weight, cudnnConvolutionDescriptor convolution,
-                        cudnnTensorDescriptor y, long workspaceBytes) {
+                        cudnnTensorDescriptor y, long workspaceBytes, List<Runnable> releases) {
+        void release() {
+            releases.forEach(Runnable::run);
+        }
     }
 
     /** Fails when cuDNN is not here. */
@@ -115,8 +124,9 @@ public final class CudnnConv2d implements AutoCloseable {
             if (handle == null) {
                 cudnnHandle created = new cudnnHandle();
                 check(JCudnn.cudnnCreate(created));
+                releasedOnFailure(List.of(() -> JCudnn.cudnnDestroy(created)),
+                        () -> check(JCudnn.cudnnSetStream(created, new cudaStream_t(stream))));
                 handle = created;
-                check(JCudnn.cudnnSetStream(handle, new cudaStream_t(stream)));
             }
             plans.put(shape, newPlan(shape));
         });
@@ -124,27 +134,46 @@ public final class CudnnConv2d implements AutoCloseable {
     }
 
     private Plan newPlan(Conv2dShape s) {
+        List<Runnable> releases = new ArrayList<>();
         cudnnTensorDescriptor x = new cudnnTensorDescriptor();
         cudnnFilterDescriptor weight = new cudnnFilterDescriptor();
         cudnnConvolutionDescriptor convolution = new cudnnConvolutionDescriptor();
         cudnnTensorDescriptor y = new cudnnTensorDescriptor();
-        check(JCudnn.cudnnCreateTensorDescriptor(x));
-        check(JCudnn.cudnnSetTensor4dDescriptor(x, CUDNN_TENSOR_NHWC, CUDNN_DATA_BFLOAT16, s.batch(), s.cin(),
-                s.height(), s.width()));
-        check(JCudnn.cudnnCreateFilterDescriptor(weight));
-        check(JCudnn.cudnnSetFilter4dDescriptor(weight, CUDNN_DATA_BFLOAT16, CUDNN_TENSOR_NHWC, s.cout(), s.cin(),
-                s.kernel(), s.kernel()));
-        check(JCudnn.cudnnCreateConvolutionDescriptor(convolution));
-        check(JCudnn.cudnnSetConvolution2dDescriptor(convolution, s.padLow(), s.padLow(), s.stride(), s.stride(), 1, 1,
-                CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
-        check(JCudnn.cudnnSetConvolutionMathType(convolution, CUDNN_TENSOR_OP_MATH));
-        check(JCudnn.cudnnCreateTensorDescriptor(y));
-        check(JCudnn.cudnnSetTensor4dDescriptor(y, CUDNN_TENSOR_NHWC, CUDNN_DATA_BFLOAT16, s.batch(), s.cout(),
-                s.outHeight(), s.outWidth()));
         long[] bytes = new long[1];
-        check(JCudnn.cudnnGetConvolutionForwardWorkspaceSize(handle, x, weight, convolution, y,
-                CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, bytes));
-        return new Plan(x, weight, convolution, y, bytes[0]);
+        releasedOnFailure(releases, () -> {
+            describe(x, s.batch(), s.cin(), s.height(), s.width(), releases);
+            check(JCudnn.cudnnCreateFilterDescriptor(weight));
+            releases.add(() -> JCudnn.cudnnDestroyFilterDescriptor(weight));
+            check(JCudnn.cudnnSetFilter4dDescriptor(weight, CUDNN_DATA_BFLOAT16, CUDNN_TENSOR_NHWC, s.cout(), s.cin(),
+                    s.kernel(), s.kernel()));
+            check(JCudnn.cudnnCreateConvolutionDescriptor(convolution));
+            releases.add(() -> JCudnn.cudnnDestroyConvolutionDescriptor(convolution));
+            check(JCudnn.cudnnSetConvolution2dDescriptor(convolution, s.padLow(), s.padLow(), s.stride(), s.stride(),
+                    1, 1, CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
+            check(JCudnn.cudnnSetConvolutionMathType(convolution, CUDNN_TENSOR_OP_MATH));
+            describe(y, s.batch(), s.cout(), s.outHeight(), s.outWidth(), releases);
+            check(JCudnn.cudnnGetConvolutionForwardWorkspaceSize(handle, x, weight, convolution, y,
+                    CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, bytes));
+        });
+        return new Plan(x, weight, convolution, y, bytes[0], releases);
+    }
+
+    private static void describe(cudnnTensorDescriptor tensor, int batch, int channels, int height, int width,
+                                 List<Runnable> releases) {
+        check(JCudnn.cudnnCreateTensorDescriptor(tensor));
+        releases.add(() -> JCudnn.cudnnDestroyTensorDescriptor(tensor));
+        check(JCudnn.cudnnSetTensor4dDescriptor(tensor, CUDNN_TENSOR_NHWC, CUDNN_DATA_BFLOAT16, batch, channels,
+                height, width));
+    }
+
+    /** Does the work; when it fails, gives back what was made until then. */
+    private static void releasedOnFailure(List<Runnable> releases, Runnable work) {
+        try {
+            work.run();
+        } catch (CudaException e) {
+            releases.forEach(Runnable::run);
+            throw e;
+        }
     }
 
     /** The bindings know the numbers of cuDNN 8 only; the library itself knows what its own mean. */
@@ -171,12 +200,7 @@ public final class CudnnConv2d implements AutoCloseable {
         cudnnHandle last = handle;
         handle = null;
         cuda.queue(() -> "closing cuDNN", _ -> {
-            for (Plan plan : plans.values()) {
-                JCudnn.cudnnDestroyTensorDescriptor(plan.x());
-                JCudnn.cudnnDestroyFilterDescriptor(plan.weight());
-                JCudnn.cudnnDestroyConvolutionDescriptor(plan.convolution());
-                JCudnn.cudnnDestroyTensorDescriptor(plan.y());
-            }
+            plans.values().forEach(Plan::release);
             plans.clear();
             JCudnn.cudnnDestroy(last);
         });

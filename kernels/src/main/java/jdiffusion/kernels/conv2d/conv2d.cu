@@ -36,7 +36,7 @@ template <typename T, int ROWS, int THREADS> struct AsyncPatches {
 
     const Images* o;
     int from[CHUNKS];  // where the present row of the patch begins, in chunks from p on
-    u32 inside;        // byte i: which rows of patch i, from the present on, are in the image; byte 2 + i: which columns
+    u32 inside;        // byte i: which rows of patch i, from the present on, are in the image; byte 2 + i: columns
     int kx, channel;   // of this thread's chunk of the next tile
     u32 to;
 

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.counting;
 
 import java.util.List;
+import java.util.Locale;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
@@ -76,7 +77,7 @@ public final class CountingBackend implements Backend {
 
     @Override
     public String describe() {
-        return "a count of memory";
+        return (isDevice() ? "cuda, " : "cpu, ") + precision.name().toLowerCase(Locale.ROOT);
     }
 
     @Override

@@ -1,9 +1,10 @@
 package jdiffusion.kernels.cpu;
 
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.machine.CpuLevel;
 
 /**
- * What the CPU kernels share: the threads, the precision of inputs, and packing buffers.
+ * What the CPU kernels share: the threads, the precision of inputs, the inner loop of products, and packing buffers.
  *
  * <p>Buffers are heap arrays that belong to a thread, or to the loop that is running ({@link #shared}); they grow to
  * the largest use and stay, so a loop of equal steps allocates in its first round only. What is in a buffer does not
@@ -12,13 +13,26 @@ import jdiffusion.kernels.Precision;
 public final class Cpu implements AutoCloseable {
     private final Workers workers;
     private final Precision precision;
+    private final Products products;
     private final float[][][] local;
     private final float[][] shared = new float[Buffer.values().length][];
 
     /** The uses of a buffer, so that one kernel can hold several at once. */
-    public enum Buffer { A_PANEL, B_PANEL, TILE, ROW, SCORES, SUMS, STATISTICS }
+    public enum Buffer { A_PANEL, B_PANEL, TILE, ROW, SCORES, SUMS, STATISTICS, ADAPTER }
 
+    /** At the best level of this machine. */
     public Cpu(int threads, Precision precision) {
+        this(threads, precision, (CpuLevel) null);
+    }
+
+    /** @param level one without an obstacle, or null for the best of this machine */
+    public Cpu(int threads, Precision precision, CpuLevel level) {
+        this(threads, precision, new Products(precision, level));
+        products.prepare();
+    }
+
+    Cpu(int threads, Precision precision, Products products) {
+        this.products = products;
         this.workers = new Workers(threads);
         this.precision = precision;
         this.local = new float[threads][Buffer.values().length][];
@@ -30,6 +44,10 @@ public final class Cpu implements AutoCloseable {
 
     public Precision precision() {
         return precision;
+    }
+
+    public Products products() {
+        return products;
     }
 
     /** A buffer of at least {@code floats} of one worker; holds rubbish. Only that worker may ask. */
@@ -55,5 +73,6 @@ public final class Cpu implements AutoCloseable {
     @Override
     public void close() {
         workers.close();
+        products.close();
     }
 }

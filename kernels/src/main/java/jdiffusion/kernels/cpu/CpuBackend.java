@@ -19,6 +19,7 @@ import jdiffusion.kernels.layernorm.CpuLayerNorm;
 import jdiffusion.kernels.layout.CpuLayout;
 import jdiffusion.kernels.linear.CpuLinear;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.patchify.CpuPatchify;
 import jdiffusion.kernels.rmsnorm.CpuRmsNorm;
 import jdiffusion.kernels.upsample.CpuUpsample;
@@ -26,7 +27,10 @@ import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 
-/** The portable backend: the Vector API on all cores. Each operation is in the package of its kernel. */
+/**
+ * The CPU on all cores: products in machine code where there is some for the CPU, all else with the Vector API. Each
+ * operation is in the package of its kernel.
+ */
 public final class CpuBackend implements Backend {
     private final Cpu cpu;
     private final MemoryCount memory = new MemoryCount();
@@ -42,16 +46,24 @@ public final class CpuBackend implements Backend {
     private final CpuEmbedding embedding;
     private final CpuElementwise elementwise;
 
+    /** At the best level of this machine. */
+    public CpuBackend(int threads, Precision precision) {
+        this(threads, precision, null);
+    }
+
     /**
      * @param threads   threads in all, at least 1; the caller's is one of them
      * @param precision F32 or BF16
+     * @param level     one without an obstacle, or null for the best of this machine
      */
-    public CpuBackend(int threads, Precision precision) {
+    public CpuBackend(int threads, Precision precision, CpuLevel level) {
         if (precision == Precision.F16) {
             throw new IllegalArgumentException("the CPU computes in F32 or BF16, not F16");
         }
-        WarmUp.start(CpuAttention.vectorLoops());
-        cpu = new Cpu(threads, precision);
+        if (level != null && level.obstacle() != null) {
+            throw new IllegalArgumentException("CPU level " + level.label() + ": " + level.obstacle());
+        }
+        cpu = new Cpu(threads, precision, products(precision, level));
         linear = new CpuLinear(cpu);
         conv2d = new CpuConv2d(cpu);
         attention = new CpuAttention(cpu);
@@ -65,6 +77,16 @@ public final class CpuBackend implements Backend {
         elementwise = new CpuElementwise(cpu);
     }
 
+    /** In float32, where all levels give the same bits, a program's first products do not wait for machine code. */
+    private static Products products(Precision precision, CpuLevel level) {
+        Products products = new Products(precision, level);
+        boolean inBackground = WarmUp.start(products::prepare, CpuAttention.vectorLoops());
+        if (!inBackground || precision != Precision.F32) {
+            products.prepare();
+        }
+        return products;
+    }
+
     /** All cores, float32. */
     public CpuBackend() {
         this(Runtime.getRuntime().availableProcessors(), Precision.F32);
@@ -73,7 +95,9 @@ public final class CpuBackend implements Backend {
     @Override
     public String describe() {
         int threads = cpu.workers().count();
-        return "cpu, Vector API at " + Simd.BITS + " bits, " + threads + (threads == 1 ? " thread, " : " threads, ")
+        CpuLevel level = cpu.products().level();
+        return "cpu, " + (level == CpuLevel.VECTOR ? "" : level.label() + " and ") + "Vector API at " + Simd.BITS
+                + " bits, " + threads + (threads == 1 ? " thread, " : " threads, ")
                 + (cpu.precision() == Precision.F32 ? "f32" : "bf16");
     }
 

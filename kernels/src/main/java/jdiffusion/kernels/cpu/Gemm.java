@@ -17,15 +17,18 @@ import jdiffusion.tensor.Tensor;
  * rows straight from where they are stored into its own cache, runs it over the group's panels of {@link
  * MicroKernel#MR} rows, and goes on along k. Sums wait in tiles between blocks; each starts from its bias and is one
  * chain in the order of k, however the work is cut.
+ *
+ * <p>All of this counts in words of 32 bits: a word is one number in float32, or two consecutive ones in bfloat16
+ * where {@link Products#inPairs}.
  */
 public final class Gemm {
     /** Columns of an item. */
     private static final int STRIP = 64;
-    /** Steps along k of a block: it stays in the second-level cache, STRIP * BLOCK_K floats. */
+    /** Words along k of a block: it stays in the second-level cache, STRIP * BLOCK_K words. */
     private static final int BLOCK_K = 768;
     /** Distance of right rows while they wait to be transposed: not a multiple of a page, for the cache's sake. */
     private static final int SLICE_STRIDE = BLOCK_K + 16;
-    /** Floats of a chunk of left rows, 8 MiB. */
+    /** Words of a chunk of left rows, 8 MiB. */
     private static final int CHUNK = 1 << 21;
     /** The fewest panels worth transposing a block for. */
     private static final int LEAST_PANELS = 16;
@@ -41,6 +44,9 @@ public final class Gemm {
     private int m;
     private int n;
     private int k;
+    private boolean inPairs;
+    /** Words of a row of k numbers. */
+    private int words;
     private float[] left;
     private int leftStride;
     private float[] bias;
@@ -49,13 +55,24 @@ public final class Gemm {
     private int groups;
     private int panels;
 
-    /** Where the factors come from, as rows of float32 already rounded to the precision of the product. */
+    /**
+     * Where the factors come from, as rows of float32, rounded to the precision of the product unless that is in pairs.
+     */
     public interface Factors {
         /** Row {@code row} of the left factor, all k elements. */
         void left(int row, float[] to, int at);
 
         /** Elements {@code from} to {@code from + count} of row {@code row} of the right factor. */
         void right(int row, int from, int count, float[] to, int at);
+
+        /**
+         * The same elements as they are stored, two in a word of {@code to}, where they are stored as bfloat16.
+         *
+         * @return whether they are; otherwise nothing is written
+         */
+        default boolean rightStored(int row, int from, int count, float[] to, int at) {
+            return false;
+        }
     }
 
     public Gemm(Cpu cpu) {
@@ -72,6 +89,8 @@ public final class Gemm {
         m = rows;
         n = columns;
         k = depth;
+        inPairs = cpu.products().inPairs();
+        words = inPairs ? Math.ceilDiv(k, 2) : k;
         int strips = Math.ceilDiv(n, STRIP);
         bias = cpu.shared(Buffer.ROW, strips * STRIP);
         Arrays.fill(bias, 0, strips * STRIP, 0f);
@@ -80,7 +99,7 @@ public final class Gemm {
         }
         store.begin(epilogue, out);
         // An odd number of cache lines, so that the rows of a panel do not fall into one cache set.
-        leftStride = (Math.ceilDiv(k + 1, 16) | 1) * 16;
+        leftStride = (Math.ceilDiv(words + 1, 16) | 1) * 16;
         int panelsInAll = Math.ceilDiv(m, MR);
         int panelsInChunk = Math.clamp(CHUNK / (MR * leftStride), 1, panelsInAll);
         int chunks = Math.ceilDiv(panelsInAll, panelsInChunk);
@@ -101,12 +120,18 @@ public final class Gemm {
     private void packLeft(int item, int worker) {
         int end = Math.min((item + 1) * PACK_ROWS, Math.ceilDiv(chunkRows, MR) * MR);
         for (int r = item * PACK_ROWS; r < end; r++) {
-            if (r < chunkRows) {
-                factors.left(chunkStart + r, left, r * leftStride);
-                left[r * leftStride + k] = 0;
-            } else {
-                Arrays.fill(left, r * leftStride, r * leftStride + k + 1, 0f);
+            if (r >= chunkRows) {
+                Arrays.fill(left, r * leftStride, r * leftStride + words + 1, 0f);
+                continue;
             }
+            if (inPairs) {
+                float[] row = cpu.local(worker, Buffer.ROW, cpu.products().padded(k));
+                factors.left(chunkStart + r, row, 0);
+                cpu.products().roundPairs(row, k, left, r * leftStride);
+            } else {
+                factors.left(chunkStart + r, left, r * leftStride);
+            }
+            left[r * leftStride + words] = 0;
         }
     }
 
@@ -119,12 +144,12 @@ public final class Gemm {
         int width = columns <= LANES ? LANES : NR;
         int tileCount = Math.ceilDiv(columns, width);
         int panelSize = tileCount * MR * width;
-        int blocks = Math.max(1, Math.ceilDiv(k, BLOCK_K));
-        int step = Math.ceilDiv(Math.ceilDiv(k, blocks), 16) * 16;
+        int blocks = Math.max(1, Math.ceilDiv(words, BLOCK_K));
+        int step = Math.ceilDiv(Math.ceilDiv(words, blocks), 16) * 16;
         float[] right = cpu.local(worker, Buffer.B_PANEL, STRIP * BLOCK_K);
         float[] tiles = cpu.local(worker, Buffer.TILE, (blocks == 1 ? 1 : count) * panelSize);
-        for (int k0 = 0; k0 == 0 || k0 < k; k0 += step) {
-            int kn = Math.min(step, k - k0);
+        for (int k0 = 0; k0 == 0 || k0 < words; k0 += step) {
+            int kn = Math.min(step, words - k0);
             int steps = kn + (kn & 1);
             for (int t = 0; t < tileCount; t++) {
                 packRight(column + t * width, width, k0, kn, right, t * steps * width, worker);
@@ -139,7 +164,7 @@ public final class Gemm {
                     product(width, steps, row * leftStride + k0, right, t * steps * width, tiles,
                             tile + t * MR * width);
                 }
-                if (k0 + kn == k) {
+                if (k0 + kn == words) {
                     int rows = Math.min(MR, chunkRows - row);
                     store.panel(tiles, tile, width, chunkStart + row, rows, column, columns);
                 }
@@ -149,9 +174,9 @@ public final class Gemm {
 
     private void product(int width, int steps, int leftAt, float[] right, int rightAt, float[] tiles, int tile) {
         if (width == NR) {
-            MicroKernel.multiply(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+            cpu.products().multiply(1, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         } else {
-            MicroKernel.multiplyNarrow(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+            cpu.products().multiplyNarrow(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         }
     }
 
@@ -173,7 +198,7 @@ public final class Gemm {
         for (int j = 0; j < width; j += LANES) {
             for (int i = 0; i < LANES; i++) {
                 if (column + j + i < n) {
-                    factors.right(column + j + i, k0, kn, slice, i * SLICE_STRIDE);
+                    rightRow(column + j + i, k0, kn, slice, i * SLICE_STRIDE, worker);
                 } else {
                     Arrays.fill(slice, i * SLICE_STRIDE, i * SLICE_STRIDE + kn, 0f);
                 }
@@ -182,6 +207,23 @@ public final class Gemm {
         }
         if (kn % 2 == 1) {
             Arrays.fill(to, at + kn * width, at + (kn + 1) * width, 0f);
+        }
+    }
+
+    /** Words {@code k0} to {@code k0 + kn} of a right row. */
+    private void rightRow(int row, int k0, int kn, float[] to, int at, int worker) {
+        if (!inPairs) {
+            factors.right(row, k0, kn, to, at);
+            return;
+        }
+        int count = Math.min(2 * kn, k - 2 * k0);
+        if (count > 0) {
+            to[at + kn - 1] = 0;
+        }
+        if (!factors.rightStored(row, 2 * k0, count, to, at)) {
+            float[] numbers = cpu.local(worker, Buffer.ROW, cpu.products().padded(2 * BLOCK_K));
+            factors.right(row, 2 * k0, count, numbers, 0);
+            cpu.products().roundPairs(numbers, count, to, at);
         }
     }
 }

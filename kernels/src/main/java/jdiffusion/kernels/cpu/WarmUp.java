@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * Has the vector code compiled in the background when a program starts.
@@ -29,9 +30,10 @@ public final class WarmUp {
      */
     public enum Group {
         PRODUCT(0), TRANSPOSE(0), BFLOAT16(0), STORE(0), SOFTMAX(0), GELU_TANH(0), SILU(0), NARROW_PRODUCT(0),
-        QUICK_GELU(OFTEN), GELU_ERF(OFTEN), ROUND(OFTEN), FLOAT16(OFTEN);
+        QUICK_GELU(OFTEN), GELU_ERF(OFTEN), ROUND(OFTEN), FLOAT16(OFTEN),
+        FLOAT8(OFTEN), CODES(OFTEN), ADAPTER(OFTEN);
 
-        private final int wantedAfter;
+        private int wantedAfter;
         // Not volatile: a thread that sees a change late is slow for a moment, no more.
         private boolean compiled = true;
         private int asked;
@@ -70,21 +72,29 @@ public final class WarmUp {
     /**
      * Begins, the first time it is called; returns at once.
      *
+     * @param machine prepares products in machine code, and tells whether there are any: then their vector loops are
+     *                only compiled when they are asked for often
      * @param softmax the vector loops of attention's softmax, on scraps
+     * @return whether it begins now
      */
-    static void start(List<Runnable> softmax) {
-        if (STARTED.compareAndSet(false, true)) {
+    static boolean start(BooleanSupplier machine, List<Runnable> softmax) {
+        boolean first = STARTED.compareAndSet(false, true);
+        if (first) {
             for (Group group : Group.values()) {
                 group.compiled = false;
             }
-            Thread.ofPlatform().daemon().name("jdiffusion-warm-up").start(() -> run(softmax));
+            Thread.ofPlatform().daemon().name("jdiffusion-warm-up").start(() -> run(machine, softmax));
         }
+        return first;
     }
 
-    private static void run(List<Runnable> softmax) {
+    private static void run(BooleanSupplier machine, List<Runnable> softmax) {
         long deadline = System.nanoTime() + MOST_NANOS;
         Set<Group> waiting = EnumSet.allOf(Group.class);
         try (Arena arena = Arena.ofShared()) {
+            int productsWanted = machine.getAsBoolean() ? OFTEN : 0;
+            Group.PRODUCT.wantedAfter = productsWanted;
+            Group.NARROW_PRODUCT.wantedAfter = productsWanted;
             MemorySegment stored = arena.allocate(4L * RUN);
             while (!waiting.isEmpty() && System.nanoTime() < deadline) {
                 Group next = wanted(waiting);
@@ -120,6 +130,9 @@ public final class WarmUp {
             case GELU_ERF -> () -> Pointwise.geluErfVectors(c, 0, RUN);
             case ROUND -> () -> Widen.roundVectors(c, 0, RUN);
             case FLOAT16 -> () -> Widen.f16Vectors(stored, 0, b, 0, RUN);
+            case FLOAT8 -> () -> Widen.bothFloat8(stored, b, RUN);
+            case CODES -> () -> Codes.everyKind(stored, b, RUN);
+            case ADAPTER -> () -> MultiplyAdd.vectors(16, a, 0, b, 0, 0, c, 0, RUN);
             case SOFTMAX -> throw new IllegalArgumentException("the loops of the softmax are given");
         };
     }

@@ -1,7 +1,7 @@
 package jdiffusion.kernels.cpu;
 
 import static jdiffusion.kernels.cpu.Simd.LANES;
-import static jdk.incubator.vector.VectorOperators.GE;
+import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.S2I;
@@ -18,7 +18,6 @@ import jdiffusion.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorMask;
 
 /** Runs of stored numbers widened to float32 arrays: the first half of every packing routine. */
 public final class Widen {
@@ -37,12 +36,14 @@ public final class Widen {
             case BF16 -> bf16(from, offset, to, at, n);
             case F16 -> f16(from, offset, to, at, n);
             case F8_E4M3 -> {
-                for (int i = 0; i < n; i++) {
+                int i = Group.FLOAT8.ready() ? e4m3Vectors(from, offset, to, at, n) : 0;
+                for (; i < n; i++) {
                     to[at + i] = FloatFormat.e4m3ToFloat(from.get(ValueLayout.JAVA_BYTE, offset + i));
                 }
             }
             case F8_E5M2 -> {
-                for (int i = 0; i < n; i++) {
+                int i = Group.FLOAT8.ready() ? e5m2Vectors(from, offset, to, at, n) : 0;
+                for (; i < n; i++) {
                     to[at + i] = FloatFormat.e5m2ToFloat(from.get(ValueLayout.JAVA_BYTE, offset + i));
                 }
             }
@@ -104,21 +105,47 @@ public final class Widen {
         }
     }
 
-    /**
-     * The 15 bits under the sign, moved to float32's places, are the value times 2^-112, subnormals included; one
-     * multiplication puts that right. Infinities and NaN would become finite, so they get float32's top exponent.
-     */
     static int f16Vectors(MemorySegment from, long offset, float[] to, int at, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             ShortVector bits = ShortVector.fromMemorySegment(Simd.S, from, offset + 2L * i, Simd.ORDER);
             IntVector wide = (IntVector) bits.convertShape(ZERO_EXTEND_S2I, Simd.I, 0);
-            IntVector magnitude = wide.and(0x7fff).lanewise(LSHL, 13);
-            FloatVector value = magnitude.reinterpretAsFloats().mul(0x1p112f);
-            VectorMask<Integer> top = magnitude.compare(GE, 0x0f800000);
-            IntVector result = value.reinterpretAsInts().blend(magnitude.or(0x7f800000), top);
-            result.or(wide.and(0x8000).lanewise(LSHL, 16)).reinterpretAsFloats().intoArray(to, at + i);
+            Codes.halves(wide).intoArray(to, at + i);
         }
         return i;
+    }
+
+    /** As {@link Codes#halves}, by 2^120; the one magnitude that is not finite is NaN. */
+    static int e4m3Vectors(MemorySegment from, long offset, float[] to, int at, int n) {
+        int i = 0;
+        for (; i <= n - Codes.RUN; i += Codes.RUN) {
+            for (int part = 0; part < Codes.RUN / LANES; part++) {
+                IntVector wide = Codes.bytes(from, offset + i, part);
+                IntVector magnitude = wide.and(0x7f);
+                FloatVector value = magnitude.lanewise(LSHL, 20).reinterpretAsFloats().mul(0x1p120f);
+                IntVector result = value.reinterpretAsInts().blend(0x7fc00000, magnitude.compare(EQ, 0x7f));
+                result.or(wide.and(0x80).lanewise(LSHL, 24)).reinterpretAsFloats()
+                        .intoArray(to, at + i + part * LANES);
+            }
+        }
+        return i;
+    }
+
+    /** The upper bytes of float16. */
+    static int e5m2Vectors(MemorySegment from, long offset, float[] to, int at, int n) {
+        int i = 0;
+        for (; i <= n - Codes.RUN; i += Codes.RUN) {
+            for (int part = 0; part < Codes.RUN / LANES; part++) {
+                IntVector wide = Codes.bytes(from, offset + i, part);
+                Codes.halves(wide.lanewise(LSHL, 8)).intoArray(to, at + i + part * LANES);
+            }
+        }
+        return i;
+    }
+
+    /** Both loops on scraps. */
+    static void bothFloat8(MemorySegment stored, float[] to, int n) {
+        e4m3Vectors(stored, 0, to, 0, n);
+        e5m2Vectors(stored, 0, to, 0, n);
     }
 }

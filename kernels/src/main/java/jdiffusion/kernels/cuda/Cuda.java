@@ -16,6 +16,7 @@ import java.util.function.Supplier;
 import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
+import jcuda.driver.CUctx_flags;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
@@ -82,8 +83,11 @@ public final class Cuda implements AutoCloseable {
         CudaDriver.load();
         int count = CudaDriver.deviceCount();
         if (ordinal < 0 || ordinal >= count) {
-            throw new DeviceException("there is no CUDA device " + ordinal + "; "
-                    + (count == 1 ? "only device 0 is here" : "devices 0 to " + (count - 1) + " are here"));
+            throw new DeviceException("there is no CUDA device " + ordinal + "; " + switch (count) {
+                case 0 -> "NVIDIA's driver finds none";
+                case 1 -> "only device 0 is here";
+                default -> "devices 0 to " + (count - 1) + " are here";
+            });
         }
         return new Cuda(ordinal, source, operandType, lastWords);
     }
@@ -103,6 +107,8 @@ public final class Cuda implements AutoCloseable {
             int major = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
             int minor = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
             CudaDriver.requireCapability(name, major, minor);
+            // Threads that wait for the device sleep instead of using up a core.
+            JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
         } catch (CudaException e) {
             throw failure(() -> "opening CUDA device " + ordinal, e);
@@ -237,6 +243,14 @@ public final class Cuda implements AutoCloseable {
             throw failure(() -> "taking " + bytes + " bytes of device memory", e);
         }
         return address.value();
+    }
+
+    /** Bytes of device memory that nobody has taken. */
+    public long freeBytes() {
+        long[] free = new long[1];
+        use();
+        run(() -> "asking for free memory", () -> JCudaDriver.cuMemGetInfo(free, new long[1]));
+        return free[0];
     }
 
     private static String freeMemory() {

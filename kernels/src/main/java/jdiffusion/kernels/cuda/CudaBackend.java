@@ -117,6 +117,11 @@ public final class CudaBackend implements Backend {
         return precision;
     }
 
+    /** Bytes of the device's memory that nobody has taken. */
+    public long freeBytes() {
+        return cuda.freeBytes();
+    }
+
     /** Kernels launched so far. */
     public long launches() {
         return cuda.launches();

@@ -26,7 +26,8 @@ final class Staging implements AutoCloseable {
         this.stream = stream;
         try {
             for (int i = 0; i < pinned.length; i++) {
-                JCudaDriver.cuEventCreate(fetched[i], CUevent_flags.CU_EVENT_DISABLE_TIMING);
+                JCudaDriver.cuEventCreate(fetched[i],
+                        CUevent_flags.CU_EVENT_DISABLE_TIMING | CUevent_flags.CU_EVENT_BLOCKING_SYNC);
                 events++;
                 JCudaDriver.cuMemAllocHost(pinned[i], BYTES);
                 memory[i] = MemorySegment.ofBuffer(pinned[i].getByteBuffer(0, BYTES));

@@ -3,6 +3,8 @@ package jdiffusion.kernels.linear;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import jdiffusion.kernels.cpu.Codes;
+import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdiffusion.tensor.Weight;
 
 /** Elements of a {@link Weight.FourBit} on the CPU, to the bit those that bitsandbytes dequantises to in float32. */
@@ -15,14 +17,23 @@ final class CpuFourBit {
 
     /** Elements {@code from} to {@code from + count} of a row into {@code to}. */
     static void run(Weight.FourBit w, int row, int from, int count, float[] to, int at) {
+        boolean vectors = Group.CODES.ready();
+        MemorySegment codes = w.codes().data();
+        MemorySegment map = w.map().data();
         long first = (long) row * w.cols() + from;
         long end = first + count;
         long element = first;
         int out = at;
         while (element < end) {
             long block = element / w.blockSize();
+            float scale = scale(w, block);
             int n = (int) (Math.min(end, (block + 1) * w.blockSize()) - element);
-            inBlock(w.codes().data(), w.map().data(), scale(w, block), element, n, to, out);
+            // Where cols is odd a row may begin in the middle of a byte.
+            int head = (int) Math.min(element & 1, n);
+            int whole = (n - head) / Codes.RUN * Codes.RUN;
+            one(codes, map, scale, element, head, to, out);
+            Codes.lookUp(vectors, codes, element + head >> 1, map, scale, to, out + head, whole);
+            one(codes, map, scale, element + head + whole, n - head - whole, to, out + head + whole);
             element += n;
             out += n;
         }
@@ -40,8 +51,8 @@ final class CpuFourBit {
         return product + nested.offset();
     }
 
-    private static void inBlock(MemorySegment codes, MemorySegment map, float scale, long element, int n, float[] to,
-                                int at) {
+    private static void one(MemorySegment codes, MemorySegment map, float scale, long element, int n, float[] to,
+                            int at) {
         for (int i = 0; i < n; i++) {
             long e = element + i;
             int two = codes.get(ValueLayout.JAVA_BYTE, e >> 1);

@@ -1,5 +1,6 @@
 package jdiffusion.kernels.linear;
 
+import java.lang.foreign.MemorySegment;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
@@ -24,57 +25,111 @@ public final class CpuLinear {
         Operands.float32("linear", call.out());
         factors.x = call.x();
         factors.w = call.w();
+        factors.deltas.begin(call.w());
         gemm.run(call.m(), call.n(), call.k(), factors, call.bias(), call.epilogue(), call.out());
         factors.x = null;
         factors.w = null;
+        factors.deltas.end();
     }
 
     private static final class Rows implements Gemm.Factors {
         private final Cpu cpu;
+        private final CpuDeltas deltas;
         private Tensor x;
         private Weight w;
 
         Rows(Cpu cpu) {
             this.cpu = cpu;
+            deltas = new CpuDeltas(cpu);
         }
 
         @Override
         public void left(int row, float[] to, int at) {
             Widen.run(x.data(), DType.F32, x.rowOffset(row), to, at, x.cols());
-            Widen.round(cpu.precision(), to, at, x.cols());
+            round(to, at, x.cols());
         }
 
         @Override
         public void right(int row, int from, int count, float[] to, int at) {
-            int rowInPart = row;
-            Weight part = w;
-            while (part instanceof Weight.Rows joined) {
-                int i = 0;
-                while (rowInPart >= joined.parts().get(i).rows()) {
-                    rowInPart -= joined.parts().get(i++).rows();
-                }
-                part = joined.parts().get(i);
+            if (!read(w, row, from, count, to, at)) {
+                round(to, at, count);
             }
-            DType type = switch (part) {
+        }
+
+        /** Where products are in pairs, whoever makes the pairs rounds. */
+        private void round(float[] values, int at, int count) {
+            if (!cpu.products().inPairs()) {
+                Widen.round(cpu.precision(), values, at, count);
+            }
+        }
+
+        /** Elements of a row in float32; whether all of them are sure to be bfloat16 numbers too. */
+        private boolean read(Weight matrix, int row, int from, int count, float[] to, int at) {
+            return switch (matrix) {
                 case Weight.Dense dense -> {
-                    Tensor tensor = dense.tensor();
-                    long offset = tensor.rowOffset(rowInPart) + (long) from * tensor.type().bytes();
-                    Widen.run(tensor.data(), tensor.type(), offset, to, at, count);
-                    yield tensor.type();
+                    widen(dense.tensor(), row, from, count, to, at);
+                    yield dense.tensor().type() != DType.F32 && dense.tensor().type() != DType.F16;
+                }
+                case Weight.Rows joined -> {
+                    int first = 0;
+                    int i = 0;
+                    while (row - first >= joined.parts().get(i).rows()) {
+                        first += joined.parts().get(i++).rows();
+                    }
+                    yield read(joined.parts().get(i), row - first, from, count, to, at);
+                }
+                case Weight.Scaled scaled -> {
+                    widen(scaled.tensor(), row, from, count, to, at);
+                    float scale = scaled.scale();
+                    for (int i = at; i < at + count; i++) {
+                        to[i] *= scale;
+                    }
+                    yield false;
                 }
                 case Weight.FourBit quantised -> {
-                    CpuFourBit.run(quantised, rowInPart, from, count, to, at);
-                    yield DType.F32;
+                    CpuFourBit.run(quantised, row, from, count, to, at);
+                    yield false;
                 }
-                case Weight.Scaled _, Weight.Blocks _, Weight.Adapted _ -> {
-                    part.read(rowInPart, from, count, to, at);
-                    yield DType.F32;
+                case Weight.Blocks blocks -> {
+                    CpuBlocks.run(blocks, row, from, count, to, at);
+                    yield false;
                 }
-                case Weight.Rows _ -> throw new AssertionError("rows of rows were resolved");
+                case Weight.Adapted adapted -> {
+                    read(adapted.base(), row, from, count, to, at);
+                    deltas.add(adapted.deltas(), row, from, count, to, at);
+                    yield false;
+                }
             };
-            if (type == DType.F32 || type == DType.F16) {
-                Widen.round(cpu.precision(), to, at, count);
-            }
+        }
+
+        private static void widen(Tensor tensor, int row, int from, int count, float[] to, int at) {
+            long offset = tensor.rowOffset(row) + (long) from * tensor.type().bytes();
+            Widen.run(tensor.data(), tensor.type(), offset, to, at, count);
+        }
+
+        @Override
+        public boolean rightStored(int row, int from, int count, float[] to, int at) {
+            return stored(w, row, from, count, to, at);
+        }
+
+        private static boolean stored(Weight part, int row, int from, int count, float[] to, int at) {
+            return switch (part) {
+                case Weight.Rows joined -> {
+                    int first = 0;
+                    int i = 0;
+                    while (row - first >= joined.parts().get(i).rows()) {
+                        first += joined.parts().get(i++).rows();
+                    }
+                    yield stored(joined.parts().get(i), row - first, from, count, to, at);
+                }
+                case Weight.Dense(Tensor tensor) when tensor.type() == DType.BF16 -> {
+                    long offset = tensor.rowOffset(row) + (long) from * Short.BYTES;
+                    MemorySegment.copy(tensor.data(), offset, MemorySegment.ofArray(to), (long) at * Float.BYTES,
+                            (long) count * Short.BYTES);
+                    yield true;
+                }
+                default -> false;
+            };
         }
     }
 }

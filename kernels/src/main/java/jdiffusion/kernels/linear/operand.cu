@@ -19,8 +19,8 @@ struct Operand {
     int from_width;
 };
 
-// from [images, from_height, from_width, cols], its pixels from_stride apart; to [images, height, width, cols], in which
-// an image lies `low` rows and columns from the start, and around it are zeros. size counts the elements of to.
+// from [images, from_height, from_width, cols], its pixels from_stride apart; to [images, height, width, cols], in
+// which an image lies `low` rows and columns from the start, and around it are zeros. size counts the elements of to.
 extern "C" __global__ void __launch_bounds__(THREADS) operand(const __grid_constant__ Operand o) {
     long long first = (long long)blockIdx.x * (THREADS * PER_THREAD);
     u32 first_pixel = (u32)(first / o.cols);

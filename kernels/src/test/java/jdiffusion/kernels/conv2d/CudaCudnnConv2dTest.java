@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Closeness;
@@ -95,9 +98,32 @@ class CudaCudnnConv2dTest {
         Tensor x = device.put(DType.BF16, new float[128], 1, 8, 8, 2);
         Tensor weight = placed(s, new float[3 * 2 * 49]);
         Tensor out = device.empty(DType.F32, 1, 8, 8, 3);
+        int before = descriptors();
         assertThatThrownBy(() -> conv.run(s, x, weight, null, Epilogue.STORE, out))
                 .isInstanceOf(DeviceException.class).hasMessageContaining("CUDNN_STATUS_NOT_SUPPORTED")
                 .hasMessageContaining("kernel=7").hasMessageNotContaining("\n");
+        assertThat(descriptors()).isEqualTo(before);
+    }
+
+    @Test
+    void closingGivesAllDescriptorsBack() {
+        assumeFalse(TestDevice.isReal(), "skipped: it is the stand-in that counts");
+        int before = descriptors();
+        try (CudnnConv2d own = new CudnnConv2d(device.cuda())) {
+            Conv2dShape s = Conv2dShape.same(1, 4, 4, 2, 3, 3);
+            own.run(s, device.put(DType.BF16, new float[32], 1, 4, 4, 2), placed(s, new float[3 * 2 * 9]), null,
+                    Epilogue.STORE, device.empty(DType.F32, 1, 4, 4, 3));
+            assertThat(descriptors()).isEqualTo(before + 4);
+        }
+        assertThat(descriptors()).isEqualTo(before);
+    }
+
+    /** Descriptors that the stand-in has given out. */
+    private static int descriptors() {
+        try (Arena arena = Arena.ofConfined()) {
+            return SymbolLookup.libraryLookup("libcudnn.so.9", arena).findOrThrow("stand_in_descriptors")
+                    .reinterpret(Integer.BYTES).get(ValueLayout.JAVA_INT, 0);
+        }
     }
 
     @Test

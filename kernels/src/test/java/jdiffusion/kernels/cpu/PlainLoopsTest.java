@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.Random;
+import jdiffusion.tensor.FloatFormat;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -96,6 +98,73 @@ class PlainLoopsTest {
                 assertThat(Float.floatToIntBits(f16[i])).isEqualTo(
                         Float.floatToIntBits(Float.float16ToFloat((short) i)));
             }
+        }
+    }
+
+    @Test
+    void narrowFloats() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment stored = bytes(arena, 256);
+            float[] e4m3 = new float[256];
+            float[] e5m2 = new float[256];
+            assertThat(Widen.e4m3Vectors(stored, 0, e4m3, 0, 256)).isEqualTo(256);
+            assertThat(Widen.e5m2Vectors(stored, 0, e5m2, 0, 256)).isEqualTo(256);
+            float[] plain4 = new float[256];
+            float[] plain5 = new float[256];
+            for (int i = 0; i < 256; i++) {
+                plain4[i] = FloatFormat.e4m3ToFloat(stored.get(ValueLayout.JAVA_BYTE, i));
+                plain5[i] = FloatFormat.e5m2ToFloat(stored.get(ValueLayout.JAVA_BYTE, i));
+            }
+            assertThat(bits(e4m3)).isEqualTo(bits(plain4));
+            assertThat(bits(e5m2)).isEqualTo(bits(plain5));
+        }
+    }
+
+    private static MemorySegment bytes(Arena arena, int n) {
+        MemorySegment stored = arena.allocate(n);
+        for (int i = 0; i < n; i++) {
+            stored.set(ValueLayout.JAVA_BYTE, i, (byte) (i * 37));
+        }
+        return stored;
+    }
+
+    @Test
+    void codes() {
+        float[][] results = new float[2][6 * 64];
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment stored = bytes(arena, 256);
+            MemorySegment map = arena.allocate(64, 4);
+            MemorySegment.copy(normals(16, 1), 0, map, ValueLayout.JAVA_FLOAT, 0, 16);
+            for (boolean vectors : new boolean[] {false, true}) {
+                float[] to = results[vectors ? 1 : 0];
+                Codes.lookUp(vectors, stored, 3, map, 0.3f, to, 1, 4 * Codes.RUN);
+                for (int i = 0; i < 64; i += Codes.RUN) {
+                    Codes.signed(vectors, stored, i * 3L, -0.7f, to, 65 + i);
+                    Codes.whole(vectors, stored, i + 5L, i / 8, 2, 2, 0.3f, 0.1f, to, 129 + i);
+                    Codes.split(vectors, stored, i, 4, 4, i + 1, i / 16, 1, 16, 0.3f, -0.1f, to, 193 + i);
+                    Codes.split(vectors, stored, i, 0, 4, 9L, 6, 2, 32, 0.3f, 0, to, 257 + i);
+                    Codes.fiveBits(vectors, stored, i, 4, 0x89abcdef >>> i, 16, 0.3f, 0, to, 319 + i);
+                }
+            }
+        }
+        assertThat(bits(results[1])).isEqualTo(bits(results[0]));
+        assertThat(Arrays.stream(bits(results[0])).filter(value -> value != 0).count()).isGreaterThan(300);
+    }
+
+    @Test
+    void sumsOfScaledRows() {
+        for (int n : new int[] {0, 5, 64, 150, 333}) {
+            float[] rows = normals(7 * 340, 1);
+            float[] factors = normals(9, 1);
+            float[] vectors = normals(n + 4, 1);
+            float[] plain = vectors.clone();
+            MultiplyAdd.rows(7, factors, 2, rows, 3, 338, vectors, 2, n);
+            for (int r = 0; r < 7; r++) {
+                for (int i = 0; i < n; i++) {
+                    plain[2 + i] += factors[2 + r] * rows[3 + r * 338 + i];
+                }
+            }
+            assertThat(bits(vectors)).isEqualTo(bits(plain));
         }
     }
 }

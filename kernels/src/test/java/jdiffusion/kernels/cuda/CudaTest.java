@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.lang.foreign.MemorySegment;
+import jcuda.driver.CUctx_flags;
+import jcuda.driver.CUdevice;
+import jcuda.driver.JCudaDriver;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Samples;
 import jdiffusion.tensor.DType;
@@ -60,6 +63,15 @@ class CudaTest extends DeviceTest {
         assertThat(transfer.indices(ids)).containsExactly(5, 6, 7);
         Tensor others = device.put(Samples.ids(1, 2));
         assertThat(transfer.indices(others)).containsExactly(1, 2);
+    }
+
+    @Test
+    void waitingThreadsSleep() {
+        int[] flags = new int[1];
+        int[] active = new int[1];
+        JCudaDriver.cuDevicePrimaryCtxGetState(new CUdevice(), flags, active);
+        assertThat(active).containsExactly(1);
+        assertThat(flags[0] & CUctx_flags.CU_CTX_SCHED_MASK).isEqualTo(CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
     }
 
     @Test

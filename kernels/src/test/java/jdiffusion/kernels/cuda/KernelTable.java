@@ -72,9 +72,10 @@ final class KernelTable {
         StringBuilder out = new StringBuilder("""
                 # What the CUDA kernels take
 
-                Made from the PTX by `ptxas` for every architecture; `KernelTableTest` fails when it is stale and says \
-                how to make it anew. Registers are a thread's; shared memory is a block's in bytes, with that which the \
-                launch adds; the share is that of a multiprocessor's threads that run at once. Nothing spills.
+                Made from the PTX by `ptxas` for every architecture; `KernelTableTest` fails when it is stale and \
+                says how to make it anew. Registers are a thread's; shared memory is a block's in bytes, with that \
+                which the launch adds; the share is that of a multiprocessor's threads that run at once. Nothing \
+                spills.
 
                 """);
         out.append("| kernel | threads | shared |");

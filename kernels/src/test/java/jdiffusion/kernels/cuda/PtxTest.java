@@ -76,7 +76,8 @@ class PtxTest {
 
         Files.writeString(folder.resolve("upsample.cu"), "int x = \"text\";");
         assertThatThrownBy(() -> kernels.ptx("upsample/upsample")).isInstanceOf(DeviceException.class)
-                .hasMessageContainingAll("upsample/upsample.cu does not compile", "error").hasMessageNotContaining("\n");
+                .hasMessageContainingAll("upsample/upsample.cu does not compile", "error")
+                .hasMessageNotContaining("\n");
         assertThatThrownBy(() -> KernelSource.folder(folder.resolve("none"))).isInstanceOf(InputException.class)
                 .hasMessageContaining("is not a folder");
     }

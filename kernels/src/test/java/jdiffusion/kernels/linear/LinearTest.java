@@ -12,24 +12,29 @@ import jdiffusion.kernels.Epilogue.Mode;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.machine.CpuLevel;
+import jdiffusion.kernels.machine.Levels;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class LinearTest {
-    static Stream<LinearCase> ragged() {
-        return Arrays.stream(LinearCase.RAGGED);
+    static Stream<Arguments> raggedAtEveryLevel() {
+        return Arrays.stream(CpuLevel.values())
+                .flatMap(level -> Arrays.stream(LinearCase.RAGGED).map(c -> Arguments.of(c, level)));
     }
 
     @ParameterizedTest
-    @MethodSource("ragged")
-    void raggedSizesAndAllWeightTypes(LinearCase c) {
+    @MethodSource("raggedAtEveryLevel")
+    void raggedSizesAndAllWeightTypes(LinearCase c, CpuLevel level) {
+        Levels.assume(level);
         for (Precision precision : TestTensors.CPU_PRECISIONS) {
-            check(c, precision, Activation.NONE, Mode.STORE, 0, true);
+            check(c, precision, level, Activation.NONE, Mode.STORE, 0, true);
         }
     }
 
@@ -38,15 +43,16 @@ class LinearTest {
     void activationsInEveryMode(Activation activation) {
         LinearCase c = new LinearCase(14, 40, 71, DType.BF16);
         for (Mode mode : Mode.values()) {
-            check(c, Precision.F32, activation, mode, 0, true);
+            check(c, Precision.F32, CpuLevel.best(), activation, mode, 0, true);
         }
-        check(c, Precision.F32, activation, Mode.ADD, 2, false);
+        check(c, Precision.F32, CpuLevel.best(), activation, Mode.ADD, 2, false);
     }
 
     @Test
     void gatesFollowTheirRunsOfRows() {
         for (int batch : new int[] {1, 2, 3, 18}) {
-            check(new LinearCase(18, 21, 130, DType.F16), Precision.BF16, Activation.NONE, Mode.ADD, batch, true);
+            check(new LinearCase(18, 21, 130, DType.F16), Precision.BF16, CpuLevel.best(), Activation.NONE, Mode.ADD,
+                    batch, true);
         }
     }
 
@@ -61,9 +67,11 @@ class LinearTest {
         System.arraycopy(c.toArray(), 0, joined, 71 * 33, 63 * 33);
         Tensor x = TestTensors.random(4, DType.F32, 1, 9, 33);
         Weight nested = Weight.rows(Weight.of(a), Weight.rows(Weight.of(b), Weight.of(c)));
-        float[] apart = run(2, Precision.F32, x, nested, null, Epilogue.STORE);
-        float[] together = run(2, Precision.F32, x, Weight.of(Tensor.of(joined, 134, 33)), null, Epilogue.STORE);
-        assertThat(apart).isEqualTo(together);
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
+            float[] apart = run(2, precision, x, nested, null, Epilogue.STORE);
+            float[] together = run(2, precision, x, Weight.of(Tensor.of(joined, 134, 33)), null, Epilogue.STORE);
+            assertThat(apart).isEqualTo(together);
+        }
     }
 
     @Test
@@ -72,22 +80,41 @@ class LinearTest {
         Tensor view = wide.columns(7, 40);
         Tensor x = TestTensors.random(2, DType.F32, 1, 3, 33);
         Tensor closed = Tensor.of(view.toArray(), 40, 33);
-        assertThat(run(1, Precision.F32, x, Weight.of(view), null, Epilogue.STORE))
-                .isEqualTo(run(1, Precision.F32, x, Weight.of(closed), null, Epilogue.STORE));
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
+            assertThat(run(1, precision, x, Weight.of(view), null, Epilogue.STORE))
+                    .isEqualTo(run(1, precision, x, Weight.of(closed), null, Epilogue.STORE));
+        }
     }
 
-    @Test
-    void resultsDoNotDependOnThreadsOrBatch() {
+    @ParameterizedTest
+    @EnumSource
+    void resultsDoNotDependOnThreadsOrBatch(CpuLevel level) {
+        Levels.assume(level);
         Tensor x = TestTensors.random(1, DType.F32, 1, 260, 700);
         Weight w = Weight.of(TestTensors.random(2, DType.BF16, 1, 90, 700));
         Tensor bias = TestTensors.random(3, DType.F32, 1, 90);
-        float[] one = run(1, Precision.F32, x, w, bias, Epilogue.activate(Activation.SILU));
-        for (int threads : new int[] {2, 5}) {
-            assertThat(run(threads, Precision.F32, x, w, bias, Epilogue.activate(Activation.SILU))).isEqualTo(one);
+        Epilogue silu = Epilogue.activate(Activation.SILU);
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
+            float[] one = run(1, precision, level, x, w, bias, silu);
+            for (int threads : new int[] {2, 5}) {
+                assertThat(run(threads, precision, level, x, w, bias, silu)).isEqualTo(one);
+            }
+            for (int row : new int[] {0, 1, 100, 259}) {
+                float[] alone = run(2, precision, level, x.slice(row, row + 1), w, bias, silu);
+                assertThat(alone).isEqualTo(Arrays.copyOfRange(one, row * 90, (row + 1) * 90));
+            }
         }
-        for (int row : new int[] {0, 1, 100, 259}) {
-            float[] alone = run(2, Precision.F32, x.slice(row, row + 1), w, bias, Epilogue.activate(Activation.SILU));
-            assertThat(alone).isEqualTo(Arrays.copyOfRange(one, row * 90, (row + 1) * 90));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void everyLevelGivesTheSameBitsInFloat32(CpuLevel level) {
+        Levels.assume(level);
+        for (LinearCase c : new LinearCase[] {LinearCase.RAGGED[5], LinearCase.RAGGED[9], LinearCase.RAGGED[11]}) {
+            Tensor x = TestTensors.random(1, DType.F32, 1, c.m(), c.k());
+            Weight w = Weight.of(TestTensors.random(2, c.type(), 1, c.n(), c.k()));
+            assertThat(run(2, Precision.F32, level, x, w, null, Epilogue.STORE)).as(c.toString())
+                    .isEqualTo(run(2, Precision.F32, CpuLevel.VECTOR, x, w, null, Epilogue.STORE));
         }
     }
 
@@ -131,8 +158,8 @@ class LinearTest {
     }
 
     /** Columns of wider tensors in and out, against the reference. */
-    private static void check(LinearCase c, Precision precision, Activation activation, Mode mode, int gateRows,
-                              boolean withBias) {
+    private static void check(LinearCase c, Precision precision, CpuLevel level, Activation activation, Mode mode,
+                              int gateRows, boolean withBias) {
         float[] x = TestTensors.gaussian(1, c.m() * c.k(), 1);
         Tensor w = TestTensors.random(2, c.type(), 1 / Math.sqrt(c.k()), c.n(), c.k());
         Tensor bias = withBias ? TestTensors.random(3, c.type(), 1, c.n()) : null;
@@ -141,22 +168,27 @@ class LinearTest {
         Tensor out = TestTensors.spread(old, 3, 2, c.m(), c.n());
         Epilogue epilogue = new Epilogue(activation, mode,
                 gate == null ? null : TestTensors.spread(gate, 1, 6, gateRows, c.n()));
-        try (Cpu cpu = new Cpu(2, precision)) {
+        try (Cpu cpu = new Cpu(2, precision, level)) {
             new CpuLinear(cpu).run(new LinearCall(TestTensors.spread(x, 2, 5, c.m(), c.k()), Weight.of(w), bias,
                     epilogue, out));
         }
         float[] xs = TestTensors.rounded(precision, x);
         float[] ws = TestTensors.rounded(precision, w.toArray());
         float[] bs = bias == null ? null : bias.toArray();
-        Closeness.check(c + " " + precision + " " + activation + " " + mode + " gate of " + gateRows, out.toArray(),
+        Closeness.check(c + " " + precision + " " + level.label() + " " + activation + " " + mode + " gate of " + gateRows, out.toArray(),
                 LinearReference.exact(c.m(), c.n(), c.k(), xs, ws, bs, activation, mode, gate, old),
                 LinearReference.naive(c.m(), c.n(), c.k(), xs, ws, bs, activation, mode, gate, old));
         assertThat(TestTensors.gapsUntouched(out, 2)).isTrue();
     }
 
     private static float[] run(int threads, Precision precision, Tensor x, Weight w, Tensor bias, Epilogue epilogue) {
+        return run(threads, precision, CpuLevel.best(), x, w, bias, epilogue);
+    }
+
+    private static float[] run(int threads, Precision precision, CpuLevel level, Tensor x, Weight w, Tensor bias,
+                               Epilogue epilogue) {
         Tensor out = Tensor.of(new float[x.rows() * w.rows()], x.rows(), w.rows());
-        try (Cpu cpu = new Cpu(threads, precision)) {
+        try (Cpu cpu = new Cpu(threads, precision, level)) {
             new CpuLinear(cpu).run(new LinearCall(x, w, bias, epilogue, out));
         }
         return out.toArray();

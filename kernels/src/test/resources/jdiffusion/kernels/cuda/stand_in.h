@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * Work on a stream comes after what was queued there before; the stand-ins do theirs at once, so they wait for the rest.
- * The driver is the one that this process has loaded. Nonzero when it refuses the stream.
+ * Work on a stream comes after what was queued there before; the stand-ins do theirs at once, so they wait for the
+ * rest. The driver is the one that this process has loaded. Nonzero when it refuses the stream.
  */
 static int wait_for(void *stream) {
     void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);

@@ -2,11 +2,14 @@ package jdiffusion.model.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -22,6 +25,7 @@ public final class ConfigFile {
     private final String origin;
     private final JsonNode root;
     private final List<String> contradictions = new ArrayList<>();
+    private final Map<String, ConfigFile> parts = new HashMap<>();
 
     private ConfigFile(String origin, JsonNode root) {
         this.origin = origin;
@@ -53,6 +57,24 @@ public final class ConfigFile {
     /** A configuration that says nothing, for checkpoints without one. */
     public static ConfigFile empty(String origin) {
         return new ConfigFile(origin, JSON.createObjectNode());
+    }
+
+    /** A configuration that no file holds. */
+    static ConfigFile of(String origin, ObjectNode root) {
+        return new ConfigFile(origin, root);
+    }
+
+    /** The same with another component's configuration in it, which {@link #part} gives back. */
+    public ConfigFile with(String key, ConfigFile part) {
+        ConfigFile joined = new ConfigFile(origin, root);
+        joined.parts.putAll(parts);
+        joined.parts.put(key, part);
+        return joined;
+    }
+
+    /** What {@link #with} put there. */
+    public ConfigFile part(String key) {
+        return parts.get(key);
     }
 
     public String origin() {

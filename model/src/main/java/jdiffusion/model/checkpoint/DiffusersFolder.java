@@ -3,6 +3,8 @@ package jdiffusion.model.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.InputException;
@@ -12,7 +14,7 @@ import jdiffusion.tensor.safetensors.Checkpoint;
 
 /** The layout that Hugging Face's diffusers saves: {@code model_index.json} and a folder for each component. */
 public final class DiffusersFolder implements ModelFiles {
-    private static final String INDEX = "model_index.json";
+    static final String INDEX = "model_index.json";
     private static final String PIPELINE = "StableDiffusion3";
 
     private final Path root;
@@ -26,10 +28,6 @@ public final class DiffusersFolder implements ModelFiles {
     public static DiffusersFolder open(Path root) {
         if (!Files.exists(root)) {
             throw new InputException(root + ": there is no such model; give the folder that holds " + INDEX);
-        }
-        if (Files.isRegularFile(root)) {
-            throw new UnsupportedModelException(root + ": models in a single file are not read by this version; give"
-                    + " a folder in the diffusers layout");
         }
         if (!Files.isRegularFile(root.resolve(INDEX))) {
             throw new InputException(root + ": not a model in the diffusers layout: it has no " + INDEX);
@@ -56,19 +54,39 @@ public final class DiffusersFolder implements ModelFiles {
     }
 
     @Override
+    public String missing(Component component) {
+        return has(component) || component == Component.T5 ? null
+                : index.origin() + ": the model has no " + component.folder();
+    }
+
+    @Override
+    public String layout() {
+        return "diffusers folder";
+    }
+
+    @Override
+    public String place(Component component) {
+        return component.folder();
+    }
+
+    @Override
+    public List<String> notes() {
+        return List.of();
+    }
+
+    @Override
+    public Family family(MmditConfig config) {
+        return Family.of(config, null, root);
+    }
+
+    @Override
     public Open open(Component component) {
         if (!has(component)) {
             throw new InputException(index.origin() + ": the model has no " + component.folder());
         }
         Path folder = root.resolve(component.folder());
         ConfigFile config = ConfigFile.read(folder.resolve("config.json"));
-        JsonNode quantised = config.root().path("quantization_config");
-        if (!quantised.isMissingNode() && !(quantised.path("quant_method").asText().equals("bitsandbytes")
-                && quantised.path("load_in_4bit").asBoolean())) {
-            throw new UnsupportedModelException(config.origin() + ": the weights are quantised ("
-                    + quantised.path("quant_method").asText("unknown method")
-                    + "), which this version reads only in bitsandbytes' 4 bits; use such a model or an unquantised one");
-        }
+        ComponentFile.checkQuantisation(config);
         Checkpoint checkpoint = Checkpoint.open(folder, component.weights());
         TensorSource tensors = QuantisedSource.of(checkpoint);
         return new Open() {
@@ -92,6 +110,12 @@ public final class DiffusersFolder implements ModelFiles {
     @Override
     public Tokenizer tokenizer(Component component) {
         return Tokenizer.load(root.resolve(component.tokenizerFolder()));
+    }
+
+    @Override
+    public Path tokenizerFolder(Component component) {
+        Path folder = root.resolve(component.tokenizerFolder());
+        return Files.isDirectory(folder) ? folder : null;
     }
 
     @Override

@@ -1,7 +1,11 @@
 package jdiffusion.model.checkpoint;
 
+import java.nio.file.Path;
+import java.util.List;
+import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.TensorSource;
 
 /**
@@ -24,10 +28,43 @@ public interface ModelFiles {
 
     boolean has(Component component);
 
+    /**
+     * Why a component that the model needs is not there, with what to do; null when it is there, or when a text
+     * encoder was left out, whose part of the denoiser's input then is zero.
+     */
+    String missing(Component component);
+
+    /** How the files are laid out, in a few words. */
+    String layout();
+
+    /** Where a component that is there lies, and under which names, in a few words. */
+    String place(Component component);
+
+    /** What was chosen or left out, for the user, a line each. */
+    List<String> notes();
+
+    /**
+     * Which published model this is.
+     *
+     * @param config of its denoiser
+     * @throws InputException when the user says that it is another one
+     */
+    Family family(MmditConfig config);
+
     /** Maps a component's weights; fails when the component is not there. */
     Open open(Component component);
 
+    /** The same for who looks at shapes and sizes alone: what its tensors hold must not be read. */
+    default Open inspect(Component component) {
+        return open(component);
+    }
+
     Tokenizer tokenizer(Component component);
+
+    /** Folder with the files of an encoder's tokenizer; null when there is none. */
+    default Path tokenizerFolder(Component component) {
+        return null;
+    }
 
     SchedulerConfig scheduler();
 

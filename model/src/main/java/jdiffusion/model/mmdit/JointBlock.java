@@ -21,12 +21,12 @@ import jdiffusion.tensor.Weights;
 record JointBlock(Linear imageModulation, Linear contextModulation, Attention image, Attention context,
                   Attention dual, Mlp imageMlp, Mlp contextMlp) {
     // Parts of an adaLN projection in checkpoint order.
-    private static final int SHIFT = 0;
-    private static final int SCALE = 1;
-    private static final int GATE = 2;
-    private static final int MLP_SHIFT = 3;
-    private static final int MLP_SCALE = 4;
-    private static final int MLP_GATE = 5;
+    static final int SHIFT = 0;
+    static final int SCALE = 1;
+    static final int GATE = 2;
+    static final int MLP_SHIFT = 3;
+    static final int MLP_SCALE = 4;
+    static final int MLP_GATE = 5;
     private static final int DUAL_SHIFT = 6;
     private static final int DUAL_SCALE = 7;
     private static final int DUAL_GATE = 8;
@@ -34,9 +34,9 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
     static final int CONTINUOUS_SCALE = 0;
     static final int CONTINUOUS_SHIFT = 1;
 
-    static JointBlock load(Weights w, MmditConfig c, int index) {
+    /** @param last whether the text's stream ends here */
+    static JointBlock load(Weights w, MmditConfig c, int index, boolean last) {
         int d = c.hidden();
-        boolean last = index == c.depth() - 1;
         boolean dual = c.dualBlocks().contains(index);
         return new JointBlock(
                 Linear.load(w.at("norm1.linear"), (dual ? 9 : 6) * d, d),
@@ -48,7 +48,7 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
                 last ? null : mlp(w.at("ff_context"), c));
     }
 
-    private static Mlp mlp(Weights w, MmditConfig c) {
+    static Mlp mlp(Weights w, MmditConfig c) {
         int d = c.hidden();
         int inner = MmditConfig.MLP_RATIO * d;
         return new Mlp(Linear.load(w.at("net.0.proj"), inner, d), Activation.GELU_TANH,

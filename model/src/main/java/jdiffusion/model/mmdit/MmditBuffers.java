@@ -18,6 +18,8 @@ import jdiffusion.tensor.Workspace;
  * @param normedDual   [batch, n, d] the same for the second attention; null without
  * @param normedText   [batch, l, d] the text, normalised and modulated
  * @param dualQkv      of the second attention, in the memory of the feed-forward layers, which come later
+ * @param positions    [n, d] the position embedding of one image
+ * @param positionIds  [batch * n] rows of it
  * @param conditioning [batch, d] the timestep's and text's embedding
  */
 record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction, Tensor image, Tensor context,
@@ -25,7 +27,8 @@ record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction,
                     Qkv contextQkv, Qkv dualQkv, Tensor imageHidden, Tensor contextHidden, Modulation imageModulation,
                     Modulation dualModulation, Modulation contextModulation, Modulation finalModulation,
                     Tensor timestep, Tensor timestepSinusoid, Tensor textEmbedding, Tensor embeddingHidden,
-                    Tensor conditioning, Tensor conditioningSilu, Tensor positionIds) {
+                    Tensor conditioning, Tensor conditioningSilu, Tensor positions,
+                    Tensor positionIds) {
     /** q, k, v of one stream, each [batch, tokens, d]; q holds the attention's result afterwards. */
     record Qkv(Tensor q, Tensor k, Tensor v) {
         static Qkv in(Workspace w, int batch, int tokens, int d) {
@@ -66,6 +69,14 @@ record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction,
                 Modulation.in(w, batch, d, 6), dual ? Modulation.in(w, batch, d, 9) : null,
                 Modulation.in(w, batch, d, 6), Modulation.in(w, batch, d, 2),
                 w.f32(batch), w.operand(batch, MmditConfig.TIMESTEP_CHANNELS), w.f32(batch, d), w.operand(batch, d),
-                w.f32(batch, d), w.operand(batch, d), w.allocate(DType.I32, batch * tokens));
+                w.f32(batch, d), w.operand(batch, d), w.f32(tokens, d), w.allocate(DType.I32, batch * tokens));
+    }
+
+    /** The same memory, but for what a second network that runs between keeps to itself. */
+    MmditBuffers beside(Tensor otherImage, Tensor otherContext, Tensor otherEmbedded, Tensor otherText) {
+        return new MmditBuffers(attention, patches, prediction, otherImage, otherContext, otherEmbedded, normed,
+                normedDual, normedText, imageQkv, contextQkv, dualQkv, imageHidden, contextHidden, imageModulation,
+                dualModulation, contextModulation, finalModulation, timestep, timestepSinusoid, otherText,
+                embeddingHidden, conditioning, conditioningSilu, positions, positionIds);
     }
 }

@@ -18,6 +18,12 @@ public final class MmditRun {
     private final Compute compute;
     private final MmditBuffers buffers;
     private final float[] times;
+    private final ControlRun control;
+
+    /** A run of the denoiser alone. */
+    public MmditRun(Mmdit model, Compute compute, int batch, int height, int width, int text) {
+        this(new Denoiser(model, null), compute, batch, height, width, text);
+    }
 
     /**
      * @param batch  images times guidance branches
@@ -25,8 +31,8 @@ public final class MmditRun {
      * @param width  of the latents
      * @param text   tokens of text
      */
-    public MmditRun(Mmdit model, Compute compute, int batch, int height, int width, int text) {
-        MmditConfig c = model.config();
+    public MmditRun(Denoiser denoiser, Compute compute, int batch, int height, int width, int text) {
+        MmditConfig c = denoiser.mmdit().config();
         int rows = height / c.patch();
         int columns = width / c.patch();
         if (height % c.patch() != 0 || width % c.patch() != 0) {
@@ -38,22 +44,24 @@ public final class MmditRun {
                     + c.positions() + "x" + c.positions() + " positions; at most " + c.positions() * c.patch()
                     + " latent pixels a side");
         }
-        this.model = model;
+        this.model = denoiser.mmdit();
         this.compute = compute;
         this.buffers = MmditBuffers.allocate(compute.workspace(), c, batch, rows * columns, text);
         this.times = new float[batch];
-        compute.backend().upload(positionIds(c.positions(), batch, rows, columns), buffers.positionIds());
+        model.positionTable().apply(compute.backend(), centre(c.positions(), rows, columns), buffers.positions());
+        int[] ids = new int[batch * rows * columns];
+        Arrays.setAll(ids, i -> i % (rows * columns));
+        compute.backend().upload(ids, buffers.positionIds());
+        this.control = denoiser.control() == null ? null
+                : new ControlRun(denoiser.control(), compute, buffers, batch, rows, columns, text);
     }
 
-    /** Indices into the square table of positions: its centre, cut to the image's size. */
-    private static int[] positionIds(int side, int batch, int rows, int columns) {
+    /** Rows of the square table of positions: its centre, cut to the image's size. */
+    static int[] centre(int side, int rows, int columns) {
         int top = (side - rows) / 2;
         int left = (side - columns) / 2;
-        int[] ids = new int[batch * rows * columns];
-        for (int i = 0; i < ids.length; i++) {
-            int token = i % (rows * columns);
-            ids[i] = (top + token / columns) * side + left + token % columns;
-        }
+        int[] ids = new int[rows * columns];
+        Arrays.setAll(ids, token -> (top + token / columns) * side + left + token % columns);
         return ids;
     }
 
@@ -68,6 +76,23 @@ public final class MmditRun {
         model.contextEmbedding().apply(backend, context, buffers.embeddedContext());
         model.conditioning().text().apply(backend, pooled, buffers.embeddingHidden(), Epilogue.STORE,
                 buffers.textEmbedding());
+        if (control != null) {
+            control.setText(context, pooled);
+        }
+    }
+
+    /**
+     * Sets what the ControlNet reads; it takes part from the next {@link #setControlStrength} on.
+     *
+     * @param latents of the second image for each entry of the batch, [batch, inChannels, height, width]
+     */
+    public void setControl(Tensor latents) {
+        control.setCondition(latents);
+    }
+
+    /** Factor of what the ControlNet adds; 0, as at first, leaves it out. */
+    public void setControlStrength(float strength) {
+        control.setStrength(strength);
     }
 
     /**
@@ -90,9 +115,13 @@ public final class MmditRun {
         int patch = model.config().patch();
         backend.patchify(latents, patch, a.patches());                  // [b, n, c p p]
         model.patchEmbedding().apply(backend, a.patches(), a.image());  // [b, n, d]
-        backend.embedding(a.positionIds(), model.positionTable(), true, a.image());
+        backend.embedding(a.positionIds(), a.positions(), true, a.image());
         backend.activate(Activation.NONE, a.embeddedContext(), a.context());
         backend.upload(timesteps, a.timestep());
+        boolean controlled = control != null && control.active();
+        if (controlled) {
+            control.run(a.image());
+        }
         model.conditioning().apply(backend, a);
         if (compute.traced()) {
             compute.trace().see("embedded.image", a.image());
@@ -102,6 +131,9 @@ public final class MmditRun {
 
         model.blocks().run(skip::contains, true, (block, i) -> {
             block.apply(backend, a);
+            if (controlled) {
+                control.addTo(a.image(), i, model.config().depth());
+            }
             if (compute.traced()) {
                 compute.trace().see("block." + i + ".image", a.image());
                 compute.trace().see("block." + i + ".context", a.context());

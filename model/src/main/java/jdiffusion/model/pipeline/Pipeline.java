@@ -6,9 +6,10 @@ import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
-import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.mmdit.Mmdit;
 import jdiffusion.model.mmdit.MmditConfig;
@@ -48,6 +49,7 @@ public final class Pipeline implements AutoCloseable {
     private final ModelFiles files;
     private final MemoryPolicy policy;
     private final MmditConfig denoiser;
+    private final Family family;
     private final VaeConfig vae;
     private final SchedulerConfig scheduler;
     private final GenerationRequest defaults;
@@ -55,16 +57,16 @@ public final class Pipeline implements AutoCloseable {
     private Pipeline(ModelFiles files, Backend backend, MemoryPolicy policy) {
         this.files = files;
         this.policy = policy;
-        this.stages = new Stages(files, backend, policy.offload());
+        this.stages = new Stages(files, backend, policy);
         this.scheduler = files.scheduler();
         int sampleSize;
         // All of their tensors are looked at here, though not read: one that does not fit should not come to light
         // only when the stages before it have computed for minutes.
-        try (ModelFiles.Open open = files.open(Component.DENOISER)) {
+        try (ModelFiles.Open open = files.inspect(Component.DENOISER)) {
             denoiser = Mmdit.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
             sampleSize = open.config().integer("sample_size", denoiser.positions());
         }
-        try (ModelFiles.Open open = files.open(Component.VAE)) {
+        try (ModelFiles.Open open = files.inspect(Component.VAE)) {
             vae = Vae.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
         }
         if (vae.latentChannels() != denoiser.inChannels() || denoiser.inChannels() != denoiser.outChannels()) {
@@ -72,6 +74,7 @@ public final class Pipeline implements AutoCloseable {
                     + " latent channels, the denoiser reads " + denoiser.inChannels() + " and predicts "
                     + denoiser.outChannels() + "; do these components belong together?");
         }
+        family = files.family(denoiser);
         defaults = defaults(files.generationConfig(), sampleSize * vae.factor());
     }
 
@@ -79,19 +82,20 @@ public final class Pipeline implements AutoCloseable {
     private Pipeline(Pipeline other, Backend backend, MemoryPolicy policy) {
         files = other.files;
         this.policy = policy;
-        stages = new Stages(files, backend, policy.offload());
+        stages = new Stages(files, backend, policy);
         denoiser = other.denoiser;
+        family = other.family;
         vae = other.vae;
         scheduler = other.scheduler;
         defaults = other.defaults;
     }
 
-    /** Opens a model folder. Configurations are read, weights are not yet. */
+    /** Opens a model of any layout: see {@link Models#open}. Configurations are read, weights are not yet. */
     public static Pipeline open(Path model, Backend backend) {
-        return open(DiffusersFolder.open(model), backend);
+        return open(Models.open(model, ModelSources.NONE), backend);
     }
 
-    /** The same with files of any layout. */
+    /** The same with files of any layout, or with adapters on them. */
     public static Pipeline open(ModelFiles files, Backend backend) {
         return open(files, backend, MemoryPolicy.DEFAULT);
     }
@@ -101,13 +105,17 @@ public final class Pipeline implements AutoCloseable {
         return new Pipeline(files, backend, policy);
     }
 
+    public MemoryPolicy policy() {
+        return policy;
+    }
+
     /** The same model under another policy. */
     public Pipeline withPolicy(MemoryPolicy other) {
         return new Pipeline(this, stages.backend(), other);
     }
 
     public Family family() {
-        return Family.of(denoiser);
+        return family;
     }
 
     public MmditConfig denoiserConfig() {
@@ -128,40 +136,72 @@ public final class Pipeline implements AutoCloseable {
     }
 
     private GenerationRequest defaults(ConfigFile wishes, int size) {
-        Family family = family();
         return new GenerationRequest("", "", wishes.integer("width", size), wishes.integer("height", size),
                 wishes.integer("num_inference_steps", family.steps()),
                 (float) wishes.number("guidance_scale", family.guidance()), DEFAULT_SEED, 1,
                 GenerationRequest.Seeds.CONSECUTIVE, scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
                 scheduler.schedule(), Float.NaN, wishes.integer("max_sequence_length", DEFAULT_T5_LENGTH),
-                files.has(Component.T5), SkipLayers.OFF, null, 0.6, null);
+                files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null, 0.6, null);
     }
 
     /** Draws the request's pictures. */
     public List<Picture> generate(GenerationRequest request, Progress progress) {
         check(request);
+        hold(request);
+        return decode(request, denoise(request, encode(request, progress), progress), progress);
+    }
+
+    /** Brings all weights of a request to the device, if nothing is offloaded. */
+    public void hold(GenerationRequest request) {
         promptEncoder().hold(request.t5());
+        holdPictures();
+    }
+
+    private void holdPictures() {
         stages.hold(Component.DENOISER, Mmdit::load);
         stages.hold(Component.VAE, Vae::load);
-        return decode(request, denoise(request, encode(request, progress), progress), progress);
     }
 
     /** The memory that each stage of {@link #generate} takes, found by going through it without computing anything. */
     public MemoryPlan plan(GenerationRequest request) {
+        return plan(request, true);
+    }
+
+    /**
+     * The same.
+     *
+     * @param text whether the text encoders are part of it
+     */
+    public MemoryPlan plan(GenerationRequest request, boolean text) {
         List<StageMemory> runs = new ArrayList<>();
+        Progress count = new Progress() {
+            @Override
+            public void used(Progress.Stage stage, StageMemory memory) {
+                runs.add(memory);
+            }
+        };
         try (Pipeline twin = new Pipeline(this, stages.backend().counting(), policy)) {
-            twin.generate(request, new Progress() {
-                @Override
-                public void used(Progress.Stage stage, StageMemory memory) {
-                    runs.add(memory);
-                }
-            });
+            if (text) {
+                twin.generate(request, count);
+            } else {
+                checkPicture(request);
+                twin.holdPictures();
+                PromptEmbedding none = PromptEmbedding.zeros(PromptEncoder.CLIP_LENGTH + request.t5Length(),
+                        denoiser.contextDim(), denoiser.pooledDim());
+                List<PromptEmbedding> prompts = request.guided() ? List.of(none, none) : List.of(none);
+                twin.decodeValues(request, twin.denoise(request, prompts, count), count);
+            }
         }
         return new MemoryPlan(runs);
     }
 
     /** Fails, before anything is computed, when this model cannot do what is asked. */
     public void check(GenerationRequest request) {
+        checkPicture(request);
+        checkEncoders(request.t5());
+    }
+
+    private void checkPicture(GenerationRequest request) {
         new ImageSize(vae.factor() * denoiser.patch(), denoiser.positions() * denoiser.patch() * vae.factor())
                 .check(request.width(), request.height());
         long values = 3L * request.width() * request.height();
@@ -176,12 +216,24 @@ public final class Pipeline implements AutoCloseable {
             }
         }
         PromptEncoder.checkT5Length(request.t5Length());
-        if (request.t5() && !files.has(Component.T5)) {
-            throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
-        }
         Sigmas sigmas = sigmas(request);
         if (request.init() != null) {
             sigmas.start(request.strength());
+        }
+    }
+
+    private void checkEncoders(boolean t5) {
+        for (Component encoder : Component.ENCODERS) {
+            if ((encoder != Component.T5 || t5) && files.missing(encoder) != null) {
+                throw new InputException(files.missing(encoder));
+            }
+        }
+        if (t5 && !files.has(Component.T5)) {
+            throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
+        }
+        if (!t5 && !files.has(Component.CLIP_L) && !files.has(Component.CLIP_G)) {
+            throw new InputException(files.origin() + ": without CLIP-L, CLIP-G and T5 nothing reads the prompt; keep"
+                    + " one of them");
         }
     }
 
@@ -214,7 +266,7 @@ public final class Pipeline implements AutoCloseable {
             }
         };
         List<PromptEmbedding> embeddings = promptEncoder().encode(prompts, request.t5Length(), request.t5(),
-                denoiser.contextDim(), listener);
+                denoiser.contextDim(), denoiser.pooledDim(), listener);
         int pooled = embeddings.getFirst().pooled().length;
         if (pooled != denoiser.pooledDim()) {
             throw new InputException(files.origin() + ": the CLIP encoders' pooled outputs are " + pooled

@@ -19,13 +19,13 @@ import jdiffusion.tensor.Workspace;
 public final class Stages implements AutoCloseable {
     private final ModelFiles files;
     private final Backend backend;
-    private final Offload offload;
+    private final MemoryPolicy policy;
     private final Map<Component, Loaded<?>> held = new EnumMap<>(Component.class);
 
-    public Stages(ModelFiles files, Backend backend, Offload offload) {
+    public Stages(ModelFiles files, Backend backend, MemoryPolicy policy) {
         this.files = files;
         this.backend = backend;
-        this.offload = offload;
+        this.policy = policy;
     }
 
     public ModelFiles files() {
@@ -34,6 +34,10 @@ public final class Stages implements AutoCloseable {
 
     public Backend backend() {
         return backend;
+    }
+
+    public MemoryPolicy policy() {
+        return policy;
     }
 
     /** Whether nothing here is computed, and all runs are counts of memory. */
@@ -82,16 +86,20 @@ public final class Stages implements AutoCloseable {
      */
     public <M, T> T run(Component component, Stage.Loader<M> loader, Stage.Work<M, T> work,
                         Consumer<StageMemory> report) {
-        if (offload == Offload.NONE) {
+        if (policy.offload() == Offload.NONE) {
             return run(backend, component, held(component, loader), work, report);
         }
-        return run(backend, files.open(component), offload, component, loader, work, report);
+        return run(backend, files.open(component), policy.streams(component), component, loader, work, report);
     }
 
-    /** The same with files of one component alone, which are closed in the end. */
-    public static <M, T> T run(Backend backend, ModelFiles.Open open, Offload offload, Component component,
+    /**
+     * The same with files of one component alone, which are closed in the end.
+     *
+     * @param streaming whether the component's blocks pass through two slots of a device's memory
+     */
+    public static <M, T> T run(Backend backend, ModelFiles.Open open, boolean streaming, Component component,
                                Stage.Loader<M> loader, Stage.Work<M, T> work, Consumer<StageMemory> report) {
-        try (Loaded<M> loaded = load(backend, open, offload, loader)) {
+        try (Loaded<M> loaded = load(backend, open, streaming, loader)) {
             return run(backend, component, loaded, work, report);
         }
     }
@@ -109,10 +117,26 @@ public final class Stages implements AutoCloseable {
             T result = work.run(new Stage<>(component, loaded.model, new Compute(backend, workspace),
                     loaded.open.tensors()));
             Placement.Size size = loaded.placement.size();
-            report.accept(new StageMemory(component, loaded.counter.isDevice() ? 0 : loaded.placement.byteSize(),
-                    size.resident(), 2 * size.slots(), bytes, backend.memory().peak()));
+            report.accept(new StageMemory(component.folder(), loaded.counter.isDevice() ? 0 : loaded.open.tensors().byteSize(),
+                    size.resident(), 2 * size.slots(), bytes, backend.memory().peak(), 0));
             return result;
         }
+    }
+
+    /** Whether a component's work would keep within the budget. */
+    public <M, T> boolean fits(Component component, Stage.Loader<M> loader, Stage.Work<M, T> work) {
+        CountingBackend twin = backend.counting();
+        long budget = policy.budget(twin.isDevice());
+        if (budget == Long.MAX_VALUE) {
+            return true;
+        }
+        Loaded<?> own = held.get(component);
+        long others = policy.offload() != Offload.NONE ? 0
+                : backend.memory().live() - (own == null ? 0 : own.placement.size().total());
+        long[] peak = {0};
+        run(twin, files.open(component), policy.streams(component), component, loader, work,
+                memory -> peak[0] = memory.peak());
+        return others + peak[0] <= budget;
     }
 
     /**
@@ -120,7 +144,7 @@ public final class Stages implements AutoCloseable {
      * first stage, so that every stage has as much memory left as in the next run.
      */
     public void hold(Component component, Stage.Loader<?> loader) {
-        if (offload == Offload.NONE) {
+        if (policy.offload() == Offload.NONE) {
             held(component, loader);
         }
     }
@@ -129,16 +153,16 @@ public final class Stages implements AutoCloseable {
     private <M> Loaded<M> held(Component component, Stage.Loader<M> loader) {
         Loaded<?> loaded = held.get(component);
         if (loaded == null) {
-            loaded = load(backend, files.open(component), offload, loader);
+            loaded = load(backend, files.open(component), policy.streams(component), loader);
             held.put(component, loaded);
         }
         return (Loaded<M>) loaded;
     }
 
-    private static <M> Loaded<M> load(Backend backend, ModelFiles.Open open, Offload offload,
+    private static <M> Loaded<M> load(Backend backend, ModelFiles.Open open, boolean streaming,
                                       Stage.Loader<M> loader) {
         try {
-            return new Loaded<>(open, backend, offload == Offload.SEQUENTIAL, loader);
+            return new Loaded<>(open, backend, streaming, loader);
         } catch (RuntimeException | Error e) {
             open.close();
             throw e;

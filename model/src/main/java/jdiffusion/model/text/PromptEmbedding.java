@@ -8,4 +8,8 @@ package jdiffusion.model.text;
  * @param pooled  CLIP-L's pooled output, then CLIP-G's
  */
 public record PromptEmbedding(float[] context, int tokens, float[] pooled) {
+    /** Of a text that is not known yet, to count memory. */
+    public static PromptEmbedding zeros(int tokens, int width, int pooledWidth) {
+        return new PromptEmbedding(new float[Math.multiplyExact(tokens, width)], tokens, new float[pooledWidth]);
+    }
 }

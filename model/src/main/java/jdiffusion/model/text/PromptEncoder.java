@@ -39,46 +39,57 @@ public final class PromptEncoder {
 
     /** The encoders that are needed, kept on the device if nothing is offloaded. */
     public void hold(boolean useT5) {
-        stages.hold(Component.CLIP_L, ClipTextEncoder::load);
-        stages.hold(Component.CLIP_G, ClipTextEncoder::load);
+        for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
+            if (files.has(clip)) {
+                stages.hold(clip, ClipTextEncoder::load);
+            }
+        }
         if (useT5) {
             stages.hold(Component.T5, T5Encoder::load);
         }
     }
 
     /**
+     * A CLIP encoder that was left out gives zeros; without either, the context is T5's rows alone (the rule of
+     * ComfyUI's SD3ClipModel). Without T5 its rows are zero (the rule of diffusers).
+     *
      * @param t5Length     tokens for T5
-     * @param useT5        whether to run T5, or to leave its rows zero as the reference does without one
+     * @param useT5        whether to run T5
      * @param contextWidth of the denoiser
+     * @param pooledWidth  of the denoiser
      */
     public List<PromptEmbedding> encode(List<String> prompts, int t5Length, boolean useT5, int contextWidth,
-                                        Listener listener) {
+                                        int pooledWidth, Listener listener) {
         checkT5Length(t5Length);
         Clip l = clip(Component.CLIP_L, prompts, listener);
         Clip g = clip(Component.CLIP_G, prompts, listener);
-        if (l.width + g.width > contextWidth) {
-            throw new InputException(files.origin() + ": the CLIP encoders are " + l.width + " and " + g.width
-                    + " wide, together more than the denoiser's " + contextWidth
+        // CLIP-L's pooled output is as wide as its hidden states.
+        int left = l != null ? l.width : g != null ? pooledWidth - g.pooledWidth : 0;
+        int right = g != null ? g.width : 0;
+        if (left < 0 || left + right > contextWidth || l != null && g == null && l.pooledWidth > pooledWidth) {
+            throw new InputException(files.origin() + ": the CLIP encoders are " + left + " and " + right
+                    + " wide, which does not fit the denoiser's " + contextWidth + " and, pooled, " + pooledWidth
                     + "; do these components belong together?");
         }
         float[] t5 = useT5 ? t5(prompts, t5Length, contextWidth, listener) : null;
 
         List<PromptEmbedding> out = new ArrayList<>();
-        int tokens = CLIP_LENGTH + t5Length;
+        int clipRows = l != null || g != null ? CLIP_LENGTH : 0;
+        int tokens = clipRows + t5Length;
+        int pooledSize = l != null && g != null ? l.pooledWidth + g.pooledWidth : pooledWidth;
         for (int p = 0; p < prompts.size(); p++) {
             float[] context = new float[tokens * contextWidth];
-            for (int i = 0; i < CLIP_LENGTH; i++) {
-                int row = p * CLIP_LENGTH + i;
-                System.arraycopy(l.hidden, row * l.width, context, i * contextWidth, l.width);
-                System.arraycopy(g.hidden, row * g.width, context, i * contextWidth + l.width, g.width);
+            float[] pooled = new float[pooledSize];
+            if (l != null) {
+                l.copy(p, context, contextWidth, 0, pooled, 0);
+            }
+            if (g != null) {
+                g.copy(p, context, contextWidth, left, pooled, pooledSize - g.pooledWidth);
             }
             if (t5 != null) {
                 int size = t5Length * contextWidth;
-                System.arraycopy(t5, p * size, context, CLIP_LENGTH * contextWidth, size);
+                System.arraycopy(t5, p * size, context, clipRows * contextWidth, size);
             }
-            float[] pooled = new float[l.pooledWidth + g.pooledWidth];
-            System.arraycopy(l.pooled, p * l.pooledWidth, pooled, 0, l.pooledWidth);
-            System.arraycopy(g.pooled, p * g.pooledWidth, pooled, l.pooledWidth, g.pooledWidth);
             out.add(new PromptEmbedding(context, tokens, pooled));
         }
         return out;
@@ -94,9 +105,21 @@ public final class PromptEncoder {
 
     /** One CLIP encoder's output for all prompts, flattened. */
     private record Clip(float[] hidden, int width, float[] pooled, int pooledWidth) {
+        /** One prompt's part to a column of the context and a place in the pooled embedding. */
+        void copy(int prompt, float[] context, int contextWidth, int column, float[] toPooled, int at) {
+            for (int i = 0; i < CLIP_LENGTH; i++) {
+                System.arraycopy(hidden, (prompt * CLIP_LENGTH + i) * width, context, i * contextWidth + column,
+                        width);
+            }
+            System.arraycopy(pooled, prompt * pooledWidth, toPooled, at, pooledWidth);
+        }
     }
 
+    /** Null when there is no such encoder. */
     private Clip clip(Component component, List<String> prompts, Listener listener) {
+        if (!files.has(component)) {
+            return null;
+        }
         int[][] ids = tokenize(component, prompts, CLIP_LENGTH, listener);
         return stages.run(component, ClipTextEncoder::load, (Stage<ClipTextEncoder> stage) -> {
             ClipTextEncoder encoder = stage.model();

@@ -16,7 +16,7 @@ import jdiffusion.tensor.InputException;
  */
 public final class ClipTokenizer implements Tokenizer {
     private static final String BOS = "<|startoftext|>";
-    private static final String EOS = "<|endoftext|>";
+    static final String EOS = "<|endoftext|>";
 
     private final Vocabulary vocabulary;
     private final AddedTokens added;

@@ -69,6 +69,13 @@ public final class TokenizerSettings {
         return named.getOrDefault(role, new AddedToken(ifAbsent, false, AddedToken.UNKNOWN_ID));
     }
 
+    /** Another token to pad with than the files name. */
+    void padWith(String token) {
+        if (!named("pad_token", "").content().equals(token)) {
+            named.put("pad_token", new AddedToken(token, false, AddedToken.UNKNOWN_ID));
+        }
+    }
+
     /** The {@code added_tokens_decoder}. */
     List<AddedToken> added() {
         return added;

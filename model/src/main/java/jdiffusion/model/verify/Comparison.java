@@ -15,7 +15,7 @@ import jdiffusion.tensor.Shape;
 public record Comparison(String component, String tensor, Shape shape, double maxError, double rmsError,
                          double tolerance, double within) {
     /** Share of a picture's values that must be within one step of 8-bit colour. */
-    public static final double PICTURE_SHARE = 0.999;
+    private static final double PICTURE_SHARE = 0.999;
     private static final double COLOUR_STEP = 1 / 255.0;
 
     /** Compares equally many values; a NaN on either side is an infinite error. */

@@ -7,6 +7,8 @@ import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.GenerationRequest;
@@ -23,22 +25,24 @@ import jdiffusion.tensor.Shape;
 
 /** Recomputes a whole request and compares tokens, embeddings, noise levels, every step and the picture. */
 final class PipelineVerifier {
-    /** Steps amplify differences of rounding: latents may be off by so many times what a single network's output may. */
+    /** Steps amplify differences of rounding: latents may be off by so many times what one network's output may. */
     private static final double LATENTS_FACTOR = 10;
 
     private final Backend backend;
     private final Path model;
+    private final ModelSources sources;
     private final Path defaultModel;
 
-    PipelineVerifier(Backend backend, Path model, Path defaultModel) {
+    PipelineVerifier(Backend backend, Path model, ModelSources sources, Path defaultModel) {
         this.backend = backend;
         this.model = model;
+        this.sources = sources;
         this.defaultModel = defaultModel;
     }
 
     void verify(Path path, Expected expected) {
         ConfigFile file = ConfigFile.read(path.resolve("request.json"));
-        Pipeline pipeline = Pipeline.open(model(path, file), backend);
+        Pipeline pipeline = Pipeline.open(Models.open(model(path, file), sources), backend);
         GenerationRequest request = request(path, file, pipeline);
         pipeline.check(request);
         expected.compare("sigmas", Shape.of(pipeline.sigmas(request).toArray().length),
@@ -74,11 +78,13 @@ final class PipelineVerifier {
         }
         String folder = name.equals("dense") ? "diffusers" : name;
         for (Path base = path.toAbsolutePath(); base != null; base = base.getParent()) {
-            if (Files.exists(base.resolve(folder).resolve("model_index.json"))) {
+            if (Models.isModel(base.resolve(folder)) && !Files.exists(base.resolve(folder).resolve(ReferenceFolder.IO))) {
                 return base.resolve(folder);
             }
-            if (Files.exists(base.resolve(folder + ".safetensors"))) {
-                return base.resolve(folder + ".safetensors");
+            for (String ending : List.of(".safetensors", ".gguf")) {
+                if (Files.exists(base.resolve(folder + ending))) {
+                    return base.resolve(folder + ending);
+                }
             }
         }
         throw new InputException(path + ": the request's model " + name + " is in no folder above; give --model");
@@ -138,6 +144,7 @@ final class PipelineVerifier {
         int width = pipeline.denoiserConfig().contextDim();
         List<PromptEmbedding> both = pipeline.promptEncoder().encode(
                 List.of(request.negativePrompt(), request.prompt()), request.t5Length(), request.t5(), width,
+                pipeline.denoiserConfig().pooledDim(),
                 listener);
         String[] prefixes = {"negative_", ""};
         for (int i = 0; i < prefixes.length; i++) {

@@ -10,9 +10,9 @@ import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.mmdit.Mmdit;
 import jdiffusion.model.mmdit.MmditRun;
-import jdiffusion.model.stage.Offload;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder;
@@ -31,17 +31,25 @@ public final class Verifier {
     private final Backend backend;
     private final double tolerance;
     private final Path model;
+    private final ModelSources sources;
     private final Path defaultModel;
+
+    /** With nothing said about models beside their paths. */
+    public Verifier(Backend backend, double tolerance, Path model, Path defaultModel) {
+        this(backend, tolerance, model, ModelSources.NONE, defaultModel);
+    }
 
     /**
      * @param tolerance    relative RMS error that a tensor may have
      * @param model        the model for all pipeline folders; null for the one that each names
+     * @param sources      what else the user says about it
      * @param defaultModel the model for pipeline folders that name none
      */
-    public Verifier(Backend backend, double tolerance, Path model, Path defaultModel) {
+    public Verifier(Backend backend, double tolerance, Path model, ModelSources sources, Path defaultModel) {
         this.backend = backend;
         this.tolerance = tolerance;
         this.model = model;
+        this.sources = sources;
         this.defaultModel = defaultModel;
     }
 
@@ -55,7 +63,7 @@ public final class Verifier {
                 case CLIP -> run(path, Component.CLIP_L, ClipTextEncoder::load, expected, this::clip);
                 case T5 -> run(path, Component.T5, T5Encoder::load, expected, this::t5);
                 case VAE -> run(path, Component.VAE, Vae::load, expected, this::vae);
-                case PIPELINE -> new PipelineVerifier(backend, model, defaultModel).verify(path, expected);
+                case PIPELINE -> new PipelineVerifier(backend, model, sources, defaultModel).verify(path, expected);
             }
             return expected.finish();
         }
@@ -68,7 +76,7 @@ public final class Verifier {
 
     private <M> void run(Path path, Component component, Stage.Loader<M> loader, Expected expected, Check<M> check) {
         ConfigFile config = ConfigFile.read(path.resolve("config.json"));
-        Stages.run(backend, new Files(Checkpoint.open(path, component.weights()), config), Offload.STAGES, component,
+        Stages.run(backend, new Files(Checkpoint.open(path, component.weights()), config), false, component,
                 loader, stage -> {
                     check.run(path, stage.counting() ? expected.blank() : expected, stage);
                     return null;

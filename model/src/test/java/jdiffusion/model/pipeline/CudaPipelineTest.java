@@ -15,7 +15,6 @@ import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.mmdit.Mmdit;
 import jdiffusion.model.mmdit.MmditRun;
-import jdiffusion.model.stage.Offload;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.tensor.Tensor;
@@ -66,7 +65,7 @@ class CudaPipelineTest {
         List<Long> launches = new ArrayList<>();
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, true)) {
             Stages.run(cuda.backend(), DiffusersFolder.open(TestData.defaultModel()).open(Component.DENOISER),
-                    Offload.STAGES, Component.DENOISER, Mmdit::load, (Stage<Mmdit> stage) -> {
+                    false, Component.DENOISER, Mmdit::load, (Stage<Mmdit> stage) -> {
                         evaluate(stage, () -> launches.add(cuda.backend().launches()));
                         return null;
                     }, _ -> { });

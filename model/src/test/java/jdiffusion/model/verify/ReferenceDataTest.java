@@ -47,9 +47,9 @@ class ReferenceDataTest {
     @TestFactory
     Stream<DynamicTest> layouts() {
         Path layouts = TestData.reference().resolve("layouts");
-        return Stream.concat(Stream.of("diffusers", "sharded")
+        return Stream.concat(Stream.of("diffusers", "sharded", "single", "all_in_one.safetensors")
                 .flatMap(name -> tests(layouts.resolve("expected/dense"), layouts.resolve(name))),
-                tests(layouts.resolve("expected/nf4"), layouts.resolve("nf4")));
+                Stream.of("nf4", "fp8_scaled").flatMap(name -> tests(layouts.resolve("expected").resolve(name), null)));
     }
 
     private static Stream<DynamicTest> tests(Path root, Path model) {

@@ -7,11 +7,15 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 import jdiffusion.tensor.BlockFormat;
+import jdiffusion.tensor.Content;
+import jdiffusion.tensor.ContentWriter;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.OutputFile;
 
@@ -58,6 +62,14 @@ public final class GgufWriter {
                 throw new IllegalArgumentException("tensor " + name + " of " + GgmlType.name(ggmlType)
                         + Arrays.toString(dims) + " has " + needed + " bytes, not " + byteSize);
             }
+        }
+    }
+
+    /** Content that is made piece by piece on all cores, together with that of its neighbours. */
+    public record Pieces(Content content) implements OutputFile.Content {
+        @Override
+        public void writeTo(FileChannel channel) throws IOException {
+            ContentWriter.write(channel, List.of(new ContentWriter.Part("", content)), _ -> { });
         }
     }
 
@@ -121,10 +133,24 @@ public final class GgufWriter {
      * @throws jdiffusion.tensor.InputException when the file cannot be written
      */
     public void write(Path path) {
+        write(path, _ -> { });
+    }
+
+    /** @param written told how many bytes of {@link Pieces} have been written since the last call */
+    public void write(Path path, LongConsumer written) {
         byte[] header = header();
         OutputFile.write(path, channel -> {
             put(channel, header);
+            List<ContentWriter.Part> pieces = new ArrayList<>();
             for (Entry entry : entries.values()) {
+                if (entry.content instanceof Pieces(Content content)) {
+                    pieces.add(new ContentWriter.Part(entry.name, content));
+                    pieces.add(new ContentWriter.Part(entry.name,
+                            Content.of(new byte[(int) (aligned(entry.byteSize) - entry.byteSize)])));
+                    continue;
+                }
+                ContentWriter.write(channel, pieces, written);
+                pieces.clear();
                 long end = channel.position() + entry.byteSize;
                 entry.content.writeTo(channel);
                 if (channel.position() != end) {
@@ -133,6 +159,7 @@ public final class GgufWriter {
                 }
                 put(channel, new byte[(int) (aligned(end) - end)]);
             }
+            ContentWriter.write(channel, pieces, written);
         });
     }
 

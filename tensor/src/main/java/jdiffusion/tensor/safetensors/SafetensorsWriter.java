@@ -5,19 +5,24 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.LongConsumer;
+import jdiffusion.tensor.Content;
+import jdiffusion.tensor.ContentWriter;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.OutputFile;
+import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -25,11 +30,27 @@ import jdiffusion.tensor.Tensor;
  * begins at a multiple of its element size, and among equals the names decide.
  */
 public final class SafetensorsWriter {
-    private static final int BUFFER = 1 << 20;
+    private static final String FILE = ".safetensors";
+    private static final String INDEX = ".safetensors.index.json";
     /** Header and its length together are a multiple of this, as the Python library writes them. */
     private static final int ALIGNMENT = 8;
 
     private SafetensorsWriter() {
+    }
+
+    /** A tensor to be written. */
+    public record Entry(String name, DType type, Shape shape, Content content) {
+        public Entry {
+            if (content.byteSize() != shape.size() * type.bytes()) {
+                throw new IllegalArgumentException(name + " is " + type + shape + " of " + content.byteSize()
+                        + " bytes");
+            }
+        }
+
+        /** A tensor in host memory. */
+        public static Entry of(String name, Tensor tensor) {
+            return new Entry(name, tensor.type(), tensor.shape(), Content.of(tensor));
+        }
     }
 
     /**
@@ -38,25 +59,81 @@ public final class SafetensorsWriter {
      *
      * @param tensors  tensors in host memory, by name
      * @param metadata free text for the header; may be empty
-     * @throws jdiffusion.tensor.InputException when the file cannot be written
+     * @throws InputException when the file cannot be written
      */
     public static void write(Path path, Map<String, Tensor> tensors, Map<String, String> metadata) {
-        List<Map.Entry<String, Tensor>> ordered = new ArrayList<>(tensors.entrySet());
-        ordered.sort(Comparator.comparingInt((Map.Entry<String, Tensor> t) -> -t.getValue().type().bytes())
-                .thenComparing(Map.Entry::getKey));
+        List<Entry> entries = new ArrayList<>();
+        tensors.forEach((name, tensor) -> entries.add(Entry.of(name, tensor)));
+        write(path, entries, metadata, _ -> { });
+    }
+
+    /**
+     * Writes the file whole or not at all, replacing one of that name, in memory that does not grow with it.
+     *
+     * @param metadata free text for the header; may be empty
+     * @param written  told how many bytes of tensors have been written since the last call
+     * @throws InputException when the file cannot be written; names the tensor
+     */
+    public static void write(Path path, Collection<Entry> entries, Map<String, String> metadata,
+                             LongConsumer written) {
+        List<Entry> ordered = new ArrayList<>(entries);
+        ordered.sort(Comparator.comparingInt((Entry t) -> -t.type.bytes()).thenComparing(Entry::name));
         byte[] header = header(ordered, metadata);
         OutputFile.write(path, channel -> {
-            Sink sink = new Sink(channel);
-            sink.write(MemorySegment.ofArray(header), 0, header.length);
-            for (Map.Entry<String, Tensor> tensor : ordered) {
-                sink.write(tensor.getValue());
+            ByteBuffer start = ByteBuffer.wrap(header);
+            while (start.hasRemaining()) {
+                channel.write(start);
             }
-            sink.flush();
+            ContentWriter.write(channel,
+                    ordered.stream().map(entry -> new ContentWriter.Part(entry.name, entry.content)).toList(), written);
         });
     }
 
+    /**
+     * Writes {@code <base>.safetensors}, or when that would have more than {@code most} bytes of tensors, shards in
+     * the order of the entries and their index, as the Hugging Face libraries name them. Each file is whole or not
+     * there; that all are is up to the caller, who writes into a folder that is not yet in its place.
+     */
+    public static void writeShards(Path folder, String base, List<Entry> entries, Map<String, String> metadata,
+                                   long most, LongConsumer written) {
+        List<List<Entry>> shards = shards(entries, most);
+        if (shards.size() == 1) {
+            write(folder.resolve(base + FILE), entries, metadata, written);
+            return;
+        }
+        Map<String, String> shardOf = new LinkedHashMap<>();
+        long total = 0;
+        for (int i = 0; i < shards.size(); i++) {
+            String name = "%s-%05d-of-%05d%s".formatted(base, i + 1, shards.size(), FILE);
+            write(folder.resolve(name), shards.get(i), metadata, written);
+            for (Entry entry : shards.get(i)) {
+                shardOf.put(entry.name, name);
+                total += entry.content.byteSize();
+            }
+        }
+        byte[] index = new ShardIndex(shardOf).toJson(total);
+        OutputFile.write(folder.resolve(base + INDEX), channel -> channel.write(ByteBuffer.wrap(index)));
+    }
+
+    private static List<List<Entry>> shards(List<Entry> entries, long most) {
+        List<List<Entry>> shards = new ArrayList<>();
+        List<Entry> shard = new ArrayList<>();
+        long bytes = 0;
+        for (Entry entry : entries) {
+            if (!shard.isEmpty() && bytes + entry.content.byteSize() > most) {
+                shards.add(shard);
+                shard = new ArrayList<>();
+                bytes = 0;
+            }
+            shard.add(entry);
+            bytes += entry.content.byteSize();
+        }
+        shards.add(shard);
+        return shards;
+    }
+
     /** Length, JSON object and padding. */
-    private static byte[] header(List<Map.Entry<String, Tensor>> tensors, Map<String, String> metadata) {
+    private static byte[] header(List<Entry> tensors, Map<String, String> metadata) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         bytes.writeBytes(new byte[Long.BYTES]);
         try (JsonGenerator json = new JsonFactory().createGenerator(bytes)) {
@@ -69,8 +146,8 @@ public final class SafetensorsWriter {
                 json.writeEndObject();
             }
             long offset = 0;
-            for (Map.Entry<String, Tensor> tensor : tensors) {
-                offset = describe(json, tensor.getKey(), tensor.getValue(), offset);
+            for (Entry tensor : tensors) {
+                offset = describe(json, tensor, offset);
             }
             json.writeEndObject();
         } catch (IOException e) {
@@ -90,15 +167,15 @@ public final class SafetensorsWriter {
     }
 
     /** Writes one entry and returns the end of its data. */
-    private static long describe(JsonGenerator json, String name, Tensor tensor, long begin) throws IOException {
-        if (name.equals(SafetensorsHeader.METADATA)) {
-            throw new IllegalArgumentException("no tensor can be called " + name);
+    private static long describe(JsonGenerator json, Entry tensor, long begin) throws IOException {
+        if (tensor.name.equals(SafetensorsHeader.METADATA)) {
+            throw new IllegalArgumentException("no tensor can be called " + tensor.name);
         }
-        long end = begin + tensor.byteSize();
-        json.writeObjectFieldStart(unicode(name));
-        json.writeStringField("dtype", tensor.type().name());
+        long end = begin + tensor.content.byteSize();
+        json.writeObjectFieldStart(unicode(tensor.name));
+        json.writeStringField("dtype", tensor.type.name());
         json.writeFieldName("shape");
-        int[] dims = tensor.shape().dims();
+        int[] dims = tensor.shape.dims();
         json.writeArray(dims, 0, dims.length);
         json.writeFieldName("data_offsets");
         json.writeArray(new long[] {begin, end}, 0, 2);
@@ -112,50 +189,5 @@ public final class SafetensorsWriter {
             throw new IllegalArgumentException("not Unicode text: " + InputException.shown(text));
         }
         return text;
-    }
-
-    /** Collects rows, which may be short, into large writes. */
-    private static final class Sink {
-        private final FileChannel channel;
-        private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
-        private final MemorySegment memory = MemorySegment.ofBuffer(buffer);
-
-        Sink(FileChannel channel) {
-            this.channel = channel;
-        }
-
-        void write(Tensor tensor) throws IOException {
-            if (tensor.byteSize() == 0) {
-                return;
-            }
-            if (tensor.isContiguous()) {
-                write(tensor.data(), 0, tensor.byteSize());
-                return;
-            }
-            long rowBytes = (long) tensor.cols() * tensor.type().bytes();
-            for (int r = 0; r < tensor.rows(); r++) {
-                write(tensor.data(), tensor.rowOffset(r), rowBytes);
-            }
-        }
-
-        void write(MemorySegment from, long offset, long size) throws IOException {
-            for (long done = 0; done < size; ) {
-                if (!buffer.hasRemaining()) {
-                    flush();
-                }
-                int part = (int) Math.min(size - done, buffer.remaining());
-                MemorySegment.copy(from, offset + done, memory, buffer.position(), part);
-                buffer.position(buffer.position() + part);
-                done += part;
-            }
-        }
-
-        void flush() throws IOException {
-            buffer.flip();
-            while (buffer.hasRemaining()) {
-                channel.write(buffer);
-            }
-            buffer.clear();
-        }
     }
 }

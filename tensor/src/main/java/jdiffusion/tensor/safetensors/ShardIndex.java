@@ -1,5 +1,10 @@
 package jdiffusion.tensor.safetensors;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.SortedSet;
@@ -37,6 +42,26 @@ record ShardIndex(Map<String, String> shardOf) {
             throw json.fault("weight_map, which says where the tensors are, is missing or empty");
         }
         return new ShardIndex(shardOf);
+    }
+
+    /** @param totalSize bytes of all tensors */
+    byte[] toJson(long totalSize) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (JsonGenerator json = new JsonFactory().createGenerator(bytes).useDefaultPrettyPrinter()) {
+            json.writeStartObject();
+            json.writeObjectFieldStart("metadata");
+            json.writeNumberField("total_size", totalSize);
+            json.writeEndObject();
+            json.writeObjectFieldStart("weight_map");
+            for (Map.Entry<String, String> entry : new TreeMap<>(shardOf).entrySet()) {
+                json.writeStringField(entry.getKey(), entry.getValue());
+            }
+            json.writeEndObject();
+            json.writeEndObject();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot be, memory takes every byte", e);
+        }
+        return bytes.toByteArray();
     }
 
     SortedSet<String> shards() {

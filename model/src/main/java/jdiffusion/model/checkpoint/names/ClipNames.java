@@ -3,14 +3,14 @@ package jdiffusion.model.checkpoint.names;
 import java.util.Collection;
 import java.util.List;
 
-/** CLIP's text tower as stable-diffusion.cpp renames it when it converts: all but the projection as elsewhere. */
+/** CLIP's text tower; stable-diffusion.cpp renames its projection when it converts. */
 public final class ClipNames implements Naming {
     private static final NameTable TABLE = new NameTable()
             .plain("text_model.text_projection", "text_projection.weight");
 
     @Override
     public String label() {
-        return "stable-diffusion.cpp's names";
+        return "diffusers' names";
     }
 
     @Override

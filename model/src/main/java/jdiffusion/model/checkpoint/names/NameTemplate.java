@@ -24,14 +24,14 @@ record NameTemplate(List<String> parts) {
         String[] parts = name.split("\\.", -1);
         for (int i = 0; i < parts.length; i++) {
             String part = parts[i];
-            key.append(isNumber(part) || part.equals("~") ? "#" : isEnd(part) ? "*" : part)
+            key.append(isNumber(part) ? "#" : isEnd(part) ? "*" : part)
                     .append(i < parts.length - 1 ? "." : "");
         }
         return key.toString();
     }
 
     String key() {
-        return key(String.join(".", parts));
+        return key(String.join(".", parts).replace('~', '#'));
     }
 
     /**
@@ -81,10 +81,10 @@ record NameTemplate(List<String> parts) {
 
     private static boolean isNumber(String part) {
         return !part.isEmpty() && part.length() <= MOST_DIGITS && part.chars().allMatch(c -> c >= '0' && c <= '9')
-                && (part.length() == 1 || part.charAt(0) != '0') || part.equals("#");
+                && (part.length() == 1 || part.charAt(0) != '0');
     }
 
     private static boolean isEnd(String part) {
-        return part.equals("weight") || part.equals("bias") || part.equals("*");
+        return part.equals("weight") || part.equals("bias");
     }
 }

@@ -1,0 +1,88 @@
+package jdiffusion.cli;
+
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import jdiffusion.model.adapter.Lora;
+import jdiffusion.tensor.InputException;
+import picocli.CommandLine.Option;
+
+/** The options for what is added to a model. */
+final class AdapterOptions {
+    private static final Pattern TAG = Pattern.compile("<lora:([^<>:]*)(?::([^<>]*))?>");
+    private static final String SUFFIX = ".safetensors";
+
+    @Option(names = "--lora", paramLabel = "FILE[:WEIGHT]",
+            description = "LoRA, LoHa or LoKr to add, times WEIGHT (default 1); may be repeated.")
+    List<String> lora;
+
+    @Option(names = {"--lora-dir", "--lora-model-dir"}, paramLabel = "DIR",
+            description = "Where the LoRAs are that a prompt names as <lora:NAME:WEIGHT>.")
+    Path loraDir;
+
+    /** All that is to be added, in order: those of {@code --lora}, then the prompt's. */
+    List<Lora> loras(String prompt) {
+        List<Lora> loras = new ArrayList<>();
+        for (String given : lora == null ? List.<String>of() : lora) {
+            loras.add(parse(given));
+        }
+        Matcher tag = TAG.matcher(prompt);
+        while (tag.find()) {
+            loras.add(named(tag.group(), tag.group(1).strip(), tag.group(2)));
+        }
+        return loras;
+    }
+
+    /** The prompt without the names of LoRAs in it. */
+    static String withoutTags(String prompt) {
+        return TAG.matcher(prompt).replaceAll("");
+    }
+
+    /** The last colon parts file and weight where a number follows it and no file has the whole as its name. */
+    private static Lora parse(String given) {
+        int colon = given.lastIndexOf(':');
+        try {
+            if (colon > 0 && !Files.exists(Path.of(given))) {
+                return new Lora(Path.of(given.substring(0, colon)), Float.parseFloat(given.substring(colon + 1)));
+            }
+        } catch (NumberFormatException e) {
+            return new Lora(path(given), 1);
+        } catch (InvalidPathException e) {
+            throw new InputException("--lora: '" + given + "' is no file name", e);
+        }
+        return new Lora(path(given), 1);
+    }
+
+    private static Path path(String given) {
+        try {
+            return Path.of(given);
+        } catch (InvalidPathException e) {
+            throw new InputException("--lora: '" + given + "' is no file name", e);
+        }
+    }
+
+    private Lora named(String tag, String name, String weight) {
+        if (loraDir == null) {
+            throw new InputException("the prompt names a LoRA, " + tag + "; say with --lora-dir where it is");
+        }
+        float factor;
+        try {
+            factor = weight == null ? 1 : Float.parseFloat(weight);
+        } catch (NumberFormatException e) {
+            throw new InputException("the prompt's " + tag + " has no number for its weight; write <lora:NAME:0.8>", e);
+        }
+        Path file = path(name.isEmpty() ? "." : name);
+        Path found = loraDir.resolve(name.endsWith(SUFFIX) ? file : Path.of(file + SUFFIX));
+        if (!found.normalize().startsWith(loraDir.normalize()) || name.isEmpty()) {
+            throw new InputException("the prompt's " + tag + " names no file in " + loraDir);
+        }
+        if (!Files.exists(found)) {
+            throw new InputException("the prompt's " + tag + " is not there: " + found + "; check the name");
+        }
+        return new Lora(found, factor);
+    }
+}

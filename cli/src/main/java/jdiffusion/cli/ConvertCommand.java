@@ -1,0 +1,100 @@
+package jdiffusion.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.convert.CheckpointSource;
+import jdiffusion.model.convert.ExportOptions;
+import jdiffusion.model.convert.Exporter;
+import jdiffusion.tensor.InputException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+
+/** Writes a model again in another layout, format or type. */
+@Command(name = "convert", mixinStandardHelpOptions = true, versionProvider = Version.class, sortOptions = false,
+        header = "Write a model in another layout, format or type.",
+        description = "The output's name says what it is: a folder in the diffusers layout, or the denoiser in a"
+            + " .safetensors or .gguf file. It is there whole or not at all.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  jdiffusion convert models/shapes -o small --quantize nf4",
+            "  jdiffusion convert DIR -o denoiser-q8.gguf --quantize q8_0",
+            "  jdiffusion convert DIR -o all.safetensors --layout all-in-one --dtype f16"})
+final class ConvertCommand implements Callable<Integer> {
+    @Parameters(arity = "0..1", paramLabel = "MODEL",
+            description = "Model folder or file. Default: that of --model, or models/shapes beside the program.")
+    private Path source;
+
+    @Option(names = {"-o", "--output"}, paramLabel = "PATH", required = true,
+            description = "A new folder, or a file that ends in .safetensors or .gguf.")
+    private Path target;
+
+    @Option(names = "--format", paramLabel = "NAME", description = "safetensors or gguf. Default: by the name.")
+    private String format;
+
+    @Option(names = "--layout", paramLabel = "NAME",
+            description = "diffusers, single (Stability's names) or all-in-one. Default: diffusers for a folder, single"
+                + " for a file.")
+    private String layout;
+
+    @Mixin
+    private ExportChoices choices;
+
+    @Mixin
+    private QuantizeOptions quantizing;
+
+    @Option(names = "--dtype", paramLabel = "TYPE",
+            description = "bf16, f16 or f32 for what is not quantised. Default: as it is.")
+    private String type;
+
+    @Mixin
+    private ModelOptions model;
+
+    @CommandLine.ParentCommand
+    private Main main;
+
+    @CommandLine.Spec
+    private CommandLine.Model.CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        if (source != null && model.model != null) {
+            throw new ParameterException(spec.commandLine(), "the model is given twice, as " + source + " and with"
+                    + " --model");
+        }
+        model.model = source == null ? model.model : source;
+        ExportTarget form = ExportTarget.of(layout, format, target);
+        checkTarget(form);
+        Set<Component> components = choices.components(form.denoiserAlone() ? EnumSet.of(Component.DENOISER)
+                : EnumSet.allOf(Component.class));
+        if (form == ExportTarget.GGUF && !components.equals(EnumSet.of(Component.DENOISER))) {
+            throw new InputException(target + ": a GGUF file holds the denoiser alone; leave --components out");
+        }
+        ExportOptions options = new ExportOptions(components, quantizing.rules(), ExportChoices.type(type),
+                ExportOptions.DIFFUSERS_SHARD);
+        ModelFiles files = model.open(Set.of());
+        try (CheckpointSource opened = new CheckpointSource(files);
+                WritingProgress progress = new WritingProgress(main.err())) {
+            files.notes().forEach(progress::note);
+            form.write(new Exporter(opened, options, progress), target);
+            progress.finished(target.toString());
+        }
+        return Main.OK;
+    }
+
+    /** A mapped file that is replaced under its readers' feet would be the end of the program. */
+    private void checkTarget(ExportTarget form) {
+        boolean folder = form == ExportTarget.DIFFUSERS || form == ExportTarget.SINGLE;
+        if (!folder && Files.isDirectory(target)) {
+            throw new InputException(target + ": is a folder; name a file");
+        }
+    }
+}

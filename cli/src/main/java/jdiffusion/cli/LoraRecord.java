@@ -1,0 +1,71 @@
+package jdiffusion.cli;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import jdiffusion.model.adapter.Lora;
+import jdiffusion.tensor.InputFile;
+
+/**
+ * What a picture's file says of the LoRAs it was drawn with: the prompt as it was written, the {@code --lora} options,
+ * and hashes under the names of the files, as AUTOMATIC1111's web UI writes them.
+ *
+ * @param prompt  with the names of LoRAs in it
+ * @param options as given
+ * @param hashes  of all LoRAs, by name
+ */
+record LoraRecord(String prompt, List<String> options, Map<String, String> hashes) {
+    static final String OPTION = "LoRA ";
+    static final String HASHES = "Lora hashes";
+    private static final int DIGITS = 12;
+    private static final int CHUNK = 1 << 20;
+    private static final String SUFFIX = ".safetensors";
+
+    static LoraRecord of(String prompt, AdapterOptions options, List<Lora> loras) {
+        Map<String, String> hashes = new LinkedHashMap<>();
+        for (Lora lora : loras) {
+            Path file = lora.weights();
+            String name = lora.file().toAbsolutePath().normalize().getFileName().toString();
+            hashes.put(name.endsWith(SUFFIX) ? name.substring(0, name.length() - SUFFIX.length()) : name, hash(file));
+        }
+        return new LoraRecord(prompt, options.lora == null ? List.of() : options.lora, hashes);
+    }
+
+    void describe(Map<String, String> fields) {
+        for (int i = 0; i < options.size(); i++) {
+            fields.put(OPTION + (i + 1), options.get(i));
+        }
+        if (!hashes.isEmpty()) {
+            List<String> pairs = new ArrayList<>();
+            hashes.forEach((name, hash) -> pairs.add(name + ": " + hash));
+            fields.put(HASHES, String.join(", ", pairs));
+        }
+    }
+
+    /** The beginning of SHA-256 of all behind the header, which training programs like to change. */
+    private static String hash(Path file) {
+        try (FileChannel channel = InputFile.open(file)) {
+            ByteBuffer length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            channel.read(length, 0);
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            ByteBuffer chunk = ByteBuffer.allocate(CHUNK);
+            for (long at = Long.BYTES + length.getLong(0); channel.read(chunk.clear(), at) > 0; at += chunk.limit()) {
+                digest.update(chunk.flip());
+            }
+            return HexFormat.of().formatHex(digest.digest()).substring(0, DIGITS);
+        } catch (IOException e) {
+            throw InputFile.unreadable(file, e);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e); // every JDK has SHA-256
+        }
+    }
+}

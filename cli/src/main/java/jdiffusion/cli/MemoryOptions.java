@@ -1,0 +1,99 @@
+package jdiffusion.cli;
+
+import java.util.Locale;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.cuda.CudaBackend;
+import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.pipeline.MemoryChoice;
+import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.stage.MemoryPolicy;
+import jdiffusion.model.stage.Offload;
+import jdiffusion.tensor.InputException;
+import picocli.CommandLine.Option;
+
+/** How much memory to take, and what to do with it. */
+final class MemoryOptions {
+    /** Of a device's free memory, left to the driver for the kernels. */
+    private static final long DRIVERS_SHARE = 256L << 20;
+    private static final Pattern SIZE = Pattern.compile("(\\d+(?:\\.\\d+)?)\\s*(?:([kmgt])?(i?b)?)", Pattern.CASE_INSENSITIVE);
+    private static final int LEAST_TILE = 128;
+
+    @Option(names = "--offload", paramLabel = "NAME", completionCandidates = Choices.Offloads.class,
+            description = "What is in a device's memory at a time: ${COMPLETION-CANDIDATES} (everything, one component,"
+                + " two blocks of one component). Default: the fastest that fits.")
+    String offload;
+
+    @Option(names = "--vae-tiling", paramLabel = "NAME", arity = "0..1", defaultValue = "auto", fallbackValue = "on",
+            completionCandidates = Choices.Tilings.class,
+            description = "Let the VAE work on tiles: ${COMPLETION-CANDIDATES} (where memory asks for it). Default:"
+                + " ${DEFAULT-VALUE}.")
+    String vaeTiling;
+
+    @Option(names = "--vae-tile-size", paramLabel = "PIXELS",
+            description = "Side of a tile. Default: 512, 384 or 256, the largest that fits.")
+    Integer tileSize;
+
+    @Option(names = "--vram", paramLabel = "SIZE",
+            description = "Memory to keep to, such as 8GiB; on the CPU, beside the mapped files. Default: what is free"
+                + " on the device.")
+    String vram;
+
+    /** Whether the user wishes anything that has to be looked into beforehand. */
+    boolean hasBudget() {
+        return vram != null;
+    }
+
+    /** The wish, before it is known what fits. */
+    MemoryPolicy policy(int factor) {
+        MemoryPolicy.Tiling tiling = switch (vaeTiling.toLowerCase(Locale.ROOT)) {
+            case "auto" -> MemoryPolicy.Tiling.AUTO;
+            case "on" -> MemoryPolicy.Tiling.ON;
+            case "off" -> MemoryPolicy.Tiling.OFF;
+            default -> throw new InputException("--vae-tiling " + vaeTiling + " is unknown; use auto, on or off");
+        };
+        if (tileSize != null && (tileSize < LEAST_TILE || tileSize % factor != 0)) {
+            throw new InputException("--vae-tile-size is " + tileSize + "; use a multiple of " + factor + " from "
+                    + LEAST_TILE + " on");
+        }
+        return new MemoryPolicy(offload == null ? Offload.STAGES : Offload.of(offload), Set.of(), tiling,
+                tileSize == null ? 0 : tileSize / factor, vram == null ? Long.MAX_VALUE : bytes(vram));
+    }
+
+    /** The pipeline under the fastest policy that fits; told to the user where memory decided. */
+    Pipeline fit(Pipeline pipeline, GenerationRequest request, Backend backend, Consumer<String> notes) {
+        MemoryPolicy wish = policy(pipeline.vaeConfig().factor());
+        if (wish.budget() == Long.MAX_VALUE && backend instanceof CudaBackend cuda) {
+            wish = wish.withBudget(Math.max(0, cuda.freeBytes() - DRIVERS_SHARE));
+        } else if (!hasBudget()) {
+            return pipeline.withPolicy(wish);
+        }
+        MemoryChoice choice = choose(pipeline.withPolicy(wish), request);
+        if (hasBudget() || choice.isReduced()) {
+            notes.accept(choice.describe());
+        }
+        return choice.pipeline();
+    }
+
+    /** What the user wishes of the offloading, and what fits of it. */
+    MemoryChoice choose(Pipeline pipeline, GenerationRequest request) {
+        return MemoryChoice.of(pipeline, request, offload == null ? null : Offload.of(offload));
+    }
+
+    /** A size as people write it; the units are powers of 1024, whether they say so or not. */
+    static long bytes(String text) {
+        Matcher matcher = SIZE.matcher(text.strip());
+        if (matcher.matches()) {
+            String unit = matcher.group(2) == null ? "" : matcher.group(2).toLowerCase(Locale.ROOT);
+            double bytes = Double.parseDouble(matcher.group(1)) * (1L << 10 * ("kmgt".indexOf(unit) + 1)
+                    * (unit.isEmpty() ? 0 : 1));
+            if (bytes >= 1 && bytes < Long.MAX_VALUE) {
+                return (long) bytes;
+            }
+        }
+        throw new InputException("--vram is '" + text + "'; give a size like 8GiB or 6500MiB");
+    }
+}

@@ -1,0 +1,77 @@
+package jdiffusion.cli;
+
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Set;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.Family;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.checkpoint.Models;
+import picocli.CommandLine.Option;
+
+/** Which model to use, and where its parts are. */
+final class ModelOptions {
+    @Option(names = {"-m", "--model"}, paramLabel = "PATH",
+            description = "Model folder in the diffusers layout, or a .safetensors or .gguf file in any layout; what the"
+                + " file lacks is looked for beside it. Default: models/shapes beside the program.")
+    Path model;
+
+    @Option(names = "--diffusion-model", paramLabel = "FILE",
+            description = "The denoiser in a file of its own, which is the model itself where --model is not given.")
+    Path denoiser;
+
+    @Option(names = {"--clip-l", "--clip_l"}, paramLabel = "FILE", description = "CLIP-L in a file of its own.")
+    Path clipL;
+
+    @Option(names = {"--clip-g", "--clip_g"}, paramLabel = "FILE", description = "CLIP-G in a file of its own.")
+    Path clipG;
+
+    @Option(names = {"--t5xxl", "--t5"}, paramLabel = "FILE", description = "T5 in a file of its own.")
+    Path t5;
+
+    @Option(names = "--vae", paramLabel = "FILE", description = "The VAE in a file of its own.")
+    Path vae;
+
+    @Option(names = "--tokenizer", paramLabel = "DIR",
+            description = "Folder with the tokenizers' files (vocab.json, merges.txt, spiece.model), or with the folders"
+                + " tokenizer and tokenizer_3.")
+    Path tokenizer;
+
+    @Option(names = "--variant", paramLabel = "NAME", completionCandidates = Choices.Variants.class,
+            description = "${COMPLETION-CANDIDATES}. Default: by the tensors' shapes; Large Turbo, which has Large's, by"
+                + " its name.")
+    String variant;
+
+    /** The path of the model, or of the one that comes with the program. */
+    Path path() {
+        return model != null ? model : denoiser != null ? denoiser : DefaultModel.find();
+    }
+
+    /** @param leftOut encoders to do without */
+    ModelFiles open(Set<Component> leftOut) {
+        return Models.open(path(), sources(leftOut));
+    }
+
+    /** Whether the user names a model. */
+    boolean given() {
+        return model != null || denoiser != null;
+    }
+
+    ModelSources sources(Set<Component> leftOut) {
+        Map<Component, Path> files = new EnumMap<>(Component.class);
+        put(files, Component.DENOISER, model == null ? null : denoiser);
+        put(files, Component.CLIP_L, clipL);
+        put(files, Component.CLIP_G, clipG);
+        put(files, Component.T5, t5);
+        put(files, Component.VAE, vae);
+        return new ModelSources(files, leftOut, tokenizer, variant == null ? null : Family.of(variant));
+    }
+
+    private static void put(Map<Component, Path> files, Component component, Path file) {
+        if (file != null) {
+            files.put(component, file);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+package jdiffusion.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import jdiffusion.kernels.counting.CountingBackend;
+import jdiffusion.model.adapter.AdaptedFiles;
+import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.pipeline.MemoryChoice;
+import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.stage.MemoryPlan;
+import jdiffusion.model.stage.StageMemory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Prints the memory that a picture would take. */
+@Command(name = "plan", mixinStandardHelpOptions = true, versionProvider = Version.class, sortOptions = false,
+        header = "Show how much memory a picture would take.",
+        description = "Goes through all of 'generate' with the same options, but computes nothing and only counts. No"
+            + " device is needed for that. The counts are exact; what a device's driver keeps for itself and for the"
+            + " kernels, some hundred MiB, and the JVM's own memory come on top.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  jdiffusion plan --model DIR -W 1024 -H 1024 --device cuda",
+            "  jdiffusion plan --model DIR --device cuda --offload sequential",
+            "  jdiffusion plan --model DIR --device cuda --vram 8GiB"})
+final class PlanCommand implements Callable<Integer> {
+    @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "Makes no difference.")
+    private String prompt;
+
+    @Mixin
+    private ModelOptions model;
+
+    @Mixin
+    private GenerateOptions options;
+
+    @Mixin
+    private AdapterOptions adapters;
+
+    @Mixin
+    private DeviceOptions deviceOptions;
+
+    @Mixin
+    private MemoryOptions memoryOptions;
+
+    @Option(names = "--without-text-encoders", description = "Leave the text encoders out of the plan.")
+    private boolean withoutText;
+
+    @Option(names = "--json", description = "Print JSON, all sizes in bytes.")
+    private boolean json;
+
+    @CommandLine.ParentCommand
+    private Main main;
+
+    @Override
+    public Integer call() {
+        List<String> notes = new ArrayList<>();
+        Path folder = model.path();
+        options.prompt = prompt == null ? "" : prompt;
+        InputPictures inputs = InputPictures.read(options);
+        CountingBackend backend = Devices.counting(deviceOptions, options.precision);
+        Pipeline opened = Pipeline.open(AdaptedFiles.of(model.open(options.leftOut()),
+                adapters.loras(options.prompt)), backend);
+        int patch = opened.vaeConfig().factor() * opened.denoiserConfig().patch();
+        inputs.chooseSize(options, patch, notes::add);
+        GenerationRequest request = inputs.addTo(options.applyTo(opened.request(options.prompt)).build(),
+                options.strength);
+        if (!withoutText) {
+            opened.check(request);
+        }
+        Pipeline pipeline = opened.withPolicy(memoryOptions.policy(opened.vaeConfig().factor()));
+        if (memoryOptions.hasBudget()) {
+            MemoryChoice choice = memoryOptions.choose(pipeline, request);
+            pipeline = choice.pipeline();
+            notes.add(choice.describe());
+        }
+        MemoryPlan plan = pipeline.plan(request, !withoutText);
+        if (json) {
+            main.out().println(toJson(folder, pipeline, backend, request, plan));
+        } else {
+            print(main.out(), folder, pipeline, backend, request, plan);
+            notes.forEach(main.out()::println);
+        }
+        return Main.OK;
+    }
+
+    private static void print(PrintStream out, Path folder, Pipeline pipeline, CountingBackend backend,
+                              GenerationRequest request, MemoryPlan plan) {
+        out.println(folder + ": " + pipeline.family().label() + ", " + request.width() + "x" + request.height()
+                + ", " + backend.describe() + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
+                : ""));
+        String row = "%-16s %12s %12s %12s %12s %12s %s%n";
+        out.printf(row, "stage", backend.isDevice() ? "weights" : "mapped files", "slots", "temporaries", "other",
+                "peak", "");
+        for (StageMemory stage : plan.stages()) {
+            out.printf(row, stage.name(), size(stage.weights() + stage.mapped()), size(stage.slots()),
+                    size(stage.workspace()), size(stage.others()), size(stage.peak()),
+                    stage.tile() > 0 ? " tiles of " + stage.tile() : "");
+        }
+        out.println("at most " + MemoryChoice.gibi(plan.peak()) + (backend.isDevice() ? " of the device's memory"
+                : " beside at most " + MemoryChoice.gibi(plan.mapped()) + " of mapped files"));
+    }
+
+    private static String size(long bytes) {
+        return bytes == 0 ? "-" : MemoryChoice.gibi(bytes);
+    }
+
+    private static ObjectNode toJson(Path folder, Pipeline pipeline, CountingBackend backend,
+                                     GenerationRequest request, MemoryPlan plan) {
+        ObjectNode root = new ObjectMapper().createObjectNode().put("model", folder.toString())
+                .put("family", pipeline.family().label()).put("width", request.width())
+                .put("height", request.height()).put("device", backend.isDevice() ? "cuda" : "cpu")
+                .put("precision", Devices.label(backend.precision()))
+                .put("offload", pipeline.policy().offload().label());
+        ArrayNode stages = root.putArray("stages");
+        for (StageMemory stage : plan.stages()) {
+            stages.addObject().put("name", stage.name()).put("mapped", stage.mapped()).put("weights", stage.weights())
+                    .put("slots", stage.slots()).put("temporaries", stage.workspace()).put("other", stage.others())
+                    .put("peak", stage.peak()).put("tile", stage.tile());
+        }
+        return root.put("peak", plan.peak()).put("mapped", plan.mapped());
+    }
+}

@@ -1,0 +1,106 @@
+package jdiffusion.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import jdiffusion.model.image.Png;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.safetensors.SafetensorsWriter;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** LoRAs as a user gives them. */
+class LoraOptionsTest {
+    @TempDir
+    private Path folder;
+
+    private Path lora(String name, float value) throws IOException {
+        Map<String, Tensor> tensors = new TreeMap<>();
+        float[] down = new float[256];
+        float[] up = new float[256];
+        for (int i = 0; i < 256; i++) {
+            down[i] = value * (i % 5 - 2);
+            up[i] = 0.1f * (i % 3 - 1);
+        }
+        tensors.put("transformer.transformer_blocks.0.attn.to_out.0.lora_A.weight", Tensor.of(down, 1, 256));
+        tensors.put("transformer.transformer_blocks.0.attn.to_out.0.lora_B.weight", Tensor.of(up, 256, 1));
+        Path file = folder.resolve(name + ".safetensors");
+        SafetensorsWriter.write(file, tensors, Map.of());
+        return file;
+    }
+
+    private static byte[] pixels(Path file) {
+        return Png.read(file).picture().rgb();
+    }
+
+    @Test
+    void drawsAndRepeats() throws IOException {
+        Path one = lora("one", 0.3f);
+        Path two = lora("two", 0.2f);
+        Path plain = folder.resolve("plain.png");
+        Path options = folder.resolve("options.png");
+        Path tags = folder.resolve("tags.png");
+        Path again = folder.resolve("again.png");
+        assertThat(Cli.draw("a cat", "-o", plain).code()).isZero();
+        Cli run = Cli.draw("a cat", "--lora", one + ":0.5", "--lora", two, "-o", options);
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        assertThat(run.err()).anyMatch(line -> line.startsWith("settings: ") && line.endsWith("LoRA one, LoRA two"));
+        assertThat(pixels(options)).isNotEqualTo(pixels(plain));
+        assertThat(Png.texts(options).get("parameters")).startsWith("a cat\n")
+                .contains("LoRA 1: \"" + one + ":0.5\", LoRA 2: " + two + ", Lora hashes: \"one: ");
+
+        Cli tagged = Cli.draw("a cat<lora:one:.5><lora:two>", "--lora-dir", folder, "-o", tags);
+        assertThat(tagged.code()).as(tagged.err().toString()).isZero();
+        assertThat(pixels(tags)).isEqualTo(pixels(options));
+        assertThat(Png.texts(tags).get("parameters")).startsWith("a cat<lora:one:.5><lora:two>\n");
+
+        Cli repeated = Cli.run("generate", "--from", options, "-o", again);
+        assertThat(repeated.code()).as(repeated.err().toString()).isZero();
+        assertThat(again).hasSameBinaryContentAs(options);
+        assertThat(repeated.err()).noneMatch(line -> line.startsWith("note:"));
+        assertThat(Cli.run("generate", "--from", tags, "--lora-model-dir", folder, "-o", again).code()).isZero();
+        assertThat(again).hasSameBinaryContentAs(tags);
+
+        lora("one", 0.4f);
+        assertThat(Cli.run("generate", "--from", options, "-o", again).err())
+                .anyMatch(line -> line.startsWith("note: these are not the LoRAs that " + options));
+        assertThat(pixels(again)).isNotEqualTo(pixels(options));
+    }
+
+    private void assertFails(String message, Object... args) throws IOException {
+        Path out = folder.resolve("never.png");
+        Object[] all = new Object[args.length + 2];
+        System.arraycopy(args, 0, all, 0, args.length);
+        all[args.length] = "-o";
+        all[args.length + 1] = out;
+        Cli run = Cli.draw(all);
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).hasSize(1);
+        assertThat(run.err().getFirst()).contains(message);
+        assertThat(Files.exists(out)).isFalse();
+    }
+
+    @Test
+    void whatCannotBeUsedIsOneLine() throws IOException {
+        Path file = lora("one", 1);
+        assertFails("nowhere.safetensors", "a", "--lora", folder.resolve("nowhere.safetensors") + ":0.5");
+        assertFails("one.safetensors:x", "a", "--lora", file + ":x");
+        assertFails("say with --lora-dir", "a <lora:one:1>");
+        assertFails("has no number for its weight", "a <lora:one:big>", "--lora-dir", folder);
+        assertFails("is not there", "a <lora:two:1>", "--lora-dir", folder);
+        assertFails("names no file in", "a <lora:../one:1>", "--lora-dir", folder.resolve("inner"));
+        assertFails("names no file in", "a <lora::1>", "--lora-dir", folder);
+        assertFails("is NaN; give a number", "a", "--lora", file + ":NaN");
+        SafetensorsWriter.write(file, Map.of("transformer_blocks.0.attn.to_q.lora_A.weight",
+                Tensor.of(new float[1536], 1, 1536), "transformer_blocks.0.attn.to_q.lora_B.weight",
+                Tensor.of(new float[1536], 1536, 1)), Map.of());
+        assertFails("one.safetensors: transformer_blocks.0.attn.to_q.lora_A.weight is of a matrix [1536, 1536]", "a",
+                "--lora", file);
+        Files.write(file, new byte[] {1, 2, 3});
+        assertFails("one.safetensors", "a", "--lora", file);
+    }
+}

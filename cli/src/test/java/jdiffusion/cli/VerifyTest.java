@@ -1,0 +1,55 @@
+package jdiffusion.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.safetensors.SafetensorsWriter;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class VerifyTest {
+    @TempDir
+    private Path folder;
+
+    /** A reference of the small CLIP encoder that expects ones of it. */
+    private Path reference(String name, int id) throws IOException {
+        Path reference = Files.createDirectory(folder.resolve(name));
+        for (String file : new String[] {"config.json", "model.safetensors"}) {
+            Files.copy(TestModel.SHAPES.resolve("text_encoder").resolve(file), reference.resolve(file));
+        }
+        Tensor ids = Tensor.of(MemorySegment.ofArray(new int[] {0, id, 2}), DType.I32, Shape.of(1, 3));
+        float[] ones = new float[3 * 64];
+        Arrays.fill(ones, 1);
+        SafetensorsWriter.write(reference.resolve("io.safetensors"),
+                Map.of("input_ids", ids, "hidden_states.1", Tensor.of(ones, 1, 3, 64)), Map.of());
+        return reference;
+    }
+
+    @Test
+    void whatWasVerifiedBeforeAFailureIsSummedUp() throws IOException {
+        reference("a", 7);
+        Path bad = reference("b", 1_000_000);
+        reference("c", 7);
+        Cli run = Cli.run("verify", folder);
+        assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(run.err().getLast()).startsWith("jdiffusion: " + bad + ": token id 1000000 is outside");
+        assertThat(run.out()).containsPattern("a +hidden_states.1 .* FAILED");
+        assertThat(run.out().lines()).last().isEqualTo("1 tensors in 1 folders, 1 failed");
+    }
+
+    @Test
+    void aTensorThatIsOffFailsTheRun() throws IOException {
+        Cli run = Cli.run("verify", reference("a", 7));
+        assertThat(run.code()).isEqualTo(Main.FAILED);
+        assertThat(run.out().lines()).last().isEqualTo("1 tensors in 1 folders, 1 failed");
+        assertThat(Cli.run("verify", folder, "--tolerance", 1e6).code()).isZero();
+    }
+}

@@ -1,0 +1,131 @@
+package jdiffusion.kernels.cpu;
+
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.machine.CpuLevel;
+import jdiffusion.kernels.machine.MachineProducts;
+
+/**
+ * The inner loop of all matrix products at a level of the CPU: machine code, or {@link MicroKernel} with the Vector
+ * API. The shape of a tile is MicroKernel's at every level, and so is each sum: in float32 all levels give the same
+ * bits.
+ *
+ * <p>With {@link #inPairs} operands hold two bfloat16 in each word of 32 bits, and sums differ from those of other
+ * levels by the order within a pair and by subnormal numbers, which count as zero.
+ */
+public final class Products implements AutoCloseable {
+    private final Precision precision;
+    private final CpuLevel wanted;
+    private CpuLevel level;
+    private boolean closed;
+    private volatile MachineProducts machine;
+
+    /**
+     * Products that run on the Vector API, or its stand-in, until somebody calls {@link #prepare}; in float32 that may
+     * be while they run.
+     *
+     * @param wanted one without an obstacle, or null for the best of this machine
+     */
+    Products(Precision precision, CpuLevel wanted) {
+        this.precision = precision;
+        this.wanted = wanted;
+    }
+
+    /**
+     * Changes over to machine code where the level has some.
+     *
+     * @return whether it has
+     */
+    synchronized boolean prepare() {
+        if (level == null) {
+            CpuLevel chosen = CpuLevel.VECTOR;
+            try {
+                chosen = wanted == null ? CpuLevel.best() : wanted;
+                if (!closed && chosen != CpuLevel.VECTOR) {
+                    machine = new MachineProducts(chosen, precision == Precision.BF16, MicroKernel.NR, Simd.LANES);
+                }
+            } finally {
+                level = chosen;
+                notifyAll();
+            }
+        }
+        return machine != null;
+    }
+
+    /** The level in use; waits until that is known. */
+    public synchronized CpuLevel level() {
+        boolean interrupted = false;
+        while (level == null) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        return level;
+    }
+
+    /** Whether a word of an operand is two consecutive numbers in bfloat16, the first in its lower half. */
+    public boolean inPairs() {
+        return machine != null && machine.inPairs();
+    }
+
+    /**
+     * {@link MicroKernel#multiply} for panels of rows that follow each other, and whose tiles do; {@code k} counts
+     * words. There should be so few that it takes some microseconds: nothing stops the machine code.
+     */
+    public void multiply(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                         float[] tiles, int tilesOffset) {
+        MachineProducts code = machine;
+        if (code != null) {
+            code.multiply(panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+            return;
+        }
+        for (int p = 0; p < panels; p++) {
+            MicroKernel.multiply(k, a, aOffset + p * MicroKernel.MR * aStride, aStride, b, bOffset, tiles,
+                    tilesOffset + p * MicroKernel.TILE);
+        }
+    }
+
+    /** See {@link MicroKernel#multiplyNarrow}; {@code k} counts words. */
+    public void multiplyNarrow(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
+                               int tileOffset) {
+        MachineProducts code = machine;
+        if (code == null) {
+            MicroKernel.multiplyNarrow(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+        } else {
+            code.multiplyNarrow(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+        }
+    }
+
+    /** Floats that an array must have room for, so that {@link #roundPairs} can read {@code count} numbers. */
+    public int padded(int count) {
+        return MachineProducts.padded(count);
+    }
+
+    /**
+     * Rounds the first {@code count} numbers of an array that is {@link #padded} to words, the rest of the last one
+     * zero; behind it, up to a multiple of 16 words, may be rubbish. Only with {@link #inPairs}.
+     */
+    public void roundPairs(float[] from, int count, float[] to, int at) {
+        if (count % 2 == 1) {
+            from[count] = 0;
+        }
+        machine.roundPairs(from, 0, Math.ceilDiv(count, 2), to, at);
+    }
+
+    /** See {@link MachineProducts#roundColumns}. */
+    public void roundColumns(float[] values, int at, int rows, int width) {
+        machine.roundColumns(values, at, rows, width);
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
+        if (machine != null) {
+            machine.close();
+        }
+    }
+}

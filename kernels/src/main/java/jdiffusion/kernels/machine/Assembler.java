@@ -1,0 +1,116 @@
+package jdiffusion.kernels.machine;
+
+/**
+ * The instructions that the kernels are made of, one method each, named as in Intel's manual; operands in Intel's
+ * order, the destination first. Vector instructions take the shorter VEX form where their registers allow it.
+ */
+final class Assembler extends Encoder {
+    private static final Op VMOVUPS_LOAD = new Op(MAP_0F, NONE, false, 0x10);
+    private static final Op VMOVUPS_STORE = new Op(MAP_0F, NONE, false, 0x11);
+    private static final Op VBROADCASTSS = new Op(MAP_0F38, P66, false, 0x18);
+    private static final Op VFMADD231PS = new Op(MAP_0F38, P66, false, 0xb8);
+    private static final Op VDPBF16PS = new Op(MAP_0F38, PF3, false, 0x52);
+    private static final Op VCVTNE2PS2BF16 = new Op(MAP_0F38, PF2, false, 0x72);
+    private static final Op VPERMW = new Op(MAP_0F38, P66, true, 0x8d);
+    private static final int FLOAT = 4;
+
+    void mov(Gpr to, Gpr from) {
+        rexRegister(0x89, from.number(), to);
+    }
+
+    /** The value is extended by its sign. */
+    void mov(Gpr to, int value) {
+        rexRegister(0xc7, 0, to);
+        emitInt(value);
+    }
+
+    void mov(Gpr to, Mem from) {
+        rexMemory(true, new int[] {0x8b}, to.number(), from);
+    }
+
+    /** The lower 32 bits. */
+    void movd(Mem to, Gpr from) {
+        rexMemory(false, new int[] {0x89}, from.number(), to);
+    }
+
+    void lea(Gpr to, Mem of) {
+        rexMemory(true, new int[] {0x8d}, to.number(), of);
+    }
+
+    void add(Gpr to, Gpr value) {
+        rexRegister(0x01, value.number(), to);
+    }
+
+    void add(Gpr to, int value) {
+        rexRegister(0x81, 0, to);
+        emitInt(value);
+    }
+
+    void sub(Gpr to, int value) {
+        rexRegister(0x81, 5, to);
+        emitInt(value);
+    }
+
+    void push(Gpr register) {
+        emit(0x40 | register.number() >> 3, 0x50 | register.number() & 7);
+    }
+
+    void pop(Gpr register) {
+        emit(0x40 | register.number() >> 3, 0x58 | register.number() & 7);
+    }
+
+    /** Jumps where the last sum or difference was not zero. */
+    void jne(Label to) {
+        emit(0x0f, 0x85);
+        emitDistance(to);
+    }
+
+    void ret() {
+        emit(0xc3);
+    }
+
+    void cpuid() {
+        emit(0x0f, 0xa2);
+    }
+
+    void xgetbv() {
+        emit(0x0f, 0x01, 0xd0);
+    }
+
+    void vmovups(Vec to, Mem from) {
+        vector(VMOVUPS_LOAD, to, null, from, to.bytes());
+    }
+
+    void vmovups(Mem to, Vec from) {
+        vector(VMOVUPS_STORE, from, null, to, from.bytes());
+    }
+
+    void vbroadcastss(Vec to, Mem from) {
+        vector(VBROADCASTSS, to, null, from, FLOAT);
+    }
+
+    /** sum += a * b, rounded once. */
+    void vfmadd231ps(Vec sum, Vec a, Vec b) {
+        vector(VFMADD231PS, sum, a, b);
+    }
+
+    /** sum += a.odd * b.odd + a.even * b.even on pairs of bfloat16; subnormal numbers count as zero. */
+    void vdpbf16ps(Vec sum, Vec a, Vec b) {
+        evex(VDPBF16PS, sum, a, b);
+    }
+
+    /** {@code low} and {@code high} rounded to bfloat16, those of {@code low} in the lower half. */
+    void vcvtne2ps2bf16(Vec to, Vec high, Mem low) {
+        evex(VCVTNE2PS2BF16, to, high, low, to.bytes());
+    }
+
+    /** Lane i of 16 bits is lane index[i] of {@code from}. */
+    void vpermw(Vec to, Vec index, Vec from) {
+        evex(VPERMW, to, index, from);
+    }
+
+    /** To be run before returning to code that may use SSE. */
+    void vzeroupper() {
+        emit(0xc5, 0xf8, 0x77);
+    }
+}

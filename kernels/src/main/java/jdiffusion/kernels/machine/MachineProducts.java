@@ -1,0 +1,132 @@
+package jdiffusion.kernels.machine;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+
+/**
+ * The inner loop of matrix products in machine code, and what packs operands for it. Bounds are checked here, before
+ * the code runs; one call takes some microseconds.
+ */
+public final class MachineProducts implements AutoCloseable {
+    private static final int ROWS = ProductCode.ROWS;
+    private static final int WORD = 4;
+
+    private final int columns;
+    private final int narrowColumns;
+    private final boolean pairs;
+    private final MachineFunction product;
+    private final MachineFunction narrowProduct;
+    private final MachineFunction roundPairs;
+    private final MachineFunction roundColumns;
+    private final MemorySegment interleave = MemorySegment.ofArray(RoundCode.interleave());
+
+    /**
+     * @param level         one without an obstacle, not VECTOR
+     * @param bf16          whether products are of numbers rounded to bfloat16
+     * @param columns       of a tile; a power of two, at least 4, and at least 16 for pairs
+     * @param narrowColumns of the tile for few columns
+     */
+    public MachineProducts(CpuLevel level, boolean bf16, int columns, int narrowColumns) {
+        if (level == CpuLevel.VECTOR || level.obstacle() != null) {
+            throw new IllegalArgumentException("no machine code for " + level + ": " + level.obstacle());
+        }
+        this.columns = columns;
+        this.narrowColumns = narrowColumns;
+        pairs = bf16 && level == CpuLevel.AVX512BF16 && columns % RoundCode.WORDS == 0;
+        product = new MachineFunction(ProductCode.of(level, columns, pairs)::write);
+        narrowProduct = new MachineFunction(ProductCode.of(level, narrowColumns, pairs)::write);
+        roundPairs = pairs ? new MachineFunction(RoundCode::pairs) : null;
+        roundColumns = pairs ? new MachineFunction(RoundCode::columns) : null;
+    }
+
+    /** Whether a word of an operand is two numbers in bfloat16, the lower half first; else it is one in float32. */
+    public boolean inPairs() {
+        return pairs;
+    }
+
+    /**
+     * tiles [panels][6][columns] += A B, each sum one chain in the order of k.
+     *
+     * @param panels  of 6 rows, so few that the call takes some microseconds
+     * @param k       words of a row; even
+     * @param a       6 * panels rows of words
+     * @param aStride distance of A's rows, not negative
+     * @param b       a panel [k][columns] of words
+     */
+    public void multiply(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                         float[] tiles, int tilesOffset) {
+        multiply(product, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+    }
+
+    /** One panel with as many columns as the narrow tile has. */
+    public void multiplyNarrow(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
+                               int tileOffset) {
+        multiply(narrowProduct, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+    }
+
+    private static void multiply(MachineFunction function, int width, int panels, int k, float[] a, int aOffset,
+                                 int aStride, float[] b, int bOffset, float[] tile, int tileOffset) {
+        if (panels < 0 || k < 0 || k % 2 != 0 || aStride < 0) {
+            throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " apart");
+        }
+        if (panels == 0 || k == 0) {
+            return;
+        }
+        long rows = (long) ROWS * panels;
+        Objects.checkFromIndexSize(aOffset, (rows - 1) * aStride + k, a.length);
+        Objects.checkFromIndexSize(bOffset, (long) k * width, b.length);
+        Objects.checkFromIndexSize(tileOffset, rows * width, tile.length);
+        function.call(MemorySegment.ofArray(a), (long) WORD * aOffset, MemorySegment.ofArray(b),
+                (long) WORD * bOffset, MemorySegment.ofArray(tile), (long) WORD * tileOffset, k,
+                (long) WORD * aStride, panels);
+    }
+
+    /**
+     * Rounds numbers to bfloat16, each two of them a word of {@code to}; only with {@link #inPairs}. In {@code to}
+     * the words are filled up to a multiple of 16, and in {@code from} twice as many numbers are read.
+     */
+    public void roundPairs(float[] from, int at, int words, float[] to, int toAt) {
+        int rounded = up(words);
+        Objects.checkFromIndexSize(at, 2L * rounded, from.length);
+        Objects.checkFromIndexSize(toAt, rounded, to.length);
+        if (rounded > 0) {
+            roundPairs.call(MemorySegment.ofArray(from), (long) WORD * at, MemorySegment.NULL, 0,
+                    MemorySegment.ofArray(to), (long) WORD * toAt, rounded, 0, 0);
+        }
+    }
+
+    /**
+     * Rounds the numbers [rows][width] to bfloat16 in their place, each two of a column a word: what is left is
+     * words [rows / 2][width]. Only with {@link #inPairs}; rows are even, the width is a multiple of 16.
+     */
+    public void roundColumns(float[] values, int at, int rows, int width) {
+        if (rows < 0 || rows % 2 != 0 || width < 0 || width % RoundCode.WORDS != 0) {
+            throw new IllegalArgumentException(rows + " rows of " + width);
+        }
+        Objects.checkFromIndexSize(at, (long) rows * width, values.length);
+        if (rows > 0 && width > 0) {
+            MemorySegment segment = MemorySegment.ofArray(values);
+            roundColumns.call(segment, (long) WORD * at, interleave, 0, segment, (long) WORD * at, rows / 2,
+                    (long) WORD * width, 0);
+        }
+    }
+
+    /** How many of {@code count} numbers {@link #roundPairs} reads. */
+    public static int padded(int count) {
+        return 2 * up(Math.ceilDiv(count, 2));
+    }
+
+    private static int up(int words) {
+        return Math.ceilDiv(words, RoundCode.WORDS) * RoundCode.WORDS;
+    }
+
+    @Override
+    public void close() {
+        product.close();
+        narrowProduct.close();
+        if (pairs) {
+            roundPairs.close();
+            roundColumns.close();
+        }
+    }
+}

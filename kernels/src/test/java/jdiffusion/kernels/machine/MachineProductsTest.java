@@ -1,0 +1,219 @@
+package jdiffusion.kernels.machine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import jdiffusion.tensor.FloatFormat;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class MachineProductsTest {
+    private static final int ROWS = 6;
+    private static final float GAP = 12345f;
+
+    private final SplittableRandom random = new SplittableRandom(5);
+
+    private float[] normals(int n) {
+        float[] values = new float[n];
+        for (int i = 0; i < n; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+
+    /** Tiles of every width that a vector width of the Vector API leads to. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
+    void sumsInFloat32AreThoseOfPlainLoopsToTheBit(CpuLevel level) {
+        Levels.assume(level);
+        for (int width : new int[] {4, 8, 16, 64}) {
+            try (MachineProducts products = new MachineProducts(level, false, width, 4)) {
+                assertThat(products.inPairs()).isFalse();
+                for (int k : new int[] {0, 2, 6, 64, 130}) {
+                    float[] a = normals(3 + ROWS * (k + 5));
+                    float[] b = normals(7 + k * width);
+                    float[] tile = normals(2 + ROWS * width + 9);
+                    float[] expected = tile.clone();
+                    for (int p = 0; p < k; p++) {
+                        for (int i = 0; i < ROWS * width; i++) {
+                            expected[2 + i] = Math.fma(a[3 + i / width * (k + 5) + p], b[7 + p * width + i % width],
+                                    expected[2 + i]);
+                        }
+                    }
+                    float[] narrow = tile.clone();
+                    products.multiply(1, k, a, 3, k + 5, b, 7, tile, 2);
+                    assertThat(tile).as("width %s, k %s", width, k).isEqualTo(expected);
+                    if (width == 4) {
+                        products.multiplyNarrow(k, a, 3, k + 5, b, 7, narrow, 2);
+                        assertThat(narrow).isEqualTo(expected);
+                    }
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
+    void panelsFollowEachOther(CpuLevel level) {
+        Levels.assume(level);
+        try (MachineProducts products = new MachineProducts(level, false, 16, 16)) {
+            float[] a = normals(3 * ROWS * 9 + 1);
+            float[] b = normals(8 * 16);
+            float[] together = normals(3 * ROWS * 16 + 2);
+            float[] apart = together.clone();
+            products.multiply(3, 8, a, 1, 9, b, 0, together, 1);
+            for (int p = 0; p < 3; p++) {
+                products.multiply(1, 8, a, 1 + p * ROWS * 9, 9, b, 0, apart, 1 + p * ROWS * 16);
+            }
+            assertThat(together).isEqualTo(apart);
+        }
+    }
+
+    @Test
+    void pairsOfWholeNumbersHaveExactSums() {
+        Levels.assume(CpuLevel.AVX512BF16);
+        for (int width : new int[] {16, 64}) {
+            try (MachineProducts products = new MachineProducts(CpuLevel.AVX512BF16, true, width, width)) {
+                assertThat(products.inPairs()).isTrue();
+                int k = 38;
+                float[] a = new float[ROWS * k];
+                float[] b = new float[k * width];
+                float[] tile = new float[ROWS * width];
+                float[] expected = tile.clone();
+                int[][] left = wholes(a);
+                int[][] right = wholes(b);
+                for (int i = 0; i < ROWS * width; i++) {
+                    for (int p = 0; p < 2 * k; p++) {
+                        expected[i] += left[p % 2][i / width * k + p / 2] * right[p % 2][p / 2 * width + i % width];
+                    }
+                }
+                products.multiply(1, k, a, 0, k, b, 0, tile, 0);
+                assertThat(tile).isEqualTo(expected);
+            }
+        }
+    }
+
+    /** Fills words with pairs of small whole numbers; gives the lower halves, then the upper. */
+    private int[][] wholes(float[] words) {
+        int[][] halves = new int[2][words.length];
+        for (int i = 0; i < words.length; i++) {
+            halves[0][i] = random.nextInt(-8, 9);
+            halves[1][i] = random.nextInt(-8, 9);
+            words[i] = pair(halves[0][i], halves[1][i]);
+        }
+        return halves;
+    }
+
+    private static float pair(float low, float high) {
+        return Float.intBitsToFloat(FloatFormat.floatToBf16(low) & 0xffff | FloatFormat.floatToBf16(high) << 16);
+    }
+
+    @Test
+    void roundingIsToNearestEven() {
+        Levels.assume(CpuLevel.AVX512BF16);
+        try (MachineProducts products = new MachineProducts(CpuLevel.AVX512BF16, true, 64, 16)) {
+            for (int words : new int[] {0, 1, 15, 16, 17, 160}) {
+                float[] from = normals(3 + MachineProducts.padded(2 * words));
+                for (int i = 0; i < from.length / 4; i++) {
+                    // Half way between two numbers in bfloat16.
+                    from[4 * i] = Float.intBitsToFloat(Float.floatToRawIntBits(from[4 * i]) & 0xffff0000 | 0x8000);
+                }
+                float[] to = new float[Math.ceilDiv(words, 16) * 16 + 8];
+                Arrays.fill(to, GAP);
+                products.roundPairs(from, 3, words, to, 5);
+                for (int i = 0; i < words; i++) {
+                    assertThat(Float.floatToRawIntBits(to[5 + i])).isEqualTo(
+                            Float.floatToRawIntBits(pair(from[3 + 2 * i], from[4 + 2 * i])));
+                }
+                assertThat(to[4]).isEqualTo(GAP);
+                assertThat(to[to.length - 3]).isEqualTo(GAP);
+            }
+        }
+    }
+
+    @Test
+    void columnsArePairedInPlace() {
+        Levels.assume(CpuLevel.AVX512BF16);
+        try (MachineProducts products = new MachineProducts(CpuLevel.AVX512BF16, true, 64, 16)) {
+            for (int width : new int[] {16, 64}) {
+                for (int rows : new int[] {0, 2, 4, 96}) {
+                    float[] values = normals(7 + rows * width);
+                    float[] before = values.clone();
+                    products.roundColumns(values, 7, rows, width);
+                    for (int i = 0; i < rows / 2 * width; i++) {
+                        int upper = 7 + i / width * 2 * width + i % width;
+                        assertThat(Float.floatToRawIntBits(values[7 + i])).as("word %s of %s x %s", i, rows, width)
+                                .isEqualTo(Float.floatToRawIntBits(pair(before[upper], before[upper + width])));
+                    }
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
+    void nothingOutsideTheArraysIsTouched(CpuLevel level) {
+        Levels.assume(level);
+        try (MachineProducts p = new MachineProducts(level, true, 16, 16)) {
+            assertThat(p.inPairs()).isEqualTo(level == CpuLevel.AVX512BF16);
+            float[] a = new float[ROWS * 8];
+            float[] b = new float[8 * 16];
+            float[] tile = new float[ROWS * 16];
+            p.multiply(1, 8, a, 0, 8, b, 0, tile, 0);
+            refuse(() -> p.multiply(1, 8, a, 1, 8, b, 0, tile, 0));
+            refuse(() -> p.multiply(1, 8, a, -1, 8, b, 0, tile, 0));
+            refuse(() -> p.multiply(1, 8, a, 0, 9, b, 0, tile, 0));
+            refuse(() -> p.multiply(1, 8, a, 0, 8, b, 1, tile, 0));
+            refuse(() -> p.multiply(1, 10, a, 0, 6, b, 0, tile, 0));
+            refuse(() -> p.multiply(2, 8, a, 0, 2, b, 0, tile, 0));
+            refuse(() -> p.multiply(Integer.MAX_VALUE, 8, a, 0, Integer.MAX_VALUE, b, 0, tile, 0));
+            refuse(() -> p.multiplyNarrow(8, a, 0, 8, b, 0, tile, 1));
+            refuse(() -> p.multiply(1, 8, a, 0, Integer.MAX_VALUE, b, 0, tile, 0));
+            refuse(() -> p.multiply(1, Integer.MAX_VALUE - 1, a, 0, 0, b, 0, tile, 0));
+            assertThatThrownBy(() -> p.multiply(1, 7, a, 0, 8, b, 0, tile, 0))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("7 steps");
+            assertThatThrownBy(() -> p.multiply(1, 8, a, 40, -8, b, 0, tile, 0))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("-8");
+            if (p.inPairs()) {
+                refuse(() -> p.roundPairs(new float[31], 0, 1, tile, 0));
+                refuse(() -> p.roundPairs(new float[32], 0, 1, new float[15], 0));
+                refuse(() -> p.roundColumns(new float[63], 0, 4, 16));
+                assertThatThrownBy(() -> p.roundColumns(new float[64], 0, 3, 16))
+                        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("3 rows");
+            }
+        }
+    }
+
+    private static void refuse(Runnable call) {
+        assertThatThrownBy(call::run).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    @Test
+    void codeIsGoneAfterClose() {
+        Levels.assume(CpuLevel.AVX2);
+        MachineProducts products = new MachineProducts(CpuLevel.AVX2, false, 16, 16);
+        products.close();
+        assertThatThrownBy(() -> products.multiply(1, 2, new float[12], 0, 2, new float[32], 0, new float[96], 0))
+                .isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void levelsSayWhyTheyAreNotUsable() {
+        assertThat(CpuLevel.VECTOR.obstacle()).isNull();
+        assertThat(CpuLevel.best().obstacle()).isNull();
+        assertThatThrownBy(() -> new MachineProducts(CpuLevel.VECTOR, false, 16, 16))
+                .isInstanceOf(IllegalArgumentException.class);
+        boolean better = true;
+        for (CpuLevel level : CpuLevel.values()) {
+            // Each level has what the next one needs.
+            assertThat(level.obstacle() == null || better).isTrue();
+            better = level.obstacle() != null;
+            if (better) {
+                assertThat(level.obstacle()).doesNotContain("\n").isNotBlank();
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+package jdiffusion.model.adapter;
+
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.WrappedFiles;
+import jdiffusion.model.mmdit.MmditConfig;
+import jdiffusion.tensor.Delta;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.QuantisedSource;
+import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.Weights;
+
+/**
+ * A model with LoRAs on top: its matrices come as {@link jdiffusion.tensor.Weight.Adapted}, whatever they are stored
+ * in. Files are mapped while a component is open, as the model's own are.
+ */
+public final class AdaptedFiles extends WrappedFiles {
+    private static final int MOST_SHOWN = 8;
+
+    private final List<Lora> loras;
+    /** For each component and matrix, what adds to it. */
+    private final Map<Component, Map<String, List<Addend>>> plan = new EnumMap<>(Component.class);
+
+    /** Rows of a module of a LoRA, by its place in the list. */
+    private record Addend(int lora, String module, LoraTargets.Slot slot) {
+    }
+
+    private AdaptedFiles(ModelFiles model, List<Lora> loras) {
+        super(model);
+        this.loras = List.copyOf(loras);
+    }
+
+    /**
+     * Opens the files and finds a place in the model for every tensor in them.
+     *
+     * @return the model itself when there are no LoRAs
+     * @throws InputException when a file cannot be read or has tensors that fit nowhere
+     */
+    public static ModelFiles of(ModelFiles model, List<Lora> loras) {
+        if (loras.isEmpty()) {
+            return model;
+        }
+        AdaptedFiles adapted = new AdaptedFiles(model, loras);
+        LoraNames names = new LoraNames(model);
+        for (int i = 0; i < loras.size(); i++) {
+            try (LoraFile file = LoraFile.open(loras.get(i))) {
+                adapted.plan(i, file, names);
+            }
+        }
+        return adapted;
+    }
+
+    private void plan(int index, LoraFile file, LoraNames names) {
+        List<String> unmatched = new ArrayList<>(file.strangers());
+        int keys = unmatched.size();
+        for (LoraModule module : file.modules()) {
+            keys += module.keys().size();
+            LoraNames.Match match = names.find(module.name());
+            if (match == null) {
+                unmatched.addAll(module.keys());
+                continue;
+            }
+            LoraTargets.Target target = match.target();
+            Delta delta = file.delta(module);
+            if (delta.rows() != target.rows() || delta.cols() != target.cols()) {
+                throw new InputException(file.origin() + ": " + InputException.shown(module.keys().getFirst())
+                        + " is of a matrix [" + delta.rows() + ", " + delta.cols() + "], but "
+                        + target.slots().stream().map(LoraTargets.Slot::tensor).toList() + " of " + origin()
+                        + " is [" + target.rows() + ", " + target.cols() + "]; " + isItForAnother());
+            }
+            for (LoraTargets.Slot slot : target.slots()) {
+                plan.computeIfAbsent(match.component(), _ -> new LinkedHashMap<>())
+                        .computeIfAbsent(slot.tensor(), _ -> new ArrayList<>())
+                        .add(new Addend(index, module.name(), slot));
+            }
+        }
+        if (keys == 0) {
+            throw new InputException(file.origin() + ": holds no tensors; is this a LoRA?");
+        }
+        if (!unmatched.isEmpty()) {
+            List<String> shown = unmatched.stream().limit(MOST_SHOWN).map(InputException::shown).toList();
+            throw new InputException(file.origin() + ": " + unmatched.size() + " of its " + keys
+                    + " tensors match nothing in " + origin() + ": " + String.join(", ", shown)
+                    + (unmatched.size() > MOST_SHOWN ? " and " + (unmatched.size() - MOST_SHOWN) + " more" : "")
+                    + "; " + isItForAnother());
+        }
+    }
+
+    private String isItForAnother() {
+        try (Open open = model().open(Component.DENOISER)) {
+            MmditConfig config = MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config());
+            return "is this LoRA for another model? this one is " + family(config).label();
+        }
+    }
+
+    public List<Lora> loras() {
+        return loras;
+    }
+
+    @Override
+    public Open open(Component component) {
+        Map<String, List<Addend>> addends = plan.getOrDefault(component, Map.of());
+        Open base = model().open(component);
+        if (addends.isEmpty()) {
+            return base;
+        }
+        Map<Integer, LoraFile> files = new LinkedHashMap<>();
+        boolean opened = false;
+        try {
+            AdaptedSource source = new AdaptedSource(QuantisedSource.of(base.tensors()));
+            addends.forEach((tensor, list) -> {
+                for (Addend addend : list) {
+                    if (loras.get(addend.lora).weight() != 0) {
+                        LoraFile file = files.computeIfAbsent(addend.lora, i -> LoraFile.open(loras.get(i)));
+                        LoraModule module = file.module(addend.module);
+                        source.add(tensor, addend.slot, () -> file.delta(module));
+                    }
+                }
+            });
+            opened = true;
+            return new AdaptedOpen(base, source, List.copyOf(files.values()));
+        } finally {
+            if (!opened) {
+                files.values().forEach(LoraFile::close);
+                base.close();
+            }
+        }
+    }
+
+    private record AdaptedOpen(Open base, TensorSource tensors, List<LoraFile> files) implements Open {
+        @Override
+        public ConfigFile config() {
+            return base.config();
+        }
+
+        @Override
+        public void close() {
+            files.forEach(LoraFile::close);
+            base.close();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package jdiffusion.model.adapter;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.names.ControlNetNames;
+import jdiffusion.model.checkpoint.names.RenamedSource;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.QuantisedSource;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.safetensors.Checkpoint;
+
+/**
+ * A ControlNet's files, mapped until closed: Stability's single file, or a folder of diffusers with its
+ * {@code config.json}.
+ */
+final class ControlNetFile implements AutoCloseable {
+    private static final String WEIGHTS = "diffusion_pytorch_model";
+    private static final String CONFIG = "config.json";
+    private static final String KIND = "control_type";
+    /** Only files of diffusers' kind that see the text were trained with a kind-independent picture. */
+    private static final String JOINT = "context_embedder.weight";
+
+    private final Checkpoint checkpoint;
+    private final TensorSource tensors;
+    private final ConfigFile config;
+
+    private ControlNetFile(Checkpoint checkpoint, TensorSource tensors, ConfigFile config) {
+        this.checkpoint = checkpoint;
+        this.tensors = tensors;
+        this.config = config;
+    }
+
+    static ControlNetFile open(Path path) {
+        boolean folder = Files.isDirectory(path);
+        Path file = folder ? path.resolve(CONFIG) : path.resolveSibling(CONFIG);
+        ConfigFile config = Files.isRegularFile(file) && ConfigFile.read(file).text("_class_name", "")
+                .contains("ControlNet") ? ConfigFile.read(file) : ConfigFile.empty(path.toString());
+        Checkpoint checkpoint = folder ? Checkpoint.open(path, WEIGHTS) : Checkpoint.open(path);
+        boolean opened = false;
+        try {
+            TensorSource stored = QuantisedSource.of(checkpoint);
+            TensorSource tensors = RenamedSource.of(stored, "", new ControlNetNames().fromOriginal(stored.names()));
+            opened = true;
+            return new ControlNetFile(checkpoint, tensors, config);
+        } finally {
+            if (!opened) {
+                checkpoint.close();
+            }
+        }
+    }
+
+    TensorSource tensors() {
+        return tensors;
+    }
+
+    ConfigFile config() {
+        return config;
+    }
+
+    /** What the picture shows: as the file says, or else its name. */
+    ControlKind kind(Path path) {
+        Tensor stored = tensors.find(KIND);
+        if (stored != null && stored.shape().size() == 1) {
+            int number = (int) stored.reshape(1, 1).get(0, 0);
+            if (number >= 0 && number < ControlKind.NUMBERED) {
+                return ControlKind.values()[number];
+            }
+            throw new InputException(path + ": " + KIND + " is " + number + "; 0 (blur), 1 (canny) and 2 (depth) are"
+                    + " known");
+        }
+        Path name = path.toAbsolutePath().normalize().getFileName();
+        String text = name == null ? "" : name.toString().toLowerCase(Locale.ROOT);
+        for (ControlKind kind : ControlKind.values()) {
+            if (text.contains(kind.label())) {
+                return kind;
+            }
+        }
+        if (tensors.shape(JOINT) != null) {
+            return ControlKind.OTHER;
+        }
+        throw new InputException(path + ": whether this ControlNet reads blurred pictures, edges or depths can be told"
+                + " neither from its tensors nor from its name; say with --control-kind blur, canny or depth");
+    }
+
+    @Override
+    public void close() {
+        checkpoint.close();
+    }
+}

@@ -1,0 +1,132 @@
+package jdiffusion.model.adapter;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.WrappedFiles;
+import jdiffusion.model.mmdit.Denoiser;
+import jdiffusion.tensor.QuantisedSource;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.Weight;
+
+/** A model with a ControlNet, whose tensors and configuration come with the denoiser's: see {@link Denoiser}. */
+public final class ControlledFiles extends WrappedFiles {
+    private static final String PREFIX = Denoiser.CONTROL + ".";
+
+    private final Path path;
+    private final ControlKind kind;
+
+    private ControlledFiles(ModelFiles model, Path path, ControlKind kind) {
+        super(model);
+        this.path = path;
+        this.kind = kind;
+    }
+
+    /**
+     * @param path Stability's file or diffusers' folder
+     * @param kind null to have it told from the file
+     * @throws jdiffusion.tensor.InputException when the files cannot be read or the kind cannot be told
+     */
+    public static ControlledFiles of(ModelFiles model, Path path, ControlKind kind) {
+        try (ControlNetFile file = ControlNetFile.open(path)) {
+            return new ControlledFiles(model, path, kind == null ? file.kind(path) : kind);
+        }
+    }
+
+    public ControlKind kind() {
+        return kind;
+    }
+
+    public Path path() {
+        return path;
+    }
+
+    @Override
+    public Open open(Component component) {
+        Open base = model().open(component);
+        if (component != Component.DENOISER) {
+            return base;
+        }
+        try {
+            return new ControlledOpen(base, ControlNetFile.open(path));
+        } catch (RuntimeException | Error e) {
+            base.close();
+            throw e;
+        }
+    }
+
+    private record ControlledOpen(Open base, ControlNetFile file) implements Open {
+        @Override
+        public TensorSource tensors() {
+            return new Both(QuantisedSource.of(base.tensors()), file.tensors());
+        }
+
+        @Override
+        public ConfigFile config() {
+            return base.config().with(Denoiser.CONTROL, file.config());
+        }
+
+        @Override
+        public void close() {
+            file.close();
+            base.close();
+        }
+    }
+
+    /** Two sources as one, the second under a prefix. */
+    private record Both(TensorSource denoiser, TensorSource control) implements TensorSource {
+        @Override
+        public String origin() {
+            return denoiser.origin() + " with " + control.origin();
+        }
+
+        @Override
+        public Set<String> names() {
+            Set<String> names = new TreeSet<>(denoiser.names());
+            control.names().forEach(name -> names.add(PREFIX + name));
+            return names;
+        }
+
+        private TensorSource owner(String name) {
+            return name.startsWith(PREFIX) ? control : denoiser;
+        }
+
+        private static String inside(String name) {
+            return name.startsWith(PREFIX) ? name.substring(PREFIX.length()) : name;
+        }
+
+        @Override
+        public Tensor find(String name) {
+            return owner(name).find(inside(name));
+        }
+
+        @Override
+        public Weight weight(String name) {
+            return owner(name).weight(inside(name));
+        }
+
+        @Override
+        public Shape shape(String name) {
+            return owner(name).shape(inside(name));
+        }
+
+        @Override
+        public String stored(String name) {
+            String inside = inside(name);
+            String stored = owner(name).stored(inside);
+            return stored.equals(inside) ? name : stored;
+        }
+
+        @Override
+        public List<String> faults() {
+            return Stream.concat(denoiser.faults().stream(), control.faults().stream()).toList();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package jdiffusion.model.adapter;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import jdiffusion.tensor.Delta;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.safetensors.SafetensorsFile;
+
+/** A LoRA's file, mapped until it is closed, its tensors grouped by the modules that they change. */
+final class LoraFile implements AutoCloseable {
+    private final Lora lora;
+    private final SafetensorsFile file;
+    private final LoraSettings settings;
+    private final Map<String, LoraModule> modules = new TreeMap<>();
+    private final List<String> strangers = new ArrayList<>();
+
+    private LoraFile(Lora lora, SafetensorsFile file, LoraSettings settings) {
+        this.lora = lora;
+        this.file = file;
+        this.settings = settings;
+    }
+
+    static LoraFile open(Lora lora) {
+        Path path = lora.weights();
+        SafetensorsFile file = SafetensorsFile.open(path);
+        boolean opened = false;
+        try {
+            LoraFile read = new LoraFile(lora, file, LoraSettings.read(path, file.metadata()));
+            file.names().forEach(read::add);
+            opened = true;
+            return read;
+        } finally {
+            if (!opened) {
+                file.close();
+            }
+        }
+    }
+
+    private void add(String name) {
+        String unsupported = LoraKey.unsupported(name);
+        if (unsupported != null) {
+            throw new InputException(file.origin() + ": " + InputException.shown(name) + " belongs to " + unsupported
+                    + ", which is not supported; LoRA, LoHa and LoKr are");
+        }
+        LoraKey key = LoraKey.of(name);
+        if (key == null) {
+            strangers.add(name);
+        } else {
+            modules.computeIfAbsent(key.module(), module -> new LoraModule(file.origin(), module))
+                    .put(key.part(), name, file.find(name));
+        }
+    }
+
+    String origin() {
+        return file.origin();
+    }
+
+    Collection<LoraModule> modules() {
+        return modules.values();
+    }
+
+    LoraModule module(String name) {
+        return modules.get(name);
+    }
+
+    /** Tensors whose names say nothing. */
+    List<String> strangers() {
+        return strangers;
+    }
+
+    Delta delta(LoraModule module) {
+        return module.delta(settings, lora.weight());
+    }
+
+    @Override
+    public void close() {
+        file.close();
+    }
+}

@@ -1,0 +1,90 @@
+package jdiffusion.model.adapter;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The name of a tensor in a LoRA file, taken apart.
+ *
+ * @param module what it changes, as the file's writer calls it
+ * @param part   what it is of that module
+ */
+record LoraKey(String module, Part part) {
+    /** The tensors of an adapted matrix. */
+    enum Part {
+        DOWN("lora_down"), UP("lora_up"), ALPHA("alpha"),
+        LOKR_W1("lokr_w1"), LOKR_W1_A("lokr_w1_a"), LOKR_W1_B("lokr_w1_b"),
+        LOKR_W2("lokr_w2"), LOKR_W2_A("lokr_w2_a"), LOKR_W2_B("lokr_w2_b"),
+        LOHA_W1_A("hada_w1_a"), LOHA_W1_B("hada_w1_b"), LOHA_W2_A("hada_w2_a"), LOHA_W2_B("hada_w2_b");
+
+        private final String label;
+
+        Part(String label) {
+            this.label = label;
+        }
+
+        String label() {
+            return label;
+        }
+    }
+
+    /** PEFT's lora_A (with or without the adapter's name), kohya's lora_down and diffusers' older lora.down. */
+    private static final Pattern PAIR = Pattern.compile("(?<module>.*?)(?:"
+            + "\\.lora_(?:(?<a>A)|B)(?:(?:\\.\\w+)?\\.weight)?"
+            + "|\\.lora_(?:(?<down>down)|up)\\.weight"
+            + "|[._]lora(?:_linear_layer)?\\.(?:(?<old>down)|up)\\.weight)");
+    private static final Map<String, Part> PARTS = new LinkedHashMap<>();
+    /** What else training programs write, by its mark in the name, and what to call it. */
+    private static final Map<String, String> UNSUPPORTED = new LinkedHashMap<>();
+
+    static {
+        for (Part part : Part.values()) {
+            PARTS.put("." + part.label, part);
+        }
+        UNSUPPORTED.put(".dora_scale", "DoRA");
+        UNSUPPORTED.put(".lora_magnitude_vector", "DoRA");
+        UNSUPPORTED.put(".lora_mid", "a Tucker decomposition");
+        UNSUPPORTED.put(".lokr_t", "a Tucker decomposition");
+        UNSUPPORTED.put(".hada_t", "a Tucker decomposition");
+        UNSUPPORTED.put(".lora_B.bias", "a LoRA with biases");
+        UNSUPPORTED.put(".lora_bias", "a LoRA with biases");
+        UNSUPPORTED.put(".oft_", "OFT");
+        UNSUPPORTED.put(".on_input", "(IA)^3");
+        UNSUPPORTED.put(".a1.weight", "GLoRA");
+        UNSUPPORTED.put(".a2.weight", "GLoRA");
+        UNSUPPORTED.put(".b1.weight", "GLoRA");
+        UNSUPPORTED.put(".b2.weight", "GLoRA");
+        UNSUPPORTED.put(".diff", "a full difference of weights");
+        UNSUPPORTED.put(".w_norm", "a norm's difference of weights");
+        UNSUPPORTED.put(".b_norm", "a norm's difference of weights");
+        UNSUPPORTED.put(".reshape_weight", "a change of a weight's shape");
+        UNSUPPORTED.put("bundle_emb.", "a bundled text embedding");
+    }
+
+    /** Null when the name is not that of an adapter's part. */
+    static LoraKey of(String name) {
+        int dot = name.lastIndexOf('.');
+        Part part = dot < 0 ? null : PARTS.get(name.substring(dot));
+        if (part != null && part != Part.DOWN && part != Part.UP) {
+            return new LoraKey(name.substring(0, dot), part);
+        }
+        Matcher pair = PAIR.matcher(name);
+        if (!pair.matches()) {
+            return null;
+        }
+        boolean down = pair.group("a") != null || pair.group("down") != null || pair.group("old") != null;
+        return new LoraKey(pair.group("module").replace(".processor", ""), down ? Part.DOWN : Part.UP);
+    }
+
+    /** What kind of adapter has such tensors; null when that is unknown or supported. */
+    static String unsupported(String name) {
+        for (Map.Entry<String, String> mark : UNSUPPORTED.entrySet()) {
+            if (name.contains(mark.getKey())) {
+                return mark.getValue();
+            }
+        }
+        return null;
+    }
+}

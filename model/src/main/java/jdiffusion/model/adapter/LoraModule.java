@@ -1,0 +1,196 @@
+package jdiffusion.model.adapter;
+
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import jdiffusion.model.adapter.LoraKey.Part;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Delta;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+
+/** The tensors of a LoRA file that belong to one module, and the delta that they make. */
+final class LoraModule {
+    /** Types that an alpha may have beside those of matrices. */
+    private static final Set<DType> WIDE = EnumSet.of(DType.F64, DType.I64, DType.I32);
+
+    private final String file;
+    private final String name;
+    private final Map<Part, Tensor> tensors = new EnumMap<>(Part.class);
+    private final Map<Part, String> keys = new EnumMap<>(Part.class);
+
+    /** @param name what the file calls the module */
+    LoraModule(String file, String name) {
+        this.file = file;
+        this.name = name;
+    }
+
+    String name() {
+        return name;
+    }
+
+    /** Names of the tensors in the file. */
+    List<String> keys() {
+        return new ArrayList<>(keys.values());
+    }
+
+    void put(Part part, String key, Tensor tensor) {
+        if (tensors.put(part, tensor) != null) {
+            throw new InputException(file + ": " + InputException.shown(keys.get(part)) + " and "
+                    + InputException.shown(key) + " are the same part of one matrix; the file cannot be used");
+        }
+        keys.put(part, key);
+        boolean number = part == Part.ALPHA && WIDE.contains(tensor.type());
+        if (!tensor.type().isFloat() && !number) {
+            throw new InputException(file + ": " + InputException.shown(key) + " is of type " + tensor.type()
+                    + "; floating-point numbers are expected");
+        }
+        if (tensor.shape().size() == 0) {
+            throw new InputException(file + ": " + InputException.shown(key) + " is empty, " + tensor.shape());
+        }
+        checkFinite(key, tensor);
+    }
+
+    private void checkFinite(String key, Tensor tensor) {
+        for (float value : tensor.toArray()) {
+            if (!Float.isFinite(value)) {
+                throw new InputException(file + ": " + InputException.shown(key) + " holds " + value
+                        + "; the file is damaged, download it again");
+            }
+        }
+    }
+
+    /**
+     * What is added to the matrix.
+     *
+     * @param settings the file's alphas where no tensor gives one
+     * @param weight   the user's factor
+     */
+    Delta delta(LoraSettings settings, float weight) {
+        if (tensors.containsKey(Part.DOWN) || tensors.containsKey(Part.UP)) {
+            Tensor down = flat(Part.DOWN);
+            Tensor up = flat(Part.UP);
+            checkProduct(up, Part.UP, down, Part.DOWN);
+            return new Delta.LowRank(down, up, scale(settings, down.rows(), weight));
+        }
+        if (keys.keySet().stream().anyMatch(part -> part.label().startsWith("hada"))) {
+            return hadamard(settings, weight);
+        }
+        if (keys.keySet().stream().anyMatch(part -> part.label().startsWith("lokr"))) {
+            return kronecker(settings, weight);
+        }
+        throw new InputException(file + ": " + InputException.shown(keys.get(Part.ALPHA))
+                + " stands alone; the matrices it belongs to are missing, the file is not whole");
+    }
+
+    /**
+     * (a1 b1) * (a2 b2), element by element (Hyeon-Woo et al., "FedPara", 2022), is one pair whose rank is the product
+     * of both: each column of the one times each of the other.
+     */
+    private Delta hadamard(LoraSettings settings, float weight) {
+        Tensor a1 = flat(Part.LOHA_W1_A);
+        Tensor b1 = flat(Part.LOHA_W1_B);
+        Tensor a2 = flat(Part.LOHA_W2_A);
+        Tensor b2 = flat(Part.LOHA_W2_B);
+        checkProduct(a1, Part.LOHA_W1_A, b1, Part.LOHA_W1_B);
+        checkProduct(a2, Part.LOHA_W2_A, b2, Part.LOHA_W2_B);
+        if (a1.rows() != a2.rows() || b1.cols() != b2.cols()) {
+            throw misfit(Part.LOHA_W1_A, Part.LOHA_W2_A);
+        }
+        int rank = Math.multiplyExact(b1.rows(), b2.rows());
+        float[] up = new float[Math.multiplyExact(a1.rows(), rank)];
+        float[] down = new float[Math.multiplyExact(rank, b1.cols())];
+        for (int r = 0; r < rank; r++) {
+            int r1 = r / b2.rows();
+            int r2 = r % b2.rows();
+            for (int i = 0; i < a1.rows(); i++) {
+                up[i * rank + r] = a1.get(i, r1) * a2.get(i, r2);
+            }
+            for (int i = 0; i < b1.cols(); i++) {
+                down[r * b1.cols() + i] = b1.get(r1, i) * b2.get(r2, i);
+            }
+        }
+        return new Delta.LowRank(Tensor.of(down, rank, b1.cols()), Tensor.of(up, a1.rows(), rank),
+                scale(settings, b1.rows(), weight));
+    }
+
+    /** Without a factor of low rank the file's alpha has no meaning, and LyCORIS takes 1. */
+    private Delta kronecker(LoraSettings settings, float weight) {
+        int rank = 0;
+        Tensor w1 = tensors.get(Part.LOKR_W1);
+        if (w1 == null) {
+            Tensor a = flat(Part.LOKR_W1_A);
+            Tensor b = flat(Part.LOKR_W1_B);
+            checkProduct(a, Part.LOKR_W1_A, b, Part.LOKR_W1_B);
+            rank = b.rows();
+            w1 = product(a, b);
+        } else {
+            w1 = flat(Part.LOKR_W1);
+        }
+        Tensor left = null;
+        Tensor right;
+        if (tensors.containsKey(Part.LOKR_W2)) {
+            right = flat(Part.LOKR_W2);
+        } else {
+            left = flat(Part.LOKR_W2_A);
+            right = flat(Part.LOKR_W2_B);
+            checkProduct(left, Part.LOKR_W2_A, right, Part.LOKR_W2_B);
+            rank = right.rows();
+        }
+        return Delta.Kronecker.of(w1, left, right, rank == 0 ? weight : scale(settings, rank, weight));
+    }
+
+    private static Tensor product(Tensor a, Tensor b) {
+        float[] values = new float[Math.multiplyExact(a.rows(), b.cols())];
+        for (int i = 0; i < a.rows(); i++) {
+            for (int r = 0; r < b.rows(); r++) {
+                for (int j = 0; j < b.cols(); j++) {
+                    values[i * b.cols() + j] += a.get(i, r) * b.get(r, j);
+                }
+            }
+        }
+        return Tensor.of(values, a.rows(), b.cols());
+    }
+
+    private float scale(LoraSettings settings, int rank, float weight) {
+        Tensor alpha = tensors.get(Part.ALPHA);
+        if (alpha == null) {
+            return (float) (settings.scale(name, rank) * weight);
+        }
+        if (alpha.shape().size() != 1) {
+            throw new InputException(file + ": " + InputException.shown(keys.get(Part.ALPHA)) + " is "
+                    + alpha.shape() + ", not one number");
+        }
+        return (float) ((double) alpha.reshape(1, 1).get(0, 0) / rank * weight);
+    }
+
+    /** A factor as a matrix: of a 1x1 or unfolded convolution all sizes but the first are its columns. */
+    private Tensor flat(Part part) {
+        Tensor tensor = tensors.get(part);
+        if (tensor == null) {
+            throw new InputException(file + ": " + InputException.shown(keys().getFirst()) + " has no " + part.label()
+                    + " beside it; the file is not whole");
+        }
+        if (tensor.shape().rank() < 2) {
+            throw new InputException(file + ": " + InputException.shown(keys.get(part)) + " is " + tensor.shape()
+                    + ", not a matrix");
+        }
+        int rows = tensor.shape().dim(0);
+        return tensor.reshape(rows, Math.toIntExact(tensor.shape().size() / rows));
+    }
+
+    private void checkProduct(Tensor left, Part leftPart, Tensor right, Part rightPart) {
+        if (left.cols() != right.rows()) {
+            throw misfit(leftPart, rightPart);
+        }
+    }
+
+    private InputException misfit(Part one, Part other) {
+        return new InputException(file + ": " + InputException.shown(keys.get(one)) + " " + tensors.get(one).shape()
+                + " and " + InputException.shown(keys.get(other)) + " " + tensors.get(other).shape()
+                + " do not belong together");
+    }
+}

@@ -1,0 +1,100 @@
+package jdiffusion.model.adapter;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.names.Mapped;
+import jdiffusion.model.checkpoint.names.StabilityNames;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.TensorSource;
+
+/**
+ * The matrices of a component by all names that LoRA files have for them: those of diffusers and those of Stability's
+ * own code, which fuses some, with dots or with underscores.
+ */
+final class LoraTargets {
+    private static final String WEIGHT = ".weight";
+    private static final String TEXT_MODEL = "text_model_";
+
+    private final Map<String, Target> byName = new HashMap<>();
+
+    /**
+     * What one module of a LoRA file changes.
+     *
+     * @param slots the matrices of the checkpoint, which lie one below the other in the module
+     * @param rows  of the module
+     * @param cols  of the module
+     */
+    record Target(List<Slot> slots, int rows, int cols) {
+    }
+
+    /**
+     * Rows {@code from} to {@code to} of a module are those of a matrix.
+     *
+     * @param tensor  the matrix's name in the diffusers layout
+     * @param swapped whether the module has the two halves of the rows the other way round
+     */
+    record Slot(String tensor, int from, int to, boolean swapped) {
+    }
+
+    LoraTargets(Component component, TensorSource tensors) {
+        for (String name : tensors.names()) {
+            Shape shape = matrix(tensors, name);
+            if (shape != null) {
+                Target whole = new Target(List.of(new Slot(name, 0, shape.dim(0), false)), shape.dim(0), columns(shape));
+                String module = module(name);
+                byName.put(flat(module), whole);
+                if (module.endsWith(".0")) {
+                    byName.putIfAbsent(flat(module.substring(0, module.length() - 2)), whole);
+                }
+            }
+        }
+        if (component == Component.DENOISER) {
+            new StabilityNames().toOriginal(tensors.names()).forEach(mapped -> addOriginal(mapped, tensors));
+        }
+    }
+
+    private void addOriginal(Mapped mapped, TensorSource tensors) {
+        List<Slot> slots = new ArrayList<>();
+        int rows = 0;
+        int cols = 0;
+        for (int i = 0; i < mapped.names().size(); i++) {
+            Shape shape = matrix(tensors, mapped.names().get(i));
+            if (shape != null) {
+                rows = shape.dim(0);
+                cols = columns(shape);
+                slots.add(new Slot(mapped.names().get(i), i * rows, (i + 1) * rows,
+                        mapped.form() == Mapped.Form.SWAPPED));
+            }
+        }
+        if (!slots.isEmpty()) {
+            byName.put(flat(module(mapped.original())), new Target(slots, mapped.names().size() * rows, cols));
+        }
+    }
+
+    /** The shape of a module's weight; null for other tensors. */
+    private static Shape matrix(TensorSource tensors, String name) {
+        Shape shape = name.endsWith(WEIGHT) ? tensors.shape(name) : null;
+        return shape == null || shape.rank() < 2 || shape.size() == 0 ? null : shape;
+    }
+
+    private static int columns(Shape shape) {
+        return Math.toIntExact(shape.size() / shape.dim(0));
+    }
+
+    private static String module(String name) {
+        return name.substring(0, name.length() - WEIGHT.length());
+    }
+
+    /** Null when nothing has that name. */
+    Target find(String module) {
+        Target found = byName.get(flat(module));
+        return found != null ? found : byName.get(TEXT_MODEL + flat(module));
+    }
+
+    private static String flat(String module) {
+        return module.replace('.', '_');
+    }
+}

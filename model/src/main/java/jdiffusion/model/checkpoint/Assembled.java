@@ -1,0 +1,130 @@
+package jdiffusion.model.checkpoint;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import jdiffusion.model.mmdit.MmditConfig;
+import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.tensor.InputException;
+
+/** A model of components from several files, over a folder in the diffusers layout or with none. */
+final class Assembled implements ModelFiles {
+    private final Path origin;
+    private final ModelFiles base;
+    private final Map<Component, ComponentFile> files;
+    private final Map<Component, String> missing;
+    private final ModelSources sources;
+    private final TokenizerPlaces tokenizers;
+    private final List<String> notes;
+
+    /**
+     * @param base       has what {@code files} do not have; null for nothing
+     * @param missing    why components are not there that should be, by component
+     * @param tokenizers null to take the base's
+     */
+    Assembled(Path origin, ModelFiles base, Map<Component, ComponentFile> files, Map<Component, String> missing,
+              ModelSources sources, TokenizerPlaces tokenizers, List<String> notes) {
+        this.origin = origin;
+        this.base = base;
+        this.files = new EnumMap<>(Component.class);
+        this.files.putAll(files);
+        this.missing = Map.copyOf(missing);
+        this.sources = sources;
+        this.tokenizers = tokenizers;
+        this.notes = List.copyOf(notes);
+    }
+
+    @Override
+    public String origin() {
+        return origin.toString();
+    }
+
+    @Override
+    public boolean has(Component component) {
+        return !sources.leftOut().contains(component)
+                && (files.containsKey(component) || base != null && base.has(component));
+    }
+
+    @Override
+    public String missing(Component component) {
+        return has(component) || sources.leftOut().contains(component) ? null
+                : base != null ? base.missing(component) : missing.get(component);
+    }
+
+    @Override
+    public Open open(Component component) {
+        String why = missing(component);
+        if (!has(component)) {
+            throw new InputException(why != null ? why : origin + ": " + component.label() + " is left out");
+        }
+        ComponentFile file = files.get(component);
+        return file == null ? base.open(component) : file.open();
+    }
+
+    @Override
+    public String layout() {
+        String other = " with components of other files";
+        return base != null ? base.layout() + (files.isEmpty() ? "" : other)
+                : "single file" + (files.values().stream().map(ComponentFile::file).distinct().count() == 1 ? "" : other);
+    }
+
+    @Override
+    public String place(Component component) {
+        ComponentFile file = files.get(component);
+        return file == null ? base.place(component) : file.describe();
+    }
+
+    @Override
+    public List<String> notes() {
+        return notes;
+    }
+
+    @Override
+    public Family family(MmditConfig config) {
+        ComponentFile denoiser = files.get(Component.DENOISER);
+        return Family.of(config, sources.variant(), denoiser == null ? origin : denoiser.file());
+    }
+
+    @Override
+    public Tokenizer tokenizer(Component component) {
+        return tokenizers == null ? base.tokenizer(component) : tokenizers.load(component);
+    }
+
+    @Override
+    public Path tokenizerFolder(Component component) {
+        return tokenizers == null ? base == null ? null : base.tokenizerFolder(component) : tokenizers.find(component);
+    }
+
+    /** That of the base or beside the files; else the one that all published models have. */
+    @Override
+    public SchedulerConfig scheduler() {
+        if (base != null) {
+            return base.scheduler();
+        }
+        Path folder = folder();
+        for (Path file : List.of(folder.resolve("scheduler").resolve("scheduler_config.json"),
+                folder.resolve("scheduler_config.json"),
+                folder.resolve("..").resolve("scheduler").resolve("scheduler_config.json").normalize())) {
+            if (Files.isRegularFile(file)) {
+                return SchedulerConfig.read(file);
+            }
+        }
+        return SchedulerConfig.ofShift(Family.SHIFT);
+    }
+
+    @Override
+    public ConfigFile generationConfig() {
+        if (base != null) {
+            return base.generationConfig();
+        }
+        Path file = folder().resolve("generation_config.json");
+        return Files.isRegularFile(file) ? ConfigFile.read(file) : ConfigFile.empty(file.toString());
+    }
+
+    private Path folder() {
+        return Files.isDirectory(origin) ? origin : Models.folderOf(origin);
+    }
+}

@@ -1,0 +1,99 @@
+package jdiffusion.model.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import jdiffusion.model.checkpoint.names.AddedTensor;
+import jdiffusion.model.checkpoint.names.RenamedSource;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.TensorSource;
+
+/**
+ * One component in a file of weights of any layout.
+ *
+ * @param part  its tensors there
+ * @param alone whether the file holds nothing else, so that a configuration beside it may be its own
+ */
+record ComponentFile(Component component, Path file, Contents.Part part, boolean alone) {
+    private static final String PROJECTION = "text_projection.weight";
+    private static final String TOKENS = "text_model.embeddings.token_embedding.weight";
+
+    /** Far beyond all encoders. */
+    private static final int WIDEST = 1 << 13;
+
+    /**
+     * Maps the file again, for this component alone.
+     *
+     * @throws InputException when it no longer can be opened, or its configuration cannot be used
+     */
+    ModelFiles.Open open() {
+        WeightsFile opened = WeightsFile.open(file);
+        try {
+            TensorSource tensors = tensors(opened.tensors());
+            return new Opened(opened, tensors, config(tensors));
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    private record Opened(WeightsFile file, TensorSource tensors, ConfigFile config) implements ModelFiles.Open {
+        @Override
+        public void close() {
+            file.close();
+        }
+    }
+
+    /** The component under diffusers' names. */
+    TensorSource tensors(TensorSource all) {
+        TensorSource renamed = RenamedSource.of(all, part.prefix(), part.naming().fromOriginal(part.names()));
+        Shape tokens = renamed.shape(TOKENS);
+        boolean projects = renamed.shape(PROJECTION) != null;
+        // SD3 takes CLIP-L's pooled output as it is, so published files of CLIP-L alone have no projection.
+        return component != Component.CLIP_L || projects || tokens == null || tokens.cols() > WIDEST ? renamed
+                : new AddedTensor(renamed, PROJECTION, identity(tokens.cols()));
+    }
+
+    private static Tensor identity(int size) {
+        Shape shape = Shape.of(size, size);
+        Tensor tensor = Tensor.of(Arena.ofAuto().allocate(shape.size() * DType.F32.bytes(), Long.BYTES), DType.F32,
+                shape);
+        for (int i = 0; i < size; i++) {
+            tensor.set(i, i, 1);
+        }
+        return tensor;
+    }
+
+    private ConfigFile config(TensorSource tensors) {
+        ConfigFile derived = DerivedConfig.of(component, tensors, file.toString());
+        ConfigFile beside = alone ? DerivedConfig.beside(file, component, tensors) : null;
+        if (beside == null) {
+            return derived;
+        }
+        checkQuantisation(beside);
+        ObjectNode merged = derived.root().deepCopy();
+        beside.root().properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
+        return ConfigFile.of(beside.origin(), merged);
+    }
+
+    /** Fails when a configuration says that the weights are quantised in a way that is not read. */
+    static void checkQuantisation(ConfigFile config) {
+        JsonNode quantised = config.root().path("quantization_config");
+        if (!quantised.isMissingNode() && !(quantised.path("quant_method").asText().equals("bitsandbytes")
+                && quantised.path("load_in_4bit").asBoolean())) {
+            throw new UnsupportedModelException(config.origin() + ": the weights are quantised ("
+                    + quantised.path("quant_method").asText("unknown method")
+                    + "), which this version reads only in bitsandbytes' 4 bits; use such a model or an unquantised one");
+        }
+    }
+
+    /** File and names, for people. */
+    String describe() {
+        return file.getFileName() + ", " + part.naming().label()
+                + (part.prefix().isEmpty() ? "" : " under " + part.prefix());
+    }
+}

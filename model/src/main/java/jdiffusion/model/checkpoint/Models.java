@@ -1,0 +1,239 @@
+package jdiffusion.model.checkpoint;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.TensorSource;
+
+/** Finds out what a path that the user gives as a model is, and what belongs to it. */
+public final class Models {
+    /** What the Hugging Face libraries call the weights of one component. */
+    private static final Pattern COMPONENT = Pattern.compile("(model|diffusion_pytorch_model)\\..*");
+
+    private Models() {
+    }
+
+    /**
+     * Opens a folder in the diffusers layout; a file of weights in any layout, with what it lacks from the files
+     * beside it; or a folder of such files. Weights are not read yet.
+     *
+     * @throws InputException when it is no model, or files contradict each other
+     */
+    public static ModelFiles open(Path model, ModelSources extra) {
+        if (!Files.exists(model)) {
+            throw new InputException(model + ": there is no such model; give a folder in the diffusers layout or a"
+                    + " .safetensors or .gguf file");
+        }
+        if (Files.isRegularFile(model.resolve(DiffusersFolder.INDEX))) {
+            return withExtra(DiffusersFolder.open(model), model, extra);
+        }
+        return Files.isDirectory(model) ? ofFolder(model, extra) : ofFile(model, extra);
+    }
+
+    /** Whether a folder looks like a model, of which nothing is checked. */
+    public static boolean isModel(Path folder) {
+        return Files.isDirectory(folder)
+                && (Files.isRegularFile(folder.resolve(DiffusersFolder.INDEX)) || !weights(folder).isEmpty());
+    }
+
+    /**
+     * The components of a file of weights, or of a folder with one component, and nothing that lies elsewhere; null
+     * for a folder that is a model.
+     *
+     * @throws InputException when it is neither, or the file holds nothing that is known
+     */
+    public static ModelFiles openParts(Path path) {
+        if (!Files.isDirectory(path)) {
+            return parts(path);
+        }
+        if (Files.isRegularFile(path.resolve(DiffusersFolder.INDEX))) {
+            return null;
+        }
+        List<Path> files = weights(path);
+        if (files.isEmpty()) {
+            throw new InputException(path + ": neither a model (" + DiffusersFolder.INDEX + ") nor a component"
+                    + " (config.json with " + WeightsFile.SAFETENSORS + " files) is in this folder");
+        }
+        return files.stream().filter(file -> COMPONENT.matcher(file.getFileName().toString()).matches())
+                .min(Comparator.comparingInt(file -> file.getFileName().toString().length())).map(Models::parts)
+                .orElse(null);
+    }
+
+    private static ModelFiles parts(Path file) {
+        return new Assembled(file, null, contents(file), Map.of(), ModelSources.NONE, null, List.of());
+    }
+
+    private static ModelFiles withExtra(ModelFiles base, Path model, ModelSources extra) {
+        if (extra.equals(ModelSources.NONE)) {
+            return base;
+        }
+        return new Assembled(model, base, given(extra), Map.of(), extra, givenTokenizers(extra), List.of());
+    }
+
+    private static ModelFiles ofFile(Path file, ModelSources extra) {
+        Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
+        files.putAll(contents(file));
+        if (!files.containsKey(Component.DENOISER) && !extra.files().containsKey(Component.DENOISER)) {
+            throw new InputException(file + ": holds " + labels(files) + ", but no denoiser; give the denoiser's file"
+                    + " as the model" + files.keySet().stream().findFirst()
+                            .map(c -> " and this one with " + Beside.option(c)).orElse(""));
+        }
+        return assemble(file, files, extra);
+    }
+
+    /** The files of a folder belong together, so no two may hold the same. */
+    private static ModelFiles ofFolder(Path folder, ModelSources extra) {
+        Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
+        for (Path file : weights(folder)) {
+            contents(file).forEach((component, found) -> {
+                ComponentFile other = extra.files().containsKey(component) ? null : files.get(component);
+                if (other != null) {
+                    throw new InputException(folder + ": both " + other.file().getFileName() + " and "
+                            + file.getFileName() + " hold " + component.label() + "; give "
+                            + (component == Component.DENOISER ? "one of the files as the model"
+                            : "the denoiser's file as the model, or choose with " + Beside.option(component)));
+                }
+                files.put(component, found);
+            });
+        }
+        if (!files.containsKey(Component.DENOISER) && !extra.files().containsKey(Component.DENOISER)) {
+            throw new InputException(folder + ": not a model in the diffusers layout (it has no "
+                    + DiffusersFolder.INDEX + "), and " + (files.isEmpty()
+                    ? "no .safetensors or .gguf file is in it" : "its files hold " + labels(files)
+                    + " but no denoiser"));
+        }
+        return assemble(folder, files, extra);
+    }
+
+    private static List<Path> weights(Path folder) {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.filter(WeightsFile::isWhole).sorted().toList();
+        } catch (IOException e) {
+            throw new InputException(folder + ": cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /** All components of a file that is a model or a part of one. */
+    private static Map<Component, ComponentFile> contents(Path file) {
+        try (WeightsFile weights = WeightsFile.open(file)) {
+            TensorSource tensors = weights.tensors();
+            Contents contents = Contents.of(tensors, Beside.place(file));
+            if (contents.parts().isEmpty()) {
+                throw new InputException(file + ": its tensors are of no network that is known here (MMDiT, VAE, CLIP,"
+                        + " T5): " + Contents.shown(List.copyOf(tensors.names())));
+            }
+            contents.refuseStrays(tensors);
+            return Beside.components(file, contents);
+        }
+    }
+
+    /** The components that the user names files for. */
+    private static Map<Component, ComponentFile> given(ModelSources extra) {
+        Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
+        extra.files().forEach((component, file) -> files.put(component, given(component, file)));
+        return files;
+    }
+
+    private static ComponentFile given(Component component, Path file) {
+        try (WeightsFile weights = WeightsFile.open(file)) {
+            TensorSource tensors = weights.tensors();
+            Contents contents = Contents.of(tensors, Beside.place(file)).withClipAs(component, tensors);
+            ComponentFile found = Beside.components(file, contents).get(component);
+            if (found == null) {
+                throw new InputException(file + ": given with " + Beside.option(component) + ", but it holds "
+                        + (contents.parts().isEmpty() ? "no network that is known here"
+                        : contents.parts().keySet().stream().map(Component::label)
+                                .collect(Collectors.joining(", ")) + " and not " + component.label())
+                        + ": its tensors are " + Contents.shown(List.copyOf(tensors.names())));
+            }
+            return found;
+        }
+    }
+
+    /** @param files of the model itself */
+    private static ModelFiles assemble(Path model, Map<Component, ComponentFile> files, ModelSources extra) {
+        List<String> notes = new ArrayList<>();
+        boolean ownEncoders = Component.ENCODERS.stream().anyMatch(files::containsKey) && !Files.isDirectory(model);
+        String holds = labels(files);
+        files.putAll(given(extra));
+        ComponentFile denoiser = files.get(Component.DENOISER);
+        Path folder = folderOf(denoiser.file());
+        Map<Component, String> missing = new EnumMap<>(Component.class);
+        Beside beside;
+        try (ModelFiles.Open open = denoiser.open()) {
+            beside = new Beside(folder, open.tensors(), notes);
+        }
+        for (Component component : Component.values()) {
+            if (files.containsKey(component) || extra.leftOut().contains(component)) {
+                continue;
+            }
+            boolean encoder = Component.ENCODERS.contains(component);
+            if (encoder && ownEncoders) {
+                notes.add(denoiser.file().getFileName() + " has text encoders but not " + component.label()
+                        + ", which is left out; give one with " + Beside.option(component));
+                continue;
+            }
+            ComponentFile found = beside.find(component);
+            if (found != null) {
+                files.put(component, found);
+            } else {
+                missing.put(component, model + ": holds " + holds + ", and no " + component.label().replace("the ", "")
+                        + " was found; looked for " + Beside.usualName(component) + " in "
+                        + beside.usualFolders().stream().map(Path::toString).collect(Collectors.joining(", "))
+                        + "; give one with " + Beside.option(component)
+                        + (encoder ? " or leave it out with --no-" + component.label().toLowerCase(
+                                Locale.ROOT) : ""));
+            }
+        }
+        return new Assembled(model, null, files, missing, extra, tokenizers(folder, files, beside, extra), notes);
+    }
+
+    private static TokenizerPlaces tokenizers(Path folder, Map<Component, ComponentFile> files, Beside beside,
+                                              ModelSources extra) {
+        if (extra.tokenizer() != null) {
+            return givenTokenizers(extra);
+        }
+        List<Path> places = new ArrayList<>(List.of(folder));
+        for (Component encoder : Component.ENCODERS) {
+            Path own = files.containsKey(encoder) ? folderOf(files.get(encoder).file()) : folder;
+            places.add(own);
+            // An encoder out of a diffusers folder has its tokenizer beside its own folder.
+            if (own.endsWith(encoder.folder())) {
+                places.add(folderOf(own));
+            }
+        }
+        places.addAll(beside.foldersBelow());
+        Path parent = folder.toAbsolutePath().normalize().getParent();
+        if (parent != null) {
+            places.add(parent);
+        }
+        return new TokenizerPlaces(places);
+    }
+
+    /** Null when the user names no folder. */
+    private static TokenizerPlaces givenTokenizers(ModelSources extra) {
+        if (extra.tokenizer() != null && !Files.isDirectory(extra.tokenizer())) {
+            throw new InputException("--tokenizer " + extra.tokenizer() + " is not a folder");
+        }
+        return extra.tokenizer() == null ? null : new TokenizerPlaces(List.of(extra.tokenizer()));
+    }
+
+    static Path folderOf(Path file) {
+        Path parent = file.getParent();
+        return parent == null ? Path.of("") : parent;
+    }
+
+    private static String labels(Map<Component, ComponentFile> files) {
+        return files.keySet().stream().map(Component::label).collect(Collectors.joining(", "));
+    }
+}

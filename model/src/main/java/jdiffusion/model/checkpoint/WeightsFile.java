@@ -1,0 +1,88 @@
+package jdiffusion.model.checkpoint;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.QuantisedSource;
+import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.gguf.GgufFile;
+import jdiffusion.tensor.safetensors.Checkpoint;
+
+/**
+ * A file of weights in any format that is read, mapped until closed: safetensors, the index of one in shards, GGUF.
+ * Matrices that are stored quantised in several tensors are put together.
+ */
+public final class WeightsFile implements AutoCloseable {
+    static final String SAFETENSORS = ".safetensors";
+    static final String INDEX = ".safetensors.index.json";
+    static final String GGUF = ".gguf";
+    private static final List<String> PICKLES = List.of(".ckpt", ".pt", ".pth", ".bin");
+    private static final Pattern SHARD = Pattern.compile(".*-\\d{5}-of-(\\d{5})\\.(safetensors|gguf)");
+
+    private final TensorSource tensors;
+    private final Runnable closing;
+
+    private WeightsFile(TensorSource tensors, Runnable closing) {
+        this.tensors = tensors;
+        this.closing = closing;
+    }
+
+    /** @throws InputException when it is no such file, or a damaged one */
+    public static WeightsFile open(Path path) {
+        String name = name(path);
+        if (name.endsWith(GGUF) && !isShard(path)) {
+            GgufFile file = GgufFile.open(path);
+            return new WeightsFile(file, file::close);
+        }
+        if (isShard(path)) {
+            throw new InputException(path + ": is one shard of several; give the file that says what is in which, "
+                    + path.getFileName().toString().replaceFirst("-\\d{5}-of-\\d{5}.*", "") + INDEX);
+        }
+        if (PICKLES.stream().anyMatch(name::endsWith)) {
+            throw new UnsupportedModelException(path + ": files that Python's pickle wrote can run programs and are not"
+                    + " read; use the model's " + SAFETENSORS + " or " + GGUF + " file");
+        }
+        if (!name.endsWith(SAFETENSORS) && !name.endsWith(INDEX)) {
+            throw new InputException(path + ": not a file of weights; " + SAFETENSORS + " files, their "
+                    + INDEX + " and " + GGUF + " files are read");
+        }
+        Checkpoint file = Checkpoint.open(path);
+        try {
+            return new WeightsFile(QuantisedSource.of(file), file::close);
+        } catch (InputException e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    /** Whether the name is that of a file of weights, and not of one shard of several. */
+    static boolean isWhole(Path path) {
+        String name = name(path);
+        return Files.isRegularFile(path) && !isShard(path)
+                && (name.endsWith(SAFETENSORS) || name.endsWith(INDEX) || name.endsWith(GGUF));
+    }
+
+    /** Whether the name is that of one shard of several, of which the index is needed. */
+    static boolean isShard(Path path) {
+        Matcher matcher = SHARD.matcher(name(path));
+        return matcher.matches() && !matcher.group(1).equals("00001");
+    }
+
+    private static String name(Path path) {
+        Path name = path.getFileName();
+        return name == null ? "" : name.toString().toLowerCase(Locale.ROOT);
+    }
+
+    public TensorSource tensors() {
+        return tensors;
+    }
+
+    @Override
+    public void close() {
+        closing.run();
+    }
+}

@@ -1,0 +1,70 @@
+package jdiffusion.model.checkpoint;
+
+import java.util.List;
+import jdiffusion.model.mmdit.MmditConfig;
+import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.tokenizer.Tokenizer;
+
+/** A checkpoint whose tensors are changed on the way in; all else is the checkpoint's own. */
+public abstract class WrappedFiles implements ModelFiles {
+    private final ModelFiles model;
+
+    protected WrappedFiles(ModelFiles model) {
+        this.model = model;
+    }
+
+    /** The checkpoint as it is stored. */
+    public final ModelFiles model() {
+        return model;
+    }
+
+    @Override
+    public String origin() {
+        return model.origin();
+    }
+
+    @Override
+    public boolean has(Component component) {
+        return model.has(component);
+    }
+
+    @Override
+    public String missing(Component component) {
+        return model.missing(component);
+    }
+
+    @Override
+    public String layout() {
+        return model.layout();
+    }
+
+    @Override
+    public String place(Component component) {
+        return model.place(component);
+    }
+
+    @Override
+    public List<String> notes() {
+        return model.notes();
+    }
+
+    @Override
+    public Family family(MmditConfig config) {
+        return model.family(config);
+    }
+
+    @Override
+    public Tokenizer tokenizer(Component component) {
+        return model.tokenizer(component);
+    }
+
+    @Override
+    public SchedulerConfig scheduler() {
+        return model.scheduler();
+    }
+
+    @Override
+    public ConfigFile generationConfig() {
+        return model.generationConfig();
+    }
+}

@@ -1,0 +1,135 @@
+package jdiffusion.model.convert;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.quantize.Stored;
+import jdiffusion.tensor.InputException;
+
+/** The files of a model that are not weights. */
+final class DiffusersWriter {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final List<String> TOKENIZER_FILES = List.of("vocab.json", "merges.txt", "spiece.model",
+            "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json");
+
+    private final ExportSource source;
+    private final Path root;
+
+    DiffusersWriter(ExportSource source, Path root) {
+        this.source = source;
+        this.root = root;
+    }
+
+    /** model_index.json, which says what is there, the scheduler and the wishes for sampling. */
+    void writeIndex(Set<Component> components) {
+        ObjectNode index = JsonNodeFactory.instance.objectNode().put("_class_name", "StableDiffusion3Pipeline")
+                .put("_diffusers_version", "0.32.0");
+        index.putArray("scheduler").add("diffusers").add(source.scheduler().path("_class_name").asText());
+        for (Component component : Component.values()) {
+            ArrayNode entry = index.putArray(component.folder());
+            ArrayNode tokenizer = component.tokenizerFolder() == null ? null
+                    : index.putArray(component.tokenizerFolder());
+            String library = component.tokenizerFolder() == null ? "diffusers" : "transformers";
+            boolean there = components.contains(component);
+            entry.add(there ? library : null).add(there ? className(component) : null);
+            if (tokenizer != null) {
+                tokenizer.add(there ? library : null).add(there ? component == Component.T5 ? "T5TokenizerFast"
+                        : "CLIPTokenizer" : null);
+            }
+        }
+        write(root.resolve("model_index.json"), index);
+        writeScheduler();
+        ObjectNode generation = source.generation();
+        if (!generation.isEmpty()) {
+            write(root.resolve("generation_config.json"), generation);
+        }
+    }
+
+    private static String className(Component component) {
+        return switch (component) {
+            case CLIP_L, CLIP_G -> "CLIPTextModelWithProjection";
+            case T5 -> "T5EncoderModel";
+            case DENOISER -> "SD3Transformer2DModel";
+            case VAE -> "AutoencoderKL";
+        };
+    }
+
+    void writeScheduler() {
+        write(folder("scheduler").resolve("scheduler_config.json"), source.scheduler());
+    }
+
+    /** config.json; with 4-bit matrices it says so, in the words of bitsandbytes. */
+    void writeConfig(Component component, List<Outgoing> tensors) {
+        ObjectNode config = source.config(component);
+        Stored.FourBit fourBit = tensors.stream().map(Outgoing::stored).filter(Stored.FourBit.class::isInstance)
+                .map(Stored.FourBit.class::cast).findFirst().orElse(null);
+        if (fourBit != null) {
+            ObjectNode quantisation = config.putObject("quantization_config").put("quant_method", "bitsandbytes")
+                    .put("load_in_4bit", true).put("load_in_8bit", false).put("bnb_4bit_quant_type", fourBit.kind())
+                    .put("bnb_4bit_use_double_quant", fourBit.nested() != null)
+                    .put("bnb_4bit_compute_dtype", "bfloat16").put("bnb_4bit_quant_storage", "uint8");
+            ArrayNode kept = quantisation.putArray("llm_int8_skip_modules");
+            tensors.stream().filter(t -> t.shape().rank() == 2 && !(t.stored() instanceof Stored.FourBit)
+                    && t.name().endsWith(".weight")).map(t -> t.name().replaceFirst("\\.weight$", ""))
+                    .forEach(kept::add);
+        }
+        write(folder(component.folder()).resolve("config.json"), config);
+    }
+
+    /** Copies the files of an encoder's tokenizer. */
+    void writeTokenizer(Component component, ExportProgress progress) {
+        if (component.tokenizerFolder() == null) {
+            return;
+        }
+        Path from = source.tokenizer(component);
+        if (from == null) {
+            progress.note("no tokenizer of " + component.label() + " was found; put its files into "
+                    + component.tokenizerFolder());
+            return;
+        }
+        Path to = folder(component.tokenizerFolder());
+        for (String name : TOKENIZER_FILES) {
+            Path file = from.resolve(name);
+            if (Files.isRegularFile(file)) {
+                try {
+                    Files.copy(file, to.resolve(name));
+                } catch (IOException e) {
+                    throw unwritable(to.resolve(name), e);
+                }
+            }
+        }
+    }
+
+    private Path folder(String name) {
+        try {
+            return Files.createDirectories(root.resolve(name));
+        } catch (IOException e) {
+            throw unwritable(root.resolve(name), e);
+        }
+    }
+
+    private static void write(Path file, ObjectNode json) {
+        try {
+            Files.write(file, (JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n")
+                    .getBytes(StandardCharsets.UTF_8));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        } catch (IOException e) {
+            throw unwritable(file, e);
+        }
+    }
+
+    private static InputException unwritable(Path file, IOException e) {
+        return new InputException(file + ": cannot be written (" + e.getMessage() + "); make room or name another"
+                + " place", e);
+    }
+}

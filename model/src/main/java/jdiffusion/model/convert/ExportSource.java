@@ -1,0 +1,29 @@
+package jdiffusion.model.convert;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.List;
+import jdiffusion.model.checkpoint.Component;
+
+/** A model to be written: a checkpoint, or one that is made up. */
+public interface ExportSource extends AutoCloseable {
+    boolean has(Component component);
+
+    /** Tensors under the names of the diffusers layout, to be read until this source is closed. */
+    List<Outgoing> tensors(Component component);
+
+    /** The component's config.json. */
+    ObjectNode config(Component component);
+
+    /** Folder with the tokenizer files of a text encoder; null when there are none. */
+    Path tokenizer(Component component);
+
+    /** The scheduler_config.json. */
+    ObjectNode scheduler();
+
+    /** The generation_config.json; empty for none. */
+    ObjectNode generation();
+
+    @Override
+    void close();
+}

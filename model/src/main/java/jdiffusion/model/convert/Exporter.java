@@ -1,0 +1,190 @@
+package jdiffusion.model.convert;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.names.LdmVaeNames;
+import jdiffusion.model.checkpoint.names.Naming;
+import jdiffusion.model.checkpoint.names.StabilityNames;
+import jdiffusion.model.quantize.QuantizeRules;
+import jdiffusion.model.quantize.Stored;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.OutputFile;
+import jdiffusion.tensor.safetensors.SafetensorsWriter;
+import jdiffusion.tensor.safetensors.SafetensorsWriter.Entry;
+
+/** Writes models: each layout that is read, whole or not at all. */
+public final class Exporter {
+    private static final String DENOISER = "model.diffusion_model.";
+    private static final String VAE = "first_stage_model.";
+    private static final Map<String, String> METADATA = Map.of("format", "pt");
+
+    private final ExportSource source;
+    private final ExportOptions options;
+    private final ExportProgress progress;
+    private final Map<String, Integer> made = new TreeMap<>();
+
+    public Exporter(ExportSource source, ExportOptions options, ExportProgress progress) {
+        this.source = source;
+        this.options = options;
+        this.progress = progress;
+    }
+
+    /** A new folder in the diffusers layout. */
+    public void writeDiffusers(Path folder) {
+        OutputFile.checkFree(folder);
+        Map<Component, List<Outgoing>> parts = parts(Format.DIFFUSERS);
+        start(parts);
+        OutputFile.writeFolder(folder, temporary -> {
+            DiffusersWriter writer = new DiffusersWriter(source, temporary);
+            writer.writeIndex(parts.keySet());
+            parts.forEach((component, tensors) -> {
+                writer.writeConfig(component, tensors);
+                SafetensorsWriter.writeShards(temporary.resolve(component.folder()), component.weights(),
+                        SafetensorsParts.of(tensors, ""), METADATA, options.largestFile(), progress::written);
+                writer.writeTokenizer(component, progress);
+            });
+        });
+    }
+
+    /** A new folder as Stability publishes: denoiser and VAE in one file, each encoder in its own, tokenizers. */
+    public void writeSingle(Path folder) {
+        OutputFile.checkFree(folder);
+        Map<Component, List<Outgoing>> parts = parts(Format.SINGLE);
+        start(parts);
+        OutputFile.writeFolder(folder, temporary -> {
+            DiffusersWriter writer = new DiffusersWriter(source, temporary);
+            Path name = folder.toAbsolutePath().normalize().getFileName();
+            List<Entry> main = new ArrayList<>();
+            parts.forEach((component, tensors) -> {
+                if (component == Component.DENOISER || component == Component.VAE) {
+                    main.addAll(SafetensorsParts.of(tensors, Format.SINGLE.prefix(component)));
+                } else {
+                    write(temporary.resolve(fileOf(component)), SafetensorsParts.of(tensors, ""));
+                    writer.writeTokenizer(component, progress);
+                }
+            });
+            if (!main.isEmpty()) {
+                write(temporary.resolve(name + ".safetensors"), main);
+            }
+            writer.writeScheduler();
+        });
+    }
+
+    private static String fileOf(Component component) {
+        return switch (component) {
+            case CLIP_L -> "clip_l.safetensors";
+            case CLIP_G -> "clip_g.safetensors";
+            case T5 -> "t5xxl.safetensors";
+            case DENOISER, VAE -> throw new IllegalArgumentException(component + " has no file of its own");
+        };
+    }
+
+    /** One safetensors file with all that is written, under the names that ComfyUI gives them. */
+    public void writeFile(Path file) {
+        Map<Component, List<Outgoing>> parts = parts(Format.ALL_IN_ONE);
+        start(parts);
+        List<Entry> all = new ArrayList<>();
+        parts.forEach((component, tensors) ->
+                all.addAll(SafetensorsParts.of(tensors, Format.ALL_IN_ONE.prefix(component))));
+        write(file, all);
+    }
+
+    /** The denoiser alone in a GGUF file, under Stability's names. */
+    public void writeGguf(Path file) {
+        Map<Component, List<Outgoing>> parts = parts(Format.GGUF);
+        start(parts);
+        GgufParts.write(file, parts.get(Component.DENOISER), progress::written);
+    }
+
+    private void write(Path file, List<Entry> entries) {
+        SafetensorsWriter.write(file, entries, METADATA, progress::written);
+    }
+
+    /** Where tensors go, and what that asks of them. */
+    private enum Format {
+        DIFFUSERS, SINGLE, ALL_IN_ONE, GGUF;
+
+        Naming naming(Component component) {
+            return this == DIFFUSERS ? Naming.DIFFUSERS : switch (component) {
+                case DENOISER -> new StabilityNames();
+                case VAE -> new LdmVaeNames();
+                case CLIP_L, CLIP_G, T5 -> Naming.DIFFUSERS;
+            };
+        }
+
+        String prefix(Component component) {
+            return this == DIFFUSERS || this == GGUF ? "" : switch (component) {
+                case DENOISER -> DENOISER;
+                case VAE -> VAE;
+                case CLIP_L -> this == SINGLE ? "" : "text_encoders.clip_l.transformer.";
+                case CLIP_G -> this == SINGLE ? "" : "text_encoders.clip_g.transformer.";
+                case T5 -> this == SINGLE ? "" : "text_encoders.t5xxl.transformer.";
+            };
+        }
+
+        boolean takes(Stored stored) {
+            return this == GGUF ? GgufParts.takes(stored) : SafetensorsParts.takes(stored);
+        }
+
+        String label() {
+            return this == GGUF ? "GGUF" : "safetensors";
+        }
+    }
+
+    private Map<Component, List<Outgoing>> parts(Format format) {
+        Map<Component, List<Outgoing>> parts = new EnumMap<>(Component.class);
+        for (Component component : Component.values()) {
+            if (source.has(component) && options.components().contains(component)) {
+                List<Outgoing> tensors = Relayout.of(source.tensors(component), format.naming(component),
+                        format.prefix(component), format == Format.GGUF);
+                parts.put(component, tensors.stream().map(t -> finished(component, t, format)).toList());
+            }
+        }
+        if (parts.isEmpty()) {
+            throw new InputException("the model has none of the components that were asked for");
+        }
+        made.forEach((what, count) -> progress.note(count + (count == 1 ? " matrix" : " matrices") + " stored as "
+                + what));
+        return parts;
+    }
+
+    /** The tensor as it is going to be stored. */
+    private Outgoing finished(Component component, Outgoing tensor, Format format) {
+        Outgoing out = tensor;
+        QuantizeRules.Decision decision = options.quantize() == null || tensor.elements() == null ? null
+                : options.quantize().decide(component, tensor.ours(), tensor.shape());
+        if (decision != null && decision.type() != null) {
+            if (out.stored() == null || !decision.type().is(out.stored())) {
+                out = out.with(decision.type().quantise(tensor.elements()));
+            }
+            if (!format.takes(out.stored())) {
+                throw new InputException(format.label() + " files have no " + decision.type().label() + ", to which "
+                        + tensor.name() + " is to be quantised; " + (format == Format.GGUF
+                        ? "use q8_0 or q4_0, or write safetensors" : "use nf4, fp4 or fp8, or write a .gguf file"));
+            }
+            return out;
+        }
+        if (options.type() != null && out.stored() instanceof Stored.Plain) {
+            return out.as(options.type());
+        }
+        if (out.stored() == null || !format.takes(out.stored())) {
+            DType type = options.type() != null ? options.type() : DType.BF16;
+            made.merge(type.name().toLowerCase(Locale.ROOT) + ", as " + (out.stored() == null
+                    ? "joined 4-bit or scaled matrices cannot be stored" : format.label() + " files have no "
+                    + out.stored().label()), 1, Integer::sum);
+            return out.as(type);
+        }
+        return out;
+    }
+
+    private void start(Map<Component, List<Outgoing>> parts) {
+        progress.started(parts.values().stream().flatMap(List::stream).mapToLong(t -> t.stored().byteSize()).sum());
+    }
+}

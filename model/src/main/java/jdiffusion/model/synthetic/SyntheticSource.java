@@ -1,0 +1,56 @@
+package jdiffusion.model.synthetic;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.convert.ExportSource;
+import jdiffusion.model.convert.Outgoing;
+import jdiffusion.model.convert.SchedulerJson;
+import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.tensor.DType;
+
+/**
+ * A synthetic checkpoint to be written.
+ *
+ * @param tokenizers folder with those of the encoders, in folders with the names of the diffusers layout
+ */
+public record SyntheticSource(SyntheticModel model, long seed, DType type, Path tokenizers) implements ExportSource {
+    @Override
+    public boolean has(Component component) {
+        return true;
+    }
+
+    @Override
+    public List<Outgoing> tensors(Component component) {
+        return model.tensors(component, seed, type);
+    }
+
+    @Override
+    public ObjectNode config(Component component) {
+        return model.config(component);
+    }
+
+    @Override
+    public Path tokenizer(Component component) {
+        Path folder = tokenizers.resolve(component.tokenizerFolder());
+        return Files.isDirectory(folder) ? folder : null;
+    }
+
+    @Override
+    public ObjectNode scheduler() {
+        return SchedulerJson.of(SchedulerConfig.ofShift(model.shift()));
+    }
+
+    @Override
+    public ObjectNode generation() {
+        return JsonNodeFactory.instance.objectNode();
+    }
+
+    @Override
+    public void close() {
+        // Nothing is open.
+    }
+}
