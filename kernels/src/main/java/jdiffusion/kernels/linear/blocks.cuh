@@ -34,7 +34,7 @@ static __device__ __forceinline__ void copy_async_part(u32 to, const void* from,
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
 
-template <int BYTES> static __device__ __forceinline__ u8* block_rings() {
+template <int BYTES> __device__ __forceinline__ u8* block_rings() {
     __shared__ __align__(AT_HAND) u8 rings[BYTES];
     return rings;
 }
