@@ -64,7 +64,8 @@ final class MemoryOptions {
     Pipeline fit(Pipeline pipeline, GenerationRequest request, Backend backend, Consumer<String> notes) {
         MemoryPolicy wish = policy(pipeline.vaeConfig().factor());
         if (wish.budget() == Long.MAX_VALUE && backend instanceof CudaBackend cuda) {
-            wish = wish.withBudget(Math.max(0, cuda.freeBytes() - DRIVERS_SHARE));
+            long free = cuda.freeBytes();
+            wish = wish.withBudget(free - Math.min(DRIVERS_SHARE, free / 8));
         } else if (!hasBudget()) {
             return pipeline.withPolicy(wish);
         }

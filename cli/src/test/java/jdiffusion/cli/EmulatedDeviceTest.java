@@ -66,25 +66,25 @@ class EmulatedDeviceTest {
         assertThat(Cli.names(folder)).containsExactly("kernels");
     }
 
-    /** Enough for the text encoders, and too little for the denoiser beside its working memory. */
+    /** Enough for the text encoders and too little for the denoiser, of which --vram says otherwise. */
     @Test
     void memoryThatRunsOutOnTheWayIsOneLine() throws IOException {
-        Cli run = Cli.draw("a", "--device", "emulated", "--emulator-memory", "36MiB", "--emulator-profile",
-                "--preview", 1, "-o", folder.resolve("x.png"));
+        Cli run = Cli.draw("a", "--device", "emulated", "--emulator-memory", "16MiB", "--vram", "1GiB",
+                "--emulator-profile", "--preview", 1, "-o", folder.resolve("x.png"));
         assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
         assertThat(run.out()).isEmpty();
         assertThat(run.err()).anyMatch(line -> line.startsWith("encode text"))
                 .anyMatch(line -> line.startsWith("linear_bf16_small"));
         assertThat(run.err().subList(0, run.err().size() - 1)).allMatch(line -> line.length() <= 120);
         assertThat(run.err().getLast()).matches("jdiffusion: cuda: out of device memory: \\d+ MiB more are needed,"
-                + " and \\d+ of 36 MiB are free; a smaller size or batch needs less");
+                + " and \\d+ of 16 MiB are free; a smaller size or batch needs less");
         assertThat(Cli.names(folder)).isEmpty();
     }
 
     @Test
     void theProfileOfARunThatFailsIsPrintedAsJsonToo() throws IOException {
-        Cli run = Cli.draw("a", "--device", "emulated", "--emulator-memory", "36MiB", "--emulator-profile", "--json",
-                "-o", folder.resolve("x.png"));
+        Cli run = Cli.draw("a", "--device", "emulated", "--emulator-memory", "16MiB", "--vram", "1GiB",
+                "--emulator-profile", "--json", "-o", folder.resolve("x.png"));
         assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
         JsonNode root = new ObjectMapper().readTree(run.out());
         assertThat(root.get("error").asText()).startsWith("cuda: out of device memory");
