@@ -87,7 +87,8 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
                 && quantised.path("load_in_4bit").asBoolean())) {
             throw new UnsupportedModelException(config.origin() + ": the weights are quantised ("
                     + quantised.path("quant_method").asText("unknown method")
-                    + "), which this version reads only in bitsandbytes' 4 bits; use such a model or an unquantised one");
+                    + "), which this version reads only in bitsandbytes' 4 bits; use such a model or an unquantised"
+                    + " one");
         }
     }
 

@@ -151,7 +151,8 @@ class SafetensorsWriterTest {
             ContentWriter.write(channel, List.of(new ContentWriter.Part("blocks.3.weight", new Made(9, 1, 1))),
                     _ -> { });
         })).isInstanceOf(InputException.class)
-                .hasMessageStartingWith(path + ": cannot be written (").hasMessageContaining("at tensor blocks.3.weight");
+                .hasMessageStartingWith(path + ": cannot be written (")
+                .hasMessageContaining("at tensor blocks.3.weight");
         assertThat(names()).isEmpty();
     }
 
