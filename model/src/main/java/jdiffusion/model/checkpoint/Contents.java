@@ -24,7 +24,8 @@ import jdiffusion.tensor.TensorSource;
  * @param strays names that belong to none of them
  */
 record Contents(Map<Component, Part> parts, List<String> strays) {
-    private static final String TOKENS = "text_model.embeddings.token_embedding.weight";
+    /** A CLIP's table of tokens, whose width tells one from the other. */
+    static final String TOKENS = "text_model.embeddings.token_embedding.weight";
     private static final int CLIP_L_WIDTH = 768;
     private static final int CLIP_G_WIDTH = 1280;
     private static final int MOST_SHOWN = 4;
