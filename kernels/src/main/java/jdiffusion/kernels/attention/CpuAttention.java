@@ -161,6 +161,26 @@ public final class CpuAttention {
         return Float.intBitsToFloat(Float.floatToRawIntBits(low) >>> 16 | Float.floatToRawIntBits(high) & UPPER_HALF);
     }
 
+    /**
+     * A part of the online softmax over a block of scores [n][NR].
+     *
+     * <p>All are called from one place: a call with three targets is not inlined, so each is compiled by itself. In
+     * one caller, with the products, their vectors would outgrow what the compiler inlines, and would be allocated.
+     */
+    private interface Part {
+        /** @param sums of the panel's queries too, [channels][NR] each */
+        void run(float[] scores, int n, float[] state, int query, float[] sums, int channels);
+    }
+
+    private static final Part[] SOFTMAX = {
+        (scores, n, state, query, _, _) -> OnlineSoftmax.raise(scores, n, state, query, QUERIES),
+        (_, _, state, query, sums, channels) -> {
+            if (OnlineSoftmax.factors(state, query, NR, QUERIES)) {
+                OnlineSoftmax.rescale(sums, query * channels, channels, state, query, QUERIES);
+            }
+        },
+        (scores, n, state, query, _, _) -> OnlineSoftmax.exponentiate(scores, n, state, query, QUERIES)};
+
     private void attend(AttentionCall call, int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
         int d = call.shape().headDim();
         int channels = up(d, MR);
@@ -190,11 +210,9 @@ public final class CpuAttention {
                 if (late) {
                     multiply(scores, n * NR, scale);
                 }
-                OnlineSoftmax.raise(scores, n, state, query, QUERIES);
-                if (OnlineSoftmax.factors(state, query, NR, QUERIES)) {
-                    OnlineSoftmax.rescale(sums, query * channels, channels, state, query, QUERIES);
+                for (Part part : SOFTMAX) {
+                    part.run(scores, n, state, query, sums, channels);
                 }
-                OnlineSoftmax.exponentiate(scores, n, state, query, QUERIES);
                 if (inPairs) {
                     cpu.products().roundColumns(scores, 0, n, NR);
                 } else {

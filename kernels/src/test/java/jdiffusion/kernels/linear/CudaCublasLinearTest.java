@@ -128,13 +128,13 @@ class CudaCublasLinearTest {
     }
 
     @Test
-    void weightsOfFourBitsAreRefused() {
+    void quantisedWeightsAreRefused() {
         Weight w = new Weight.FourBit(2, 64, device.empty(DType.U8, 64), device.empty(DType.F32, 16), 64,
                 device.empty(DType.F32, 2), null);
         LinearCall call = new LinearCall(device.empty(DType.BF16, 3, 64), Weight.rows(w, w), null, Epilogue.STORE,
                 device.empty(DType.F32, 3, 4));
         assertThatThrownBy(() -> linear.run(List.of(call))).isInstanceOf(DeviceException.class)
-                .hasMessageContainingAll("--gemm cublas", "4 bits", "[4, 64]", "--gemm own");
+                .hasMessageContainingAll("--gemm cublas", "quantised weights", "[4, 64]", "--gemm own");
     }
 
     /** Columns of wider tensors in and out, against the reference. */
