@@ -3,7 +3,6 @@ package jdiffusion.tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.ArrayDeque;
 import java.util.Iterator;
@@ -88,10 +87,7 @@ public final class ContentWriter {
     private static void finish(Piece piece, FileChannel channel) throws IOException {
         try {
             piece.made.join();
-            ByteBuffer bytes = piece.filled.asByteBuffer();
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
+            OutputFile.put(channel, piece.filled.asByteBuffer());
         } catch (CompletionException e) {
             switch (e.getCause()) {
                 case RuntimeException cause -> throw cause;

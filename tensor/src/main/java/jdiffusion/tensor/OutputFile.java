@@ -1,6 +1,7 @@
 package jdiffusion.tensor;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
@@ -9,7 +10,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.function.Consumer;
-import java.util.regex.Matcher;
 import java.util.stream.Stream;
 
 /**
@@ -57,16 +57,27 @@ public final class OutputFile {
         Path absolute = path.toAbsolutePath().normalize();
         try (Leftovers temporary = new Leftovers(absolute)) {
             Files.createDirectory(temporary.path());
-            fill.accept(temporary.path());
+            fill(temporary.path(), path, fill);
             Files.move(temporary.path(), absolute, StandardCopyOption.ATOMIC_MOVE);
             temporary.keep();
         } catch (IOException e) {
             throw unwritable(path, e);
+        }
+    }
+
+    private static void fill(Path temporary, Path path, Consumer<Path> fill) {
+        try {
+            fill.accept(temporary);
         } catch (InputException e) {
-            Path name = absolute.getFileName();
-            throw new InputException(e.getMessage().replaceAll(
-                    "\\S*\\Q." + name + "." + ProcessHandle.current().pid() + "-\\E[0-9a-f]+\\.tmp",
-                    Matcher.quoteReplacement(path.toString())), e);
+            String message = e.getMessage().replace(temporary.toString(), path.toString());
+            throw message.equals(e.getMessage()) ? e : new InputException(message, e);
+        }
+    }
+
+    /** Writes all that a buffer holds, which a channel need not do at once when a disk is almost full. */
+    public static void put(FileChannel channel, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            channel.write(bytes);
         }
     }
 

@@ -210,7 +210,8 @@ public final class Weights {
         faults.addAll(ledger.faults);
         for (String name : ledger.names) {
             if (!ledger.read.contains(name)) {
-                faults.add("unknown " + InputException.shown(ledger.source.stored(name)) + " " + ledger.source.shape(name));
+                faults.add("unknown " + InputException.shown(ledger.source.stored(name)) + " "
+                        + ledger.source.shape(name));
             }
         }
         if (faults.isEmpty()) {

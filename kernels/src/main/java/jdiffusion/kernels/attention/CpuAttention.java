@@ -34,6 +34,7 @@ public final class CpuAttention {
     /** Floats of packed K and V held at once, unless one head alone needs more. */
     private static final long PACKED = 8 << 20;
     private static final int SIGNIFICAND = 0x7fffff;
+    private static final int UPPER_HALF = 0xffff0000;
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -155,9 +156,9 @@ public final class CpuAttention {
         }
     }
 
-    /** A word of two numbers that were rounded to bfloat16. */
+    /** A word of two numbers that were rounded to bfloat16; of scaled subnormal ones the lower bits are cut off. */
     private static float pair(float low, float high) {
-        return Float.intBitsToFloat(Float.floatToRawIntBits(low) >>> 16 | Float.floatToRawIntBits(high));
+        return Float.intBitsToFloat(Float.floatToRawIntBits(low) >>> 16 | Float.floatToRawIntBits(high) & UPPER_HALF);
     }
 
     /**

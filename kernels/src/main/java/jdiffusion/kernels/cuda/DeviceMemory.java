@@ -84,7 +84,12 @@ public final class DeviceMemory {
         // No device gives memory of no bytes.
         long size = Math.max(1, bytes);
         long address = allocate(size);
-        clear.accept(address);
+        try {
+            clear.accept(address);
+        } catch (RuntimeException e) {
+            free(address);
+            throw e;
+        }
         return new Workspace(Unreadable.at(address, size), () -> {
             freeScratch();
             free(address);

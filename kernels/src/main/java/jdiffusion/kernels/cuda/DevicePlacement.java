@@ -92,10 +92,16 @@ public final class DevicePlacement implements Placement {
     /**
      * Takes a device's memory, of the size that {@link #measuring} found.
      *
+     * @param transfers   closed with the placement, or at once when there is too little memory
      * @param operandType what its products read
      */
     public static DevicePlacement of(Size size, DeviceMemory memory, Transfers transfers, DType operandType) {
-        return new DevicePlacement(memory, transfers, size.streams(), size, operandType);
+        try {
+            return new DevicePlacement(memory, transfers, size.streams(), size, operandType);
+        } catch (RuntimeException e) {
+            transfers.close();
+            throw e;
+        }
     }
 
     /** Takes no memory, and finds out how much is needed. */

@@ -32,11 +32,14 @@ public final class CpuLinear {
         Operands.float32("linear", call.out());
         factors.x = call.x();
         factors.w = call.w();
-        factors.deltas.begin(call.w());
-        gemm.run(call.m(), call.n(), call.k(), factors, call.bias(), call.epilogue(), call.out());
-        factors.x = null;
-        factors.w = null;
-        factors.deltas.end();
+        try {
+            factors.deltas.begin(call.w());
+            gemm.run(call.m(), call.n(), call.k(), factors, call.bias(), call.epilogue(), call.out());
+        } finally {
+            factors.x = null;
+            factors.w = null;
+            factors.deltas.end();
+        }
     }
 
     private static final class Rows implements Gemm.Factors {

@@ -117,6 +117,32 @@ class AttentionTest {
         assertThat(plain.toArray()).isEqualTo(fromRounded.toArray());
     }
 
+    /** A quarter of the least normal numbers has bits where their neighbours lie in a pair. */
+    @ParameterizedTest
+    @EnumSource
+    void theLeastNumbersLeaveTheirNeighboursAlone(CpuLevel level) {
+        Levels.assume(level);
+        int n = 20;
+        float[] values = AttentionCase.gaussian(new Random(3), n * 3 * 16, 1);
+        for (int i = 0; i < values.length; i++) {
+            boolean odd = i % 48 < 16 && i % 2 == 1;
+            values[i] = odd ? Float.intBitsToFloat(0x00810000) : i % 48 < 16 ? 1 : values[i];
+        }
+        float[] zeros = values.clone();
+        for (int i = 1; i < zeros.length; i += 2) {
+            zeros[i] = i % 48 < 16 ? 0 : zeros[i];
+        }
+        Tensor least = Tensor.of(new float[n * 16], 1, n, 16);
+        Tensor none = Tensor.of(new float[n * 16], 1, n, 16);
+        try (Cpu cpu = new Cpu(1, Precision.BF16, level)) {
+            CpuAttention attention = new CpuAttention(cpu);
+            AttentionShape shape = AttentionShape.of(1, 1, 16);
+            attention.run(shape, List.of(stream(Tensor.of(values, 1, n, 48), least)), null);
+            attention.run(shape, List.of(stream(Tensor.of(zeros, 1, n, 48), none)), null);
+        }
+        assertThat(least.toArray()).isEqualTo(none.toArray());
+    }
+
     @Test
     void mayWriteOverQ() {
         AttentionCase problem = AttentionCase.of(2, 3, 24, 130, 71).norm(DType.F32);

@@ -100,10 +100,6 @@ public final class AdaptedFiles extends WrappedFiles {
         }
     }
 
-    public List<Lora> loras() {
-        return loras;
-    }
-
     @Override
     public Open open(Component component) {
         return adapted(component, model().open(component));

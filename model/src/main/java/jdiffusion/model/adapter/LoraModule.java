@@ -16,6 +16,8 @@ import jdiffusion.tensor.Tensor;
 final class LoraModule {
     /** Types that an alpha may have beside those of matrices. */
     private static final Set<DType> WIDE = EnumSet.of(DType.F64, DType.I64, DType.I32);
+    /** Elements of a matrix that factors are multiplied to, far beyond those of all published models. */
+    private static final long MOST = 1 << 28;
 
     private final String file;
     private final String name;
@@ -100,9 +102,9 @@ final class LoraModule {
         if (a1.rows() != a2.rows() || b1.cols() != b2.cols()) {
             throw misfit(Part.LOHA_W1_A, Part.LOHA_W2_A);
         }
-        int rank = Math.multiplyExact(b1.rows(), b2.rows());
-        float[] up = new float[Math.multiplyExact(a1.rows(), rank)];
-        float[] down = new float[Math.multiplyExact(rank, b1.cols())];
+        int rank = checked((long) b1.rows() * b2.rows());
+        float[] up = new float[checked((long) a1.rows() * rank)];
+        float[] down = new float[checked((long) rank * b1.cols())];
         for (int r = 0; r < rank; r++) {
             int r1 = r / b2.rows();
             int r2 = r % b2.rows();
@@ -126,6 +128,7 @@ final class LoraModule {
             Tensor b = flat(Part.LOKR_W1_B);
             checkProduct(a, Part.LOKR_W1_A, b, Part.LOKR_W1_B);
             rank = b.rows();
+            checked((long) a.rows() * b.cols());
             w1 = product(a, b);
         } else {
             w1 = flat(Part.LOKR_W1);
@@ -140,11 +143,23 @@ final class LoraModule {
             checkProduct(left, Part.LOKR_W2_A, right, Part.LOKR_W2_B);
             rank = right.rows();
         }
+        checked((long) w1.rows() * (left == null ? right : left).rows());
+        checked((long) w1.cols() * right.cols());
         return Delta.Kronecker.of(w1, left, right, rank == 0 ? weight : scale(settings, rank, weight));
     }
 
+    /** Small tensors of a damaged file may be factors of a matrix that no memory could hold. */
+    private int checked(long size) {
+        if (size > MOST) {
+            throw new InputException(file + ": " + InputException.shown(keys().getFirst()) + " and the tensors beside"
+                    + " it are factors of a matrix larger than any model's, with a size of " + size
+                    + "; the file is damaged, download it again");
+        }
+        return (int) size;
+    }
+
     private static Tensor product(Tensor a, Tensor b) {
-        float[] values = new float[Math.multiplyExact(a.rows(), b.cols())];
+        float[] values = new float[a.rows() * b.cols()];
         for (int i = 0; i < a.rows(); i++) {
             for (int r = 0; r < b.rows(); r++) {
                 for (int j = 0; j < b.cols(); j++) {

@@ -43,7 +43,8 @@ final class LoraTargets {
         for (String name : tensors.names()) {
             Shape shape = matrix(tensors, name);
             if (shape != null) {
-                Target whole = new Target(List.of(new Slot(name, 0, shape.dim(0), false)), shape.dim(0), columns(shape));
+                int rows = shape.dim(0);
+                Target whole = new Target(List.of(new Slot(name, 0, rows, false)), rows, columns(shape));
                 String module = module(name);
                 byName.put(flat(module), whole);
                 if (module.endsWith(".0")) {

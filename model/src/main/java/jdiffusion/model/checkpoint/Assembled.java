@@ -67,8 +67,10 @@ final class Assembled implements ModelFiles {
     @Override
     public String layout() {
         String other = " with components of other files";
-        return base != null ? base.layout() + (files.isEmpty() ? "" : other)
-                : "single file" + (files.values().stream().map(ComponentFile::file).distinct().count() == 1 ? "" : other);
+        if (base != null) {
+            return base.layout() + (files.isEmpty() ? "" : other);
+        }
+        return "single file" + (files.values().stream().map(ComponentFile::file).distinct().count() == 1 ? "" : other);
     }
 
     @Override

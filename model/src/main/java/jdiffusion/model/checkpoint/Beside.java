@@ -166,7 +166,7 @@ final class Beside {
     private boolean fits(Component component, TensorSource tensors) {
         return switch (component) {
             case CLIP_L, CLIP_G -> {
-                int width = dim(tensors.shape("text_model.embeddings.token_embedding.weight"), 1);
+                int width = dim(tensors.shape(Contents.TOKENS), 1);
                 yield width > 0 && width <= contextWidth;
             }
             // UMT5 has a table of positions in each block.

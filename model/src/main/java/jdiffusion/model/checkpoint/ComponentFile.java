@@ -20,8 +20,6 @@ import jdiffusion.tensor.TensorSource;
  */
 record ComponentFile(Component component, Path file, Contents.Part part, boolean alone) {
     private static final String PROJECTION = "text_projection.weight";
-    private static final String TOKENS = "text_model.embeddings.token_embedding.weight";
-
     /** Far beyond all encoders. */
     private static final int WIDEST = 1 << 13;
 
@@ -51,7 +49,7 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
     /** The component under diffusers' names. */
     TensorSource tensors(TensorSource all) {
         TensorSource renamed = RenamedSource.of(all, part.prefix(), part.naming().fromOriginal(part.names()));
-        Shape tokens = renamed.shape(TOKENS);
+        Shape tokens = renamed.shape(Contents.TOKENS);
         boolean projects = renamed.shape(PROJECTION) != null;
         // SD3 takes CLIP-L's pooled output as it is, so published files of CLIP-L alone have no projection.
         return component != Component.CLIP_L || projects || tokens == null || tokens.cols() > WIDEST ? renamed
@@ -87,7 +85,8 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
                 && quantised.path("load_in_4bit").asBoolean())) {
             throw new UnsupportedModelException(config.origin() + ": the weights are quantised ("
                     + quantised.path("quant_method").asText("unknown method")
-                    + "), which this version reads only in bitsandbytes' 4 bits; use such a model or an unquantised one");
+                    + "), which this version reads only in bitsandbytes' 4 bits; use such a model or an unquantised"
+                    + " one");
         }
     }
 

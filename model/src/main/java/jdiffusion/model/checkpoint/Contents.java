@@ -24,7 +24,8 @@ import jdiffusion.tensor.TensorSource;
  * @param strays names that belong to none of them
  */
 record Contents(Map<Component, Part> parts, List<String> strays) {
-    private static final String TOKENS = "text_model.embeddings.token_embedding.weight";
+    /** A CLIP's table of tokens, whose width tells one from the other. */
+    static final String TOKENS = "text_model.embeddings.token_embedding.weight";
     private static final int CLIP_L_WIDTH = 768;
     private static final int CLIP_G_WIDTH = 1280;
     private static final int MOST_SHOWN = 4;
@@ -115,7 +116,8 @@ record Contents(Map<Component, Part> parts, List<String> strays) {
             Component other = byPrefix.put(known.prefix, component);
             if (other != null) {
                 throw new InputException(source.origin() + ": holds " + component.label() + " and " + other.label()
-                        + " with nothing before their tensors' names that would tell them apart; keep them in two files");
+                        + " with nothing before their tensors' names that would tell them apart; keep them in two"
+                        + " files");
             }
             lists.put(component, new ArrayList<>());
         });
@@ -141,7 +143,7 @@ record Contents(Map<Component, Part> parts, List<String> strays) {
         return HARMLESS_ENDS.stream().anyMatch(name::endsWith) || HARMLESS_STARTS.stream().anyMatch(name::startsWith);
     }
 
-    /** The published ones are told by their width, others by the names of file and folder; CLIP-L where all is silent. */
+    /** The published ones are told by their width, others by the names of file and folder; CLIP-L if all is silent. */
     private static Component clip(TensorSource source, String prefix, String place) {
         Shape tokens = source.shape(prefix + TOKENS);
         int width = tokens == null ? 0 : tokens.cols();

@@ -14,7 +14,6 @@ import jdiffusion.tensor.TensorSource;
  */
 final class DerivedConfig {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String TOKENS = "text_model.embeddings.token_embedding.weight";
     private static final String POSITIONS = "pos_embed.pos_embed";
     private static final String PATCHES = "pos_embed.proj.weight";
     /** All published encoders have heads of 64; very small ones still have two. */
@@ -34,7 +33,7 @@ final class DerivedConfig {
         ObjectNode json = JSON.createObjectNode();
         switch (component) {
             case CLIP_L, CLIP_G -> {
-                Shape tokens = tensors.shape(TOKENS);
+                Shape tokens = tensors.shape(Contents.TOKENS);
                 json.put("num_attention_heads", Math.max(LEAST_HEADS, tokens == null ? 0 : tokens.cols() / HEAD))
                         .put("hidden_act", component == Component.CLIP_L ? "quick_gelu" : "gelu");
             }
@@ -82,7 +81,7 @@ final class DerivedConfig {
             case VAE -> kind.contains("AutoencoderKL");
             case T5 -> kind.contains("T5") || kind.endsWith(" t5");
             case CLIP_L, CLIP_G -> {
-                Shape tokens = tensors.shape(TOKENS);
+                Shape tokens = tensors.shape(Contents.TOKENS);
                 yield (kind.contains("CLIPText") || kind.contains("clip_text")) && tokens != null
                         && config.root().path("hidden_size").asInt() == tokens.cols();
             }

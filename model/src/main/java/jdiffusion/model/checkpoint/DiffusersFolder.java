@@ -8,7 +8,6 @@ import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.QuantisedSource;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.safetensors.Checkpoint;
 
@@ -87,12 +86,11 @@ public final class DiffusersFolder implements ModelFiles {
         Path folder = root.resolve(component.folder());
         ConfigFile config = ConfigFile.read(folder.resolve("config.json"));
         ComponentFile.checkQuantisation(config);
-        Checkpoint checkpoint = Checkpoint.open(folder, component.weights());
-        TensorSource tensors = QuantisedSource.of(checkpoint);
+        WeightsFile file = WeightsFile.of(Checkpoint.open(folder, component.weights()));
         return new Open() {
             @Override
             public TensorSource tensors() {
-                return tensors;
+                return file.tensors();
             }
 
             @Override
@@ -102,7 +100,7 @@ public final class DiffusersFolder implements ModelFiles {
 
             @Override
             public void close() {
-                checkpoint.close();
+                file.close();
             }
         };
     }

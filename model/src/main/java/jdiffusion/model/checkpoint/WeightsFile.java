@@ -50,7 +50,11 @@ public final class WeightsFile implements AutoCloseable {
             throw new InputException(path + ": not a file of weights; " + SAFETENSORS + " files, their "
                     + INDEX + " and " + GGUF + " files are read");
         }
-        Checkpoint file = Checkpoint.open(path);
+        return of(Checkpoint.open(path));
+    }
+
+    /** The same, opened before; closed when it has damaged parts. */
+    static WeightsFile of(Checkpoint file) {
         try {
             return new WeightsFile(QuantisedSource.of(file), file::close);
         } catch (InputException e) {

@@ -18,8 +18,9 @@ import jdiffusion.tensor.Weights;
  * @param contextEmbedding of the text; null without text
  * @param conditionEmbedding of the second image's latents
  */
-public record ControlNet(ControlNetConfig config, Linear patchEmbedding, Embedding positionTable, Linear contextEmbedding,
-                         TimeTextEmbedding conditioning, Linear conditionEmbedding, WeightBlocks<Block> blocks) {
+public record ControlNet(ControlNetConfig config, Linear patchEmbedding, Embedding positionTable,
+                         Linear contextEmbedding, TimeTextEmbedding conditioning, Linear conditionEmbedding,
+                         WeightBlocks<Block> blocks) {
     /**
      * One block and the projection of its output, the residual.
      *

@@ -4,6 +4,7 @@ import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.model.vae.VaeConfig;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -75,6 +76,23 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
     /** Whether two predictions are made and combined. */
     public boolean guided() {
         return guidance > 1;
+    }
+
+    /** The mask at the latents' size, by the nearest pixel, 1 where to draw; for all channels alike. Null for none. */
+    float[] latentMask(VaeConfig vae) {
+        if (mask == null) {
+            return null;
+        }
+        int rows = height / vae.factor();
+        int columns = width / vae.factor();
+        int[] luma = mask.luma();
+        float[] values = new float[vae.latentChannels() * rows * columns];
+        for (int i = 0; i < values.length; i++) {
+            int y = i / columns % rows * vae.factor();
+            int x = i % columns * vae.factor();
+            values[i] = luma[y * width + x] >= 128 ? 1 : 0;
+        }
+        return values;
     }
 
     public Builder toBuilder() {

@@ -150,8 +150,8 @@ public final class Pipeline implements AutoCloseable {
         float guidance = control == null ? family.guidance() : control.guidance(family.guidance());
         return new GenerationRequest("", "", wishes.integer("width", size), wishes.integer("height", size),
                 wishes.integer("num_inference_steps", steps), (float) wishes.number("guidance_scale", guidance),
-                DEFAULT_SEED, 1,
-                GenerationRequest.Seeds.CONSECUTIVE, scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
+                DEFAULT_SEED, 1, GenerationRequest.Seeds.CONSECUTIVE,
+                scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
                 scheduler.schedule(), Float.NaN, wishes.integer("max_sequence_length", DEFAULT_T5_LENGTH),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null, 0.6, null, null);
     }
@@ -320,7 +320,7 @@ public final class Pipeline implements AutoCloseable {
         int draws = oneDraw ? 1 : request.images();
         StageClock clock = new StageClock(Progress.Stage.DENOISE,
                 draws * DenoiseLoop.evaluations(request, sigmas(request)), progress);
-        float[] mask = latentMask(request, height, width);
+        float[] mask = request.latentMask(vae);
         return stages.run(Component.DENOISER, Denoiser::load, (Stage<Denoiser> stage) -> {
             DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, batch, prompts, height, width,
                     sigmas(request), mask, condition);
@@ -377,21 +377,6 @@ public final class Pipeline implements AutoCloseable {
         float[] moments = imageCoder().encode(pixels, request.height(), request.width(), clock::used);
         clock.stop();
         return moments;
-    }
-
-    /** The mask at the latents' size, by the nearest pixel, 1 where to draw; for all channels alike. */
-    private float[] latentMask(GenerationRequest request, int height, int width) {
-        if (request.mask() == null) {
-            return null;
-        }
-        int[] luma = request.mask().luma();
-        float[] mask = new float[vae.latentChannels() * height * width];
-        for (int i = 0; i < mask.length; i++) {
-            int y = i / width % height * vae.factor();
-            int x = i % width * vae.factor();
-            mask[i] = luma[y * request.width() + x] >= 128 ? 1 : 0;
-        }
-        return mask;
     }
 
     /** Lets go of components that stayed on the device. */

@@ -68,8 +68,9 @@ final class FourBitQuantiser {
                 absmax[i] = (byte) CodeMap.SCALES.code(Math.clamp((scales[i] - offset) * factor, -1f, 1f));
             }
         }
-        return new Stored.FourBit(kind, codes, map.tensor(), BLOCK, Content.of(absmax), new Stored.FourBit.Nested(
-                NESTED_BLOCK, Content.of(Tensor.of(nestedAbsmax, nestedAbsmax.length)), CodeMap.SCALES.tensor(), offset));
+        return new Stored.FourBit(kind, codes, map.tensor(), BLOCK, Content.of(absmax),
+                new Stored.FourBit.Nested(NESTED_BLOCK, Content.of(Tensor.of(nestedAbsmax, nestedAbsmax.length)),
+                        CodeMap.SCALES.tensor(), offset));
     }
 
     private static float largest(float[] values, int from, int to) {

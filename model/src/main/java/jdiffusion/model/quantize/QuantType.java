@@ -106,7 +106,8 @@ public enum QuantType {
 
     /** As ComfyUI stores fp8: the largest magnitude becomes the type's largest number. */
     private static Stored scaled(Elements source, float largest) {
-        float scale = largest == 0 ? 1 : largest / LARGEST;
+        // Divided by less than a normal number, elements would be past the type's largest, or not finite.
+        float scale = largest == 0 ? 1 : Math.max(largest / LARGEST, Float.MIN_NORMAL);
         Content elements = new Made(source.shape().size(), 1, (offset, to) -> {
             float[] run = new float[RUN];
             for (long done = 0; done < to.byteSize(); done += RUN) {

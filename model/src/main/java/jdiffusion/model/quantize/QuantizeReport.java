@@ -7,6 +7,7 @@ import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
@@ -56,6 +57,9 @@ public final class QuantizeReport {
     private static Row row(Component component, String name, TensorSource source, QuantizeRules rules) {
         Tensor tensor = source.find(name);
         Weight weight = tensor == null ? source.weight(name) : null;
+        if (tensor == null && weight == null) {
+            throw new InputException(source.origin() + ": " + String.join("; ", source.faults()));
+        }
         Shape shape = source.shape(name);
         Stored stored = tensor != null ? Stored.of(tensor) : weight == null ? null : Stored.of(weight);
         String from = stored == null ? "?" : stored.label();

@@ -1,7 +1,6 @@
 package jdiffusion.model.quantize;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +12,7 @@ import jdiffusion.model.checkpoint.WrappedFiles;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.Unreadable;
 import jdiffusion.tensor.Weight;
 
 /**
@@ -38,11 +38,8 @@ public final class QuantizingFiles extends WrappedFiles {
     /** Nothing is quantised: the matrices have the sizes that they would have, and no memory. */
     @Override
     public Open inspect(Component component) {
-        Arena closed = Arena.ofShared();
-        MemorySegment nothing = MemorySegment.NULL.reinterpret(Long.MAX_VALUE, closed, null);
-        closed.close();
         return open(component, model().inspect(component), null, (type, elements) -> type.outline(elements)
-                .weight(elements.shape().rows(), elements.shape().cols(), _ -> nothing));
+                .weight(elements.shape().rows(), elements.shape().cols(), _ -> Unreadable.nothing()));
     }
 
     /** Gives a matrix another type. */
@@ -66,9 +63,12 @@ public final class QuantizingFiles extends WrappedFiles {
 
             @Override
             public void close() {
-                open.close();
-                if (arena != null && arena.scope().isAlive()) {
-                    arena.close();
+                try {
+                    open.close();
+                } finally {
+                    if (arena != null && arena.scope().isAlive()) {
+                        arena.close();
+                    }
                 }
             }
         };
@@ -100,7 +100,8 @@ public final class QuantizingFiles extends WrappedFiles {
         public Weight weight(String name) {
             QuantType type = type(name);
             Weight weight = stored.weight(name);
-            return type == null || weight == null ? weight
+            Stored before = weight == null ? null : Stored.of(weight);
+            return type == null || weight == null || before != null && type.is(before) ? weight
                     : quantised.computeIfAbsent(name, _ -> quantiser.quantise(type, Elements.of(weight)));
         }
 

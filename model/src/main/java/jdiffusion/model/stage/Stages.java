@@ -121,8 +121,8 @@ public final class Stages implements AutoCloseable {
             T result = work.run(new Stage<>(component, loaded.model, new Compute(backend, workspace),
                     loaded.open.tensors()));
             Placement.Size size = loaded.placement.size();
-            report.accept(new StageMemory(component.folder(), loaded.counter.isDevice() ? 0 : loaded.open.tensors().byteSize(),
-                    size.resident(), 2 * size.slots(), bytes, backend.memory().peak(), 0));
+            long mapped = loaded.counter.isDevice() ? 0 : loaded.open.tensors().byteSize();
+            report.accept(new StageMemory(component.folder(), mapped, size.resident(), 2 * size.slots(), bytes, backend.memory().peak(), 0));
             return result;
         }
     }

@@ -78,8 +78,9 @@ final class PipelineVerifier {
         }
         String folder = name.equals("dense") ? "diffusers" : name;
         for (Path base = path.toAbsolutePath(); base != null; base = base.getParent()) {
-            if (Models.isModel(base.resolve(folder)) && !Files.exists(base.resolve(folder).resolve(ReferenceFolder.IO))) {
-                return base.resolve(folder);
+            Path found = base.resolve(folder);
+            if (Models.isModel(found) && !Files.exists(found.resolve(ReferenceFolder.IO))) {
+                return found;
             }
             for (String ending : List.of(".safetensors", ".gguf")) {
                 if (Files.exists(base.resolve(folder + ending))) {

@@ -21,8 +21,8 @@ class LoraFuzzTest {
             ".lora_up.weight", ".alpha", ".lokr_w1", ".lokr_w2", ".lokr_w1_a", ".lokr_w1_b", ".lokr_w2_a",
             ".lokr_w2_b", ".hada_w1_a", ".hada_w1_b", ".hada_w2_a", ".hada_w2_b");
     private static final List<String> MODULES = List.of("transformer.proj_out",
-            "lora_unet_joint_blocks_0_x_block_attn_qkv", "lora_unet_final_layer_adaLN_modulation_1", "lora_unet_x_embedder_proj", "transformer_blocks.0.attn.to_out",
-            "lora_te1_text_projection", ".", "lora_unet_", "transformer.", "transformer.pos_embed");
+            "lora_unet_joint_blocks_0_x_block_attn_qkv", "lora_unet_final_layer_adaLN_modulation_1",
+            "lora_unet_x_embedder_proj", "transformer_blocks.0.attn.to_out", "lora_te1_text_projection", ".", "lora_unet_", "transformer.", "transformer.pos_embed");
 
     private final ModelFiles model = DiffusersFolder.open(TestData.defaultModel());
     private final Random random = new Random(5);

@@ -302,6 +302,25 @@ class LoraTest {
     }
 
     @Test
+    void factorsOfMatricesThatNoMemoryHolds() {
+        int many = 1 << 17;
+        for (String half : List.of("1", "2")) {
+            maker.put("transformer.proj_out.hada_w" + half + "_a", 1, many);
+            maker.put("transformer.proj_out.hada_w" + half + "_b", many, 1);
+        }
+        assertFails("transformer.proj_out.hada_w1_a and the tensors beside it", "a size of 17179869184");
+        maker.tensors.clear();
+        maker.put("transformer.proj_out.lokr_w1", many, 1);
+        maker.put("transformer.proj_out.lokr_w2", many, 1);
+        assertFails("transformer.proj_out.lokr_w1 and the tensors beside it");
+        maker.tensors.clear();
+        maker.put("transformer.proj_out.lokr_w1_a", many, 1);
+        maker.put("transformer.proj_out.lokr_w1_b", 1, many);
+        maker.put("transformer.proj_out.lokr_w2", 1, 1);
+        assertFails("transformer.proj_out.lokr_w1_a and the tensors beside it");
+    }
+
+    @Test
     void twoNamesOfOnePart() {
         maker.put("transformer.proj_out.lora_A.weight", 1, D);
         maker.put("transformer.proj_out.lora_A.default.weight", 1, D);

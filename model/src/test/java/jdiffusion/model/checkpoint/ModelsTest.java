@@ -255,8 +255,8 @@ class ModelsTest {
             }
         }));
         assertFails(model, ModelSources.NONE).hasMessageContainingAll("sd3.5_large.safetensors",
-                "transformer_blocks.1.attn.to_q.weight (of model.diffusion_model.joint_blocks.1.x_block.attn.qkv.weight)"
-                + " is [128, 128], not [64, 64]");
+                "transformer_blocks.1.attn.to_q.weight (of model.diffusion_model.joint_blocks.1.x_block.attn.qkv.weight"
+                + ") is [128, 128], not [64, 64]");
     }
 
     @Test

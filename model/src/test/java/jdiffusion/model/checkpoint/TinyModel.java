@@ -206,7 +206,7 @@ final class TinyModel {
         return Tensor.of(MemorySegment.ofArray(all), first.type(), Shape.of(dims));
     }
 
-    /** Writes float32 tensors to a GGUF file, matrices whose rows are whole blocks in {@code format} if one is given. */
+    /** Writes float32 tensors to a GGUF file, matrices of whole blocks in {@code format} if one is given. */
     static void gguf(Path file, Map<String, Tensor> tensors, BlockFormat format) {
         GgufWriter writer = new GgufWriter().put("general.architecture", "sd3");
         tensors.forEach((name, tensor) -> {

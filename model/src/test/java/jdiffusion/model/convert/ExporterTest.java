@@ -18,6 +18,7 @@ import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.model.quantize.QuantizingFiles;
+import jdiffusion.model.quantize.Stored;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
@@ -142,6 +143,25 @@ class ExporterTest {
             }
             assertThat(blocks).isEqualTo(18 + 11);
             assertThat(c.tensors().byteSize()).isEqualTo(b.tensors().byteSize());
+        }
+    }
+
+    @Test
+    void whatIsOfTheWantedTypeStaysAsItIs() {
+        ModelFiles model = Models.open(layouts().resolve("nf4"), ModelSources.NONE);
+        String name = "transformer_blocks.0.attn.to_q.weight";
+        try (ModelFiles.Open stored = model.open(Component.DENOISER)) {
+            Weight before = stored.tensors().weight(name);
+            String label = Stored.of(before).label();
+            assertThat(label).startsWith("nf4");
+            try (ModelFiles.Open open = new QuantizingFiles(model, QuantizeRules.parse(label)).open(Component.DENOISER);
+                    ModelFiles.Open other = new QuantizingFiles(model, QuantizeRules.parse("fp4"))
+                            .open(Component.DENOISER)) {
+                // A file is mapped to be read; what is made lies in memory that can be written.
+                var codes = ((Weight.FourBit) open.tensors().weight(name)).codes().data();
+                assertThat(codes.isReadOnly()).isTrue();
+                assertThat(((Weight.FourBit) other.tensors().weight(name)).codes().data().isReadOnly()).isFalse();
+            }
         }
     }
 

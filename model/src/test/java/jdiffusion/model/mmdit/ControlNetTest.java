@@ -234,7 +234,8 @@ class ControlNetTest {
         assertThat(zeros.controlConfig().joint()).isTrue();
         assertClose(velocity(zeros, 0), "plain");
         assertClose(velocity(zeros, 1), "joint.output.zero_pooled");
-        Path config = Files.writeString(folder.resolve("config.json"), "{\"force_zeros_for_pooled_projection\": false}");
+        Path config = Files.writeString(folder.resolve("config.json"),
+                "{\"force_zeros_for_pooled_projection\": false}");
         assertClose(velocity(load(ConfigFile.read(config)), 1), "joint.output");
     }
 

@@ -87,6 +87,17 @@ class QuantTypeTest {
     }
 
     @Test
+    void scaledFp8OfTheLeastNumbersIsFinite() {
+        Tensor tensor = Tensor.of(new float[] {Float.MIN_VALUE, -1e-44f, 0, 1e-43f}, 1, 4);
+        try (Arena arena = Arena.ofShared()) {
+            Weight made = QuantType.FP8.quantise(Elements.of(tensor)).weight(1, 4, arena);
+            float[] read = new float[4];
+            made.read(0, 0, 4, read, 0);
+            assertThat(read).containsExactly(0, -0f, 0, 0);
+        }
+    }
+
+    @Test
     void plainFp8StopsAtItsLargest() {
         byte[] bytes = new byte[4];
         QuantType.narrowed(Elements.of(Tensor.of(new float[] {1e6f, -1e6f, 448, 0.1f}, 1, 4)), DType.F8_E4M3)

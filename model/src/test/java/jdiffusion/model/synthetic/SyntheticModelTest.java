@@ -113,7 +113,8 @@ class SyntheticModelTest {
         float[] made = new float[wanted.length];
         positions.read(0, made.length, made, 0);
         for (int i = 0; i < made.length; i++) {
-            assertThat(made[i]).as("element " + i).isCloseTo(wanted[i], within(Math.max(1e-7f, Math.abs(wanted[i])) / 256));
+            assertThat(made[i]).as("element " + i)
+                    .isCloseTo(wanted[i], within(Math.max(1e-7f, Math.abs(wanted[i])) / 256));
         }
     }
 }

@@ -54,7 +54,8 @@ class TilesTest {
                         covered[i] += one[i];
                         fading += one[i] > 0 && one[i] < 1 ? 1 : 0;
                     }
-                    assertThat(fading).isGreaterThanOrEqualTo(tiles.count() == 1 ? 0 : Math.min(longest / 4, size - longest) - 1);
+                    assertThat(fading).isGreaterThanOrEqualTo(
+                            tiles.count() == 1 ? 0 : Math.min(longest / 4, size - longest) - 1);
                 }
                 for (float sum : covered) {
                     assertThat(sum).isCloseTo(1, within(1e-5f));

@@ -140,7 +140,7 @@ public final class GgufWriter {
     public void write(Path path, LongConsumer written) {
         byte[] header = header();
         OutputFile.write(path, channel -> {
-            put(channel, header);
+            OutputFile.put(channel, ByteBuffer.wrap(header));
             List<ContentWriter.Part> pieces = new ArrayList<>();
             for (Entry entry : entries.values()) {
                 if (entry.content instanceof Pieces(Content content)) {
@@ -157,17 +157,10 @@ public final class GgufWriter {
                     throw new IllegalStateException("the content of " + entry.name + " ends at byte "
                             + channel.position() + " of the file, not " + end);
                 }
-                put(channel, new byte[(int) (aligned(end) - end)]);
+                OutputFile.put(channel, ByteBuffer.allocate((int) (aligned(end) - end)));
             }
             ContentWriter.write(channel, pieces, written);
         });
-    }
-
-    private static void put(FileChannel channel, byte[] bytes) throws IOException {
-        ByteBuffer buffer = ByteBuffer.wrap(bytes);
-        while (buffer.hasRemaining()) {
-            channel.write(buffer);
-        }
     }
 
     private static long aligned(long size) {

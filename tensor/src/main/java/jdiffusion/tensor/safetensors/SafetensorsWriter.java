@@ -14,6 +14,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
@@ -80,10 +81,7 @@ public final class SafetensorsWriter {
         ordered.sort(Comparator.comparingInt((Entry t) -> -t.type.bytes()).thenComparing(Entry::name));
         byte[] header = header(ordered, metadata);
         OutputFile.write(path, channel -> {
-            ByteBuffer start = ByteBuffer.wrap(header);
-            while (start.hasRemaining()) {
-                channel.write(start);
-            }
+            OutputFile.put(channel, ByteBuffer.wrap(header));
             ContentWriter.write(channel,
                     ordered.stream().map(entry -> new ContentWriter.Part(entry.name, entry.content)).toList(), written);
         });
@@ -104,7 +102,7 @@ public final class SafetensorsWriter {
         Map<String, String> shardOf = new LinkedHashMap<>();
         long total = 0;
         for (int i = 0; i < shards.size(); i++) {
-            String name = "%s-%05d-of-%05d%s".formatted(base, i + 1, shards.size(), FILE);
+            String name = String.format(Locale.ROOT, "%s-%05d-of-%05d%s", base, i + 1, shards.size(), FILE);
             write(folder.resolve(name), shards.get(i), metadata, written);
             for (Entry entry : shards.get(i)) {
                 shardOf.put(entry.name, name);
@@ -112,7 +110,7 @@ public final class SafetensorsWriter {
             }
         }
         byte[] index = new ShardIndex(shardOf).toJson(total);
-        OutputFile.write(folder.resolve(base + INDEX), channel -> channel.write(ByteBuffer.wrap(index)));
+        OutputFile.write(folder.resolve(base + INDEX), channel -> OutputFile.put(channel, ByteBuffer.wrap(index)));
     }
 
     private static List<List<Entry>> shards(List<Entry> entries, long most) {

@@ -11,8 +11,8 @@ import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.JsonInput;
 import jdiffusion.tensor.InputFile;
+import jdiffusion.tensor.JsonInput;
 
 /**
  * The index of a checkpoint in several files, as the Hugging Face libraries write it

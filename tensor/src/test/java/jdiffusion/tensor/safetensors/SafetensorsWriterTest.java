@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import jdiffusion.tensor.Content;
@@ -108,7 +109,13 @@ class SafetensorsWriterTest {
     void shardsAndTheirIndex() throws IOException {
         List<Entry> entries = List.of(entry("a", new Made(500, 1, 1)), entry("b", new Made(600, 1, 2)),
                 entry("c", new Made(3000, 1, 3)), entry("d", new Made(10, 1, 4)));
-        SafetensorsWriter.writeShards(folder, "model", entries, Map.of(), 1100, _ -> { });
+        Locale locale = Locale.getDefault();
+        try {
+            Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
+            SafetensorsWriter.writeShards(folder, "model", entries, Map.of(), 1100, _ -> { });
+        } finally {
+            Locale.setDefault(locale);
+        }
         assertThat(names()).containsExactly("model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
                 "model-00003-of-00003.safetensors", "model.safetensors.index.json");
         assertThat(Files.readString(folder.resolve("model.safetensors.index.json"))).contains("\"total_size\" : 4110");
@@ -151,7 +158,8 @@ class SafetensorsWriterTest {
             ContentWriter.write(channel, List.of(new ContentWriter.Part("blocks.3.weight", new Made(9, 1, 1))),
                     _ -> { });
         })).isInstanceOf(InputException.class)
-                .hasMessageStartingWith(path + ": cannot be written (").hasMessageContaining("at tensor blocks.3.weight");
+                .hasMessageStartingWith(path + ": cannot be written (")
+                .hasMessageContaining("at tensor blocks.3.weight");
         assertThat(names()).isEmpty();
     }
 
@@ -170,6 +178,10 @@ class SafetensorsWriterTest {
         assertThat(names()).containsExactly("model");
         assertThatThrownBy(() -> OutputFile.writeFolder(path, _ -> { })).isInstanceOf(InputException.class)
                 .hasMessage(path + ": is there already and not empty; name a new folder, or delete it");
+        Path spaced = Files.createDirectory(folder.resolve("my models")).resolve("model");
+        assertThatThrownBy(() -> OutputFile.writeFolder(spaced, temporary -> {
+            throw new InputException(temporary.resolve("w") + ": no room");
+        })).hasMessage(spaced + "/w: no room");
         assertThatThrownBy(() -> OutputFile.writeFolder(folder.resolve("none/model"), _ -> { }))
                 .hasMessageContaining("its folder does not exist");
     }

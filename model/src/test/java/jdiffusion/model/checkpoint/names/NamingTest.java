@@ -26,8 +26,8 @@ class NamingTest {
 
     /** Every published tensor has a name of its own in the layout, and the way back gives all of them again. */
     @ParameterizedTest
-    @ValueSource(strings = {"sd3-medium.transformer", "sd35-medium.transformer", "sd35-large.transformer", "vae", "t5-xxl",
-        "clip-l", "clip-g"})
+    @ValueSource(strings = {"sd3-medium.transformer", "sd35-medium.transformer", "sd35-large.transformer", "vae",
+        "t5-xxl", "clip-l", "clip-g"})
     void thereAndBack(String manifest) {
         Naming naming = manifest.contains("transformer") ? new StabilityNames() : manifest.equals("vae")
                 ? new LdmVaeNames() : manifest.startsWith("t5") ? new LlamaT5Names() : new ClipNames();
@@ -35,7 +35,8 @@ class NamingTest {
         List<Mapped> originals = naming.toOriginal(names);
         assertThat(originals).extracting(Mapped::original).doesNotHaveDuplicates();
         assertThat(originals.stream().flatMap(m -> m.names().stream())).containsExactlyInAnyOrderElementsOf(names);
-        assertThat(originals).noneMatch(m -> m.original().matches(".*(transformer|up|down)_blocks.*|.*SelfAttention.*"));
+        assertThat(originals)
+                .noneMatch(m -> m.original().matches(".*(transformer|up|down)_blocks.*|.*SelfAttention.*"));
         assertThat(naming.fromOriginal(originals.stream().map(Mapped::original).toList()))
                 .containsExactlyInAnyOrderElementsOf(originals);
     }
@@ -111,7 +112,7 @@ class NamingTest {
         assertThat(source.find("qkv")).isNull();
     }
 
-    /** Rows that are no multiple of three cannot be q, k and v: the whole is shown, to be reported as of a wrong shape. */
+    /** Rows that are no multiple of three cannot be q, k and v: the whole is shown, to be reported as of wrong shape. */
     @Test
     void whatCannotBeCutIsLeftWhole() {
         RenamedSource source = RenamedSource.of(source(Map.of("qkv", Tensor.of(new float[8], 4, 2))), "",
