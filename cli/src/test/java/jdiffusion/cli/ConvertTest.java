@@ -83,6 +83,25 @@ class ConvertTest {
                 image.getWidth())).boxed().toList();
     }
 
+    /** One set of files serves both CLIPs there; here each has its own, with its own padding. */
+    @Test
+    void fromOneFileToAFolderDrawsTheSame() throws IOException {
+        Path file = folder.resolve("one.safetensors");
+        Path tokenizers = folder.resolve("tokenizers");
+        for (String name : List.of("vocab.json", "merges.txt")) {
+            Files.createDirectories(tokenizers.resolve("clip"));
+            Files.copy(TestModel.SHAPES.resolve("tokenizer").resolve(name), tokenizers.resolve("clip").resolve(name));
+        }
+        Path back = folder.resolve("back");
+        assertThat(Cli.run("synthesize", "--family", "sd35-medium", "--tiny", "--layout", "all-in-one", "--components",
+                "denoiser,vae,clip-l,clip-g", file).code()).isZero();
+        Cli run = Cli.run("convert", file, "-o", back, "--tokenizer", tokenizers);
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        Cli.draw("a star", "--model", file, "--tokenizer", tokenizers, "-o", folder.resolve("a.png"));
+        Cli.draw("a star", "--model", back, "-o", folder.resolve("b.png"));
+        assertThat(pixels("a.png")).isEqualTo(pixels("b.png"));
+    }
+
     @Test
     void aDenoiserInGgufDrawsWithTheRestBesideIt() {
         Path gguf = folder.resolve("d.gguf");
