@@ -79,6 +79,9 @@ final class AdapterOptions {
     }
 
     private static Path path(String given) {
+        if (given.isBlank()) {
+            throw new InputException("--lora: '" + given + "' is no file name");
+        }
         try {
             return Path.of(given);
         } catch (InvalidPathException e) {

@@ -16,7 +16,7 @@ import picocli.CommandLine.Option;
 
 /** How much memory to take, and what to do with it. */
 final class MemoryOptions {
-    /** Of a device's free memory, left to the driver for the kernels. */
+    /** Of a device's free memory, left to the driver for the kernels; of very little an eighth. */
     private static final long DRIVERS_SHARE = 256L << 20;
     private static final int LEAST_TILE = 128;
     static final String TILING = "VAE tiling";
@@ -78,7 +78,8 @@ final class MemoryOptions {
     Pipeline fit(Pipeline pipeline, GenerationRequest request, Backend backend, Consumer<String> notes) {
         MemoryPolicy wish = policy(pipeline.vaeConfig().factor());
         if (wish.budget() == Long.MAX_VALUE && backend instanceof CudaBackend cuda) {
-            wish = wish.withBudget(Math.max(0, cuda.freeBytes() - DRIVERS_SHARE));
+            long free = cuda.freeBytes();
+            wish = wish.withBudget(free - Math.min(DRIVERS_SHARE, free / 8));
         } else if (!hasBudget()) {
             return pipeline.withPolicy(wish);
         }
