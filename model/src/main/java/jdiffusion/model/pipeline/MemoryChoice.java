@@ -75,7 +75,8 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
         boolean weights = largest.weights() + largest.slots() > largest.workspace()
                 && !largest.name().startsWith(Component.VAE.folder());
         return new InputException((budget < 1 << 20 ? budget + " bytes" : gibi(budget)) + " of memory do not"
-                + " suffice: " + largest.name() + " needs " + gibi(largest.peak()) + (offload == null ? " at the least" : " with --offload " + offload.label()
+                + " suffice: " + largest.name() + " needs " + gibi(largest.peak())
+                + (offload == null ? " at the least" : " with --offload " + offload.label()
                 + "; without that option the most that fits is kept")
                 + (weights ? "; weights in 4 bits (--quantize nf4) need less" : "; a smaller picture needs less"));
     }
