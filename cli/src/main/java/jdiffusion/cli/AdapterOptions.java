@@ -21,7 +21,7 @@ final class AdapterOptions {
     List<String> lora;
 
     @Option(names = {"--lora-dir", "--lora-model-dir"}, paramLabel = "DIR",
-            description = "Where the LoRAs are that a prompt names as <lora:NAME:WEIGHT>.")
+            description = "Where the LoRAs are that a prompt names as%n  <lora:NAME:WEIGHT>.")
     Path loraDir;
 
     @Option(names = "--control-net", paramLabel = "FILE",
@@ -79,6 +79,9 @@ final class AdapterOptions {
     }
 
     private static Path path(String given) {
+        if (given.isBlank()) {
+            throw new InputException("--lora: '" + given + "' is no file name");
+        }
         try {
             return Path.of(given);
         } catch (InvalidPathException e) {

@@ -28,7 +28,12 @@ final class Console implements Progress, AutoCloseable {
     }
 
     void line(String text) {
-        err.println(text);
+        err.println(oneLine(text));
+    }
+
+    /** A text in which a name's line breaks and other control characters are spaces. */
+    static String oneLine(Object text) {
+        return text.toString().replaceAll("\\p{Cc}+", " ");
     }
 
     @Override

@@ -1,5 +1,6 @@
 package jdiffusion.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -10,6 +11,8 @@ import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.convert.CheckpointSource;
 import jdiffusion.model.convert.ExportOptions;
 import jdiffusion.model.convert.Exporter;
+import jdiffusion.model.quantize.QuantizeRules;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -80,9 +83,12 @@ final class ConvertCommand implements Callable<Integer> {
         if (form == ExportTarget.GGUF && !components.equals(EnumSet.of(Component.DENOISER))) {
             throw new InputException(target + ": a GGUF file holds the denoiser alone; leave --components out");
         }
-        ExportOptions options = new ExportOptions(components, quantizing.rules(), ExportChoices.type(type),
-                ExportOptions.DIFFUSERS_SHARD);
+        QuantizeRules parsed = quantizing.rules();
+        DType dtype = ExportChoices.type(type);
         ModelFiles files = model.open(Set.of());
+        ExportOptions options = new ExportOptions(components, parsed == null ? null : quantizing.rules(files), dtype,
+                ExportOptions.DIFFUSERS_SHARD);
+        check(files, components);
         try (CheckpointSource opened = new CheckpointSource(files);
                 WritingProgress progress = new WritingProgress(main.err())) {
             files.notes().forEach(progress::note);
@@ -90,5 +96,30 @@ final class ConvertCommand implements Callable<Integer> {
             progress.finished(target.toString());
         }
         return Main.OK;
+    }
+
+    /** What would not load is not written, and a file that is read is not written onto. */
+    private void check(ModelFiles files, Set<Component> components) {
+        for (Component component : Component.values()) {
+            if (files.has(component)) {
+                try (ModelFiles.Open open = files.open(component)) {
+                    if (isTarget(Path.of(open.tensors().origin()))) {
+                        throw new InputException(target + ": is read as " + component.label()
+                                + "; name another output");
+                    }
+                    if (components.contains(component)) {
+                        Inspection.load(component, open);
+                    }
+                }
+            }
+        }
+    }
+
+    private boolean isTarget(Path file) {
+        try {
+            return Files.exists(target) && Files.exists(file) && Files.isSameFile(target, file);
+        } catch (IOException e) {
+            throw new InputException(target + ": cannot be looked at: " + e.getMessage(), e);
+        }
     }
 }

@@ -11,8 +11,8 @@ import picocli.CommandLine.Option;
 /** What of a model is written. */
 final class ExportChoices {
     @Option(names = "--components", paramLabel = "LIST",
-            description = "Some of denoiser, vae, clip-l, clip-g, t5, with commas between. Default: all, and for a file"
-                + " of layout single or GGUF the denoiser.")
+            description = "Some of denoiser, vae, clip-l, clip-g, t5, with commas between. Default: all"
+                + " (of 'convert' to a file of layout single or GGUF the denoiser).")
     String components;
 
     /** @param otherwise what is written when nothing is said */

@@ -1,6 +1,7 @@
 package jdiffusion.cli;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import jdiffusion.model.convert.Exporter;
 import jdiffusion.tensor.InputException;
@@ -11,6 +12,8 @@ enum ExportTarget {
 
     private static final String SAFETENSORS = ".safetensors";
     private static final String GGUF_ENDING = ".gguf";
+    /** What nobody means as the name of a folder. */
+    private static final List<String> OTHERS = List.of(".ckpt", ".pt", ".pth", ".bin", ".onnx", ".sft", ".json");
 
     /**
      * @param layout null, or diffusers, single or all-in-one
@@ -21,6 +24,10 @@ enum ExportTarget {
                 : target.toAbsolutePath().normalize().getFileName().toString().toLowerCase(Locale.ROOT);
         boolean gguf = name.endsWith(GGUF_ENDING);
         boolean file = gguf || name.endsWith(SAFETENSORS);
+        if (OTHERS.stream().anyMatch(name::endsWith)) {
+            throw new InputException(target + ": files of that ending are not written; use a name that ends in "
+                    + SAFETENSORS + " or " + GGUF_ENDING + ", or that of a folder");
+        }
         if (format != null && !format.equals("gguf") && !format.equals("safetensors")) {
             throw new InputException("--format is " + InputException.shown(format) + "; use safetensors or gguf");
         }

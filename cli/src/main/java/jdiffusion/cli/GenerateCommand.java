@@ -102,7 +102,8 @@ final class GenerateCommand implements Callable<Integer> {
         long start = System.nanoTime();
         List<String> notes = new ArrayList<>();
         options.prompt = prompt;
-        PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, notes::add);
+        PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, quantizing,
+                memoryOptions, notes::add);
         if (options.prompt == null) {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
         }
@@ -204,7 +205,8 @@ final class GenerateCommand implements Callable<Integer> {
                 float[] latents = plan.pipeline.denoise(one, prompts, progress);
                 Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
                 String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName,
-                        plan.device.backend().precision(), plan.inputs, plan.loras, plan.control).text();
+                        plan.device.backend().precision(), plan.inputs, plan.loras, plan.control,
+                        quantizing, memoryOptions).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");

@@ -31,6 +31,8 @@ import picocli.CommandLine.Parameters;
             "  jdiffusion inspect output.png"})
 final class InspectCommand implements Callable<Integer> {
     private static final double MEBI = 1 << 20;
+    private static final int LEAST_TYPES = 12;
+    private static final int LEAST_TYPE = 8;
 
     @Parameters(arity = "0..1", paramLabel = "PATH",
             description = "Model folder, component folder, .safetensors file, its index, .gguf file, or a PNG picture.")
@@ -87,22 +89,29 @@ final class InspectCommand implements Callable<Integer> {
     }
 
     private void print(PrintStream out, Inspection inspection) {
-        out.println(inspection.path() + ":" + (inspection.family().isEmpty() ? "" : " " + inspection.family() + ",")
-                + " " + millions(inspection.parameters()) + " parameters, " + mebi(inspection.bytes()));
-        String row = "%-18s %8s %12s %12s  %-12s %s%n";
+        out.println(Console.oneLine(inspection.path()) + ":"
+                + (inspection.family().isEmpty() ? "" : " " + inspection.family() + ",") + " "
+                + millions(inspection.parameters()) + " parameters, " + mebi(inspection.bytes()));
+        int widest = inspection.parts().stream().mapToInt(part -> types(part).length()).max().orElse(0);
+        String row = "%-18s %8s %12s %12s  %-" + Math.max(LEAST_TYPES, widest) + "s %s%n";
         out.printf(row, "part", "tensors", "parameters", "size", "types", "status");
         for (Inspection.Part part : inspection.parts()) {
             boolean weights = !part.tensors().isEmpty();
             out.printf(row, part.name(), weights ? part.tensors().size() : "",
                     weights ? millions(part.parameters()) : "", weights ? mebi(part.bytes()) : "",
-                    String.join("+", part.types().keySet()),
+                    types(part),
                     part.status() + (part.ok() && !part.place().isEmpty() ? " (" + part.place() + ")" : ""));
             if (tensors) {
-                part.tensors().forEach(tensor -> out.printf("  %-70s %-8s %s%n", tensor.name(),
-                        tensor.type(), tensor.shape()));
+                String line = "  %-70s %-" + part.types().keySet().stream().mapToInt(String::length)
+                        .reduce(LEAST_TYPE, Math::max) + "s %s%n";
+                part.tensors().forEach(tensor -> out.printf(line, tensor.name(), tensor.type(), tensor.shape()));
             }
         }
         inspection.facts().forEach((name, fact) -> out.println(name + ": " + fact));
+    }
+
+    private static String types(Inspection.Part part) {
+        return String.join("+", part.types().keySet());
     }
 
     private ObjectNode toJson(Inspection inspection) {
@@ -112,8 +121,8 @@ final class InspectCommand implements Callable<Integer> {
         ArrayNode parts = root.putArray("parts");
         for (Inspection.Part part : inspection.parts()) {
             ObjectNode node = parts.addObject().put("name", part.name()).put("ok", part.ok())
-                    .put("status", part.status()).put("place", part.place()).put("parameters", part.parameters()).put("bytes", part.bytes())
-                    .put("tensor_count", part.tensors().size());
+                    .put("status", part.status()).put("place", part.place()).put("parameters", part.parameters())
+                    .put("bytes", part.bytes()).put("tensor_count", part.tensors().size());
             ObjectNode types = node.putObject("types");
             part.types().forEach(types::put);
             if (tensors) {

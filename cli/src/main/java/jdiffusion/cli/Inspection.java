@@ -130,11 +130,14 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
         }
         String family = "";
         if (files.missing(Component.VAE) == null) {
-            try (Backend backend = new CpuBackend(1, Precision.F32); Pipeline pipeline = Pipeline.open(files, backend)) {
+            try (Backend backend = new CpuBackend(1, Precision.F32);
+                    Pipeline pipeline = Pipeline.open(files, backend)) {
                 family = pipeline.family().label();
                 describe(pipeline, facts);
             } catch (InputException e) {
-                parts.add(Part.without("model", e.getMessage()));
+                if (parts.stream().noneMatch(part -> part.status().equals(e.getMessage()))) {
+                    parts.add(Part.without("model", e.getMessage()));
+                }
             }
         } else {
             family = family(files);
@@ -191,8 +194,12 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
         }
     }
 
-    /** Builds the network; nothing is computed. */
-    private static Object load(Component component, ModelFiles.Open open) {
+    /**
+     * Builds the network; nothing is computed.
+     *
+     * @throws InputException when tensors are missing, left over or of wrong shapes
+     */
+    static Object load(Component component, ModelFiles.Open open) {
         Weights weights = Weights.of(open.tensors(), Placement.onHost());
         return switch (component) {
             case CLIP_L, CLIP_G -> ClipTextEncoder.load(weights, open.config());

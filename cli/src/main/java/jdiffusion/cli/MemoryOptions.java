@@ -1,6 +1,7 @@
 package jdiffusion.cli;
 
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import jdiffusion.kernels.Backend;
@@ -15,19 +16,21 @@ import picocli.CommandLine.Option;
 
 /** How much memory to take, and what to do with it. */
 final class MemoryOptions {
-    /** Of a device's free memory, left to the driver for the kernels. */
+    /** Of a device's free memory, left to the driver for the kernels; of very little an eighth. */
     private static final long DRIVERS_SHARE = 256L << 20;
     private static final int LEAST_TILE = 128;
+    static final String TILING = "VAE tiling";
+    static final String TILE_SIZE = "VAE tile size";
 
     @Option(names = "--offload", paramLabel = "NAME", completionCandidates = Choices.Offloads.class,
             description = "What is in a device's memory at a time: ${COMPLETION-CANDIDATES} (everything, one component,"
                 + " two blocks of one component). Default: the fastest that fits.")
     String offload;
 
-    @Option(names = "--vae-tiling", paramLabel = "NAME", arity = "0..1", defaultValue = "auto", fallbackValue = "on",
+    @Option(names = "--vae-tiling", paramLabel = "NAME", arity = "0..1", fallbackValue = "on",
             completionCandidates = Choices.Tilings.class,
             description = "Let the VAE work on tiles: ${COMPLETION-CANDIDATES} (where memory asks for it). Default:"
-                + " ${DEFAULT-VALUE}.")
+                + " auto.")
     String vaeTiling;
 
     @Option(names = "--vae-tile-size", paramLabel = "PIXELS",
@@ -44,9 +47,20 @@ final class MemoryOptions {
         return vram != null;
     }
 
+    /** What a picture's file says of the tiles that the user asked for. */
+    void describe(Map<String, String> fields) {
+        if (vaeTiling != null) {
+            fields.put(TILING, vaeTiling);
+        }
+        if (tileSize != null) {
+            fields.put(TILE_SIZE, tileSize.toString());
+        }
+    }
+
     /** The wish, before it is known what fits. */
     MemoryPolicy policy(int factor) {
-        MemoryPolicy.Tiling tiling = switch (vaeTiling.toLowerCase(Locale.ROOT)) {
+        String wanted = vaeTiling == null ? "auto" : vaeTiling;
+        MemoryPolicy.Tiling tiling = switch (wanted.toLowerCase(Locale.ROOT)) {
             case "auto" -> MemoryPolicy.Tiling.AUTO;
             case "on" -> MemoryPolicy.Tiling.ON;
             case "off" -> MemoryPolicy.Tiling.OFF;

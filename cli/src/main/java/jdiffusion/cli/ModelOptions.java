@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 /** Which model to use, and where its parts are. */
 final class ModelOptions {
     @Option(names = {"-m", "--model"}, paramLabel = "PATH",
-            description = "Model folder in the diffusers layout, or a .safetensors or .gguf file in any layout; what the"
+            description = "Model folder in the diffusers layout, or a safetensors or GGUF file in any layout; what the"
                 + " file lacks is looked for beside it. Default: models/shapes beside the program.")
     Path model;
 
@@ -35,13 +35,13 @@ final class ModelOptions {
     Path vae;
 
     @Option(names = "--tokenizer", paramLabel = "DIR",
-            description = "Folder with the tokenizers' files (vocab.json, merges.txt, spiece.model), or with the folders"
-                + " tokenizer and tokenizer_3.")
+            description = "Folder with the tokenizers' files (vocab.json, merges.txt, spiece.model), or with the"
+                + " folders tokenizer and tokenizer_3.")
     Path tokenizer;
 
     @Option(names = "--variant", paramLabel = "NAME", completionCandidates = Choices.Variants.class,
-            description = "${COMPLETION-CANDIDATES}. Default: by the tensors' shapes; Large Turbo, which has Large's, by"
-                + " its name.")
+            description = "The model: ${COMPLETION-CANDIDATES}. Default: by the tensors' shapes; Large Turbo, which has"
+                + " Large's, by its name.")
     String variant;
 
     /** The path of the model, or of the one that comes with the program. */

@@ -29,6 +29,7 @@ final class PictureSettings {
     private static final String STRENGTH = "Denoising strength";
     private static final String INIT_HASH = "Init image hash";
     private static final String MASK_HASH = "Mask hash";
+    private static final String QUANTIZE = "Quantize";
     /** Keys that change nothing here or are dealt with one by one. */
     private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
             LoraRecord.HASHES, ControlInput.NET, ControlInput.HASH);
@@ -46,7 +47,8 @@ final class PictureSettings {
 
     /** The text for the file of a request's only picture. */
     static Infotext describe(GenerationRequest r, ModelFiles files, String model, Precision precision,
-                             InputPictures inputs, LoraRecord loras, ControlInput control) {
+                             InputPictures inputs, LoraRecord loras, ControlInput control, QuantizeOptions quantizing,
+                             MemoryOptions memory) {
         Map<String, String> fields = new LinkedHashMap<>();
         fields.put("Steps", Integer.toString(r.steps()));
         fields.put("Sampler", samplerName(r.sampler()));
@@ -81,6 +83,10 @@ final class PictureSettings {
             fields.put("Skip layer start", number(skip.start()));
             fields.put("Skip layer end", number(skip.stop()));
         }
+        if (quantizing.quantize != null) {
+            fields.put(QUANTIZE, quantizing.quantize);
+        }
+        memory.describe(fields);
         loras.describe(fields);
         control.describe(r, fields);
         fields.put("Precision", Devices.label(precision));
@@ -95,7 +101,7 @@ final class PictureSettings {
      * @param notes told of what could not be taken over
      */
     static PictureSettings read(Path file, GenerateOptions options, AdapterOptions adapters,
-                                Consumer<String> notes) {
+                                QuantizeOptions quantizing, MemoryOptions memory, Consumer<String> notes) {
         String text = Png.texts(file).get(Infotext.KEYWORD);
         if (text == null) {
             throw new InputException(file + ": the picture carries no settings (a PNG text named '"
@@ -104,6 +110,9 @@ final class PictureSettings {
         PictureSettings settings = new PictureSettings(file, Infotext.parse(text));
         settings.fill(options);
         settings.fill(adapters);
+        quantizing.quantize = or(quantizing.quantize, settings.take(QUANTIZE));
+        memory.vaeTiling = or(memory.vaeTiling, settings.take(MemoryOptions.TILING));
+        memory.tileSize = or(memory.tileSize, settings.integer(MemoryOptions.TILE_SIZE));
         settings.report(notes);
         return settings;
     }

@@ -97,16 +97,17 @@ final class PlanCommand implements Callable<Integer> {
 
     private static void print(PrintStream out, Path folder, Pipeline pipeline, CountingBackend backend,
                               GenerationRequest request, MemoryPlan plan) {
-        out.println(folder + ": " + pipeline.family().label() + ", " + request.width() + "x" + request.height()
-                + ", " + backend.describe() + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
+        out.println(Console.oneLine(folder) + ": " + pipeline.family().label() + ", " + request.width() + "x"
+                + request.height() + ", " + backend.describe()
+                + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));
-        String row = "%-16s %12s %12s %12s %12s %12s %s%n";
+        String row = "%-16s %12s %12s %12s %12s %12s%s%n";
         out.printf(row, "stage", backend.isDevice() ? "weights" : "mapped files", "slots", "temporaries", "other",
                 "peak", "");
         for (StageMemory stage : plan.stages()) {
             out.printf(row, stage.name(), size(stage.weights() + stage.mapped()), size(stage.slots()),
                     size(stage.workspace()), size(stage.others()), size(stage.peak()),
-                    stage.tile() > 0 ? " tiles of " + stage.tile() : "");
+                    stage.tile() > 0 ? "  tiles of " + stage.tile() : "");
         }
         out.println("at most " + MemoryChoice.gibi(plan.peak()) + (backend.isDevice() ? " of the device's memory"
                 : " beside at most " + MemoryChoice.gibi(plan.mapped()) + " of mapped files"));

@@ -11,8 +11,10 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.quantize.QuantizeReport;
 import jdiffusion.model.quantize.QuantizeReport.Row;
+import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -59,17 +61,19 @@ final class QuantizeCommand implements Callable<Integer> {
         ModelOptions model = new ModelOptions();
         model.model = source;
         List<Row> rows = new ArrayList<>();
+        Set<Component> components = choices.components(EnumSet.allOf(Component.class));
+        ModelFiles files = model.open(Set.of());
+        QuantizeRules rules = quantizing.rules(files);
         if (!json) {
             main.out().printf("%-12s %-52s %-16s %-12s %-12s %9s %9s %6s%n", "component", "tensor", "shape", "from",
                     "to", "rms error", "max error", "bits");
         }
-        QuantizeReport.of(model.open(Set.of()), choices.components(EnumSet.allOf(Component.class)),
-                quantizing.rules(), row -> {
-                    rows.add(row);
-                    if (!json) {
-                        print(row);
-                    }
-                });
+        QuantizeReport.of(files, components, rules, row -> {
+            rows.add(row);
+            if (!json) {
+                print(row);
+            }
+        });
         if (json) {
             main.out().println(toJson(rows));
         } else {

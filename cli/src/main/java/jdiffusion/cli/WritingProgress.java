@@ -47,7 +47,8 @@ final class WritingProgress implements ExportProgress, AutoCloseable {
     void finished(String what) {
         close();
         double seconds = (System.nanoTime() - start) / 1e9;
-        err.printf(Locale.ROOT, "wrote %s: %.1f MiB of tensors in %.1f s%n", what, (double) done / MEBI, seconds);
+        err.printf(Locale.ROOT, "wrote %s: %.1f MiB of tensors in %.1f s%n", Console.oneLine(what),
+                (double) done / MEBI, seconds);
     }
 
     @Override

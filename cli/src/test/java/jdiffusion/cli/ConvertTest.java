@@ -39,7 +39,8 @@ class ConvertTest {
         assertThat(run.err()).singleElement().asString().startsWith("wrote " + model + ": ");
         draws("--model", model);
         assertThat(Cli.run("synthesize", "--family", family, "--tiny", model).err()).singleElement().asString()
-                .isEqualTo("jdiffusion: " + model + ": is there already and not empty; name a new folder, or delete it");
+                .isEqualTo("jdiffusion: " + model + ": is there already and not empty; name a new folder, or delete"
+                        + " it");
     }
 
     @ParameterizedTest
@@ -49,6 +50,20 @@ class ConvertTest {
         assertThat(Cli.run("synthesize", "--family", "sd35-medium", "--tiny", "--layout", layout, "--dtype", "f16",
                 model).code()).isZero();
         draws("--model", model, "--tokenizer", TestModel.SHAPES);
+    }
+
+    /** However long the names of the types are. */
+    @Test
+    void columnsOfInspectAlign() {
+        Path model = folder.resolve("m");
+        assertThat(Cli.run("synthesize", "--family", "sd3.5-medium", "--tiny", "--quantize", "fp8", model).code())
+                .isZero();
+        Cli run = Cli.run("inspect", model);
+        assertThat(run.code()).isZero();
+        List<String> rows = run.out().lines().skip(1).takeWhile(line -> !line.startsWith("layout")).toList();
+        assertThat(rows).anyMatch(row -> row.contains("bf16+f8_e4m3_scaled")).hasSize(10);
+        int column = rows.getFirst().indexOf("status");
+        assertThat(rows.subList(1, rows.size())).allMatch(row -> row.startsWith(" ok", column - 1));
     }
 
     @Test
@@ -66,6 +81,25 @@ class ConvertTest {
         var image = javax.imageio.ImageIO.read(folder.resolve(name).toFile());
         return java.util.Arrays.stream(image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0,
                 image.getWidth())).boxed().toList();
+    }
+
+    /** One set of files serves both CLIPs there; here each has its own, with its own padding. */
+    @Test
+    void fromOneFileToAFolderDrawsTheSame() throws IOException {
+        Path file = folder.resolve("one.safetensors");
+        Path tokenizers = folder.resolve("tokenizers");
+        for (String name : List.of("vocab.json", "merges.txt")) {
+            Files.createDirectories(tokenizers.resolve("clip"));
+            Files.copy(TestModel.SHAPES.resolve("tokenizer").resolve(name), tokenizers.resolve("clip").resolve(name));
+        }
+        Path back = folder.resolve("back");
+        assertThat(Cli.run("synthesize", "--family", "sd35-medium", "--tiny", "--layout", "all-in-one", "--components",
+                "denoiser,vae,clip-l,clip-g", file).code()).isZero();
+        Cli run = Cli.run("convert", file, "-o", back, "--tokenizer", tokenizers);
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        Cli.draw("a star", "--model", file, "--tokenizer", tokenizers, "-o", folder.resolve("a.png"));
+        Cli.draw("a star", "--model", back, "-o", folder.resolve("b.png"));
+        assertThat(pixels("a.png")).isEqualTo(pixels("b.png"));
     }
 
     @Test
@@ -104,6 +138,12 @@ class ConvertTest {
         "convert -o none/x.safetensors | its folder does not exist",
         "convert -o x --quantize nf5 | 'nf5' is no type to quantise to",
         "convert -o x --quantize vae=nf4 | the VAE is not quantised",
+        "convert -o x --quantize t5= | --quantize t5=: '' is no type to quantise to",
+        "convert -o x --quantize foo.*=nf4 | has a name like foo.*; see",
+        "quantize --quantize foo.*=nf4 | has a name like foo.*; see",
+        "quantize --quantize nf5 | --quantize nf5: 'nf5' is no type to quantise to",
+        "quantize --quantize nf4 --components unet | 'unet' is no component",
+        "convert -o x.ckpt | files of that ending are not written",
         "convert -o x.safetensors --format gguf | needs a name that ends in .gguf",
         "convert -o x.gguf --components vae | holds the denoiser alone",
         "convert -o x --components unet | 'unet' is no component",
@@ -119,6 +159,37 @@ class ConvertTest {
         assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
         assertThat(run.err()).singleElement().asString().contains(message);
         assertThat(Cli.names(folder)).isEmpty();
+    }
+
+    /** The very file, another part of the same model, and what has names that no network has. */
+    @Test
+    void whatIsReadIsNotWrittenOnto() throws IOException {
+        Path model = TestModel.copy(folder.resolve("m"));
+        Path denoiser = model.resolve("transformer/diffusion_pytorch_model.safetensors");
+        Path vae = model.resolve("vae/diffusion_pytorch_model.safetensors");
+        byte[] before = Files.readAllBytes(vae);
+        for (Path target : List.of(denoiser, vae)) {
+            Cli run = Cli.run("convert", model, "-o", target);
+            assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+            assertThat(run.err()).singleElement().asString().startsWith("jdiffusion: " + target + ": is read as ");
+        }
+        assertThat(vae).hasBinaryContent(before);
+        Files.copy(vae, denoiser, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        Cli run = Cli.run("convert", model, "-o", folder.resolve("x.safetensors"));
+        assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(run.err()).singleElement().asString().contains(denoiser.toString());
+        assertThat(folder.resolve("x.safetensors")).doesNotExist();
+    }
+
+    @Test
+    void aQuantisedPictureInTilesIsRepeatedFromItsFile() throws IOException {
+        Path file = folder.resolve("a.png");
+        assertThat(Cli.run("generate", "a star", "-W", 192, "-H", 64, "--steps", 1, "--no-t5", "--quantize",
+                "denoiser=nf4,*.attn.*=none", "--vae-tiling=on", "--vae-tile-size", 128, "-o", file).code()).isZero();
+        Cli run = Cli.run("generate", "--from", file, "-o", folder.resolve("b.png"));
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        assertThat(run.err()).noneMatch(line -> line.contains("ignored"));
+        assertThat(folder.resolve("b.png")).hasSameBinaryContentAs(file);
     }
 
     /** A limit on the size of files stands for a full disk. */

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.InputException;
 
@@ -25,7 +26,7 @@ record TokenizerPlaces(List<Path> folders) {
     Path find(Component component) {
         boolean t5 = component == Component.T5;
         for (Path folder : folders) {
-            for (String name : t5 ? T5 : CLIP) {
+            for (String name : names(component)) {
                 Path place = folder.resolve(name);
                 if (t5 ? Tokenizer.hasT5(place) : Tokenizer.hasClip(place)) {
                     return place;
@@ -33,6 +34,15 @@ record TokenizerPlaces(List<Path> folders) {
             }
         }
         return null;
+    }
+
+    /** The encoder's own folder first. */
+    private static List<String> names(Component component) {
+        return switch (component) {
+            case T5 -> T5;
+            case CLIP_G -> Stream.concat(Stream.of(component.tokenizerFolder()), CLIP.stream()).toList();
+            default -> CLIP;
+        };
     }
 
     /** @throws InputException when there are no such files in any of the places */

@@ -34,6 +34,9 @@ public final class WeightsFile implements AutoCloseable {
     /** @throws InputException when it is no such file, or a damaged one */
     public static WeightsFile open(Path path) {
         String name = name(path);
+        if (!Files.exists(path)) {
+            throw new InputException(path + ": there is no such file; check the name, or download it");
+        }
         if (name.endsWith(GGUF) && !isShard(path)) {
             GgufFile file = GgufFile.open(path);
             return new WeightsFile(file, file::close);

@@ -1,6 +1,7 @@
 package jdiffusion.model.convert;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -18,8 +19,10 @@ import jdiffusion.tensor.InputException;
 /** The files of a model that are not weights. */
 final class DiffusersWriter {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String CONFIG = "tokenizer_config.json";
+    private static final String SPECIAL = "special_tokens_map.json";
     private static final List<String> TOKENIZER_FILES = List.of("vocab.json", "merges.txt", "spiece.model",
-            "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json");
+            "tokenizer.json", CONFIG, SPECIAL, "added_tokens.json");
 
     private final ExportSource source;
     private final Path root;
@@ -106,6 +109,26 @@ final class DiffusersWriter {
                     throw unwritable(to.resolve(name), e);
                 }
             }
+        }
+        if (component != Component.T5 && !from.endsWith(component.tokenizerFolder())) {
+            String pad = component == Component.CLIP_L ? "<|endoftext|>" : "!";
+            write(to.resolve(CONFIG), padding(to.resolve(CONFIG), pad));
+            if (Files.exists(to.resolve(SPECIAL))) {
+                write(to.resolve(SPECIAL), padding(to.resolve(SPECIAL), pad));
+            }
+        }
+    }
+
+    /** The settings of a tokenizer that was another encoder's: the CLIPs share a vocabulary, but pad differently. */
+    private static ObjectNode padding(Path file, String pad) {
+        try {
+            JsonNode json = Files.exists(file) ? JSON.readTree(file.toFile()) : null;
+            ObjectNode settings = json instanceof ObjectNode object
+                    && object.path("tokenizer_class").asText("CLIP").startsWith("CLIP") ? object
+                    : JsonNodeFactory.instance.objectNode();
+            return settings.put("pad_token", pad);
+        } catch (IOException e) {
+            throw new InputException(file.getFileName() + " of the tokenizer cannot be read: " + e.getMessage(), e);
         }
     }
 

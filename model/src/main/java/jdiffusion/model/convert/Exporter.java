@@ -177,7 +177,7 @@ public final class Exporter {
         if (out.stored() == null || !format.takes(out.stored())) {
             DType type = options.type() != null ? options.type() : DType.BF16;
             made.merge(type.name().toLowerCase(Locale.ROOT) + ", as " + (out.stored() == null
-                    ? "joined 4-bit or scaled matrices cannot be stored" : format.label() + " files have no "
+                    ? "what is joined of parts in the other layout is made anew" : format.label() + " files have no "
                     + out.stored().label()), 1, Integer::sum);
             return out.as(type);
         }

@@ -71,11 +71,14 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
 
     private static InputException tooLittle(MemoryPlan plan, long budget, Offload offload) {
         StageMemory largest = plan.stages().stream().max((a, b) -> Long.compare(a.peak(), b.peak())).orElseThrow();
-        return new InputException(gibi(budget) + " of memory do not suffice: " + largest.name() + " needs "
-                + gibi(largest.peak()) + (offload == null ? " at the least" : " with --offload " + offload.label()
-                + "; without that option the most that fits is kept") + (largest.weights() + largest.slots()
-                > largest.workspace() ? "; weights in 4 bits (--quantize nf4) need less"
-                : "; a smaller picture needs less"));
+        // Nothing of a VAE is quantised.
+        boolean weights = largest.weights() + largest.slots() > largest.workspace()
+                && !largest.name().startsWith(Component.VAE.folder());
+        return new InputException((budget < 1 << 20 ? budget + " bytes" : gibi(budget)) + " of memory do not"
+                + " suffice: " + largest.name() + " needs " + gibi(largest.peak())
+                + (offload == null ? " at the least" : " with --offload " + offload.label()
+                + "; without that option the most that fits is kept")
+                + (weights ? "; weights in 4 bits (--quantize nf4) need less" : "; a smaller picture needs less"));
     }
 
     /** Whether anything is done that takes time and would not be done with more memory. */

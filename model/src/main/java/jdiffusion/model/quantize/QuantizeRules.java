@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
 
@@ -28,8 +29,9 @@ public record QuantizeRules(List<Rule> rules) {
      * @param component null for a pattern
      * @param pattern   null for a component
      * @param type      null to keep what fits
+     * @param target    component or pattern as it was written
      */
-    public record Rule(Component component, Pattern pattern, QuantType type) {
+    public record Rule(Component component, Pattern pattern, QuantType type, String target) {
     }
 
     /**
@@ -54,12 +56,12 @@ public record QuantizeRules(List<Rule> rules) {
             QuantType type = label.equals(NONE) ? null : QuantType.of(label);
             String target = rule.substring(0, Math.max(equals, 0)).strip();
             if (equals < 0) {
-                rules.add(new Rule(Component.DENOISER, null, type));
-                rules.add(new Rule(Component.T5, null, type));
+                rules.add(new Rule(Component.DENOISER, null, type, target));
+                rules.add(new Rule(Component.T5, null, type, target));
             } else if (target.matches(".*[.*?].*")) {
-                rules.add(new Rule(null, glob(target), type));
+                rules.add(new Rule(null, glob(target), type, target));
             } else {
-                rules.add(new Rule(component(target), null, type));
+                rules.add(new Rule(component(target), null, type, target));
             }
         }
         return new QuantizeRules(rules);
@@ -83,6 +85,20 @@ public record QuantizeRules(List<Rule> rules) {
             throw new InputException("the VAE is not quantised: it is convolutions, and small; leave vae out");
         }
         return component;
+    }
+
+    /** The first pattern that fits no tensor of a model, as it was written; null when all fit one. */
+    public String idle(ModelFiles files) {
+        List<Rule> left = new ArrayList<>(rules.stream().filter(rule -> rule.pattern != null).toList());
+        for (Component component : Component.values()) {
+            if (!left.isEmpty() && files.has(component)) {
+                try (ModelFiles.Open open = files.inspect(component)) {
+                    left.removeIf(rule -> open.tensors().names().stream()
+                            .anyMatch(name -> rule.pattern.matcher(name).matches()));
+                }
+            }
+        }
+        return left.isEmpty() ? null : left.getFirst().target;
     }
 
     /** What becomes of a tensor of that name and shape. */

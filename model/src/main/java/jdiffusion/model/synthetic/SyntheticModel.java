@@ -24,10 +24,10 @@ public record SyntheticModel(DenoiserSizes denoiser, ClipSizes clipL, ClipSizes 
             return name().toLowerCase(Locale.ROOT).replace('_', '-');
         }
 
-        /** The kind of that label. */
+        /** The kind of that label, with or without the dot of 3.5. */
         public static Kind of(String label) {
             for (Kind kind : values()) {
-                if (kind.label().equals(label.toLowerCase(Locale.ROOT))) {
+                if (kind.label().equals(label.toLowerCase(Locale.ROOT).replace("sd3.5", "sd35"))) {
                     return kind;
                 }
             }
