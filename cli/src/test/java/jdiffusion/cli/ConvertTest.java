@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -100,6 +101,19 @@ class ConvertTest {
         Cli.draw("a star", "--model", file, "--tokenizer", tokenizers, "-o", folder.resolve("a.png"));
         Cli.draw("a star", "--model", back, "-o", folder.resolve("b.png"));
         assertThat(pixels("a.png")).isEqualTo(pixels("b.png"));
+
+        // All that the tensors say is written for other programs; the size of training's pictures they do not say.
+        Path original = folder.resolve("original");
+        assertThat(Cli.run("synthesize", "--family", "sd35-medium", "--tiny", "--components",
+                "denoiser,vae,clip-l,clip-g", original).code()).isZero();
+        for (String part : List.of("transformer", "vae", "text_encoder", "text_encoder_2")) {
+            JsonNode wanted = new ObjectMapper().readTree(original.resolve(part).resolve("config.json").toFile());
+            JsonNode written = new ObjectMapper().readTree(back.resolve(part).resolve("config.json").toFile());
+            ((ObjectNode) written).remove("sample_size");
+            written.properties().forEach(field -> assertThat(field.getValue().toString())
+                    .as("%s: %s", part, field.getKey()).isEqualTo(wanted.path(field.getKey()).toString()));
+            assertThat(written.size()).as(part).isGreaterThan(11);
+        }
     }
 
     @Test

@@ -66,6 +66,7 @@ public final class CheckpointSource implements ExportSource {
     public ObjectNode config(Component component) {
         ObjectNode config = ((ObjectNode) open(component).config().root()).deepCopy();
         config.remove("quantization_config");
+        WholeConfig.complete(component, open(component), config);
         return config;
     }
 
