@@ -4,17 +4,16 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Supplier;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.WrappedSource;
 
 /** A component's tensors, some with deltas added. A convolution's weight, which has to be one tensor, is summed up. */
-final class AdaptedSource implements TensorSource {
-    private final TensorSource base;
+final class AdaptedSource extends WrappedSource {
     private final Map<String, List<Addend>> addends = new HashMap<>();
     private final Map<String, Weight> weights = new HashMap<>();
     private final Map<String, Tensor> sums = new HashMap<>();
@@ -30,36 +29,11 @@ final class AdaptedSource implements TensorSource {
     }
 
     AdaptedSource(TensorSource base) {
-        this.base = base;
+        super(base);
     }
 
     void add(String tensor, LoraTargets.Slot slot, Supplier<Delta> module) {
         addends.computeIfAbsent(tensor, _ -> new ArrayList<>()).add(new Addend(slot, module));
-    }
-
-    @Override
-    public String origin() {
-        return base.origin();
-    }
-
-    @Override
-    public Set<String> names() {
-        return base.names();
-    }
-
-    @Override
-    public Shape shape(String name) {
-        return base.shape(name);
-    }
-
-    @Override
-    public String stored(String name) {
-        return base.stored(name);
-    }
-
-    @Override
-    public List<String> faults() {
-        return base.faults();
     }
 
     @Override
@@ -100,9 +74,9 @@ final class AdaptedSource implements TensorSource {
         if (halves.isEmpty()) {
             return new Weight.Adapted(stored, whole);
         }
-        Weight base = whole.isEmpty() ? stored : new Weight.Adapted(stored, whole);
-        return Weight.rows(new Weight.Adapted(base.slice(0, rows / 2), halves.stream().map(List::getFirst).toList()),
-                new Weight.Adapted(base.slice(rows / 2, rows), halves.stream().map(List::getLast).toList()));
+        Weight both = whole.isEmpty() ? stored : new Weight.Adapted(stored, whole);
+        return Weight.rows(new Weight.Adapted(both.slice(0, rows / 2), halves.stream().map(List::getFirst).toList()),
+                new Weight.Adapted(both.slice(rows / 2, rows), halves.stream().map(List::getLast).toList()));
     }
 
     private Tensor sum(String name) {

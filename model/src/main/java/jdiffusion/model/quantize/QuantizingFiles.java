@@ -2,9 +2,7 @@ package jdiffusion.model.quantize;
 
 import java.lang.foreign.Arena;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
@@ -14,6 +12,7 @@ import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Unreadable;
 import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.WrappedSource;
 
 /**
  * A checkpoint whose matrices are quantised on the way in: each when it is first asked for, into memory that goes with
@@ -49,7 +48,7 @@ public final class QuantizingFiles extends WrappedFiles {
     }
 
     private Open open(Component component, Open open, Arena arena, Quantiser quantiser) {
-        TensorSource tensors = new Source(component, rules, open.tensors(), quantiser, new HashMap<>());
+        TensorSource tensors = new Source(component, rules, open.tensors(), quantiser);
         return new Open() {
             @Override
             public TensorSource tensors() {
@@ -74,50 +73,36 @@ public final class QuantizingFiles extends WrappedFiles {
         };
     }
 
-    private record Source(Component component, QuantizeRules rules, TensorSource stored, Quantiser quantiser,
-                          Map<String, Weight> quantised) implements TensorSource {
-        @Override
-        public String origin() {
-            return stored.origin();
-        }
+    private static final class Source extends WrappedSource {
+        private final Component component;
+        private final QuantizeRules rules;
+        private final Quantiser quantiser;
+        private final Map<String, Weight> quantised = new HashMap<>();
 
-        @Override
-        public Set<String> names() {
-            return stored.names();
+        Source(Component component, QuantizeRules rules, TensorSource base, Quantiser quantiser) {
+            super(base);
+            this.component = component;
+            this.rules = rules;
+            this.quantiser = quantiser;
         }
 
         private QuantType type(String name) {
-            Shape shape = stored.shape(name);
+            Shape shape = base.shape(name);
             return shape == null ? null : rules.decide(component, name, shape).type();
         }
 
         @Override
         public Tensor find(String name) {
-            return type(name) == null ? stored.find(name) : null;
+            return type(name) == null ? base.find(name) : null;
         }
 
         @Override
         public Weight weight(String name) {
             QuantType type = type(name);
-            Weight weight = stored.weight(name);
+            Weight weight = base.weight(name);
             Stored before = weight == null ? null : Stored.of(weight);
             return type == null || weight == null || before != null && type.is(before) ? weight
                     : quantised.computeIfAbsent(name, _ -> quantiser.quantise(type, Elements.of(weight)));
-        }
-
-        @Override
-        public Shape shape(String name) {
-            return stored.shape(name);
-        }
-
-        @Override
-        public String stored(String name) {
-            return stored.stored(name);
-        }
-
-        @Override
-        public List<String> faults() {
-            return stored.faults();
         }
     }
 }
