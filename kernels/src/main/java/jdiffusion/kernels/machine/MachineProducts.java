@@ -33,7 +33,7 @@ public final class MachineProducts implements AutoCloseable {
         }
         this.columns = columns;
         this.narrowColumns = narrowColumns;
-        pairs = bf16 && level == CpuLevel.AVX512BF16 && columns % RoundCode.WORDS == 0;
+        pairs = bf16 && level.hasPairs() && columns % RoundCode.WORDS == 0;
         product = new MachineFunction(ProductCode.of(level, columns, pairs)::write);
         narrowProduct = new MachineFunction(ProductCode.of(level, narrowColumns, pairs)::write);
         roundPairs = pairs ? new MachineFunction(RoundCode::pairs) : null;
@@ -86,11 +86,16 @@ public final class MachineProducts implements AutoCloseable {
      * the words are filled up to a multiple of 16, and in {@code from} twice as many numbers are read.
      */
     public void roundPairs(float[] from, int at, int words, float[] to, int toAt) {
+        roundPairs(roundPairs, segments, from, at, words, to, toAt);
+    }
+
+    static void roundPairs(MachineCall function, ArraySegments segments, float[] from, int at, int words, float[] to,
+                           int toAt) {
         int rounded = up(words);
         Objects.checkFromIndexSize(at, 2L * rounded, from.length);
         Objects.checkFromIndexSize(toAt, rounded, to.length);
         if (rounded > 0) {
-            roundPairs.call(segments.of(from), (long) WORD * at, MemorySegment.NULL, 0,
+            function.call(segments.of(from), (long) WORD * at, MemorySegment.NULL, 0,
                     segments.of(to), (long) WORD * toAt, rounded, 0, 0);
         }
     }
