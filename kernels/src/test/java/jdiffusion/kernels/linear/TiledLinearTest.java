@@ -119,13 +119,13 @@ class TiledLinearTest {
 
     @Test
     void resultsDoNotDependOnThreadsOrBatch() {
-        Tensor x = TestTensors.random(1, DType.F32, 1, 450, 600);
-        Weight w = Weight.of(TestTensors.random(2, DType.BF16, 1, 90, 600));
+        Tensor x = TestTensors.random(1, DType.F32, 1, 150, 544);
+        Weight w = Weight.of(TestTensors.random(2, DType.BF16, 1, 90, 544));
         Tensor bias = TestTensors.random(3, DType.F32, 1, 90);
         Epilogue silu = Epilogue.activate(Activation.SILU);
         float[] one = run(1, x, w, bias, silu);
         assertThat(run(3, x, w, bias, silu)).isEqualTo(one);
-        for (int row : new int[] {0, 1, 100, 449}) {
+        for (int row : new int[] {0, 1, 100, 149}) {
             float[] alone = run(2, x.slice(row, row + 1), w, bias, silu);
             assertThat(alone).isEqualTo(Arrays.copyOfRange(one, row * 90, (row + 1) * 90));
         }

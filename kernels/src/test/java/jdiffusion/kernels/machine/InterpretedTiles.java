@@ -15,6 +15,10 @@ final class InterpretedTiles {
     private final int[][][] tiles = new int[TILES][MOST_ROWS][MOST_BYTES / 4];
     private final int[] rows = new int[TILES];
     private final int[] bytes = new int[TILES];
+    private final float[][] lowB = new float[MOST_ROWS][MOST_BYTES / 4];
+    private final float[][] highB = new float[MOST_ROWS][MOST_BYTES / 4];
+    private final float[] low = new float[MOST_BYTES / 4];
+    private final float[] high = new float[MOST_BYTES / 4];
     private boolean configured;
 
     /** Whether tiles are in use: so after LDTILECFG, until TILERELEASE. */
@@ -91,20 +95,18 @@ final class InterpretedTiles {
         require(rows[sum] == rows[a] && bytes[sum] == bytes[b] && bytes[a] / 4 == rows[b],
                 "#UD: shapes of tiles " + sum + ", " + a + " and " + b + " do not fit");
         int n = bytes[sum] / 4;
-        float[] low = new float[n];
-        float[] high = new float[n];
+        for (int k = 0; k < rows[b]; k++) {
+            for (int j = 0; j < n; j++) {
+                lowB[k][j] = Bf16.low(tiles[b][k][j]);
+                highB[k][j] = Bf16.high(tiles[b][k][j]);
+            }
+        }
         for (int m = 0; m < rows[sum]; m++) {
             Arrays.fill(low, 0f);
             Arrays.fill(high, 0f);
             for (int k = 0; k < rows[b]; k++) {
-                int pair = tiles[a][m][k];
-                float lowA = Bf16.low(pair);
-                float highA = Bf16.high(pair);
-                int[] row = tiles[b][k];
-                for (int j = 0; j < n; j++) {
-                    low[j] = Bf16.flushed(Math.fma(lowA, Bf16.low(row[j]), low[j]));
-                    high[j] = Bf16.flushed(Math.fma(highA, Bf16.high(row[j]), high[j]));
-                }
+                chains(Bf16.low(tiles[a][m][k]), lowB[k], low, n);
+                chains(Bf16.high(tiles[a][m][k]), highB[k], high, n);
             }
             int[] to = tiles[sum][m];
             for (int j = 0; j < n; j++) {
@@ -114,6 +116,12 @@ final class InterpretedTiles {
             }
         }
         clear(sum, rows[sum]);
+    }
+
+    private static void chains(float a, float[] b, float[] sums, int n) {
+        for (int j = 0; j < n; j++) {
+            sums[j] = Bf16.flushed(Math.fma(a, b[j], sums[j]));
+        }
     }
 
     private void clear(int tile, int fromRow) {
