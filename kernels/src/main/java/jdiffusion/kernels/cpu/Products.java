@@ -3,6 +3,7 @@ package jdiffusion.kernels.cpu;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.machine.AmxProducts;
 import jdiffusion.kernels.machine.CpuLevel;
+import jdiffusion.kernels.machine.MachineAttention;
 import jdiffusion.kernels.machine.MachineProducts;
 
 /**
@@ -134,9 +135,15 @@ public final class Products implements AutoCloseable {
         machine.roundPairs(from, 0, Math.ceilDiv(count, 2), to, at);
     }
 
-    /** See {@link MachineProducts#roundColumns}. */
-    public void roundColumns(float[] values, int at, int rows, int width) {
-        machine.roundColumns(values, at, rows, width);
+    /** See {@link MachineProducts#multiplyFresh}; only with {@link #inPairs}. */
+    public void multiplyFresh(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                              float[] tiles, int tilesOffset) {
+        machine.multiplyFresh(panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+    }
+
+    /** What attention needs beside products; only with {@link #inPairs}. */
+    public MachineAttention attention() {
+        return machine.attention();
     }
 
     /** See {@link MachineProducts#forgetArrays}. */

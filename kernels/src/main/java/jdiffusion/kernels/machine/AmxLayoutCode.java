@@ -15,6 +15,8 @@ import static jdiffusion.kernels.machine.MachineFunction.COUNT;
 import static jdiffusion.kernels.machine.MachineFunction.C_OFFSET;
 import static jdiffusion.kernels.machine.MachineFunction.N;
 import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
+import static jdiffusion.kernels.machine.TransposeCode.other;
+import static jdiffusion.kernels.machine.TransposeCode.row;
 
 /** What brings activations into the layout that {@link AmxCode} multiplies, and its sums back into rows. */
 final class AmxLayoutCode {
@@ -45,7 +47,7 @@ final class AmxLayoutCode {
             x.vcvtne2ps2bf16(row(r), other(r), Mem.at(ROW));
             x.add(ROW, ROW_STRIDE);
         }
-        transpose(x);
+        TransposeCode.registers(x);
         for (int r = 0; r < TILE; r++) {
             x.vmovups(Mem.at(C, r * ROW_BYTES), row(r));
         }
@@ -75,7 +77,7 @@ final class AmxLayoutCode {
             for (int r = 0; r < TILE; r++) {
                 x.vmovups(row(r), Mem.at(A, i * TILE_BYTES + r * ROW_BYTES));
             }
-            transpose(x);
+            TransposeCode.registers(x);
             x.vmovups(BIAS, Mem.at(B, i * ROW_BYTES));
             if (into == AmxProducts.Into.GATED_ADD) {
                 x.vmovups(GATE, Mem.at(B, (2 + i) * ROW_BYTES));
@@ -106,42 +108,5 @@ final class AmxLayoutCode {
             case MULTIPLY -> x.vmulps(value, value, to);
         }
         x.vmovups(to, value);
-    }
-
-    private static Vec row(int i) {
-        return Vec.zmm(i);
-    }
-
-    private static Vec other(int i) {
-        return Vec.zmm(TILE + i);
-    }
-
-    /** Words [16][16] in registers 0 to 15; in pairs of rows, fours of rows, then by parts of four words. */
-    private static void transpose(Assembler x) {
-        for (int r = 0; r < TILE; r += 2) {
-            x.vunpcklps(other(r), row(r), row(r + 1));
-            x.vunpckhps(other(r + 1), row(r), row(r + 1));
-        }
-        for (int r = 0; r < TILE; r += 4) {
-            for (int j = 0; j < 2; j++) {
-                x.vunpcklpd(row(r + 2 * j), other(r + j), other(r + 2 + j));
-                x.vunpckhpd(row(r + 2 * j + 1), other(r + j), other(r + 2 + j));
-            }
-        }
-        // Part p of register 4 g + c is now column 4 p + c of rows 4 g to 4 g + 3.
-        int even = 0x88;
-        int odd = 0xdd;
-        for (int c = 0; c < 4; c++) {
-            for (int r = 0; r < TILE; r += 8) {
-                x.vshuff32x4(other(r + c), row(r + c), row(r + 4 + c), even);
-                x.vshuff32x4(other(r + 4 + c), row(r + c), row(r + 4 + c), odd);
-            }
-        }
-        for (int c = 0; c < 4; c++) {
-            x.vshuff32x4(row(c), other(c), other(8 + c), even);
-            x.vshuff32x4(row(8 + c), other(c), other(8 + c), odd);
-            x.vshuff32x4(row(4 + c), other(4 + c), other(12 + c), even);
-            x.vshuff32x4(row(12 + c), other(4 + c), other(12 + c), odd);
-        }
     }
 }

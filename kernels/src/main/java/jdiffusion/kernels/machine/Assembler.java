@@ -7,6 +7,7 @@ package jdiffusion.kernels.machine;
 final class Assembler extends Encoder {
     private static final Op VMOVUPS_LOAD = new Op(MAP_0F, NONE, false, 0x10);
     private static final Op VMOVUPS_STORE = new Op(MAP_0F, NONE, false, 0x11);
+    private static final Op VMOVAPS = new Op(MAP_0F, NONE, false, 0x28);
     private static final Op VBROADCASTSS = new Op(MAP_0F38, P66, false, 0x18);
     private static final Op VFMADD231PS = new Op(MAP_0F38, P66, false, 0xb8);
     private static final Op VDPBF16PS = new Op(MAP_0F38, PF3, false, 0x52);
@@ -14,6 +15,15 @@ final class Assembler extends Encoder {
     private static final Op VPERMW = new Op(MAP_0F38, P66, true, 0x8d);
     private static final Op VADDPS = new Op(MAP_0F, NONE, false, 0x58);
     private static final Op VMULPS = new Op(MAP_0F, NONE, false, 0x59);
+    private static final Op VPXORD = new Op(MAP_0F, P66, false, 0xef);
+    private static final Op VSUBPS = new Op(MAP_0F, NONE, false, 0x5c);
+    private static final Op VDIVPS = new Op(MAP_0F, NONE, false, 0x5e);
+    private static final Op VMAXPS = new Op(MAP_0F, NONE, false, 0x5f);
+    private static final Op VSQRTPS = new Op(MAP_0F, NONE, false, 0x51);
+    private static final Op VFMADD213PS = new Op(MAP_0F38, P66, false, 0xa8);
+    private static final Op VREDUCEPS = new Op(MAP_0F3A, P66, false, 0x56);
+    private static final Op VSCALEFPS = new Op(MAP_0F38, P66, false, 0x2c);
+    private static final Op VPBROADCASTD = new Op(MAP_0F38, P66, false, 0x7c);
     private static final Op VUNPCKLPS = new Op(MAP_0F, NONE, false, 0x14);
     private static final Op VUNPCKHPS = new Op(MAP_0F, NONE, false, 0x15);
     private static final Op VUNPCKLPD = new Op(MAP_0F, P66, true, 0x14);
@@ -26,6 +36,8 @@ final class Assembler extends Encoder {
     private static final Op TILESTORED = new Op(MAP_0F38, PF3, false, 0x4b);
     private static final Op TDPBF16PS = new Op(MAP_0F38, PF3, false, 0x5c);
     private static final int FLOAT = 4;
+    /** Rounding towards minus infinity, as an operand. */
+    private static final int DOWN = 1;
 
     void mov(Gpr to, Gpr from) {
         rexRegister(0x89, from.number(), to);
@@ -94,6 +106,10 @@ final class Assembler extends Encoder {
         vector(VMOVUPS_LOAD, to, null, from, to.bytes());
     }
 
+    void vmovaps(Vec to, Vec from) {
+        vector(VMOVAPS, to, null, from);
+    }
+
     void vmovups(Mem to, Vec from) {
         vector(VMOVUPS_STORE, from, null, to, from.bytes());
     }
@@ -117,6 +133,10 @@ final class Assembler extends Encoder {
         evex(VCVTNE2PS2BF16, to, high, low, to.bytes());
     }
 
+    void vcvtne2ps2bf16(Vec to, Vec high, Vec low) {
+        evex(VCVTNE2PS2BF16, to, high, low);
+    }
+
     /** Lane i of 16 bits is lane index[i] of {@code from}. */
     void vpermw(Vec to, Vec index, Vec from) {
         evex(VPERMW, to, index, from);
@@ -136,6 +156,53 @@ final class Assembler extends Encoder {
 
     void vmulps(Vec to, Vec a, Mem b) {
         vector(VMULPS, to, a, b, to.bytes());
+    }
+
+    /** Exclusive or: 0 where both are the same. */
+    void vpxord(Vec to, Vec a, Vec b) {
+        evex(VPXORD, to, a, b);
+    }
+
+    void vsubps(Vec to, Vec a, Vec b) {
+        vector(VSUBPS, to, a, b);
+    }
+
+    void vdivps(Vec to, Vec a, Vec b) {
+        vector(VDIVPS, to, a, b);
+    }
+
+    void vsqrtps(Vec to, Vec of) {
+        vector(VSQRTPS, to, null, of);
+    }
+
+    /** The greater; b where either is NaN. */
+    void vmaxps(Vec to, Vec a, Vec b) {
+        vector(VMAXPS, to, a, b);
+    }
+
+    void vmaxps(Vec to, Vec a, Mem b) {
+        vector(VMAXPS, to, a, b, to.bytes());
+    }
+
+    /** to = a * to + b, rounded once. */
+    void vfmadd213ps(Vec to, Vec a, Vec b) {
+        vector(VFMADD213PS, to, a, b);
+    }
+
+    /** What is left of each number above the whole number below it. */
+    void vreducepsDown(Vec to, Vec of) {
+        evex(VREDUCEPS, to, null, of);
+        emit(DOWN);
+    }
+
+    /** to = a * 2^floor(b). */
+    void vscalefps(Vec to, Vec a, Vec b) {
+        evex(VSCALEFPS, to, a, b);
+    }
+
+    /** The lower 32 bits, in every lane. */
+    void vpbroadcastd(Vec to, Gpr value) {
+        evex(VPBROADCASTD, to, null, value);
     }
 
     /** In each 128 bits: a0 b0 a1 b1. */

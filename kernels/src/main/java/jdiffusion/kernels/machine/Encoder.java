@@ -137,6 +137,11 @@ class Encoder {
         emit(op.opcode, 0xc0 | (reg.number() & 7) << 3 | rm.number() & 7);
     }
 
+    void evex(Op op, Vec reg, Vec first, Gpr rm) {
+        evexPrefix(op, reg, first, 0, rm.number() >> 3, reg.bits());
+        emit(op.opcode, 0xc0 | (reg.number() & 7) << 3 | rm.number() & 7);
+    }
+
     void evex(Op op, Vec reg, Vec first, Mem rm, int bytes) {
         evexPrefix(op, reg, first, high(rm.index()), high(rm.base()), reg.bits());
         emit(op.opcode);

@@ -19,9 +19,9 @@ public final class MachineProducts implements AutoCloseable {
     private final MachineCall product;
     private final MachineCall narrowProduct;
     private final MachineCall roundPairs;
-    private final MachineCall roundColumns;
+    private final MachineCall fresh;
+    private final MachineAttention attention;
     private final ArraySegments segments = new ArraySegments();
-    private final MemorySegment interleave = MemorySegment.ofArray(RoundCode.interleave());
 
     /**
      * @param level         one without an obstacle, not VECTOR
@@ -42,7 +42,8 @@ public final class MachineProducts implements AutoCloseable {
         product = load.apply(ProductCode.of(level, columns, pairs)::write);
         narrowProduct = load.apply(ProductCode.of(level, narrowColumns, pairs)::write);
         roundPairs = pairs ? load.apply(RoundCode::pairs) : null;
-        roundColumns = pairs ? load.apply(RoundCode::columns) : null;
+        fresh = pairs ? load.apply(ProductCode.of(level, columns, true).fromZero()::write) : null;
+        attention = pairs ? new MachineAttention(columns, load) : null;
     }
 
     private static CpuLevel usable(CpuLevel level) {
@@ -57,6 +58,11 @@ public final class MachineProducts implements AutoCloseable {
         return pairs;
     }
 
+    /** What attention needs beside products; null without {@link #inPairs}. */
+    public MachineAttention attention() {
+        return attention;
+    }
+
     /**
      * tiles [panels][6][columns] += A B, each sum one chain in the order of k.
      *
@@ -69,6 +75,12 @@ public final class MachineProducts implements AutoCloseable {
     public void multiply(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                          float[] tiles, int tilesOffset) {
         multiply(product, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+    }
+
+    /** The same with tiles = A B, whatever they held; only with {@link #inPairs}. */
+    public void multiplyFresh(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                              float[] tiles, int tilesOffset) {
+        multiply(fresh, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
     }
 
     /** One panel with as many columns as the narrow tile has. */
@@ -112,25 +124,12 @@ public final class MachineProducts implements AutoCloseable {
         }
     }
 
-    /**
-     * Rounds the numbers [rows][width] to bfloat16 in their place, each two of a column a word: what is left is
-     * words [rows / 2][width]. Only with {@link #inPairs}; rows are even, the width is a multiple of 16.
-     */
-    public void roundColumns(float[] values, int at, int rows, int width) {
-        if (rows < 0 || rows % 2 != 0 || width < 0 || width % RoundCode.WORDS != 0) {
-            throw new IllegalArgumentException(rows + " rows of " + width);
-        }
-        Objects.checkFromIndexSize(at, (long) rows * width, values.length);
-        if (rows > 0 && width > 0) {
-            MemorySegment segment = segments.of(values);
-            roundColumns.call(segment, (long) WORD * at, interleave, 0, segment, (long) WORD * at, rows / 2,
-                    (long) WORD * width, 0);
-        }
-    }
-
     /** To be called when arrays that were used go out of use, so that they can be collected. */
     public void forgetArrays() {
         segments.clear();
+        if (attention != null) {
+            attention.forgetArrays();
+        }
     }
 
     /** How many of {@code count} numbers {@link #roundPairs} reads. */
@@ -148,7 +147,8 @@ public final class MachineProducts implements AutoCloseable {
         narrowProduct.close();
         if (pairs) {
             roundPairs.close();
-            roundColumns.close();
+            fresh.close();
+            attention.close();
         }
     }
 }

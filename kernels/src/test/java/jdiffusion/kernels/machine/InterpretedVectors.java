@@ -16,6 +16,16 @@ final class InterpretedVectors {
     private static final int VUNPCKLPD = 0x1114;
     private static final int VUNPCKHPD = 0x1115;
     private static final int VSHUFF32X4 = 0x3123;
+    private static final int VMOVAPS = 0x1028;
+    private static final int VSQRTPS = 0x1051;
+    private static final int VSUBPS = 0x105c;
+    private static final int VDIVPS = 0x105e;
+    private static final int VMAXPS = 0x105f;
+    private static final int VPXORD = 0x11ef;
+    private static final int VFMADD213PS = 0x21a8;
+    private static final int VSCALEFPS = 0x212c;
+    private static final int VREDUCEPS = 0x3156;
+    private static final int DOWN = 1;
 
     private final int[][] registers = new int[32][WORDS];
     private final int[] result = new int[WORDS];
@@ -32,7 +42,15 @@ final class InterpretedVectors {
 
     /** Whether there is no form of it with VEX. */
     static boolean needsEvex(int code) {
-        return code == VDPBF16PS || code == VCVTNE2PS2BF16 || code == VPERMW || code == VSHUFF32X4;
+        return switch (code) {
+            case VDPBF16PS, VCVTNE2PS2BF16, VPERMW, VSHUFF32X4, VPXORD, VSCALEFPS, VREDUCEPS -> true;
+            default -> false;
+        };
+    }
+
+    /** Whether it has no second operand. */
+    private static boolean isUnary(int code) {
+        return code == VMOVAPS || code == VSQRTPS || code == VREDUCEPS;
     }
 
     /** What lies beyond becomes 0. */
@@ -55,7 +73,34 @@ final class InterpretedVectors {
         if (wide != (code == VPERMW || code == VUNPCKLPD || code == VUNPCKHPD)) {
             throw new MachineFault("instruction %x with W %s is not known".formatted(code, wide));
         }
+        if (isUnary(code) && first != 0) {
+            throw new MachineFault("#UD: instruction %x with three operands".formatted(code));
+        }
         switch (code) {
+            case VMOVAPS -> System.arraycopy(b, 0, result, 0, lanes);
+            case VSUBPS, VDIVPS, VMAXPS, VSQRTPS, VSCALEFPS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits(arithmetic(code, real(a[i]), real(b[i])));
+                }
+            }
+            case VREDUCEPS -> {
+                if (parts != DOWN) {
+                    throw new MachineFault("vreduceps with %x is not known".formatted(parts));
+                }
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits(aboveFloor(real(b[i])));
+                }
+            }
+            case VPXORD -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = a[i] ^ b[i];
+                }
+            }
+            case VFMADD213PS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits(Math.fma(real(a[i]), real(old[i]), real(b[i])));
+                }
+            }
             case VFMADD231PS -> {
                 for (int i = 0; i < lanes; i++) {
                     result[i] = bits(Math.fma(real(a[i]), real(b[i]), real(old[i])));
@@ -111,6 +156,31 @@ final class InterpretedVectors {
             default -> throw new MachineFault("instruction %x is not known".formatted(code));
         }
         set(to, result, lanes);
+    }
+
+    private static float arithmetic(int code, float a, float b) {
+        return switch (code) {
+            case VSUBPS -> a - b;
+            case VDIVPS -> a / b;
+            case VMAXPS -> a > b ? a : b;
+            case VSQRTPS -> (float) Math.sqrt(b);
+            default -> (float) (a * Math.pow(2, Math.floor(b)));
+        };
+    }
+
+    /** What is left of a number above the whole number below it, this difference too rounded down, so -0 for 0. */
+    private static float aboveFloor(float value) {
+        if (Float.isInfinite(value)) {
+            return 0;
+        }
+        double exact = value - Math.floor(value);
+        float rounded = (float) exact;
+        if (exact == 0) {
+            return -0f;
+        }
+        // So near below a whole number that not even a double tells the difference.
+        boolean up = rounded > exact || value < 0 && value > -0x1p-25f;
+        return up ? Math.nextDown(rounded) : rounded;
     }
 
     /** The upper halves first. */

@@ -135,24 +135,6 @@ class MachineProductsTest {
         }
     }
 
-    @Test
-    void columnsArePairedInPlace() {
-        try (MachineProducts products = bothWays(CpuLevel.AVX512BF16, true, 64, 16)) {
-            for (int width : new int[] {16, 64}) {
-                for (int rows : new int[] {0, 2, 4, 96}) {
-                    float[] values = normals(7 + rows * width);
-                    float[] before = values.clone();
-                    products.roundColumns(values, 7, rows, width);
-                    for (int i = 0; i < rows / 2 * width; i++) {
-                        int upper = 7 + i / width * 2 * width + i % width;
-                        assertThat(Float.floatToRawIntBits(values[7 + i])).as("word %s of %s x %s", i, rows, width)
-                                .isEqualTo(Float.floatToRawIntBits(pair(before[upper], before[upper + width])));
-                    }
-                }
-            }
-        }
-    }
-
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
     void nothingOutsideTheArraysIsTouched(CpuLevel level) {
@@ -179,9 +161,6 @@ class MachineProductsTest {
             if (p.inPairs()) {
                 refuse(() -> p.roundPairs(new float[31], 0, 1, tile, 0));
                 refuse(() -> p.roundPairs(new float[32], 0, 1, new float[15], 0));
-                refuse(() -> p.roundColumns(new float[63], 0, 4, 16));
-                assertThatThrownBy(() -> p.roundColumns(new float[64], 0, 3, 16))
-                        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("3 rows");
             }
         }
     }
