@@ -36,6 +36,7 @@ public final class Gemm {
     private static final int PACK_ROWS = 4 * MR;
 
     private final Cpu cpu;
+    private final AmxGemm amx;
     private final TileStore store = new TileStore();
     private final Workers.Body packLeft = this::packLeft;
     private final Workers.Body multiply = this::multiply;
@@ -74,16 +75,26 @@ public final class Gemm {
         default boolean rightStored(int row, int from, int count, float[] to, int at) {
             return false;
         }
+
+        /** Right rows {@code row} to {@code row + count} where they are stored as bfloat16, in one place; else null. */
+        default Tensor rightPlace(int row, int count) {
+            return null;
+        }
     }
 
     public Gemm(Cpu cpu) {
         this.cpu = cpu;
+        amx = new AmxGemm(cpu);
     }
 
     /** Sizes are the caller's to check; {@code biasVector} [n] may be null. */
     public void run(int rows, int columns, int depth, Factors given, Tensor biasVector, Epilogue epilogue,
                     Tensor out) {
         if (rows == 0 || columns == 0) {
+            return;
+        }
+        if (cpu.products().amx() != null) {
+            amx.run(rows, columns, depth, given, biasVector, epilogue, out);
             return;
         }
         factors = given;

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.cpu;
 
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.machine.AmxProducts;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.MachineAttention;
 import jdiffusion.kernels.machine.MachineProducts;
@@ -19,6 +20,7 @@ public final class Products implements AutoCloseable {
     private CpuLevel level;
     private boolean closed;
     private volatile MachineProducts machine;
+    private volatile AmxProducts amx;
 
     /**
      * Products that run on the Vector API, or its stand-in, until somebody calls {@link #prepare}; in float32 that may
@@ -31,6 +33,14 @@ public final class Products implements AutoCloseable {
         this.wanted = wanted;
     }
 
+    /** Products in bfloat16 at the level AMX by way of {@code tiles}, whatever this CPU has. */
+    Products(AmxProducts tiles) {
+        precision = Precision.BF16;
+        wanted = CpuLevel.AMX;
+        level = CpuLevel.AMX;
+        amx = tiles;
+    }
+
     /**
      * Changes over to machine code where the level has some.
      *
@@ -41,6 +51,9 @@ public final class Products implements AutoCloseable {
             CpuLevel chosen = CpuLevel.VECTOR;
             try {
                 chosen = wanted == null ? CpuLevel.best() : wanted;
+                if (!closed && chosen == CpuLevel.AMX && precision == Precision.BF16) {
+                    amx = new AmxProducts();
+                }
                 if (!closed && chosen != CpuLevel.VECTOR) {
                     machine = new MachineProducts(chosen, precision == Precision.BF16, MicroKernel.NR, Simd.LANES);
                 }
@@ -66,6 +79,11 @@ public final class Products implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         return level;
+    }
+
+    /** Products on tiles; null where there are none, or not in bfloat16. */
+    AmxProducts amx() {
+        return amx;
     }
 
     /** Whether a word of an operand is two consecutive numbers in bfloat16, the first in its lower half. */
@@ -134,6 +152,9 @@ public final class Products implements AutoCloseable {
         if (code != null) {
             code.forgetArrays();
         }
+        if (amx != null) {
+            amx.forgetArrays();
+        }
     }
 
     @Override
@@ -141,6 +162,9 @@ public final class Products implements AutoCloseable {
         closed = true;
         if (machine != null) {
             machine.close();
+        }
+        if (amx != null) {
+            amx.close();
         }
     }
 }

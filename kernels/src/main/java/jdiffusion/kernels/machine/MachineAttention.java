@@ -2,6 +2,8 @@ package jdiffusion.kernels.machine;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * What attention in pairs of bfloat16 does beside its products, in machine code: norm and rounding, changes of layout,
@@ -16,25 +18,28 @@ public final class MachineAttention implements AutoCloseable {
     private static final int WORD = 4;
 
     private final int columns;
-    private final MachineFunction rows;
-    private final MachineFunction normed;
-    private final MachineFunction pairs;
-    private final MachineFunction transpose;
-    private final MachineFunction softmax;
+    private final MachineCall rows;
+    private final MachineCall normed;
+    private final MachineCall pairs;
+    private final MachineCall transpose;
+    private final MachineCall softmax;
     private final ArraySegments segments = new ArraySegments();
     private final MemorySegment interleave = MemorySegment.ofArray(RoundCode.interleave());
 
-    /** @param columns queries side by side in a block of scores, a multiple of {@link #SIDE} */
-    MachineAttention(int columns) {
+    /**
+     * @param columns queries side by side in a block of scores, a multiple of {@link #SIDE}
+     * @param load    makes a function out of what its writer emits
+     */
+    MachineAttention(int columns, Function<Consumer<Assembler>, ? extends MachineCall> load) {
         if (columns <= 0 || columns % SIDE != 0) {
             throw new IllegalArgumentException("blocks of " + columns + " queries");
         }
         this.columns = columns;
-        rows = new MachineFunction(x -> AttentionCode.rows(x, false));
-        normed = new MachineFunction(x -> AttentionCode.rows(x, true));
-        pairs = new MachineFunction(AttentionCode::pairs);
-        transpose = new MachineFunction(TransposeCode::write);
-        softmax = new MachineFunction(x -> AttentionCode.softmax(x, columns));
+        rows = load.apply(x -> AttentionCode.rows(x, false));
+        normed = load.apply(x -> AttentionCode.rows(x, true));
+        pairs = load.apply(AttentionCode::pairs);
+        transpose = load.apply(TransposeCode::write);
+        softmax = load.apply(x -> AttentionCode.softmax(x, columns));
     }
 
     /**
@@ -52,7 +57,7 @@ public final class MachineAttention implements AutoCloseable {
         if (count == 0) {
             return;
         }
-        Objects.checkFromIndexSize(offset, (count - 1) * stride + (long) WORD * channels, from.byteSize());
+        Objects.checkFromIndexSize(offset, lastRow(count - 1, stride) + (long) WORD * channels, from.byteSize());
         Objects.checkFromIndexSize(at, (long) count * channels / 2, to.length);
         if (norm == null) {
             rows.call(from, offset, MemorySegment.NULL, 0, segments.of(to), (long) WORD * at, count, stride,
@@ -78,7 +83,7 @@ public final class MachineAttention implements AutoCloseable {
         if (count == 0) {
             return;
         }
-        Objects.checkFromIndexSize(offset, (2L * count - 1) * stride + (long) WORD * channels, from.byteSize());
+        Objects.checkFromIndexSize(offset, lastRow(2L * count - 1, stride) + (long) WORD * channels, from.byteSize());
         Objects.checkFromIndexSize(at, (long) count * channels, to.length);
         pairs.call(from, offset, interleave, 0, segments.of(to), (long) WORD * at, count, stride, channels / SIDE);
     }
@@ -104,7 +109,7 @@ public final class MachineAttention implements AutoCloseable {
         if (words == 0) {
             return;
         }
-        Objects.checkFromIndexSize(offset, (SIDE - 1) * stride + (long) WORD * words, from.byteSize());
+        Objects.checkFromIndexSize(offset, lastRow(SIDE - 1, stride) + (long) WORD * words, from.byteSize());
         Objects.checkFromIndexSize(at, (words - 1L) * apart + SIDE, to.length);
         transpose.call(from, offset, MemorySegment.NULL, 0, segments.of(to), (long) WORD * at, words / SIDE, stride,
                 (long) WORD * apart);
@@ -159,6 +164,10 @@ public final class MachineAttention implements AutoCloseable {
         if (count < 0 || stride < 0 || channels <= 0 || channels % multiple != 0) {
             throw new IllegalArgumentException(count + " rows of " + channels + ", " + stride + " bytes apart");
         }
+    }
+
+    private static long lastRow(long row, long stride) {
+        return Math.multiplyExact(row, stride);
     }
 
     /** To be called when arrays that were used go out of use, so that they can be collected. */

@@ -2,6 +2,8 @@ package jdiffusion.kernels.machine;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * The inner loop of matrix products in machine code, and what packs operands for it. Bounds are checked here, before
@@ -14,10 +16,10 @@ public final class MachineProducts implements AutoCloseable {
     private final int columns;
     private final int narrowColumns;
     private final boolean pairs;
-    private final MachineFunction product;
-    private final MachineFunction narrowProduct;
-    private final MachineFunction roundPairs;
-    private final MachineFunction fresh;
+    private final MachineCall product;
+    private final MachineCall narrowProduct;
+    private final MachineCall roundPairs;
+    private final MachineCall fresh;
     private final MachineAttention attention;
     private final ArraySegments segments = new ArraySegments();
 
@@ -28,17 +30,27 @@ public final class MachineProducts implements AutoCloseable {
      * @param narrowColumns of the tile for few columns
      */
     public MachineProducts(CpuLevel level, boolean bf16, int columns, int narrowColumns) {
-        if (level == CpuLevel.VECTOR || level.obstacle() != null) {
-            throw new IllegalArgumentException("no machine code for " + level + ": " + level.obstacle());
-        }
+        this(usable(level), bf16, columns, narrowColumns, MachineFunction::new);
+    }
+
+    /** @param load makes a function out of what its writer emits */
+    MachineProducts(CpuLevel level, boolean bf16, int columns, int narrowColumns,
+                    Function<Consumer<Assembler>, ? extends MachineCall> load) {
         this.columns = columns;
         this.narrowColumns = narrowColumns;
         pairs = bf16 && level.hasPairs() && columns % RoundCode.WORDS == 0;
-        product = new MachineFunction(ProductCode.of(level, columns, pairs)::write);
-        narrowProduct = new MachineFunction(ProductCode.of(level, narrowColumns, pairs)::write);
-        roundPairs = pairs ? new MachineFunction(RoundCode::pairs) : null;
-        fresh = pairs ? new MachineFunction(ProductCode.of(level, columns, true).fromZero()::write) : null;
-        attention = pairs ? new MachineAttention(columns) : null;
+        product = load.apply(ProductCode.of(level, columns, pairs)::write);
+        narrowProduct = load.apply(ProductCode.of(level, narrowColumns, pairs)::write);
+        roundPairs = pairs ? load.apply(RoundCode::pairs) : null;
+        fresh = pairs ? load.apply(ProductCode.of(level, columns, true).fromZero()::write) : null;
+        attention = pairs ? new MachineAttention(columns, load) : null;
+    }
+
+    private static CpuLevel usable(CpuLevel level) {
+        if (level == CpuLevel.VECTOR || level.obstacle() != null) {
+            throw new IllegalArgumentException("no machine code for " + level + ": " + level.obstacle());
+        }
+        return level;
     }
 
     /** Whether a word of an operand is two numbers in bfloat16, the lower half first; else it is one in float32. */
@@ -77,7 +89,7 @@ public final class MachineProducts implements AutoCloseable {
         multiply(narrowProduct, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
     }
 
-    private void multiply(MachineFunction function, int width, int panels, int k, float[] a, int aOffset,
+    private void multiply(MachineCall function, int width, int panels, int k, float[] a, int aOffset,
                                  int aStride, float[] b, int bOffset, float[] tile, int tileOffset) {
         if (panels < 0 || k < 0 || k % 2 != 0 || aStride < 0) {
             throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " apart");

@@ -10,4 +10,9 @@ public final class Levels {
     public static void assume(CpuLevel level) {
         assumeTrue(level.obstacle() == null, () -> level.label() + ": " + level.obstacle());
     }
+
+    /** Products on tiles by the interpreter, also where the CPU has no tiles. */
+    public static AmxProducts interpretedTiles() {
+        return new AmxProducts(InterpretedFunction::new);
+    }
 }
