@@ -6,11 +6,11 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * What attention in pairs of bfloat16 does beside its products, in machine code: norm and rounding, changes of layout,
- * softmax. Also the transposition that other operands in pairs need. Bounds are checked here, before the code runs; a
- * call takes some microseconds. Words are 32 bits, two numbers in bfloat16, the first in the lower half.
+ * What kernels on pairs of bfloat16 do beside their products, in machine code: rounding, norm, transposition, softmax.
+ * Bounds are checked here, before the code runs; a call takes some microseconds. Words are 32 bits, two numbers in
+ * bfloat16, the first in the lower half.
  */
-public final class MachineAttention implements AutoCloseable {
+public final class MachinePairs implements AutoCloseable {
     /** Rows that are transposed at a time, and what their words and all widths here are a multiple of. */
     public static final int SIDE = TransposeCode.SIDE;
     /** Floats before the weight in the parameters of a norm. */
@@ -30,7 +30,7 @@ public final class MachineAttention implements AutoCloseable {
      * @param columns queries side by side in a block of scores, a multiple of {@link #SIDE}
      * @param load    makes a function out of what its writer emits
      */
-    MachineAttention(int columns, Function<Consumer<Assembler>, ? extends MachineCall> load) {
+    MachinePairs(int columns, Function<Consumer<Assembler>, ? extends MachineCall> load) {
         if (columns <= 0 || columns % SIDE != 0) {
             throw new IllegalArgumentException("blocks of " + columns + " queries");
         }
