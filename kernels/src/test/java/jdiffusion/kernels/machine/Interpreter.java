@@ -15,6 +15,7 @@ final class Interpreter {
     private static final int VMOVUPS_LOAD = 0x1010;
     private static final int VMOVUPS_STORE = 0x1011;
     private static final int VBROADCASTSS = 0x2118;
+    private static final int VPBROADCASTD = 0x217c;
     private static final int[] KEPT = {3, 4, 5, 12, 13, 14, 15};
 
     private final byte[] code;
@@ -320,6 +321,11 @@ final class Interpreter {
                 } else {
                     Arrays.fill(words, memory.readInt(place));
                 }
+                vectors.set(reg, words, lanes);
+            }
+            case VPBROADCASTD -> {
+                require(mod == 3 && first == 0 && !w && last < 16, "this form of vpbroadcastd is not known");
+                Arrays.fill(words, (int) registers[rm]);
                 vectors.set(reg, words, lanes);
             }
             default -> {
