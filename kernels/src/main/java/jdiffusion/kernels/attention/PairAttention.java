@@ -10,7 +10,7 @@ import java.util.Arrays;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Widen;
-import jdiffusion.kernels.machine.MachineAttention;
+import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -21,7 +21,7 @@ import jdiffusion.tensor.Tensor;
  * right rows [channels / 2][NR]. Channels are filled up with zeros to whole vectors.
  */
 final class PairAttention {
-    private static final int SIDE = MachineAttention.SIDE;
+    private static final int SIDE = MachinePairs.SIDE;
     /** Keys of a block: whole panels, whole squares of pairs, whole tiles. */
     private static final int KEYS = 2 * SIDE * MR;
     /** Words of packed K and V held at once, unless one head alone needs more. */
@@ -105,18 +105,18 @@ final class PairAttention {
     private void rows(Tensor from, Tensor normWeight, int pair, int token, int count, float[] to, int at, int worker) {
         float[] norm = normWeight == null ? null : norm(normWeight, worker);
         if (width == headDim) {
-            cpu.products().attention().rows(from.data(), call.offset(from, pair, token), rowBytes(from), count, width,
+            cpu.products().pairs().rows(from.data(), call.offset(from, pair, token), rowBytes(from), count, width,
                     norm, to, at);
             return;
         }
         float[] filled = cpu.local(worker, Buffer.ROW, KEYS * width);
         gather(from, pair, token, count, filled, 0);
-        cpu.products().attention().rows(filled, 0, width, count, width, norm, to, at);
+        cpu.products().pairs().rows(filled, 0, width, count, width, norm, to, at);
     }
 
-    /** The parameters of a norm as {@link MachineAttention#rows} takes them. */
+    /** The parameters of a norm as {@link MachinePairs#rows} takes them. */
     private float[] norm(Tensor weight, int worker) {
-        int head = MachineAttention.NORM_HEAD;
+        int head = MachinePairs.NORM_HEAD;
         float[] norm = cpu.local(worker, Buffer.STATISTICS, head + width);
         Arrays.fill(norm, 0, head / 2, 1f / headDim);
         Arrays.fill(norm, head / 2, head, call.shape().normEps());
@@ -127,7 +127,7 @@ final class PairAttention {
 
     private void packValues(int pair, int from, float[] to, int at, int worker) {
         int end = Math.min(from + KEYS, keys);
-        MachineAttention code = cpu.products().attention();
+        MachinePairs code = cpu.products().pairs();
         float[] words = cpu.local(worker, Buffer.SCORES, KEYS / 2 * width);
         float[] filled = cpu.local(worker, Buffer.ROW, KEYS * width);
         int start = 0;
@@ -173,7 +173,7 @@ final class PairAttention {
     private void attend(int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
         int channels = up(headDim, unit);
         int count = Math.min(NR, call.queries() - from);
-        MachineAttention code = cpu.products().attention();
+        MachinePairs code = cpu.products().pairs();
         float[] q = cpu.local(worker, Buffer.B_PANEL, NR * width / 2);
         float[] scores = cpu.local(worker, Buffer.SCORES, KEYS * Math.max(NR, width / 2));
         float[] sums = cpu.local(worker, Buffer.SUMS, valueRows * NR);
@@ -214,7 +214,7 @@ final class PairAttention {
         }
         Arrays.fill(rows, count * width / 2, NR * width / 2, 0);
         for (int query = 0; query < NR; query += SIDE) {
-            cpu.products().attention().transpose(rows, query * width / 2, width / 2, width / 2, to, query, NR);
+            cpu.products().pairs().transpose(rows, query * width / 2, width / 2, width / 2, to, query, NR);
         }
     }
 
@@ -257,7 +257,7 @@ final class PairAttention {
 
     /** Divides the sums by those of the softmax and stores them. */
     private void write(int pair, int from, int count, float[] sums, float[] state, int worker) {
-        MachineAttention code = cpu.products().attention();
+        MachinePairs code = cpu.products().pairs();
         float[] factors = cpu.local(worker, Buffer.STATISTICS, NR);
         for (int i = 0; i < NR; i++) {
             float sum = code.sum(state, 0, i);

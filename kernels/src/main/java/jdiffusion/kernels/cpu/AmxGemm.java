@@ -6,8 +6,6 @@ import static jdiffusion.kernels.machine.AmxProducts.PACKED_ROWS;
 import static jdiffusion.kernels.machine.AmxProducts.SIDE;
 import static jdiffusion.kernels.machine.AmxProducts.STEP_WORDS;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Epilogue;
@@ -39,7 +37,6 @@ final class AmxGemm {
     private static final int COPY_STRIDE = PART_STEPS * STEP_ROW_WORDS + 16;
     /** Where rows are a multiple of it apart, they push each other out of the first-level cache. */
     private static final int CACHE_WAY = 2048;
-    private static final int PAGE = 4096;
 
     private final Cpu cpu;
     private final TileStore store = new TileStore();
@@ -160,7 +157,7 @@ final class AmxGemm {
         // A copy takes about as long as the product with one block.
         if (place != null && (count <= 2 || place.rowOffset(1) % CACHE_WAY != 0)) {
             long offset = 2L * step * DEPTH;
-            touch(place, offset, 2 * part * DEPTH);
+            Gemm.touch(place, offset, 2 * part * DEPTH);
             products.multiply(step == 0, place.data(), offset, place.rowOffset(1), part, left, leftAt, count, sums,
                     sumsAt);
             return;
@@ -170,23 +167,6 @@ final class AmxGemm {
             right(column + r, step * DEPTH, part, copy, r * COPY_STRIDE, worker);
         }
         products.multiply(step == 0, copy, 0, COPY_STRIDE, part, left, leftAt, count, sums, sumsAt);
-    }
-
-    /**
-     * Reads a byte of each page that machine code is going to read: where a page must be read from a file first, or the
-     * file has become shorter, that is for Java to wait for or to complain of.
-     */
-    private static void touch(Tensor rows, long offset, int bytes) {
-        MemorySegment data = rows.data();
-        if (data.isNative()) {
-            for (int r = 0; r < SIDE; r++) {
-                long end = rows.rowOffset(r) + offset + bytes - 1;
-                for (long at = end - bytes + 1; at < end; at += PAGE) {
-                    data.get(ValueLayout.JAVA_BYTE, at);
-                }
-                data.get(ValueLayout.JAVA_BYTE, end);
-            }
-        }
     }
 
     /** Words of a right row, 0 beyond n and k. */

@@ -3,7 +3,7 @@ package jdiffusion.kernels.cpu;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.machine.AmxProducts;
 import jdiffusion.kernels.machine.CpuLevel;
-import jdiffusion.kernels.machine.MachineAttention;
+import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.MachineProducts;
 
 /**
@@ -166,9 +166,9 @@ public final class Products implements AutoCloseable {
         return amx != null && MicroKernel.NR == TILE_COLUMNS;
     }
 
-    /** What attention needs beside products; only with {@link #inPairs}. */
-    public MachineAttention attention() {
-        return machine.attention();
+    /** What goes with products in pairs; only with {@link #inPairs}. */
+    public MachinePairs pairs() {
+        return machine.pairs();
     }
 
     /** See {@link MachineProducts#forgetArrays}. */

@@ -123,6 +123,11 @@ public final class CpuLinear {
         }
 
         @Override
+        public Tensor leftPlace() {
+            return x;
+        }
+
+        @Override
         public Tensor rightPlace(int row, int count) {
             Weight part = w;
             int first = row;

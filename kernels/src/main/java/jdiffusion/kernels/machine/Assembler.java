@@ -19,9 +19,10 @@ final class Assembler extends Encoder {
     private static final Op VSUBPS = new Op(MAP_0F, NONE, false, 0x5c);
     private static final Op VDIVPS = new Op(MAP_0F, NONE, false, 0x5e);
     private static final Op VMAXPS = new Op(MAP_0F, NONE, false, 0x5f);
+    private static final Op VMINPS = new Op(MAP_0F, NONE, false, 0x5d);
     private static final Op VSQRTPS = new Op(MAP_0F, NONE, false, 0x51);
     private static final Op VFMADD213PS = new Op(MAP_0F38, P66, false, 0xa8);
-    private static final Op VREDUCEPS = new Op(MAP_0F3A, P66, false, 0x56);
+    private static final Op VRNDSCALEPS = new Op(MAP_0F3A, P66, false, 0x08);
     private static final Op VSCALEFPS = new Op(MAP_0F38, P66, false, 0x2c);
     private static final Op VPBROADCASTD = new Op(MAP_0F38, P66, false, 0x7c);
     private static final Op VUNPCKLPS = new Op(MAP_0F, NONE, false, 0x14);
@@ -36,8 +37,8 @@ final class Assembler extends Encoder {
     private static final Op TILESTORED = new Op(MAP_0F38, PF3, false, 0x4b);
     private static final Op TDPBF16PS = new Op(MAP_0F38, PF3, false, 0x5c);
     private static final int FLOAT = 4;
-    /** Rounding towards minus infinity, as an operand. */
-    private static final int DOWN = 1;
+    /** Rounding to whole numbers towards minus infinity, as an operand. */
+    private static final int DOWN = 9;
 
     void mov(Gpr to, Gpr from) {
         rexRegister(0x89, from.number(), to);
@@ -184,14 +185,19 @@ final class Assembler extends Encoder {
         vector(VMAXPS, to, a, b, to.bytes());
     }
 
+    /** The smaller; b where either is NaN. */
+    void vminps(Vec to, Vec a, Vec b) {
+        vector(VMINPS, to, a, b);
+    }
+
     /** to = a * to + b, rounded once. */
     void vfmadd213ps(Vec to, Vec a, Vec b) {
         vector(VFMADD213PS, to, a, b);
     }
 
-    /** What is left of each number above the whole number below it. */
-    void vreducepsDown(Vec to, Vec of) {
-        evex(VREDUCEPS, to, null, of);
+    /** The greatest whole number that is not above. */
+    void vrndscalepsDown(Vec to, Vec of) {
+        evex(VRNDSCALEPS, to, null, of);
         emit(DOWN);
     }
 

@@ -262,7 +262,8 @@ final class AttentionCode {
     /** to = 2^(of - floor(of)) by Horner's rule. */
     private static void power(Assembler x, Vec of, Vec fraction, Vec to) {
         int last = POWER.length - 1;
-        x.vreducepsDown(fraction, of);
+        x.vrndscalepsDown(fraction, of);
+        x.vsubps(fraction, of, fraction);
         x.vmovaps(to, coefficient(last));
         for (int i = last - 1; i >= 0; i--) {
             x.vfmadd213ps(to, fraction, coefficient(i));

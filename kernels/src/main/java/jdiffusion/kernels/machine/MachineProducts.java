@@ -20,7 +20,7 @@ public final class MachineProducts implements AutoCloseable {
     private final MachineCall narrowProduct;
     private final MachineCall roundPairs;
     private final MachineCall fresh;
-    private final MachineAttention attention;
+    private final MachinePairs beside;
     private final ArraySegments segments = new ArraySegments();
 
     /**
@@ -43,7 +43,7 @@ public final class MachineProducts implements AutoCloseable {
         narrowProduct = load.apply(ProductCode.of(level, narrowColumns, pairs)::write);
         roundPairs = pairs ? load.apply(RoundCode::pairs) : null;
         fresh = pairs ? load.apply(ProductCode.of(level, columns, true).fromZero()::write) : null;
-        attention = pairs ? new MachineAttention(columns, load) : null;
+        beside = pairs ? new MachinePairs(columns, load) : null;
     }
 
     private static CpuLevel usable(CpuLevel level) {
@@ -58,9 +58,9 @@ public final class MachineProducts implements AutoCloseable {
         return pairs;
     }
 
-    /** What attention needs beside products; null without {@link #inPairs}. */
-    public MachineAttention attention() {
-        return attention;
+    /** What goes with products in pairs; null without {@link #inPairs}. */
+    public MachinePairs pairs() {
+        return beside;
     }
 
     /**
@@ -127,8 +127,8 @@ public final class MachineProducts implements AutoCloseable {
     /** To be called when arrays that were used go out of use, so that they can be collected. */
     public void forgetArrays() {
         segments.clear();
-        if (attention != null) {
-            attention.forgetArrays();
+        if (beside != null) {
+            beside.forgetArrays();
         }
     }
 
@@ -148,7 +148,7 @@ public final class MachineProducts implements AutoCloseable {
         if (pairs) {
             roundPairs.close();
             fresh.close();
-            attention.close();
+            beside.close();
         }
     }
 }

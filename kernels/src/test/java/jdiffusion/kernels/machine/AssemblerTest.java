@@ -181,6 +181,11 @@ class AssemblerTest {
         check(x -> x.vaddps(Vec.zmm(0), Vec.zmm(17), Vec.zmm(3)), "62f1744058c3");
         check(x -> x.vaddps(Vec.zmm(1), Vec.zmm(2), Mem.at(Gpr.RDX, 64)), "62f16c48584a01");
         check(x -> x.vmulps(Vec.zmm(0), Vec.zmm(17), Vec.zmm(3)), "62f1744059c3");
+        check(x -> x.vrndscalepsDown(Vec.zmm(5), Vec.zmm(18)), "62b37d4808ea09");
+        check(x -> x.vscalefps(Vec.zmm(1), Vec.zmm(7), Vec.zmm(18)), "62b245482cca");
+        check(x -> x.vpbroadcastd(Vec.zmm(22), Gpr.R9), "62c27d487cf1");
+        check(x -> x.vpxord(Vec.zmm(23), Vec.zmm(23), Vec.zmm(23)), "62a14540efff");
+        check(x -> x.vfmadd213ps(Vec.zmm(7), Vec.zmm(5), Vec.zmm(20)), "62b25548a8fc");
     }
 
     @Test
@@ -216,6 +221,34 @@ class AssemblerTest {
         three(level, bits, (x, to, a, b) -> x.vaddps(to, a, Mem.at(MachineFunction.B)), (to, a, b, i) -> a[i] + b[i]);
         three(level, bits, Assembler::vmulps, (to, a, b, i) -> a[i] * b[i]);
         three(level, bits, (x, to, a, b) -> x.vmulps(to, a, Mem.at(MachineFunction.B)), (to, a, b, i) -> a[i] * b[i]);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {128, 256, 512})
+    void arithmetic(int bits) {
+        CpuLevel level = bits == 512 ? CpuLevel.AVX512 : CpuLevel.AVX2;
+        three(level, bits, Assembler::vsubps, (to, a, b, i) -> a[i] - b[i]);
+        three(level, bits, Assembler::vdivps, (to, a, b, i) -> a[i] / b[i]);
+        three(level, bits, (x, to, a, b) -> x.vsqrtps(to, b), (to, a, b, i) -> (float) Math.sqrt(b[i]));
+        three(level, bits, (x, to, a, b) -> x.vmovaps(to, b), (to, a, b, i) -> b[i]);
+        three(level, bits, Assembler::vmaxps, (to, a, b, i) -> Math.max(a[i], b[i]));
+        three(level, bits, (x, to, a, b) -> x.vmaxps(to, a, Mem.at(MachineFunction.B)),
+                (to, a, b, i) -> Math.max(a[i], b[i]));
+        three(level, bits, Assembler::vfmadd213ps, (to, a, b, i) -> Math.fma(a[i], to[i], b[i]));
+        three(CpuLevel.AVX512, bits, Assembler::vpxord, (to, a, b, i) -> Float.intBitsToFloat(
+                Float.floatToRawIntBits(a[i]) ^ Float.floatToRawIntBits(b[i])));
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
+            x.vdivps(to, a, b);
+            x.vrndscalepsDown(to, to);
+        }, (to, a, b, i) -> (float) Math.floor(a[i] / b[i]));
+        three(CpuLevel.AVX512, bits, Assembler::vscalefps,
+                (to, a, b, i) -> (float) (a[i] * Math.pow(2, Math.floor(b[i]))));
+        for (Gpr value : new Gpr[] {Gpr.RAX, Gpr.R11}) {
+            three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
+                x.mov(value, Float.floatToRawIntBits(-2.5f));
+                x.vpbroadcastd(to, value);
+            }, (to, a, b, i) -> -2.5f);
+        }
     }
 
     @ParameterizedTest

@@ -324,8 +324,8 @@ final class Interpreter {
                 vectors.set(reg, words, lanes);
             }
             case VPBROADCASTD -> {
-                require(mod == 3 && first == 0 && !w, "this form of vpbroadcastd is not known");
-                Arrays.fill(words, (int) registers[last]);
+                require(mod == 3 && first == 0 && !w && last < 16, "this form of vpbroadcastd is not known");
+                Arrays.fill(words, (int) registers[rm]);
                 vectors.set(reg, words, lanes);
             }
             default -> {

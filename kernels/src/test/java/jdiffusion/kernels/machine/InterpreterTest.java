@@ -82,6 +82,7 @@ class InterpreterTest {
         three(level, bits, Assembler::vsubps);
         three(level, bits, Assembler::vdivps);
         three(level, bits, Assembler::vmaxps);
+        three(level, bits, Assembler::vminps);
         three(level, bits, (x, to, a, b) -> x.vmaxps(to, a, Mem.at(MachineFunction.B)));
         three(level, bits, (x, to, a, b) -> x.vaddps(to, a, Mem.at(MachineFunction.B)));
     }
@@ -91,7 +92,7 @@ class InterpreterTest {
     void arithmeticOfAvx512IsThisCpus(int bits) {
         Levels.assume(CpuLevel.AVX512);
         three(CpuLevel.AVX512, bits, Assembler::vpxord);
-        three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vreducepsDown(to, a));
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vrndscalepsDown(to, a));
         three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
             x.mov(Gpr.R10, Float.floatToRawIntBits(-150.75f));
             x.vpbroadcastd(b, Gpr.R10);
@@ -102,7 +103,7 @@ class InterpreterTest {
             x.vmaxps(to, a, b);
             x.vsubps(to, b, to);
             // Now finite, and at most about 150.
-            x.vreducepsDown(a, to);
+            x.vrndscalepsDown(a, to);
             x.vscalefps(to, a, to);
             x.vaddps(to, to, a);
         });

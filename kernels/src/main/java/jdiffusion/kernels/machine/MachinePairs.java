@@ -6,11 +6,11 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * What attention in pairs of bfloat16 does beside its products, in machine code: norm and rounding, changes of layout,
- * softmax. Also the transposition that other operands in pairs need. Bounds are checked here, before the code runs; a
- * call takes some microseconds. Words are 32 bits, two numbers in bfloat16, the first in the lower half.
+ * What kernels on pairs of bfloat16 do beside their products, in machine code: rounding, norm, transposition, softmax.
+ * Bounds are checked here, before the code runs; a call takes some microseconds. Words are 32 bits, two numbers in
+ * bfloat16, the first in the lower half.
  */
-public final class MachineAttention implements AutoCloseable {
+public final class MachinePairs implements AutoCloseable {
     /** Rows that are transposed at a time, and what their words and all widths here are a multiple of. */
     public static final int SIDE = TransposeCode.SIDE;
     /** Floats before the weight in the parameters of a norm. */
@@ -30,7 +30,7 @@ public final class MachineAttention implements AutoCloseable {
      * @param columns queries side by side in a block of scores, a multiple of {@link #SIDE}
      * @param load    makes a function out of what its writer emits
      */
-    MachineAttention(int columns, Function<Consumer<Assembler>, ? extends MachineCall> load) {
+    MachinePairs(int columns, Function<Consumer<Assembler>, ? extends MachineCall> load) {
         if (columns <= 0 || columns % SIDE != 0) {
             throw new IllegalArgumentException("blocks of " + columns + " queries");
         }
@@ -57,7 +57,7 @@ public final class MachineAttention implements AutoCloseable {
         if (count == 0) {
             return;
         }
-        Objects.checkFromIndexSize(offset, (count - 1) * stride + (long) WORD * channels, from.byteSize());
+        Objects.checkFromIndexSize(offset, lastRow(count - 1, stride) + (long) WORD * channels, from.byteSize());
         Objects.checkFromIndexSize(at, (long) count * channels / 2, to.length);
         if (norm == null) {
             rows.call(from, offset, MemorySegment.NULL, 0, segments.of(to), (long) WORD * at, count, stride,
@@ -83,7 +83,7 @@ public final class MachineAttention implements AutoCloseable {
         if (count == 0) {
             return;
         }
-        Objects.checkFromIndexSize(offset, (2L * count - 1) * stride + (long) WORD * channels, from.byteSize());
+        Objects.checkFromIndexSize(offset, lastRow(2L * count - 1, stride) + (long) WORD * channels, from.byteSize());
         Objects.checkFromIndexSize(at, (long) count * channels, to.length);
         pairs.call(from, offset, interleave, 0, segments.of(to), (long) WORD * at, count, stride, channels / SIDE);
     }
@@ -109,7 +109,7 @@ public final class MachineAttention implements AutoCloseable {
         if (words == 0) {
             return;
         }
-        Objects.checkFromIndexSize(offset, (SIDE - 1) * stride + (long) WORD * words, from.byteSize());
+        Objects.checkFromIndexSize(offset, lastRow(SIDE - 1, stride) + (long) WORD * words, from.byteSize());
         Objects.checkFromIndexSize(at, (words - 1L) * apart + SIDE, to.length);
         transpose.call(from, offset, MemorySegment.NULL, 0, segments.of(to), (long) WORD * at, words / SIDE, stride,
                 (long) WORD * apart);
@@ -164,6 +164,10 @@ public final class MachineAttention implements AutoCloseable {
         if (count < 0 || stride < 0 || channels <= 0 || channels % multiple != 0) {
             throw new IllegalArgumentException(count + " rows of " + channels + ", " + stride + " bytes apart");
         }
+    }
+
+    private static long lastRow(long row, long stride) {
+        return Math.multiplyExact(row, stride);
     }
 
     /** To be called when arrays that were used go out of use, so that they can be collected. */
