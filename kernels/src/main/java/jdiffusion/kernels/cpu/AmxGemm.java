@@ -25,7 +25,7 @@ import jdiffusion.tensor.Tensor;
 final class AmxGemm {
     /** Steps along k of a part: 32 right rows of it are 32 KiB, two thirds of the first-level cache. */
     private static final int PART_STEPS = 16;
-    /** Widths of 32 columns of an item; with {@link #MOST_GROUP} a part of it takes 0.7 MiB of the second-level cache. */
+    /** Widths of 32 columns of an item; with {@link #MOST_GROUP} its parts take 0.7 MiB of the second-level cache. */
     private static final int MOST_STRIP = 4;
     /** Blocks of 32 left rows of an item. */
     private static final int MOST_GROUP = 12;

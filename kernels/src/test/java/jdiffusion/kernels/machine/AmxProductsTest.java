@@ -290,7 +290,8 @@ class AmxProductsTest {
             refuse(() -> p.unpack(Into.STORE, Activation.NONE, sums, 0, 1, vectors, out, 0, 4 * SIDE + 4));
             refuse(() -> p.unpack(Into.STORE, Activation.NONE, sums, 0, 2, vectors, out, 0, 0));
             refuse(() -> p.unpack(Into.GATED_ADD, Activation.NONE, sums, 0, 1, vectors, out, 0, 4 * SIDE));
-            assertThatThrownBy(() -> p.unpack(Into.STORE, Activation.NONE, sums, 0, 1, vectors, out.asReadOnly(), 0, 4 * SIDE))
+            MemorySegment fixed = out.asReadOnly();
+            assertThatThrownBy(() -> p.unpack(Into.STORE, Activation.NONE, sums, 0, 1, vectors, fixed, 0, 4 * SIDE))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("read-only");
             assertThatThrownBy(() -> p.multiply(true, right, 0, -2, 1, words, 0, 1, sums, 0))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("-2 apart");
