@@ -117,7 +117,7 @@ public final class Stages implements AutoCloseable {
                     loaded.open.tensors()));
             bytes = measuring.peak();
         }
-        try (Workspace workspace = backend.newWorkspace(bytes)) {
+        try (Workspace workspace = backend.newWorkspace(bytes); var _ = backend.scope(component.folder())) {
             T result = work.run(new Stage<>(component, loaded.model, new Compute(backend, workspace),
                     loaded.open.tensors()));
             Placement.Size size = loaded.placement.size();
