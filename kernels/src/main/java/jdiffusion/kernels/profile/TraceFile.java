@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.math.BigDecimal;
 import java.nio.channels.Channels;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -20,7 +21,6 @@ import jdiffusion.tensor.OutputFile;
 public final class TraceFile {
     private static final int PROCESS = 1;
     private static final int THREAD = 1;
-    private static final double MICRO = 1e-3;
 
     private final JsonGenerator json;
     private final long origin;
@@ -91,11 +91,16 @@ public final class TraceFile {
         json.writeStringField("name", name);
         json.writeStringField("cat", category);
         json.writeStringField("ph", "X");
-        json.writeNumberField("ts", (start - origin) * MICRO);
-        json.writeNumberField("dur", nanos * MICRO);
+        json.writeNumberField("ts", micros(start - origin));
+        json.writeNumberField("dur", micros(nanos));
         json.writeNumberField("pid", PROCESS);
         json.writeNumberField("tid", THREAD);
         json.writeObjectFieldStart("args");
+    }
+
+    /** Not rounded: events must nest exactly. */
+    private static BigDecimal micros(long nanos) {
+        return BigDecimal.valueOf(nanos, 3);
     }
 
     private void end() throws IOException {
