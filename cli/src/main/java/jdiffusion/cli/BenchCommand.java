@@ -138,18 +138,18 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     private List<String> lines(Backend backend, List<Measurement> measurements) {
-        Table table = new Table("what", "ms", "spread %", "GFLOP/s", "% of peak", "% products", "MB", "GB/s",
-                "MB temp.");
+        Table table = new Table("what", "ms", "spread %", "GFLOP/s", "% of peak", "% products", "cores", "MB",
+                "GB/s", "MB temp.");
         for (Measurement m : measurements) {
             table.row(m.part() + " " + m.what(), Table.millis(m.median()), Table.percent(m.spread()),
                     Table.giga(m.flops(), m.median()), Table.percent(m.ofPeak()), Table.percent(m.products()),
-                    Table.digits(m.bytes() / 1e6), Table.giga(m.bytes(), m.median()),
-                    Table.digits(m.workspace() / 1e6));
+                    String.format(Locale.ROOT, "%.1f", m.cores()), Table.digits(m.bytes() / 1e6),
+                    Table.giga(m.bytes(), m.median()), Table.digits(m.workspace() / 1e6));
         }
         List<String> lines = new ArrayList<>(table.lines());
         lines.add(family + (tiny ? ", tiny" : "") + " on " + backend.describe() + "; ms: the median of " + runs
                 + (runs == 1 ? " run" : " runs"));
-        lines.add("MB, GB/s: what must be read and written at least, weights in bf16; MB temp.: workspace");
+        lines.add("cores: CPU time for each second; MB, GB/s: what must be read and written at least; MB temp.: workspace");
         double low = measurements.stream().mapToDouble(Measurement::peak).min().orElse(0);
         double high = measurements.stream().mapToDouble(Measurement::peak).max().orElse(0);
         if (high > 0) {
@@ -175,7 +175,8 @@ final class BenchCommand implements Callable<Integer> {
                     .put("median_seconds", m.median()).put("spread", m.spread()).put("flops", m.flops())
                     .put("flops_per_second", m.flops() / m.median()).put("peak_flops_per_second", m.peak())
                     .put("share_of_peak", m.ofPeak()).put("bytes", m.bytes())
-                    .put("bytes_per_second", m.bytes() / m.median()).put("workspace_bytes", m.workspace());
+                    .put("bytes_per_second", m.bytes() / m.median()).put("workspace_bytes", m.workspace())
+                    .put("cores", m.cores());
             if (m.products() > 0) {
                 row.put("products_share", m.products());
             }

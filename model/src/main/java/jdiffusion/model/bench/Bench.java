@@ -21,7 +21,6 @@ public final class Bench {
     private static final double LEAST_SECONDS = 0.1;
     /** Runs that take longer are announced. */
     private static final double LONG_SECONDS = 2;
-    private static final double NANO = 1e-9;
 
     private final Backend backend;
     private final int runs;
@@ -37,15 +36,11 @@ public final class Bench {
         this.progress = progress;
     }
 
-    /** The times that a case took. */
-    private record Times(List<Double> seconds, List<Double> peaks) {
-    }
-
     public <M> Measurement measure(Case<M> one) {
         progress.accept(one.part() + " " + one.what());
         List<Event> events = new ArrayList<>();
         StageMemory[] memory = new StageMemory[1];
-        Times times = Stages.run(backend, one.weights().get(), false, one.component(), one.loader(),
+        Stopwatch watch = Stages.run(backend, one.weights().get(), false, one.component(), one.loader(),
                 (Stage<M> stage) -> {
                     if (stage.counting()) {
                         events.addAll(count(one, stage));
@@ -56,8 +51,8 @@ public final class Bench {
         double share = one.scale() / one.times();
         double flops = events.stream().mapToDouble(event -> event.operation().flops()).sum();
         double bytes = events.stream().mapToDouble(event -> event.operation().bytes()).sum();
-        return new Measurement(one.part(), one.what(), times.seconds.stream().map(s -> s * share).toList(),
-                flops * share, bytes * share, times.peaks, memory[0].workspace(), 0);
+        return new Measurement(one.part(), one.what(), watch.seconds().stream().map(s -> s * share).toList(),
+                flops * share, bytes * share, watch.peaks(), watch.cores(), memory[0].workspace(), 0);
     }
 
     /** What a run does, found by going through it without computing anything. */
@@ -70,34 +65,25 @@ public final class Bench {
         return events.subList(before, events.size());
     }
 
-    private <M> Times time(Case<M> one, Stage<M> stage) {
+    private <M> Stopwatch time(Case<M> one, Stage<M> stage) {
         Runnable run = one.prepare().prepare(stage.model(), stage.compute());
         double last;
         long start = System.nanoTime();
         do {
-            last = seconds(run, 1);
+            last = Stopwatch.seconds(backend, run);
         } while (System.nanoTime() - start < WARM_UP_NANOS);
         int times = (int) Math.ceil(LEAST_SECONDS / last);
-        List<Double> seconds = new ArrayList<>();
-        List<Double> peaks = new ArrayList<>();
+        Stopwatch watch = new Stopwatch(backend);
         for (int i = 1; i <= runs; i++) {
             if (last > LONG_SECONDS) {
                 progress.accept(one.part() + " " + one.what() + ": run " + i + " of " + runs);
             }
-            peaks.add(backend.measurePeak());
-            seconds.add(seconds(run, times));
+            watch.run(times, () -> {
+                for (int time = 0; time < times; time++) {
+                    run.run();
+                }
+            });
         }
-        return new Times(seconds, peaks);
-    }
-
-    /** Of one time. */
-    private double seconds(Runnable run, int times) {
-        backend.finish();
-        long start = System.nanoTime();
-        for (int i = 0; i < times; i++) {
-            run.run();
-        }
-        backend.finish();
-        return (System.nanoTime() - start) * NANO / times;
+        return watch;
     }
 }

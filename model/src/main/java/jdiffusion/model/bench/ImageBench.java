@@ -1,9 +1,7 @@
 package jdiffusion.model.bench;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.function.Consumer;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.profile.ProfileSummary;
@@ -40,8 +38,7 @@ final class ImageBench {
         String what = s + ", " + steps + (steps == 1 ? " step" : " steps") + (s.batch() == 1 ? "" : " with guidance")
                 + ", without T5";
         progress.accept("image " + what + ": making its weights");
-        List<Double> seconds = new ArrayList<>();
-        List<Double> peaks = new ArrayList<>();
+        Stopwatch watch = new Stopwatch(backend);
         double products = 0;
         ProfileSummary summary = null;
         long[] workspace = new long[1];
@@ -58,20 +55,17 @@ final class ImageBench {
             run(files, backend, s, 1, Progress.NONE);
             for (int i = 1; i <= runs; i++) {
                 progress.accept("image " + what + ": run " + i + " of " + runs);
-                double peak = backend.measurePeak();
                 ProfilingBackend measuring = new ProfilingBackend(backend);
-                long start = System.nanoTime();
-                run(files, measuring, s, steps, memory);
-                long nanos = System.nanoTime() - start;
-                summary = ProfileSummary.of(measuring.profile(), nanos, peak);
+                watch.run(1, () -> run(files, measuring, s, steps, memory));
+                long nanos = (long) (watch.seconds().getLast() / NANO);
+                summary = ProfileSummary.of(measuring.profile(), nanos, watch.peaks().getLast());
                 products += summary.seconds(true) / summary.seconds() / runs;
-                seconds.add(nanos * NANO);
-                peaks.add(peak);
             }
         }
-        return new Measurement("image", what, seconds,
+        return new Measurement("image", what, watch.seconds(),
                 summary.operations().stream().mapToDouble(Work::flops).sum(),
-                summary.operations().stream().mapToDouble(Work::bytes).sum(), peaks, workspace[0], products);
+                summary.operations().stream().mapToDouble(Work::bytes).sum(), watch.peaks(),
+                watch.cores(), workspace[0], products);
     }
 
     private static void run(SyntheticFiles files, Backend on, Shapes s, int steps, Progress progress) {

@@ -11,11 +11,12 @@ import java.util.List;
  * @param bytes     that each run must read and write at least
  * @param peaks     floating-point operations a second that products could reach, measured before each run; 0 when that
  *                  is not known
+ * @param cores     CPU time that the process had for each second of the runs: less than threads where it had to wait
  * @param workspace bytes of temporaries
  * @param products  share of the time in which products ran, where that was measured, else 0
  */
 public record Measurement(String part, String what, List<Double> seconds, double flops, double bytes,
-                          List<Double> peaks, long workspace, double products) {
+                          List<Double> peaks, double cores, long workspace, double products) {
     /** The middle one. */
     public double median() {
         return median(seconds);
