@@ -95,8 +95,8 @@ final class BenchCommand implements Callable<Integer> {
         if (runs < 1 || runs > MOST_RUNS) {
             throw new InputException("--runs is " + runs + "; use 1 to " + MOST_RUNS);
         }
-        if (steps < 1) {
-            throw new InputException("--steps is " + steps + "; use 1 or more");
+        if (steps < 1 || steps > MOST_RUNS) {
+            throw new InputException("--steps is " + steps + "; use 1 to " + MOST_RUNS);
         }
         SyntheticModel model = model();
         chosen.forEach(this::shapes);

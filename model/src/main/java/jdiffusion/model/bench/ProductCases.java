@@ -1,6 +1,7 @@
 package jdiffusion.model.bench;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import jdiffusion.kernels.Backend;
@@ -26,6 +27,7 @@ final class ProductCases {
     /** Weights of one case together: more than caches hold. */
     private static final long WEIGHT_BYTES = 96L << 20;
     private static final int MLP_RATIO = 4;
+    private static final int PIECE = 1 << 20;
     private static final DType TYPE = DType.BF16;
 
     private ProductCases() {
@@ -128,18 +130,20 @@ final class ProductCases {
         }, count, 1);
     }
 
-    /** Fills a tensor with normal random numbers. */
+    /** Fills a tensor with normal random numbers, the same in each piece. */
     static Tensor random(Compute compute, Tensor tensor) {
+        int cols = tensor.cols();
+        Tensor rows = tensor.reshape(tensor.rows(), cols);
+        int step = Math.clamp(PIECE / cols, 1, rows.rows());
         Random random = new Random(1);
-        float[] values = new float[Math.toIntExact(tensor.shape().size())];
-        float[] some = new float[Math.min(values.length, 1 << 16)];
-        for (int i = 0; i < some.length; i++) {
-            some[i] = (float) random.nextGaussian();
+        float[] values = new float[step * cols];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
         }
-        for (int i = 0; i < values.length; i += some.length) {
-            System.arraycopy(some, 0, values, i, Math.min(some.length, values.length - i));
+        for (int row = 0; row < rows.rows(); row += step) {
+            int n = Math.min(step, rows.rows() - row);
+            compute.backend().upload(n == step ? values : Arrays.copyOf(values, n * cols), rows.slice(row, row + n));
         }
-        compute.backend().upload(values, tensor);
         return tensor;
     }
 }

@@ -11,21 +11,25 @@ import jdiffusion.tensor.InputException;
  */
 public record Shapes(int width, int height, int batch, int text) {
     private static final int PATCH = 16;
+    private static final int LARGEST = 2048;
+    private static final int MOST = 64;
 
     public Shapes {
-        if (width < PATCH || height < PATCH || width % PATCH != 0 || height % PATCH != 0) {
-            throw new InputException("a size of " + width + "x" + height + " cannot be measured; use multiples of "
-                    + PATCH);
+        for (int side : new int[] {width, height}) {
+            if (side < PATCH || side % PATCH != 0 || side > LARGEST) {
+                throw new InputException("a size of " + width + "x" + height + " cannot be measured; use multiples of "
+                        + PATCH + " up to " + LARGEST);
+            }
         }
-        if (batch < 1) {
-            throw new InputException("a batch of " + batch + " cannot be measured; use 1 or more");
+        if (batch < 1 || batch > MOST) {
+            throw new InputException("a batch of " + batch + " cannot be measured; use 1 to " + MOST);
         }
         PromptEncoder.checkT5Length(text);
     }
 
     /** Tokens of the joint attention: patches of the image, and text. */
     int tokens() {
-        return Math.multiplyExact(width / PATCH, height / PATCH) + context();
+        return width / PATCH * (height / PATCH) + context();
     }
 
     /** Tokens of text that the denoiser reads. */
