@@ -38,15 +38,6 @@ public final class Profile {
         return start;
     }
 
-    /** How many scopes are open. */
-    int depth() {
-        int depth = 0;
-        for (Span span = current; span != null; span = span.parent()) {
-            depth++;
-        }
-        return depth;
-    }
-
     void add(Operation operation, long from, long to) {
         Operation known = operations.putIfAbsent(operation, operation);
         events.add(new Event(known == null ? operation : known, current, from, to - from));
