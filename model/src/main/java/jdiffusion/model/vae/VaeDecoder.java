@@ -56,22 +56,27 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
             int next = 0;
             Tensor x = turns.output(next++);
             in.apply(backend, latents, Epilogue.STORE, x);
-            middle.apply(compute, x);
-            for (Level level : levels) {
-                for (ResnetBlock block : level.blocks()) {
-                    Tensor y = block.shortcut() == null ? x : turns.output(next++);
-                    block.apply(compute, x, y);
-                    x = y;
-                }
-                if (level.upsample() != null) {
-                    Tensor y = turns.output(next++);
-                    try (var _ = w.scope()) {
-                        var s = y.shape();
-                        Tensor doubled = w.wideOperand(s.dim(0), s.dim(1), s.dim(2), x.cols());
-                        backend.upsampleNearest(x, doubled);
-                        level.upsample().apply(backend, doubled, Epilogue.STORE, y);
+            try (var _ = backend.scope("decoder.mid_block")) {
+                middle.apply(compute, x);
+            }
+            for (int i = 0; i < levels.size(); i++) {
+                Level level = levels.get(i);
+                try (var _ = backend.scope("decoder.up_blocks", i)) {
+                    for (ResnetBlock block : level.blocks()) {
+                        Tensor y = block.shortcut() == null ? x : turns.output(next++);
+                        block.apply(compute, x, y);
+                        x = y;
                     }
-                    x = y;
+                    if (level.upsample() != null) {
+                        Tensor y = turns.output(next++);
+                        try (var _ = w.scope()) {
+                            var s = y.shape();
+                            Tensor doubled = w.wideOperand(s.dim(0), s.dim(1), s.dim(2), x.cols());
+                            backend.upsampleNearest(x, doubled);
+                            level.upsample().apply(backend, doubled, Epilogue.STORE, y);
+                        }
+                        x = y;
+                    }
                 }
             }
             out.apply(backend, norm.replace(compute, x, Activation.SILU), Epilogue.STORE, image);
