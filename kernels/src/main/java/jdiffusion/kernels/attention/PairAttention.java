@@ -22,7 +22,7 @@ import jdiffusion.tensor.Tensor;
  */
 final class PairAttention {
     private static final int SIDE = MachinePairs.SIDE;
-    /** Keys of a block: whole panels, and whole squares of pairs. */
+    /** Keys of a block: whole panels, whole squares of pairs, whole tiles. */
     private static final int KEYS = 2 * SIDE * MR;
     /** Words of packed K and V held at once, unless one head alone needs more. */
     private static final long PACKED = 8 << 20;
@@ -36,7 +36,10 @@ final class PairAttention {
     private int width;
     /** Rows of packed V: all channels, and whole panels of them. */
     private int valueRows;
-    /** Keys in whole panels of pairs. */
+    /** What the rows of products are a multiple of. */
+    private int unit;
+    /** What keys are a multiple of, so that rows are, and pairs of them too. */
+    private int keyUnit;
     private int keys;
     /** Words of a row of packed V. */
     private int valueStride;
@@ -50,7 +53,9 @@ final class PairAttention {
         headDim = call.shape().headDim();
         width = up(headDim, 2 * SIDE);
         valueRows = up(width, MR);
-        keys = up(call.keys(), 2 * MR);
+        unit = cpu.products().rowUnit();
+        keyUnit = unit == MR ? 2 * MR : unit;
+        keys = up(call.keys(), keyUnit);
         valueStride = up(keys / 2, SIDE);
         int keySize = Math.multiplyExact(keys, width / 2);
         int valueSize = Math.multiplyExact(valueRows, valueStride);
@@ -166,7 +171,7 @@ final class PairAttention {
     }
 
     private void attend(int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
-        int channels = up(headDim, MR);
+        int channels = up(headDim, unit);
         int count = Math.min(NR, call.queries() - from);
         MachinePairs code = cpu.products().pairs();
         float[] q = cpu.local(worker, Buffer.B_PANEL, NR * width / 2);
@@ -178,18 +183,17 @@ final class PairAttention {
         Arrays.fill(sums, 0, valueRows * NR, 0);
         code.reset(state, 0);
         boolean causal = call.shape().causal();
-        int end = causal ? Math.min(keys, up(from + count, 2 * MR)) : keys;
+        int end = causal ? Math.min(keys, up(from + count, keyUnit)) : keys;
         for (int key = 0; key < end; key += KEYS) {
             int n = Math.min(KEYS, end - key);
             int left = kAt + key * width / 2;
-            if (bias == null && key + n <= call.keys() && !(causal && key + n > from)) {
-                cpu.products().multiplyFresh(n / MR, width / 2, k, left, width / 2, q, 0, scores, 0);
-            } else {
+            boolean fresh = bias == null && key + n <= call.keys() && !(causal && key + n > from);
+            if (!fresh) {
                 startScores(bias, key, n, from, count, scores);
-                cpu.products().multiply(n / MR, width / 2, k, left, width / 2, q, 0, scores, 0);
             }
+            cpu.products().multiplyRows(fresh, n, width / 2, k, left, width / 2, q, 0, scores, 0);
             code.softmax(scores, n, call.shape().scale(), state, 0, sums, 0, channels);
-            cpu.products().multiply(channels / MR, n / 2, v, vAt + key / 2, valueStride, scores, 0, sums, 0);
+            cpu.products().multiplyRows(false, channels, n / 2, v, vAt + key / 2, valueStride, scores, 0, sums, 0);
         }
         write(pair, from, count, sums, state, worker);
     }

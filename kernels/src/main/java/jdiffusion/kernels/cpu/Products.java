@@ -15,6 +15,9 @@ import jdiffusion.kernels.machine.MachineProducts;
  * levels by the order within a pair and by subnormal numbers, which count as zero.
  */
 public final class Products implements AutoCloseable {
+    /** Columns of {@link #multiplyRows} on tiles. */
+    static final int TILE_COLUMNS = Math.max(MicroKernel.NR, AmxProducts.SIDE);
+
     private final Precision precision;
     private final CpuLevel wanted;
     private CpuLevel level;
@@ -33,11 +36,12 @@ public final class Products implements AutoCloseable {
         this.wanted = wanted;
     }
 
-    /** Products in bfloat16 at the level AMX by way of {@code tiles}, whatever this CPU has. */
-    Products(AmxProducts tiles) {
+    /** Products in bfloat16 at the level AMX by way of what is given, whatever this CPU has. */
+    Products(MachineProducts code, AmxProducts tiles) {
         precision = Precision.BF16;
         wanted = CpuLevel.AMX;
         level = CpuLevel.AMX;
+        machine = code;
         amx = tiles;
     }
 
@@ -52,7 +56,7 @@ public final class Products implements AutoCloseable {
             try {
                 chosen = wanted == null ? CpuLevel.best() : wanted;
                 if (!closed && chosen == CpuLevel.AMX && precision == Precision.BF16) {
-                    amx = new AmxProducts();
+                    amx = new AmxProducts(TILE_COLUMNS);
                 }
                 if (!closed && chosen != CpuLevel.VECTOR) {
                     machine = new MachineProducts(chosen, precision == Precision.BF16, MicroKernel.NR, Simd.LANES);
@@ -135,10 +139,31 @@ public final class Products implements AutoCloseable {
         machine.roundPairs(from, 0, Math.ceilDiv(count, 2), to, at);
     }
 
-    /** See {@link MachineProducts#multiplyFresh}; only with {@link #inPairs}. */
-    public void multiplyFresh(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
-                              float[] tiles, int tilesOffset) {
-        machine.multiplyFresh(panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+    /**
+     * sums [rows][NR] = or += A B on operands in pairs; only with {@link #inPairs}.
+     *
+     * @param fresh whether sums begin at 0, not at what is there
+     * @param rows  a multiple of {@link #rowUnit}
+     * @param k     words of a row, a multiple of 2, and where {@link #rowUnit} is more than MR of 16
+     */
+    public void multiplyRows(boolean fresh, int rows, int k, float[] a, int aOffset, int aStride, float[] b,
+                             int bOffset, float[] sums, int sumsOffset) {
+        if (rowsOnTiles()) {
+            amx.multiplyRows(fresh, rows, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
+        } else if (fresh) {
+            machine.multiplyFresh(rows / MicroKernel.MR, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
+        } else {
+            machine.multiply(rows / MicroKernel.MR, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
+        }
+    }
+
+    /** What the rows of {@link #multiplyRows} are a multiple of. */
+    public int rowUnit() {
+        return rowsOnTiles() ? AmxProducts.SIDE : MicroKernel.MR;
+    }
+
+    private boolean rowsOnTiles() {
+        return amx != null && MicroKernel.NR == TILE_COLUMNS;
     }
 
     /** What goes with products in pairs; only with {@link #inPairs}. */

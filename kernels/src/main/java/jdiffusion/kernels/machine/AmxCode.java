@@ -110,7 +110,7 @@ final class AmxCode {
      * Makes all tiles whole. The 64 bytes that say so are: the palette; from byte 16 on the bytes of a row of each tile
      * in two; from byte 48 on the rows of each in one.
      */
-    private static void configure(Assembler x, Gpr scratch) {
+    static void configure(Assembler x, Gpr scratch) {
         x.sub(RSP, CONFIG_BYTES);
         for (int at = 0; at < CONFIG_BYTES; at += 4) {
             int word = 0;

@@ -26,6 +26,7 @@ public final class AmxProducts implements AutoCloseable {
     /** Blocks and steps of one call together, so few that it takes some tens of microseconds at most. */
     public static final int MOST = 512;
     private static final int WORD = 4;
+    private static final int WORDS = DEPTH / 2;
     private static final int HALF = 2;
 
     /** How finished rows meet what is there: see {@link jdiffusion.kernels.Epilogue.Mode}. */
@@ -35,16 +36,29 @@ public final class AmxProducts implements AutoCloseable {
     private final MachineCall next;
     private final MachineCall pack;
     private final MachineCall round;
+    private final MachineCall freshRows;
+    private final MachineCall addedRows;
+    private final int columns;
     private final MachineCall[] unpack = new MachineCall[Into.values().length];
     private final ArraySegments segments = new ArraySegments();
 
-    /** Only where {@link CpuLevel#AMX} has no obstacle. */
-    public AmxProducts() {
-        this(MachineFunction::new);
+    /**
+     * Only where {@link CpuLevel#AMX} has no obstacle.
+     *
+     * @param columns of products of rows, a multiple of {@link #SIDE}
+     */
+    public AmxProducts(int columns) {
+        this(columns, MachineFunction::new);
     }
 
     /** @param load makes a function out of what its writer emits */
-    AmxProducts(Function<Consumer<Assembler>, ? extends MachineCall> load) {
+    AmxProducts(int columns, Function<Consumer<Assembler>, ? extends MachineCall> load) {
+        if (columns <= 0 || columns % SIDE != 0) {
+            throw new IllegalArgumentException("tiles of " + columns + " columns");
+        }
+        this.columns = columns;
+        freshRows = load.apply(new AmxBlockCode(columns, true)::write);
+        addedRows = load.apply(new AmxBlockCode(columns, false)::write);
         first = load.apply(AmxCode::first);
         next = load.apply(AmxCode::next);
         pack = load.apply(AmxLayoutCode::pack);
@@ -129,6 +143,34 @@ public final class AmxProducts implements AutoCloseable {
         unpack(Into.STORE, sums, sumsAt, blocks, vectors, segments.of(out), (long) WORD * at, (long) WORD * stride);
     }
 
+    /**
+     * c [rows][columns] = or += A B, on operands in words, as {@link MachineProducts#multiply} has them.
+     *
+     * @param fresh   whether sums begin at 0, not at what is there
+     * @param rows    a multiple of {@link #SIDE}
+     * @param k       words of a row, a multiple of 16
+     * @param aStride distance of A's rows, not negative
+     * @param b       [k][columns]
+     */
+    public void multiplyRows(boolean fresh, int rows, int k, float[] a, int aOffset, int aStride, float[] b,
+                             int bOffset, float[] c, int cOffset) {
+        if (rows <= 0 || rows % SIDE != 0 || k % WORDS != 0) {
+            throw new IllegalArgumentException(rows + " rows of " + k + " words");
+        }
+        requireCount(1, k / WORDS);
+        requireStride(aStride);
+        Objects.checkFromIndexSize(aOffset, (rows - 1L) * aStride + k, a.length);
+        Objects.checkFromIndexSize(bOffset, (long) k * columns, b.length);
+        Objects.checkFromIndexSize(cOffset, (long) rows * columns, c.length);
+        int most = MOST / (k / WORDS) * SIDE;
+        for (int row = 0; row < rows; row += most) {
+            (fresh ? freshRows : addedRows).call(segments.of(a), (long) WORD * (aOffset + (long) row * aStride),
+                    segments.of(b), (long) WORD * bOffset, segments.of(c),
+                    (long) WORD * (cOffset + (long) row * columns), k / WORDS, (long) WORD * aStride,
+                    Math.min(most, rows - row) / SIDE);
+        }
+    }
+
     /** See {@link MachineProducts#roundPairs}. */
     public void roundPairs(float[] from, int at, int words, float[] to, int toAt) {
         MachineProducts.roundPairs(round, segments, from, at, words, to, toAt);
@@ -157,6 +199,8 @@ public final class AmxProducts implements AutoCloseable {
         next.close();
         pack.close();
         round.close();
+        freshRows.close();
+        addedRows.close();
         for (MachineCall call : unpack) {
             call.close();
         }

@@ -9,6 +9,7 @@ public final class InterpretedCpu {
     }
 
     public static Cpu withTiles(int threads) {
-        return new Cpu(threads, Precision.BF16, new Products(Levels.interpretedTiles()));
+        return new Cpu(threads, Precision.BF16, new Products(
+                Levels.interpretedPairs(MicroKernel.NR, Simd.LANES), Levels.interpretedTiles(Products.TILE_COLUMNS)));
     }
 }

@@ -19,12 +19,13 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** In the interpreter, and, where the CPU has tiles, on them too, with the same bits. */
 class AmxProductsTest {
+    private static final int COLUMNS = 64;
     private static final float GAP = 12345f;
 
     private final SplittableRandom random = new SplittableRandom(7);
 
     private static AmxProducts products() {
-        return new AmxProducts(body -> new BothWays(CpuLevel.AMX, body));
+        return new AmxProducts(COLUMNS, body -> new BothWays(CpuLevel.AMX, body));
     }
 
     private float[] wholes(int n) {
@@ -162,6 +163,69 @@ class AmxProductsTest {
                     assertThat(out[at]).as("row %s, column %s", i, j).isEqualTo(expected);
                 }
             }
+        }
+    }
+
+    /** Attention's products: rows by columns of words, in whole numbers. */
+    @Test
+    void rowsTimesColumns() {
+        try (AmxProducts products = products()) {
+            for (int[] size : new int[][] {{SIDE, 16}, {2 * SIDE, 48}, {18 * SIDE, 16 * 32}}) {
+                int rows = size[0];
+                int k = size[1];
+                float[] left = wholes(rows * 2 * k);
+                float[] right = wholes(2 * k * COLUMNS);
+                float[] a = new float[3 + rows * (k + 16)];
+                float[] b = new float[1 + k * COLUMNS];
+                for (int i = 0; i < rows * k; i++) {
+                    a[3 + i / k * (k + 16) + i % k] = pair(left[2 * i], left[2 * i + 1]);
+                }
+                for (int i = 0; i < k * COLUMNS; i++) {
+                    int upper = i / COLUMNS * 2 * COLUMNS + i % COLUMNS;
+                    b[1 + i] = pair(right[upper], right[upper + COLUMNS]);
+                }
+                float[] c = new float[2 + rows * COLUMNS];
+                Arrays.fill(c, GAP);
+                for (int round = 1; round <= 2; round++) {
+                    products.multiplyRows(round == 1, rows, k, a, 3, k + 16, b, 1, c, 2);
+                }
+                assertThat(c[1]).isEqualTo(GAP);
+                for (int i = 0; i < rows; i += 7) {
+                    for (int j = 0; j < COLUMNS; j++) {
+                        float expected = 0;
+                        for (int p = 0; p < 2 * k; p++) {
+                            expected += 2 * left[i * 2 * k + p] * right[p * COLUMNS + j];
+                        }
+                        assertThat(c[2 + i * COLUMNS + j]).as("row %s, column %s", i, j).isEqualTo(expected);
+                    }
+                }
+            }
+        }
+    }
+
+    private static float pair(float low, float high) {
+        return Float.intBitsToFloat(FloatFormat.floatToBf16(low) & 0xffff | FloatFormat.floatToBf16(high) << 16);
+    }
+
+    @Test
+    void rowsOutsideTheArraysAreNotTouched() {
+        try (AmxProducts p = products()) {
+            float[] a = new float[SIDE * 16];
+            float[] b = new float[16 * COLUMNS];
+            float[] c = new float[SIDE * COLUMNS];
+            p.multiplyRows(true, SIDE, 16, a, 0, 16, b, 0, c, 0);
+            refuse(() -> p.multiplyRows(true, SIDE, 16, a, 1, 16, b, 0, c, 0));
+            refuse(() -> p.multiplyRows(true, SIDE, 16, a, 0, 17, b, 0, c, 0));
+            refuse(() -> p.multiplyRows(true, SIDE, 16, a, 0, 16, b, 1, c, 0));
+            refuse(() -> p.multiplyRows(true, SIDE, 16, a, 0, 16, b, 0, c, 1));
+            refuse(() -> p.multiplyRows(true, 2 * SIDE, 16, a, 0, 0, b, 0, c, 0));
+            refuse(() -> p.multiplyRows(true, SIDE, 32, a, 0, 0, b, 0, c, 0));
+            for (int[] size : new int[][] {{16, 16}, {SIDE, 8}, {0, 16}, {SIDE, 0}}) {
+                assertThatThrownBy(() -> p.multiplyRows(true, size[0], size[1], a, 0, 16, b, 0, c, 0))
+                        .isInstanceOf(IllegalArgumentException.class);
+            }
+            assertThatThrownBy(() -> p.multiplyRows(true, SIDE, 16, a, 0, -1, b, 0, c, 0))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("-1 apart");
         }
     }
 

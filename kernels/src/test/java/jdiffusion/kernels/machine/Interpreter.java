@@ -244,7 +244,7 @@ final class Interpreter {
             require(lanes == 4 && !wide, "#UD: of 128 bits, W 0");
             tile(key, first);
         } else {
-            require(!InterpretedVectors.needsEvex(key), "#UD: there is no such instruction with VEX");
+            require(!InterpretedVectors.needsEvex(key) && key != VPBROADCASTD, "#UD: there is no such instruction with VEX");
             // With VEX, instructions of the first table ignore W.
             vector(key, map == 1 ? (key >> 8 & 3) == 1 : wide, first, rm, lanes);
         }
@@ -324,8 +324,8 @@ final class Interpreter {
                 vectors.set(reg, words, lanes);
             }
             case VPBROADCASTD -> {
-                require(mod == 3 && first == 0 && !w && last < 16, "this form of vpbroadcastd is not known");
-                Arrays.fill(words, (int) registers[rm]);
+                require(mod == 3 && first == 0 && !w, "this form of vpbroadcastd is not known");
+                Arrays.fill(words, (int) registers[last]);
                 vectors.set(reg, words, lanes);
             }
             default -> {

@@ -78,7 +78,39 @@ class InterpreterTest {
         three(level, bits, Assembler::vaddps);
         three(level, bits, Assembler::vmulps);
         three(level, bits, Assembler::vfmadd231ps);
+        three(level, bits, Assembler::vfmadd213ps);
+        three(level, bits, Assembler::vsubps);
+        three(level, bits, Assembler::vdivps);
+        three(level, bits, Assembler::vmaxps);
+        three(level, bits, (x, to, a, b) -> x.vmaxps(to, a, Mem.at(MachineFunction.B)));
         three(level, bits, (x, to, a, b) -> x.vaddps(to, a, Mem.at(MachineFunction.B)));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {128, 256, 512})
+    void arithmeticOfAvx512IsThisCpus(int bits) {
+        Levels.assume(CpuLevel.AVX512);
+        three(CpuLevel.AVX512, bits, Assembler::vpxord);
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vrndscalepsDown(to, a));
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
+            x.mov(Gpr.R10, Float.floatToRawIntBits(-150.75f));
+            x.vpbroadcastd(b, Gpr.R10);
+            x.vmaxps(to, a, b);
+            x.mov(Gpr.R10, Float.floatToRawIntBits(150.75f));
+            x.vpbroadcastd(b, Gpr.R10);
+            x.vsubps(a, b, to);
+            x.vmaxps(to, a, b);
+            x.vsubps(to, b, to);
+            // Now finite, and at most about 150.
+            x.vrndscalepsDown(a, to);
+            x.vscalefps(to, a, to);
+            x.vaddps(to, to, a);
+        });
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
+            x.vmulps(a, a, a);
+            x.vsqrtps(to, a);
+            x.vmovaps(a, to);
+        });
     }
 
     @ParameterizedTest
