@@ -12,16 +12,19 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * Convolution on the CPU as a matrix product whose left rows are the patches under the kernel, gathered a chunk at a
- * time. The order along k is (y, x, channel): channels-last, a row of a patch is then one run of memory.
+ * Convolution on the CPU: {@link DirectConv2d}, or for other strides and kernels of one pixel a matrix product whose left
+ * rows are the patches under the kernel, gathered a chunk at a time. The order along k is (y, x, channel):
+ * channels-last, a row of a patch is then one run of memory.
  */
 public final class CpuConv2d {
     private final Cpu cpu;
+    private final DirectConv2d direct;
     private final Gemm gemm;
     private final Patches factors;
 
     public CpuConv2d(Cpu cpu) {
         this.cpu = cpu;
+        direct = new DirectConv2d(cpu);
         gemm = new Gemm(cpu);
         factors = new Patches(cpu);
     }
@@ -36,6 +39,10 @@ public final class CpuConv2d {
         shape.check(x, weight, bias, epilogue, out);
         Operands.float32("conv2d", x);
         Operands.float32("conv2d", out);
+        if (DirectConv2d.takes(shape)) {
+            direct.run(shape, x, weight, bias, epilogue, out);
+            return;
+        }
         int k = shape.kernel() * shape.kernel() * shape.cin();
         factors.shape = shape;
         factors.x = x;
