@@ -106,6 +106,14 @@ public interface Backend extends AutoCloseable {
     void upsampleNearest(Tensor x, Tensor out);
 
     /**
+     * Doubles height and width by repetition, then convolves with kernels of 3 and the same size: x [batch, h, w, cin],
+     * weight [cout, cin, 3, 3], bias [cout] or null, out [batch, 2h, 2w, cout].
+     *
+     * @param workspace where a device that does the one after the other puts the doubled image
+     */
+    void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace);
+
+    /**
      * Cuts channels-first images into rows of patches: x [batch, c, h, w], out [batch, h/p * w/p, c * p * p], each
      * row ordered (channel, y, x), which is the order of a patch embedding's convolution weight.
      */

@@ -54,6 +54,13 @@ public final class CpuConv2d {
         factors.weight = null;
     }
 
+    /** See {@link jdiffusion.kernels.Backend#upsampledConv2d}. */
+    public void runDoubled(Tensor x, Tensor weight, Tensor bias, Tensor out) {
+        UpsampledConv2d.shape(x, weight, bias, out);
+        Operands.float32("upsampledConv2d", x, out);
+        direct.runDoubled(x, weight, bias, out);
+    }
+
     private static final class Patches implements Gemm.Factors {
         private final Cpu cpu;
         private final Workers.Body reorder = this::reorder;

@@ -76,13 +76,11 @@ final class DirectConv2d {
         run(given, false, input, weight, biasVector, epilogue, out);
     }
 
-    /**
-     * See {@link CpuConv2d#runDoubled}.
-     *
-     * @param given of the image as it is: kernels of 3, padding of 1
-     */
-    void runDoubled(Conv2dShape given, Tensor input, Tensor weight, Tensor biasVector, Tensor out) {
-        run(given, true, input, weight, biasVector, Epilogue.STORE, out);
+    /** See {@link CpuConv2d#runDoubled}; the shape that counts here is that of the image as it is. */
+    void runDoubled(Tensor input, Tensor weight, Tensor biasVector, Tensor out) {
+        var s = input.shape();
+        run(Conv2dShape.same(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out.cols(), 3), true, input, weight, biasVector,
+                Epilogue.STORE, out);
     }
 
     private void run(Conv2dShape given, boolean twice, Tensor input, Tensor weight, Tensor biasVector,

@@ -14,6 +14,7 @@ import jdiffusion.kernels.attention.CudaAttention;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.conv2d.CudaConv2d;
 import jdiffusion.kernels.conv2d.CudnnConv2d;
+import jdiffusion.kernels.conv2d.UpsampledConv2d;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.elementwise.CudaElementwise;
 import jdiffusion.kernels.embedding.CudaEmbedding;
@@ -207,6 +208,11 @@ public final class CudaBackend implements Backend {
         } else {
             conv2d.run(shape, x, weight, bias, epilogue, out);
         }
+    }
+
+    @Override
+    public void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace) {
+        UpsampledConv2d.inTwoSteps(this, x, weight, bias, out, workspace);
     }
 
     @Override

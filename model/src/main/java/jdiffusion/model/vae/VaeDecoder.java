@@ -65,12 +65,7 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
                 }
                 if (level.upsample() != null) {
                     Tensor y = turns.output(next++);
-                    try (var _ = w.scope()) {
-                        var s = y.shape();
-                        Tensor doubled = w.wideOperand(s.dim(0), s.dim(1), s.dim(2), x.cols());
-                        backend.upsampleNearest(x, doubled);
-                        level.upsample().apply(backend, doubled, Epilogue.STORE, y);
-                    }
+                    backend.upsampledConv2d(x, level.upsample().weight(), level.upsample().bias(), y, w);
                     x = y;
                 }
             }
