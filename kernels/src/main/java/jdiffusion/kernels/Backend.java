@@ -5,6 +5,7 @@ import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.counting.CountingBackend;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
@@ -101,6 +102,15 @@ public interface Backend extends AutoCloseable {
      * @param epilogue STORE or ADD without a gate
      */
     void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out);
+
+    /**
+     * Convolution of the GroupNorm of x; out may not be x.
+     *
+     * @param shape     of stride 1
+     * @param workspace where a device that does the one after the other puts the norm
+     */
+    void normedConv2d(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue,
+                      Tensor out, Workspace workspace);
 
     /** Doubles height and width by repetition: x [batch, h, w, c], out [batch, 2h, 2w, c]. */
     void upsampleNearest(Tensor x, Tensor out);

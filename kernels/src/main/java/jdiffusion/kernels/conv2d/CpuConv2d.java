@@ -8,6 +8,7 @@ import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Gemm;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.cpu.Workers;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
@@ -52,6 +53,17 @@ public final class CpuConv2d {
         gemm.run(out.rows(), shape.cout(), k, factors, bias, epilogue, out);
         factors.x = null;
         factors.weight = null;
+    }
+
+    /** See {@link jdiffusion.kernels.Backend#normedConv2d}. */
+    public void runNormed(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias,
+                          Epilogue epilogue, Tensor out) {
+        shape.check(x, weight, bias, epilogue, out);
+        Operands.float32("normedConv2d", x, out);
+        if (!DirectConv2d.takes(shape)) {
+            throw new IllegalArgumentException("normedConv2d needs a stride of 1, got " + shape);
+        }
+        direct.runNormed(norm, shape, x, weight, bias, epilogue, out);
     }
 
     /** See {@link jdiffusion.kernels.Backend#upsampledConv2d}. */

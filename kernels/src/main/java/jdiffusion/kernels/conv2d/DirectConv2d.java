@@ -7,9 +7,12 @@ import java.util.Arrays;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
+import jdiffusion.kernels.cpu.Pointwise;
 import jdiffusion.kernels.cpu.TileStore;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.cpu.Workers;
+import jdiffusion.kernels.groupnorm.CpuGroupNorm;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
@@ -38,11 +41,14 @@ final class DirectConv2d {
 
     private final Cpu cpu;
     private final TileStore store = new TileStore();
+    private final CpuGroupNorm groupNorm;
     private final KernelPanels kernels;
     private final Workers.Body copyRow = this::copyRow;
     private final Workers.Body multiply = this::multiply;
 
     private Conv2dShape shape;
+    private GroupNormCall norm;
+    private CpuGroupNorm.Factors factors;
     private Tensor x;
     private boolean doubled;
     /** Numbers of a pixel in the band, and words. */
@@ -64,16 +70,26 @@ final class DirectConv2d {
 
     DirectConv2d(Cpu cpu) {
         this.cpu = cpu;
+        groupNorm = new CpuGroupNorm(cpu);
         kernels = new KernelPanels(cpu);
     }
 
     static boolean takes(Conv2dShape shape) {
-        return shape.stride() == 1 && shape.kernel() > 1;
+        return shape.stride() == 1;
     }
 
     /** See {@link CpuConv2d#run}; the stride is 1. */
     void run(Conv2dShape given, Tensor input, Tensor weight, Tensor biasVector, Epilogue epilogue, Tensor out) {
         run(given, false, input, weight, biasVector, epilogue, out);
+    }
+
+    /** See {@link CpuConv2d#runNormed}: the norm is applied on the way into the band. */
+    void runNormed(GroupNormCall first, Conv2dShape given, Tensor input, Tensor weight, Tensor biasVector,
+                   Epilogue epilogue, Tensor out) {
+        norm = first;
+        run(given, false, input, weight, biasVector, epilogue, out);
+        norm = null;
+        factors = null;
     }
 
     /** See {@link CpuConv2d#runDoubled}; the shape that counts here is that of the image as it is. */
@@ -112,6 +128,10 @@ final class DirectConv2d {
         band = cpu.shared(Buffer.A_PANEL,
                 Math.addExact(Math.multiplyExact(rows + shape.kernel() - 1, row), spare));
         for (image = 0; image < shape.batch(); image++) {
+            if (norm != null) {
+                Tensor one = x.slice(image, image + 1);
+                factors = groupNorm.factors(one, norm.groups(), norm.weight(), norm.bias(), norm.eps(), one);
+            }
             for (firstRow = 0; firstRow < outHeight; firstRow += rows) {
                 band(Math.min(rows, outHeight - firstRow), strips);
             }
@@ -141,7 +161,7 @@ final class DirectConv2d {
         Arrays.fill(band, at, at + left, 0f);
         int first = (image * shape.height() + y) * shape.width();
         boolean dense = x.rowStride() == channels;
-        int step = Math.max(1, RUN / channels);
+        int step = norm != null ? factors.pixels() : Math.max(1, RUN / channels);
         boolean pairs = cpu.products().inPairs();
         float[] run = pairs ? cpu.local(worker, Buffer.ROW, cpu.products().padded(step * channels)) : band;
         for (int done = 0; done < shape.width(); done += step) {
@@ -149,11 +169,10 @@ final class DirectConv2d {
             int place = at + left + done * pixel;
             int to = pairs ? 0 : place;
             if (dense) {
-                Widen.run(x.data(), DType.F32, x.rowOffset(first + done), run, to, count * channels);
+                read(first + done, run, to, count * channels);
             } else {
                 for (int p = 0; p < count; p++) {
-                    Widen.run(x.data(), DType.F32, x.rowOffset(first + done + p), run, to + p * channels,
-                            shape.cin());
+                    read(first + done + p, run, to + p * channels, shape.cin());
                     Arrays.fill(run, to + p * channels + shape.cin(), to + (p + 1) * channels, 0f);
                 }
             }
@@ -164,6 +183,15 @@ final class DirectConv2d {
             }
         }
         Arrays.fill(band, at + left + shape.width() * pixel, at + pitch * pixel, 0f);
+    }
+
+    /** Numbers of the input from a pixel on, normalised where that is wanted. */
+    private void read(int from, float[] to, int at, int n) {
+        Widen.run(x.data(), DType.F32, x.rowOffset(from), to, at, n);
+        if (norm != null) {
+            factors.apply(0, to, at, n);
+            Pointwise.activate(norm.activation(), to, at, n);
+        }
     }
 
     private void multiply(int item, int worker) {

@@ -15,6 +15,7 @@ import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.elementwise.CpuElementwise;
 import jdiffusion.kernels.embedding.CpuEmbedding;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.layernorm.CpuLayerNorm;
 import jdiffusion.kernels.layout.CpuLayout;
 import jdiffusion.kernels.linear.CpuLinear;
@@ -179,6 +180,12 @@ public final class CpuBackend implements Backend {
     @Override
     public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
         conv2d.run(shape, x, weight, bias, epilogue, out);
+    }
+
+    @Override
+    public void normedConv2d(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias,
+                             Epilogue epilogue, Tensor out, Workspace workspace) {
+        conv2d.runNormed(norm, shape, x, weight, bias, epilogue, out);
     }
 
     @Override

@@ -2,7 +2,6 @@ package jdiffusion.model.vae;
 
 import java.util.ArrayList;
 import java.util.List;
-import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
@@ -69,7 +68,7 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
                     x = y;
                 }
             }
-            out.apply(backend, norm.replace(compute, x, Activation.SILU), Epilogue.STORE, image);
+            out.applyNormed(compute, norm, x, Epilogue.STORE, image);
         }
     }
 
