@@ -15,14 +15,17 @@ import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.elementwise.CpuElementwise;
 import jdiffusion.kernels.embedding.CpuEmbedding;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.layernorm.CpuLayerNorm;
 import jdiffusion.kernels.layout.CpuLayout;
 import jdiffusion.kernels.linear.CpuLinear;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.kernels.machine.CpuLevel;
+import jdiffusion.kernels.machine.LargePages;
 import jdiffusion.kernels.patchify.CpuPatchify;
 import jdiffusion.kernels.rmsnorm.CpuRmsNorm;
 import jdiffusion.kernels.upsample.CpuUpsample;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
@@ -108,7 +111,12 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Workspace newWorkspace(long bytes) {
-        Workspace workspace = Workspace.onHost(bytes, () -> memory.remove(bytes));
+        LargePages pages = LargePages.of(bytes);
+        Workspace workspace = pages == null ? Workspace.onHost(bytes, () -> memory.remove(bytes))
+                : new Workspace(pages.memory(), () -> {
+                    pages.close();
+                    memory.remove(bytes);
+                }, DType.F32, DType.F32);
         memory.add(bytes);
         return workspace;
     }
@@ -172,6 +180,17 @@ public final class CpuBackend implements Backend {
     @Override
     public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
         conv2d.run(shape, x, weight, bias, epilogue, out);
+    }
+
+    @Override
+    public void normedConv2d(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias,
+                             Epilogue epilogue, Tensor out, Workspace workspace) {
+        conv2d.runNormed(norm, shape, x, weight, bias, epilogue, out);
+    }
+
+    @Override
+    public void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace) {
+        conv2d.runDoubled(x, weight, bias, out);
     }
 
     @Override
