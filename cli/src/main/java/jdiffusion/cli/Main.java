@@ -13,13 +13,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line: {@code jdiffusion
- * generate|plan|inspect|convert|quantize|synthesize|verify|devices|completion|help}.
+ * generate|plan|inspect|convert|quantize|synthesize|verify|bench|devices|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Draws pictures with Stable Diffusion 3.5, in pure Java.", synopsisSubcommandLabel = "COMMAND",
         subcommands = {GenerateCommand.class, PlanCommand.class, InspectCommand.class, ConvertCommand.class,
-            QuantizeCommand.class, SynthesizeCommand.class, VerifyCommand.class, DevicesCommand.class,
-            CompletionCommand.class, CommandLine.HelpCommand.class},
+            QuantizeCommand.class, SynthesizeCommand.class, VerifyCommand.class, BenchCommand.class,
+            DevicesCommand.class, CompletionCommand.class, CommandLine.HelpCommand.class},
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",
@@ -90,7 +90,7 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(), "a command is missing: generate, plan, inspect, convert,"
-                + " quantize, synthesize, verify, devices, completion or help");
+                + " quantize, synthesize, verify, bench, devices, completion or help");
     }
 
     private int misuse(ParameterException e) {

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.Map;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.Progress;
 
@@ -90,6 +91,13 @@ final class Report implements Progress {
     void profile(ProfileReport profile) {
         if (profile != null) {
             root.set("kernels", mapper.valueToTree(profile.kernels()));
+        }
+    }
+
+    /** How long each operation took; null for nothing. */
+    void profile(ProfileSummary profile) {
+        if (profile != null) {
+            root.set("profile", mapper.valueToTree(profile));
         }
     }
 

@@ -137,6 +137,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public double measurePeak() {
+        return ProductPeak.measure(cpu);
+    }
+
+    @Override
     public void upload(float[] values, Tensor to) {
         to.copyFrom(values);
     }

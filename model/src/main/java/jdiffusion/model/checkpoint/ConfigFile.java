@@ -60,7 +60,7 @@ public final class ConfigFile {
     }
 
     /** A configuration that no file holds. */
-    static ConfigFile of(String origin, ObjectNode root) {
+    public static ConfigFile of(String origin, ObjectNode root) {
         return new ConfigFile(origin, root);
     }
 

@@ -130,7 +130,9 @@ public final class MmditRun {
         }
 
         model.blocks().run(skip::contains, true, (block, i) -> {
-            block.apply(backend, a);
+            try (var _ = backend.scope("transformer_blocks", i)) {
+                block.apply(backend, a);
+            }
             if (controlled) {
                 control.addTo(a.image(), i, model.config().depth());
             }
