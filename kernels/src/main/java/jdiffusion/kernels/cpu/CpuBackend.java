@@ -126,7 +126,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Placement newPlacement(Placement.Size size) {
-        return Placement.onHost();
+        return new MappedPlacement();
     }
 
     @Override
