@@ -3,7 +3,6 @@ package jdiffusion.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -11,6 +10,7 @@ import java.util.concurrent.Callable;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.bench.Measurement;
 import jdiffusion.model.bench.Part;
+import jdiffusion.model.bench.Settings;
 import jdiffusion.model.bench.Shapes;
 import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.synthetic.SyntheticModel.Kind;
@@ -38,6 +38,7 @@ import picocli.CommandLine.Parameters;
 final class BenchCommand implements Callable<Integer> {
     private static final int[] SIZES = {512, 1024};
     private static final int MOST_RUNS = 1000;
+    private static final double WARM_UP_SECONDS = 1;
 
     @Parameters(arity = "0..*", paramLabel = "PART",
             description = "gemm, attention, conv, denoiser, vae, text or image. Default: gemm attention conv.")
@@ -100,15 +101,15 @@ final class BenchCommand implements Callable<Integer> {
         }
         SyntheticModel model = model();
         chosen.forEach(this::shapes);
-        Path tokenizers = chosen.contains(Part.IMAGE) ? DefaultModel.find() : null;
+        Settings settings = new Settings(runs, tiny ? 0 : WARM_UP_SECONDS, steps,
+                chosen.contains(Part.IMAGE) ? DefaultModel.find() : null);
         List<Measurement> measurements = new ArrayList<>();
         try (Devices.Opened opened = Devices.open(deviceOptions, precision, main.err()::println)) {
             Backend backend = opened.backend();
             main.err().println(backend.describe());
             for (Part part : chosen) {
                 for (Shapes shapes : shapes(part)) {
-                    part.measure(backend, model, shapes, runs, steps, tokenizers, main.err()::println,
-                            measurements::add);
+                    part.measure(backend, model, shapes, settings, main.err()::println, measurements::add);
                 }
             }
             if (json) {

@@ -25,7 +25,7 @@ import jdiffusion.tensor.Tensor;
 final class AmxGemm {
     /** Steps along k of a part: 32 right rows of it are 32 KiB, two thirds of the first-level cache. */
     private static final int PART_STEPS = 16;
-    /** Widths of 32 columns of an item; with {@link #MOST_GROUP} a part of it takes 0.7 MiB of the second-level cache. */
+    /** Widths of 32 columns of an item; with {@link #MOST_GROUP} its parts take 0.7 MiB of the second-level cache. */
     private static final int MOST_STRIP = 4;
     /** Blocks of 32 left rows of an item. */
     private static final int MOST_GROUP = 12;
@@ -46,6 +46,9 @@ final class AmxGemm {
     private AmxProducts products;
     private Gemm.Factors factors;
     private Epilogue epilogue;
+    private Activation activation;
+    /** Whether machine code does the activation. */
+    private boolean activated;
     private Tensor out;
     private int n;
     private int k;
@@ -78,7 +81,10 @@ final class AmxGemm {
         if (biasVector != null) {
             Widen.vector(biasVector, bias);
         }
-        store.begin(epilogue, out);
+        activation = epilogue.activation();
+        activated = AmxProducts.activates(activation);
+        // A row's activation must not depend on where its block ends, so all rows get it from the same code.
+        store.begin(activated ? new Epilogue(Activation.NONE, epilogue.mode(), epilogue.gate()) : epilogue, out);
         steps = Math.max(1, Math.ceilDiv(k, DEPTH));
         partSteps = Math.ceilDiv(steps, Math.ceilDiv(steps, PART_STEPS));
         int blocksInAll = Math.ceilDiv(rows, SIDE);
@@ -112,6 +118,17 @@ final class AmxGemm {
 
     private void packLeft(int item, int worker) {
         int row = item * PACKED_ROWS;
+        int half = row % SIDE / PACKED_ROWS * (STEP_WORDS / 2);
+        Tensor place = row + PACKED_ROWS <= chunkRows && k == steps * DEPTH ? factors.leftPlace() : null;
+        if (place != null) {
+            long offset = place.rowOffset(chunkStart + row);
+            for (int step = 0; step < steps; step += partSteps) {
+                int count = Math.min(partSteps, steps - step);
+                products.pack(place.data(), offset + (long) Float.BYTES * step * DEPTH, place.rowOffset(1), count,
+                        left, leftAt(step, count, row / SIDE) + half);
+            }
+            return;
+        }
         int stride = steps * DEPTH + 16;
         float[] rows = cpu.local(worker, Buffer.ROW, PACKED_ROWS * stride);
         for (int r = 0; r < PACKED_ROWS; r++) {
@@ -122,7 +139,6 @@ final class AmxGemm {
             }
             Arrays.fill(rows, r * stride + from, r * stride + steps * DEPTH, 0f);
         }
-        int half = row % SIDE / PACKED_ROWS * (STEP_WORDS / 2);
         for (int step = 0; step < steps; step += partSteps) {
             int count = Math.min(partSteps, steps - step);
             products.pack(rows, step * DEPTH, stride, count, left, leftAt(step, count, row / SIDE) + half);
@@ -187,7 +203,7 @@ final class AmxGemm {
 
     /** Brings sums into the output: runs of blocks at once where that is all they need, else row by row. */
     private void finish(int column, int widths, int first, int count, float[] sums, int worker) {
-        boolean plain = epilogue.activation() == Activation.NONE && column + widths * SIDE <= n;
+        boolean plain = activated && column + widths * SIDE <= n;
         float[] vectors = cpu.local(worker, Buffer.STATISTICS, 2 * SIDE);
         int end;
         for (int b = 0; b < count; b = end) {
@@ -232,7 +248,7 @@ final class AmxGemm {
             Widen.run(gate.data(), gate.type(), offset, vectors, SIDE, SIDE);
         }
         long offset = out.rowOffset(chunkStart + block * SIDE) + (long) Float.BYTES * column;
-        products.unpack(into, sums, sumsAt, count, vectors, out.data(), offset, out.rowOffset(1));
+        products.unpack(into, activation, sums, sumsAt, count, vectors, out.data(), offset, out.rowOffset(1));
     }
 
     private void byRows(int column, int widths, int block, float[] sums, int sumsAt, int apart, int worker,
@@ -241,7 +257,8 @@ final class AmxGemm {
         float[] rows = cpu.local(worker, Buffer.SUMS, SIDE * width);
         for (int w = 0; w < widths; w++) {
             System.arraycopy(bias, column + w * SIDE, vectors, 0, SIDE);
-            products.unpack(sums, sumsAt + w * apart, 1, vectors, rows, w * SIDE, width);
+            products.unpack(activated ? activation : Activation.NONE, sums, sumsAt + w * apart, 1, vectors, rows,
+                    w * SIDE, width);
         }
         int count = Math.min(SIDE, chunkRows - block * SIDE);
         for (int r = 0; r < count; r++) {

@@ -20,8 +20,8 @@ import static jdiffusion.kernels.machine.TransposeCode.row;
 
 /** What brings activations into the layout that {@link AmxCode} multiplies, and its sums back into rows. */
 final class AmxLayoutCode {
-    private static final Vec BIAS = Vec.zmm(16);
-    private static final Vec GATE = Vec.zmm(17);
+    private static final Vec BIAS = Vec.zmm(30);
+    private static final Vec GATE = Vec.zmm(31);
     private static final Gpr LEFT = RAX;
     private static final Gpr ROW = R10;
     private static final Gpr ROW_STRIDE = A_OFFSET;
@@ -61,10 +61,10 @@ final class AmxLayoutCode {
 
     /**
      * COUNT blocks of 32 by 32 sums from A on, as {@link AmxCode} leaves them, become 32 COUNT rows of 32 numbers from
-     * C on, STRIDE bytes apart; B is 32 numbers that are added to each row, then 32 that each is multiplied with before
-     * it is added to what C holds.
+     * C on, STRIDE bytes apart; B is 32 numbers that are added to each row, before its activation, then 32 that each is
+     * multiplied with before it is added to what C holds.
      */
-    static void unpack(Assembler x, AmxProducts.Into into) {
+    static void unpack(Assembler x, AmxProducts.Into into, ActivationCode activation) {
         x.add(A, A_OFFSET);
         x.add(B, B_OFFSET);
         x.add(C, C_OFFSET);
@@ -78,12 +78,15 @@ final class AmxLayoutCode {
                 x.vmovups(row(r), Mem.at(A, i * TILE_BYTES + r * ROW_BYTES));
             }
             TransposeCode.registers(x);
+            activation.constants(x, ROW);
             x.vmovups(BIAS, Mem.at(B, i * ROW_BYTES));
             if (into == AmxProducts.Into.GATED_ADD) {
                 x.vmovups(GATE, Mem.at(B, (2 + i) * ROW_BYTES));
             }
             x.mov(ROW, C);
             for (int r = 0; r < TILE; r++) {
+                x.vaddps(row(r), row(r), BIAS);
+                activation.apply(x, row(r));
                 store(x, into, row(r), Mem.at(ROW, i * ROW_BYTES));
                 x.add(ROW, ROW_STRIDE);
             }
@@ -97,7 +100,6 @@ final class AmxLayoutCode {
     }
 
     private static void store(Assembler x, AmxProducts.Into into, Vec value, Mem to) {
-        x.vaddps(value, value, BIAS);
         switch (into) {
             case STORE -> { }
             case ADD -> x.vaddps(value, value, to);

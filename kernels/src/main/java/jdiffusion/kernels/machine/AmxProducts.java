@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import jdiffusion.kernels.Activation;
 
 /**
  * Matrix products on AMX's tiles, in blocks of 32 rows by 32 columns and steps of 32 numbers of bfloat16, with what
@@ -39,7 +40,9 @@ public final class AmxProducts implements AutoCloseable {
     private final MachineCall freshRows;
     private final MachineCall addedRows;
     private final int columns;
-    private final MachineCall[] unpack = new MachineCall[Into.values().length];
+    private final Function<Consumer<Assembler>, ? extends MachineCall> load;
+    /** Made when first needed. Their fields are final, so every thread that sees one sees it whole. */
+    private final MachineCall[][] unpack = new MachineCall[Into.values().length][Activation.values().length];
     private final ArraySegments segments = new ArraySegments();
 
     /**
@@ -63,25 +66,29 @@ public final class AmxProducts implements AutoCloseable {
         next = load.apply(AmxCode::next);
         pack = load.apply(AmxLayoutCode::pack);
         round = load.apply(RoundCode::pairs);
-        for (Into into : Into.values()) {
-            unpack[into.ordinal()] = load.apply(x -> AmxLayoutCode.unpack(x, into));
-        }
+        this.load = load;
     }
 
     /**
      * Packs {@link #PACKED_ROWS} rows of float32 as one half of a block's: {@code 32 * steps} numbers of each, rounded
      * to bfloat16.
      *
-     * @param stride distance of the rows
+     * @param offset in bytes, of the first row
+     * @param stride distance of the rows in bytes
      * @param toAt   the block's first word, or half a step, 256 words, later for the second half
      */
-    public void pack(float[] rows, int at, int stride, int steps, float[] to, int toAt) {
+    public void pack(MemorySegment rows, long offset, long stride, int steps, float[] to, int toAt) {
         requireCount(1, steps);
         requireStride(stride);
-        Objects.checkFromIndexSize(at, (PACKED_ROWS - 1L) * stride + (long) steps * DEPTH, rows.length);
+        long bytes = Math.addExact(Math.multiplyExact(PACKED_ROWS - 1L, stride), (long) WORD * steps * DEPTH);
+        Objects.checkFromIndexSize(offset, bytes, rows.byteSize());
         Objects.checkFromIndexSize(toAt, (long) steps * STEP_WORDS - STEP_WORDS / 2, to.length);
-        pack.call(segments.of(rows), (long) WORD * at, MemorySegment.NULL, 0, segments.of(to), (long) WORD * toAt,
-                steps, (long) WORD * stride, 0);
+        pack.call(rows, offset, MemorySegment.NULL, 0, segments.of(to), (long) WORD * toAt, steps, stride, 0);
+    }
+
+    /** The same from an array; {@code at} and {@code stride} count floats. */
+    public void pack(float[] rows, int at, int stride, int steps, float[] to, int toAt) {
+        pack(segments.of(rows), (long) WORD * at, (long) WORD * stride, steps, to, toAt);
     }
 
     /**
@@ -117,13 +124,14 @@ public final class AmxProducts implements AutoCloseable {
     /**
      * Sums become rows of {@link #SIDE} numbers, one for each left row.
      *
-     * @param vectors what is added to each row, and with {@link Into#GATED_ADD} behind it what the rows are then
-     *                multiplied by: {@link #SIDE} numbers each
-     * @param offset  in bytes, of the first row
-     * @param stride  distance of rows in bytes
+     * @param activation one that {@link #activates}
+     * @param vectors    what is added to each row first, and with {@link Into#GATED_ADD} behind it what the rows are
+     *                   multiplied by last: {@link #SIDE} numbers each
+     * @param offset     in bytes, of the first row
+     * @param stride     distance of rows in bytes
      */
-    public void unpack(Into into, float[] sums, int sumsAt, int blocks, float[] vectors, MemorySegment out,
-                       long offset, long stride) {
+    public void unpack(Into into, Activation activation, float[] sums, int sumsAt, int blocks, float[] vectors,
+                       MemorySegment out, long offset, long stride) {
         requireCount(blocks, 1);
         requireStride(stride);
         int needed = into == Into.GATED_ADD ? 2 * SIDE : SIDE;
@@ -134,13 +142,35 @@ public final class AmxProducts implements AutoCloseable {
         if (out.isReadOnly()) {
             throw new IllegalArgumentException("rows go to memory that is read-only: " + out);
         }
-        unpack[into.ordinal()].call(segments.of(sums), (long) WORD * sumsAt, segments.of(vectors), 0, out, offset, 0,
+        unpack(into, activation).call(segments.of(sums), (long) WORD * sumsAt, segments.of(vectors), 0, out, offset, 0,
                 stride, blocks);
     }
 
-    /** The same without a gate, into an array; {@code at} and {@code stride} count floats. */
-    public void unpack(float[] sums, int sumsAt, int blocks, float[] vectors, float[] out, int at, int stride) {
-        unpack(Into.STORE, sums, sumsAt, blocks, vectors, segments.of(out), (long) WORD * at, (long) WORD * stride);
+    /** The same into an array, whatever it holds; {@code at} and {@code stride} count floats. */
+    public void unpack(Activation activation, float[] sums, int sumsAt, int blocks, float[] vectors, float[] out,
+                       int at, int stride) {
+        unpack(Into.STORE, activation, sums, sumsAt, blocks, vectors, segments.of(out), (long) WORD * at,
+                (long) WORD * stride);
+    }
+
+    /** Whether {@link #unpack} knows an activation. */
+    public static boolean activates(Activation activation) {
+        return ActivationCode.has(activation);
+    }
+
+    private MachineCall unpack(Into into, Activation activation) {
+        MachineCall made = unpack[into.ordinal()][activation.ordinal()];
+        return made != null ? made : make(into, activation);
+    }
+
+    private synchronized MachineCall make(Into into, Activation activation) {
+        MachineCall made = unpack[into.ordinal()][activation.ordinal()];
+        if (made == null) {
+            ActivationCode code = new ActivationCode(activation);
+            made = load.apply(x -> AmxLayoutCode.unpack(x, into, code));
+            unpack[into.ordinal()][activation.ordinal()] = made;
+        }
+        return made;
     }
 
     /**
@@ -194,15 +224,19 @@ public final class AmxProducts implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
         first.close();
         next.close();
         pack.close();
         round.close();
         freshRows.close();
         addedRows.close();
-        for (MachineCall call : unpack) {
-            call.close();
+        for (MachineCall[] calls : unpack) {
+            for (MachineCall call : calls) {
+                if (call != null) {
+                    call.close();
+                }
+            }
         }
     }
 }

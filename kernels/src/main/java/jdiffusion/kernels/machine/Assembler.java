@@ -19,6 +19,7 @@ final class Assembler extends Encoder {
     private static final Op VSUBPS = new Op(MAP_0F, NONE, false, 0x5c);
     private static final Op VDIVPS = new Op(MAP_0F, NONE, false, 0x5e);
     private static final Op VMAXPS = new Op(MAP_0F, NONE, false, 0x5f);
+    private static final Op VMINPS = new Op(MAP_0F, NONE, false, 0x5d);
     private static final Op VSQRTPS = new Op(MAP_0F, NONE, false, 0x51);
     private static final Op VFMADD213PS = new Op(MAP_0F38, P66, false, 0xa8);
     private static final Op VRNDSCALEPS = new Op(MAP_0F3A, P66, false, 0x08);
@@ -182,6 +183,11 @@ final class Assembler extends Encoder {
 
     void vmaxps(Vec to, Vec a, Mem b) {
         vector(VMAXPS, to, a, b, to.bytes());
+    }
+
+    /** The smaller; b where either is NaN. */
+    void vminps(Vec to, Vec a, Vec b) {
+        vector(VMINPS, to, a, b);
     }
 
     /** to = a * to + b, rounded once. */

@@ -20,7 +20,7 @@ final class AttentionCode {
     private static final float[] POWER = {1, 0x1.62e4c8p-1f, 0x1.ebd8a0p-3f, 0x1.c94440p-5f, 0x1.269df0p-7f,
             0x1.eca6f0p-10f};
     /** Powers of two below it are 0 in float32. */
-    private static final float LEAST = -200;
+    static final float LEAST = -200;
 
     private AttentionCode() {
     }
@@ -190,10 +190,7 @@ final class AttentionCode {
         broadcast(x, negative, value, 0);
         x.vsubps(negative, negative, scale);
         x.vmovups(order, Mem.at(B, 2 * row));
-        for (int i = 0; i < POWER.length; i++) {
-            broadcast(x, coefficient(i), value, POWER[i]);
-        }
-        broadcast(x, least(), value, LEAST);
+        powers(x, value);
         for (int j = 0; j < columns / WORDS; j++) {
             int column = j * BYTES;
             x.vmovups(largest, Mem.at(B, column));
@@ -259,8 +256,16 @@ final class AttentionCode {
         x.ret();
     }
 
+    /** Writes what {@link #power} needs, and {@link #least}, into registers 16 to 22. */
+    static void powers(Assembler x, Gpr scratch) {
+        for (int i = 0; i < POWER.length; i++) {
+            broadcast(x, coefficient(i), scratch, POWER[i]);
+        }
+        broadcast(x, least(), scratch, LEAST);
+    }
+
     /** to = 2^(of - floor(of)) by Horner's rule. */
-    private static void power(Assembler x, Vec of, Vec fraction, Vec to) {
+    static void power(Assembler x, Vec of, Vec fraction, Vec to) {
         int last = POWER.length - 1;
         x.vrndscalepsDown(fraction, of);
         x.vsubps(fraction, of, fraction);
@@ -274,11 +279,11 @@ final class AttentionCode {
         return Vec.zmm(16 + i);
     }
 
-    private static Vec least() {
+    static Vec least() {
         return Vec.zmm(16 + POWER.length);
     }
 
-    private static void broadcast(Assembler x, Vec to, Gpr by, float value) {
+    static void broadcast(Assembler x, Vec to, Gpr by, float value) {
         x.mov(by, Float.floatToRawIntBits(value));
         x.vpbroadcastd(to, by);
     }

@@ -16,7 +16,7 @@ import java.lang.foreign.MemorySegment;
  * @param amx        AMX-TILE and AMX-BF16, and avx512bf16
  */
 record CpuFeatures(boolean avx2, boolean avx512, boolean avx512bf16, boolean amx) {
-    /** States that the system saves: SSE and AVX; masks and both parts of the wide registers; tiles and their shapes. */
+    /** States that the system saves: SSE and AVX; masks and both parts of the wide registers; tiles with shapes. */
     private static final int AVX_STATE = 0x6;
     private static final int AVX512_STATE = 0xe6;
     private static final int TILE_STATE = 0x60000;

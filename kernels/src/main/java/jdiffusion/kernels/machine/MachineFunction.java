@@ -46,8 +46,8 @@ final class MachineFunction implements MachineCall {
     }
 
     @Override
-    public void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset, long n,
-                     long stride, long count) {
+    public void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset,
+                     long n, long stride, long count) {
         try {
             CALL.invokeExact(start, a, aOffset, b, bOffset, c, cOffset, n, stride, count);
         } catch (RuntimeException | Error e) {

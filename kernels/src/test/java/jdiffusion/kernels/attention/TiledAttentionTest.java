@@ -18,8 +18,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 class TiledAttentionTest {
     /** Whole and ragged blocks of keys, odd heads, masks, biases, a norm, several streams. */
     static List<AttentionCase> problems() {
-        return List.of(AttentionCase.of(1, 1, 64, 96), AttentionCase.of(1, 1, 7, 1), AttentionCase.of(2, 1, 24, 70).causal(),
-                AttentionCase.of(1, 2, 33, 65).biased(), AttentionCase.of(1, 1, 64, 20, 193).norm(DType.BF16));
+        return List.of(AttentionCase.of(1, 1, 64, 32), AttentionCase.of(1, 1, 7, 1),
+                AttentionCase.of(2, 1, 24, 70).causal(), AttentionCase.of(1, 2, 33, 35).biased(),
+                AttentionCase.of(1, 1, 64, 20, 193).norm(DType.BF16).silent(1), AttentionCase.of(1, 1, 16, 9, 30));
     }
 
     private static List<float[]> interpreted(AttentionCase problem, int threads) {

@@ -30,8 +30,9 @@ import org.junit.jupiter.params.provider.FieldSource;
 class TiledLinearTest {
     /** Around the edges of tiles, blocks, strips, parts along k, and groups of blocks. */
     static final List<LinearCase> RAGGED = List.of(
-            new LinearCase(1, 1, 1, DType.F32), new LinearCase(1, 5, 7, DType.BF16), new LinearCase(5, 3, 63, DType.F16),
-            new LinearCase(16, 32, 32, DType.BF16), new LinearCase(17, 33, 33, DType.F8_E4M3),
+            new LinearCase(1, 1, 1, DType.F32), new LinearCase(1, 5, 7, DType.BF16),
+            new LinearCase(5, 3, 63, DType.F16), new LinearCase(16, 32, 32, DType.BF16),
+            new LinearCase(17, 33, 33, DType.F8_E4M3),
             new LinearCase(32, 31, 31, DType.F8_E5M2), new LinearCase(33, 127, 129, DType.F32),
             new LinearCase(64, 64, 128, DType.BF16), new LinearCase(65, 513, 70, DType.BF16),
             new LinearCase(3, 1100, 40, DType.BF16), new LinearCase(420, 17, 36, DType.BF16),
@@ -88,7 +89,8 @@ class TiledLinearTest {
     void weightsThatAreDecodedOnTheWay() {
         int cols = 256;
         List<Weight> weights = List.of(new FourBitCase(40, cols, 64, true).make(1),
-                StoredWeights.blocks(BlockFormat.Q8_0, 2, 35, cols), StoredWeights.blocks(BlockFormat.Q4_K, 3, 33, cols),
+                StoredWeights.blocks(BlockFormat.Q8_0, 2, 35, cols),
+                StoredWeights.blocks(BlockFormat.Q4_K, 3, 33, cols),
                 StoredWeights.scaled(DType.F8_E4M3, 4, 5, cols),
                 StoredWeights.adapted(Weight.of(StoredWeights.dense(DType.BF16, 5, 64, cols)), 6, 3));
         Tensor x = TestTensors.random(7, DType.F32, 1, 35, cols);

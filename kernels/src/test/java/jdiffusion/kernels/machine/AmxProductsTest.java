@@ -7,17 +7,20 @@ import static jdiffusion.kernels.machine.AmxProducts.SIDE;
 import static jdiffusion.kernels.machine.AmxProducts.STEP_WORDS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.cpu.MathReference;
 import jdiffusion.kernels.machine.AmxProducts.Into;
 import jdiffusion.tensor.FloatFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** In the interpreter, and, where the CPU has tiles, on them too, with the same bits. */
+/** In the interpreter, and on the CPU too, with the same bits: all that has no tiles, and tiles where it has them. */
 class AmxProductsTest {
     private static final int COLUMNS = 64;
     private static final float GAP = 12345f;
@@ -25,7 +28,7 @@ class AmxProductsTest {
     private final SplittableRandom random = new SplittableRandom(7);
 
     private static AmxProducts products() {
-        return new AmxProducts(COLUMNS, body -> new BothWays(CpuLevel.AMX, body));
+        return new AmxProducts(COLUMNS, BothWays::of);
     }
 
     private float[] wholes(int n) {
@@ -83,7 +86,7 @@ class AmxProductsTest {
                 for (int round = 1; round <= 2; round++) {
                     products.multiply(round == 1, MemorySegment.ofArray(bf16(right)), 2 * 5, 2 * stride, steps, words,
                             3, blocks, sums, 2);
-                    products.unpack(sums, 2, blocks, bias, out, 1, 40);
+                    products.unpack(Activation.NONE, sums, 2, blocks, bias, out, 1, 40);
                     for (int i = 0; i < blocks * SIDE; i++) {
                         for (int j = 0; j < SIDE; j++) {
                             float expected = bias[j];
@@ -147,7 +150,7 @@ class AmxProductsTest {
             float[] vectors = normals(2 * SIDE);
             float[] old = normals(1 + 2 * SIDE * SIDE);
             float[] out = old.clone();
-            products.unpack(into, sums, 0, 2, vectors, MemorySegment.ofArray(out), 4, 4 * SIDE);
+            products.unpack(into, Activation.NONE, sums, 0, 2, vectors, MemorySegment.ofArray(out), 4, 4 * SIDE);
             assertThat(out[0]).isEqualTo(old[0]);
             for (int i = 0; i < 2 * SIDE; i++) {
                 for (int j = 0; j < SIDE; j++) {
@@ -161,6 +164,35 @@ class AmxProductsTest {
                         case MULTIPLY -> old[at] * y;
                     };
                     assertThat(out[at]).as("row %s, column %s", i, j).isEqualTo(expected);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU"})
+    void rowsAreActivated(Activation activation) {
+        try (AmxProducts products = products()) {
+            float[] sums = new float[BLOCK_FLOATS];
+            for (int i = 0; i < BLOCK_FLOATS; i++) {
+                sums[i] = (i - BLOCK_FLOATS / 2) / 25f;
+            }
+            float[] special = {0, -0f, 1e-30f, -1e-30f, 1e30f, -1e30f, -200, Float.MAX_VALUE, -Float.MAX_VALUE,
+                Float.POSITIVE_INFINITY, Float.NaN};
+            System.arraycopy(special, 0, sums, 0, special.length);
+            float[] out = new float[BLOCK_FLOATS];
+            products.unpack(activation, sums, 0, 1, new float[SIDE], out, 0, SIDE);
+            for (int i = 0; i < BLOCK_FLOATS; i++) {
+                int tile = i / 256;
+                float x = sums[i];
+                float y = out[(tile / 2 * 16 + i % 16) * SIDE + tile % 2 * 16 + i / 16 % 16];
+                double expected = MathReference.activate(activation, x);
+                assertThat(AmxProducts.activates(activation)).isTrue();
+                if (Double.isNaN(expected) || Math.abs(expected) > Float.MAX_VALUE) {
+                    assertThat(y).isEqualTo(Float.valueOf((float) expected));
+                } else {
+                    assertThat((double) y).as("%s of %s", activation, x)
+                            .isCloseTo(expected, within(Math.abs(expected) * 2e-6 + 1e-14));
                 }
             }
         }
@@ -253,12 +285,13 @@ class AmxProductsTest {
             refuse(() -> p.multiply(true, right, 0, 2 * DEPTH, 1, words, 0, 1, sums, 1));
             assertThatThrownBy(() -> p.multiply(true, right, 0, Long.MAX_VALUE, 1, words, 0, 1, sums, 0))
                     .isInstanceOf(ArithmeticException.class);
-            p.unpack(Into.STORE, sums, 0, 1, vectors, out, 0, 4 * SIDE);
-            refuse(() -> p.unpack(Into.STORE, sums, 0, 1, vectors, out, 4, 4 * SIDE));
-            refuse(() -> p.unpack(Into.STORE, sums, 0, 1, vectors, out, 0, 4 * SIDE + 4));
-            refuse(() -> p.unpack(Into.STORE, sums, 0, 2, vectors, out, 0, 0));
-            refuse(() -> p.unpack(Into.GATED_ADD, sums, 0, 1, vectors, out, 0, 4 * SIDE));
-            assertThatThrownBy(() -> p.unpack(Into.STORE, sums, 0, 1, vectors, out.asReadOnly(), 0, 4 * SIDE))
+            p.unpack(Into.STORE, Activation.NONE, sums, 0, 1, vectors, out, 0, 4 * SIDE);
+            refuse(() -> p.unpack(Into.STORE, Activation.NONE, sums, 0, 1, vectors, out, 4, 4 * SIDE));
+            refuse(() -> p.unpack(Into.STORE, Activation.NONE, sums, 0, 1, vectors, out, 0, 4 * SIDE + 4));
+            refuse(() -> p.unpack(Into.STORE, Activation.NONE, sums, 0, 2, vectors, out, 0, 0));
+            refuse(() -> p.unpack(Into.GATED_ADD, Activation.NONE, sums, 0, 1, vectors, out, 0, 4 * SIDE));
+            MemorySegment fixed = out.asReadOnly();
+            assertThatThrownBy(() -> p.unpack(Into.STORE, Activation.NONE, sums, 0, 1, vectors, fixed, 0, 4 * SIDE))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("read-only");
             assertThatThrownBy(() -> p.multiply(true, right, 0, -2, 1, words, 0, 1, sums, 0))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("-2 apart");

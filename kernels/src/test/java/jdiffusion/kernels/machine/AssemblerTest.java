@@ -14,8 +14,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Every form of every instruction: run on this CPU, where it has it, and in the interpreter, and compared with Java; or,
- * where it has no visible effect, by its bytes.
+ * Every form of every instruction: run on this CPU, where it has it, and in the interpreter, and compared with Java;
+ * or, where it has no visible effect, by its bytes.
  */
 class AssemblerTest {
     private static final Gpr[] SAVED = {Gpr.RBX, Gpr.RBP, Gpr.R12, Gpr.R13, Gpr.R14, Gpr.R15};
@@ -216,7 +216,8 @@ class AssemblerTest {
         three(level, bits, (x, to, a, b) -> x.vmovups(to, Mem.at(MachineFunction.A, ODD)), (to, a, b, i) -> a[i]);
         three(level, bits, (x, to, a, b) -> x.vmovups(to, Mem.at(MachineFunction.B)), (to, a, b, i) -> b[i]);
         three(level, bits, (x, to, a, b) -> x.vbroadcastss(to, Mem.at(MachineFunction.B, 8)), (to, a, b, i) -> b[2]);
-        three(level, bits, (x, to, a, b) -> x.vbroadcastss(to, Mem.at(MachineFunction.A, ODD + 12)), (to, a, b, i) -> a[3]);
+        three(level, bits, (x, to, a, b) -> x.vbroadcastss(to, Mem.at(MachineFunction.A, ODD + 12)),
+                (to, a, b, i) -> a[3]);
         three(level, bits, Assembler::vaddps, (to, a, b, i) -> a[i] + b[i]);
         three(level, bits, (x, to, a, b) -> x.vaddps(to, a, Mem.at(MachineFunction.B)), (to, a, b, i) -> a[i] + b[i]);
         three(level, bits, Assembler::vmulps, (to, a, b, i) -> a[i] * b[i]);

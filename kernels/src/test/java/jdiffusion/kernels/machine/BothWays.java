@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.HexFormat;
 import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -13,6 +14,9 @@ import java.util.function.Consumer;
  * same bytes in all segments.
  */
 final class BothWays implements MachineCall {
+    /** Of an address on the stack. */
+    private static final String LDTILECFG = "c4e278490424";
+
     private final InterpretedFunction interpreted;
     private final MachineFunction real;
 
@@ -20,6 +24,14 @@ final class BothWays implements MachineCall {
     BothWays(CpuLevel level, Consumer<Assembler> body) {
         interpreted = new InterpretedFunction(body);
         real = level.obstacle() == null ? new MachineFunction(body) : null;
+    }
+
+    /** A function that needs AMX if it gives tiles shapes, else AVX512_BF16. */
+    static BothWays of(Consumer<Assembler> body) {
+        Assembler x = new Assembler();
+        body.accept(x);
+        boolean tiles = HexFormat.of().formatHex(x.code()).contains(LDTILECFG);
+        return new BothWays(tiles ? CpuLevel.AMX : CpuLevel.AVX512BF16, body);
     }
 
     @Override

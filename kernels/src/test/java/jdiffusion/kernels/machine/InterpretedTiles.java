@@ -3,8 +3,8 @@ package jdiffusion.kernels.machine;
 import java.util.Arrays;
 
 /**
- * AMX's tiles with palette 1, by the operations in Intel's manual, volume 2 (LDTILECFG, TILELOADD, TILESTORED, TILEZERO,
- * TILERELEASE, TDPBF16PS); what is there an exception is a {@link MachineFault}.
+ * AMX's tiles with palette 1, by the operations in Intel's manual, volume 2 (LDTILECFG, TILELOADD, TILESTORED,
+ * TILEZERO, TILERELEASE, TDPBF16PS); what is there an exception is a {@link MachineFault}.
  */
 final class InterpretedTiles {
     private static final int TILES = 8;

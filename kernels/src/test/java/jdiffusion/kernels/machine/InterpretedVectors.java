@@ -8,6 +8,17 @@ final class InterpretedVectors {
     private static final int VFMADD231PS = 0x21b8;
     private static final int VADDPS = 0x1058;
     private static final int VMULPS = 0x1059;
+    private static final int VMOVAPS = 0x1028;
+    private static final int VSQRTPS = 0x1051;
+    private static final int VSUBPS = 0x105c;
+    private static final int VDIVPS = 0x105e;
+    private static final int VMAXPS = 0x105f;
+    private static final int VMINPS = 0x105d;
+    private static final int VPXORD = 0x11ef;
+    private static final int VFMADD213PS = 0x21a8;
+    private static final int VSCALEFPS = 0x212c;
+    private static final int VRNDSCALEPS = 0x3108;
+    private static final int DOWN = 9;
     private static final int VDPBF16PS = 0x2252;
     private static final int VCVTNE2PS2BF16 = 0x2372;
     private static final int VPERMW = 0x218d;
@@ -16,16 +27,6 @@ final class InterpretedVectors {
     private static final int VUNPCKLPD = 0x1114;
     private static final int VUNPCKHPD = 0x1115;
     private static final int VSHUFF32X4 = 0x3123;
-    private static final int VMOVAPS = 0x1028;
-    private static final int VSQRTPS = 0x1051;
-    private static final int VSUBPS = 0x105c;
-    private static final int VDIVPS = 0x105e;
-    private static final int VMAXPS = 0x105f;
-    private static final int VPXORD = 0x11ef;
-    private static final int VFMADD213PS = 0x21a8;
-    private static final int VSCALEFPS = 0x212c;
-    private static final int VRNDSCALEPS = 0x3108;
-    private static final int DOWN = 9;
 
     private final int[][] registers = new int[32][WORDS];
     private final int[] result = new int[WORDS];
@@ -42,15 +43,8 @@ final class InterpretedVectors {
 
     /** Whether there is no form of it with VEX. */
     static boolean needsEvex(int code) {
-        return switch (code) {
-            case VDPBF16PS, VCVTNE2PS2BF16, VPERMW, VSHUFF32X4, VPXORD, VSCALEFPS, VRNDSCALEPS -> true;
-            default -> false;
-        };
-    }
-
-    /** Whether it has no second operand. */
-    private static boolean isUnary(int code) {
-        return code == VMOVAPS || code == VSQRTPS || code == VRNDSCALEPS;
+        return code == VDPBF16PS || code == VCVTNE2PS2BF16 || code == VPERMW || code == VSHUFF32X4
+                || code == VPXORD || code == VSCALEFPS || code == VRNDSCALEPS;
     }
 
     /** What lies beyond becomes 0. */
@@ -73,34 +67,7 @@ final class InterpretedVectors {
         if (wide != (code == VPERMW || code == VUNPCKLPD || code == VUNPCKHPD)) {
             throw new MachineFault("instruction %x with W %s is not known".formatted(code, wide));
         }
-        if (isUnary(code) && first != 0) {
-            throw new MachineFault("#UD: instruction %x with three operands".formatted(code));
-        }
         switch (code) {
-            case VMOVAPS -> System.arraycopy(b, 0, result, 0, lanes);
-            case VSUBPS, VDIVPS, VMAXPS, VSQRTPS, VSCALEFPS -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = bits(arithmetic(code, real(a[i]), real(b[i])));
-                }
-            }
-            case VRNDSCALEPS -> {
-                if (parts != DOWN) {
-                    throw new MachineFault("vrndscaleps with %x is not known".formatted(parts));
-                }
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = bits((float) Math.floor(real(b[i])));
-                }
-            }
-            case VPXORD -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = a[i] ^ b[i];
-                }
-            }
-            case VFMADD213PS -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = bits(Math.fma(real(a[i]), real(old[i]), real(b[i])));
-                }
-            }
             case VFMADD231PS -> {
                 for (int i = 0; i < lanes; i++) {
                     result[i] = bits(Math.fma(real(a[i]), real(b[i]), real(old[i])));
@@ -114,6 +81,55 @@ final class InterpretedVectors {
             case VMULPS -> {
                 for (int i = 0; i < lanes; i++) {
                     result[i] = bits(real(a[i]) * real(b[i]));
+                }
+            }
+            case VMOVAPS -> System.arraycopy(b, 0, result, 0, lanes);
+            case VSQRTPS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits((float) Math.sqrt(real(b[i])));
+                }
+            }
+            case VSUBPS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits(real(a[i]) - real(b[i]));
+                }
+            }
+            case VDIVPS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits(real(a[i]) / real(b[i]));
+                }
+            }
+            case VMAXPS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = real(a[i]) > real(b[i]) ? a[i] : b[i];
+                }
+            }
+            case VMINPS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = real(a[i]) < real(b[i]) ? a[i] : b[i];
+                }
+            }
+            case VPXORD -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = a[i] ^ b[i];
+                }
+            }
+            case VFMADD213PS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits(Math.fma(real(a[i]), real(old[i]), real(b[i])));
+                }
+            }
+            case VSCALEFPS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits(scaled(real(a[i]), real(b[i])));
+                }
+            }
+            case VRNDSCALEPS -> {
+                if (parts != DOWN) {
+                    throw new MachineFault("vrndscaleps with %02x is not known".formatted(parts));
+                }
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits((float) Math.floor(real(b[i])));
                 }
             }
             case VDPBF16PS -> {
@@ -158,14 +174,12 @@ final class InterpretedVectors {
         set(to, result, lanes);
     }
 
-    private static float arithmetic(int code, float a, float b) {
-        return switch (code) {
-            case VSUBPS -> a - b;
-            case VDIVPS -> a / b;
-            case VMAXPS -> a > b ? a : b;
-            case VSQRTPS -> (float) Math.sqrt(b);
-            default -> (float) (a * Math.pow(2, Math.floor(b)));
-        };
+    /** a * 2^floor(b), rounded once. */
+    private static float scaled(float a, float b) {
+        if (Float.isNaN(b)) {
+            return b;
+        }
+        return (float) Math.scalb((double) a, (int) Math.clamp(Math.floor(b), -500, 500));
     }
 
     /** The upper halves first. */

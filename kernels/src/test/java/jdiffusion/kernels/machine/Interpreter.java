@@ -5,8 +5,8 @@ import java.util.Arrays;
 
 /**
  * Runs the bytes that {@link Assembler} writes, decoded by Intel's manual, volume 2, chapter 2, and not by anything of
- * {@link Encoder}'s: the subset of x86-64 that is written, each byte of it checked. Every access to memory must lie in a
- * segment that the call was given, or on the stack. What is not known is a {@link MachineFault}.
+ * {@link Encoder}'s: the subset of x86-64 that is written, each byte of it checked. Every access to memory must lie in
+ * a segment that the call was given, or on the stack. What is not known is a {@link MachineFault}.
  */
 final class Interpreter {
     private static final int STACK_BYTES = 1024;
@@ -244,7 +244,7 @@ final class Interpreter {
             require(lanes == 4 && !wide, "#UD: of 128 bits, W 0");
             tile(key, first);
         } else {
-            require(!InterpretedVectors.needsEvex(key) && key != VPBROADCASTD, "#UD: there is no such instruction with VEX");
+            require(!InterpretedVectors.needsEvex(key) && key != VPBROADCASTD, "#UD: no such instruction has VEX");
             // With VEX, instructions of the first table ignore W.
             vector(key, map == 1 ? (key >> 8 & 3) == 1 : wide, first, rm, lanes);
         }
@@ -324,8 +324,8 @@ final class Interpreter {
                 vectors.set(reg, words, lanes);
             }
             case VPBROADCASTD -> {
-                require(mod == 3 && first == 0 && !w, "this form of vpbroadcastd is not known");
-                Arrays.fill(words, (int) registers[last]);
+                require(mod == 3 && first == 0 && !w && last < 16, "this form of vpbroadcastd is not known");
+                Arrays.fill(words, (int) registers[rm]);
                 vectors.set(reg, words, lanes);
             }
             default -> {

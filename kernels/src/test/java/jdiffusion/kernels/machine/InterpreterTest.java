@@ -82,6 +82,7 @@ class InterpreterTest {
         three(level, bits, Assembler::vsubps);
         three(level, bits, Assembler::vdivps);
         three(level, bits, Assembler::vmaxps);
+        three(level, bits, Assembler::vminps);
         three(level, bits, (x, to, a, b) -> x.vmaxps(to, a, Mem.at(MachineFunction.B)));
         three(level, bits, (x, to, a, b) -> x.vaddps(to, a, Mem.at(MachineFunction.B)));
     }
@@ -189,7 +190,8 @@ class InterpreterTest {
 
     @Test
     void whatIsNeverWrittenIsAFault() {
-        for (int[] code : new int[][] {{0x90}, {0x0f, 0x84, 0, 0, 0, 0}, {0x48, 0x03, 0xc0}, {0x48, 0x81, 0xf8, 0, 0, 0, 0},
+        for (int[] code : new int[][] {{0x90}, {0x0f, 0x84, 0, 0, 0, 0}, {0x48, 0x03, 0xc0},
+            {0x48, 0x81, 0xf8, 0, 0, 0, 0},
             // vfmadd231pd; vmovups with a mask; vdpbf16ps as if it had VEX; tdpbf16ps with W 1; vzeroall
             {0xc4, 0xe2, 0xf1, 0xb8, 0xc2}, {0x62, 0xf1, 0x7c, 0x49, 0x10, 0x07}, {0xc4, 0xe2, 0x72, 0x52, 0xc2},
             {0xc4, 0xe2, 0xc2, 0x5c, 0xcc}, {0xc5, 0xfc, 0x77}, {0x48, 0x8b}}) {

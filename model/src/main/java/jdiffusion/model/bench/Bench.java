@@ -12,27 +12,25 @@ import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.stage.Stages;
 
 /**
- * Measures cases on a device. Each runs for a second, or once, before its runs count; before each run that counts the
- * peak is measured, so that both see the same machine.
+ * Measures cases on a device. Each runs for a while before its runs count; before each run that counts the peak is
+ * measured, so that both see the same machine.
  */
 public final class Bench {
-    private static final long WARM_UP_NANOS = 1_000_000_000;
     /** What is shorter is done as often as fills this time. */
     private static final double LEAST_SECONDS = 0.1;
     /** Runs that take longer are announced. */
     private static final double LONG_SECONDS = 2;
 
     private final Backend backend;
-    private final int runs;
+    private final Settings settings;
     private final Consumer<String> progress;
 
     /**
-     * @param runs     that count, at least 1
      * @param progress told what is being done
      */
-    public Bench(Backend backend, int runs, Consumer<String> progress) {
+    public Bench(Backend backend, Settings settings, Consumer<String> progress) {
         this.backend = backend;
-        this.runs = runs;
+        this.settings = settings;
         this.progress = progress;
     }
 
@@ -71,12 +69,12 @@ public final class Bench {
         long start = System.nanoTime();
         do {
             last = Stopwatch.seconds(backend, run);
-        } while (System.nanoTime() - start < WARM_UP_NANOS);
+        } while ((System.nanoTime() - start) * 1e-9 < settings.warmUp());
         int times = (int) Math.ceil(LEAST_SECONDS / last);
         Stopwatch watch = new Stopwatch(backend);
-        for (int i = 1; i <= runs; i++) {
+        for (int i = 1; i <= settings.runs(); i++) {
             if (last > LONG_SECONDS) {
-                progress.accept(one.part() + " " + one.what() + ": run " + i + " of " + runs);
+                progress.accept(one.part() + " " + one.what() + ": run " + i + " of " + settings.runs());
             }
             watch.run(times, () -> {
                 for (int time = 0; time < times; time++) {

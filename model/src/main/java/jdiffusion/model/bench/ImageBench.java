@@ -1,6 +1,5 @@
 package jdiffusion.model.bench;
 
-import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.function.Consumer;
 import jdiffusion.kernels.Backend;
@@ -24,17 +23,18 @@ final class ImageBench {
     private static final double NANO = 1e-9;
 
     private final Backend backend;
-    private final int runs;
+    private final Settings settings;
     private final Consumer<String> progress;
 
-    ImageBench(Backend backend, int runs, Consumer<String> progress) {
+    ImageBench(Backend backend, Settings settings, Consumer<String> progress) {
         this.backend = backend;
-        this.runs = runs;
+        this.settings = settings;
         this.progress = progress;
     }
 
-    /** @param tokenizers folder with those of the encoders, in folders with the names of the diffusers layout */
-    Measurement measure(SyntheticModel model, Shapes s, int steps, Path tokenizers) {
+    Measurement measure(SyntheticModel model, Shapes s) {
+        int steps = settings.steps();
+        int runs = settings.runs();
         String what = s + ", " + steps + (steps == 1 ? " step" : " steps") + (s.batch() == 1 ? "" : " with guidance")
                 + ", without T5";
         progress.accept("image " + what + ": making its weights");
@@ -50,7 +50,7 @@ final class ImageBench {
         };
         try (SyntheticFiles files = new SyntheticFiles(model,
                 EnumSet.of(Component.CLIP_L, Component.CLIP_G, Component.DENOISER, Component.VAE), DType.BF16,
-                tokenizers)) {
+                settings.tokenizers())) {
             progress.accept("image " + what + ": warming up");
             run(files, backend, s, 1, Progress.NONE);
             for (int i = 1; i <= runs; i++) {

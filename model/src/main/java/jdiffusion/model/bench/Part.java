@@ -1,6 +1,5 @@
 package jdiffusion.model.bench;
 
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -58,18 +57,16 @@ public enum Part {
     /**
      * Measures it.
      *
-     * @param steps      of IMAGE
-     * @param tokenizers for IMAGE: folder with those of the encoders, in folders of the diffusers layout
-     * @param progress   told what is being done
-     * @param results    told of each measurement
+     * @param progress told what is being done
+     * @param results  told of each measurement
      */
-    public void measure(Backend backend, SyntheticModel model, Shapes shapes, int runs, int steps, Path tokenizers,
+    public void measure(Backend backend, SyntheticModel model, Shapes shapes, Settings settings,
                         Consumer<String> progress, Consumer<Measurement> results) {
         if (this == IMAGE) {
-            results.accept(new ImageBench(backend, runs, progress).measure(model, shapes, steps, tokenizers));
+            results.accept(new ImageBench(backend, settings, progress).measure(model, shapes));
             return;
         }
-        Bench bench = new Bench(backend, runs, progress);
+        Bench bench = new Bench(backend, settings, progress);
         for (Case<?> one : cases(model, shapes)) {
             results.accept(bench.measure(one));
         }

@@ -49,7 +49,7 @@ class DenoiserProfileTest {
     private record Run(Measurement measured, Profile profile, MmditConfig config, long nanos) {
         static Run of(Kind kind) {
             try (CpuBackend backend = new CpuBackend(2, Precision.F32)) {
-                Measurement measured = new Bench(backend, 2, _ -> { })
+                Measurement measured = new Bench(backend, new Settings(2, 0, 1, null), _ -> { })
                         .measure(ModelCases.denoiser(tiny(kind), SHAPES).getFirst());
                 ProfilingBackend profiling = new ProfilingBackend(backend);
                 long start = System.nanoTime();
