@@ -84,6 +84,45 @@ class ConvertTest {
                 image.getWidth())).boxed().toList();
     }
 
+    /** Its norms' groups, scheduler and sampling are not the published models', and a single file has no config.json. */
+    @ParameterizedTest
+    @ValueSource(strings = {"one.safetensors", "denoiser.gguf"})
+    void whatShapesDoNotSayGoesIntoTheFile(String name) throws IOException {
+        Path file = folder.resolve("made").resolve(name);
+        Files.createDirectories(file.getParent());
+        boolean gguf = name.endsWith(".gguf");
+        Cli run = gguf ? Cli.run("convert", TestModel.SHAPES, "-o", file)
+                : Cli.run("convert", TestModel.SHAPES, "-o", file, "--layout", "all-in-one");
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        List<Object> given = new java.util.ArrayList<>(List.of("a star", "--model", file, "-o",
+                folder.resolve("a.png")));
+        if (gguf) {
+            for (var part : java.util.Map.of("--clip-l", "text_encoder/model", "--clip-g", "text_encoder_2/model",
+                    "--t5xxl", "text_encoder_3/model", "--vae", "vae/diffusion_pytorch_model").entrySet()) {
+                given.addAll(List.of(part.getKey(), TestModel.SHAPES.resolve(part.getValue() + ".safetensors")));
+            }
+        }
+        given.addAll(List.of("--tokenizer", TestModel.SHAPES));
+        Cli drawn = Cli.run(java.util.stream.Stream.concat(java.util.stream.Stream.of("generate"), given.stream())
+                .toArray());
+        assertThat(drawn.code()).as("%s", drawn.err()).isZero();
+        Cli.run("generate", "a star", "-o", folder.resolve("b.png"));
+        assertThat(pixels("a.png")).isEqualTo(pixels("b.png"));
+    }
+
+    @Test
+    void anExistingFileIsReplacedOnlyWhenAskedFor() throws IOException {
+        Path file = folder.resolve("d.safetensors");
+        Files.writeString(file, "mine");
+        Cli run = Cli.run("convert", TestModel.SHAPES, "-o", file);
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).containsExactly("jdiffusion: " + file + ": is there already; name another file, or"
+                + " replace it with --overwrite");
+        assertThat(file).hasContent("mine");
+        assertThat(Cli.run("convert", TestModel.SHAPES, "-o", file, "--overwrite").code()).isZero();
+        assertThat(Files.size(file)).isGreaterThan(1 << 20);
+    }
+
     /** One set of files serves both CLIPs there; here each has its own, with its own padding. */
     @Test
     void fromOneFileToAFolderDrawsTheSame() throws IOException {
