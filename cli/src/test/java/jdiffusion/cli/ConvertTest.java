@@ -222,7 +222,7 @@ class ConvertTest {
         Path vae = model.resolve("vae/diffusion_pytorch_model.safetensors");
         byte[] before = Files.readAllBytes(vae);
         for (Path target : List.of(denoiser, vae)) {
-            Cli run = Cli.run("convert", model, "-o", target);
+            Cli run = Cli.run("convert", model, "-o", target, "--overwrite");
             assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
             assertThat(run.err()).singleElement().asString().startsWith("jdiffusion: " + target + ": is read as ");
         }
@@ -243,6 +243,21 @@ class ConvertTest {
         assertThat(run.code()).as("%s", run.err()).isZero();
         assertThat(run.err()).noneMatch(line -> line.contains("ignored"));
         assertThat(folder.resolve("b.png")).hasSameBinaryContentAs(file);
+    }
+
+    /** What memory chose once is chosen again where there is more of it. */
+    @Test
+    void tilesThatMemoryChoseAreInThePicturesSettings() throws IOException {
+        Path file = folder.resolve("a.png");
+        assertThat(Cli.run("generate", "a star", "-W", 512, "-H", 256, "--steps", 1, "--no-t5", "--vram", "30MiB",
+                "-o", file).code()).isZero();
+        assertThat(Cli.run("inspect", file).out()).contains("VAE tiling: on, VAE tile size: 256");
+        assertThat(Cli.run("generate", "--from", file, "-o", folder.resolve("b.png")).code()).isZero();
+        assertThat(folder.resolve("b.png")).hasSameBinaryContentAs(file);
+        // Whoever wants it whole gets it whole.
+        assertThat(Cli.run("generate", "--from", file, "--vae-tiling", "off", "-o", folder.resolve("c.png")).code())
+                .isZero();
+        assertThat(pixels("c.png")).isNotEqualTo(pixels("a.png"));
     }
 
     /** A limit on the size of files stands for a full disk. */
