@@ -71,7 +71,7 @@ class BadInputTest {
         "--emulator-memory 1G           | need --device emulated",
         "--device emulated --emulator-memory 0B | '0B' is no amount of memory; use for example 512MiB or 1.5GiB",
         "--device emulated --emulator-memory 9999999999GiB | '9999999999GiB' is no amount of memory",
-        "--cpu avx                      | --cpu avx is unknown; use avx512bf16, avx512, avx2 or vector",
+        "--cpu avx                      | --cpu avx is unknown; use amx, avx512bf16, avx512, avx2 or vector",
         "--device cuda --cpu avx2       | --cpu is for --device cpu, not for --device cuda",
         "--cpu vector --gemm cublas     | --kernels, --gemm and --conv are for CUDA devices",
         "--threads 0                    | --threads is 0; use 1 to 1024",

@@ -5,6 +5,7 @@ import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.counting.CountingBackend;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
@@ -129,8 +130,25 @@ public interface Backend extends AutoCloseable {
      */
     void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out);
 
+    /**
+     * Convolution of the GroupNorm of x; out may not be x.
+     *
+     * @param shape     of stride 1
+     * @param workspace where a device that does the one after the other puts the norm
+     */
+    void normedConv2d(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue,
+                      Tensor out, Workspace workspace);
+
     /** Doubles height and width by repetition: x [batch, h, w, c], out [batch, 2h, 2w, c]. */
     void upsampleNearest(Tensor x, Tensor out);
+
+    /**
+     * Doubles height and width by repetition, then convolves with kernels of 3 and the same size: x [batch, h, w, cin],
+     * weight [cout, cin, 3, 3], bias [cout] or null, out [batch, 2h, 2w, cout].
+     *
+     * @param workspace where a device that does the one after the other puts the doubled image
+     */
+    void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace);
 
     /**
      * Cuts channels-first images into rows of patches: x [batch, c, h, w], out [batch, h/p * w/p, c * p * p], each

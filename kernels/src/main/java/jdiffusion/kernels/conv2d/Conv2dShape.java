@@ -44,6 +44,10 @@ public record Conv2dShape(int batch, int height, int width, int cin, int cout, i
     /** Checks what a convolution of this shape is given: see {@link jdiffusion.kernels.Backend#conv2d}. */
     public void check(Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
         require(x, "input", Operands.isActivation(x), Shape.of(batch, height, width, cin));
+        checkAllButInput(weight, bias, epilogue, out);
+    }
+
+    void checkAllButInput(Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
         require(out, "output", Operands.isActivation(out), Shape.of(batch, outHeight(), outWidth(), cout));
         require(weight, "weight", weight.type().isFloat(), Shape.of(cout, cin, kernel, kernel));
         if (bias != null) {

@@ -8,20 +8,24 @@ import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Gemm;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.cpu.Workers;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * Convolution on the CPU as a matrix product whose left rows are the patches under the kernel, gathered a chunk at a
- * time. The order along k is (y, x, channel): channels-last, a row of a patch is then one run of memory.
+ * Convolution on the CPU: {@link DirectConv2d}, or for other strides and kernels of one pixel a matrix product whose left
+ * rows are the patches under the kernel, gathered a chunk at a time. The order along k is (y, x, channel):
+ * channels-last, a row of a patch is then one run of memory.
  */
 public final class CpuConv2d {
     private final Cpu cpu;
+    private final DirectConv2d direct;
     private final Gemm gemm;
     private final Patches factors;
 
     public CpuConv2d(Cpu cpu) {
         this.cpu = cpu;
+        direct = new DirectConv2d(cpu);
         gemm = new Gemm(cpu);
         factors = new Patches(cpu);
     }
@@ -36,6 +40,10 @@ public final class CpuConv2d {
         shape.check(x, weight, bias, epilogue, out);
         Operands.float32("conv2d", x);
         Operands.float32("conv2d", out);
+        if (DirectConv2d.takes(shape)) {
+            direct.run(shape, x, weight, bias, epilogue, out);
+            return;
+        }
         int k = shape.kernel() * shape.kernel() * shape.cin();
         factors.shape = shape;
         factors.x = x;
@@ -45,6 +53,24 @@ public final class CpuConv2d {
         gemm.run(out.rows(), shape.cout(), k, factors, bias, epilogue, out);
         factors.x = null;
         factors.weight = null;
+    }
+
+    /** See {@link jdiffusion.kernels.Backend#normedConv2d}. */
+    public void runNormed(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias,
+                          Epilogue epilogue, Tensor out) {
+        shape.check(x, weight, bias, epilogue, out);
+        Operands.float32("normedConv2d", x, out);
+        if (!DirectConv2d.takes(shape)) {
+            throw new IllegalArgumentException("normedConv2d needs a stride of 1, got " + shape);
+        }
+        direct.runNormed(norm, shape, x, weight, bias, epilogue, out);
+    }
+
+    /** See {@link jdiffusion.kernels.Backend#upsampledConv2d}. */
+    public void runDoubled(Tensor x, Tensor weight, Tensor bias, Tensor out) {
+        UpsampledConv2d.shape(x, weight, bias, out);
+        Operands.float32("upsampledConv2d", x, out);
+        direct.runDoubled(x, weight, bias, out);
     }
 
     private static final class Patches implements Gemm.Factors {

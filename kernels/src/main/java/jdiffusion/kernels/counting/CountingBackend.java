@@ -11,10 +11,13 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.kernels.conv2d.NormedConv2d;
+import jdiffusion.kernels.conv2d.UpsampledConv2d;
 import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.kernels.cuda.DeviceMemory;
 import jdiffusion.kernels.cuda.DevicePlacement;
 import jdiffusion.kernels.groupnorm.CudaGroupNorm;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.linear.CudaLinear;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.DType;
@@ -166,6 +169,25 @@ public final class CountingBackend implements Backend {
     @Override
     public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
         shape.check(x, weight, bias, epilogue, out);
+    }
+
+    @Override
+    public void normedConv2d(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias,
+                             Epilogue epilogue, Tensor out, Workspace workspace) {
+        if (device == null) {
+            shape.check(x, weight, bias, epilogue, out);
+        } else {
+            NormedConv2d.inTwoSteps(this, norm, shape, x, weight, bias, epilogue, out, workspace);
+        }
+    }
+
+    @Override
+    public void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace) {
+        if (device == null) {
+            UpsampledConv2d.shape(x, weight, bias, out);
+        } else {
+            UpsampledConv2d.inTwoSteps(this, x, weight, bias, out, workspace);
+        }
     }
 
     @Override

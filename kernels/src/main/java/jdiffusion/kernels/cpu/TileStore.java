@@ -12,7 +12,7 @@ import jdiffusion.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 
 /** The way of finished tiles through the epilogue into the output. */
-final class TileStore {
+public final class TileStore {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -21,14 +21,14 @@ final class TileStore {
     private boolean gated;
     private int rowsPerGate;
 
-    void begin(Epilogue nextEpilogue, Tensor nextOut) {
+    public void begin(Epilogue nextEpilogue, Tensor nextOut) {
         epilogue = nextEpilogue;
         out = nextOut;
         gated = nextEpilogue.gate() != null;
         rowsPerGate = gated ? nextOut.rows() / nextEpilogue.gate().rows() : 0;
     }
 
-    void end() {
+    public void end() {
         epilogue = null;
         out = null;
     }
@@ -37,12 +37,13 @@ final class TileStore {
     void panel(float[] tiles, int at, int width, int row, int rows, int column, int cols) {
         for (int c = 0; c < cols; c += width) {
             for (int r = 0; r < rows; r++) {
-                run(tiles, at + c * MR + r * width, row + r, column + c, Math.min(width, cols - c));
+                row(tiles, at + c * MR + r * width, row + r, column + c, Math.min(width, cols - c));
             }
         }
     }
 
-    private void run(float[] tile, int at, int row, int column, int n) {
+    /** Stores {@code n} columns of a row of the output; what is in the tile is lost. */
+    public void row(float[] tile, int at, int row, int column, int n) {
         Pointwise.activate(epilogue.activation(), tile, at, n);
         Epilogue.Mode mode = epilogue.mode();
         MemorySegment to = out.data();

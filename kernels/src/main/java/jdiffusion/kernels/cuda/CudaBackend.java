@@ -14,10 +14,13 @@ import jdiffusion.kernels.attention.CudaAttention;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.conv2d.CudaConv2d;
 import jdiffusion.kernels.conv2d.CudnnConv2d;
+import jdiffusion.kernels.conv2d.NormedConv2d;
+import jdiffusion.kernels.conv2d.UpsampledConv2d;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.elementwise.CudaElementwise;
 import jdiffusion.kernels.embedding.CudaEmbedding;
 import jdiffusion.kernels.groupnorm.CudaGroupNorm;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.layernorm.CudaLayerNorm;
 import jdiffusion.kernels.layout.CudaLayout;
 import jdiffusion.kernels.linear.CublasLinear;
@@ -212,6 +215,17 @@ public final class CudaBackend implements Backend {
         } else {
             conv2d.run(shape, x, weight, bias, epilogue, out);
         }
+    }
+
+    @Override
+    public void normedConv2d(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias,
+                             Epilogue epilogue, Tensor out, Workspace workspace) {
+        NormedConv2d.inTwoSteps(this, norm, shape, x, weight, bias, epilogue, out, workspace);
+    }
+
+    @Override
+    public void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace) {
+        UpsampledConv2d.inTwoSteps(this, x, weight, bias, out, workspace);
     }
 
     @Override

@@ -30,12 +30,61 @@ public final class CpuGroupNorm {
     /** See {@link jdiffusion.kernels.Backend#groupNorm}; weight and bias may be null. */
     public void run(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out) {
         Operands.float32("groupNorm", x, out);
+        Factors factors = factors(x, groups, weight, bias, eps, out);
+        GroupNormShape s = factors.shape;
+        cpu.workers().run(s.batch() * s.tiles(), (item, worker) -> {
+            int image = item / s.tiles();
+            int tile = item % s.tiles();
+            float[] v = cpu.local(worker, Buffer.ROW, s.chunk());
+            long first = s.first(image, tile);
+            int elements = s.pixelsOf(tile) * s.channels();
+            for (int done = 0; done < elements; done += s.chunk()) {
+                int n = Math.min(s.chunk(), elements - done);
+                Elements.read(x, first + done, n, v, 0);
+                factors.apply(image, v, 0, n);
+                Pointwise.activate(activation, v, 0, n);
+                Elements.write(v, 0, out, first + done, n);
+            }
+        });
+    }
+
+    /** What an element has to do with its channel's numbers to be normalised; valid until the next call of this class. */
+    public static final class Factors {
+        private final GroupNormShape shape;
+        private final float[] mean;
+        private final float[] gain;
+        private final float[] offset;
+
+        private Factors(GroupNormShape shape, float[] mean, float[] gain, float[] offset) {
+            this.shape = shape;
+            this.mean = mean;
+            this.gain = gain;
+            this.offset = offset;
+        }
+
+        /** Whole pixels that {@link #apply} takes at once. */
+        public int pixels() {
+            return shape.chunkPixels();
+        }
+
+        /** Normalises {@code n} numbers of an image, which begin with a pixel. */
+        public void apply(int image, float[] v, int at, int n) {
+            normalize(v, at, n, mean, gain, offset, image * shape.chunk());
+        }
+    }
+
+    /**
+     * The first two passes.
+     *
+     * @param out of x's shape; only that is looked at
+     */
+    public Factors factors(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Tensor out) {
         GroupNormShape s = GroupNormShape.of(x, groups, weight, bias, out);
         float[] statistics = cpu.shared(Buffer.STATISTICS, 2 * groups * Math.multiplyExact(s.batch(), s.tiles()));
         cpu.workers().run(s.batch() * s.tiles(), (item, worker) -> describe(s, x, item, worker, statistics));
 
         float[] mean = cpu.shared(Buffer.SUMS, s.batch() * s.chunk());
-        float[] gain = cpu.shared(Buffer.ROW, s.batch() * s.chunk());
+        float[] gain = cpu.shared(Buffer.SCORES, s.batch() * s.chunk());
         float[] offset = cpu.shared(Buffer.TILE, s.batch() * s.chunk());
         parameters(s, weight, bias, gain, offset);
         for (int image = 0; image < s.batch(); image++) {
@@ -47,22 +96,7 @@ public final class CpuGroupNorm {
             repeat(gain, from, s);
             repeat(offset, from, s);
         }
-
-        cpu.workers().run(s.batch() * s.tiles(), (item, worker) -> {
-            int image = item / s.tiles();
-            int tile = item % s.tiles();
-            float[] v = cpu.local(worker, Buffer.ROW, s.batch() * s.chunk());
-            int from = image * s.chunk();
-            long first = s.first(image, tile);
-            int elements = s.pixelsOf(tile) * s.channels();
-            for (int done = 0; done < elements; done += s.chunk()) {
-                int n = Math.min(s.chunk(), elements - done);
-                Elements.read(x, first + done, n, v, from);
-                normalize(v, from, n, mean, gain, offset);
-                Pointwise.activate(activation, v, from, n);
-                Elements.write(v, from, out, first + done, n);
-            }
-        });
+        return new Factors(s, mean, gain, offset);
     }
 
     /** Writes a tile's mean, and its squared deviations from it, for every group to [batch, tiles, groups, 2]. */
@@ -176,9 +210,9 @@ public final class CpuGroupNorm {
         }
     }
 
-    private static void normalize(float[] v, int from, int n, float[] mean, float[] gain, float[] offset) {
-        for (int i = from; i < from + n; i++) {
-            v[i] = (v[i] - mean[i]) * gain[i] + offset[i];
+    private static void normalize(float[] v, int at, int n, float[] mean, float[] gain, float[] offset, int from) {
+        for (int i = 0; i < n; i++) {
+            v[at + i] = (v[at + i] - mean[from + i]) * gain[from + i] + offset[from + i];
         }
     }
 }

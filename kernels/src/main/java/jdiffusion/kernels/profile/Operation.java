@@ -12,6 +12,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.kernels.conv2d.UpsampledConv2d;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Tensor;
 
@@ -26,7 +27,8 @@ import jdiffusion.tensor.Tensor;
  */
 public record Operation(String kind, String shape, long flops, long bytes) {
     /** The kinds that are products: the work that a model is made of. */
-    private static final Set<String> PRODUCTS = Set.of("linear", "attention", "conv2d");
+    private static final Set<String> PRODUCTS = Set.of("linear", "attention", "conv2d", "normedConv2d",
+            "upsampledConv2d");
 
     /** Whether it is a matrix product, an attention or a convolution. */
     public boolean isProduct() {
@@ -72,6 +74,19 @@ public record Operation(String kind, String shape, long flops, long bytes) {
         return new Operation("conv2d", "[" + s.batch() + ", " + s.height() + ", " + s.width() + ", " + s.cin() + "] "
                 + s.kernel() + "x" + s.kernel() + (s.stride() == 1 ? "" : " by " + s.stride()) + " to " + s.cout(),
                 s.flops(), x.byteSize() + weight.byteSize() + size(bias) + written(epilogue, out));
+    }
+
+    /** The norm's own reading and arithmetic are not counted: they hide behind the products. */
+    static Operation normedConv2d(Conv2dShape s, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
+        Operation plain = conv2d(s, x, weight, bias, epilogue, out);
+        return new Operation("normedConv2d", plain.shape, plain.flops, plain.bytes);
+    }
+
+    /** Of the nine products with a doubled image the four that differ are counted. */
+    static Operation upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
+        Conv2dShape s = UpsampledConv2d.shape(x, weight, bias, out);
+        Operation plain = conv2d(s, x, weight, bias, Epilogue.STORE, out);
+        return new Operation("upsampledConv2d", plain.shape, plain.flops / 9 * 4, plain.bytes);
     }
 
     /** One without products, named by the shape of {@code out}. */

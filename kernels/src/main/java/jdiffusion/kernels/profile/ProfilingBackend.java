@@ -12,6 +12,7 @@ import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.counting.CountingBackend;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
@@ -151,6 +152,19 @@ public final class ProfilingBackend implements Backend {
     public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
         measure(Operation.conv2d(shape, x, weight, bias, epilogue, out),
                 () -> backend.conv2d(shape, x, weight, bias, epilogue, out));
+    }
+
+    @Override
+    public void normedConv2d(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias,
+                             Epilogue epilogue, Tensor out, Workspace workspace) {
+        measure(Operation.normedConv2d(shape, x, weight, bias, epilogue, out),
+                () -> backend.normedConv2d(norm, shape, x, weight, bias, epilogue, out, workspace));
+    }
+
+    @Override
+    public void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace) {
+        measure(Operation.upsampledConv2d(x, weight, bias, out),
+                () -> backend.upsampledConv2d(x, weight, bias, out, workspace));
     }
 
     @Override

@@ -82,6 +82,57 @@ class Conv2dTest {
                 .isEqualTo(run(1, Precision.F32, CpuLevel.VECTOR, s, x, weight));
     }
 
+    /** Each output pixel is a 2x2 convolution, with sums of weights that are rounded as inputs are. */
+    @ParameterizedTest
+    @EnumSource
+    void ofDoubledImages(CpuLevel level) {
+        Levels.assume(level);
+        for (int[] size : new int[][] {{1, 1, 1, 1}, {5, 7, 3, 65}, {9, 6, 64, 3}, {3, 40, 32, 130}}) {
+            Conv2dShape s = Conv2dShape.same(2, 2 * size[0], 2 * size[1], size[2], size[3], 3);
+            float[] x = TestTensors.gaussian(1, 2 * size[0] * size[1] * size[2], 1);
+            Tensor weight = TestTensors.random(2, DType.BF16, 1 / Math.sqrt(9 * s.cin()), s.cout(), s.cin(), 3, 3);
+            Tensor bias = TestTensors.random(3, DType.F32, 1, s.cout());
+            for (Precision precision : TestTensors.CPU_PRECISIONS) {
+                Tensor out = Tensor.of(new float[2 * s.height() * s.width() * s.cout()], 2, s.height(), s.width(),
+                        s.cout());
+                try (Cpu cpu = new Cpu(2, precision, level)) {
+                    new CpuConv2d(cpu).runDoubled(Tensor.of(x, 2, size[0], size[1], size[2]), weight, bias, out);
+                }
+                float[] rounded = TestTensors.rounded(precision, x);
+                Closeness.check(s + " " + precision + " " + level, out.toArray(),
+                        Conv2dReference.doubledExact(s, rounded, weight.toArray(), bias.toArray(), precision),
+                        Conv2dReference.doubledNaive(s, rounded, weight.toArray(), bias.toArray(), precision));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void ofDoubledImagesAreTheSameOnAnyThreadsAndInFloat32AtAllLevels(CpuLevel level) {
+        Levels.assume(level);
+        Tensor x = TestTensors.random(1, DType.F32, 1, 3, 11, 13, 60);
+        Tensor weight = TestTensors.random(2, DType.BF16, 1, 70, 60, 3, 3);
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
+            float[] one = runDoubled(1, precision, level, x, weight);
+            assertThat(runDoubled(3, precision, level, x, weight)).isEqualTo(one);
+            assertThat(runDoubled(2, precision, level, x.slice(1, 2), weight))
+                    .isEqualTo(Arrays.copyOfRange(one, one.length / 3, 2 * one.length / 3));
+        }
+        assertThat(runDoubled(1, Precision.F32, level, x, weight))
+                .isEqualTo(runDoubled(1, Precision.F32, CpuLevel.VECTOR, x, weight));
+    }
+
+    private static float[] runDoubled(int threads, Precision precision, CpuLevel level, Tensor x, Tensor weight) {
+        var s = x.shape();
+        int cout = weight.shape().dim(0);
+        Tensor out = Tensor.of(new float[4 * s.dim(0) * s.dim(1) * s.dim(2) * cout], s.dim(0), 2 * s.dim(1),
+                2 * s.dim(2), cout);
+        try (Cpu cpu = new Cpu(threads, precision, level)) {
+            new CpuConv2d(cpu).runDoubled(x, weight, null, out);
+        }
+        return out.toArray();
+    }
+
     @Test
     void shapesThatDoNotFitAreNamed() {
         Conv2dShape s = Conv2dShape.same(1, 4, 4, 2, 3, 3);

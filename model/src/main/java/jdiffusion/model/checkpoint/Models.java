@@ -74,7 +74,7 @@ public final class Models {
     }
 
     private static ModelFiles withExtra(ModelFiles base, Path model, ModelSources extra) {
-        if (extra.equals(ModelSources.NONE)) {
+        if (extra.isNothing()) {
             return base;
         }
         return new Assembled(model, base, given(extra), Map.of(), extra, givenTokenizers(extra), List.of());

@@ -1,8 +1,10 @@
 package jdiffusion.model.vae;
 
+import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.model.Compute;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 
@@ -21,6 +23,14 @@ record Conv2d(Tensor weight, Tensor bias) {
         var s = x.shape();
         backend.conv2d(Conv2dShape.same(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out(), weight.shape().dim(2)), x,
                 weight, bias, epilogue, out);
+    }
+
+    /** The same of silu(norm(x)). */
+    void applyNormed(Compute compute, GroupNorm norm, Tensor x, Epilogue epilogue, Tensor out) {
+        var s = x.shape();
+        compute.backend().normedConv2d(norm.call(Activation.SILU),
+                Conv2dShape.same(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out(), weight.shape().dim(2)), x, weight,
+                bias, epilogue, out, compute.workspace());
     }
 
     /** Half the size: stride 2, one row and column of zeros at the far ends only. */

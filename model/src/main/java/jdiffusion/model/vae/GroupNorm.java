@@ -2,7 +2,7 @@ package jdiffusion.model.vae;
 
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
-import jdiffusion.model.Compute;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 
@@ -12,12 +12,8 @@ record GroupNorm(Tensor weight, Tensor bias, int groups) {
         return new GroupNorm(w.tensor("weight", channels), w.tensor("bias", channels), c.groups());
     }
 
-    /** Into x's own place where convolutions read its type, else into a new operand. */
-    Tensor replace(Compute compute, Tensor x, Activation activation) {
-        Tensor operand = compute.workspace().wideOperandType() == x.type() ? x
-                : compute.workspace().wideOperand(x.shape().dims());
-        apply(compute.backend(), x, activation, operand);
-        return operand;
+    GroupNormCall call(Activation activation) {
+        return new GroupNormCall(groups, weight, bias, VaeConfig.EPS, activation);
     }
 
     void apply(Backend backend, Tensor x, Activation activation, Tensor out) {

@@ -1,7 +1,5 @@
 package jdiffusion.model.vae;
 
-import jdiffusion.kernels.Activation;
-import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
 import jdiffusion.tensor.Tensor;
@@ -17,29 +15,19 @@ record ResnetBlock(GroupNorm norm1, Conv2d conv1, GroupNorm norm2, Conv2d conv2,
     }
 
     /**
-     * @param x   [batch, h, w, in]; overwritten
+     * @param x   [batch, h, w, in]
      * @param out [batch, h, w, out]; x itself when the widths are equal
      */
     void apply(Compute compute, Tensor x, Tensor out) {
-        Backend backend = compute.backend();
         Workspace w = compute.workspace();
         var s = x.shape();
         try (var _ = w.scope()) {
             Tensor middle = w.wideOperand(s.dim(0), s.dim(1), s.dim(2), conv1.out());
-            try (var _ = w.scope()) {
-                Tensor normed;
-                if (shortcut == null) {
-                    normed = w.wideOperand(s.dims());
-                    norm1.apply(backend, x, Activation.SILU, normed);
-                } else {
-                    // Once the shortcut is taken nothing else needs x, so the norm can have its place.
-                    shortcut.apply(backend, x, Epilogue.STORE, out);
-                    normed = norm1.replace(compute, x, Activation.SILU);
-                }
-                conv1.apply(backend, normed, Epilogue.STORE, middle);
+            if (shortcut != null) {
+                shortcut.apply(compute.backend(), x, Epilogue.STORE, out);
             }
-            norm2.apply(backend, middle, Activation.SILU, middle);
-            conv2.apply(backend, middle, Epilogue.ADD, out);
+            conv1.applyNormed(compute, norm1, x, Epilogue.STORE, middle);
+            conv2.applyNormed(compute, norm2, middle, Epilogue.ADD, out);
         }
     }
 }

@@ -2,7 +2,6 @@ package jdiffusion.model.vae;
 
 import java.util.ArrayList;
 import java.util.List;
-import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
@@ -69,17 +68,12 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
                     }
                     if (level.upsample() != null) {
                         Tensor y = turns.output(next++);
-                        try (var _ = w.scope()) {
-                            var s = y.shape();
-                            Tensor doubled = w.wideOperand(s.dim(0), s.dim(1), s.dim(2), x.cols());
-                            backend.upsampleNearest(x, doubled);
-                            level.upsample().apply(backend, doubled, Epilogue.STORE, y);
-                        }
+                        backend.upsampledConv2d(x, level.upsample().weight(), level.upsample().bias(), y, w);
                         x = y;
                     }
                 }
             }
-            out.apply(backend, norm.replace(compute, x, Activation.SILU), Epilogue.STORE, image);
+            out.applyNormed(compute, norm, x, Epilogue.STORE, image);
         }
     }
 

@@ -2,7 +2,6 @@ package jdiffusion.model.vae;
 
 import java.util.ArrayList;
 import java.util.List;
-import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
@@ -76,7 +75,7 @@ record VaeEncoder(Conv2d in, List<Level> levels, MidBlock middle, GroupNorm norm
             try (var _ = backend.scope("encoder.mid_block")) {
                 middle.apply(compute, x);
             }
-            out.apply(backend, norm.replace(compute, x, Activation.SILU), Epilogue.STORE, moments);
+            out.applyNormed(compute, norm, x, Epilogue.STORE, moments);
         }
     }
 }

@@ -1,0 +1,34 @@
+package jdiffusion.kernels.conv2d;
+
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Operands;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Workspace;
+
+/** What devices share of {@link Backend#upsampledConv2d}. */
+public final class UpsampledConv2d {
+    private UpsampledConv2d() {
+    }
+
+    /** Checks the tensors and gives the convolution of the doubled image. */
+    public static Conv2dShape shape(Tensor x, Tensor weight, Tensor bias, Tensor out) {
+        Operands.images("upsampledConv2d", x, out);
+        var s = x.shape();
+        Conv2dShape shape = Conv2dShape.same(s.dim(0), Math.multiplyExact(2, s.dim(1)),
+                Math.multiplyExact(2, s.dim(2)), s.dim(3), out.shape().dim(3), 3);
+        shape.checkAllButInput(weight, bias, Epilogue.STORE, out);
+        return shape;
+    }
+
+    /** One step after the other. */
+    public static void inTwoSteps(Backend backend, Tensor x, Tensor weight, Tensor bias, Tensor out,
+                                  Workspace workspace) {
+        Conv2dShape shape = shape(x, weight, bias, out);
+        try (var _ = workspace.scope()) {
+            Tensor doubled = workspace.wideOperand(shape.batch(), shape.height(), shape.width(), shape.cin());
+            backend.upsampleNearest(x, doubled);
+            backend.conv2d(shape, doubled, weight, bias, Epilogue.STORE, out);
+        }
+    }
+}
