@@ -106,6 +106,7 @@ final class GenerateCommand implements Callable<Integer> {
         long start = System.nanoTime();
         List<String> notes = new ArrayList<>();
         options.prompt = prompt;
+        model.checkNotLeftOut(options.leftOut());
         PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, quantizing,
                 memoryOptions, notes::add);
         if (options.prompt == null) {
@@ -191,7 +192,7 @@ final class GenerateCommand implements Callable<Integer> {
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
             console.line("device: " + plan.device.backend().describe());
             console.line("settings: " + settings(plan));
-            List<Progress> followers = new ArrayList<>(List.of(console, report));
+            List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
             Previews previews = plan.projection == null ? null : new Previews(plan.projection, preview,
                     plan.pipeline.vaeConfig().factor(), request, plan.files);
             if (previews != null) {

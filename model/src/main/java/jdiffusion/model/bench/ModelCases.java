@@ -68,7 +68,8 @@ final class ModelCases {
         String scaled = blocks == measured ? "" : " (" + measured + " of " + blocks + " blocks, scaled)";
         return List.of(clip(model, Component.CLIP_L, s), clip(model, Component.CLIP_G, s),
                 new Case<>("text", "T5, " + rows(s, s.text()) + scaled, Component.T5,
-                () -> SyntheticFiles.tensors(shorter, Component.T5, TYPE), T5Encoder::load, (encoder, compute) -> () -> {
+                () -> SyntheticFiles.tensors(shorter, Component.T5, TYPE), T5Encoder::load,
+                (encoder, compute) -> () -> {
             try (var _ = compute.workspace().scope()) {
                 encoder.apply(compute, ids);
             }
@@ -78,7 +79,8 @@ final class ModelCases {
     private static Case<ClipTextEncoder> clip(SyntheticModel model, Component component, Shapes s) {
         int[][] ids = new int[s.batch()][PromptEncoder.CLIP_LENGTH];
         return new Case<>("text", component.label() + ", " + rows(s, PromptEncoder.CLIP_LENGTH), component,
-                () -> SyntheticFiles.tensors(model, component, TYPE), ClipTextEncoder::load, (encoder, compute) -> () -> {
+                () -> SyntheticFiles.tensors(model, component, TYPE), ClipTextEncoder::load,
+                (encoder, compute) -> () -> {
             try (var _ = compute.workspace().scope()) {
                 encoder.apply(compute, ids);
             }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 
 /**

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.TensorSource;
 

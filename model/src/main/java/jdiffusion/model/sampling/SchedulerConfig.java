@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import jdiffusion.model.checkpoint.JsonTree;
+import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 
 /**

@@ -1,4 +1,4 @@
-package jdiffusion.model.checkpoint;
+package jdiffusion.model;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
@@ -62,7 +62,7 @@ public final class JsonTree {
     }
 
     /** A whole number, a text, a list of whole numbers, or null. */
-    static JsonNode of(Object value) {
+    public static JsonNode of(Object value) {
         return switch (value) {
             case null -> NODES.nullNode();
             case Integer number -> NODES.numberNode(number);
@@ -76,7 +76,8 @@ public final class JsonTree {
         };
     }
 
-    static ObjectNode object() {
+    /** An empty object. */
+    public static ObjectNode object() {
         return NODES.objectNode();
     }
 }
