@@ -56,6 +56,7 @@ record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction,
     /** The same memory, but for what a second network that runs between keeps to itself. */
     MmditBuffers beside(Tensor otherImage, Tensor otherContext, Tensor otherEmbedded) {
         return new MmditBuffers(attention, patches, prediction, otherImage, otherContext, otherEmbedded, normed,
-                normedDual, normedText, imageQkv, contextQkv, dualQkv, imageHidden, contextHidden, positions, positionIds);
+                normedDual, normedText, imageQkv, contextQkv, dualQkv, imageHidden, contextHidden, positions,
+                positionIds);
     }
 }

@@ -37,7 +37,7 @@ final class StepModulations {
     private float[] group = {};
     private int step;
 
-    /** The projections of one layer, [steps * batch, parts * d] each, and of each step the parts as views [batch, d]. */
+    /** A layer's projections, [steps * batch, parts * d] each, and of each step the parts as views [batch, d]. */
     private static final class Projected {
         private final Tensor[] all;
         private final Tensor[][][] parts;
