@@ -14,6 +14,7 @@ import jdiffusion.model.convert.Exporter;
 import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.safetensors.Checkpoint;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,6 +40,9 @@ final class ConvertCommand implements Callable<Integer> {
     @Option(names = {"-o", "--output"}, paramLabel = "PATH", required = true,
             description = "A new folder, or a file that ends in .safetensors or .gguf.")
     private Path target;
+
+    @Option(names = "--overwrite", description = "Replace a file of the output's name.")
+    private boolean overwrite;
 
     @Option(names = "--format", paramLabel = "NAME", description = "safetensors or gguf. Default: by the name.")
     private String format;
@@ -89,6 +93,9 @@ final class ConvertCommand implements Callable<Integer> {
         ExportOptions options = new ExportOptions(components, parsed == null ? null : quantizing.rules(files), dtype,
                 ExportOptions.DIFFUSERS_SHARD);
         check(files, components);
+        if (form.isFile() && !overwrite && Files.exists(target)) {
+            throw new InputException(target + ": is there already; name another file, or replace it with --overwrite");
+        }
         try (CheckpointSource opened = new CheckpointSource(files);
                 WritingProgress progress = new WritingProgress(main.err())) {
             files.notes().forEach(progress::note);
@@ -103,7 +110,7 @@ final class ConvertCommand implements Callable<Integer> {
         for (Component component : Component.values()) {
             if (files.has(component)) {
                 try (ModelFiles.Open open = files.open(component)) {
-                    if (isTarget(Path.of(open.tensors().origin()))) {
+                    if (Checkpoint.files(Path.of(open.tensors().origin())).stream().anyMatch(this::isTarget)) {
                         throw new InputException(target + ": is read as " + component.label()
                                 + "; name another output");
                     }

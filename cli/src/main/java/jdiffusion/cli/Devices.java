@@ -149,7 +149,7 @@ final class Devices {
                 return level;
             }
         }
-        throw new InputException("--cpu " + label + " is unknown; use avx512bf16, avx512, avx2 or vector");
+        throw new InputException("--cpu " + label + " is unknown; use amx, avx512bf16, avx512, avx2 or vector");
     }
 
     private static Opened emulated(DeviceOptions o, String precision, int threads) {

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.function.Supplier;
 import jdiffusion.model.pipeline.Progress;
+import jdiffusion.model.stage.StageMemory;
 
 /** Several followers of one run. */
 record Followers(List<Progress> all) implements Progress {
@@ -15,6 +16,11 @@ record Followers(List<Progress> all) implements Progress {
     @Override
     public void step(int done, Supplier<float[]> latents) {
         all.forEach(one -> one.step(done, latents));
+    }
+
+    @Override
+    public void used(Stage stage, StageMemory memory) {
+        all.forEach(one -> one.used(stage, memory));
     }
 
     @Override

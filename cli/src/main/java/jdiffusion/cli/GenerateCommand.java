@@ -10,6 +10,7 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
@@ -82,6 +83,9 @@ final class GenerateCommand implements Callable<Integer> {
     @Mixin
     private MemoryOptions memoryOptions;
 
+    @Mixin
+    private ProfileOptions profiling;
+
     @Option(names = "--json", description = "Print an account of the run as JSON.")
     private boolean json;
 
@@ -102,6 +106,7 @@ final class GenerateCommand implements Callable<Integer> {
         long start = System.nanoTime();
         List<String> notes = new ArrayList<>();
         options.prompt = prompt;
+        model.checkNotLeftOut(options.leftOut());
         PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, quantizing,
                 memoryOptions, notes::add);
         if (options.prompt == null) {
@@ -119,7 +124,7 @@ final class GenerateCommand implements Callable<Integer> {
         }
         List<Lora> loras = adapters.loras(options.prompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
-            Backend backend = opened.backend();
+            Backend backend = profiling.wrap(opened.backend());
             ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())), loras, adapters);
             control.files().notes().forEach(notes::add);
             Pipeline pipeline = Pipeline.open(control.files(), backend);
@@ -143,7 +148,7 @@ final class GenerateCommand implements Callable<Integer> {
                     pipeline.denoiserConfig().inChannels());
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
                     .filter(Objects::nonNull).toList();
-            try (Pipeline fitted = memoryOptions.fit(pipeline, request, backend, notes::add);
+            try (Pipeline fitted = memoryOptions.fit(pipeline, request, opened.backend(), notes::add);
                     OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null,
                             read)) {
                 draw(new Plan(fitted, opened, modelName, request, inputs, record, control, written, projection),
@@ -187,7 +192,7 @@ final class GenerateCommand implements Callable<Integer> {
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
             console.line("device: " + plan.device.backend().describe());
             console.line("settings: " + settings(plan));
-            List<Progress> followers = new ArrayList<>(List.of(console, report));
+            List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
             Previews previews = plan.projection == null ? null : new Previews(plan.projection, preview,
                     plan.pipeline.vaeConfig().factor(), request, plan.files);
             if (previews != null) {
@@ -214,9 +219,14 @@ final class GenerateCommand implements Callable<Integer> {
             Duration all = Duration.ofNanos(System.nanoTime() - start);
             console.line(String.format(Locale.ROOT, "%d picture%s in %.2f s", request.images(),
                     request.images() == 1 ? "" : "s", all.toNanos() / 1e9));
+            ProfileSummary profile = profiling.summary(all);
+            profiling.writeTrace(main.err());
             if (json) {
                 report.profile(plan.device.profile());
+                report.profile(profile);
                 report.print(main.out(), all);
+            } else if (profile != null) {
+                ProfileText.lines(profile).forEach(main.err()::println);
             }
         }
     }

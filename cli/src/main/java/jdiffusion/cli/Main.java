@@ -1,6 +1,8 @@
 package jdiffusion.cli;
 
 import java.io.PrintStream;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.tensor.InputException;
@@ -13,13 +15,10 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line: {@code jdiffusion
- * generate|plan|inspect|convert|quantize|synthesize|verify|devices|completion|help}.
+ * generate|plan|inspect|convert|quantize|synthesize|verify|bench|devices|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Draws pictures with Stable Diffusion 3.5, in pure Java.", synopsisSubcommandLabel = "COMMAND",
-        subcommands = {GenerateCommand.class, PlanCommand.class, InspectCommand.class, ConvertCommand.class,
-            QuantizeCommand.class, SynthesizeCommand.class, VerifyCommand.class, DevicesCommand.class,
-            CompletionCommand.class, CommandLine.HelpCommand.class},
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",
@@ -38,6 +37,11 @@ public final class Main implements Runnable {
 
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
+
+    private static final List<String> COMMANDS = List.of("generate", "plan", "inspect", "convert", "quantize",
+            "synthesize", "verify", "bench", "devices", "completion", "help");
+    /** Those that print what the others are. */
+    private static final Set<String> ABOUT_OTHERS = Set.of("completion", "help");
 
     private final PrintStream out;
     private final PrintStream err;
@@ -63,8 +67,11 @@ public final class Main implements Runnable {
      */
     public static int run(String[] args, PrintStream out, PrintStream err) {
         Main main = new Main(out, err);
-        CommandLine commandLine = new CommandLine(main)
-                .setOut(new java.io.PrintWriter(out, true))
+        CommandLine commandLine = new CommandLine(main);
+        for (String name : named(args)) {
+            commandLine.addSubcommand(name, command(name));
+        }
+        commandLine.setOut(new java.io.PrintWriter(out, true))
                 .setErr(new java.io.PrintWriter(err, true))
                 .setParameterExceptionHandler((e, _) -> main.misuse(e))
                 .setExecutionExceptionHandler((e, _, _) -> main.failure(e));
@@ -75,6 +82,28 @@ public final class Main implements Runnable {
         } catch (StackOverflowError e) {
             return main.fail(FAILED, "unexpected " + e + "; --stacktrace shows more", e);
         }
+    }
+
+    /** The command that comes first, alone, since it takes long to find the options of all; else all commands. */
+    private static List<String> named(String[] args) {
+        return args.length > 0 && COMMANDS.contains(args[0]) && !ABOUT_OTHERS.contains(args[0])
+                ? List.of(args[0]) : COMMANDS;
+    }
+
+    private static Object command(String name) {
+        return switch (name) {
+            case "generate" -> new GenerateCommand();
+            case "plan" -> new PlanCommand();
+            case "inspect" -> new InspectCommand();
+            case "convert" -> new ConvertCommand();
+            case "quantize" -> new QuantizeCommand();
+            case "synthesize" -> new SynthesizeCommand();
+            case "verify" -> new VerifyCommand();
+            case "bench" -> new BenchCommand();
+            case "devices" -> new DevicesCommand();
+            case "completion" -> new CompletionCommand();
+            default -> new CommandLine.HelpCommand();
+        };
     }
 
     /** For results that another program may read. */
@@ -90,7 +119,7 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(), "a command is missing: generate, plan, inspect, convert,"
-                + " quantize, synthesize, verify, devices, completion or help");
+                + " quantize, synthesize, verify, bench, devices, completion or help");
     }
 
     private int misuse(ParameterException e) {

@@ -9,8 +9,10 @@ import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.Progress;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.stage.Offload;
+import jdiffusion.model.stage.StageMemory;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Option;
 
@@ -19,6 +21,7 @@ final class MemoryOptions {
     /** Of a device's free memory, left to the driver for the kernels; of very little an eighth. */
     private static final long DRIVERS_SHARE = 256L << 20;
     private static final int LEAST_TILE = 128;
+    private static final String OFF = "off";
     static final String TILING = "VAE tiling";
     static final String TILE_SIZE = "VAE tile size";
 
@@ -27,8 +30,7 @@ final class MemoryOptions {
                 + " two blocks of one component). Default: the fastest that fits.")
     String offload;
 
-    @Option(names = "--vae-tiling", paramLabel = "NAME", arity = "0..1", fallbackValue = "on",
-            completionCandidates = Choices.Tilings.class,
+    @Option(names = "--vae-tiling", paramLabel = "NAME", completionCandidates = Choices.Tilings.class,
             description = "Let the VAE work on tiles: ${COMPLETION-CANDIDATES} (where memory asks for it). Default:"
                 + " auto.")
     String vaeTiling;
@@ -42,13 +44,33 @@ final class MemoryOptions {
                 + " on the device.")
     Long vram;
 
+    private int usedTile;
+
     /** Whether the user wishes anything that has to be looked into beforehand. */
     boolean hasBudget() {
         return vram != null;
     }
 
-    /** What a picture's file says of the tiles that the user asked for. */
+    /** Sees on which tiles pictures are decoded, for {@link #describe}. */
+    Progress follower() {
+        return new Progress() {
+            @Override
+            public void used(Stage stage, StageMemory memory) {
+                usedTile = stage == Stage.DECODE ? memory.tile() : usedTile;
+            }
+        };
+    }
+
+    /**
+     * What a picture's file says of tiles: those that were used, whoever chose them, since another choice, on a machine
+     * with other memory, would give another picture; else the user's wish.
+     */
     void describe(Map<String, String> fields) {
+        if (usedTile > 0) {
+            fields.put(TILING, "on");
+            fields.put(TILE_SIZE, Integer.toString(usedTile));
+            return;
+        }
         if (vaeTiling != null) {
             fields.put(TILING, vaeTiling);
         }
@@ -57,15 +79,26 @@ final class MemoryOptions {
         }
     }
 
+    /** Takes what a picture's file says where the user says nothing. */
+    void fill(String tiling, Integer size) {
+        boolean off = vaeTiling != null && vaeTiling.equalsIgnoreCase(OFF);
+        tileSize = tileSize == null && !off ? size : tileSize;
+        vaeTiling = vaeTiling == null ? tiling : vaeTiling;
+    }
+
     /** The wish, before it is known what fits. */
     MemoryPolicy policy(int factor) {
         String wanted = vaeTiling == null ? "auto" : vaeTiling;
         MemoryPolicy.Tiling tiling = switch (wanted.toLowerCase(Locale.ROOT)) {
             case "auto" -> MemoryPolicy.Tiling.AUTO;
             case "on" -> MemoryPolicy.Tiling.ON;
-            case "off" -> MemoryPolicy.Tiling.OFF;
+            case OFF -> MemoryPolicy.Tiling.OFF;
             default -> throw new InputException("--vae-tiling " + vaeTiling + " is unknown; use auto, on or off");
         };
+        if (tileSize != null && tiling == MemoryPolicy.Tiling.OFF) {
+            throw new InputException("--vae-tiling " + vaeTiling + " and --vae-tile-size " + tileSize
+                    + " contradict each other; leave one of them out");
+        }
         if (tileSize != null && (tileSize < LEAST_TILE || tileSize % factor != 0)) {
             throw new InputException("--vae-tile-size is " + tileSize + "; use a multiple of " + factor + " from "
                     + LEAST_TILE + " on");

@@ -2,6 +2,7 @@ package jdiffusion.cli;
 
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
@@ -9,6 +10,7 @@ import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.checkpoint.Models;
+import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Option;
 
 /** Which model to use, and where its parts are. */
@@ -52,6 +54,18 @@ final class ModelOptions {
     /** @param leftOut encoders to do without */
     ModelFiles open(Set<Component> leftOut) {
         return Models.open(path(), sources(leftOut));
+    }
+
+    /** Fails when a text encoder is left out and given at once. */
+    void checkNotLeftOut(Set<Component> leftOut) {
+        sources(Set.of()).files().forEach((component, file) -> {
+            if (leftOut.contains(component)) {
+                String name = component.label().toLowerCase(Locale.ROOT);
+                throw new InputException("--no-" + name + " leaves " + component.label() + " out, but "
+                        + (component == Component.T5 ? "--t5xxl" : "--" + name) + " " + file
+                        + " gives it; leave one of the two options out");
+            }
+        });
     }
 
     /** Whether the user names a model. */

@@ -111,8 +111,7 @@ final class PictureSettings {
         settings.fill(options);
         settings.fill(adapters);
         quantizing.quantize = or(quantizing.quantize, settings.take(QUANTIZE));
-        memory.vaeTiling = or(memory.vaeTiling, settings.take(MemoryOptions.TILING));
-        memory.tileSize = or(memory.tileSize, settings.integer(MemoryOptions.TILE_SIZE));
+        memory.fill(settings.take(MemoryOptions.TILING), settings.integer(MemoryOptions.TILE_SIZE));
         settings.report(notes);
         return settings;
     }

@@ -67,6 +67,7 @@ final class PlanCommand implements Callable<Integer> {
         List<String> notes = new ArrayList<>();
         Path folder = model.path();
         options.prompt = prompt == null ? "" : prompt;
+        model.checkNotLeftOut(options.leftOut());
         InputPictures inputs = InputPictures.read(options);
         CountingBackend backend = Devices.counting(deviceOptions, options.precision);
         ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())),
@@ -95,14 +96,14 @@ final class PlanCommand implements Callable<Integer> {
         return Main.OK;
     }
 
-    private static void print(PrintStream out, Path folder, Pipeline pipeline, CountingBackend backend,
+    private void print(PrintStream out, Path folder, Pipeline pipeline, CountingBackend backend,
                               GenerationRequest request, MemoryPlan plan) {
         out.println(Console.oneLine(folder) + ": " + pipeline.family().label() + ", " + request.width() + "x"
                 + request.height() + ", " + backend.describe()
                 + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));
         String row = "%-16s %12s %12s %12s %12s %12s%s%n";
-        out.printf(row, "stage", backend.isDevice() ? "weights" : "mapped files", "slots", "temporaries", "other",
+        out.printf(row, "stage", backend.isDevice() || quantizing.quantize != null ? "weights" : "mapped files", "slots", "temporaries", "other",
                 "peak", "");
         for (StageMemory stage : plan.stages()) {
             out.printf(row, stage.name(), size(stage.weights() + stage.mapped()), size(stage.slots()),
@@ -110,7 +111,8 @@ final class PlanCommand implements Callable<Integer> {
                     stage.tile() > 0 ? "  tiles of " + stage.tile() : "");
         }
         out.println("at most " + MemoryChoice.gibi(plan.peak()) + (backend.isDevice() ? " of the device's memory"
-                : " beside at most " + MemoryChoice.gibi(plan.mapped()) + " of mapped files"));
+                : " beside at most " + MemoryChoice.gibi(plan.mapped()) + (quantizing.quantize == null ? " of mapped files"
+                        : " of weights, mapped or quantised in memory")));
     }
 
     private static String size(long bytes) {

@@ -2,6 +2,7 @@ package jdiffusion.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -9,13 +10,13 @@ import java.time.Duration;
 import java.util.Map;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.Progress;
 
 /** The account of a run that {@code --json} prints: one object with request, timings, memory and files. */
 final class Report implements Progress {
-    private final ObjectMapper mapper = new ObjectMapper();
-    private final ObjectNode root = mapper.createObjectNode();
+    private final ObjectNode root = JsonNodeFactory.instance.objectNode();
     private final ArrayNode timings;
     private final ArrayNode notes;
     private final ArrayNode files;
@@ -89,7 +90,14 @@ final class Report implements Progress {
     /** What each kernel of the emulated device did; null for nothing. */
     void profile(ProfileReport profile) {
         if (profile != null) {
-            root.set("kernels", mapper.valueToTree(profile.kernels()));
+            root.set("kernels", new ObjectMapper().valueToTree(profile.kernels()));
+        }
+    }
+
+    /** How long each operation took; null for nothing. */
+    void profile(ProfileSummary profile) {
+        if (profile != null) {
+            root.set("profile", new ObjectMapper().valueToTree(profile));
         }
     }
 

@@ -22,7 +22,7 @@ class CommandsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"--help", "generate --help", "inspect --help", "completion --help", "devices --help",
-        "plan --help", "convert --help", "quantize --help", "synthesize --help", "help generate"})
+        "plan --help", "convert --help", "quantize --help", "synthesize --help", "bench --help", "help generate"})
     void helpHasExamplesAndFitsATerminal(String args) {
         Cli run = Cli.run((Object[]) args.split(" "));
         assertThat(run.code()).isZero();
@@ -40,7 +40,7 @@ class CommandsTest {
             "--skip-layer-end", "-i,", "--init-img", "--strength", "--mask", "-o,", "--output", "--device",
             "--precision", "--threads", "--preview", "--json", "--from", "--kernels", "--gemm", "--conv",
             "--emulator-check", "--emulator-profile", "--emulator-seed", "--emulator-memory", "--quantize",
-            "--offload", "--vae-tiling", "--vae-tile-size", "--vram"}) {
+            "--offload", "--vae-tiling", "--vae-tile-size", "--vram", "--profile", "--trace"}) {
             assertThat(help).contains(option);
         }
         assertThat(help).contains("euler, heun, dpmpp_2m").contains("sgm_uniform");

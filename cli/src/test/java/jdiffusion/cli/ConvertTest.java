@@ -84,6 +84,45 @@ class ConvertTest {
                 image.getWidth())).boxed().toList();
     }
 
+    /** Its norms' groups, scheduler and sampling are not the published models', and a single file has no config.json. */
+    @ParameterizedTest
+    @ValueSource(strings = {"one.safetensors", "denoiser.gguf"})
+    void whatShapesDoNotSayGoesIntoTheFile(String name) throws IOException {
+        Path file = folder.resolve("made").resolve(name);
+        Files.createDirectories(file.getParent());
+        boolean gguf = name.endsWith(".gguf");
+        Cli run = gguf ? Cli.run("convert", TestModel.SHAPES, "-o", file)
+                : Cli.run("convert", TestModel.SHAPES, "-o", file, "--layout", "all-in-one");
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        List<Object> given = new java.util.ArrayList<>(List.of("a star", "--model", file, "-o",
+                folder.resolve("a.png")));
+        if (gguf) {
+            for (var part : java.util.Map.of("--clip-l", "text_encoder/model", "--clip-g", "text_encoder_2/model",
+                    "--t5xxl", "text_encoder_3/model", "--vae", "vae/diffusion_pytorch_model").entrySet()) {
+                given.addAll(List.of(part.getKey(), TestModel.SHAPES.resolve(part.getValue() + ".safetensors")));
+            }
+        }
+        given.addAll(List.of("--tokenizer", TestModel.SHAPES));
+        Cli drawn = Cli.run(java.util.stream.Stream.concat(java.util.stream.Stream.of("generate"), given.stream())
+                .toArray());
+        assertThat(drawn.code()).as("%s", drawn.err()).isZero();
+        Cli.run("generate", "a star", "-o", folder.resolve("b.png"));
+        assertThat(pixels("a.png")).isEqualTo(pixels("b.png"));
+    }
+
+    @Test
+    void anExistingFileIsReplacedOnlyWhenAskedFor() throws IOException {
+        Path file = folder.resolve("d.safetensors");
+        Files.writeString(file, "mine");
+        Cli run = Cli.run("convert", TestModel.SHAPES, "-o", file);
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).containsExactly("jdiffusion: " + file + ": is there already; name another file, or"
+                + " replace it with --overwrite");
+        assertThat(file).hasContent("mine");
+        assertThat(Cli.run("convert", TestModel.SHAPES, "-o", file, "--overwrite").code()).isZero();
+        assertThat(Files.size(file)).isGreaterThan(1 << 20);
+    }
+
     /** One set of files serves both CLIPs there; here each has its own, with its own padding. */
     @Test
     void fromOneFileToAFolderDrawsTheSame() throws IOException {
@@ -183,7 +222,7 @@ class ConvertTest {
         Path vae = model.resolve("vae/diffusion_pytorch_model.safetensors");
         byte[] before = Files.readAllBytes(vae);
         for (Path target : List.of(denoiser, vae)) {
-            Cli run = Cli.run("convert", model, "-o", target);
+            Cli run = Cli.run("convert", model, "-o", target, "--overwrite");
             assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
             assertThat(run.err()).singleElement().asString().startsWith("jdiffusion: " + target + ": is read as ");
         }
@@ -204,6 +243,21 @@ class ConvertTest {
         assertThat(run.code()).as("%s", run.err()).isZero();
         assertThat(run.err()).noneMatch(line -> line.contains("ignored"));
         assertThat(folder.resolve("b.png")).hasSameBinaryContentAs(file);
+    }
+
+    /** What memory chose once is chosen again where there is more of it. */
+    @Test
+    void tilesThatMemoryChoseAreInThePicturesSettings() throws IOException {
+        Path file = folder.resolve("a.png");
+        assertThat(Cli.run("generate", "a star", "-W", 512, "-H", 256, "--steps", 1, "--no-t5", "--vram", "30MiB",
+                "-o", file).code()).isZero();
+        assertThat(Cli.run("inspect", file).out()).contains("VAE tiling: on, VAE tile size: 256");
+        assertThat(Cli.run("generate", "--from", file, "-o", folder.resolve("b.png")).code()).isZero();
+        assertThat(folder.resolve("b.png")).hasSameBinaryContentAs(file);
+        // Whoever wants it whole gets it whole.
+        assertThat(Cli.run("generate", "--from", file, "--vae-tiling", "off", "-o", folder.resolve("c.png")).code())
+                .isZero();
+        assertThat(pixels("c.png")).isNotEqualTo(pixels("a.png"));
     }
 
     /** A limit on the size of files stands for a full disk. */

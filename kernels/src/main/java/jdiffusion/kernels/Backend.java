@@ -49,6 +49,33 @@ public interface Backend extends AutoCloseable {
     /** What has been taken of this device's memory; of the host's, temporaries but not the mapped files. */
     MemoryCount memory();
 
+    /**
+     * Says what the operations until the scope's end are part of. Costs nothing where nobody measures.
+     *
+     * @param name  as in the checkpoint's tensors, where they have one for it
+     * @param index among equals, or {@link Scope#ONCE}
+     */
+    default Scope scope(String name, int index) {
+        return Scope.NONE;
+    }
+
+    /** The scope of what there is once. */
+    default Scope scope(String name) {
+        return scope(name, Scope.ONCE);
+    }
+
+    /** Returns when all operations so far are done, for clocks: a device may only have queued them. */
+    default void finish() {
+    }
+
+    /**
+     * Measures for a moment how many floating-point operations a second products could reach at most: multiply-adds
+     * on registers, on all threads, in the instructions that products use; 0 where there is no such measure.
+     */
+    default double measurePeak() {
+        return 0;
+    }
+
     /** Copies host values into a float32 or operand tensor of this device, rounded to nearest where it is narrower. */
     void upload(float[] values, Tensor to);
 

@@ -81,6 +81,13 @@ public final class OutputFile {
         }
     }
 
+    /** Fails when a folder has the name that a file is to get. */
+    public static void checkNoFolder(Path file) {
+        if (Files.isDirectory(file)) {
+            throw new InputException(file + ": is a folder; name a file");
+        }
+    }
+
     /** Fails when {@link #writeFolder} would, so far as that can be told before. */
     public static void checkFree(Path path) {
         if (!Files.exists(path)) {

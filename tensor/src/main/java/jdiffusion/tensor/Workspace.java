@@ -35,14 +35,25 @@ public final class Workspace implements AutoCloseable {
 
     /** A workspace in native host memory, where every activation is float32. */
     public static Workspace onHost(long bytes) {
-        return onHost(bytes, () -> { });
+        return onHost(bytes, (size, arena) -> arena.allocate(size, ALIGNMENT), () -> { });
+    }
+
+    /** Where host memory comes from. */
+    @FunctionalInterface
+    public interface Source {
+        /**
+         * Zeros, aligned to 64 bytes, that live as long as the arena.
+         *
+         * @throws OutOfMemoryError when there is not enough memory
+         */
+        MemorySegment zeros(long bytes, Arena arena);
     }
 
     /** The same, with something to do after it was given back. */
-    public static Workspace onHost(long bytes, Runnable afterwards) {
+    public static Workspace onHost(long bytes, Source source, Runnable afterwards) {
         Arena arena = Arena.ofShared();
         try {
-            return new Workspace(arena.allocate(bytes, ALIGNMENT), () -> {
+            return new Workspace(source.zeros(bytes, arena), () -> {
                 arena.close();
                 afterwards.run();
             }, DType.F32, DType.F32);

@@ -23,8 +23,7 @@ import jdiffusion.tensor.Tensor;
  * over keys never sums across lanes. K and V are packed once for each head; a work item is then a head and
  * {@link #QUERIES} queries, and goes through the keys in blocks of {@link #KEYS}.
  *
- * <p>Operands are words of 32 bits: a number in float32, or two consecutive ones in bfloat16, channels in K and Q and
- * keys in V and the scores, where {@link jdiffusion.kernels.cpu.Products#inPairs}.
+ * <p>Where {@link jdiffusion.kernels.cpu.Products#inPairs}, {@link PairAttention} does the same.
  */
 public final class CpuAttention {
     /** Queries of a work item: with fewer, narrow vectors would read the packed K and V too often. */
@@ -33,16 +32,15 @@ public final class CpuAttention {
     private static final int KEYS = 16 * MR;
     /** Floats of packed K and V held at once, unless one head alone needs more. */
     private static final long PACKED = 8 << 20;
-    private static final int SIGNIFICAND = 0x7fffff;
-    private static final int UPPER_HALF = 0xffff0000;
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Cpu cpu;
-    private boolean inPairs;
+    private final PairAttention inPairs;
 
     public CpuAttention(Cpu cpu) {
         this.cpu = cpu;
+        inPairs = new PairAttention(cpu);
     }
 
     /** This kernel's vector loops, on scraps: what a program's start has compiled in the background. */
@@ -61,10 +59,13 @@ public final class CpuAttention {
         if (call.queries() == 0) {
             return;
         }
-        inPairs = cpu.products().inPairs();
+        if (cpu.products().inPairs()) {
+            inPairs.run(call);
+            return;
+        }
         int keys = padded(call.keys());
         int keySize = Math.multiplyExact(keys, depth(shape.headDim()));
-        int valueSize = Math.multiplyExact(words(keys), up(shape.headDim(), MR));
+        int valueSize = Math.multiplyExact(keys, up(shape.headDim(), MR));
         int pairs = call.pairs();
         int rounds = Math.ceilDiv(pairs, Math.clamp(PACKED / (keySize + (long) valueSize), 1, pairs));
         int held = Math.ceilDiv(pairs, rounds);
@@ -119,46 +120,28 @@ public final class CpuAttention {
     }
 
     /** K becomes left rows [keys][depth]. */
-    private void packKey(float[] row, int d, float[] k, int at, int key) {
+    private static void packKey(float[] row, int d, float[] k, int at, int key) {
         packChannels(row, d, k, at + key * depth(d), 1);
     }
 
-    /** Channels become words, {@code step} apart, and zeros up to the depth. */
-    private void packChannels(float[] row, int d, float[] to, int at, int step) {
-        int whole = inPairs ? d / 2 : d;
-        for (int i = 0; i < whole; i++) {
-            to[at + i * step] = inPairs ? pair(row[2 * i], row[2 * i + 1]) : row[i];
+    /** Channels {@code step} apart, and zeros up to the depth. */
+    private static void packChannels(float[] row, int d, float[] to, int at, int step) {
+        for (int i = 0; i < d; i++) {
+            to[at + i * step] = row[i];
         }
-        for (int i = whole; i < depth(d); i++) {
+        for (int i = d; i < depth(d); i++) {
             to[at + i * step] = 0;
-        }
-        if (whole < words(d)) {
-            to[at + whole * step] = pair(row[d - 1], 0);
         }
     }
 
     /** V becomes left rows [channels][keys]; channels past the last are zero. */
-    private void packValue(float[] row, int d, float[] v, int at, int key, int keys) {
-        int stride = words(keys);
-        int to = at + (inPairs ? key / 2 : key);
+    private static void packValue(float[] row, int d, float[] v, int at, int key, int keys) {
         for (int c = 0; c < d; c++) {
-            if (!inPairs) {
-                v[to + c * stride] = row[c];
-            } else if (key % 2 == 0) {
-                v[to + c * stride] = pair(row[c], 0);
-            } else {
-                v[to + c * stride] = Float.intBitsToFloat(Float.floatToRawIntBits(v[to + c * stride])
-                        | Float.floatToRawIntBits(row[c]));
-            }
+            v[at + c * keys + key] = row[c];
         }
         for (int c = d; c < up(d, MR); c++) {
-            v[to + c * stride] = 0;
+            v[at + c * keys + key] = 0;
         }
-    }
-
-    /** A word of two numbers that were rounded to bfloat16; of scaled subnormal ones the lower bits are cut off. */
-    private static float pair(float low, float high) {
-        return Float.intBitsToFloat(Float.floatToRawIntBits(low) >>> 16 | Float.floatToRawIntBits(high) & UPPER_HALF);
     }
 
     /**
@@ -191,11 +174,8 @@ public final class CpuAttention {
         float[] scores = cpu.local(worker, Buffer.SCORES, KEYS * NR);
         float[] sums = cpu.local(worker, Buffer.SUMS, QUERIES * channels);
         float[] state = cpu.local(worker, Buffer.STATISTICS, OnlineSoftmax.size(QUERIES));
-        // Before the product where that changes no bit of Q, or where bits do not matter.
-        float scale = call.shape().scale();
-        boolean late = inPairs && (Float.floatToRawIntBits(scale) & SIGNIFICAND) != 0;
-        float[] bias = readBias(call, pair, late ? scale : 1, worker);
-        packQueries(call, pair, from, count, late ? 1 : scale, q, worker);
+        float[] bias = readBias(call, pair, worker);
+        packQueries(call, pair, from, count, q, worker);
         Arrays.fill(sums, 0, panels * NR * channels, 0);
         OnlineSoftmax.reset(state, QUERIES);
 
@@ -207,19 +187,11 @@ public final class CpuAttention {
                 int query = p * NR;
                 startScores(call, bias, key, n, from + query, Math.min(NR, count - query), scores);
                 cpu.products().multiply(n / MR, depth, k, kAt + key * depth, depth, q, query * depth, scores, 0);
-                if (late) {
-                    multiply(scores, n * NR, scale);
-                }
                 for (Part part : SOFTMAX) {
                     part.run(scores, n, state, query, sums, channels);
                 }
-                if (inPairs) {
-                    cpu.products().roundColumns(scores, 0, n, NR);
-                } else {
-                    Widen.round(cpu.precision(), scores, 0, n * NR);
-                }
-                cpu.products().multiply(channels / MR, words(n), v, vAt + words(key), words(padded), scores, 0, sums,
-                        query * channels);
+                Widen.round(cpu.precision(), scores, 0, n * NR);
+                cpu.products().multiply(channels / MR, n, v, vAt + key, padded, scores, 0, sums, query * channels);
             }
         }
         write(call, pair, from, count, sums, state, worker);
@@ -252,11 +224,8 @@ public final class CpuAttention {
         }
     }
 
-    /**
-     * A head's relative bias backwards, so that for one key it runs on with the queries; null for none. It is divided
-     * by what the scores will be multiplied by.
-     */
-    private float[] readBias(AttentionCall call, int pair, float divisor, int worker) {
+    /** A head's relative bias backwards, so that for one key it runs on with the queries; null for none. */
+    private float[] readBias(AttentionCall call, int pair, int worker) {
         Tensor bias = call.relativeBias();
         if (bias == null) {
             return null;
@@ -269,14 +238,11 @@ public final class CpuAttention {
             values[i] = values[n - 1 - i];
             values[n - 1 - i] = swapped;
         }
-        for (int i = 0; i < n && divisor != 1; i++) {
-            values[i] /= divisor;
-        }
         return values;
     }
 
     /** Q becomes right operands [depth][NR queries], scaled after rounding. */
-    private void packQueries(AttentionCall call, int pair, int from, int count, float scale, float[] q, int worker) {
+    private void packQueries(AttentionCall call, int pair, int from, int count, float[] q, int worker) {
         int d = call.shape().headDim();
         float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
         int depth = depth(d);
@@ -292,7 +258,7 @@ public final class CpuAttention {
                 call.read(stream.q(), pair, query - start, row, 0);
                 prepare(call, stream.qNorm(), row);
                 int to = (query - from) / NR * NR * depth + (query - from) % NR;
-                multiply(row, d, scale);
+                multiply(row, d, call.shape().scale());
                 packChannels(row, d, q, to, NR);
             }
             start = end;
@@ -360,18 +326,14 @@ public final class CpuAttention {
         return (a + b + (c + e)) / n;
     }
 
-    /** Words of the product over a head's channels: the inner loop takes an even number. */
-    private int depth(int headDim) {
-        return up(words(headDim), 2);
+    /** Channels of the product over a head: the inner loop takes an even number. */
+    private static int depth(int headDim) {
+        return up(headDim, 2);
     }
 
-    private int words(int numbers) {
-        return inPairs ? Math.ceilDiv(numbers, 2) : numbers;
-    }
-
-    /** Keys with those added that fill the last panel, and make the words of it even. */
-    private int padded(int keys) {
-        return up(keys, inPairs ? 2 * MR : MR);
+    /** Keys with those added that fill the last panel. */
+    private static int padded(int keys) {
+        return up(keys, MR);
     }
 
     private static int up(int n, int step) {

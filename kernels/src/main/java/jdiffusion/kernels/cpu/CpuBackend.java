@@ -21,7 +21,7 @@ import jdiffusion.kernels.layout.CpuLayout;
 import jdiffusion.kernels.linear.CpuLinear;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.kernels.machine.CpuLevel;
-import jdiffusion.kernels.machine.LargePages;
+import jdiffusion.kernels.machine.Pages;
 import jdiffusion.kernels.patchify.CpuPatchify;
 import jdiffusion.kernels.rmsnorm.CpuRmsNorm;
 import jdiffusion.kernels.upsample.CpuUpsample;
@@ -48,6 +48,7 @@ public final class CpuBackend implements Backend {
     private final CpuLayout layout;
     private final CpuEmbedding embedding;
     private final CpuElementwise elementwise;
+    private boolean productsKnown;
 
     /** At the best level of this machine. */
     public CpuBackend(int threads, Precision precision) {
@@ -80,14 +81,21 @@ public final class CpuBackend implements Backend {
         elementwise = new CpuElementwise(cpu);
     }
 
-    /** In float32, where all levels give the same bits, a program's first products do not wait for machine code. */
+    /** A program's first backend gets its machine code in the background. */
     private static Products products(Precision precision, CpuLevel level) {
         Products products = new Products(precision, level);
-        boolean inBackground = WarmUp.start(products::prepare, CpuAttention.vectorLoops());
-        if (!inBackground || precision != Precision.F32) {
+        if (!WarmUp.start(products::prepare, CpuAttention.vectorLoops())) {
             products.prepare();
         }
         return products;
+    }
+
+    /** In float32, where all levels give the same bits, a program's first products do not wait for machine code. */
+    private void awaitProducts() {
+        if (!productsKnown && cpu.precision() != Precision.F32) {
+            cpu.products().prepare();
+        }
+        productsKnown = true;
     }
 
     /** All cores, float32. */
@@ -111,19 +119,14 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Workspace newWorkspace(long bytes) {
-        LargePages pages = LargePages.of(bytes);
-        Workspace workspace = pages == null ? Workspace.onHost(bytes, () -> memory.remove(bytes))
-                : new Workspace(pages.memory(), () -> {
-                    pages.close();
-                    memory.remove(bytes);
-                }, DType.F32, DType.F32);
+        Workspace workspace = Workspace.onHost(bytes, Pages::zeros, () -> memory.remove(bytes));
         memory.add(bytes);
         return workspace;
     }
 
     @Override
     public Placement newPlacement(Placement.Size size) {
-        return Placement.onHost();
+        return new MappedPlacement();
     }
 
     @Override
@@ -134,6 +137,11 @@ public final class CpuBackend implements Backend {
     @Override
     public MemoryCount memory() {
         return memory;
+    }
+
+    @Override
+    public double measurePeak() {
+        return ProductPeak.measure(cpu);
     }
 
     @Override
@@ -153,11 +161,13 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void linear(List<LinearCall> calls) {
+        awaitProducts();
         calls.forEach(linear::run);
     }
 
     @Override
     public void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
+        awaitProducts();
         attention.run(shape, streams, relativeBias);
     }
 
@@ -179,6 +189,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
+        awaitProducts();
         conv2d.run(shape, x, weight, bias, epilogue, out);
     }
 

@@ -4,9 +4,12 @@ import static jdiffusion.kernels.cpu.MicroKernel.MR;
 import static jdiffusion.kernels.cpu.MicroKernel.NR;
 import static jdiffusion.kernels.cpu.Simd.LANES;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
+import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -34,8 +37,12 @@ public final class Gemm {
     private static final int LEAST_PANELS = 16;
     private static final int ITEMS_PER_WORKER = 4;
     private static final int PACK_ROWS = 4 * MR;
+    /** Panels of a call of machine code. */
+    private static final int CALL_PANELS = 4;
+    private static final int PAGE = 4096;
 
     private final Cpu cpu;
+    private final AmxGemm amx;
     private final TileStore store = new TileStore();
     private final Workers.Body packLeft = this::packLeft;
     private final Workers.Body multiply = this::multiply;
@@ -74,16 +81,31 @@ public final class Gemm {
         default boolean rightStored(int row, int from, int count, float[] to, int at) {
             return false;
         }
+
+        /** Right rows {@code row} to {@code row + count} where they are stored as bfloat16, in one place; else null. */
+        default Tensor rightPlace(int row, int count) {
+            return null;
+        }
+
+        /** The left rows where they are stored as float32; else null. */
+        default Tensor leftPlace() {
+            return null;
+        }
     }
 
     public Gemm(Cpu cpu) {
         this.cpu = cpu;
+        amx = new AmxGemm(cpu);
     }
 
     /** Sizes are the caller's to check; {@code biasVector} [n] may be null. */
     public void run(int rows, int columns, int depth, Factors given, Tensor biasVector, Epilogue epilogue,
                     Tensor out) {
         if (rows == 0 || columns == 0) {
+            return;
+        }
+        if (cpu.products().amx() != null) {
+            amx.run(rows, columns, depth, given, biasVector, epilogue, out);
             return;
         }
         factors = given;
@@ -120,12 +142,16 @@ public final class Gemm {
 
     private void packLeft(int item, int worker) {
         int end = Math.min((item + 1) * PACK_ROWS, Math.ceilDiv(chunkRows, MR) * MR);
+        Tensor place = inPairs && k > 0 && k % (2 * MachinePairs.SIDE) == 0 ? factors.leftPlace() : null;
         for (int r = item * PACK_ROWS; r < end; r++) {
             if (r >= chunkRows) {
                 Arrays.fill(left, r * leftStride, r * leftStride + words + 1, 0f);
                 continue;
             }
-            if (inPairs) {
+            if (place != null) {
+                cpu.products().pairs().rows(place.data(), place.rowOffset(chunkStart + r), 0, 1, k, null, left,
+                        r * leftStride);
+            } else if (inPairs) {
                 float[] row = cpu.local(worker, Buffer.ROW, cpu.products().padded(k));
                 factors.left(chunkStart + r, row, 0);
                 cpu.products().roundPairs(row, k, left, r * leftStride);
@@ -148,43 +174,48 @@ public final class Gemm {
         int blocks = Math.max(1, Math.ceilDiv(words, BLOCK_K));
         int step = Math.ceilDiv(Math.ceilDiv(words, blocks), 16) * 16;
         float[] right = cpu.local(worker, Buffer.B_PANEL, STRIP * BLOCK_K);
-        float[] tiles = cpu.local(worker, Buffer.TILE, (blocks == 1 ? 1 : count) * panelSize);
+        int atOnce = width == NR && tileCount == 1 ? CALL_PANELS : 1;
+        float[] tiles = cpu.local(worker, Buffer.TILE, (blocks == 1 ? atOnce : count) * panelSize);
         for (int k0 = 0; k0 == 0 || k0 < words; k0 += step) {
             int kn = Math.min(step, words - k0);
             int steps = kn + (kn & 1);
             for (int t = 0; t < tileCount; t++) {
                 packRight(column + t * width, width, k0, kn, right, t * steps * width, worker);
             }
-            for (int p = 0; p < count; p++) {
+            for (int p = 0; p < count; p += atOnce) {
                 int tile = blocks == 1 ? 0 : p * panelSize;
+                int together = Math.min(atOnce, count - p);
                 if (k0 == 0) {
-                    startAtBias(column, width, tiles, tile, panelSize);
+                    startAtBias(column, width, tiles, tile, together * panelSize, panelSize);
                 }
                 int row = (first + p) * MR;
                 for (int t = 0; t < tileCount; t++) {
-                    product(width, steps, row * leftStride + k0, right, t * steps * width, tiles,
+                    product(width, together, steps, row * leftStride + k0, right, t * steps * width, tiles,
                             tile + t * MR * width);
                 }
                 if (k0 + kn == words) {
-                    int rows = Math.min(MR, chunkRows - row);
-                    store.panel(tiles, tile, width, chunkStart + row, rows, column, columns);
+                    for (int i = 0; i < together; i++, row += MR, tile += panelSize) {
+                        int rows = Math.min(MR, chunkRows - row);
+                        store.panel(tiles, tile, width, chunkStart + row, rows, column, columns);
+                    }
                 }
             }
         }
     }
 
-    private void product(int width, int steps, int leftAt, float[] right, int rightAt, float[] tiles, int tile) {
+    private void product(int width, int together, int steps, int leftAt, float[] right, int rightAt, float[] tiles, int tile) {
         if (width == NR) {
-            cpu.products().multiply(1, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+            cpu.products().multiply(together, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         } else {
             cpu.products().multiplyNarrow(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         }
     }
 
-    private void startAtBias(int column, int width, float[] tiles, int tile, int panelSize) {
-        for (int t = 0; t < panelSize; t += MR * width) {
+    /** Tiles of panels, each panel side by side. */
+    private void startAtBias(int column, int width, float[] tiles, int tile, int size, int panelSize) {
+        for (int t = 0; t < size; t += MR * width) {
             for (int r = 0; r < MR; r++) {
-                System.arraycopy(bias, column + t / MR, tiles, tile + t + r * width, width);
+                System.arraycopy(bias, column + t % panelSize / MR, tiles, tile + t + r * width, width);
             }
         }
     }
@@ -194,6 +225,10 @@ public final class Gemm {
      * step where kn is odd, since the inner loop takes two steps at a time.
      */
     private void packRight(int column, int width, int k0, int kn, float[] to, int at, int worker) {
+        if (inPairs && LANES == MachinePairs.SIDE) {
+            packPairs(column, width, k0, kn, to, at, worker);
+            return;
+        }
         float[] slice = cpu.local(worker, Buffer.A_PANEL, LANES * SLICE_STRIDE);
         float[] square = cpu.local(worker, Buffer.SUMS, LANES * LANES);
         for (int j = 0; j < width; j += LANES) {
@@ -208,6 +243,57 @@ public final class Gemm {
         }
         if (kn % 2 == 1) {
             Arrays.fill(to, at + kn * width, at + (kn + 1) * width, 0f);
+        }
+    }
+
+    /**
+     * The same by machine code: whole squares from where rows of bfloat16 are stored, the rest from a copy. Behind the
+     * panel there is room for what a square has too much.
+     */
+    private void packPairs(int column, int width, int k0, int kn, float[] to, int at, int worker) {
+        MachinePairs code = cpu.products().pairs();
+        float[] slice = cpu.local(worker, Buffer.A_PANEL, LANES * SLICE_STRIDE);
+        for (int j = 0; j < width; j += LANES) {
+            boolean inside = column + j + LANES <= n;
+            int present = Math.min(kn, k / 2 - k0) / LANES * LANES;
+            Tensor place = inside && present > 0 ? factors.rightPlace(column + j, LANES) : null;
+            int done = place == null ? 0 : present;
+            if (place != null) {
+                long offset = 4L * k0;
+                touch(place, offset, 4 * done);
+                code.transpose(place.data(), offset, place.rowOffset(1), done, to, at + j, width);
+            }
+            if (done == kn) {
+                continue;
+            }
+            int rest = Math.ceilDiv(kn - done, LANES) * LANES;
+            for (int i = 0; i < LANES; i++) {
+                int from = i * SLICE_STRIDE;
+                int read = 0;
+                if (column + j + i < n) {
+                    rightRow(column + j + i, k0 + done, kn - done, slice, from, worker);
+                    read = kn - done;
+                }
+                Arrays.fill(slice, from + read, from + rest, 0f);
+            }
+            code.transpose(slice, 0, SLICE_STRIDE, rest, to, at + done * width + j, width);
+        }
+    }
+
+    /**
+     * Reads a byte of each page that machine code is going to read: where a page must be read from a file first, or the
+     * file has become shorter, that is for Java to wait for or to complain of.
+     */
+    static void touch(Tensor rows, long offset, int bytes) {
+        MemorySegment data = rows.data();
+        if (data.isNative()) {
+            for (int r = 0; r < rows.rows(); r++) {
+                long end = rows.rowOffset(r) + offset + bytes - 1;
+                for (long at = end - bytes + 1; at < end; at += PAGE) {
+                    data.get(ValueLayout.JAVA_BYTE, at);
+                }
+                data.get(ValueLayout.JAVA_BYTE, end);
+            }
         }
     }
 

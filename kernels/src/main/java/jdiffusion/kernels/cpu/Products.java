@@ -1,7 +1,9 @@
 package jdiffusion.kernels.cpu;
 
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.machine.AmxProducts;
 import jdiffusion.kernels.machine.CpuLevel;
+import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.MachineProducts;
 
 /**
@@ -13,11 +15,15 @@ import jdiffusion.kernels.machine.MachineProducts;
  * levels by the order within a pair and by subnormal numbers, which count as zero.
  */
 public final class Products implements AutoCloseable {
+    /** Columns of {@link #multiplyRows} on tiles. */
+    static final int TILE_COLUMNS = Math.max(MicroKernel.NR, AmxProducts.SIDE);
+
     private final Precision precision;
     private final CpuLevel wanted;
     private CpuLevel level;
     private boolean closed;
     private volatile MachineProducts machine;
+    private volatile AmxProducts amx;
 
     /**
      * Products that run on the Vector API, or its stand-in, until somebody calls {@link #prepare}; in float32 that may
@@ -30,6 +36,15 @@ public final class Products implements AutoCloseable {
         this.wanted = wanted;
     }
 
+    /** Products in bfloat16 at the level AMX by way of what is given, whatever this CPU has. */
+    Products(MachineProducts code, AmxProducts tiles) {
+        precision = Precision.BF16;
+        wanted = CpuLevel.AMX;
+        level = CpuLevel.AMX;
+        machine = code;
+        amx = tiles;
+    }
+
     /**
      * Changes over to machine code where the level has some.
      *
@@ -40,6 +55,9 @@ public final class Products implements AutoCloseable {
             CpuLevel chosen = CpuLevel.VECTOR;
             try {
                 chosen = wanted == null ? CpuLevel.best() : wanted;
+                if (!closed && chosen == CpuLevel.AMX && precision == Precision.BF16) {
+                    amx = new AmxProducts(TILE_COLUMNS);
+                }
                 if (!closed && chosen != CpuLevel.VECTOR) {
                     machine = new MachineProducts(chosen, precision == Precision.BF16, MicroKernel.NR, Simd.LANES);
                 }
@@ -65,6 +83,11 @@ public final class Products implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         return level;
+    }
+
+    /** Products on tiles; null where there are none, or not in bfloat16. */
+    AmxProducts amx() {
+        return amx;
     }
 
     /** Whether a word of an operand is two consecutive numbers in bfloat16, the first in its lower half. */
@@ -116,9 +139,36 @@ public final class Products implements AutoCloseable {
         machine.roundPairs(from, 0, Math.ceilDiv(count, 2), to, at);
     }
 
-    /** See {@link MachineProducts#roundColumns}. */
-    public void roundColumns(float[] values, int at, int rows, int width) {
-        machine.roundColumns(values, at, rows, width);
+    /**
+     * sums [rows][NR] = or += A B on operands in pairs; only with {@link #inPairs}.
+     *
+     * @param fresh whether sums begin at 0, not at what is there
+     * @param rows  a multiple of {@link #rowUnit}
+     * @param k     words of a row, a multiple of 2, and where {@link #rowUnit} is more than MR of 16
+     */
+    public void multiplyRows(boolean fresh, int rows, int k, float[] a, int aOffset, int aStride, float[] b,
+                             int bOffset, float[] sums, int sumsOffset) {
+        if (rowsOnTiles()) {
+            amx.multiplyRows(fresh, rows, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
+        } else if (fresh) {
+            machine.multiplyFresh(rows / MicroKernel.MR, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
+        } else {
+            machine.multiply(rows / MicroKernel.MR, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
+        }
+    }
+
+    /** What the rows of {@link #multiplyRows} are a multiple of. */
+    public int rowUnit() {
+        return rowsOnTiles() ? AmxProducts.SIDE : MicroKernel.MR;
+    }
+
+    private boolean rowsOnTiles() {
+        return amx != null && MicroKernel.NR == TILE_COLUMNS;
+    }
+
+    /** What goes with products in pairs; only with {@link #inPairs}. */
+    public MachinePairs pairs() {
+        return machine.pairs();
     }
 
     /** See {@link MachineProducts#forgetArrays}. */
@@ -127,6 +177,9 @@ public final class Products implements AutoCloseable {
         if (code != null) {
             code.forgetArrays();
         }
+        if (amx != null) {
+            amx.forgetArrays();
+        }
     }
 
     @Override
@@ -134,6 +187,9 @@ public final class Products implements AutoCloseable {
         closed = true;
         if (machine != null) {
             machine.close();
+        }
+        if (amx != null) {
+            amx.close();
         }
     }
 }

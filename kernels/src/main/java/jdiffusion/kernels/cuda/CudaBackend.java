@@ -153,6 +153,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void finish() {
+        cuda.synchronize();
+    }
+
+    @Override
     public void upload(float[] values, Tensor to) {
         transfer.upload(values, to);
     }

@@ -122,6 +122,27 @@ public final class CpuLinear {
             return stored(w, row, from, count, to, at);
         }
 
+        @Override
+        public Tensor leftPlace() {
+            return x;
+        }
+
+        @Override
+        public Tensor rightPlace(int row, int count) {
+            Weight part = w;
+            int first = row;
+            while (part instanceof Weight.Rows joined) {
+                int i = 0;
+                while (first >= joined.parts().get(i).rows()) {
+                    first -= joined.parts().get(i++).rows();
+                }
+                part = joined.parts().get(i);
+            }
+            boolean whole = part instanceof Weight.Dense(Tensor tensor) && tensor.type() == DType.BF16
+                    && first + count <= tensor.rows();
+            return whole ? ((Weight.Dense) part).tensor().slice(first, first + count) : null;
+        }
+
         private static boolean stored(Weight part, int row, int from, int count, float[] to, int at) {
             return switch (part) {
                 case Weight.Rows joined -> {

@@ -13,11 +13,13 @@ import java.lang.foreign.MemorySegment;
  * @param avx2       AVX2 and fused multiply-add
  * @param avx512     AVX-512 F, DQ, BW and VL
  * @param avx512bf16 AVX512_BF16
+ * @param amx        AMX-TILE and AMX-BF16, and avx512bf16
  */
-record CpuFeatures(boolean avx2, boolean avx512, boolean avx512bf16) {
-    /** States that the system saves: SSE and AVX; then masks and both parts of the wide registers. */
+record CpuFeatures(boolean avx2, boolean avx512, boolean avx512bf16, boolean amx) {
+    /** States that the system saves: SSE and AVX; masks and both parts of the wide registers; tiles with shapes. */
     private static final int AVX_STATE = 0x6;
     private static final int AVX512_STATE = 0xe6;
+    private static final int TILE_STATE = 0x60000;
 
     static CpuFeatures probe() {
         int[] r = new int[4];
@@ -30,7 +32,7 @@ record CpuFeatures(boolean avx2, boolean avx512, boolean avx512bf16) {
             boolean avx = has(r[2], 28);
             boolean saves = has(r[2], 27);
             if (!avx || !saves || leaves < 7) {
-                return new CpuFeatures(false, false, false);
+                return new CpuFeatures(false, false, false, false);
             }
             read(xgetbv, r, 0, 0);
             int state = r[0];
@@ -39,8 +41,10 @@ record CpuFeatures(boolean avx2, boolean avx512, boolean avx512bf16) {
             boolean avx2 = fma && has(r[1], 5) && (state & AVX_STATE) == AVX_STATE;
             boolean avx512 = avx2 && has(r[1], 16) && has(r[1], 17) && has(r[1], 30) && has(r[1], 31)
                     && (state & AVX512_STATE) == AVX512_STATE;
+            boolean tiles = has(r[3], 22) && has(r[3], 24) && (state & TILE_STATE) == TILE_STATE;
             read(cpuid, r, 7, 1);
-            return new CpuFeatures(avx2, avx512, avx512 && more && has(r[0], 5));
+            boolean avx512bf16 = avx512 && more && has(r[0], 5);
+            return new CpuFeatures(avx2, avx512, avx512bf16, avx512bf16 && tiles);
         }
     }
 

@@ -4,6 +4,8 @@ import java.util.Locale;
 
 /** The instructions that matrix products run on, best first. */
 public enum CpuLevel {
+    /** AMX-BF16 for matrix products in bfloat16, AVX512_BF16 for attention's, AVX-512 for others. */
+    AMX("AMX-TILE and AMX-BF16", "products in bf16 on tiles of 16 by 16, others as avx512"),
     /** AVX512_BF16 for products in bfloat16, AVX-512 for others. */
     AVX512BF16("AVX512_BF16", "products in bf16 two at a time, others as avx512"),
     /** AVX-512: 512 bits, 32 registers. */
@@ -25,6 +27,7 @@ public enum CpuLevel {
     private static final class Probe {
         private static final String OBSTACLE;
         private static final CpuFeatures FEATURES;
+        private static final boolean TILES;
 
         static {
             String obstacle = CodeMemory.obstacle();
@@ -36,6 +39,7 @@ public enum CpuLevel {
             }
             OBSTACLE = obstacle;
             FEATURES = features;
+            TILES = features != null && features.amx() && TilePermission.ask();
         }
     }
 
@@ -57,7 +61,12 @@ public enum CpuLevel {
         if (Probe.OBSTACLE != null) {
             return Probe.OBSTACLE;
         }
+        if (this == AMX && Probe.FEATURES.amx()) {
+            return Probe.TILES ? null : "Linux does not let this process use AMX's tiles (arch_prctl("
+                    + "ARCH_REQ_XCOMP_PERM), since Linux 5.16); a container may forbid the call";
+        }
         boolean has = switch (this) {
+            case AMX -> Probe.FEATURES.amx();
             case AVX512BF16 -> Probe.FEATURES.avx512bf16();
             case AVX512 -> Probe.FEATURES.avx512();
             case AVX2 -> Probe.FEATURES.avx2();
@@ -74,6 +83,11 @@ public enum CpuLevel {
     /** As in {@code --cpu}. */
     public String label() {
         return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Whether products in bfloat16 may take pairs of numbers. */
+    boolean hasPairs() {
+        return this == AMX || this == AVX512BF16;
     }
 
     /** Bits of its widest registers. */

@@ -12,6 +12,7 @@ class Encoder {
     /** The tables of opcodes that VEX and EVEX name by number. */
     static final int MAP_0F = 1;
     static final int MAP_0F38 = 2;
+    static final int MAP_0F3A = 3;
     /** The mandatory prefix as VEX and EVEX number it. */
     static final int NONE = 0;
     static final int P66 = 1;
@@ -119,8 +120,25 @@ class Encoder {
         }
     }
 
+    /** An instruction on tiles; {@code first} is the operand in vvvv, 0 for none. */
+    void tile(Op op, int reg, int first, int rm) {
+        vex(op, reg, Vec.xmm(first), 0, 0, 128);
+        emit(op.opcode, 0xc0 | reg << 3 | rm);
+    }
+
+    void tile(Op op, int reg, Mem rm) {
+        vex(op, reg, null, high(rm.index()), high(rm.base()), 128);
+        emit(op.opcode);
+        memory(reg, rm, 1);
+    }
+
     void evex(Op op, Vec reg, Vec first, Vec rm) {
         evexPrefix(op, reg, first, rm.number() >> 4, rm.number() >> 3 & 1, reg.bits());
+        emit(op.opcode, 0xc0 | (reg.number() & 7) << 3 | rm.number() & 7);
+    }
+
+    void evex(Op op, Vec reg, Vec first, Gpr rm) {
+        evexPrefix(op, reg, first, 0, rm.number() >> 3, reg.bits());
         emit(op.opcode, 0xc0 | (reg.number() & 7) << 3 | rm.number() & 7);
     }
 

@@ -18,7 +18,7 @@ import java.util.function.Consumer;
  * some tens of microseconds. The function checks nothing: whoever calls has checked that all it touches lies within
  * the segments.
  */
-final class MachineFunction implements AutoCloseable {
+final class MachineFunction implements MachineCall {
     /** Where a function finds its arguments; it may overwrite all registers but RBX, RBP, RSP and R12 to R15. */
     static final Gpr A = Gpr.RDI;
     static final Gpr A_OFFSET = Gpr.RSI;
@@ -45,8 +45,9 @@ final class MachineFunction implements AutoCloseable {
         start = memory.start();
     }
 
-    void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset, long n,
-              long stride, long count) {
+    @Override
+    public void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset,
+                     long n, long stride, long count) {
         try {
             CALL.invokeExact(start, a, aOffset, b, bOffset, c, cOffset, n, stride, count);
         } catch (RuntimeException | Error e) {

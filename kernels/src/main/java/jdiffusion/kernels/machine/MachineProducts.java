@@ -2,6 +2,8 @@ package jdiffusion.kernels.machine;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * The inner loop of matrix products in machine code, and what packs operands for it. Bounds are checked here, before
@@ -14,12 +16,12 @@ public final class MachineProducts implements AutoCloseable {
     private final int columns;
     private final int narrowColumns;
     private final boolean pairs;
-    private final MachineFunction product;
-    private final MachineFunction narrowProduct;
-    private final MachineFunction roundPairs;
-    private final MachineFunction roundColumns;
+    private final MachineCall product;
+    private final MachineCall narrowProduct;
+    private final MachineCall roundPairs;
+    private final MachineCall fresh;
+    private final MachinePairs beside;
     private final ArraySegments segments = new ArraySegments();
-    private final MemorySegment interleave = MemorySegment.ofArray(RoundCode.interleave());
 
     /**
      * @param level         one without an obstacle, not VECTOR
@@ -28,21 +30,37 @@ public final class MachineProducts implements AutoCloseable {
      * @param narrowColumns of the tile for few columns
      */
     public MachineProducts(CpuLevel level, boolean bf16, int columns, int narrowColumns) {
+        this(usable(level), bf16, columns, narrowColumns, MachineFunction::new);
+    }
+
+    /** @param load makes a function out of what its writer emits */
+    MachineProducts(CpuLevel level, boolean bf16, int columns, int narrowColumns,
+                    Function<Consumer<Assembler>, ? extends MachineCall> load) {
+        this.columns = columns;
+        this.narrowColumns = narrowColumns;
+        pairs = bf16 && level.hasPairs() && columns % RoundCode.WORDS == 0;
+        product = load.apply(ProductCode.of(level, columns, pairs)::write);
+        narrowProduct = load.apply(ProductCode.of(level, narrowColumns, pairs)::write);
+        roundPairs = pairs ? load.apply(RoundCode::pairs) : null;
+        fresh = pairs ? load.apply(ProductCode.of(level, columns, true).fromZero()::write) : null;
+        beside = pairs ? new MachinePairs(columns, load) : null;
+    }
+
+    private static CpuLevel usable(CpuLevel level) {
         if (level == CpuLevel.VECTOR || level.obstacle() != null) {
             throw new IllegalArgumentException("no machine code for " + level + ": " + level.obstacle());
         }
-        this.columns = columns;
-        this.narrowColumns = narrowColumns;
-        pairs = bf16 && level == CpuLevel.AVX512BF16 && columns % RoundCode.WORDS == 0;
-        product = new MachineFunction(ProductCode.of(level, columns, pairs)::write);
-        narrowProduct = new MachineFunction(ProductCode.of(level, narrowColumns, pairs)::write);
-        roundPairs = pairs ? new MachineFunction(RoundCode::pairs) : null;
-        roundColumns = pairs ? new MachineFunction(RoundCode::columns) : null;
+        return level;
     }
 
     /** Whether a word of an operand is two numbers in bfloat16, the lower half first; else it is one in float32. */
     public boolean inPairs() {
         return pairs;
+    }
+
+    /** What goes with products in pairs; null without {@link #inPairs}. */
+    public MachinePairs pairs() {
+        return beside;
     }
 
     /**
@@ -59,13 +77,19 @@ public final class MachineProducts implements AutoCloseable {
         multiply(product, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
     }
 
+    /** The same with tiles = A B, whatever they held; only with {@link #inPairs}. */
+    public void multiplyFresh(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                              float[] tiles, int tilesOffset) {
+        multiply(fresh, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+    }
+
     /** One panel with as many columns as the narrow tile has. */
     public void multiplyNarrow(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
                                int tileOffset) {
         multiply(narrowProduct, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
     }
 
-    private void multiply(MachineFunction function, int width, int panels, int k, float[] a, int aOffset,
+    private void multiply(MachineCall function, int width, int panels, int k, float[] a, int aOffset,
                                  int aStride, float[] b, int bOffset, float[] tile, int tileOffset) {
         if (panels < 0 || k < 0 || k % 2 != 0 || aStride < 0) {
             throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " apart");
@@ -86,34 +110,26 @@ public final class MachineProducts implements AutoCloseable {
      * the words are filled up to a multiple of 16, and in {@code from} twice as many numbers are read.
      */
     public void roundPairs(float[] from, int at, int words, float[] to, int toAt) {
+        roundPairs(roundPairs, segments, from, at, words, to, toAt);
+    }
+
+    static void roundPairs(MachineCall function, ArraySegments segments, float[] from, int at, int words, float[] to,
+                           int toAt) {
         int rounded = up(words);
         Objects.checkFromIndexSize(at, 2L * rounded, from.length);
         Objects.checkFromIndexSize(toAt, rounded, to.length);
         if (rounded > 0) {
-            roundPairs.call(segments.of(from), (long) WORD * at, MemorySegment.NULL, 0,
+            function.call(segments.of(from), (long) WORD * at, MemorySegment.NULL, 0,
                     segments.of(to), (long) WORD * toAt, rounded, 0, 0);
-        }
-    }
-
-    /**
-     * Rounds the numbers [rows][width] to bfloat16 in their place, each two of a column a word: what is left is
-     * words [rows / 2][width]. Only with {@link #inPairs}; rows are even, the width is a multiple of 16.
-     */
-    public void roundColumns(float[] values, int at, int rows, int width) {
-        if (rows < 0 || rows % 2 != 0 || width < 0 || width % RoundCode.WORDS != 0) {
-            throw new IllegalArgumentException(rows + " rows of " + width);
-        }
-        Objects.checkFromIndexSize(at, (long) rows * width, values.length);
-        if (rows > 0 && width > 0) {
-            MemorySegment segment = segments.of(values);
-            roundColumns.call(segment, (long) WORD * at, interleave, 0, segment, (long) WORD * at, rows / 2,
-                    (long) WORD * width, 0);
         }
     }
 
     /** To be called when arrays that were used go out of use, so that they can be collected. */
     public void forgetArrays() {
         segments.clear();
+        if (beside != null) {
+            beside.forgetArrays();
+        }
     }
 
     /** How many of {@code count} numbers {@link #roundPairs} reads. */
@@ -131,7 +147,8 @@ public final class MachineProducts implements AutoCloseable {
         narrowProduct.close();
         if (pairs) {
             roundPairs.close();
-            roundColumns.close();
+            fresh.close();
+            beside.close();
         }
     }
 }

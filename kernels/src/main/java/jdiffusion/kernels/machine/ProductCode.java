@@ -27,8 +27,9 @@ import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
  * @param bits    of a vector, at most 32 * columns
  * @param columns a multiple of a vector's floats
  * @param pairs   whether words are pairs of bfloat16
+ * @param fresh   whether C = A B instead; only with AVX-512
  */
-record ProductCode(int bits, int columns, boolean pairs) {
+record ProductCode(int bits, int columns, boolean pairs, boolean fresh) {
     static final int ROWS = 6;
     private static final int WORD = 4;
     private static final int UNROLLED = 2;
@@ -43,7 +44,11 @@ record ProductCode(int bits, int columns, boolean pairs) {
 
     /** The widest vectors that divide the columns. */
     static ProductCode of(CpuLevel level, int columns, boolean pairs) {
-        return new ProductCode(Math.min(level.bits(), 32 * columns), columns, pairs);
+        return new ProductCode(Math.min(level.bits(), 32 * columns), columns, pairs, false);
+    }
+
+    ProductCode fromZero() {
+        return new ProductCode(bits, columns, pairs, true);
     }
 
     void write(Assembler x) {
@@ -73,7 +78,12 @@ record ProductCode(int bits, int columns, boolean pairs) {
         int at = first * bits / 8;
         for (int r = 0; r < ROWS; r++) {
             for (int j = 0; j < count; j++) {
-                x.vmovups(sum(r, j, count), Mem.at(C, (r * columns) * WORD + at + j * bits / 8));
+                Vec sum = sum(r, j, count);
+                if (fresh) {
+                    x.vpxord(sum, sum, sum);
+                } else {
+                    x.vmovups(sum, Mem.at(C, (r * columns) * WORD + at + j * bits / 8));
+                }
             }
         }
         x.mov(UPPER_ROWS, FIRST_ROW);

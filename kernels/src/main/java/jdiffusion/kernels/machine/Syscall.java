@@ -11,7 +11,7 @@ import java.lang.invoke.MethodHandle;
  * takes several milliseconds for each function of another type.
  */
 enum Syscall {
-    MMAP(9), MPROTECT(10), MUNMAP(11), MADVISE(28);
+    MMAP(9), MPROTECT(10), MUNMAP(11), MADVISE(28), ARCH_PRCTL(158);
 
     /** The result of every call that failed. */
     static final long FAILED = -1;

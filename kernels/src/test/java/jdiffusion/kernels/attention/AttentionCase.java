@@ -148,10 +148,14 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
     }
 
     List<float[]> run(int threads, Precision precision, CpuLevel level) {
-        Arguments arguments = arguments();
         try (Cpu cpu = new Cpu(threads, precision, level)) {
-            new CpuAttention(cpu).run(shape, arguments.streams(), arguments.bias());
+            return run(cpu);
         }
+    }
+
+    List<float[]> run(Cpu cpu) {
+        Arguments arguments = arguments();
+        new CpuAttention(cpu).run(shape, arguments.streams(), arguments.bias());
         return arguments.outputs();
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
@@ -12,7 +13,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Every form of every instruction: run and compared with Java, or, where it has no visible effect, by its bytes. */
+/**
+ * Every form of every instruction: run on this CPU, where it has it, and in the interpreter, and compared with Java;
+ * or, where it has no visible effect, by its bytes.
+ */
 class AssemblerTest {
     private static final Gpr[] SAVED = {Gpr.RBX, Gpr.RBP, Gpr.R12, Gpr.R13, Gpr.R14, Gpr.R15};
 
@@ -36,7 +40,7 @@ class AssemblerTest {
     private static int run(long n, long stride, Consumer<Assembler> body) {
         assumeMachineCode();
         int[] result = new int[1];
-        try (MachineFunction function = new MachineFunction(x -> {
+        try (BothWays function = new BothWays(CpuLevel.VECTOR, x -> {
             x.mov(Gpr.RAX, MachineFunction.N);
             x.mov(Gpr.R10, MachineFunction.STRIDE);
             x.push(MachineFunction.C);
@@ -168,6 +172,34 @@ class AssemblerTest {
         check(x -> x.vdpbf16ps(Vec.xmm(3), Vec.xmm(4), Vec.xmm(5)), "62f25e0852dd");
         check(x -> x.vcvtne2ps2bf16(Vec.zmm(0), Vec.zmm(1), Mem.at(Gpr.RDI)), "62f277487207");
         check(x -> x.vpermw(Vec.zmm(0), Vec.zmm(2), Vec.zmm(0)), "62f2ed488dc0");
+        check(x -> x.vunpcklps(Vec.zmm(16), Vec.zmm(1), Vec.zmm(31)), "6281744814c7");
+        check(x -> x.vunpckhps(Vec.zmm(16), Vec.zmm(1), Vec.zmm(31)), "6281744815c7");
+        check(x -> x.vunpcklpd(Vec.zmm(16), Vec.zmm(1), Vec.zmm(31)), "6281f54814c7");
+        check(x -> x.vunpckhpd(Vec.zmm(16), Vec.zmm(1), Vec.zmm(31)), "6281f54815c7");
+        check(x -> x.vshuff32x4(Vec.zmm(0), Vec.zmm(17), Vec.zmm(3), 0xdd), "62f3754023c3dd");
+        check(x -> x.vshuff32x4(Vec.ymm(1), Vec.ymm(2), Vec.ymm(3), 1), "62f36d2823cb01");
+        check(x -> x.vaddps(Vec.zmm(0), Vec.zmm(17), Vec.zmm(3)), "62f1744058c3");
+        check(x -> x.vaddps(Vec.zmm(1), Vec.zmm(2), Mem.at(Gpr.RDX, 64)), "62f16c48584a01");
+        check(x -> x.vmulps(Vec.zmm(0), Vec.zmm(17), Vec.zmm(3)), "62f1744059c3");
+        check(x -> x.vrndscalepsDown(Vec.zmm(5), Vec.zmm(18)), "62b37d4808ea09");
+        check(x -> x.vscalefps(Vec.zmm(1), Vec.zmm(7), Vec.zmm(18)), "62b245482cca");
+        check(x -> x.vpbroadcastd(Vec.zmm(22), Gpr.R9), "62c27d487cf1");
+        check(x -> x.vpxord(Vec.zmm(23), Vec.zmm(23), Vec.zmm(23)), "62a14540efff");
+        check(x -> x.vfmadd213ps(Vec.zmm(7), Vec.zmm(5), Vec.zmm(20)), "62b25548a8fc");
+    }
+
+    @Test
+    void bytesOfTilesAreThoseOfAnotherAssembler() {
+        check(x -> x.ldtilecfg(Mem.at(Gpr.RSP)), "c4e278490424");
+        check(Assembler::tilerelease, "c4e27849c0");
+        check(x -> x.tilezero(Tmm.TMM5), "c4e27b49e8");
+        check(x -> x.tileloadd(Tmm.TMM4, Mem.at(Gpr.R11, Gpr.RSI, 1)), "c4c27b4b2433");
+        check(x -> x.tileloadd(Tmm.TMM7, Mem.at(Gpr.RDX, Gpr.R9, 1).plus(1024)), "c4a27b4bbc0a00040000");
+        check(x -> x.tileloaddt1(Tmm.TMM6, Mem.at(Gpr.R13, Gpr.R12, 2).plus(16)), "c482794b746510");
+        check(x -> x.tilestored(Mem.at(Gpr.R8, Gpr.R9, 1).plus(2048), Tmm.TMM3), "c4827a4b9c0800080000");
+        check(x -> x.tdpbf16ps(Tmm.TMM1, Tmm.TMM4, Tmm.TMM7), "c4e2425ccc");
+        assertThatThrownBy(() -> new Assembler().tileloadd(Tmm.TMM0, Mem.at(Gpr.RAX)))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("index");
     }
 
     private static void check(Consumer<Assembler> body, String hex) {
@@ -179,32 +211,79 @@ class AssemblerTest {
     @ParameterizedTest
     @ValueSource(ints = {128, 256, 512})
     void vectorInstructions(int bits) {
-        Levels.assume(bits == 512 ? CpuLevel.AVX512 : CpuLevel.AVX2);
-        three(bits, Assembler::vfmadd231ps, (to, a, b, i) -> Math.fma(a[i], b[i], to[i]));
-        three(bits, (x, to, a, b) -> x.vmovups(to, Mem.at(MachineFunction.A, ODD)), (to, a, b, i) -> a[i]);
-        three(bits, (x, to, a, b) -> x.vmovups(to, Mem.at(MachineFunction.B)), (to, a, b, i) -> b[i]);
-        three(bits, (x, to, a, b) -> x.vbroadcastss(to, Mem.at(MachineFunction.B, 8)), (to, a, b, i) -> b[2]);
-        three(bits, (x, to, a, b) -> x.vbroadcastss(to, Mem.at(MachineFunction.A, ODD + 12)), (to, a, b, i) -> a[3]);
+        CpuLevel level = bits == 512 ? CpuLevel.AVX512 : CpuLevel.AVX2;
+        three(level, bits, Assembler::vfmadd231ps, (to, a, b, i) -> Math.fma(a[i], b[i], to[i]));
+        three(level, bits, (x, to, a, b) -> x.vmovups(to, Mem.at(MachineFunction.A, ODD)), (to, a, b, i) -> a[i]);
+        three(level, bits, (x, to, a, b) -> x.vmovups(to, Mem.at(MachineFunction.B)), (to, a, b, i) -> b[i]);
+        three(level, bits, (x, to, a, b) -> x.vbroadcastss(to, Mem.at(MachineFunction.B, 8)), (to, a, b, i) -> b[2]);
+        three(level, bits, (x, to, a, b) -> x.vbroadcastss(to, Mem.at(MachineFunction.A, ODD + 12)),
+                (to, a, b, i) -> a[3]);
+        three(level, bits, Assembler::vaddps, (to, a, b, i) -> a[i] + b[i]);
+        three(level, bits, (x, to, a, b) -> x.vaddps(to, a, Mem.at(MachineFunction.B)), (to, a, b, i) -> a[i] + b[i]);
+        three(level, bits, Assembler::vmulps, (to, a, b, i) -> a[i] * b[i]);
+        three(level, bits, (x, to, a, b) -> x.vmulps(to, a, Mem.at(MachineFunction.B)), (to, a, b, i) -> a[i] * b[i]);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {128, 256, 512})
+    void arithmetic(int bits) {
+        CpuLevel level = bits == 512 ? CpuLevel.AVX512 : CpuLevel.AVX2;
+        three(level, bits, Assembler::vsubps, (to, a, b, i) -> a[i] - b[i]);
+        three(level, bits, Assembler::vdivps, (to, a, b, i) -> a[i] / b[i]);
+        three(level, bits, (x, to, a, b) -> x.vsqrtps(to, b), (to, a, b, i) -> (float) Math.sqrt(b[i]));
+        three(level, bits, (x, to, a, b) -> x.vmovaps(to, b), (to, a, b, i) -> b[i]);
+        three(level, bits, Assembler::vmaxps, (to, a, b, i) -> Math.max(a[i], b[i]));
+        three(level, bits, (x, to, a, b) -> x.vmaxps(to, a, Mem.at(MachineFunction.B)),
+                (to, a, b, i) -> Math.max(a[i], b[i]));
+        three(level, bits, Assembler::vfmadd213ps, (to, a, b, i) -> Math.fma(a[i], to[i], b[i]));
+        three(CpuLevel.AVX512, bits, Assembler::vpxord, (to, a, b, i) -> Float.intBitsToFloat(
+                Float.floatToRawIntBits(a[i]) ^ Float.floatToRawIntBits(b[i])));
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
+            x.vdivps(to, a, b);
+            x.vrndscalepsDown(to, to);
+        }, (to, a, b, i) -> (float) Math.floor(a[i] / b[i]));
+        three(CpuLevel.AVX512, bits, Assembler::vscalefps,
+                (to, a, b, i) -> (float) (a[i] * Math.pow(2, Math.floor(b[i]))));
+        for (Gpr value : new Gpr[] {Gpr.RAX, Gpr.R11}) {
+            three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
+                x.mov(value, Float.floatToRawIntBits(-2.5f));
+                x.vpbroadcastd(to, value);
+            }, (to, a, b, i) -> -2.5f);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {128, 256, 512})
+    void vectorsWoven(int bits) {
+        CpuLevel level = bits == 512 ? CpuLevel.AVX512 : CpuLevel.AVX2;
+        three(level, bits, Assembler::vunpcklps, (to, a, b, i) -> (i % 2 == 0 ? a : b)[i & ~3 | i % 4 / 2]);
+        three(level, bits, Assembler::vunpckhps, (to, a, b, i) -> (i % 2 == 0 ? a : b)[i & ~3 | 2 + i % 4 / 2]);
+        three(level, bits, Assembler::vunpcklpd, (to, a, b, i) -> (i % 4 < 2 ? a : b)[i & ~3 | i % 2]);
+        three(level, bits, Assembler::vunpckhpd, (to, a, b, i) -> (i % 4 < 2 ? a : b)[i & ~3 | 2 + i % 2]);
+        for (int parts : bits == 128 ? new int[0] : new int[] {0x88, 0xdd, 0x1b, 0x02}) {
+            int width = bits / 256;
+            three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vshuff32x4(to, a, b, parts), (to, a, b, i) ->
+                    (2 * i < bits / 32 ? a : b)[(parts >> i / 4 * width & (1 << width) - 1) * 4 + i % 4]);
+        }
     }
 
     @ParameterizedTest
     @ValueSource(ints = {128, 256, 512})
     void pairsOfBfloat16(int bits) {
-        Levels.assume(CpuLevel.AVX512BF16);
+        CpuLevel level = CpuLevel.AVX512BF16;
         // Small whole numbers, for which every order of sums is exact.
         Lanes dot = (to, a, b, i) -> to[i] + high(a[i]) * high(b[i]) + low(a[i]) * low(b[i]);
-        three(bits, Assembler::vdpbf16ps, dot);
+        three(level, bits, Assembler::vdpbf16ps, dot);
         Lanes rounded = (to, a, b, i) -> {
             float[] from = 2 * i < bits / 32 ? b : a;
             int lane = 2 * i % (bits / 32);
             return Float.intBitsToFloat(bf16(from[lane]) | bf16(from[lane + 1]) << 16);
         };
-        three(bits, (x, to, a, b) -> x.vcvtne2ps2bf16(to, a, Mem.at(MachineFunction.B)), rounded);
+        three(level, bits, (x, to, a, b) -> x.vcvtne2ps2bf16(to, a, Mem.at(MachineFunction.B)), rounded);
     }
 
     @Test
     void halvesAreChosenByIndex() {
-        Levels.assume(CpuLevel.AVX512);
         short[] index = new short[32];
         short[] from = new short[32];
         short[] to = new short[32];
@@ -213,7 +292,7 @@ class AssemblerTest {
             from[i] = (short) (1000 + i);
         }
         for (int[] registers : new int[][] {{0, 1, 2}, {31, 16, 8}, {9, 30, 17}}) {
-            try (MachineFunction function = new MachineFunction(x -> {
+            try (BothWays function = new BothWays(CpuLevel.AVX512, x -> {
                 x.vmovups(Vec.zmm(registers[1]), Mem.at(MachineFunction.A));
                 x.vmovups(Vec.zmm(registers[2]), Mem.at(MachineFunction.B));
                 x.vpermw(Vec.zmm(registers[0]), Vec.zmm(registers[1]), Vec.zmm(registers[2]));
@@ -245,12 +324,12 @@ class AssemblerTest {
     }
 
     /** Runs a form with registers of every kind. A lies {@link #ODD} bytes on: no address need be a multiple. */
-    private static void three(int bits, Form form, Lanes lanes) {
-        boolean wide = CpuLevel.AVX512.obstacle() == null;
-        int[][] choices = wide ? new int[][] {{0, 1, 2}, {15, 8, 7}, {9, 14, 11}, {16, 24, 31}, {31, 1, 16}, {8, 17, 5}}
-                : new int[][] {{0, 1, 2}, {15, 8, 7}, {9, 14, 11}};
+    private static void three(CpuLevel least, int bits, Form form, Lanes lanes) {
+        int[][] choices = {{0, 1, 2}, {15, 8, 7}, {9, 14, 11}, {16, 24, 31}, {31, 1, 16}, {8, 17, 5}};
         int n = bits / 32;
         for (int[] numbers : choices) {
+            boolean wide = Arrays.stream(numbers).max().getAsInt() > 15;
+            CpuLevel level = wide && least == CpuLevel.AVX2 ? CpuLevel.AVX512 : least;
             Vec to = new Vec(numbers[0], bits);
             Vec a = new Vec(numbers[1], bits);
             Vec b = new Vec(numbers[2], bits);
@@ -263,7 +342,7 @@ class AssemblerTest {
             float[] before = cs.clone();
             byte[] shifted = new byte[4 * n + ODD];
             MemorySegment.copy(MemorySegment.ofArray(as), 0, MemorySegment.ofArray(shifted), ODD, 4L * n);
-            try (MachineFunction function = new MachineFunction(x -> {
+            try (BothWays function = new BothWays(level, x -> {
                 x.vmovups(to, Mem.at(MachineFunction.C));
                 x.vmovups(a, Mem.at(MachineFunction.A, ODD));
                 x.vmovups(b, Mem.at(MachineFunction.B));

@@ -10,4 +10,14 @@ public final class Levels {
     public static void assume(CpuLevel level) {
         assumeTrue(level.obstacle() == null, () -> level.label() + ": " + level.obstacle());
     }
+
+    /** Products on tiles by the interpreter, also where the CPU has no tiles. */
+    public static AmxProducts interpretedTiles(int columns) {
+        return new AmxProducts(columns, InterpretedFunction::new);
+    }
+
+    /** All that products in bfloat16 need beside tiles, by the interpreter. */
+    public static MachineProducts interpretedPairs(int columns, int narrowColumns) {
+        return new MachineProducts(CpuLevel.AMX, true, columns, narrowColumns, InterpretedFunction::new);
+    }
 }

@@ -24,13 +24,17 @@ class MachineProductsTest {
         return values;
     }
 
+    /** Products on this CPU, where it can, and in the interpreter. */
+    private static MachineProducts bothWays(CpuLevel level, boolean bf16, int columns, int narrowColumns) {
+        return new MachineProducts(level, bf16, columns, narrowColumns, body -> new BothWays(level, body));
+    }
+
     /** Tiles of every width that a vector width of the Vector API leads to. */
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
     void sumsInFloat32AreThoseOfPlainLoopsToTheBit(CpuLevel level) {
-        Levels.assume(level);
         for (int width : new int[] {4, 8, 16, 64}) {
-            try (MachineProducts products = new MachineProducts(level, false, width, 4)) {
+            try (MachineProducts products = bothWays(level, false, width, 4)) {
                 assertThat(products.inPairs()).isFalse();
                 for (int k : new int[] {0, 2, 6, 64, 130}) {
                     float[] a = normals(3 + ROWS * (k + 5));
@@ -58,8 +62,7 @@ class MachineProductsTest {
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
     void panelsFollowEachOther(CpuLevel level) {
-        Levels.assume(level);
-        try (MachineProducts products = new MachineProducts(level, false, 16, 16)) {
+        try (MachineProducts products = bothWays(level, false, 16, 16)) {
             float[] a = normals(3 * ROWS * 9 + 1);
             float[] b = normals(8 * 16);
             float[] together = normals(3 * ROWS * 16 + 2);
@@ -74,9 +77,8 @@ class MachineProductsTest {
 
     @Test
     void pairsOfWholeNumbersHaveExactSums() {
-        Levels.assume(CpuLevel.AVX512BF16);
         for (int width : new int[] {16, 64}) {
-            try (MachineProducts products = new MachineProducts(CpuLevel.AVX512BF16, true, width, width)) {
+            try (MachineProducts products = bothWays(CpuLevel.AVX512BF16, true, width, width)) {
                 assertThat(products.inPairs()).isTrue();
                 int k = 38;
                 float[] a = new float[ROWS * k];
@@ -113,8 +115,7 @@ class MachineProductsTest {
 
     @Test
     void roundingIsToNearestEven() {
-        Levels.assume(CpuLevel.AVX512BF16);
-        try (MachineProducts products = new MachineProducts(CpuLevel.AVX512BF16, true, 64, 16)) {
+        try (MachineProducts products = bothWays(CpuLevel.AVX512BF16, true, 64, 16)) {
             for (int words : new int[] {0, 1, 15, 16, 17, 160}) {
                 float[] from = normals(3 + MachineProducts.padded(2 * words));
                 for (int i = 0; i < from.length / 4; i++) {
@@ -134,31 +135,11 @@ class MachineProductsTest {
         }
     }
 
-    @Test
-    void columnsArePairedInPlace() {
-        Levels.assume(CpuLevel.AVX512BF16);
-        try (MachineProducts products = new MachineProducts(CpuLevel.AVX512BF16, true, 64, 16)) {
-            for (int width : new int[] {16, 64}) {
-                for (int rows : new int[] {0, 2, 4, 96}) {
-                    float[] values = normals(7 + rows * width);
-                    float[] before = values.clone();
-                    products.roundColumns(values, 7, rows, width);
-                    for (int i = 0; i < rows / 2 * width; i++) {
-                        int upper = 7 + i / width * 2 * width + i % width;
-                        assertThat(Float.floatToRawIntBits(values[7 + i])).as("word %s of %s x %s", i, rows, width)
-                                .isEqualTo(Float.floatToRawIntBits(pair(before[upper], before[upper + width])));
-                    }
-                }
-            }
-        }
-    }
-
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
     void nothingOutsideTheArraysIsTouched(CpuLevel level) {
-        Levels.assume(level);
-        try (MachineProducts p = new MachineProducts(level, true, 16, 16)) {
-            assertThat(p.inPairs()).isEqualTo(level == CpuLevel.AVX512BF16);
+        try (MachineProducts p = bothWays(level, true, 16, 16)) {
+            assertThat(p.inPairs()).isEqualTo(level.hasPairs());
             float[] a = new float[ROWS * 8];
             float[] b = new float[8 * 16];
             float[] tile = new float[ROWS * 16];
@@ -180,9 +161,6 @@ class MachineProductsTest {
             if (p.inPairs()) {
                 refuse(() -> p.roundPairs(new float[31], 0, 1, tile, 0));
                 refuse(() -> p.roundPairs(new float[32], 0, 1, new float[15], 0));
-                refuse(() -> p.roundColumns(new float[63], 0, 4, 16));
-                assertThatThrownBy(() -> p.roundColumns(new float[64], 0, 3, 16))
-                        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("3 rows");
             }
         }
     }

@@ -1,5 +1,6 @@
 package jdiffusion.model.checkpoint;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumMap;
@@ -100,7 +101,7 @@ final class Assembled implements ModelFiles {
         return tokenizers == null ? base == null ? null : base.tokenizerFolder(component) : tokenizers.find(component);
     }
 
-    /** That of the base or beside the files; else the one that all published models have. */
+    /** That of the base, beside the files or in them; else the one that all published models have. */
     @Override
     public SchedulerConfig scheduler() {
         if (base != null) {
@@ -114,7 +115,9 @@ final class Assembled implements ModelFiles {
                 return SchedulerConfig.read(file);
             }
         }
-        return SchedulerConfig.ofShift(Family.SHIFT);
+        ObjectNode stored = stored(StoredConfig.SCHEDULER);
+        return stored == null ? SchedulerConfig.ofShift(Family.SHIFT)
+                : SchedulerConfig.of(stored, files.get(Component.DENOISER).file().toString());
     }
 
     @Override
@@ -123,7 +126,18 @@ final class Assembled implements ModelFiles {
             return base.generationConfig();
         }
         Path file = folder().resolve("generation_config.json");
-        return Files.isRegularFile(file) ? ConfigFile.read(file) : ConfigFile.empty(file.toString());
+        if (Files.isRegularFile(file)) {
+            return ConfigFile.read(file);
+        }
+        ObjectNode stored = stored(StoredConfig.GENERATION);
+        return stored == null ? ConfigFile.empty(file.toString())
+                : ConfigFile.of(files.get(Component.DENOISER).file().toString(), stored);
+    }
+
+    /** What the denoiser's file keeps in its metadata; null for nothing. */
+    private ObjectNode stored(String part) {
+        ComponentFile denoiser = files.get(Component.DENOISER);
+        return denoiser == null ? null : StoredConfig.of(denoiser.file(), part);
     }
 
     private Path folder() {

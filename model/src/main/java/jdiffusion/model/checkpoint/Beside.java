@@ -68,12 +68,23 @@ final class Beside {
             found = first(component, usual, false);
         }
         if (found == null) {
-            found = first(component, foldersBelow().stream().flatMap(f -> Stream.of(f, f.resolve(component.folder())))
-                    .filter(Files::isDirectory).toList(), true);
-            if (found != null) {
-                notes.add(component.label() + " is taken from " + found.file());
-            }
+            found = below(component);
         }
+        return found;
+    }
+
+    /** From the first of the folders below that has one. */
+    private ComponentFile below(Component component) {
+        List<Path> folders = foldersBelow().stream().flatMap(f -> Stream.of(f, f.resolve(component.folder())))
+                .filter(Files::isDirectory).filter(place -> files(place).stream()
+                        .anyMatch(file -> isNamed(file, component) && peek(file).containsKey(component))).toList();
+        if (folders.isEmpty()) {
+            return null;
+        }
+        ComponentFile found = first(component, folders.subList(0, 1), true);
+        notes.add(component.label() + " is taken from " + found.file() + (folders.size() == 1 ? ""
+                : ", the first by name of the folders that have one, not from " + folders.stream().skip(1)
+                        .map(Path::toString).collect(Collectors.joining(", ")) + "; choose with " + option(component)));
         return found;
     }
 

@@ -32,8 +32,8 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
         WeightsFile opened = WeightsFile.open(file);
         try {
             TensorSource tensors = tensors(opened.tensors());
-            return new Opened(opened, tensors, config(tensors));
-        } catch (RuntimeException e) {
+            return new Opened(opened, tensors, config(opened, tensors));
+        } catch (RuntimeException | Error e) {
             opened.close();
             throw e;
         }
@@ -66,14 +66,22 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
         return tensor;
     }
 
-    private ConfigFile config(TensorSource tensors) {
+    /** The published models' values, and over them those in the file and those beside it. */
+    private ConfigFile config(WeightsFile opened, TensorSource tensors) {
         ConfigFile derived = DerivedConfig.of(component, tensors, file.toString());
+        ObjectNode stored = StoredConfig.of(file, opened, component, tensors);
         ConfigFile beside = alone ? DerivedConfig.beside(file, component, tensors) : null;
-        if (beside == null) {
+        if (stored == null && beside == null) {
             return derived;
         }
-        checkQuantisation(beside);
         ObjectNode merged = derived.root().deepCopy();
+        if (stored != null) {
+            merged.setAll(stored);
+        }
+        if (beside == null) {
+            return ConfigFile.of(derived.origin(), merged);
+        }
+        checkQuantisation(beside);
         beside.root().properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
         return ConfigFile.of(beside.origin(), merged);
     }

@@ -1,7 +1,6 @@
 package jdiffusion.model.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -20,7 +20,6 @@ import jdiffusion.tensor.InputException;
  */
 public final class ConfigFile {
     private static final long LARGEST = 4L << 20;
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final String origin;
     private final JsonNode root;
@@ -42,7 +41,7 @@ public final class ConfigFile {
                 throw new InputException(file + ": " + Files.size(file) + " bytes are too many for a configuration"
                         + " (at most " + LARGEST + ")");
             }
-            JsonNode root = JSON.readTree(Files.readAllBytes(file));
+            JsonNode root = JsonTree.read(Files.readAllBytes(file));
             if (root == null || !root.isObject()) {
                 throw new InputException(file + ": not a JSON object");
             }
@@ -56,11 +55,11 @@ public final class ConfigFile {
 
     /** A configuration that says nothing, for checkpoints without one. */
     public static ConfigFile empty(String origin) {
-        return new ConfigFile(origin, JSON.createObjectNode());
+        return new ConfigFile(origin, JsonTree.object());
     }
 
     /** A configuration that no file holds. */
-    static ConfigFile of(String origin, ObjectNode root) {
+    public static ConfigFile of(String origin, ObjectNode root) {
         return new ConfigFile(origin, root);
     }
 
@@ -179,7 +178,7 @@ public final class ConfigFile {
         if (value == null) {
             return;
         }
-        JsonNode wanted = JSON.valueToTree(fromTensors);
+        JsonNode wanted = JsonTree.of(fromTensors);
         if (!value.equals(wanted)) {
             contradictions.add(key + " is " + value + ", the tensors say " + wanted);
         }

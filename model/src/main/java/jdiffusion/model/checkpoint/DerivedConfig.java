@@ -1,10 +1,10 @@
 package jdiffusion.model.checkpoint;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.TensorSource;
 
@@ -13,7 +13,6 @@ import jdiffusion.tensor.TensorSource;
  * published models.
  */
 final class DerivedConfig {
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final String POSITIONS = "pos_embed.pos_embed";
     private static final String PATCHES = "pos_embed.proj.weight";
     /** All published encoders have heads of 64; very small ones still have two. */
@@ -30,7 +29,7 @@ final class DerivedConfig {
      * @param origin  names the file in messages
      */
     static ConfigFile of(Component component, TensorSource tensors, String origin) {
-        ObjectNode json = JSON.createObjectNode();
+        ObjectNode json = JsonTree.object();
         switch (component) {
             case CLIP_L, CLIP_G -> {
                 Shape tokens = tensors.shape(Contents.TOKENS);

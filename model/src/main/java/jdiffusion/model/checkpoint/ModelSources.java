@@ -21,4 +21,8 @@ public record ModelSources(Map<Component, Path> files, Set<Component> leftOut, P
         files = files.isEmpty() ? Map.of() : Map.copyOf(new EnumMap<>(files));
         leftOut = Set.copyOf(leftOut);
     }
+
+    boolean isNothing() {
+        return files.isEmpty() && leftOut.isEmpty() && tokenizer == null && variant == null;
+    }
 }

@@ -74,7 +74,7 @@ public final class Models {
     }
 
     private static ModelFiles withExtra(ModelFiles base, Path model, ModelSources extra) {
-        if (extra.equals(ModelSources.NONE)) {
+        if (extra.isNothing()) {
             return base;
         }
         return new Assembled(model, base, given(extra), Map.of(), extra, givenTokenizers(extra), List.of());
@@ -88,13 +88,18 @@ public final class Models {
                     + " as the model" + files.keySet().stream().findFirst()
                             .map(c -> " and this one with " + Beside.option(c)).orElse(""));
         }
-        return assemble(file, files, extra);
+        return assemble(file, files, extra, new ArrayList<>());
     }
 
-    /** The files of a folder belong together, so no two may hold the same. */
+    /** The files of a folder belong together, so no two may hold the same; those of no network are left aside. */
     private static ModelFiles ofFolder(Path folder, ModelSources extra) {
         Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
+        List<String> notes = new ArrayList<>();
         for (Path file : weights(folder)) {
+            if (isForeign(file)) {
+                notes.add(file.getFileName() + " is left aside: its tensors are of no network that is known here");
+                continue;
+            }
             contents(file).forEach((component, found) -> {
                 ComponentFile other = extra.files().containsKey(component) ? null : files.get(component);
                 if (other != null) {
@@ -109,10 +114,10 @@ public final class Models {
         if (!files.containsKey(Component.DENOISER) && !extra.files().containsKey(Component.DENOISER)) {
             throw new InputException(folder + ": not a model in the diffusers layout (it has no "
                     + DiffusersFolder.INDEX + "), and " + (files.isEmpty()
-                    ? "no .safetensors or .gguf file is in it" : "its files hold " + labels(files)
-                    + " but no denoiser"));
+                    ? notes.isEmpty() ? "no .safetensors or .gguf file is in it" : String.join("; ", notes)
+                    : "its files hold " + labels(files) + " but no denoiser"));
         }
-        return assemble(folder, files, extra);
+        return assemble(folder, files, extra, notes);
     }
 
     private static List<Path> weights(Path folder) {
@@ -120,6 +125,12 @@ public final class Models {
             return entries.filter(WeightsFile::isWhole).sorted().toList();
         } catch (IOException e) {
             throw new InputException(folder + ": cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static boolean isForeign(Path file) {
+        try (WeightsFile weights = WeightsFile.open(file)) {
+            return Contents.of(weights.tensors(), Beside.place(file)).parts().isEmpty();
         }
     }
 
@@ -160,9 +171,12 @@ public final class Models {
         }
     }
 
-    /** @param files of the model itself */
-    private static ModelFiles assemble(Path model, Map<Component, ComponentFile> files, ModelSources extra) {
-        List<String> notes = new ArrayList<>();
+    /**
+     * @param files of the model itself
+     * @param notes added to
+     */
+    private static ModelFiles assemble(Path model, Map<Component, ComponentFile> files, ModelSources extra,
+                                       List<String> notes) {
         boolean ownEncoders = Component.ENCODERS.stream().anyMatch(files::containsKey) && !Files.isDirectory(model);
         String holds = labels(files);
         files.putAll(given(extra));

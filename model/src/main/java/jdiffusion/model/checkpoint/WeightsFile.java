@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import jdiffusion.tensor.InputException;
@@ -24,10 +25,12 @@ public final class WeightsFile implements AutoCloseable {
     private static final Pattern SHARD = Pattern.compile(".*-\\d{5}-of-(\\d{5})\\.(safetensors|gguf)");
 
     private final TensorSource tensors;
+    private final UnaryOperator<String> metadata;
     private final Runnable closing;
 
-    private WeightsFile(TensorSource tensors, Runnable closing) {
+    private WeightsFile(TensorSource tensors, UnaryOperator<String> metadata, Runnable closing) {
         this.tensors = tensors;
+        this.metadata = metadata;
         this.closing = closing;
     }
 
@@ -39,7 +42,7 @@ public final class WeightsFile implements AutoCloseable {
         }
         if (name.endsWith(GGUF) && !isShard(path)) {
             GgufFile file = GgufFile.open(path);
-            return new WeightsFile(file, file::close);
+            return new WeightsFile(file, key -> file.text(key).orElse(null), file::close);
         }
         if (isShard(path)) {
             throw new InputException(path + ": is one shard of several; give the file that says what is in which, "
@@ -59,7 +62,7 @@ public final class WeightsFile implements AutoCloseable {
     /** The same, opened before; closed when it has damaged parts. */
     static WeightsFile of(Checkpoint file) {
         try {
-            return new WeightsFile(QuantisedSource.of(file), file::close);
+            return new WeightsFile(QuantisedSource.of(file), key -> file.metadata().get(key), file::close);
         } catch (InputException e) {
             file.close();
             throw e;
@@ -86,6 +89,11 @@ public final class WeightsFile implements AutoCloseable {
 
     public TensorSource tensors() {
         return tensors;
+    }
+
+    /** A text that the file carries about itself; null for none. */
+    String metadata(String key) {
+        return metadata.apply(key);
     }
 
     @Override

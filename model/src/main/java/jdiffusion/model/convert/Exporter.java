@@ -1,13 +1,17 @@
 package jdiffusion.model.convert;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.StoredConfig;
 import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.checkpoint.names.StabilityNames;
@@ -24,6 +28,7 @@ public final class Exporter {
     private static final String DENOISER = "model.diffusion_model.";
     private static final String VAE = "first_stage_model.";
     private static final Map<String, String> METADATA = Map.of("format", "pt");
+    private static final List<Component> MAIN = List.of(Component.DENOISER, Component.VAE);
 
     private final ExportSource source;
     private final ExportOptions options;
@@ -63,15 +68,16 @@ public final class Exporter {
             Path name = folder.toAbsolutePath().normalize().getFileName();
             List<Entry> main = new ArrayList<>();
             parts.forEach((component, tensors) -> {
-                if (component == Component.DENOISER || component == Component.VAE) {
+                if (MAIN.contains(component)) {
                     main.addAll(SafetensorsParts.of(tensors, Format.SINGLE.prefix(component)));
                 } else {
-                    write(temporary.resolve(fileOf(component)), SafetensorsParts.of(tensors, ""));
+                    write(temporary.resolve(fileOf(component)), SafetensorsParts.of(tensors, ""), List.of(component));
                     writer.writeTokenizer(component, progress);
                 }
             });
             if (!main.isEmpty()) {
-                write(temporary.resolve(name + ".safetensors"), main);
+                write(temporary.resolve(name + ".safetensors"), main,
+                        MAIN.stream().filter(parts::containsKey).toList());
             }
             writer.writeScheduler();
         });
@@ -88,23 +94,40 @@ public final class Exporter {
 
     /** One safetensors file with all that is written, under the names that ComfyUI gives them. */
     public void writeFile(Path file) {
+        OutputFile.checkNoFolder(file);
         Map<Component, List<Outgoing>> parts = parts(Format.ALL_IN_ONE);
         start(parts);
         List<Entry> all = new ArrayList<>();
         parts.forEach((component, tensors) ->
                 all.addAll(SafetensorsParts.of(tensors, Format.ALL_IN_ONE.prefix(component))));
-        write(file, all);
+        write(file, all, parts.keySet());
     }
 
     /** The denoiser alone in a GGUF file, under Stability's names. */
     public void writeGguf(Path file) {
+        OutputFile.checkNoFolder(file);
         Map<Component, List<Outgoing>> parts = parts(Format.GGUF);
         start(parts);
-        GgufParts.write(file, parts.get(Component.DENOISER), progress::written);
+        GgufParts.write(file, parts.get(Component.DENOISER), config(parts.keySet()), progress::written);
     }
 
-    private void write(Path file, List<Entry> entries) {
-        SafetensorsWriter.write(file, entries, METADATA, progress::written);
+    private void write(Path file, List<Entry> entries, Collection<Component> components) {
+        Map<String, String> metadata = new TreeMap<>(METADATA);
+        metadata.put(StoredConfig.KEY, config(components));
+        SafetensorsWriter.write(file, entries, metadata, progress::written);
+    }
+
+    /** What the shapes of these components do not say. */
+    private String config(Collection<Component> components) {
+        ObjectNode config = JsonNodeFactory.instance.objectNode();
+        for (Component component : components) {
+            config.set(component.folder(), StoredConfig.kept(component, source.config(component)));
+        }
+        if (components.contains(Component.DENOISER)) {
+            config.set(StoredConfig.SCHEDULER, source.scheduler());
+            config.set(StoredConfig.GENERATION, source.generation());
+        }
+        return config.toString();
     }
 
     /** Where tensors go, and what that asks of them. */

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.LongConsumer;
+import jdiffusion.model.checkpoint.StoredConfig;
 import jdiffusion.model.quantize.Stored;
 import jdiffusion.tensor.Content;
 import jdiffusion.tensor.DType;
@@ -23,9 +24,9 @@ final class GgufParts {
                 && (p.type() == DType.F32 || p.type() == DType.F16 || p.type() == DType.BF16);
     }
 
-    static void write(Path file, List<Outgoing> tensors, LongConsumer written) {
+    static void write(Path file, List<Outgoing> tensors, String config, LongConsumer written) {
         GgufWriter writer = new GgufWriter().put("general.architecture", "sd3")
-                .put("general.quantization_version", BLOCKS_VERSION);
+                .put("general.quantization_version", BLOCKS_VERSION).put(StoredConfig.KEY, config);
         tensors.forEach(tensor -> {
             long[] dims = Arrays.stream(tensor.shape().dims()).asLongStream().toArray();
             switch (tensor.stored()) {

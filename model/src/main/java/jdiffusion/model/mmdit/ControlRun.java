@@ -117,10 +117,12 @@ final class ControlRun {
         }
         net.conditionEmbedding().apply(backend, condition, Epilogue.ADD, a.image());
         net.blocks().run(NONE, true, (block, i) -> {
-            block.apply(backend, a, modulations, i);
-            // The residual stream is float32, which products read as an operand.
-            backend.activate(Activation.NONE, a.image(), a.normed());
-            block.output().apply(backend, a.normed(), residuals.get(i));
+            try (var _ = backend.scope("control_net.transformer_blocks", i)) {
+                block.apply(backend, a, modulations, i);
+                // The residual stream is float32, which products read as an operand.
+                backend.activate(Activation.NONE, a.image(), a.normed());
+                block.output().apply(backend, a.normed(), residuals.get(i));
+            }
         });
     }
 

@@ -156,7 +156,9 @@ public final class MmditRun {
         }
 
         model.blocks().run(skip::contains, true, (block, i) -> {
-            block.apply(backend, a, modulations, i);
+            try (var _ = backend.scope("transformer_blocks", i)) {
+                block.apply(backend, a, modulations, i);
+            }
             if (controlled) {
                 control.addTo(a.image(), i, model.config().depth());
             }

@@ -7,6 +7,7 @@ import java.util.function.IntPredicate;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Scope;
 import jdiffusion.model.Compute;
 import jdiffusion.model.mmdit.Denoiser;
 import jdiffusion.model.mmdit.MmditConfig;
@@ -157,9 +158,11 @@ final class DenoiseLoop {
             backend.combine(new float[] {sigma, 1 - sigma}, List.of(latents, init), latents);
         }
         for (int i = first; i < sigmas.evaluations(); i++) {
-            sampler.step(backend, first, i, guidedVelocity(i), latents);
-            if (masking != null) {
-                keepUnmasked(i);
+            try (var _ = backend.scope(Scope.STEP, i - first)) {
+                sampler.step(backend, first, i, guidedVelocity(i), latents);
+                if (masking != null) {
+                    keepUnmasked(i);
+                }
             }
             afterStep.accept(() -> backend.download(latents));
             if (cancelled.get()) {

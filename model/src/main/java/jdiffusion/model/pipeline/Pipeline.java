@@ -243,12 +243,18 @@ public final class Pipeline implements AutoCloseable {
                 throw new InputException(files.missing(encoder));
             }
         }
+        if (!stages.counting()) {
+            promptEncoder().checkTokenizers(t5);
+        }
         if (t5 && !files.has(Component.T5)) {
             throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
         }
         if (!t5 && !files.has(Component.CLIP_L) && !files.has(Component.CLIP_G)) {
             throw new InputException(files.origin() + ": without CLIP-L, CLIP-G and T5 nothing reads the prompt; keep"
                     + " one of them");
+        }
+        if (t5) {
+            promptEncoder().checkT5(denoiser.contextDim());
         }
     }
 

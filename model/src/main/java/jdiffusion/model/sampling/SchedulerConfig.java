@@ -2,11 +2,11 @@ package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -83,7 +83,7 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
                 throw new InputException(file + " has more than " + MAX_FILE_SIZE
                         + " bytes; give a scheduler_config.json");
             }
-            return of(new ObjectMapper().readTree(bytes), file.toString());
+            return of(JsonTree.read(bytes), file.toString());
         } catch (NoSuchFileException e) {
             throw new InputException(file + ": there is no such file", e);
         } catch (JsonProcessingException e) {

@@ -86,10 +86,12 @@ public final class Stages implements AutoCloseable {
      */
     public <M, T> T run(Component component, Stage.Loader<M> loader, Stage.Work<M, T> work,
                         Consumer<StageMemory> report) {
-        if (policy.offload() == Offload.NONE) {
-            return run(backend, component, held(component, loader), work, report);
+        try (var _ = backend.scope(component.folder())) {
+            if (policy.offload() == Offload.NONE) {
+                return run(backend, component, held(component, loader), work, report);
+            }
+            return run(backend, open(component), policy.streams(component), component, loader, work, report);
         }
-        return run(backend, open(component), policy.streams(component), component, loader, work, report);
     }
 
     private ModelFiles.Open open(Component component) {
@@ -112,18 +114,25 @@ public final class Stages implements AutoCloseable {
                                 Consumer<StageMemory> report) {
         long bytes;
         backend.memory().restart();
-        try (Workspace measuring = loaded.counter.measuringWorkspace()) {
+        try (Workspace measuring = loaded.counter.measuringWorkspace(); var _ = backend.scope("count")) {
             work.run(new Stage<>(component, loaded.counted, new Compute(loaded.counter, measuring),
                     loaded.open.tensors()));
             bytes = measuring.peak();
         }
-        try (Workspace workspace = backend.newWorkspace(bytes)) {
+        try (Workspace workspace = newWorkspace(backend, bytes)) {
             T result = work.run(new Stage<>(component, loaded.model, new Compute(backend, workspace),
                     loaded.open.tensors()));
             Placement.Size size = loaded.placement.size();
             long mapped = loaded.counter.isDevice() ? 0 : loaded.open.tensors().byteSize();
-            report.accept(new StageMemory(component.folder(), mapped, size.resident(), 2 * size.slots(), bytes, backend.memory().peak(), 0));
+            report.accept(new StageMemory(component.folder(), mapped, size.resident(), 2 * size.slots(),
+                    bytes, backend.memory().peak(), 0));
             return result;
+        }
+    }
+
+    private static Workspace newWorkspace(Backend backend, long bytes) {
+        try (var _ = backend.scope("workspace")) {
+            return backend.newWorkspace(bytes);
         }
     }
 
@@ -165,7 +174,7 @@ public final class Stages implements AutoCloseable {
 
     private static <M> Loaded<M> load(Backend backend, ModelFiles.Open open, boolean streaming,
                                       Stage.Loader<M> loader) {
-        try {
+        try (var _ = backend.scope("load")) {
             return new Loaded<>(open, backend, streaming, loader);
         } catch (RuntimeException | Error e) {
             open.close();

@@ -87,13 +87,15 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
                 if (i == layers.size() - 1) {
                     backend.combine(new float[] {1}, List.of(x), penultimate);
                 }
-                layer.norm1.apply(backend, x, normed);
-                backend.linear(List.of(layer.q.call(normed, Epilogue.STORE, q),
-                        layer.k.call(normed, Epilogue.STORE, k), layer.v.call(normed, Epilogue.STORE, v)));
-                backend.attention(shape, List.of(AttentionStream.of(q, k, v, q)), null);
-                layer.out.apply(backend, q, Epilogue.ADD, x);
-                layer.norm2.apply(backend, x, normed);
-                layer.mlp.apply(backend, normed, hidden, Epilogue.ADD, x);
+                try (var _ = backend.scope("encoder.layers", i)) {
+                    layer.norm1.apply(backend, x, normed);
+                    backend.linear(List.of(layer.q.call(normed, Epilogue.STORE, q),
+                            layer.k.call(normed, Epilogue.STORE, k), layer.v.call(normed, Epilogue.STORE, v)));
+                    backend.attention(shape, List.of(AttentionStream.of(q, k, v, q)), null);
+                    layer.out.apply(backend, q, Epilogue.ADD, x);
+                    layer.norm2.apply(backend, x, normed);
+                    layer.mlp.apply(backend, normed, hidden, Epilogue.ADD, x);
+                }
                 if (compute.traced()) {
                     compute.trace().see("hidden_states." + (i + 1), x);
                 }

@@ -1,5 +1,6 @@
 package jdiffusion.model.text;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.model.checkpoint.Component;
@@ -7,8 +8,11 @@ import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.stage.Stages;
+import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.Tokens;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Weights;
 
 /**
  * Prompts to embeddings with the three text encoders of SD3, one after the other: each one's weights are open only
@@ -103,6 +107,36 @@ public final class PromptEncoder {
         }
     }
 
+    /** Fails when an encoder that is needed has no tokenizer. */
+    public void checkTokenizers(boolean useT5) {
+        for (Component encoder : Component.ENCODERS) {
+            boolean t5 = encoder == Component.T5;
+            if (files.has(encoder) && (useT5 || !t5)) {
+                Path folder = files.tokenizerFolder(encoder);
+                if (folder == null || !(t5 ? Tokenizer.hasT5(folder) : Tokenizer.hasClip(folder))) {
+                    // Its message is the one; files of another kind may do.
+                    files.tokenizer(encoder);
+                }
+            }
+        }
+    }
+
+    /** Fails when T5 is not this denoiser's; it runs last of the encoders, and much later than it is opened. */
+    public void checkT5(int contextWidth) {
+        try (ModelFiles.Open open = files.inspect(Component.T5)) {
+            checkWidth(T5Encoder.load(Weights.of(open.tensors(), Placement.onHost()), open.config()),
+                    open.tensors().origin(), contextWidth);
+        }
+    }
+
+    private static void checkWidth(T5Encoder encoder, String origin, int contextWidth) {
+        if (encoder.config().hidden() != contextWidth) {
+            throw new InputException(origin + ": T5 is " + encoder.config().hidden()
+                    + " wide, the denoiser's text input " + contextWidth
+                    + "; these do not belong together, choose another T5 with --t5xxl");
+        }
+    }
+
     /** One CLIP encoder's output for all prompts, flattened. */
     private record Clip(float[] hidden, int width, float[] pooled, int pooledWidth) {
         /** One prompt's part to a column of the context and a place in the pooled embedding. */
@@ -134,11 +168,7 @@ public final class PromptEncoder {
         int[][] ids = tokenize(Component.T5, prompts, length, listener);
         return stages.run(Component.T5, T5Encoder::load, (Stage<T5Encoder> stage) -> {
             T5Encoder encoder = stage.model();
-            if (encoder.config().hidden() != contextWidth) {
-                throw new InputException(files.origin() + ": T5 is " + encoder.config().hidden()
-                        + " wide, the denoiser's text input " + contextWidth
-                        + "; do these components belong together?");
-            }
+            checkWidth(encoder, files.origin(), contextWidth);
             checkVocabulary(Component.T5, ids, encoder.config().vocabulary());
             return stage.download(encoder.apply(stage.compute(), ids));
         }, listener::encoded);

@@ -85,14 +85,16 @@ public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, 
             Tensor bias = bias(compute, n);
             AttentionShape shape = AttentionShape.of(batch, config.heads(), config.headDim()).withScale(1);
             blocks.run(_ -> false, false, (block, i) -> {
-                backend.rmsNorm(x, block.norm1, config.eps(), normed);
-                block.qkv.apply(backend, normed, qkv);
-                backend.attention(shape, List.of(stream), bias);
-                block.out.apply(backend, q, Epilogue.ADD, x);
-                backend.rmsNorm(x, block.norm2, config.eps(), normed);
-                block.up.apply(backend, normed, hidden);
-                block.gate.apply(backend, normed, Epilogue.multiply(Activation.GELU_TANH), hidden);
-                block.down.apply(backend, hidden, Epilogue.ADD, x);
+                try (var _ = backend.scope("encoder.block", i)) {
+                    backend.rmsNorm(x, block.norm1, config.eps(), normed);
+                    block.qkv.apply(backend, normed, qkv);
+                    backend.attention(shape, List.of(stream), bias);
+                    block.out.apply(backend, q, Epilogue.ADD, x);
+                    backend.rmsNorm(x, block.norm2, config.eps(), normed);
+                    block.up.apply(backend, normed, hidden);
+                    block.gate.apply(backend, normed, Epilogue.multiply(Activation.GELU_TANH), hidden);
+                    block.down.apply(backend, hidden, Epilogue.ADD, x);
+                }
                 if (compute.traced() && i < blocks.size() - 1) {
                     compute.trace().see("hidden_states." + (i + 1), x);
                 }

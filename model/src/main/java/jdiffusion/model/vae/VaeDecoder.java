@@ -55,17 +55,22 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
             int next = 0;
             Tensor x = turns.output(next++);
             in.apply(backend, latents, Epilogue.STORE, x);
-            middle.apply(compute, x);
-            for (Level level : levels) {
-                for (ResnetBlock block : level.blocks()) {
-                    Tensor y = block.shortcut() == null ? x : turns.output(next++);
-                    block.apply(compute, x, y);
-                    x = y;
-                }
-                if (level.upsample() != null) {
-                    Tensor y = turns.output(next++);
-                    backend.upsampledConv2d(x, level.upsample().weight(), level.upsample().bias(), y, w);
-                    x = y;
+            try (var _ = backend.scope("decoder.mid_block")) {
+                middle.apply(compute, x);
+            }
+            for (int i = 0; i < levels.size(); i++) {
+                Level level = levels.get(i);
+                try (var _ = backend.scope("decoder.up_blocks", i)) {
+                    for (ResnetBlock block : level.blocks()) {
+                        Tensor y = block.shortcut() == null ? x : turns.output(next++);
+                        block.apply(compute, x, y);
+                        x = y;
+                    }
+                    if (level.upsample() != null) {
+                        Tensor y = turns.output(next++);
+                        backend.upsampledConv2d(x, level.upsample().weight(), level.upsample().bias(), y, w);
+                        x = y;
+                    }
                 }
             }
             out.applyNormed(compute, norm, x, Epilogue.STORE, image);

@@ -55,21 +55,26 @@ record VaeEncoder(Conv2d in, List<Level> levels, MidBlock middle, GroupNorm norm
         try (var _ = w.scope()) {
             Tensor x = w.f32(batch, height, width, in.out());
             in.apply(backend, image, Epilogue.STORE, x);
-            for (Level level : levels) {
-                for (ResnetBlock block : level.blocks()) {
-                    Tensor y = block.shortcut() == null ? x : w.f32(batch, height, width, block.conv1().out());
-                    block.apply(compute, x, y);
-                    x = y;
-                }
-                if (level.downsample() != null) {
-                    height /= 2;
-                    width /= 2;
-                    Tensor y = w.f32(batch, height, width, level.downsample().out());
-                    level.downsample().applyHalving(backend, x, y);
-                    x = y;
+            for (int i = 0; i < levels.size(); i++) {
+                Level level = levels.get(i);
+                try (var _ = backend.scope("encoder.down_blocks", i)) {
+                    for (ResnetBlock block : level.blocks()) {
+                        Tensor y = block.shortcut() == null ? x : w.f32(batch, height, width, block.conv1().out());
+                        block.apply(compute, x, y);
+                        x = y;
+                    }
+                    if (level.downsample() != null) {
+                        height /= 2;
+                        width /= 2;
+                        Tensor y = w.f32(batch, height, width, level.downsample().out());
+                        level.downsample().applyHalving(backend, x, y);
+                        x = y;
+                    }
                 }
             }
-            middle.apply(compute, x);
+            try (var _ = backend.scope("encoder.mid_block")) {
+                middle.apply(compute, x);
+            }
             out.applyNormed(compute, norm, x, Epilogue.STORE, moments);
         }
     }

@@ -201,6 +201,28 @@ class ModelsTest {
     }
 
     @Test
+    void aForeignFileInAFolderOfFilesIsLeftAside() throws IOException {
+        write("foreign.safetensors", Map.of("unet.conv.weight", Tensor.of(new float[4], 2, 2)));
+        ModelFiles files = Models.open(folder, ModelSources.NONE);
+        assertThat(files.place(Component.DENOISER)).contains("sd3.5_large.safetensors");
+        assertThat(files.notes()).contains("foreign.safetensors is left aside: its tensors are of no network that is"
+                + " known here");
+        Files.delete(model);
+        assertFails(folder, ModelSources.NONE).hasMessageContaining("foreign.safetensors is left aside");
+    }
+
+    @Test
+    void severalFoldersBelowThatHaveAnEncoder() throws IOException {
+        for (String name : new String[] {"b", "a", "c"}) {
+            write(name + "/clip_l.safetensors", TinyModel.clip(16, 16));
+        }
+        ModelFiles files = Models.open(model, ModelSources.NONE);
+        assertThat(files.notes()).contains("CLIP-L is taken from " + folder.resolve("a/clip_l.safetensors")
+                + ", the first by name of the folders that have one, not from " + folder.resolve("b") + ", "
+                + folder.resolve("c") + "; choose with --clip-l");
+    }
+
+    @Test
     void aFileThatIsAnotherComponent() throws IOException {
         Path t5 = write("t5.safetensors", TinyModel.t5());
         assertFails(t5, ModelSources.NONE).hasMessageContainingAll("holds T5, but no denoiser", "--t5xxl");

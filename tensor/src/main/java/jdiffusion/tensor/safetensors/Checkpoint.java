@@ -83,6 +83,15 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
         }
     }
 
+    /** The file itself, or with an index also the files that it names. */
+    public static List<Path> files(Path path) {
+        List<Path> all = new ArrayList<>(List.of(path));
+        if (path.toString().endsWith(JSON)) {
+            ShardIndex.read(path).shards().forEach(shard -> all.add(path.resolveSibling(shard)));
+        }
+        return all;
+    }
+
     /** Says at once which downloads are missing, instead of one at a time. */
     private static void checkAllThere(Path path, ShardIndex index) {
         List<String> missing = index.shards().stream()
@@ -120,6 +129,11 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     @Override
     public String origin() {
         return origin;
+    }
+
+    /** The free text that the file, or the first shard, carries about itself. */
+    public Map<String, String> metadata() {
+        return files.isEmpty() ? Map.of() : files.getFirst().metadata();
     }
 
     /** In the order of {@link String#compareTo}. */

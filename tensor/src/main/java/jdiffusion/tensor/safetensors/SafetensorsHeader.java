@@ -3,14 +3,17 @@ package jdiffusion.tensor.safetensors;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
@@ -31,6 +34,8 @@ import jdiffusion.tensor.Shape;
 record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> tensors, long dataStart) {
     static final String METADATA = "__metadata__";
     static final int LARGEST = 100_000_000;
+    private static final int LARGEST_KEPT = 1 << 20;
+    private static final Recent RECENT = new Recent();
     private static final int MOST_ENTRIES = 200_000;
     private static final int MOST_DIMENSIONS = 64;
     private static final ValueLayout.OfLong LONG =
@@ -65,7 +70,38 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
                     + " bytes does not start with '{'; check the name, or download it again");
         }
         byte[] json = file.asSlice(Long.BYTES, length).toArray(ValueLayout.JAVA_BYTE);
-        return new Parser(origin, json, size - Long.BYTES - length).parse(Long.BYTES + length);
+        long dataSize = size - Long.BYTES - length;
+        return RECENT.find(json, dataSize, () -> new Parser(origin, json, dataSize).parse(Long.BYTES + length));
+    }
+
+    /**
+     * The headers that were parsed last. A run opens each of its files several times, first to look at shapes, and
+     * parsing takes most of that.
+     */
+    private static final class Recent {
+        private static final int MOST = 8;
+
+        private final Deque<Parsed> kept = new ArrayDeque<>();
+
+        private record Parsed(byte[] json, long dataSize, SafetensorsHeader header) {
+        }
+
+        /** The header of the same bytes, before as much data; parsed when there is none. */
+        synchronized SafetensorsHeader find(byte[] json, long dataSize, Supplier<SafetensorsHeader> parser) {
+            for (Parsed parsed : kept) {
+                if (parsed.dataSize == dataSize && Arrays.equals(parsed.json, json)) {
+                    return parsed.header;
+                }
+            }
+            SafetensorsHeader header = parser.get();
+            if (json.length <= LARGEST_KEPT) {
+                kept.addFirst(new Parsed(json, dataSize, header));
+                if (kept.size() > MOST) {
+                    kept.removeLast();
+                }
+            }
+            return header;
+        }
     }
 
     private static final class Parser {

@@ -1,0 +1,294 @@
+package jdiffusion.kernels.attention;
+
+import static jdiffusion.kernels.cpu.MicroKernel.MR;
+import static jdiffusion.kernels.cpu.MicroKernel.NR;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.cpu.Cpu.Buffer;
+import jdiffusion.kernels.cpu.Widen;
+import jdiffusion.kernels.machine.MachinePairs;
+import jdiffusion.tensor.Tensor;
+
+/**
+ * Attention as {@link CpuAttention} has it, where operands are pairs of bfloat16 and machine code does all the work:
+ * words are two consecutive channels in K and Q, two consecutive keys in V and the scores.
+ *
+ * <p>A head's K is packed as left rows [keys][channels / 2], its V as [channels][keys / 2], a block of queries as
+ * right rows [channels / 2][NR]. Channels are filled up with zeros to whole vectors.
+ */
+final class PairAttention {
+    private static final int SIDE = MachinePairs.SIDE;
+    /** Keys of a block: whole panels, whole squares of pairs, whole tiles. */
+    private static final int KEYS = 2 * SIDE * MR;
+    /** Words of packed K and V held at once, unless one head alone needs more. */
+    private static final long PACKED = 8 << 20;
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final Cpu cpu;
+    private AttentionCall call;
+    private int headDim;
+    /** Channels of packed rows. */
+    private int width;
+    /** Rows of packed V: all channels, and whole panels of them. */
+    private int valueRows;
+    /** What the rows of products are a multiple of. */
+    private int unit;
+    /** What keys are a multiple of, so that rows are, and pairs of them too. */
+    private int keyUnit;
+    private int keys;
+    /** Words of a row of packed V. */
+    private int valueStride;
+
+    PairAttention(Cpu cpu) {
+        this.cpu = cpu;
+    }
+
+    void run(AttentionCall given) {
+        call = given;
+        headDim = call.shape().headDim();
+        width = up(headDim, 2 * SIDE);
+        valueRows = up(width, MR);
+        unit = cpu.products().rowUnit();
+        keyUnit = unit == MR ? 2 * MR : unit;
+        keys = up(call.keys(), keyUnit);
+        valueStride = up(keys / 2, SIDE);
+        int keySize = Math.multiplyExact(keys, width / 2);
+        int valueSize = Math.multiplyExact(valueRows, valueStride);
+        int pairs = call.pairs();
+        int rounds = Math.ceilDiv(pairs, Math.clamp(PACKED / (keySize + (long) valueSize), 1, pairs));
+        int held = Math.ceilDiv(pairs, rounds);
+        float[] k = cpu.shared(Buffer.A_PANEL, Math.multiplyExact(held, keySize));
+        float[] v = cpu.shared(Buffer.B_PANEL, Math.multiplyExact(held, valueSize));
+        int chunks = Math.ceilDiv(keys, KEYS);
+        int blocks = Math.ceilDiv(call.queries(), NR);
+        for (int first = 0; first < pairs; first += held) {
+            int start = first;
+            int count = Math.min(held, pairs - start);
+            cpu.workers().run(count * chunks, (item, worker) -> {
+                int slot = item / chunks;
+                int from = item % chunks * KEYS;
+                packKeys(start + slot, from, k, slot * keySize, worker);
+                packValues(start + slot, from, v, slot * valueSize, worker);
+            });
+            cpu.workers().run(count * blocks, (item, worker) -> {
+                int slot = item / blocks;
+                attend(start + slot, item % blocks * NR, k, slot * keySize, v, slot * valueSize, worker);
+            });
+        }
+        call = null;
+    }
+
+    /** Keys {@code from} to the end of their block, zeros after the last one. */
+    private void packKeys(int pair, int from, float[] to, int at, int worker) {
+        int end = Math.min(from + KEYS, keys);
+        int start = 0;
+        for (AttentionStream stream : call.streams()) {
+            int first = Math.max(from, start);
+            int count = Math.min(end, start + stream.length()) - first;
+            if (count > 0) {
+                rows(stream.k(), stream.kNorm(), pair, first - start, count, to, at + first * width / 2, worker);
+            }
+            start += stream.length();
+        }
+        int rest = Math.max(from, call.keys());
+        if (rest < end) {
+            Arrays.fill(to, at + rest * width / 2, at + end * width / 2, 0);
+        }
+    }
+
+    /** Tokens as rows of words, after their norm where there is one. */
+    private void rows(Tensor from, Tensor normWeight, int pair, int token, int count, float[] to, int at, int worker) {
+        float[] norm = normWeight == null ? null : norm(normWeight, worker);
+        if (width == headDim) {
+            cpu.products().pairs().rows(from.data(), call.offset(from, pair, token), rowBytes(from), count, width,
+                    norm, to, at);
+            return;
+        }
+        float[] filled = cpu.local(worker, Buffer.ROW, KEYS * width);
+        gather(from, pair, token, count, filled, 0);
+        cpu.products().pairs().rows(filled, 0, width, count, width, norm, to, at);
+    }
+
+    /** The parameters of a norm as {@link MachinePairs#rows} takes them. */
+    private float[] norm(Tensor weight, int worker) {
+        int head = MachinePairs.NORM_HEAD;
+        float[] norm = cpu.local(worker, Buffer.STATISTICS, head + width);
+        Arrays.fill(norm, 0, head / 2, 1f / headDim);
+        Arrays.fill(norm, head / 2, head, call.shape().normEps());
+        Widen.run(weight.data(), weight.type(), 0, norm, head, headDim);
+        Arrays.fill(norm, head + headDim, head + width, 0);
+        return norm;
+    }
+
+    private void packValues(int pair, int from, float[] to, int at, int worker) {
+        int end = Math.min(from + KEYS, keys);
+        MachinePairs code = cpu.products().pairs();
+        float[] words = cpu.local(worker, Buffer.SCORES, KEYS / 2 * width);
+        float[] filled = cpu.local(worker, Buffer.ROW, KEYS * width);
+        int start = 0;
+        boolean direct = false;
+        for (AttentionStream stream : call.streams()) {
+            int first = Math.max(from, start);
+            int count = Math.min(end, start + stream.length()) - first;
+            if (count > 0) {
+                direct = count == KEYS && width == headDim;
+                if (direct) {
+                    code.pairs(stream.v().data(), call.offset(stream.v(), pair, first - start),
+                            rowBytes(stream.v()), KEYS / 2, width, words, 0);
+                } else {
+                    gather(stream.v(), pair, first - start, count, filled, (first - from) * width);
+                }
+            }
+            start += stream.length();
+        }
+        if (!direct) {
+            int present = Math.min(call.keys(), from + KEYS) - from;
+            Arrays.fill(filled, present * width, KEYS * width, 0);
+            code.pairs(filled, 0, width, KEYS / 2, width, words, 0);
+        }
+        int column = from / 2;
+        for (int row = 0; row < KEYS / 2 && column + row < valueStride; row += SIDE) {
+            code.transpose(words, row * width, width, width, to, at + column + row, valueStride);
+        }
+        for (int row = width; row < valueRows; row++) {
+            int begin = at + row * valueStride + column;
+            Arrays.fill(to, begin, begin + Math.min(KEYS / 2, valueStride - column), 0);
+        }
+    }
+
+    /** A head's channels of tokens, filled up with zeros. */
+    private void gather(Tensor from, int pair, int token, int count, float[] to, int at) {
+        for (int i = 0; i < count; i++) {
+            int row = at + i * width;
+            call.read(from, pair, token + i, to, row);
+            Arrays.fill(to, row + headDim, row + width, 0);
+        }
+    }
+
+    private void attend(int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
+        int channels = up(headDim, unit);
+        int count = Math.min(NR, call.queries() - from);
+        MachinePairs code = cpu.products().pairs();
+        float[] q = cpu.local(worker, Buffer.B_PANEL, NR * width / 2);
+        float[] scores = cpu.local(worker, Buffer.SCORES, KEYS * Math.max(NR, width / 2));
+        float[] sums = cpu.local(worker, Buffer.SUMS, valueRows * NR);
+        float[] state = cpu.local(worker, Buffer.TILE, code.stateSize());
+        float[] bias = readBias(pair, worker);
+        packQueries(pair, from, count, q, worker);
+        Arrays.fill(sums, 0, valueRows * NR, 0);
+        code.reset(state, 0);
+        boolean causal = call.shape().causal();
+        int end = causal ? Math.min(keys, up(from + count, keyUnit)) : keys;
+        for (int key = 0; key < end; key += KEYS) {
+            int n = Math.min(KEYS, end - key);
+            int left = kAt + key * width / 2;
+            boolean fresh = bias == null && key + n <= call.keys() && !(causal && key + n > from);
+            if (!fresh) {
+                startScores(bias, key, n, from, count, scores);
+            }
+            cpu.products().multiplyRows(fresh, n, width / 2, k, left, width / 2, q, 0, scores, 0);
+            code.softmax(scores, n, call.shape().scale(), state, 0, sums, 0, channels);
+            cpu.products().multiplyRows(false, channels, n / 2, v, vAt + key / 2, valueStride, scores, 0, sums, 0);
+        }
+        write(pair, from, count, sums, state, worker);
+    }
+
+    /** Queries become right rows, zeros after the last one. */
+    private void packQueries(int pair, int from, int count, float[] to, int worker) {
+        float[] rows = cpu.local(worker, Buffer.SCORES, KEYS * Math.max(NR, width / 2));
+        int start = 0;
+        for (AttentionStream stream : call.streams()) {
+            int length = stream.q() == null ? 0 : stream.length();
+            int first = Math.max(from, start);
+            int tokens = Math.min(from + count, start + length) - first;
+            if (tokens > 0) {
+                rows(stream.q(), stream.qNorm(), pair, first - start, tokens, rows, (first - from) * width / 2,
+                        worker);
+            }
+            start += length;
+        }
+        Arrays.fill(rows, count * width / 2, NR * width / 2, 0);
+        for (int query = 0; query < NR; query += SIDE) {
+            cpu.products().pairs().transpose(rows, query * width / 2, width / 2, width / 2, to, query, NR);
+        }
+    }
+
+    /** What is added to the products of {@code n} keys with {@code count} queries: bias and masks. */
+    private void startScores(float[] bias, int key, int n, int query, int count, float[] scores) {
+        Arrays.fill(scores, 0, n * NR, 0);
+        if (bias != null) {
+            for (int j = 0; j < Math.min(n, call.keys() - key); j++) {
+                System.arraycopy(bias, query - (key + j) + call.keys() - 1, scores, j * NR, count);
+            }
+        }
+        if (call.shape().causal()) {
+            for (int j = Math.max(0, query + 1 - key); j < n; j++) {
+                int earlier = Math.min(key + j - query, NR);
+                Arrays.fill(scores, j * NR, j * NR + earlier, Float.NEGATIVE_INFINITY);
+            }
+        }
+        if (key + n > call.keys()) {
+            Arrays.fill(scores, (call.keys() - key) * NR, n * NR, Float.NEGATIVE_INFINITY);
+        }
+    }
+
+    /** A head's relative bias backwards, so that for one key it runs on with the queries; null for none. */
+    private float[] readBias(int pair, int worker) {
+        Tensor bias = call.relativeBias();
+        if (bias == null) {
+            return null;
+        }
+        int n = bias.cols();
+        float[] values = cpu.local(worker, Buffer.A_PANEL, n);
+        Widen.run(bias.data(), bias.type(), bias.rowOffset(pair % call.shape().heads()), values, 0, n);
+        for (int i = 0; i < n - 1 - i; i++) {
+            float swapped = values[i];
+            values[i] = values[n - 1 - i] / call.shape().scale();
+            values[n - 1 - i] = swapped / call.shape().scale();
+        }
+        values[n / 2] /= call.shape().scale();
+        return values;
+    }
+
+    /** Divides the sums by those of the softmax and stores them. */
+    private void write(int pair, int from, int count, float[] sums, float[] state, int worker) {
+        MachinePairs code = cpu.products().pairs();
+        float[] factors = cpu.local(worker, Buffer.STATISTICS, NR);
+        for (int i = 0; i < NR; i++) {
+            float sum = code.sum(state, 0, i);
+            factors[i] = sum == 0 ? 0 : 1 / sum;
+        }
+        for (int row = 0; row < headDim; row++) {
+            for (int i = 0; i < NR; i++) {
+                sums[row * NR + i] *= factors[i];
+            }
+        }
+        float[] rows = cpu.local(worker, Buffer.SCORES, KEYS * Math.max(NR, width / 2));
+        for (int channel = 0; channel < headDim; channel += SIDE) {
+            code.transpose(sums, channel * NR, NR, NR, rows, channel, width);
+        }
+        int start = 0;
+        for (AttentionStream stream : call.streams()) {
+            int length = stream.q() == null ? 0 : stream.length();
+            for (int query = Math.max(from, start); query < Math.min(from + count, start + length); query++) {
+                MemorySegment.copy(rows, (query - from) * width, stream.out().data(), FLOAT,
+                        call.offset(stream.out(), pair, query - start), headDim);
+            }
+            start += length;
+        }
+    }
+
+    /** Distance of a tensor's rows in bytes. */
+    private static long rowBytes(Tensor tensor) {
+        return tensor.rowOffset(1) - tensor.rowOffset(0);
+    }
+
+    private static int up(int n, int step) {
+        return Math.ceilDiv(n, step) * step;
+    }
+}

@@ -1,0 +1,69 @@
+package jdiffusion.kernels.machine;
+
+import jdiffusion.kernels.Activation;
+
+/**
+ * Activations of the form x / (1 + 2^t(x)) on vectors in registers, with AVX-512: x times a sigmoid. Registers 16 to 29
+ * are overwritten.
+ */
+record ActivationCode(Activation activation) {
+    private static final Vec T = Vec.zmm(23);
+    private static final Vec FRACTION = Vec.zmm(24);
+    private static final Vec POWER = Vec.zmm(25);
+    private static final Vec ONE = Vec.zmm(26);
+    private static final Vec MOST = Vec.zmm(27);
+    private static final Vec LINEAR = Vec.zmm(28);
+    private static final Vec CUBIC = Vec.zmm(29);
+    private static final double LOG2_E = 1 / Math.log(2);
+
+    /** Whether it has that form; NONE needs no code. */
+    static boolean has(Activation activation) {
+        return switch (activation) {
+            case NONE, SILU, GELU_TANH, QUICK_GELU -> true;
+            case GELU_ERF -> false;
+        };
+    }
+
+    /** t(x) = x (linear + cubic x^2). */
+    private double linear() {
+        return switch (activation) {
+            case SILU -> -LOG2_E;
+            case QUICK_GELU -> -1.702 * LOG2_E;
+            case GELU_TANH -> -2 * Math.sqrt(2 / Math.PI) * LOG2_E;
+            case NONE, GELU_ERF -> throw new IllegalArgumentException(activation + " is no sigmoid");
+        };
+    }
+
+    /** Writes what {@link #apply} needs into its registers, by way of {@code scratch}. */
+    void constants(Assembler x, Gpr scratch) {
+        if (activation == Activation.NONE) {
+            return;
+        }
+        AttentionCode.powers(x, scratch);
+        AttentionCode.broadcast(x, ONE, scratch, 1);
+        AttentionCode.broadcast(x, MOST, scratch, -AttentionCode.LEAST);
+        AttentionCode.broadcast(x, LINEAR, scratch, (float) linear());
+        if (activation == Activation.GELU_TANH) {
+            AttentionCode.broadcast(x, CUBIC, scratch, (float) (0.044715 * linear()));
+        }
+    }
+
+    void apply(Assembler x, Vec value) {
+        if (activation == Activation.NONE) {
+            return;
+        }
+        if (activation == Activation.GELU_TANH) {
+            x.vmulps(T, value, value);
+            x.vfmadd213ps(T, CUBIC, LINEAR);
+            x.vmulps(T, T, value);
+        } else {
+            x.vmulps(T, value, LINEAR);
+        }
+        x.vminps(T, MOST, T);
+        x.vmaxps(T, AttentionCode.least(), T);
+        AttentionCode.power(x, T, FRACTION, POWER);
+        x.vscalefps(POWER, POWER, T);
+        x.vaddps(POWER, POWER, ONE);
+        x.vdivps(value, value, POWER);
+    }
+}

@@ -1,0 +1,290 @@
+package jdiffusion.kernels.machine;
+
+import static jdiffusion.kernels.machine.Gpr.RAX;
+import static jdiffusion.kernels.machine.MachineFunction.A;
+import static jdiffusion.kernels.machine.MachineFunction.A_OFFSET;
+import static jdiffusion.kernels.machine.MachineFunction.B;
+import static jdiffusion.kernels.machine.MachineFunction.B_OFFSET;
+import static jdiffusion.kernels.machine.MachineFunction.C;
+import static jdiffusion.kernels.machine.MachineFunction.COUNT;
+import static jdiffusion.kernels.machine.MachineFunction.C_OFFSET;
+import static jdiffusion.kernels.machine.MachineFunction.N;
+import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
+
+/** What attention in pairs of bfloat16 does between its products, as machine code with AVX512_BF16. */
+final class AttentionCode {
+    /** Words, pairs of bfloat16, of a vector. */
+    static final int WORDS = 16;
+    private static final int BYTES = 4 * WORDS;
+    /** Coefficients of 2^x on [0, 1): the least relative error, 1.6e-7 in float32, of those with 1 at 0 and 2 at 1. */
+    private static final float[] POWER = {1, 0x1.62e4c8p-1f, 0x1.ebd8a0p-3f, 0x1.c94440p-5f, 0x1.269df0p-7f,
+            0x1.eca6f0p-10f};
+    /** Powers of two below it are 0 in float32. */
+    static final float LEAST = -200;
+
+    private AttentionCode() {
+    }
+
+    /**
+     * N rows of float32 from A on, STRIDE bytes apart, COUNT vectors of words long, each rounded to words that follow
+     * each other from C on. With a norm each row is first multiplied by 1 / sqrt(mean(row^2) + eps) and, channel by
+     * channel, by what lies at B, behind 16 times the factor of the mean and 16 times eps.
+     */
+    static void rows(Assembler x, boolean norm) {
+        Vec low = Vec.zmm(0);
+        Vec high = Vec.zmm(1);
+        Vec square = Vec.zmm(2);
+        Vec other = Vec.zmm(3);
+        Vec one = Vec.zmm(4);
+        Gpr rows = RAX;
+        Gpr stride = A_OFFSET;
+        Gpr at = Gpr.R10;
+        Gpr left = Gpr.R11;
+        Gpr weight = B_OFFSET;
+        x.add(A, A_OFFSET);
+        x.add(B, B_OFFSET);
+        x.add(C, C_OFFSET);
+        x.mov(rows, N);
+        x.mov(stride, STRIDE);
+        if (norm) {
+            broadcast(x, one, at, 1);
+        }
+        Label row = new Label();
+        x.bind(row);
+        if (norm) {
+            Label sum = new Label();
+            x.mov(at, A);
+            x.mov(left, COUNT);
+            x.vsubps(square, one, one);
+            x.vsubps(other, one, one);
+            x.bind(sum);
+            x.vmovups(low, Mem.at(at));
+            x.vmovups(high, Mem.at(at, BYTES));
+            x.vfmadd231ps(square, low, low);
+            x.vfmadd231ps(other, high, high);
+            x.add(at, 2 * BYTES);
+            x.sub(left, 1);
+            x.jne(sum);
+            x.vaddps(square, square, other);
+            inEveryLane(x, square, low, high);
+            x.vmulps(square, square, Mem.at(B));
+            x.vaddps(square, square, Mem.at(B, BYTES));
+            x.vsqrtps(square, square);
+            x.vdivps(square, one, square);
+            x.lea(weight, Mem.at(B, 2 * BYTES));
+        }
+        Label round = new Label();
+        x.mov(at, A);
+        x.mov(left, COUNT);
+        x.bind(round);
+        x.vmovups(high, Mem.at(at, BYTES));
+        if (norm) {
+            x.vmulps(low, square, Mem.at(at));
+            x.vmulps(high, high, square);
+            x.vmulps(low, low, Mem.at(weight));
+            x.vmulps(high, high, Mem.at(weight, BYTES));
+            x.vcvtne2ps2bf16(low, high, low);
+            x.add(weight, 2 * BYTES);
+        } else {
+            x.vcvtne2ps2bf16(low, high, Mem.at(at));
+        }
+        x.vmovups(Mem.at(C), low);
+        x.add(at, 2 * BYTES);
+        x.add(C, BYTES);
+        x.sub(left, 1);
+        x.jne(round);
+        x.add(A, stride);
+        x.sub(rows, 1);
+        x.jne(row);
+        x.vzeroupper();
+        x.ret();
+    }
+
+    /** The sum of all lanes, in every lane, in an order that is the same for each. */
+    private static void inEveryLane(Assembler x, Vec sum, Vec a, Vec b) {
+        for (int parts : new int[] {0x4e, 0xb1}) {
+            x.vshuff32x4(a, sum, sum, parts);
+            x.vaddps(sum, sum, a);
+        }
+        x.vunpcklpd(a, sum, sum);
+        x.vunpckhpd(b, sum, sum);
+        x.vaddps(sum, a, b);
+        x.vunpcklps(a, sum, sum);
+        x.vunpckhpd(b, a, a);
+        x.vunpcklpd(a, a, a);
+        x.vaddps(sum, a, b);
+    }
+
+    /**
+     * 2 N rows of float32 from A on, STRIDE bytes apart, COUNT vectors long, become N rows of words that follow each
+     * other from C on: each word two numbers one below the other, rounded. B holds {@link RoundCode#interleave}.
+     */
+    static void pairs(Assembler x) {
+        Vec low = Vec.zmm(0);
+        Vec high = Vec.zmm(1);
+        Vec order = Vec.zmm(2);
+        Gpr rows = RAX;
+        Gpr stride = A_OFFSET;
+        Gpr at = Gpr.R10;
+        Gpr left = Gpr.R11;
+        x.add(A, A_OFFSET);
+        x.add(B, B_OFFSET);
+        x.add(C, C_OFFSET);
+        x.mov(rows, N);
+        x.mov(stride, STRIDE);
+        x.vmovups(order, Mem.at(B));
+        Label row = new Label();
+        Label vector = new Label();
+        x.bind(row);
+        x.mov(at, A);
+        x.mov(left, COUNT);
+        x.bind(vector);
+        x.vmovups(high, Mem.at(at, stride, 1));
+        x.vcvtne2ps2bf16(low, high, Mem.at(at));
+        x.vpermw(low, order, low);
+        x.vmovups(Mem.at(C), low);
+        x.add(at, BYTES);
+        x.add(C, BYTES);
+        x.sub(left, 1);
+        x.jne(vector);
+        x.lea(A, Mem.at(A, stride, 2));
+        x.sub(rows, 1);
+        x.jne(row);
+        x.vzeroupper();
+        x.ret();
+    }
+
+    /**
+     * A block of an online softmax (Milakov and Gimelshein, 2018), queries side by side. Scores [N][columns] at A, N
+     * even, become words [N / 2][columns] in their place, each word two keys, of 2^(f (score - largest)), where f is the
+     * float32 in the lower half of STRIDE. B is [3][columns]: the largest score so far, the sum of those powers, and
+     * in the first words of the third row {@link RoundCode#interleave}. The rows [COUNT][columns] at C, not none, are
+     * multiplied by 2^(f (largest before - largest)), and so is the sum before it grows.
+     */
+    static void softmax(Assembler x, int columns) {
+        Vec largest = Vec.zmm(0);
+        Vec even = Vec.zmm(1);
+        Vec odd = Vec.zmm(2);
+        Vec sum = Vec.zmm(3);
+        Vec factor = Vec.zmm(4);
+        Vec fraction = Vec.zmm(5);
+        Vec otherFraction = Vec.zmm(6);
+        Vec power = Vec.zmm(7);
+        Vec otherPower = Vec.zmm(8);
+        Vec shift = Vec.zmm(9);
+        Vec scale = Vec.zmm(10);
+        Vec order = Vec.zmm(11);
+        Vec negative = Vec.zmm(12);
+        Gpr rowBytes = A_OFFSET;
+        Gpr rows = RAX;
+        Gpr at = Gpr.R10;
+        Gpr to = Gpr.R11;
+        Gpr value = B_OFFSET;
+        x.add(A, A_OFFSET);
+        x.add(B, B_OFFSET);
+        x.add(C, C_OFFSET);
+        int row = 4 * columns;
+        x.mov(rowBytes, row);
+        x.mov(value, STRIDE);
+        x.vpbroadcastd(scale, value);
+        broadcast(x, negative, value, 0);
+        x.vsubps(negative, negative, scale);
+        x.vmovups(order, Mem.at(B, 2 * row));
+        powers(x, value);
+        for (int j = 0; j < columns / WORDS; j++) {
+            int column = j * BYTES;
+            x.vmovups(largest, Mem.at(B, column));
+            x.vmovups(even, Mem.at(B, column));
+            x.vmovups(odd, Mem.at(B, column));
+            Label rise = new Label();
+            x.lea(at, Mem.at(A, column));
+            x.mov(rows, N);
+            x.bind(rise);
+            x.vmaxps(even, even, Mem.at(at));
+            x.vmaxps(odd, odd, Mem.at(at, rowBytes, 1));
+            x.lea(at, Mem.at(at, rowBytes, 2));
+            x.sub(rows, 2);
+            x.jne(rise);
+            x.vmaxps(even, even, odd);
+            x.vmovups(Mem.at(B, column), even);
+
+            x.vsubps(factor, largest, even);
+            x.vmulps(factor, factor, scale);
+            x.vmaxps(factor, least(), factor);
+            power(x, factor, fraction, power);
+            x.vscalefps(factor, power, factor);
+            x.vmulps(sum, factor, Mem.at(B, row + column));
+            x.vmulps(shift, even, negative);
+
+            Label exponential = new Label();
+            x.lea(at, Mem.at(A, column));
+            x.lea(to, Mem.at(A, column));
+            x.mov(rows, N);
+            x.bind(exponential);
+            x.vmovups(even, Mem.at(at));
+            x.vmovups(odd, Mem.at(at, rowBytes, 1));
+            x.vfmadd213ps(even, scale, shift);
+            x.vfmadd213ps(odd, scale, shift);
+            x.vmaxps(even, least(), even);
+            x.vmaxps(odd, least(), odd);
+            power(x, even, fraction, power);
+            power(x, odd, otherFraction, otherPower);
+            x.vscalefps(even, power, even);
+            x.vscalefps(odd, otherPower, odd);
+            x.vaddps(sum, sum, even);
+            x.vaddps(sum, sum, odd);
+            x.vcvtne2ps2bf16(even, odd, even);
+            x.vpermw(even, order, even);
+            x.vmovups(Mem.at(to), even);
+            x.lea(at, Mem.at(at, rowBytes, 2));
+            x.add(to, rowBytes);
+            x.sub(rows, 2);
+            x.jne(exponential);
+            x.vmovups(Mem.at(B, row + column), sum);
+
+            Label rescale = new Label();
+            x.lea(at, Mem.at(C, column));
+            x.mov(rows, COUNT);
+            x.bind(rescale);
+            x.vmulps(even, factor, Mem.at(at));
+            x.vmovups(Mem.at(at), even);
+            x.add(at, rowBytes);
+            x.sub(rows, 1);
+            x.jne(rescale);
+        }
+        x.vzeroupper();
+        x.ret();
+    }
+
+    /** Writes what {@link #power} needs, and {@link #least}, into registers 16 to 22. */
+    static void powers(Assembler x, Gpr scratch) {
+        for (int i = 0; i < POWER.length; i++) {
+            broadcast(x, coefficient(i), scratch, POWER[i]);
+        }
+        broadcast(x, least(), scratch, LEAST);
+    }
+
+    /** to = 2^(of - floor(of)) by Horner's rule. */
+    static void power(Assembler x, Vec of, Vec fraction, Vec to) {
+        int last = POWER.length - 1;
+        x.vrndscalepsDown(fraction, of);
+        x.vsubps(fraction, of, fraction);
+        x.vmovaps(to, coefficient(last));
+        for (int i = last - 1; i >= 0; i--) {
+            x.vfmadd213ps(to, fraction, coefficient(i));
+        }
+    }
+
+    private static Vec coefficient(int i) {
+        return Vec.zmm(16 + i);
+    }
+
+    static Vec least() {
+        return Vec.zmm(16 + POWER.length);
+    }
+
+    static void broadcast(Assembler x, Vec to, Gpr by, float value) {
+        x.mov(by, Float.floatToRawIntBits(value));
+        x.vpbroadcastd(to, by);
+    }
+}

@@ -1,0 +1,186 @@
+package jdiffusion.kernels.machine;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * What kernels on pairs of bfloat16 do beside their products, in machine code: rounding, norm, transposition, softmax.
+ * Bounds are checked here, before the code runs; a call takes some microseconds. Words are 32 bits, two numbers in
+ * bfloat16, the first in the lower half.
+ */
+public final class MachinePairs implements AutoCloseable {
+    /** Rows that are transposed at a time, and what their words and all widths here are a multiple of. */
+    public static final int SIDE = TransposeCode.SIDE;
+    /** Floats before the weight in the parameters of a norm. */
+    public static final int NORM_HEAD = 2 * SIDE;
+    private static final int WORD = 4;
+
+    private final int columns;
+    private final MachineCall rows;
+    private final MachineCall normed;
+    private final MachineCall pairs;
+    private final MachineCall transpose;
+    private final MachineCall softmax;
+    private final ArraySegments segments = new ArraySegments();
+    private final MemorySegment interleave = MemorySegment.ofArray(RoundCode.interleave());
+
+    /**
+     * @param columns queries side by side in a block of scores, a multiple of {@link #SIDE}
+     * @param load    makes a function out of what its writer emits
+     */
+    MachinePairs(int columns, Function<Consumer<Assembler>, ? extends MachineCall> load) {
+        if (columns <= 0 || columns % SIDE != 0) {
+            throw new IllegalArgumentException("blocks of " + columns + " queries");
+        }
+        this.columns = columns;
+        rows = load.apply(x -> AttentionCode.rows(x, false));
+        normed = load.apply(x -> AttentionCode.rows(x, true));
+        pairs = load.apply(AttentionCode::pairs);
+        transpose = load.apply(TransposeCode::write);
+        softmax = load.apply(x -> AttentionCode.softmax(x, columns));
+    }
+
+    /**
+     * Rounds rows of float32 to rows of words, which follow each other.
+     *
+     * @param offset   in bytes, of the first row
+     * @param stride   distance of the rows in bytes
+     * @param channels of a row, a multiple of 32
+     * @param norm     null, or 16 times 1 / n, 16 times eps, then [channels]: rows are multiplied by
+     *                 1 / sqrt(sum(row^2) / n + eps) and by these
+     */
+    public void rows(MemorySegment from, long offset, long stride, int count, int channels, float[] norm, float[] to,
+                     int at) {
+        requireRows(count, stride, channels, 2 * SIDE);
+        if (count == 0) {
+            return;
+        }
+        Objects.checkFromIndexSize(offset, lastRow(count - 1, stride) + (long) WORD * channels, from.byteSize());
+        Objects.checkFromIndexSize(at, (long) count * channels / 2, to.length);
+        if (norm == null) {
+            rows.call(from, offset, MemorySegment.NULL, 0, segments.of(to), (long) WORD * at, count, stride,
+                    channels / (2 * SIDE));
+        } else {
+            Objects.checkFromIndexSize(0, NORM_HEAD + channels, norm.length);
+            normed.call(from, offset, segments.of(norm), 0, segments.of(to), (long) WORD * at, count, stride,
+                    channels / (2 * SIDE));
+        }
+    }
+
+    /** The same from an array; {@code from} and {@code stride} count floats. */
+    public void rows(float[] values, int from, int stride, int count, int channels, float[] norm, float[] to, int at) {
+        rows(segments.of(values), (long) WORD * from, (long) WORD * stride, count, channels, norm, to, at);
+    }
+
+    /**
+     * Rounds {@code 2 * count} rows of float32 to rows [count][channels] of words, each word two numbers one below the
+     * other; offset and stride as in {@link #rows}, channels a multiple of 16.
+     */
+    public void pairs(MemorySegment from, long offset, long stride, int count, int channels, float[] to, int at) {
+        requireRows(count, stride, channels, SIDE);
+        if (count == 0) {
+            return;
+        }
+        Objects.checkFromIndexSize(offset, lastRow(2L * count - 1, stride) + (long) WORD * channels, from.byteSize());
+        Objects.checkFromIndexSize(at, (long) count * channels, to.length);
+        pairs.call(from, offset, interleave, 0, segments.of(to), (long) WORD * at, count, stride, channels / SIDE);
+    }
+
+    /** The same from an array; {@code from} and {@code stride} count floats. */
+    public void pairs(float[] values, int from, int stride, int count, int channels, float[] to, int at) {
+        pairs(segments.of(values), (long) WORD * from, (long) WORD * stride, count, channels, to, at);
+    }
+
+    /**
+     * Transposes {@link #SIDE} rows of words to rows of {@link #SIDE} words.
+     *
+     * @param offset in bytes, of the first row
+     * @param stride distance of the rows in bytes
+     * @param words  of a row, a multiple of {@link #SIDE}
+     * @param apart  distance of the new rows in floats
+     */
+    public void transpose(MemorySegment from, long offset, long stride, int words, float[] to, int at, int apart) {
+        requireRows(SIDE, stride, words, SIDE);
+        if (apart < SIDE) {
+            throw new IllegalArgumentException("rows of " + SIDE + " words " + apart + " apart");
+        }
+        if (words == 0) {
+            return;
+        }
+        Objects.checkFromIndexSize(offset, lastRow(SIDE - 1, stride) + (long) WORD * words, from.byteSize());
+        Objects.checkFromIndexSize(at, (words - 1L) * apart + SIDE, to.length);
+        transpose.call(from, offset, MemorySegment.NULL, 0, segments.of(to), (long) WORD * at, words / SIDE, stride,
+                (long) WORD * apart);
+    }
+
+    /** The same from an array; {@code from} and {@code stride} count floats. */
+    public void transpose(float[] values, int from, int stride, int words, float[] to, int at, int apart) {
+        transpose(segments.of(values), (long) WORD * from, (long) WORD * stride, words, to, at, apart);
+    }
+
+    /** Floats of the state of a block's softmax. */
+    public int stateSize() {
+        return 3 * columns;
+    }
+
+    /** The state before the first block, {@link #stateSize} floats: no sum, and a largest score below any other. */
+    public void reset(float[] state, int at) {
+        for (int i = 0; i < columns; i++) {
+            state[at + i] = -0x1p120f;
+            state[at + columns + i] = 0;
+        }
+        MemorySegment.copy(interleave, 0, segments.of(state), (long) WORD * (at + 2 * columns), (long) WORD * SIDE);
+    }
+
+    /** The sum of the softmax so far of a query. */
+    public float sum(float[] state, int at, int query) {
+        return state[at + columns + query];
+    }
+
+    /**
+     * Takes a block of keys into a softmax. Its scores [keys][columns] become words [keys / 2][columns] of two keys
+     * each: exp(scale * (score - largest score)). What was summed with the weights of blocks before is brought to the
+     * new largest score.
+     *
+     * @param scale positive, less than 64
+     * @param sums  [channels][columns]
+     */
+    public void softmax(float[] scores, int keys, float scale, float[] state, int stateAt, float[] sums, int sumsAt,
+                        int channels) {
+        if (keys <= 0 || keys % 2 != 0 || channels <= 0 || !(scale > 0 && scale < 64)) {
+            throw new IllegalArgumentException(keys + " keys, " + channels + " channels, scale " + scale);
+        }
+        Objects.checkFromIndexSize(0, (long) keys * columns, scores.length);
+        Objects.checkFromIndexSize(stateAt, stateSize(), state.length);
+        Objects.checkFromIndexSize(sumsAt, (long) channels * columns, sums.length);
+        float inPowersOfTwo = (float) (scale / Math.log(2));
+        softmax.call(segments.of(scores), 0, segments.of(state), (long) WORD * stateAt, segments.of(sums),
+                (long) WORD * sumsAt, keys, Float.floatToRawIntBits(inPowersOfTwo), channels);
+    }
+
+    private static void requireRows(int count, long stride, int channels, int multiple) {
+        if (count < 0 || stride < 0 || channels <= 0 || channels % multiple != 0) {
+            throw new IllegalArgumentException(count + " rows of " + channels + ", " + stride + " bytes apart");
+        }
+    }
+
+    private static long lastRow(long row, long stride) {
+        return Math.multiplyExact(row, stride);
+    }
+
+    /** To be called when arrays that were used go out of use, so that they can be collected. */
+    public void forgetArrays() {
+        segments.clear();
+    }
+
+    @Override
+    public void close() {
+        rows.close();
+        normed.close();
+        pairs.close();
+        transpose.close();
+        softmax.close();
+    }
+}

@@ -1,0 +1,51 @@
+package jdiffusion.kernels.profile;
+
+import jdiffusion.kernels.Scope;
+
+/** A scope that was entered: see {@link jdiffusion.kernels.Backend#scope}. Times are in nanoseconds of one clock. */
+public final class Span {
+    private final Span parent;
+    private final String name;
+    private final int index;
+    private final long start;
+    private long end;
+
+    Span(Span parent, String name, int index, long start) {
+        this.parent = parent;
+        this.name = name;
+        this.index = index;
+        this.start = start;
+    }
+
+    void end(long at) {
+        end = at;
+    }
+
+    /** The scope around it; null for none. */
+    public Span parent() {
+        return parent;
+    }
+
+    public String name() {
+        return name;
+    }
+
+    /** Among equals, or {@link Scope#ONCE}. */
+    public int index() {
+        return index;
+    }
+
+    public long start() {
+        return start;
+    }
+
+    /** 0 while it is open. */
+    public long end() {
+        return end;
+    }
+
+    /** Name and index: {@code step 3}, or as tensors are named {@code transformer_blocks.5}. */
+    public String label() {
+        return index == Scope.ONCE ? name : name.equals(Scope.STEP) ? name + " " + index : name + "." + index;
+    }
+}

@@ -1,0 +1,25 @@
+package jdiffusion.kernels.machine;
+
+import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
+
+/** A function of the same bytes as a {@link MachineFunction}'s, on a CPU that is a program: {@link Interpreter}. */
+final class InterpretedFunction implements MachineCall {
+    private final byte[] code;
+
+    InterpretedFunction(Consumer<Assembler> body) {
+        Assembler assembler = new Assembler();
+        body.accept(assembler);
+        code = assembler.code();
+    }
+
+    @Override
+    public void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset,
+                     long n, long stride, long count) {
+        new Interpreter(code).call(a, aOffset, b, bOffset, c, cOffset, n, stride, count);
+    }
+
+    @Override
+    public void close() {
+    }
+}

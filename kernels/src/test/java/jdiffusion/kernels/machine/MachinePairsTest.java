@@ -1,0 +1,243 @@
+package jdiffusion.kernels.machine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import jdiffusion.tensor.FloatFormat;
+import org.junit.jupiter.api.Test;
+
+class MachinePairsTest {
+    private static final float GAP = 12345f;
+    private static final int COLUMNS = 64;
+
+    private final SplittableRandom random = new SplittableRandom(5);
+
+    private static MachinePairs bothWays() {
+        return new MachinePairs(COLUMNS, body -> new BothWays(CpuLevel.AVX512BF16, body));
+    }
+
+    private float[] normals(int n) {
+        float[] values = new float[n];
+        for (int i = 0; i < n; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+
+    private static float[] gaps(int n) {
+        float[] values = new float[n];
+        Arrays.fill(values, GAP);
+        return values;
+    }
+
+    private static int word(float low, float high) {
+        return FloatFormat.floatToBf16(low) & 0xffff | FloatFormat.floatToBf16(high) << 16;
+    }
+
+    private static void assertOnly(float[] values, int from, int to) {
+        for (int i = 0; i < values.length; i++) {
+            if (i < from || i >= to) {
+                assertThat(values[i]).as("beside the result, at %s", i).isEqualTo(GAP);
+            }
+        }
+    }
+
+    @Test
+    void rowsAreRounded() {
+        try (MachinePairs code = bothWays()) {
+            for (int channels : new int[] {32, 96}) {
+                for (int count : new int[] {0, 1, 5}) {
+                    int stride = channels + 7;
+                    float[] from = normals(3 + count * stride + channels);
+                    float[] to = gaps(2 + count * channels / 2 + 3);
+                    code.rows(from, 3, stride, count, channels, null, to, 2);
+                    for (int i = 0; i < count * channels / 2; i++) {
+                        int at = 3 + i / (channels / 2) * stride + i % (channels / 2) * 2;
+                        assertThat(Float.floatToRawIntBits(to[2 + i])).isEqualTo(word(from[at], from[at + 1]));
+                    }
+                    assertOnly(to, 2, 2 + count * channels / 2);
+                }
+            }
+        }
+    }
+
+    /** The last bit of the norm may be another, and with it that of the rounded number. */
+    @Test
+    void rowsAreNormed() {
+        try (MachinePairs code = bothWays()) {
+            for (int channels : new int[] {32, 64, 96}) {
+                float[] from = normals(4 * channels);
+                float[] norm = new float[MachinePairs.NORM_HEAD + channels];
+                int n = channels - 5;
+                Arrays.fill(norm, 0, 16, 1f / n);
+                Arrays.fill(norm, 16, 32, 0.25f);
+                System.arraycopy(normals(channels), 0, norm, MachinePairs.NORM_HEAD, channels);
+                float[] to = gaps(4 * channels / 2 + 1);
+                code.rows(from, 0, channels, 4, channels, norm, to, 0);
+                for (int row = 0; row < 4; row++) {
+                    double squares = 0;
+                    for (int c = 0; c < channels; c++) {
+                        squares += (double) from[row * channels + c] * from[row * channels + c];
+                    }
+                    double factor = 1 / Math.sqrt(squares / n + 0.25);
+                    for (int c = 0; c < channels; c++) {
+                        double exact = from[row * channels + c] * factor * norm[MachinePairs.NORM_HEAD + c];
+                        int pair = Float.floatToRawIntBits(to[(row * channels + c) / 2]);
+                        float actual = Float.intBitsToFloat(c % 2 == 0 ? pair << 16 : pair & 0xffff0000);
+                        assertThat((double) actual).isCloseTo(exact,
+                                within(Math.abs(exact) * (0x1p-8 + 1e-6)));
+                    }
+                }
+                assertOnly(to, 0, to.length - 1);
+            }
+        }
+    }
+
+    @Test
+    void rowsArePaired() {
+        try (MachinePairs code = bothWays()) {
+            for (int channels : new int[] {16, 64}) {
+                for (int count : new int[] {0, 1, 3}) {
+                    int stride = channels + 9;
+                    float[] from = normals(1 + 2 * count * stride + channels);
+                    float[] to = gaps(4 + count * channels + 1);
+                    code.pairs(from, 1, stride, count, channels, to, 4);
+                    for (int i = 0; i < count * channels; i++) {
+                        int upper = 1 + i / channels * 2 * stride + i % channels;
+                        assertThat(Float.floatToRawIntBits(to[4 + i])).isEqualTo(word(from[upper],
+                                from[upper + stride]));
+                    }
+                    assertOnly(to, 4, 4 + count * channels);
+                }
+            }
+        }
+    }
+
+    @Test
+    void wordsAreTransposed() {
+        try (MachinePairs code = bothWays()) {
+            for (int words : new int[] {16, 48}) {
+                int stride = words + 5;
+                int apart = 21;
+                float[] from = normals(2 + 16 * stride);
+                float[] to = gaps(3 + words * apart);
+                code.transpose(from, 2, stride, words, to, 3, apart);
+                for (int i = 0; i < to.length; i++) {
+                    int row = (i - 3) / apart;
+                    int column = (i - 3) % apart;
+                    boolean inside = i >= 3 && column < 16;
+                    assertThat(to[i]).isEqualTo(inside ? from[2 + column * stride + row] : GAP);
+                }
+            }
+        }
+    }
+
+    /** Two blocks, the first with keys that are masked, one query without any key yet. */
+    @Test
+    void softmaxGoesOnFromBlockToBlock() {
+        int channels = 3;
+        float scale = 0.3f;
+        int[] sizes = {6, 2, 10};
+        float[] state = gaps(3 * COLUMNS + 2);
+        float[] sums = normals(5 + channels * COLUMNS + 4);
+        float[] sumsBefore = sums.clone();
+        double[] largest = new double[COLUMNS];
+        double[] sum = new double[COLUMNS];
+        double[] shrunk = new double[COLUMNS];
+        Arrays.fill(largest, Double.NEGATIVE_INFINITY);
+        Arrays.fill(shrunk, 1);
+        try (MachinePairs code = bothWays()) {
+            code.reset(state, 1);
+            for (int block = 0; block < sizes.length; block++) {
+                int keys = sizes[block];
+                float[] scores = normals(keys * COLUMNS + 1);
+                for (int i = 0; i < keys * COLUMNS; i++) {
+                    boolean masked = block == 0 && (i % COLUMNS == 9 || i % 5 == 0);
+                    scores[i] = masked ? Float.NEGATIVE_INFINITY : 20 * scores[i];
+                }
+                float[] before = scores.clone();
+                code.softmax(scores, keys, scale, state, 1, sums, 5, channels);
+                for (int q = 0; q < COLUMNS; q++) {
+                    double old = largest[q];
+                    for (int key = 0; key < keys; key++) {
+                        largest[q] = Math.max(largest[q], before[key * COLUMNS + q]);
+                    }
+                    double factor = old == largest[q] ? 1 : Math.exp(scale * (old - largest[q]));
+                    shrunk[q] *= factor;
+                    sum[q] *= factor;
+                    for (int key = 0; key < keys; key++) {
+                        double p = largest[q] == Double.NEGATIVE_INFINITY ? 0
+                                : Math.exp(scale * (before[key * COLUMNS + q] - largest[q]));
+                        sum[q] += p;
+                        int pair = Float.floatToRawIntBits(scores[key / 2 * COLUMNS + q]);
+                        float actual = Float.intBitsToFloat(key % 2 == 0 ? pair << 16 : pair & 0xffff0000);
+                        assertThat((double) actual).as("block %s, query %s, key %s", block, q, key)
+                                .isCloseTo(p, within(p * 0x1.01p-8 + 1e-30));
+                    }
+                    assertThat((double) code.sum(state, 1, q)).isCloseTo(sum[q],
+                            within(sum[q] * 1e-5));
+                }
+                assertThat(scores[keys * COLUMNS]).isEqualTo(before[keys * COLUMNS]);
+            }
+        }
+        for (int i = 0; i < sums.length; i++) {
+            boolean inside = i >= 5 && i < 5 + channels * COLUMNS;
+            double expected = sumsBefore[i] * (inside ? shrunk[(i - 5) % COLUMNS] : 1);
+            assertThat((double) sums[i]).isCloseTo(expected, within(
+                    Math.abs(expected) * 1e-4 + 1e-30));
+        }
+        assertThat(state[0]).isEqualTo(GAP);
+        assertThat(state[3 * COLUMNS + 1]).isEqualTo(GAP);
+    }
+
+    @Test
+    void aScoreThatIsNotANumberSpoilsItsQueryOnly() {
+        try (MachinePairs code = bothWays()) {
+            float[] state = new float[code.stateSize()];
+            code.reset(state, 0);
+            float[] scores = normals(4 * COLUMNS);
+            scores[2 * COLUMNS + 7] = Float.NaN;
+            code.softmax(scores, 4, 1, state, 0, new float[COLUMNS], 0, 1);
+            for (int q = 0; q < COLUMNS; q++) {
+                assertThat(Float.isNaN(code.sum(state, 0, q))).isEqualTo(q == 7);
+            }
+        }
+    }
+
+    @Test
+    void nothingOutsideTheArraysIsTouched() {
+        try (MachinePairs code = bothWays()) {
+            float[] small = new float[32 * 3 - 1];
+            float[] large = new float[4096];
+            refuse(() -> code.rows(small, 0, 32, 3, 32, null, large, 0));
+            refuse(() -> code.rows(large, 0, 32, 6, 32, null, small, 0));
+            refuse(() -> code.rows(large, -1, 32, 1, 32, null, large, 0));
+            refuse(() -> code.rows(large, 0, 32, 1, 96, small, large, 0));
+            refuse(() -> code.pairs(small, 0, 16, 3, 16, large, 0 - 1));
+            refuse(() -> code.pairs(small, 0, 32, 2, 16, large, 4081 - 16));
+            refuse(() -> code.transpose(small, 0, 16, 16, large, 0, 16));
+            refuse(() -> code.transpose(large, 0, 16, 16, small, 0, 16));
+            refuse(() -> code.softmax(small, 2, 1, large, 0, large, 0, 1));
+            refuse(() -> code.softmax(large, 2, 1, small, 0, large, 0, 1));
+            refuse(() -> code.softmax(large, 2, 1, large, 0, small, 0, 2));
+            assertThatThrownBy(() -> code.rows(MemorySegment.ofArray(large), 0, Long.MAX_VALUE, 3, 32, null, large, 0))
+                    .isInstanceOf(ArithmeticException.class);
+            for (Runnable call : new Runnable[] {() -> code.rows(large, 0, 32, 1, 16, null, large, 0),
+                () -> code.rows(large, 0, -32, 1, 32, null, large, 0), () -> code.pairs(large, 0, 8, 1, 8, large, 0),
+                () -> code.transpose(large, 0, 16, 8, large, 0, 16), () -> code.transpose(large, 0, 16, 16, large, 0, 8),
+                () -> code.softmax(large, 3, 1, large, 0, large, 0, 1),
+                () -> code.softmax(large, 2, 64, large, 0, large, 0, 1),
+                () -> code.softmax(large, 2, Float.NaN, large, 0, large, 0, 1)}) {
+                assertThatThrownBy(call::run).isInstanceOf(IllegalArgumentException.class);
+            }
+        }
+    }
+
+    private static void refuse(Runnable call) {
+        assertThatThrownBy(call::run).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+}

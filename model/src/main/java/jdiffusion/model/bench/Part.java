@@ -1,0 +1,86 @@
+package jdiffusion.model.bench;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import jdiffusion.kernels.Backend;
+import jdiffusion.model.synthetic.SyntheticModel;
+import jdiffusion.tensor.InputException;
+
+/** What can be measured. */
+public enum Part {
+    /** The linear layers of the denoiser. */
+    GEMM,
+    /** The denoiser's attention. */
+    ATTENTION,
+    /** The convolutions of the VAE's decoder. */
+    CONV,
+    /** One evaluation of the denoiser. */
+    DENOISER,
+    /** The VAE's decoder. */
+    VAE,
+    /** The text encoders. */
+    TEXT,
+    /** A picture from prompt to pixels. */
+    IMAGE;
+
+    /** Those that take some seconds, and little memory. */
+    public static final List<Part> DEFAULT = List.of(GEMM, ATTENTION, CONV);
+
+    public String label() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** The part of that label. */
+    public static Part of(String label) {
+        for (Part part : values()) {
+            if (part.label().equals(label.toLowerCase(Locale.ROOT))) {
+                return part;
+            }
+        }
+        throw new InputException("'" + InputException.shown(label) + "' cannot be measured; use "
+                + Arrays.stream(values()).map(Part::label).collect(Collectors.joining(", ")));
+    }
+
+    /** Whether it has two guidance branches unless the user says otherwise. */
+    public boolean isGuided() {
+        return this == DENOISER || this == IMAGE;
+    }
+
+    /** Whether it is small enough to be measured at two sizes unless the user says otherwise. */
+    public boolean isOfTwoSizes() {
+        return this == GEMM || this == ATTENTION;
+    }
+
+    /**
+     * Measures it.
+     *
+     * @param progress told what is being done
+     * @param results  told of each measurement
+     */
+    public void measure(Backend backend, SyntheticModel model, Shapes shapes, Settings settings,
+                        Consumer<String> progress, Consumer<Measurement> results) {
+        if (this == IMAGE) {
+            results.accept(new ImageBench(backend, settings, progress).measure(model, shapes));
+            return;
+        }
+        Bench bench = new Bench(backend, settings, progress);
+        for (Case<?> one : cases(model, shapes)) {
+            results.accept(bench.measure(one));
+        }
+    }
+
+    private List<Case<?>> cases(SyntheticModel model, Shapes shapes) {
+        return switch (this) {
+            case GEMM -> ProductCases.gemm(model, shapes);
+            case ATTENTION -> ProductCases.attention(model, shapes);
+            case CONV -> ProductCases.conv(model, shapes);
+            case DENOISER -> ModelCases.denoiser(model, shapes);
+            case VAE -> ModelCases.vae(model, shapes);
+            case TEXT -> ModelCases.text(model, shapes);
+            case IMAGE -> throw new IllegalStateException("no case");
+        };
+    }
+}

@@ -1,0 +1,150 @@
+package jdiffusion.model.bench;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.model.Compute;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.synthetic.SyntheticModel;
+import jdiffusion.model.synthetic.SyntheticTensors;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+
+/**
+ * Single operations at the shapes of a family, with weights in bfloat16 that differ from call to call as those of
+ * blocks do, so that caches do not hold them.
+ */
+final class ProductCases {
+    /** Weights of one case together: more than caches hold. */
+    private static final long WEIGHT_BYTES = 96L << 20;
+    private static final int MLP_RATIO = 4;
+    private static final int PIECE = 1 << 20;
+    private static final DType TYPE = DType.BF16;
+
+    private ProductCases() {
+    }
+
+    /** The linear layers of a block: rows x inputs x outputs. */
+    static List<Case<?>> gemm(SyntheticModel model, Shapes shapes) {
+        int d = hidden(model);
+        int m = shapes.batch() * shapes.tokens();
+        return List.of(linear(m, d, d), linear(m, d, 3 * d), linear(m, d, MLP_RATIO * d), linear(m, MLP_RATIO * d, d));
+    }
+
+    private static int hidden(SyntheticModel model) {
+        var config = model.config(Component.DENOISER);
+        return config.get("num_attention_heads").intValue() * config.get("attention_head_dim").intValue();
+    }
+
+    private static Case<List<Weight>> linear(int m, int k, int n) {
+        int count = count((long) k * n);
+        return new Case<>("gemm", m + "x" + k + "x" + n, Component.DENOISER,
+                () -> SyntheticTensors.equal(count, k, TYPE, n, k), (weights, _) -> {
+            List<Weight> matrices = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                matrices.add(weights.at(Integer.toString(i)).matrix("weight", n, k));
+            }
+            return matrices;
+        }, (matrices, compute) -> {
+            Tensor x = random(compute, compute.workspace().operand(m, k));
+            Tensor out = compute.workspace().operand(m, n);
+            return () -> matrices.forEach(w -> compute.backend().linear(x, w, null, Epilogue.STORE, out));
+        }, count, 1);
+    }
+
+    private static int count(long elements) {
+        return Math.clamp(Math.ceilDiv(WEIGHT_BYTES, elements * TYPE.bytes()), 2, 24);
+    }
+
+    /** The joint attention of a block, as one stream without norms: [batch, heads, tokens, channels]. */
+    static List<Case<?>> attention(SyntheticModel model, Shapes shapes) {
+        var config = model.config(Component.DENOISER);
+        int heads = config.get("num_attention_heads").intValue();
+        int channels = config.get("attention_head_dim").intValue();
+        int batch = shapes.batch();
+        int n = shapes.tokens();
+        AttentionShape shape = AttentionShape.of(batch, heads, channels);
+        return List.of(new Case<Object>("attention", "[" + batch + ", " + heads + ", " + n + ", " + channels + "]",
+                Component.DENOISER, () -> SyntheticTensors.equal(0, 1, TYPE), (_, _) -> "nothing", (_, compute) -> {
+            Tensor[] t = new Tensor[4];
+            for (int i = 0; i < t.length; i++) {
+                t[i] = random(compute, compute.workspace().operand(batch, n, heads * channels));
+            }
+            AttentionStream stream = AttentionStream.of(t[0], t[1], t[2], t[3]);
+            return () -> compute.backend().attention(shape, List.of(stream), null);
+        }, 1, 1));
+    }
+
+    /** The convolutions of the VAE's decoder, each shape once. */
+    static List<Case<?>> conv(SyntheticModel model, Shapes shapes) {
+        ConfigFile config = ConfigFile.of("the VAE", model.config(Component.VAE));
+        List<Integer> channels = config.integers("block_out_channels").reversed();
+        int factor = 1 << channels.size() - 1;
+        List<Case<?>> cases = new ArrayList<>();
+        int in = channels.getFirst();
+        cases.add(conv(shapes, factor, config.size("latent_channels"), in));
+        for (int i = 0; i < channels.size(); i++) {
+            int level = factor >> i;
+            int out = channels.get(i);
+            if (in != out) {
+                cases.add(conv(shapes, level, in, out));
+            }
+            cases.add(conv(shapes, level, out, out));
+            if (level > 1) {
+                cases.add(conv(shapes, level / 2, out, out));
+            }
+            in = out;
+        }
+        cases.add(conv(shapes, 1, in, config.size("in_channels")));
+        List<String> seen = new ArrayList<>();
+        cases.removeIf(one -> seen.contains(one.what()) || !seen.add(one.what()));
+        return cases;
+    }
+
+    /** @param level by how much its images are smaller than the picture */
+    private static Case<List<Tensor>> conv(Shapes shapes, int level, int in, int out) {
+        Conv2dShape s = Conv2dShape.same(shapes.batch(), shapes.height() / level, shapes.width() / level, in, out, 3);
+        int count = Math.min(3, count((long) in * out * s.kernel() * s.kernel()));
+        return new Case<>("conv", Shape.of(s.batch(), s.height(), s.width(), in) + " 3x3 to " + out, Component.VAE,
+                () -> SyntheticTensors.equal(count, in * s.kernel() * s.kernel(), TYPE, out, in, s.kernel(),
+                        s.kernel()),
+                (weights, _) -> {
+            List<Tensor> kernels = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                kernels.add(weights.at(Integer.toString(i)).kernels("weight", out, in, s.kernel(), s.kernel()));
+            }
+            return kernels;
+        }, (kernels, compute) -> {
+            Backend backend = compute.backend();
+            Tensor x = random(compute, compute.workspace().wideOperand(s.batch(), s.height(), s.width(), in));
+            Tensor y = compute.workspace().f32(s.batch(), s.height(), s.width(), out);
+            return () -> kernels.forEach(w -> backend.conv2d(s, x, w, null, Epilogue.STORE, y));
+        }, count, 1);
+    }
+
+    /** Fills a tensor with normal random numbers, the same in each piece. */
+    static Tensor random(Compute compute, Tensor tensor) {
+        int cols = tensor.cols();
+        Tensor rows = tensor.reshape(tensor.rows(), cols);
+        int step = Math.clamp(PIECE / cols, 1, rows.rows());
+        Random random = new Random(1);
+        float[] values = new float[step * cols];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        for (int row = 0; row < rows.rows(); row += step) {
+            int n = Math.min(step, rows.rows() - row);
+            compute.backend().upload(n == step ? values : Arrays.copyOf(values, n * cols), rows.slice(row, row + n));
+        }
+        return tensor;
+    }
+}

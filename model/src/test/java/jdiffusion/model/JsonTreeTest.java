@@ -1,0 +1,46 @@
+package jdiffusion.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Against Jackson's own trees. */
+class JsonTreeTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{}", "[]", "null", "1", "-7.25e-3", "\"\\u00e9\\n\"", "true",
+        "{\"a\": [1, 2147483648, 92233720368547758070, 0.1, null, false, {\"b\": []}], \"a\": {\"c\": {}}, \"d\": \"\"}"})
+    void asJacksonReadsIt(String text) throws IOException {
+        assertThat(JsonTree.read(text.getBytes(StandardCharsets.UTF_8))).isEqualTo(JSON.readTree(text));
+    }
+
+    @Test
+    void nothing() throws IOException {
+        assertThat(JsonTree.read(new byte[0])).isNull();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{", "[1", "{\"a\"}", "{\"a\": }", "[1,]", "nul", "{\"a\": [}", "\"", "NaN"})
+    void notJson(String text) {
+        assertThatThrownBy(() -> JsonTree.read(text.getBytes(StandardCharsets.UTF_8)))
+                .isInstanceOf(JsonProcessingException.class);
+    }
+
+    @Test
+    void values() {
+        for (Object value : Arrays.asList(null, 3, "x", List.of(1, 2), List.of())) {
+            assertThat(JsonTree.of(value)).isEqualTo(JSON.<com.fasterxml.jackson.databind.JsonNode>valueToTree(value));
+        }
+        assertThatThrownBy(() -> JsonTree.of(1.5)).isInstanceOf(IllegalArgumentException.class);
+    }
+}
