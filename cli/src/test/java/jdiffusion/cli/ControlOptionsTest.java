@@ -126,6 +126,9 @@ class ControlOptionsTest {
     @Test
     void whatCannotBeUsedIsOneLine() throws IOException {
         assertFails("need a ControlNet; give --control-net", "--control-image", edges);
+        Path denoiser = TestModel.SHAPES.resolve("transformer/diffusion_pytorch_model.safetensors");
+        assertFails(denoiser + ": is no ControlNet, it has no pos_embed_input.proj.weight", "--control-net", denoiser,
+                "--control-image", edges);
         assertFails("give --control-image", "--control-net", net);
         assertFails("the kind of ControlNet is 'pose'", "--control-net", net, "--control-image", edges,
                 "--control-kind", "pose");
