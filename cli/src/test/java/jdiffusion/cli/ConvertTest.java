@@ -84,7 +84,7 @@ class ConvertTest {
                 image.getWidth())).boxed().toList();
     }
 
-    /** Its norms' groups, scheduler and sampling are not the published models', and a single file has no config.json. */
+    /** Its norms' groups, scheduler and sampling are its own, and a single file has no config.json. */
     @ParameterizedTest
     @ValueSource(strings = {"one.safetensors", "denoiser.gguf"})
     void whatShapesDoNotSayGoesIntoTheFile(String name) throws IOException {
