@@ -41,6 +41,9 @@ public final class Gemm {
     private static final int CALL_PANELS = 4;
     private static final int PAGE = 4096;
 
+    /** Always 0, which the compiler does not know: it leaves out reading what is of no use. */
+    private static byte unused;
+
     private final Cpu cpu;
     private final AmxGemm amx;
     private final TileStore store = new TileStore();
@@ -203,7 +206,8 @@ public final class Gemm {
         }
     }
 
-    private void product(int width, int together, int steps, int leftAt, float[] right, int rightAt, float[] tiles, int tile) {
+    private void product(int width, int together, int steps, int leftAt, float[] right, int rightAt, float[] tiles,
+                         int tile) {
         if (width == NR) {
             cpu.products().multiply(together, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         } else {
@@ -283,18 +287,27 @@ public final class Gemm {
     /**
      * Reads a byte of each page that machine code is going to read: where a page must be read from a file first, or the
      * file has become shorter, that is for Java to wait for or to complain of.
+     *
+     * @throws InternalError when a page cannot be read
      */
     static void touch(Tensor rows, long offset, int bytes) {
         MemorySegment data = rows.data();
-        if (data.isNative()) {
-            for (int r = 0; r < rows.rows(); r++) {
-                long end = rows.rowOffset(r) + offset + bytes - 1;
-                for (long at = end - bytes + 1; at < end; at += PAGE) {
-                    data.get(ValueLayout.JAVA_BYTE, at);
-                }
-                data.get(ValueLayout.JAVA_BYTE, end);
-            }
+        if (!data.isMapped()) {
+            return;
         }
+        byte sum = 0;
+        for (int r = 0; r < rows.rows(); r++) {
+            long end = rows.rowOffset(r) + offset + bytes - 1;
+            for (long at = end - bytes + 1; at < end; at += PAGE) {
+                sum ^= data.get(ValueLayout.JAVA_BYTE, at);
+            }
+            sum ^= data.get(ValueLayout.JAVA_BYTE, end);
+        }
+        if (unused != 0) {
+            unused = sum;
+        }
+        // Compiled code throws the error of a failed read not there, but on its way back from the JVM.
+        Thread.holdsLock(rows);
     }
 
     /** Words {@code k0} to {@code k0 + kn} of a right row. */

@@ -1,0 +1,44 @@
+package jdiffusion.kernels.cpu;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Machine code that reads past the end of a file that has become shorter would end the JVM. */
+class ShortenedFileTest {
+    private static final int ROWS = 16;
+    private static final int COLUMNS = 3000;
+    private static final long COMPILED_NANOS = 1_500_000_000;
+
+    @TempDir
+    private Path folder;
+
+    /** After so long the compiler has left out all that is of no use. */
+    @Test
+    void javaComplainsBeforeMachineCodeReads() throws IOException {
+        assumeTrue(System.getProperty("os.name").equals("Linux"), "elsewhere a mapped file cannot be cut");
+        Path file = Files.write(folder.resolve("weights"), new byte[2 * ROWS * COLUMNS]);
+        try (Arena arena = Arena.ofConfined();
+             FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            Tensor rows = Tensor.of(channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena), DType.BF16,
+                    Shape.of(ROWS, COLUMNS));
+            long start = System.nanoTime();
+            while (System.nanoTime() - start < COMPILED_NANOS) {
+                Gemm.touch(rows, 0, 2 * COLUMNS);
+            }
+            channel.truncate(0);
+            assertThatThrownBy(() -> Gemm.touch(rows, 0, 2 * COLUMNS)).isInstanceOf(InternalError.class);
+        }
+    }
+}
