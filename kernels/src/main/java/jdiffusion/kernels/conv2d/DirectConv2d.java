@@ -84,27 +84,25 @@ final class DirectConv2d {
 
     /** See {@link CpuConv2d#run}; the stride is 1. */
     void run(Conv2dShape given, Tensor input, Tensor weight, Tensor biasVector, Epilogue epilogue, Tensor out) {
-        run(given, false, input, weight, biasVector, epilogue, out);
+        run(null, given, false, input, weight, biasVector, epilogue, out);
     }
 
     /** See {@link CpuConv2d#runNormed}: the norm is applied on the way into the band. */
     void runNormed(GroupNormCall first, Conv2dShape given, Tensor input, Tensor weight, Tensor biasVector,
                    Epilogue epilogue, Tensor out) {
-        norm = first;
-        run(given, false, input, weight, biasVector, epilogue, out);
-        norm = null;
-        factors = null;
+        run(first, given, false, input, weight, biasVector, epilogue, out);
     }
 
     /** See {@link CpuConv2d#runDoubled}; the shape that counts here is that of the image as it is. */
     void runDoubled(Tensor input, Tensor weight, Tensor biasVector, Tensor out) {
         var s = input.shape();
-        run(Conv2dShape.same(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out.cols(), 3), true, input, weight, biasVector,
-                Epilogue.STORE, out);
+        run(null, Conv2dShape.same(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out.cols(), 3), true, input, weight,
+                biasVector, Epilogue.STORE, out);
     }
 
-    private void run(Conv2dShape given, boolean twice, Tensor input, Tensor weight, Tensor biasVector,
-                     Epilogue epilogue, Tensor out) {
+    private void run(GroupNormCall first, Conv2dShape given, boolean twice, Tensor input, Tensor weight,
+                     Tensor biasVector, Epilogue epilogue, Tensor out) {
+        norm = first;
         shape = given;
         doubled = twice;
         x = input;
@@ -142,6 +140,8 @@ final class DirectConv2d {
             }
         }
         store.end();
+        norm = null;
+        factors = null;
         x = null;
     }
 
@@ -165,7 +165,7 @@ final class DirectConv2d {
         int left = shape.padLow() * pixel;
         Arrays.fill(band, at, at + left, 0f);
         int first = (image * shape.height() + y) * shape.width();
-        boolean dense = x.rowStride() == channels;
+        boolean dense = shape.cin() == channels && x.rowStride() == channels;
         int step = norm != null ? factors.pixels() : Math.max(1, RUN / channels);
         boolean pairs = cpu.products().inPairs();
         float[] run = pairs ? cpu.local(worker, Buffer.ROW, cpu.products().padded(step * channels)) : band;

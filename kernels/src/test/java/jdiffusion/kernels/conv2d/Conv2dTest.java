@@ -65,6 +65,37 @@ class Conv2dTest {
         assertThat(TestTensors.gapsUntouched(out, 1)).isTrue();
     }
 
+    /** Gaps as wide as what a pixel of three channels is filled up with, and nothing behind the last pixel. */
+    @ParameterizedTest
+    @EnumSource
+    void whatLiesInGapsIsNotRead(CpuLevel level) {
+        Levels.assume(level);
+        Conv2dShape s = Conv2dShape.same(1, 5, 7, 3, 4, 3);
+        float[] x = TestTensors.gaussian(1, 5 * 7 * 3, 1);
+        Tensor weight = TestTensors.random(2, DType.F32, 1, 4, 3, 3, 3);
+        Tensor spread = TestTensors.spread(x, 1, 0, 1, 5, 7, 3);
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
+            assertThat(run(2, precision, level, s, spread, weight))
+                    .isEqualTo(run(2, precision, level, s, Tensor.of(x, 1, 5, 7, 3), weight));
+        }
+    }
+
+    @Test
+    void aNormThatFailedIsNotLeftForTheNextConvolution() {
+        Conv2dShape s = Conv2dShape.same(1, 5, 7, 6, 4, 3);
+        Tensor x = TestTensors.random(1, DType.F32, 1, 1, 5, 7, 6);
+        Tensor weight = TestTensors.random(2, DType.F32, 1, 4, 6, 3, 3);
+        Tensor out = Tensor.of(new float[5 * 7 * 4], 1, 5, 7, 4);
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            CpuConv2d conv2d = new CpuConv2d(cpu);
+            GroupNormCall norm = new GroupNormCall(4, null, null, 1e-6f, Activation.SILU);
+            assertThatThrownBy(() -> conv2d.runNormed(norm, s, x, weight, null, Epilogue.STORE, out))
+                    .hasMessageContaining("in 4 groups");
+            conv2d.run(s, x, weight, null, Epilogue.STORE, out);
+        }
+        assertThat(out.toArray()).isEqualTo(run(1, s, x, weight));
+    }
+
     @ParameterizedTest
     @EnumSource
     void resultsDoNotDependOnThreadsOrBatch(CpuLevel level) {
