@@ -25,8 +25,8 @@ import picocli.CommandLine.Parameters;
 /** Measures a model's parts on this machine. */
 @Command(name = "bench", mixinStandardHelpOptions = true, versionProvider = Version.class, sortOptions = false,
         header = "Measure how fast this machine is.",
-        description = "Times a model's parts on random weights of true shapes, bfloat16, made in memory: gemm, attention"
-            + " and conv (single operations), denoiser (one evaluation), vae (decoding), text (each encoder), image (a"
+        description = "Times a model's parts on random weights of true shapes, bfloat16, made in memory: gemm,"
+            + " attention and conv (single operations), denoiser (one evaluation), vae (decoding), text (each encoder), image (a"
             + " whole picture). Each runs once, or for a second, before its runs count; before each run that counts"
             + " the peak of multiply-adds on registers is measured on all threads. Shares are medians of both.",
         footerHeading = "%nExamples:%n",
@@ -150,7 +150,8 @@ final class BenchCommand implements Callable<Integer> {
         List<String> lines = new ArrayList<>(table.lines());
         lines.add(family + (tiny ? ", tiny" : "") + " on " + backend.describe() + "; ms: the median of " + runs
                 + (runs == 1 ? " run" : " runs"));
-        lines.add("cores: CPU time for each second; MB, GB/s: what must be read and written at least; MB temp.: workspace");
+        lines.add("cores: CPU time for each second; MB, GB/s: what must be read and written at least; MB temp.:"
+                + " workspace");
         double low = measurements.stream().mapToDouble(Measurement::peak).min().orElse(0);
         double high = measurements.stream().mapToDouble(Measurement::peak).max().orElse(0);
         if (high > 0) {

@@ -91,9 +91,17 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
                     found.add(component(parts, component));
                 }
             }
-            return new Inspection(path, "", found, Map.of());
+            return new Inspection(path, "", found, notes(parts));
         }
         return model(path, Models.open(path, sources));
+    }
+
+    private static Map<String, String> notes(ModelFiles files) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        for (String note : files.notes()) {
+            facts.put(facts.isEmpty() ? "note" : "note " + (facts.size() + 1), note);
+        }
+        return facts;
     }
 
     private static Inspection model(Path path, ModelFiles files) {
@@ -121,10 +129,7 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
             }
         }
         parts.add(plain("scheduler", files::scheduler));
-        int notes = 0;
-        for (String note : files.notes()) {
-            facts.put(notes++ == 0 ? "note" : "note " + notes, note);
-        }
+        facts.putAll(notes(files));
         if (diffusers && !files.has(Component.T5)) {
             facts.put("note", "the model has no T5");
         }

@@ -103,16 +103,16 @@ final class PlanCommand implements Callable<Integer> {
                 + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));
         String row = "%-16s %12s %12s %12s %12s %12s%s%n";
-        out.printf(row, "stage", backend.isDevice() || quantizing.quantize != null ? "weights" : "mapped files", "slots", "temporaries", "other",
-                "peak", "");
+        boolean mapped = !backend.isDevice() && quantizing.quantize == null;
+        out.printf(row, "stage", mapped ? "mapped files" : "weights", "slots", "temporaries", "other", "peak", "");
         for (StageMemory stage : plan.stages()) {
             out.printf(row, stage.name(), size(stage.weights() + stage.mapped()), size(stage.slots()),
                     size(stage.workspace()), size(stage.others()), size(stage.peak()),
                     stage.tile() > 0 ? "  tiles of " + stage.tile() : "");
         }
         out.println("at most " + MemoryChoice.gibi(plan.peak()) + (backend.isDevice() ? " of the device's memory"
-                : " beside at most " + MemoryChoice.gibi(plan.mapped()) + (quantizing.quantize == null ? " of mapped files"
-                        : " of weights, mapped or quantised in memory")));
+                : " beside at most " + MemoryChoice.gibi(plan.mapped())
+                        + (mapped ? " of mapped files" : " of weights, mapped or quantised in memory")));
     }
 
     private static String size(long bytes) {

@@ -28,6 +28,11 @@ class ControlOptionsTest {
     @BeforeEach
     void make() throws IOException {
         edges = Cli.picture(folder.resolve("edges.png"), 80, 64);
+        net = net(folder);
+    }
+
+    /** A small ControlNet for the default model, under the names of Stability's. */
+    static Path net(Path folder) {
         Map<String, Tensor> tensors = new TreeMap<>();
         matrix(tensors, "pos_embed_input.proj", D, 16, 2, 2);
         matrix(tensors, "time_text_embed.timestep_embedder.linear_1", D, 256);
@@ -42,8 +47,9 @@ class ControlOptionsTest {
             matrix(tensors, "transformer_blocks." + i + ".mlp.fc1", 4 * D, D);
             matrix(tensors, "transformer_blocks." + i + ".mlp.fc2", D, 4 * D);
         }
-        net = folder.resolve("net_canny.safetensors");
-        SafetensorsWriter.write(net, tensors, Map.of());
+        Path file = folder.resolve("net_canny.safetensors");
+        SafetensorsWriter.write(file, tensors, Map.of());
+        return file;
     }
 
     private static void matrix(Map<String, Tensor> to, String name, int... dims) {
@@ -120,6 +126,9 @@ class ControlOptionsTest {
     @Test
     void whatCannotBeUsedIsOneLine() throws IOException {
         assertFails("need a ControlNet; give --control-net", "--control-image", edges);
+        Path denoiser = TestModel.SHAPES.resolve("transformer/diffusion_pytorch_model.safetensors");
+        assertFails(denoiser + ": is no ControlNet, it has no pos_embed_input.proj.weight", "--control-net", denoiser,
+                "--control-image", edges);
         assertFails("give --control-image", "--control-net", net);
         assertFails("the kind of ControlNet is 'pose'", "--control-net", net, "--control-image", edges,
                 "--control-kind", "pose");

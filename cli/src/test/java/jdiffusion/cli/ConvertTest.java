@@ -84,7 +84,7 @@ class ConvertTest {
                 image.getWidth())).boxed().toList();
     }
 
-    /** Its norms' groups, scheduler and sampling are not the published models', and a single file has no config.json. */
+    /** Its norms' groups, scheduler and sampling are its own, and a single file has no config.json. */
     @ParameterizedTest
     @ValueSource(strings = {"one.safetensors", "denoiser.gguf"})
     void whatShapesDoNotSayGoesIntoTheFile(String name) throws IOException {
@@ -251,7 +251,7 @@ class ConvertTest {
         Path file = folder.resolve("a.png");
         assertThat(Cli.run("generate", "a star", "-W", 512, "-H", 256, "--steps", 1, "--no-t5", "--vram", "30MiB",
                 "-o", file).code()).isZero();
-        assertThat(Cli.run("inspect", file).out()).contains("VAE tiling: on, VAE tile size: 256");
+        assertThat(Cli.run("inspect", file).out()).contains("VAE tiling: on, VAE tile size: 384");
         assertThat(Cli.run("generate", "--from", file, "-o", folder.resolve("b.png")).code()).isZero();
         assertThat(folder.resolve("b.png")).hasSameBinaryContentAs(file);
         // Whoever wants it whole gets it whole.

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import jdiffusion.model.image.Png;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -29,6 +31,36 @@ class EmulatedDeviceTest {
                 .anyMatch(line -> line.contains("precision bf16"))
                 .anyMatch(line -> line.startsWith("linear_bf16_small"))
                 .anyMatch(line -> line.contains("RTX 4090"));
+    }
+
+    @Test
+    void aLoraAndAControlNetDoThereWhatTheyDoOnTheCpu() throws IOException {
+        Path net = ControlOptionsTest.net(folder);
+        Path lora = LoraOptionsTest.lora(folder, "one", 0.3f);
+        Path edges = Cli.picture(folder.resolve("edges.png"), 64, 64);
+        byte[] plain = pixels("plain.png", "--device", "cpu", "--precision", "bf16");
+        byte[] cpu = pixels("cpu.png", "--device", "cpu", "--precision", "bf16", "--lora", lora, "--control-net", net,
+                "--control-image", edges);
+        byte[] emulated = pixels("emulated.png", "--device", "emulated", "--lora", lora, "--control-net", net,
+                "--control-image", edges);
+        assertThat(meanDifference(cpu, plain)).isGreaterThan(4);
+        assertThat(meanDifference(emulated, cpu)).isLessThan(2);
+    }
+
+    private byte[] pixels(String name, Object... options) {
+        List<Object> args = new ArrayList<>(List.of("a cat", "-o", folder.resolve(name)));
+        args.addAll(List.of(options));
+        Cli run = Cli.draw(args.toArray());
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        return Png.read(folder.resolve(name)).picture().rgb();
+    }
+
+    private static double meanDifference(byte[] a, byte[] b) {
+        double sum = 0;
+        for (int i = 0; i < a.length; i++) {
+            sum += Math.abs((a[i] & 0xff) - (b[i] & 0xff));
+        }
+        return sum / a.length;
     }
 
     @Test

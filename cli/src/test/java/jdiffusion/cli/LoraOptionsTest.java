@@ -19,6 +19,11 @@ class LoraOptionsTest {
     private Path folder;
 
     private Path lora(String name, float value) throws IOException {
+        return lora(folder, name, value);
+    }
+
+    /** One for the default model. */
+    static Path lora(Path folder, String name, float value) throws IOException {
         Map<String, Tensor> tensors = new TreeMap<>();
         float[] down = new float[256];
         float[] up = new float[256];

@@ -13,9 +13,9 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * Convolution on the CPU: {@link DirectConv2d}, or for other strides and kernels of one pixel a matrix product whose left
- * rows are the patches under the kernel, gathered a chunk at a time. The order along k is (y, x, channel):
- * channels-last, a row of a patch is then one run of memory.
+ * Convolution on the CPU: {@link DirectConv2d}, or for strides above 1 a matrix product whose left rows are the patches
+ * under the kernel, gathered a chunk at a time. The order along k is (y, x, channel): channels-last, a row of a patch
+ * is then one run of memory.
  */
 public final class CpuConv2d {
     private final Cpu cpu;

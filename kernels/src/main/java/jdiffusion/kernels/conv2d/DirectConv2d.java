@@ -38,6 +38,8 @@ final class DirectConv2d {
     private static final int RUN = 4096;
     /** Words up to a multiple of which rounding may write. */
     private static final int LINE = 16;
+    /** Words of a row that tiles take at a time. */
+    private static final int TILE_WORDS = 16;
 
     private final Cpu cpu;
     private final TileStore store = new TileStore();
@@ -64,6 +66,8 @@ final class DirectConv2d {
     private float[] bias;
     private int image;
     private int firstRow;
+    /** Rows of a panel: what the products take at a time. */
+    private int unit;
     private int panels;
     private int groups;
     private int end;
@@ -124,7 +128,8 @@ final class DirectConv2d {
         int most = Math.clamp(BAND / row - shape.kernel() + 1, 1, outHeight);
         int rows = Math.ceilDiv(outHeight, Math.ceilDiv(outHeight, most));
         // The last panel may reach past the last row.
-        int spare = (MR + side) * pixel;
+        unit = pixel % TILE_WORDS == 0 ? cpu.products().rowUnit() : MR;
+        int spare = (unit + MR + side) * pixel;
         band = cpu.shared(Buffer.A_PANEL,
                 Math.addExact(Math.multiplyExact(rows + shape.kernel() - 1, row), spare));
         for (image = 0; image < shape.batch(); image++) {
@@ -143,8 +148,8 @@ final class DirectConv2d {
     private void band(int rows, int strips) {
         cpu.workers().run(rows + shape.kernel() - 1, copyRow);
         end = (rows - 1) * pitch + outWidth;
-        panels = Math.ceilDiv(end, MR);
-        int most = Math.clamp(ITEM / (MR * pixel), LEAST_PANELS, MOST_PANELS);
+        panels = Math.ceilDiv(end, unit);
+        int most = Math.clamp(ITEM / (unit * pixel), LEAST_PANELS * MR / unit, MOST_PANELS * MR / unit);
         groups = Math.ceilDiv(panels, most);
         cpu.workers().run((doubled ? 4 : 1) * strips * groups, multiply);
     }
@@ -203,22 +208,28 @@ final class DirectConv2d {
         int width = kernels.width(strip);
         int columns = kernels.columns(strip);
         int steps = side * pixel;
-        int from = (first * MR + set / 2 * pitch + set % 2) * pixel;
-        float[] tiles = cpu.local(worker, Buffer.TILE, count * MR * width);
+        int rows = count * unit;
+        int from = (first * unit + set / 2 * pitch + set % 2) * pixel;
+        float[] tiles = cpu.local(worker, Buffer.TILE, (rows + MR) * width);
         for (int column = 0; column < columns; column += width) {
-            for (int r = 0; r < count * MR; r++) {
+            for (int r = 0; r < rows + MR; r++) {
                 System.arraycopy(bias, strip * KernelPanels.STRIP + column, tiles, r * width, width);
             }
             int kernel = kernels.at(set, strip) + column * side * steps;
             for (int y = 0; y < side; y++) {
-                multiply(width, count, steps, from + y * pitch * pixel, kernel + y * steps * width, tiles);
+                multiply(width, rows, steps, from + y * pitch * pixel, kernel + y * steps * width, tiles);
             }
-            store(set, first * MR, count * MR, tiles, width, strip * KernelPanels.STRIP + column,
+            store(set, first * unit, rows, tiles, width, strip * KernelPanels.STRIP + column,
                     Math.min(width, columns - column));
         }
     }
 
-    private void multiply(int width, int count, int steps, int left, int kernel, float[] tiles) {
+    private void multiply(int width, int rows, int steps, int left, int kernel, float[] tiles) {
+        if (width == NR && unit != MR) {
+            cpu.products().multiplyRows(false, rows, steps, band, left, pixel, right, kernel, tiles, 0);
+            return;
+        }
+        int count = Math.ceilDiv(rows, MR);
         int most = width == NR ? Math.max(1, CALL / steps) : 1;
         for (int p = 0; p < count; p += most) {
             int at = left + p * MR * pixel;

@@ -2,9 +2,10 @@ package jdiffusion.kernels.cpu;
 
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.RegisterPeak;
+import jdiffusion.kernels.machine.TilePeak;
 import jdk.incubator.vector.FloatVector;
 
-/** The most floating-point operations a second that products could reach: see {@link RegisterPeak}. */
+/** The most floating-point operations a second that products could reach: see {@link RegisterPeak} and {@link TilePeak}. */
 final class ProductPeak {
     private static final int ROUNDS = 10;
     private static final long ROUND_NANOS = 20_000_000;
@@ -30,6 +31,11 @@ final class ProductPeak {
         CpuLevel level = cpu.products().level();
         if (level == CpuLevel.VECTOR) {
             return compiled(cpu.workers());
+        }
+        if (cpu.products().amx() != null) {
+            try (TilePeak peak = new TilePeak()) {
+                return best(cpu.workers(), peak::run);
+            }
         }
         try (RegisterPeak peak = new RegisterPeak(level, cpu.products().inPairs())) {
             return best(cpu.workers(), peak::run);

@@ -29,13 +29,19 @@ final class CudaTransfers implements DevicePlacement.Transfers {
     CudaTransfers(Cuda cuda, boolean streaming) {
         this.cuda = cuda;
         if (streaming) {
-            cuda.queue(() -> "making a stream for copies", _ -> open());
+            try {
+                cuda.queue(() -> "making a stream for copies", _ -> open());
+            } catch (RuntimeException | Error e) {
+                close();
+                throw e;
+            }
         }
     }
 
     private void open() {
-        copying = new CUstream();
-        JCudaDriver.cuStreamCreate(copying, CUstream_flags.CU_STREAM_NON_BLOCKING);
+        CUstream made = new CUstream();
+        JCudaDriver.cuStreamCreate(made, CUstream_flags.CU_STREAM_NON_BLOCKING);
+        copying = made;
         staging = new Staging(copying);
         for (int slot = 0; slot < SLOTS; slot++) {
             copied[slot] = event();

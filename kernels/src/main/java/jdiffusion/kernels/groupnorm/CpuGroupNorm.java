@@ -48,7 +48,7 @@ public final class CpuGroupNorm {
         });
     }
 
-    /** What an element has to do with its channel's numbers to be normalised; valid until the next call of this class. */
+    /** Each channel's part in the normalisation of its elements; valid until the next call of this class. */
     public static final class Factors {
         private final GroupNormShape shape;
         private final float[] mean;

@@ -7,7 +7,8 @@ import java.util.Arrays;
 
 /**
  * Multiply-adds on registers alone, as machine code: what a level's products would reach if operands came for
- * nothing. There are enough sums side by side that none waits for the one before.
+ * nothing. There are enough sums side by side that none waits for the one before. Of the level AMX it is the peak of
+ * vectors, not of tiles.
  */
 public final class RegisterPeak implements AutoCloseable {
     private static final int SUMS = 12;

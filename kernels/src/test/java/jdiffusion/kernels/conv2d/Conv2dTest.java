@@ -11,6 +11,8 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.groupnorm.CpuGroupNorm;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.Levels;
 import jdiffusion.tensor.DType;
@@ -133,6 +135,36 @@ class Conv2dTest {
         return out.toArray();
     }
 
+    /** The same bits as one after the other, also where pixels are padded or have gaps, and for several images. */
+    @ParameterizedTest
+    @EnumSource
+    void ofNormsAsOneAfterTheOther(CpuLevel level) {
+        Levels.assume(level);
+        for (int cin : new int[] {6, 64, 600}) {
+            Conv2dShape s = Conv2dShape.same(2, 9, 14, cin, 5, 3);
+            float[] values = TestTensors.gaussian(1, 2 * 9 * 14 * cin, 1);
+            Tensor x = Tensor.of(values, 2, 9, 14, cin);
+            Tensor weight = TestTensors.random(2, DType.BF16, 1 / Math.sqrt(9 * cin), 5, cin, 3, 3);
+            GroupNormCall norm = new GroupNormCall(2, TestTensors.random(3, DType.F32, 1, cin),
+                    TestTensors.random(4, DType.BF16, 1, cin), 1e-6f, Activation.SILU);
+            for (Precision precision : TestTensors.CPU_PRECISIONS) {
+                Tensor wanted = TestTensors.spread(TestTensors.gaussian(5, 2 * 9 * 14 * 5, 1), 1, 0, 2, 9, 14, 5);
+                float[] old = wanted.toArray();
+                try (Cpu cpu = new Cpu(2, precision, level)) {
+                    CpuConv2d conv2d = new CpuConv2d(cpu);
+                    Tensor normed = Tensor.of(new float[values.length], 2, 9, 14, cin);
+                    new CpuGroupNorm(cpu).run(x, 2, norm.weight(), norm.bias(), 1e-6f, Activation.SILU, normed);
+                    conv2d.run(s, normed, weight, null, Epilogue.ADD, wanted);
+                    for (Tensor given : new Tensor[] {x, TestTensors.spread(values, 1, 4, 2, 9, 14, cin)}) {
+                        Tensor out = Tensor.of(old.clone(), 2, 9, 14, 5);
+                        conv2d.runNormed(norm, s, given, weight, null, Epilogue.ADD, out);
+                        assertThat(out.toArray()).isEqualTo(wanted.toArray());
+                    }
+                }
+            }
+        }
+    }
+
     @Test
     void shapesThatDoNotFitAreNamed() {
         Conv2dShape s = Conv2dShape.same(1, 4, 4, 2, 3, 3);
@@ -145,6 +177,10 @@ class Conv2dTest {
         refuse(s, x, weight, Tensor.of(new float[2], 2), Epilogue.STORE, out, "bias", "[2]", "[3]");
         refuse(s, x, weight, null, Epilogue.STORE, Tensor.of(new float[32], 1, 4, 4, 2), "output", "[1, 4, 4, 3]");
         refuse(s, x, weight, null, Epilogue.multiply(Activation.NONE), out, "MULTIPLY");
+        try (Cpu cpu = new Cpu(1, Precision.F32)) {
+            assertThatThrownBy(() -> new CpuConv2d(cpu).runDoubled(x, weight, null, out))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContainingAll("output", "[1, 4, 4, 3]");
+        }
         assertThatThrownBy(() -> Conv2dShape.same(1, 4, 4, 0, 3, 3)).isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("conv2d");
     }

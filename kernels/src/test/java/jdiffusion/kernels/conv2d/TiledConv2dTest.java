@@ -2,6 +2,7 @@ package jdiffusion.kernels.conv2d;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import jdiffusion.kernels.Closeness;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Precision;
@@ -10,6 +11,7 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.InterpretedCpu;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -18,7 +20,8 @@ class TiledConv2dTest {
     static Conv2dShape[] ragged() {
         return new Conv2dShape[] {Conv2dShape.same(1, 1, 1, 1, 1, 1), Conv2dShape.same(2, 5, 7, 3, 65, 3),
             Conv2dShape.same(1, 9, 6, 64, 3, 3), Conv2dShape.same(1, 4, 13, 17, 63, 1),
-            new Conv2dShape(2, 9, 7, 5, 6, 3, 2, 1, 1), Conv2dShape.same(1, 8, 8, 32, 32, 3)};
+            new Conv2dShape(2, 9, 7, 5, 6, 3, 2, 1, 1), Conv2dShape.same(1, 8, 8, 32, 32, 3),
+            Conv2dShape.same(1, 7, 10, 96, 70, 3), new Conv2dShape(2, 9, 7, 32, 33, 3, 1, 2, 4)};
     }
 
     @ParameterizedTest
@@ -41,5 +44,45 @@ class TiledConv2dTest {
             Closeness.check(s + " " + type, out.toArray(), Conv2dReference.exact(s, xs, ws, bias.toArray(), old),
                     Conv2dReference.naive(s, xs, ws, bias.toArray(), old));
         }
+    }
+
+    @Test
+    void ofDoubledImages() {
+        for (int[] size : new int[][] {{9, 6, 64, 3}, {3, 20, 32, 70}}) {
+            Conv2dShape s = Conv2dShape.same(2, 2 * size[0], 2 * size[1], size[2], size[3], 3);
+            float[] x = TestTensors.gaussian(1, 2 * size[0] * size[1] * size[2], 1);
+            Tensor weight = TestTensors.random(2, DType.BF16, 1 / Math.sqrt(9 * s.cin()), s.cout(), s.cin(), 3, 3);
+            Tensor bias = TestTensors.random(3, DType.F32, 1, s.cout());
+            Tensor out = Tensor.of(new float[2 * s.height() * s.width() * s.cout()], 2, s.height(), s.width(),
+                    s.cout());
+            try (Cpu cpu = InterpretedCpu.withTiles(2)) {
+                new CpuConv2d(cpu).runDoubled(Tensor.of(x, 2, size[0], size[1], size[2]), weight, bias, out);
+            }
+            float[] rounded = TestTensors.rounded(Precision.BF16, x);
+            Closeness.check(s.toString(), out.toArray(),
+                    Conv2dReference.doubledExact(s, rounded, weight.toArray(), bias.toArray(), Precision.BF16),
+                    Conv2dReference.doubledNaive(s, rounded, weight.toArray(), bias.toArray(), Precision.BF16));
+        }
+    }
+
+    /** An image by itself and beside another. */
+    @Test
+    void resultsDoNotDependOnThreadsOrBatch() {
+        Conv2dShape s = Conv2dShape.same(2, 6, 9, 64, 70, 3);
+        Tensor x = TestTensors.random(1, DType.F32, 1, 2, 6, 9, 64);
+        Tensor weight = TestTensors.random(2, DType.BF16, 0.1, 70, 64, 3, 3);
+        float[] both = run(1, s, x, weight);
+        assertThat(run(3, s, x, weight)).isEqualTo(both);
+        assertThat(run(2, Conv2dShape.same(1, 6, 9, 64, 70, 3), x.slice(1, 2), weight))
+                .isEqualTo(Arrays.copyOfRange(both, 6 * 9 * 70, both.length));
+    }
+
+    private static float[] run(int threads, Conv2dShape s, Tensor x, Tensor weight) {
+        Tensor out = Tensor.of(new float[s.batch() * s.outHeight() * s.outWidth() * s.cout()], s.batch(),
+                s.outHeight(), s.outWidth(), s.cout());
+        try (Cpu cpu = InterpretedCpu.withTiles(threads)) {
+            new CpuConv2d(cpu).run(s, x, weight, null, Epilogue.STORE, out);
+        }
+        return out.toArray();
     }
 }

@@ -8,6 +8,14 @@ final class InterpretedVectors {
     private static final int VFMADD231PS = 0x21b8;
     private static final int VADDPS = 0x1058;
     private static final int VMULPS = 0x1059;
+    private static final int VDPBF16PS = 0x2252;
+    private static final int VCVTNE2PS2BF16 = 0x2372;
+    private static final int VPERMW = 0x218d;
+    private static final int VUNPCKLPS = 0x1014;
+    private static final int VUNPCKHPS = 0x1015;
+    private static final int VUNPCKLPD = 0x1114;
+    private static final int VUNPCKHPD = 0x1115;
+    private static final int VSHUFF32X4 = 0x3123;
     private static final int VMOVAPS = 0x1028;
     private static final int VSQRTPS = 0x1051;
     private static final int VSUBPS = 0x105c;
@@ -19,14 +27,6 @@ final class InterpretedVectors {
     private static final int VSCALEFPS = 0x212c;
     private static final int VRNDSCALEPS = 0x3108;
     private static final int DOWN = 9;
-    private static final int VDPBF16PS = 0x2252;
-    private static final int VCVTNE2PS2BF16 = 0x2372;
-    private static final int VPERMW = 0x218d;
-    private static final int VUNPCKLPS = 0x1014;
-    private static final int VUNPCKHPS = 0x1015;
-    private static final int VUNPCKLPD = 0x1114;
-    private static final int VUNPCKHPD = 0x1115;
-    private static final int VSHUFF32X4 = 0x3123;
 
     private final int[][] registers = new int[32][WORDS];
     private final int[] result = new int[WORDS];
@@ -43,8 +43,15 @@ final class InterpretedVectors {
 
     /** Whether there is no form of it with VEX. */
     static boolean needsEvex(int code) {
-        return code == VDPBF16PS || code == VCVTNE2PS2BF16 || code == VPERMW || code == VSHUFF32X4
-                || code == VPXORD || code == VSCALEFPS || code == VRNDSCALEPS;
+        return switch (code) {
+            case VDPBF16PS, VCVTNE2PS2BF16, VPERMW, VSHUFF32X4, VPXORD, VSCALEFPS, VRNDSCALEPS -> true;
+            default -> false;
+        };
+    }
+
+    /** Whether it has no second operand. */
+    private static boolean isUnary(int code) {
+        return code == VMOVAPS || code == VSQRTPS || code == VRNDSCALEPS;
     }
 
     /** What lies beyond becomes 0. */
@@ -67,7 +74,34 @@ final class InterpretedVectors {
         if (wide != (code == VPERMW || code == VUNPCKLPD || code == VUNPCKHPD)) {
             throw new MachineFault("instruction %x with W %s is not known".formatted(code, wide));
         }
+        if (isUnary(code) && first != 0) {
+            throw new MachineFault("#UD: instruction %x with three operands".formatted(code));
+        }
         switch (code) {
+            case VMOVAPS -> System.arraycopy(b, 0, result, 0, lanes);
+            case VSUBPS, VDIVPS, VMAXPS, VMINPS, VSQRTPS, VSCALEFPS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits(arithmetic(code, real(a[i]), real(b[i])));
+                }
+            }
+            case VRNDSCALEPS -> {
+                if (parts != DOWN) {
+                    throw new MachineFault("vrndscaleps with %x is not known".formatted(parts));
+                }
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits((float) Math.floor(real(b[i])));
+                }
+            }
+            case VPXORD -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = a[i] ^ b[i];
+                }
+            }
+            case VFMADD213PS -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = bits(Math.fma(real(a[i]), real(old[i]), real(b[i])));
+                }
+            }
             case VFMADD231PS -> {
                 for (int i = 0; i < lanes; i++) {
                     result[i] = bits(Math.fma(real(a[i]), real(b[i]), real(old[i])));
@@ -81,55 +115,6 @@ final class InterpretedVectors {
             case VMULPS -> {
                 for (int i = 0; i < lanes; i++) {
                     result[i] = bits(real(a[i]) * real(b[i]));
-                }
-            }
-            case VMOVAPS -> System.arraycopy(b, 0, result, 0, lanes);
-            case VSQRTPS -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = bits((float) Math.sqrt(real(b[i])));
-                }
-            }
-            case VSUBPS -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = bits(real(a[i]) - real(b[i]));
-                }
-            }
-            case VDIVPS -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = bits(real(a[i]) / real(b[i]));
-                }
-            }
-            case VMAXPS -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = real(a[i]) > real(b[i]) ? a[i] : b[i];
-                }
-            }
-            case VMINPS -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = real(a[i]) < real(b[i]) ? a[i] : b[i];
-                }
-            }
-            case VPXORD -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = a[i] ^ b[i];
-                }
-            }
-            case VFMADD213PS -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = bits(Math.fma(real(a[i]), real(old[i]), real(b[i])));
-                }
-            }
-            case VSCALEFPS -> {
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = bits(scaled(real(a[i]), real(b[i])));
-                }
-            }
-            case VRNDSCALEPS -> {
-                if (parts != DOWN) {
-                    throw new MachineFault("vrndscaleps with %02x is not known".formatted(parts));
-                }
-                for (int i = 0; i < lanes; i++) {
-                    result[i] = bits((float) Math.floor(real(b[i])));
                 }
             }
             case VDPBF16PS -> {
@@ -174,12 +159,15 @@ final class InterpretedVectors {
         set(to, result, lanes);
     }
 
-    /** a * 2^floor(b), rounded once. */
-    private static float scaled(float a, float b) {
-        if (Float.isNaN(b)) {
-            return b;
-        }
-        return (float) Math.scalb((double) a, (int) Math.clamp(Math.floor(b), -500, 500));
+    private static float arithmetic(int code, float a, float b) {
+        return switch (code) {
+            case VSUBPS -> a - b;
+            case VDIVPS -> a / b;
+            case VMAXPS -> a > b ? a : b;
+            case VMINPS -> a < b ? a : b;
+            case VSQRTPS -> (float) Math.sqrt(b);
+            default -> (float) (a * Math.pow(2, Math.floor(b)));
+        };
     }
 
     /** The upper halves first. */

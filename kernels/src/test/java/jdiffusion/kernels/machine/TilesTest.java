@@ -202,4 +202,11 @@ class TilesTest {
         assertThatThrownBy(() -> function.call(MemorySegment.ofArray(shapes), 0, MemorySegment.NULL, 0,
                 MemorySegment.NULL, 0, 0, 0, 0)).isInstanceOf(MachineFault.class).hasMessageContaining("left in use");
     }
+
+    @Test
+    void theLoopOfThePeakRuns() {
+        try (TilePeak peak = new TilePeak(2, BothWays::of)) {
+            assertThat(peak.run()).isEqualTo(2L * 4 * 2 * 16 * 16 * 32);
+        }
+    }
 }

@@ -19,11 +19,13 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Scope;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.conv2d.Conv2dShape;
+import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.Workspace;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -70,13 +72,22 @@ class ProfilingBackendTest {
                 : type == float[].class ? new float[24] : type == int[].class ? new int[24]
                 : type == Epilogue.class ? Epilogue.STORE : type == Activation.class ? Activation.SILU
                 : type == AttentionShape.class ? AttentionShape.of(1, 2, 3)
+                : type == GroupNormCall.class ? new GroupNormCall(1, tensor, tensor, 0, Activation.SILU)
+                : type == Workspace.class ? Workspace.onHost(64)
                 : type == Conv2dShape.class ? Conv2dShape.same(1, 2, 3, 4, 4, 1) : null;
+    }
+
+    /** Its shapes differ from each other. */
+    private static Object[] upsampled() {
+        return new Object[] {Tensor.of(new float[6], 1, 2, 3, 1), Tensor.of(new float[18], 2, 1, 3, 3),
+            Tensor.of(new float[2], 2), Tensor.of(new float[48], 1, 4, 6, 2), Workspace.onHost(64)};
     }
 
     @ParameterizedTest
     @MethodSource("operations")
     void isPassedOnAndRecorded(Method method) throws ReflectiveOperationException {
-        Object[] arguments = Arrays.stream(method.getParameterTypes()).map(type -> argument(type, method)).toArray();
+        Object[] arguments = method.getName().equals("upsampledConv2d") ? upsampled()
+                : Arrays.stream(method.getParameterTypes()).map(type -> argument(type, method)).toArray();
         assertThat(arguments).doesNotContainNull();
         Object result = method.invoke(profiling, arguments);
         assertThat(calls.stream().map(Call::name)).containsExactly("finish", method.getName(), "finish");

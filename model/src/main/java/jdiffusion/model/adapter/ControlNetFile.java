@@ -20,6 +20,7 @@ final class ControlNetFile implements AutoCloseable {
     private static final String WEIGHTS = "diffusion_pytorch_model";
     private static final String CONFIG = "config.json";
     private static final String KIND = "control_type";
+    private static final String PICTURE = "pos_embed_input.proj.weight";
     /** Only files of diffusers' kind that see the text were trained with a kind-independent picture. */
     private static final String JOINT = "context_embedder.weight";
 
@@ -43,6 +44,10 @@ final class ControlNetFile implements AutoCloseable {
         try {
             TensorSource stored = QuantisedSource.of(checkpoint);
             TensorSource tensors = RenamedSource.of(stored, "", new ControlNetNames().fromOriginal(stored.names()));
+            if (tensors.shape(PICTURE) == null) {
+                throw new InputException(path + ": is no ControlNet, it has no " + PICTURE
+                        + "; give the file of one with --control-net");
+            }
             opened = true;
             return new ControlNetFile(checkpoint, tensors, config);
         } finally {

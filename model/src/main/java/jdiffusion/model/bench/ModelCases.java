@@ -1,5 +1,6 @@
 package jdiffusion.model.bench;
 
+import java.util.Arrays;
 import java.util.List;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.mmdit.Denoiser;
@@ -38,10 +39,13 @@ final class ModelCases {
             int width = s.width() / FACTOR;
             Tensor latents = ProductCases.random(compute, w.f32(s.batch(), c.inChannels(), height, width));
             Tensor velocity = w.f32(s.batch(), c.outChannels(), height, width);
-            MmditRun run = new MmditRun(denoiser, compute, s.batch(), height, width, s.context());
+            MmditRun run = new MmditRun(denoiser, compute, s.batch(), height, width, s.context(), new float[0]);
             run.setText(ProductCases.random(compute, w.operand(s.batch(), s.context(), c.contextDim())),
                     ProductCases.random(compute, w.operand(s.batch(), c.pooledDim())));
-            return () -> run.velocity(latents, TIMESTEP, List.of(), velocity);
+            // Given for each entry of the batch, nothing that depends on the time is kept from one pass to the next.
+            float[] times = new float[s.batch()];
+            Arrays.fill(times, TIMESTEP);
+            return () -> run.velocity(latents, times, List.of(), velocity);
         }, 1, 1));
     }
 
@@ -68,7 +72,8 @@ final class ModelCases {
         String scaled = blocks == measured ? "" : " (" + measured + " of " + blocks + " blocks, scaled)";
         return List.of(clip(model, Component.CLIP_L, s), clip(model, Component.CLIP_G, s),
                 new Case<>("text", "T5, " + rows(s, s.text()) + scaled, Component.T5,
-                () -> SyntheticFiles.tensors(shorter, Component.T5, TYPE), T5Encoder::load, (encoder, compute) -> () -> {
+                () -> SyntheticFiles.tensors(shorter, Component.T5, TYPE), T5Encoder::load,
+                (encoder, compute) -> () -> {
             try (var _ = compute.workspace().scope()) {
                 encoder.apply(compute, ids);
             }
@@ -78,7 +83,8 @@ final class ModelCases {
     private static Case<ClipTextEncoder> clip(SyntheticModel model, Component component, Shapes s) {
         int[][] ids = new int[s.batch()][PromptEncoder.CLIP_LENGTH];
         return new Case<>("text", component.label() + ", " + rows(s, PromptEncoder.CLIP_LENGTH), component,
-                () -> SyntheticFiles.tensors(model, component, TYPE), ClipTextEncoder::load, (encoder, compute) -> () -> {
+                () -> SyntheticFiles.tensors(model, component, TYPE), ClipTextEncoder::load,
+                (encoder, compute) -> () -> {
             try (var _ = compute.workspace().scope()) {
                 encoder.apply(compute, ids);
             }

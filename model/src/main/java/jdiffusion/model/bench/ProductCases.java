@@ -115,7 +115,8 @@ final class ProductCases {
         Conv2dShape s = Conv2dShape.same(shapes.batch(), shapes.height() / level, shapes.width() / level, in, out, 3);
         int count = Math.min(3, count((long) in * out * s.kernel() * s.kernel()));
         return new Case<>("conv", Shape.of(s.batch(), s.height(), s.width(), in) + " 3x3 to " + out, Component.VAE,
-                () -> SyntheticTensors.equal(count, in * s.kernel() * s.kernel(), TYPE, out, in, s.kernel(), s.kernel()),
+                () -> SyntheticTensors.equal(count, in * s.kernel() * s.kernel(), TYPE, out, in, s.kernel(),
+                        s.kernel()),
                 (weights, _) -> {
             List<Tensor> kernels = new ArrayList<>();
             for (int i = 0; i < count; i++) {

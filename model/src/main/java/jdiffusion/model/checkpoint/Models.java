@@ -54,7 +54,7 @@ public final class Models {
      */
     public static ModelFiles openParts(Path path) {
         if (!Files.isDirectory(path)) {
-            return parts(path);
+            return parts(path, List.of());
         }
         if (Files.isRegularFile(path.resolve(DiffusersFolder.INDEX))) {
             return null;
@@ -64,13 +64,15 @@ public final class Models {
             throw new InputException(path + ": neither a model (" + DiffusersFolder.INDEX + ") nor a component"
                     + " (config.json with " + WeightsFile.SAFETENSORS + " files) is in this folder");
         }
-        return files.stream().filter(file -> COMPONENT.matcher(file.getFileName().toString()).matches())
-                .min(Comparator.comparingInt(file -> file.getFileName().toString().length())).map(Models::parts)
-                .orElse(null);
+        List<Path> named = files.stream().filter(file -> COMPONENT.matcher(file.getFileName().toString()).matches())
+                .sorted(Comparator.comparingInt(file -> file.getFileName().toString().length())).toList();
+        return named.isEmpty() ? null : parts(named.getFirst(), named.size() == 1 ? List.of()
+                : List.of(named.getFirst().getFileName() + " is taken, not " + named.stream().skip(1)
+                        .map(file -> file.getFileName().toString()).collect(Collectors.joining(", "))));
     }
 
-    private static ModelFiles parts(Path file) {
-        return new Assembled(file, null, contents(file), Map.of(), ModelSources.NONE, null, List.of());
+    private static ModelFiles parts(Path file, List<String> notes) {
+        return new Assembled(file, null, contents(file), Map.of(), ModelSources.NONE, null, notes);
     }
 
     private static ModelFiles withExtra(ModelFiles base, Path model, ModelSources extra) {

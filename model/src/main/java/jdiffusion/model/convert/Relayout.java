@@ -1,5 +1,6 @@
 package jdiffusion.model.convert;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -12,6 +13,7 @@ import jdiffusion.model.quantize.Stored;
 import jdiffusion.tensor.Content;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
 
 /** A component's tensors under the names of another layout, joined and turned as that has them. */
 final class Relayout {
@@ -75,7 +77,48 @@ final class Relayout {
             return new Stored.Blocks(b.format(), Content.concat(parts.stream()
                     .map(s -> ((Stored.Blocks) s).bytes()).toList()));
         }
-        return null;
+        if (first instanceof Stored.Scaled a && parts.stream().allMatch(s -> s instanceof Stored.Scaled b
+                && b.type() == a.type() && equal(a.scale(), b.scale()))) {
+            return new Stored.Scaled(a.type(), Content.concat(parts.stream()
+                    .map(s -> ((Stored.Scaled) s).bytes()).toList()), a.scale());
+        }
+        return first instanceof Stored.FourBit a && parts.stream().allMatch(s -> joins(a, s)) ? joinFourBit(parts)
+                : null;
+    }
+
+    /** Whether codes follow codes and scales follow scales: blocks end where the part does. */
+    private static boolean joins(Stored.FourBit a, Stored part) {
+        return part instanceof Stored.FourBit b && b.blockSize() == a.blockSize() && equal(a.map(), b.map())
+                && 2 * b.codes().byteSize() % b.blockSize() == 0
+                && (a.nested() == null ? b.nested() == null : b.nested() != null
+                && b.nested().blockSize() == a.nested().blockSize() && b.nested().offset() == a.nested().offset()
+                && equal(a.nested().map(), b.nested().map())
+                && b.absmax().byteSize() % b.nested().blockSize() == 0);
+    }
+
+    private static Stored joinFourBit(List<Stored> stored) {
+        List<Stored.FourBit> parts = stored.stream().map(Stored.FourBit.class::cast).toList();
+        Stored.FourBit first = parts.getFirst();
+        Stored.FourBit.Nested nested = first.nested();
+        return new Stored.FourBit(first.kind(), Content.concat(parts.stream().map(Stored.FourBit::codes).toList()),
+                first.map(), first.blockSize(), Content.concat(parts.stream().map(Stored.FourBit::absmax).toList()),
+                nested == null ? null : new Stored.FourBit.Nested(nested.blockSize(),
+                        Content.concat(parts.stream().map(part -> part.nested().absmax()).toList()), nested.map(),
+                        nested.offset()));
+    }
+
+    private static boolean equal(Tensor a, Tensor b) {
+        return Arrays.equals(a.toArray(), b.toArray());
+    }
+
+    private static boolean equal(Content a, Content b) {
+        return Arrays.equals(bytes(a), bytes(b));
+    }
+
+    private static byte[] bytes(Content content) {
+        byte[] bytes = new byte[Math.toIntExact(content.byteSize())];
+        content.readAll(MemorySegment.ofArray(bytes));
+        return bytes;
     }
 
     private static Stored swap(Stored stored, Shape shape) {

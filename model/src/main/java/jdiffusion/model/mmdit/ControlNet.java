@@ -28,11 +28,11 @@ public record ControlNet(ControlNetConfig config, Linear patchEmbedding, Embeddi
      * @param image without text
      */
     record Block(JointBlock joint, ImageBlock image, Linear output) {
-        void apply(Backend backend, MmditBuffers a) {
+        void apply(Backend backend, MmditBuffers a, StepModulations modulations, int index) {
             if (joint != null) {
-                joint.apply(backend, a);
+                joint.apply(backend, a, modulations, index);
             } else {
-                image.apply(backend, a);
+                image.apply(backend, a, modulations, index);
             }
         }
     }

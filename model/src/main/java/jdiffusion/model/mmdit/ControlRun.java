@@ -21,6 +21,7 @@ final class ControlRun {
     private final ControlNet net;
     private final Compute compute;
     private final MmditBuffers buffers;
+    private final StepModulations modulations;
     private final Tensor condition;
     private final Tensor positions;
     private final List<Tensor> residuals = new ArrayList<>();
@@ -30,8 +31,10 @@ final class ControlRun {
      * @param shared the denoiser's
      * @param batch  images times guidance branches
      * @param rows   of patches
+     * @param times  see {@link StepModulations}
      */
-    ControlRun(ControlNet net, Compute compute, MmditBuffers shared, int batch, int rows, int columns, int text) {
+    ControlRun(ControlNet net, Compute compute, MmditBuffers shared, int batch, int rows, int columns, int text,
+               float[] times) {
         this.net = net;
         this.compute = compute;
         Workspace w = compute.workspace();
@@ -44,7 +47,13 @@ final class ControlRun {
                     + " patches, the picture has " + rows + "x" + columns + "; draw a smaller one");
         }
         buffers = shared.beside(w.f32(batch, tokens, d), joint ? w.f32(batch, text, d) : null,
-                joint ? w.f32(batch, text, d) : null, w.f32(batch, d));
+                joint ? w.f32(batch, text, d) : null);
+        List<int[]> parts = new ArrayList<>();
+        for (int i = 0; i < c.depth(); i++) {
+            parts.add(joint ? JointBlock.parts(c.dualBlocks().contains(i), false) : new int[] {ImageBlock.PARTS});
+        }
+        modulations = new StepModulations(net.conditioning(), compute.backend(), w, d, batch, times, parts,
+                StepModulations.MOST_BYTES);
         condition = w.operand(batch, tokens, c.inChannels() * c.patch() * c.patch());
         positions = joint ? w.f32(tokens, d) : null;
         if (joint) {
@@ -68,8 +77,7 @@ final class ControlRun {
                 read = w.operand(pooled.shape().dims());
                 backend.upload(new float[Math.toIntExact(pooled.shape().size())], read);
             }
-            net.conditioning().text().apply(backend, read, buffers.embeddingHidden(), Epilogue.STORE,
-                    buffers.textEmbedding());
+            modulations.setText(read);
         }
     }
 
@@ -87,8 +95,13 @@ final class ControlRun {
         return strength != 0;
     }
 
+    /** Where the steps' modulations are kept. */
+    StepModulations modulations() {
+        return modulations;
+    }
+
     /**
-     * Computes the residuals.
+     * Computes the residuals for the step that the modulations are at.
      *
      * @param embedded the denoiser's embedded image, [batch, n, d]
      */
@@ -103,10 +116,9 @@ final class ControlRun {
             backend.activate(Activation.NONE, embedded, a.image());
         }
         net.conditionEmbedding().apply(backend, condition, Epilogue.ADD, a.image());
-        net.conditioning().apply(backend, a);
         net.blocks().run(NONE, true, (block, i) -> {
             try (var _ = backend.scope("control_net.transformer_blocks", i)) {
-                block.apply(backend, a);
+                block.apply(backend, a, modulations, i);
                 // The residual stream is float32, which products read as an operand.
                 backend.activate(Activation.NONE, a.image(), a.normed());
                 block.output().apply(backend, a.normed(), residuals.get(i));

@@ -17,15 +17,21 @@ import jdiffusion.tensor.Weights;
  * @param modulation adaLN of 6 parts
  */
 record ImageBlock(Linear modulation, Attention attention, Mlp mlp) {
+    /** Parts of its modulation. */
+    static final int PARTS = 6;
+
     static ImageBlock load(Weights w, MmditConfig c) {
-        return new ImageBlock(Linear.load(w.at("norm1.linear"), 6 * c.hidden(), c.hidden()),
+        return new ImageBlock(Linear.load(w.at("norm1.linear"), PARTS * c.hidden(), c.hidden()),
                 Attention.ofImage(w.at("attn"), c), JointBlock.mlp(w.at("ff"), c));
     }
 
-    /** Updates {@code a.image} [batch, n, d] in place. */
-    void apply(Backend backend, MmditBuffers a) {
-        Tensor[] mod = a.imageModulation().parts();
-        modulation.apply(backend, a.conditioningSilu(), a.imageModulation().all());
+    /**
+     * Updates {@code a.image} [batch, n, d] in place.
+     *
+     * @param index of this block among the layers of the modulations
+     */
+    void apply(Backend backend, MmditBuffers a, StepModulations modulations, int index) {
+        Tensor[] mod = modulations.of(index, modulation)[0];
         JointBlock.norm(backend, a.image(), mod[JointBlock.SCALE], mod[JointBlock.SHIFT], a.normed());
         List<LinearCall> projections = new ArrayList<>(3);
         attention.project(a.normed(), a.imageQkv(), projections);

@@ -38,9 +38,10 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
     static JointBlock load(Weights w, MmditConfig c, int index, boolean last) {
         int d = c.hidden();
         boolean dual = c.dualBlocks().contains(index);
+        int[] parts = parts(dual, last);
         return new JointBlock(
-                Linear.load(w.at("norm1.linear"), (dual ? 9 : 6) * d, d),
-                Linear.load(w.at("norm1_context.linear"), (last ? 2 : 6) * d, d),
+                Linear.load(w.at("norm1.linear"), parts[0] * d, d),
+                Linear.load(w.at("norm1_context.linear"), parts[1] * d, d),
                 Attention.ofImage(w.at("attn"), c),
                 Attention.ofContext(w.at("attn"), c, last),
                 dual ? Attention.ofImage(w.at("attn2"), c) : null,
@@ -55,15 +56,21 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
                 Linear.load(w.at("net.2"), d, inner));
     }
 
-    /** Updates {@code a.image} [batch, n, d] and {@code a.context} [batch, l, d] in place. */
-    void apply(Backend backend, MmditBuffers a) {
+    /** Parts of the modulations of a block: of the image, and of the text. */
+    static int[] parts(boolean dual, boolean last) {
+        return new int[] {dual ? 9 : 6, last ? 2 : 6};
+    }
+
+    /**
+     * Updates {@code a.image} [batch, n, d] and {@code a.context} [batch, l, d] in place.
+     *
+     * @param index of this block among the layers of the modulations
+     */
+    void apply(Backend backend, MmditBuffers a, StepModulations modulations, int index) {
         boolean last = contextMlp == null;
-        MmditBuffers.Modulation imageParts = dual == null ? a.imageModulation() : a.dualModulation();
-        MmditBuffers.Modulation textParts = last ? a.finalModulation() : a.contextModulation();
-        backend.linear(List.of(imageModulation.call(a.conditioningSilu(), Epilogue.STORE, imageParts.all()),
-                contextModulation.call(a.conditioningSilu(), Epilogue.STORE, textParts.all())));
-        Tensor[] mod = imageParts.parts();
-        Tensor[] textMod = textParts.parts();
+        Tensor[][] parts = modulations.of(index, imageModulation, contextModulation);
+        Tensor[] mod = parts[0];
+        Tensor[] textMod = parts[1];
 
         // Both norms of the image come from the same x, so both precede the residual updates.
         if (dual == null) {

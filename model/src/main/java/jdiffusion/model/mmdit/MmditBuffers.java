@@ -20,14 +20,10 @@ import jdiffusion.tensor.Workspace;
  * @param dualQkv      of the second attention, in the memory of the feed-forward layers, which come later
  * @param positions    [n, d] the position embedding of one image
  * @param positionIds  [batch * n] rows of it
- * @param conditioning [batch, d] the timestep's and text's embedding
  */
 record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction, Tensor image, Tensor context,
                     Tensor embeddedContext, Tensor normed, Tensor normedDual, Tensor normedText, Qkv imageQkv,
-                    Qkv contextQkv, Qkv dualQkv, Tensor imageHidden, Tensor contextHidden, Modulation imageModulation,
-                    Modulation dualModulation, Modulation contextModulation, Modulation finalModulation,
-                    Tensor timestep, Tensor timestepSinusoid, Tensor textEmbedding, Tensor embeddingHidden,
-                    Tensor conditioning, Tensor conditioningSilu, Tensor positions,
+                    Qkv contextQkv, Qkv dualQkv, Tensor imageHidden, Tensor contextHidden, Tensor positions,
                     Tensor positionIds) {
     /** q, k, v of one stream, each [batch, tokens, d]; q holds the attention's result afterwards. */
     record Qkv(Tensor q, Tensor k, Tensor v) {
@@ -39,18 +35,6 @@ record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction,
         static Qkv over(Tensor memory, int batch, int tokens, int d) {
             Tensor all = Tensor.of(memory.data(), memory.type(), Shape.of(3, batch, tokens, d));
             return new Qkv(all.at(0), all.at(1), all.at(2));
-        }
-    }
-
-    /** The output of an adaLN projection, [batch, parts * d], and its parts as views [batch, d]. */
-    record Modulation(Tensor all, Tensor[] parts) {
-        static Modulation in(Workspace w, int batch, int d, int parts) {
-            Tensor all = w.f32(batch, parts * d);
-            Tensor[] views = new Tensor[parts];
-            for (int i = 0; i < parts; i++) {
-                views[i] = all.columns(i * d, (i + 1) * d);
-            }
-            return new Modulation(all, views);
         }
     }
 
@@ -66,17 +50,13 @@ record MmditBuffers(AttentionShape attention, Tensor patches, Tensor prediction,
                 w.operand(batch, tokens, d), dual ? w.operand(batch, tokens, d) : null, w.operand(batch, text, d),
                 Qkv.in(w, batch, tokens, d), Qkv.in(w, batch, text, d),
                 dual ? Qkv.over(imageHidden, batch, tokens, d) : null, imageHidden, w.operand(batch * text, inner),
-                Modulation.in(w, batch, d, 6), dual ? Modulation.in(w, batch, d, 9) : null,
-                Modulation.in(w, batch, d, 6), Modulation.in(w, batch, d, 2),
-                w.f32(batch), w.operand(batch, MmditConfig.TIMESTEP_CHANNELS), w.f32(batch, d), w.operand(batch, d),
-                w.f32(batch, d), w.operand(batch, d), w.f32(tokens, d), w.allocate(DType.I32, batch * tokens));
+                w.f32(tokens, d), w.allocate(DType.I32, batch * tokens));
     }
 
     /** The same memory, but for what a second network that runs between keeps to itself. */
-    MmditBuffers beside(Tensor otherImage, Tensor otherContext, Tensor otherEmbedded, Tensor otherText) {
+    MmditBuffers beside(Tensor otherImage, Tensor otherContext, Tensor otherEmbedded) {
         return new MmditBuffers(attention, patches, prediction, otherImage, otherContext, otherEmbedded, normed,
-                normedDual, normedText, imageQkv, contextQkv, dualQkv, imageHidden, contextHidden, imageModulation,
-                dualModulation, contextModulation, finalModulation, timestep, timestepSinusoid, otherText,
-                embeddingHidden, conditioning, conditioningSilu, positions, positionIds);
+                normedDual, normedText, imageQkv, contextQkv, dualQkv, imageHidden, contextHidden, positions,
+                positionIds);
     }
 }

@@ -1,5 +1,6 @@
 package jdiffusion.model.mmdit;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import jdiffusion.kernels.Activation;
@@ -17,12 +18,12 @@ public final class MmditRun {
     private final Mmdit model;
     private final Compute compute;
     private final MmditBuffers buffers;
-    private final float[] times;
+    private final StepModulations modulations;
     private final ControlRun control;
 
     /** A run of the denoiser alone. */
     public MmditRun(Mmdit model, Compute compute, int batch, int height, int width, int text) {
-        this(new Denoiser(model, null), compute, batch, height, width, text);
+        this(new Denoiser(model, null), compute, batch, height, width, text, new float[0]);
     }
 
     /**
@@ -30,8 +31,10 @@ public final class MmditRun {
      * @param height of the latents
      * @param width  of the latents
      * @param text   tokens of text
+     * @param times  timesteps that {@link #velocity} will be asked for, as far as known, in their order: what depends
+     *               on them alone is then computed for many at once
      */
-    public MmditRun(Denoiser denoiser, Compute compute, int batch, int height, int width, int text) {
+    public MmditRun(Denoiser denoiser, Compute compute, int batch, int height, int width, int text, float[] times) {
         MmditConfig c = denoiser.mmdit().config();
         int rows = height / c.patch();
         int columns = width / c.patch();
@@ -47,13 +50,24 @@ public final class MmditRun {
         this.model = denoiser.mmdit();
         this.compute = compute;
         this.buffers = MmditBuffers.allocate(compute.workspace(), c, batch, rows * columns, text);
-        this.times = new float[batch];
+        this.modulations = new StepModulations(model.conditioning(), compute.backend(), compute.workspace(),
+                c.hidden(), batch, times, parts(c), StepModulations.MOST_BYTES);
         model.positionTable().apply(compute.backend(), centre(c.positions(), rows, columns), buffers.positions());
         int[] ids = new int[batch * rows * columns];
         Arrays.setAll(ids, i -> i % (rows * columns));
         compute.backend().upload(ids, buffers.positionIds());
         this.control = denoiser.control() == null ? null
-                : new ControlRun(denoiser.control(), compute, buffers, batch, rows, columns, text);
+                : new ControlRun(denoiser.control(), compute, buffers, batch, rows, columns, text, times);
+    }
+
+    /** Of the blocks' modulations, and of the final one. */
+    private static List<int[]> parts(MmditConfig c) {
+        List<int[]> parts = new ArrayList<>();
+        for (int i = 0; i < c.depth(); i++) {
+            parts.add(JointBlock.parts(c.dualBlocks().contains(i), i == c.depth() - 1));
+        }
+        parts.add(new int[] {2});
+        return parts;
     }
 
     /** Rows of the square table of positions: its centre, cut to the image's size. */
@@ -74,8 +88,7 @@ public final class MmditRun {
     public void setText(Tensor context, Tensor pooled) {
         Backend backend = compute.backend();
         model.contextEmbedding().apply(backend, context, buffers.embeddedContext());
-        model.conditioning().text().apply(backend, pooled, buffers.embeddingHidden(), Epilogue.STORE,
-                buffers.textEmbedding());
+        modulations.setText(pooled);
         if (control != null) {
             control.setText(context, pooled);
         }
@@ -104,12 +117,27 @@ public final class MmditRun {
      * @param velocity [batch, outChannels, height, width], written
      */
     public void velocity(Tensor latents, float timestep, List<Integer> skip, Tensor velocity) {
-        Arrays.fill(times, timestep);
-        velocity(latents, times, skip, velocity);
+        modulations.select(timestep);
+        if (controlled()) {
+            control.modulations().select(timestep);
+        }
+        evaluate(latents, skip, velocity);
     }
 
     /** The same with a timestep for each entry of the batch. */
     public void velocity(Tensor latents, float[] timesteps, List<Integer> skip, Tensor velocity) {
+        modulations.select(timesteps);
+        if (controlled()) {
+            control.modulations().select(timesteps);
+        }
+        evaluate(latents, skip, velocity);
+    }
+
+    private boolean controlled() {
+        return control != null && control.active();
+    }
+
+    private void evaluate(Tensor latents, List<Integer> skip, Tensor velocity) {
         Backend backend = compute.backend();
         MmditBuffers a = buffers;
         int patch = model.config().patch();
@@ -117,21 +145,19 @@ public final class MmditRun {
         model.patchEmbedding().apply(backend, a.patches(), a.image());  // [b, n, d]
         backend.embedding(a.positionIds(), a.positions(), true, a.image());
         backend.activate(Activation.NONE, a.embeddedContext(), a.context());
-        backend.upload(timesteps, a.timestep());
-        boolean controlled = control != null && control.active();
+        boolean controlled = controlled();
         if (controlled) {
             control.run(a.image());
         }
-        model.conditioning().apply(backend, a);
         if (compute.traced()) {
             compute.trace().see("embedded.image", a.image());
             compute.trace().see("embedded.context", a.context());
-            compute.trace().see("conditioning", a.conditioning());
+            compute.trace().see("conditioning", modulations.conditioning());
         }
 
         model.blocks().run(skip::contains, true, (block, i) -> {
             try (var _ = backend.scope("transformer_blocks", i)) {
-                block.apply(backend, a);
+                block.apply(backend, a, modulations, i);
             }
             if (controlled) {
                 control.addTo(a.image(), i, model.config().depth());
@@ -142,8 +168,7 @@ public final class MmditRun {
             }
         });
 
-        Tensor[] mod = a.finalModulation().parts();
-        model.finalModulation().apply(backend, a.conditioningSilu(), a.finalModulation().all());
+        Tensor[] mod = modulations.of(model.config().depth(), model.finalModulation())[0];
         JointBlock.norm(backend, a.image(), mod[JointBlock.CONTINUOUS_SCALE], mod[JointBlock.CONTINUOUS_SHIFT],
                 a.normed());
         model.projection().apply(backend, a.normed(), a.prediction());  // [b, n, p p c]

@@ -5,6 +5,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
+import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 
 /** The vector that conditions every block: an MLP of the timestep's sinusoids plus an MLP of the pooled text. */
@@ -19,11 +20,18 @@ record TimeTextEmbedding(Mlp timestep, Mlp text) {
         return new Mlp(Linear.load(w.at("linear_1"), d, in), Activation.SILU, Linear.load(w.at("linear_2"), d, d));
     }
 
-    /** a.timestep [batch] and a.textEmbedding [batch, d] to a.conditioning and its SiLU, [batch, d]. */
-    void apply(Backend backend, MmditBuffers a) {
-        backend.timestepEmbedding(a.timestep(), a.timestepSinusoid());
-        backend.activate(Activation.NONE, a.textEmbedding(), a.conditioning());
-        timestep.apply(backend, a.timestepSinusoid(), a.embeddingHidden(), Epilogue.ADD, a.conditioning());
-        backend.activate(Activation.SILU, a.conditioning(), a.conditioningSilu());
+    /**
+     * Adds the timesteps' part to the text's.
+     *
+     * @param times    [m]
+     * @param sinusoid [m, TIMESTEP_CHANNELS], written
+     * @param hidden   [m, d], written
+     * @param sum      [m, d] the text's part; updated
+     * @param silu     [m, d] silu(sum), written
+     */
+    void apply(Backend backend, Tensor times, Tensor sinusoid, Tensor hidden, Tensor sum, Tensor silu) {
+        backend.timestepEmbedding(times, sinusoid);
+        timestep.apply(backend, sinusoid, hidden, Epilogue.ADD, sum);
+        backend.activate(Activation.SILU, sum, silu);
     }
 }

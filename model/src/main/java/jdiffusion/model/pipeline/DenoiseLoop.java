@@ -3,7 +3,9 @@ package jdiffusion.model.pipeline;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
+import java.util.function.IntPredicate;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Scope;
 import jdiffusion.model.Compute;
@@ -65,13 +67,13 @@ final class DenoiseLoop {
         this.guided = w.f32(images, channels, height, width);
         this.sampler = request.sampler().create(sigmas, w, latents);
         this.run = new MmditRun(control == null ? denoiser.alone() : denoiser, compute, branches * images, height,
-                width, tokens);
+                width, tokens, times(_ -> true));
         setText(run, compute, model, prompts);
         if (control != null) {
             setControl(compute, control, branches * images, channels, height, width);
         }
         if (request.guided() && !request.skipLayers().layers().isEmpty()) {
-            this.skipRun = new MmditRun(denoiser.alone(), compute, images, height, width, tokens);
+            this.skipRun = new MmditRun(denoiser.alone(), compute, images, height, width, tokens, times(this::skips));
             setText(skipRun, compute, model, prompts.subList(branches - 1, branches));
             this.skipVelocity = w.f32(images, channels, height, width);
         } else {
@@ -88,6 +90,21 @@ final class DenoiseLoop {
             this.masking = new Masking(all, w.f32(all.shape().dims()), w.f32(all.shape().dims()),
                     w.f32(all.shape().dims()));
         }
+    }
+
+    /** Timesteps of the evaluations of this run that are wanted. */
+    private float[] times(IntPredicate wanted) {
+        int[] evaluations = IntStream.range(first, sigmas.evaluations()).filter(wanted).toArray();
+        float[] times = new float[evaluations.length];
+        for (int i = 0; i < times.length; i++) {
+            times[i] = sigmas.timestep(evaluations[i]);
+        }
+        return times;
+    }
+
+    /** Whether skip-layer guidance takes part in an evaluation. */
+    private boolean skips(int i) {
+        return request.skipLayers().active(i - first, sigmas.evaluations() - first);
     }
 
     private void setText(MmditRun target, Compute compute, MmditConfig model, List<PromptEmbedding> prompts) {
@@ -159,7 +176,8 @@ final class DenoiseLoop {
     void count() {
         sampler.step(backend, first, first, guidedVelocity(first), latents);
         if (skipRun != null) {
-            skipRun.velocity(latents, sigmas.timestep(first), request.skipLayers().layers(), skipVelocity);
+            IntStream.range(first, sigmas.evaluations()).filter(this::skips).limit(1).forEach(i -> skipRun.velocity(
+                    latents, sigmas.timestep(i), request.skipLayers().layers(), skipVelocity));
         }
         if (request.control() != null) {
             run.setControlStrength(1);
@@ -187,7 +205,7 @@ final class DenoiseLoop {
         Tensor unconditional = velocities.slice(0, images);
         Tensor conditional = velocities.slice(images, 2 * images);
         float g = request.guidance();
-        if (skipRun != null && request.skipLayers().active(i - first, sigmas.evaluations() - first)) {
+        if (skipRun != null && skips(i)) {
             float s = request.skipLayers().scale();
             skipRun.velocity(latents, time, request.skipLayers().layers(), skipVelocity);
             backend.combine(new float[] {1 - g, g + s, -s}, List.of(unconditional, conditional, skipVelocity), guided);

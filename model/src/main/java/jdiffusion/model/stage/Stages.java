@@ -124,7 +124,8 @@ public final class Stages implements AutoCloseable {
                     loaded.open.tensors()));
             Placement.Size size = loaded.placement.size();
             long mapped = loaded.counter.isDevice() ? 0 : loaded.open.tensors().byteSize();
-            report.accept(new StageMemory(component.folder(), mapped, size.resident(), 2 * size.slots(), bytes, backend.memory().peak(), 0));
+            report.accept(new StageMemory(component.folder(), mapped, size.resident(), 2 * size.slots(),
+                    bytes, backend.memory().peak(), 0));
             return result;
         }
     }

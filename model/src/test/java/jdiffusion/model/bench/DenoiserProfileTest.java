@@ -139,7 +139,8 @@ class DenoiserProfileTest {
         Run run = Run.of(Kind.SD35_MEDIUM);
         Path file = folder.resolve("trace.json");
         TraceFile.write(file, run.profile);
-        JsonNode root = new ObjectMapper().reader().with(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS).readTree(Files.readAllBytes(file));
+        JsonNode root = new ObjectMapper().reader().with(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+                .readTree(Files.readAllBytes(file));
         assertThat(root.get("displayTimeUnit").textValue()).isEqualTo("ms");
         Deque<JsonNode> open = new ArrayDeque<>();
         int operations = 0;

@@ -165,6 +165,23 @@ class ExporterTest {
         }
     }
 
+    /** Stability's files have q, k and v in one matrix. */
+    @Test
+    void joinedMatricesOfFourBitsKeepTheirCodes() {
+        Path nf4 = folder.resolve("nf4");
+        Path single = folder.resolve("single.safetensors");
+        export(layouts().resolve("diffusers"), options(Set.of(Component.DENOISER), "nf4"), e -> e.writeDiffusers(nf4));
+        export(nf4, options(Set.of(Component.DENOISER), null), e -> e.writeFile(single));
+        String name = "transformer_blocks.0.attn.to_k.weight";
+        try (ModelFiles.Open a = Models.open(nf4, ModelSources.NONE).open(Component.DENOISER);
+                ModelFiles.Open b = Models.openParts(single).open(Component.DENOISER);
+                SafetensorsFile file = SafetensorsFile.open(single)) {
+            assertThat(read(b.tensors(), name)).isEqualTo(read(a.tensors(), name));
+            assertThat(file.find("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight").type())
+                    .isEqualTo(DType.U8);
+        }
+    }
+
     private static float[] read(TensorSource source, String name) {
         Tensor tensor = source.find(name);
         if (tensor != null) {

@@ -183,7 +183,8 @@ class ControlNetTest {
 
     private float[] velocity(Denoiser model, float strength) {
         try (Workspace w = backend.newWorkspace(MEMORY)) {
-            MmditRun run = new MmditRun(model, new Compute(backend, w), 2, 8, 12, 5);
+            MmditRun run = new MmditRun(model, new Compute(backend, w), 2, 8, 12, 5,
+                    new float[] {900, 812.5f, 100});
             run.setText(input(w, "context", 2, 5, CONTEXT), input(w, "pooled", 2, POOLED));
             Tensor condition = w.f32(2, 16, 8, 12);
             float[] one = TestData.floats(REFERENCE, "condition");

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.counting.CountingBackend;
@@ -77,6 +78,22 @@ class MemoryPlanTest {
         StageMemory streamed = runs.get(Offload.SEQUENTIAL).plan.stages().get(4);
         assertThat(streamed.slots()).isPositive();
         assertThat(streamed.weights() + streamed.slots()).isLessThan(stages.plan.stages().get(4).weights());
+    }
+
+    @Test
+    void aDeviceTakesWhatWasPlannedOnTiles() {
+        MemoryPolicy tiled = new MemoryPolicy(Offload.STAGES, Set.of(), MemoryPolicy.Tiling.ON, 4, Long.MAX_VALUE);
+        try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
+            Pipeline pipeline = Pipeline.open(DiffusersFolder.open(TestData.defaultModel()), cuda.backend(), tiled);
+            Run run = run(pipeline);
+            assertThat(run.taken).isEqualTo(run.plan.stages());
+            assertThat(cuda.peakBytes()).isEqualTo(run.plan.peak());
+            MemoryPlan whole = pipeline.withPolicy(MemoryPolicy.of(Offload.STAGES)).plan(request(pipeline));
+            for (int stage : new int[] {3, 5}) {
+                assertThat(run.taken.get(stage).tile()).isEqualTo(32);
+                assertThat(run.taken.get(stage).workspace()).isLessThan(whole.stages().get(stage).workspace());
+            }
+        }
     }
 
     @Test

@@ -1,0 +1,81 @@
+package jdiffusion.kernels.machine;
+
+import static jdiffusion.kernels.machine.AmxCode.ROW_BYTES;
+import static jdiffusion.kernels.machine.AmxCode.TILE;
+import static jdiffusion.kernels.machine.AmxCode.TILE_BYTES;
+import static jdiffusion.kernels.machine.Gpr.R10;
+import static jdiffusion.kernels.machine.Gpr.R11;
+import static jdiffusion.kernels.machine.Gpr.RAX;
+import static jdiffusion.kernels.machine.MachineFunction.A;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * The loop of {@link AmxCode} on the same four tiles of operands again and again, which the first-level cache keeps: what
+ * products on tiles would reach if every operand were in it.
+ */
+public final class TilePeak implements AutoCloseable {
+    /** Some tens of microseconds. */
+    private static final int ROUNDS = 500;
+    private static final long FLOPS_OF_TILES = 2L * TILE * TILE * 2 * TILE;
+
+    private final int rounds;
+    private final MachineCall function;
+    /** Pairs of bfloat16 are small numbers too. */
+    private final MemorySegment operands;
+
+    /** Only where {@link CpuLevel#AMX} has no obstacle. */
+    public TilePeak() {
+        this(ROUNDS, MachineFunction::new);
+    }
+
+    /** @param load makes a function out of what its writer emits */
+    TilePeak(int rounds, Function<Consumer<Assembler>, ? extends MachineCall> load) {
+        this.rounds = rounds;
+        float[] ones = new float[4 * TILE_BYTES / Float.BYTES];
+        Arrays.fill(ones, 0.5f);
+        operands = MemorySegment.ofArray(ones);
+        function = load.apply(TilePeak::write);
+    }
+
+    private static void write(Assembler x) {
+        x.add(A, MachineFunction.A_OFFSET);
+        x.mov(RAX, MachineFunction.N);
+        AmxCode.configure(x, R10);
+        x.mov(R11, ROW_BYTES);
+        Tmm[] tiles = Tmm.values();
+        for (int i = 0; i < 4; i++) {
+            x.tilezero(tiles[i]);
+        }
+        Label loop = new Label();
+        x.bind(loop);
+        for (int i = 0; i < 4; i++) {
+            x.tileloadd(tiles[4 + i], Mem.at(A, R11, 1).plus(i * TILE_BYTES));
+        }
+        for (int i = 0; i < 4; i++) {
+            x.tdpbf16ps(tiles[i], tiles[4 + i % 2], tiles[6 + i / 2]);
+        }
+        x.sub(RAX, 1);
+        x.jne(loop);
+        x.tilerelease();
+        x.ret();
+    }
+
+    /**
+     * Computes for some microseconds.
+     *
+     * @return floating-point operations that were done
+     */
+    public long run() {
+        function.call(operands, 0, MemorySegment.NULL, 0, MemorySegment.NULL, 0, rounds, 0, 0);
+        return 4 * rounds * FLOPS_OF_TILES;
+    }
+
+    @Override
+    public void close() {
+        function.close();
+    }
+}
