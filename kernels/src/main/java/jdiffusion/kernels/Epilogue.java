@@ -30,6 +30,11 @@ public record Epilogue(Activation activation, Mode mode, Tensor gate) {
         }
     }
 
+    /** The same on what was activated before. */
+    public Epilogue withoutActivation() {
+        return new Epilogue(Activation.NONE, mode, gate);
+    }
+
     public static Epilogue activate(Activation activation) {
         return new Epilogue(activation, Mode.STORE, null);
     }

@@ -84,7 +84,7 @@ final class AmxGemm {
         activation = epilogue.activation();
         activated = AmxProducts.activates(activation);
         // A row's activation must not depend on where its block ends, so all rows get it from the same code.
-        store.begin(activated ? new Epilogue(Activation.NONE, epilogue.mode(), epilogue.gate()) : epilogue, out);
+        store.begin(activated ? epilogue.withoutActivation() : epilogue, out);
         steps = Math.max(1, Math.ceilDiv(k, DEPTH));
         partSteps = Math.ceilDiv(steps, Math.ceilDiv(steps, PART_STEPS));
         int blocksInAll = Math.ceilDiv(rows, SIDE);

@@ -84,7 +84,7 @@ public final class CpuBackend implements Backend {
     /** A program's first backend gets its machine code in the background. */
     private static Products products(Precision precision, CpuLevel level) {
         Products products = new Products(precision, level);
-        if (!WarmUp.start(products::prepare, CpuAttention.vectorLoops())) {
+        if (!WarmUp.start(products, CpuAttention.vectorLoops())) {
             products.prepare();
         }
         return products;

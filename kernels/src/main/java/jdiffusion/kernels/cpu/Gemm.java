@@ -7,6 +7,7 @@ import static jdiffusion.kernels.cpu.Simd.LANES;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.machine.MachinePairs;
@@ -60,6 +61,8 @@ public final class Gemm {
     private float[] left;
     private int leftStride;
     private float[] bias;
+    /** Applied by machine code; null where the store applies it. */
+    private Activation activation;
     private int chunkStart;
     private int chunkRows;
     private int groups;
@@ -123,7 +126,9 @@ public final class Gemm {
         if (biasVector != null) {
             Widen.vector(biasVector, bias);
         }
-        store.begin(epilogue, out);
+        boolean byMachine = inPairs && LANES == MachinePairs.SIDE && MachinePairs.activates(epilogue.activation());
+        activation = byMachine ? epilogue.activation() : null;
+        store.begin(activation == null ? epilogue : epilogue.withoutActivation(), out);
         // An odd number of cache lines, so that the rows of a panel do not fall into one cache set.
         leftStride = (Math.ceilDiv(words + 1, 16) | 1) * 16;
         int panelsInAll = Math.ceilDiv(m, MR);
@@ -197,6 +202,9 @@ public final class Gemm {
                             tile + t * MR * width);
                 }
                 if (k0 + kn == words) {
+                    if (activation != null) {
+                        cpu.products().pairs().activate(activation, tiles, tile, together * panelSize);
+                    }
                     for (int i = 0; i < together; i++, row += MR, tile += panelSize) {
                         int rows = Math.min(MR, chunkRows - row);
                         store.panel(tiles, tile, width, chunkStart + row, rows, column, columns);

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 
 /**
  * Has the vector code compiled in the background when a program starts.
@@ -72,29 +71,36 @@ public final class WarmUp {
     /**
      * Begins, the first time it is called; returns at once.
      *
-     * @param machine prepares products in machine code, and tells whether there are any: then their vector loops are
-     *                only compiled when they are asked for often
-     * @param softmax the vector loops of attention's softmax, on scraps
+     * @param products are prepared first; loops in the place of which they have machine code are only compiled when
+     *                 they are asked for often
+     * @param softmax  the vector loops of attention's softmax, on scraps
      * @return whether it begins now
      */
-    static boolean start(BooleanSupplier machine, List<Runnable> softmax) {
+    static boolean start(Products products, List<Runnable> softmax) {
         boolean first = STARTED.compareAndSet(false, true);
         if (first) {
             for (Group group : Group.values()) {
                 group.compiled = false;
             }
-            Thread.ofPlatform().daemon().name("jdiffusion-warm-up").start(() -> run(machine, softmax));
+            Thread.ofPlatform().daemon().name("jdiffusion-warm-up").start(() -> run(products, softmax));
         }
         return first;
     }
 
-    private static void run(BooleanSupplier machine, List<Runnable> softmax) {
+    private static void run(Products products, List<Runnable> softmax) {
         long deadline = System.nanoTime() + MOST_NANOS;
         Set<Group> waiting = EnumSet.allOf(Group.class);
         try (Arena arena = Arena.ofShared()) {
-            int productsWanted = machine.getAsBoolean() ? OFTEN : 0;
-            Group.PRODUCT.wantedAfter = productsWanted;
-            Group.NARROW_PRODUCT.wantedAfter = productsWanted;
+            if (products.prepare()) {
+                Group.PRODUCT.wantedAfter = OFTEN;
+                Group.NARROW_PRODUCT.wantedAfter = OFTEN;
+            }
+            if (products.inPairs()) {
+                for (Group done : List.of(Group.TRANSPOSE, Group.BFLOAT16, Group.SOFTMAX, Group.GELU_TANH,
+                        Group.SILU)) {
+                    done.wantedAfter = OFTEN;
+                }
+            }
             MemorySegment stored = arena.allocate(4L * RUN);
             while (!waiting.isEmpty() && System.nanoTime() < deadline) {
                 Group next = wanted(waiting);

@@ -7,8 +7,11 @@ import static org.assertj.core.api.Assertions.within;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
+import jdiffusion.kernels.Activation;
 import jdiffusion.tensor.FloatFormat;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class MachinePairsTest {
     private static final float GAP = 12345f;
@@ -134,6 +137,36 @@ class MachinePairsTest {
                 }
             }
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU"})
+    void activationsAreThoseOfTheirFormulas(Activation activation) {
+        float[] values = gaps(3 + 48 + 2);
+        for (int i = 0; i < 48; i++) {
+            values[3 + i] = (i - 24) * 0.9f;
+        }
+        float[] before = values.clone();
+        try (MachinePairs code = bothWays()) {
+            code.activate(activation, values, 3, 0);
+            assertThat(values).isEqualTo(before);
+            code.activate(activation, values, 3, 48);
+            refuse(() -> code.activate(activation, values, 6, 48));
+            assertThatThrownBy(() -> code.activate(activation, values, 0, 15))
+                    .isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> code.activate(Activation.GELU_ERF, values, 0, 16))
+                    .isInstanceOf(IllegalArgumentException.class);
+        }
+        for (int i = 0; i < 48; i++) {
+            double x = before[3 + i];
+            double expected = switch (activation) {
+                case SILU -> x / (1 + Math.exp(-x));
+                case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
+                default -> x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+            };
+            assertThat((double) values[3 + i]).isCloseTo(expected, within(Math.abs(x) * 1e-6));
+        }
+        assertOnly(values, 3, 51);
     }
 
     /** Two blocks, the first with keys that are masked, one query without any key yet. */
