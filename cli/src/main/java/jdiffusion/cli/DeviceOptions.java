@@ -14,8 +14,8 @@ final class DeviceOptions {
     Integer threads;
 
     @Option(names = "--cpu", paramLabel = "LEVEL",
-            description = "Instructions of matrix products on the CPU: amx, avx512bf16, avx512, avx2 or vector. Default:"
-                + " the first of these that the CPU has; see 'jdiffusion devices'.")
+            description = "Instructions of matrix products on the CPU: amx, avx512bf16, avx512, avx2 or vector."
+                + " Default: the first of these that the CPU has; see 'jdiffusion devices'.")
     String cpu;
 
     @Option(names = "--kernels", paramLabel = "DIR",

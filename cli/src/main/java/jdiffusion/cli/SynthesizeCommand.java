@@ -57,8 +57,8 @@ final class SynthesizeCommand implements Callable<Integer> {
     private String layout;
 
     @Option(names = "--tokenizers", paramLabel = "DIR",
-            description = "Folder with tokenizer, tokenizer_2 and tokenizer_3 to copy. Default: models/shapes beside the"
-                + " program.")
+            description = "Folder with tokenizer, tokenizer_2 and tokenizer_3 to copy. Default: models/shapes beside"
+                + " the program.")
     private Path tokenizers;
 
     @CommandLine.ParentCommand

@@ -75,8 +75,8 @@ final class VerifyCommand implements Callable<Integer> {
             Backend backend = opened.backend();
             main.err().println(backend.describe());
             Verifier verifier = new Verifier(backend, tolerance != null ? tolerance
-                    : backend.precision() == Precision.F32 ? EXACT : ROUNDED, model.given() ? model.path() : null, model.sources(Set.of()),
-                    DefaultModel.find());
+                    : backend.precision() == Precision.F32 ? EXACT : ROUNDED, model.given() ? model.path() : null,
+                    model.sources(Set.of()), DefaultModel.find());
             header(references);
             try {
                 for (ReferenceFolder reference : references) {

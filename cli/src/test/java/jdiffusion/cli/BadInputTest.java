@@ -114,7 +114,8 @@ class BadInputTest {
         check(Cli.run(args), "there is no NVIDIA driver on this machine", List.of());
         Cli list = Cli.run("devices");
         assertThat(list.code()).isZero();
-        assertThat(list.out()).containsPattern("cpu +usable").containsPattern("vector +usable: for --cpu vector").containsPattern("cuda +not usable: there is no NVIDIA")
+        assertThat(list.out()).containsPattern("cpu +usable").containsPattern("vector +usable: for --cpu vector")
+                .containsPattern("cuda +not usable: there is no NVIDIA")
                 .containsPattern("cublas +not usable: .*libcublas");
     }
 

@@ -5,7 +5,10 @@ import jdiffusion.kernels.machine.RegisterPeak;
 import jdiffusion.kernels.machine.TilePeak;
 import jdk.incubator.vector.FloatVector;
 
-/** The most floating-point operations a second that products could reach: see {@link RegisterPeak} and {@link TilePeak}. */
+/**
+ * The most floating-point operations a second that products could reach: see {@link RegisterPeak} and
+ * {@link TilePeak}.
+ */
 final class ProductPeak {
     private static final int ROUNDS = 10;
     private static final long ROUND_NANOS = 20_000_000;

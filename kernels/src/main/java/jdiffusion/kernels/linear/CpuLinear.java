@@ -42,6 +42,19 @@ public final class CpuLinear {
         }
     }
 
+    /** A row of a matrix. */
+    private record Place(Weight part, int row) {
+        /** Where a row of joined matrices lies. */
+        static Place of(Weight.Rows joined, int row) {
+            int within = row;
+            int i = 0;
+            while (within >= joined.parts().get(i).rows()) {
+                within -= joined.parts().get(i++).rows();
+            }
+            return new Place(joined.parts().get(i), within);
+        }
+    }
+
     private static final class Rows implements Gemm.Factors {
         private final Cpu cpu;
         private final CpuDeltas deltas;
@@ -81,12 +94,8 @@ public final class CpuLinear {
                     yield dense.tensor().type() != DType.F32 && dense.tensor().type() != DType.F16;
                 }
                 case Weight.Rows joined -> {
-                    int first = 0;
-                    int i = 0;
-                    while (row - first >= joined.parts().get(i).rows()) {
-                        first += joined.parts().get(i++).rows();
-                    }
-                    yield read(joined.parts().get(i), row - first, from, count, to, at);
+                    Place place = Place.of(joined, row);
+                    yield read(place.part(), place.row(), from, count, to, at);
                 }
                 case Weight.Scaled scaled -> {
                     widen(scaled.tensor(), row, from, count, to, at);
@@ -129,29 +138,20 @@ public final class CpuLinear {
 
         @Override
         public Tensor rightPlace(int row, int count) {
-            Weight part = w;
-            int first = row;
-            while (part instanceof Weight.Rows joined) {
-                int i = 0;
-                while (first >= joined.parts().get(i).rows()) {
-                    first -= joined.parts().get(i++).rows();
-                }
-                part = joined.parts().get(i);
+            Place place = new Place(w, row);
+            while (place.part() instanceof Weight.Rows joined) {
+                place = Place.of(joined, place.row());
             }
-            boolean whole = part instanceof Weight.Dense(Tensor tensor) && tensor.type() == DType.BF16
-                    && first + count <= tensor.rows();
-            return whole ? ((Weight.Dense) part).tensor().slice(first, first + count) : null;
+            int first = place.row();
+            return place.part() instanceof Weight.Dense(Tensor tensor) && tensor.type() == DType.BF16
+                    && first + count <= tensor.rows() ? tensor.slice(first, first + count) : null;
         }
 
         private static boolean stored(Weight part, int row, int from, int count, float[] to, int at) {
             return switch (part) {
                 case Weight.Rows joined -> {
-                    int first = 0;
-                    int i = 0;
-                    while (row - first >= joined.parts().get(i).rows()) {
-                        first += joined.parts().get(i++).rows();
-                    }
-                    yield stored(joined.parts().get(i), row - first, from, count, to, at);
+                    Place place = Place.of(joined, row);
+                    yield stored(place.part(), place.row(), from, count, to, at);
                 }
                 case Weight.Dense(Tensor tensor) when tensor.type() == DType.BF16 -> {
                     long offset = tensor.rowOffset(row) + (long) from * Short.BYTES;

@@ -20,8 +20,8 @@ import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
  * The inner loop of matrix products as machine code: C [6 COUNT][columns] += A B in float32.
  *
  * <p>A is rows of words of 32 bits, STRIDE bytes apart; B a panel [N][columns] of words; N is even, neither is 0. A
- * word is a float32, or two bfloat16 of consecutive k, the first in the lower half. Each sum is one chain in the order of
- * k. A block of 6 rows by as many columns as fill the registers is summed at a time: of 512 bits 24 sums, 4 of B and
+ * word is a float32, or two bfloat16 of consecutive k, the first in the lower half. Each sum is one chain in the order
+ * of k. A block of 6 rows by as many columns as fill the registers is summed at a time: of 512 bits 24 sums, 4 of B and
  * the word of A, of 256 bits 12, 2 and 1.
  *
  * @param bits    of a vector, at most 32 * columns

@@ -14,8 +14,8 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * The loop of {@link AmxCode} on the same four tiles of operands again and again, which the first-level cache keeps: what
- * products on tiles would reach if every operand were in it.
+ * The loop of {@link AmxCode} on the same four tiles of operands again and again, which the first-level cache keeps:
+ * what products on tiles would reach if every operand were in it.
  */
 public final class TilePeak implements AutoCloseable {
     /** Some tens of microseconds. */

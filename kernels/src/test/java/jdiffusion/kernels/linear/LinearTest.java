@@ -175,7 +175,8 @@ class LinearTest {
         float[] xs = TestTensors.rounded(precision, x);
         float[] ws = TestTensors.rounded(precision, w.toArray());
         float[] bs = bias == null ? null : bias.toArray();
-        String what = c + " " + precision + " " + level.label() + " " + activation + " " + mode + " gate of " + gateRows;
+        String what = c + " " + precision + " " + level.label() + " " + activation + " " + mode + " gate of "
+                + gateRows;
         Closeness.check(what, out.toArray(),
                 LinearReference.exact(c.m(), c.n(), c.k(), xs, ws, bs, activation, mode, gate, old),
                 LinearReference.naive(c.m(), c.n(), c.k(), xs, ws, bs, activation, mode, gate, old));

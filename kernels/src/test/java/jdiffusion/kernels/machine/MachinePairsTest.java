@@ -261,7 +261,8 @@ class MachinePairsTest {
                     .isInstanceOf(ArithmeticException.class);
             for (Runnable call : new Runnable[] {() -> code.rows(large, 0, 32, 1, 16, null, large, 0),
                 () -> code.rows(large, 0, -32, 1, 32, null, large, 0), () -> code.pairs(large, 0, 8, 1, 8, large, 0),
-                () -> code.transpose(large, 0, 16, 8, large, 0, 16), () -> code.transpose(large, 0, 16, 16, large, 0, 8),
+                () -> code.transpose(large, 0, 16, 8, large, 0, 16),
+                () -> code.transpose(large, 0, 16, 16, large, 0, 8),
                 () -> code.softmax(large, 3, 1, large, 0, large, 0, 1),
                 () -> code.softmax(large, 2, 64, large, 0, large, 0, 1),
                 () -> code.softmax(large, 2, Float.NaN, large, 0, large, 0, 1)}) {
