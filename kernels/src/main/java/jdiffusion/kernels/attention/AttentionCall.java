@@ -1,5 +1,7 @@
 package jdiffusion.kernels.attention;
 
+import static jdiffusion.kernels.cpu.MicroKernel.NR;
+
 import java.util.Arrays;
 import java.util.List;
 import jdiffusion.kernels.cpu.Widen;
@@ -91,6 +93,46 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         int row = pair / shape.heads() * tensor.shape().dim(1) + token;
         long column = (long) (pair % shape.heads()) * shape.headDim();
         return tensor.rowOffset(row) + column * tensor.type().bytes();
+    }
+
+    /**
+     * A head's relative bias backwards, so that for one key it runs on with the queries.
+     *
+     * @param to as many numbers as the bias has columns, or more
+     */
+    float[] bias(int pair, float[] to) {
+        int n = relativeBias.cols();
+        Widen.run(relativeBias.data(), relativeBias.type(), relativeBias.rowOffset(pair % shape.heads()), to, 0, n);
+        for (int i = 0; i < n / 2; i++) {
+            float swapped = to[i];
+            to[i] = to[n - 1 - i];
+            to[n - 1 - i] = swapped;
+        }
+        return to;
+    }
+
+    /**
+     * What is added to the scaled products of {@code n} keys with {@code count} queries: bias and masks.
+     *
+     * @param bias   as {@link #bias} gives it, or null
+     * @param scores [n][NR], written
+     */
+    void startScores(float[] bias, int key, int n, int query, int count, float[] scores) {
+        Arrays.fill(scores, 0, n * NR, 0);
+        if (bias != null) {
+            for (int j = 0; j < Math.min(n, keys - key); j++) {
+                System.arraycopy(bias, query - (key + j) + keys - 1, scores, j * NR, count);
+            }
+        }
+        if (shape.causal()) {
+            for (int j = Math.max(0, query + 1 - key); j < n; j++) {
+                int earlier = Math.min(key + j - query, NR);
+                Arrays.fill(scores, j * NR, j * NR + earlier, Float.NEGATIVE_INFINITY);
+            }
+        }
+        if (key + n > keys) {
+            Arrays.fill(scores, (keys - key) * NR, n * NR, Float.NEGATIVE_INFINITY);
+        }
     }
 
     /** For messages: sizes of the heads, and tokens of each stream. */

@@ -174,7 +174,8 @@ public final class CpuAttention {
         float[] scores = cpu.local(worker, Buffer.SCORES, KEYS * NR);
         float[] sums = cpu.local(worker, Buffer.SUMS, QUERIES * channels);
         float[] state = cpu.local(worker, Buffer.STATISTICS, OnlineSoftmax.size(QUERIES));
-        float[] bias = readBias(call, pair, worker);
+        float[] bias = call.relativeBias() == null ? null
+                : call.bias(pair, cpu.local(worker, Buffer.TILE, call.relativeBias().cols()));
         packQueries(call, pair, from, count, q, worker);
         Arrays.fill(sums, 0, panels * NR * channels, 0);
         OnlineSoftmax.reset(state, QUERIES);
@@ -185,7 +186,7 @@ public final class CpuAttention {
             int n = Math.min(KEYS, end - key);
             for (int p = 0; p < panels; p++) {
                 int query = p * NR;
-                startScores(call, bias, key, n, from + query, Math.min(NR, count - query), scores);
+                call.startScores(bias, key, n, from + query, Math.min(NR, count - query), scores);
                 cpu.products().multiply(n / MR, depth, k, kAt + key * depth, depth, q, query * depth, scores, 0);
                 for (Part part : SOFTMAX) {
                     part.run(scores, n, state, query, sums, channels);
@@ -201,44 +202,6 @@ public final class CpuAttention {
         for (int i = 0; i < n; i++) {
             values[i] *= factor;
         }
-    }
-
-    /** What is added to the scaled products of {@code n} keys with {@code count} queries: bias and masks. */
-    private static void startScores(AttentionCall call, float[] bias, int key, int n, int query, int count,
-                                    float[] scores) {
-        int keys = call.keys();
-        Arrays.fill(scores, 0, n * NR, 0);
-        if (bias != null) {
-            for (int j = 0; j < Math.min(n, keys - key); j++) {
-                System.arraycopy(bias, query - (key + j) + keys - 1, scores, j * NR, count);
-            }
-        }
-        if (call.shape().causal()) {
-            for (int j = Math.max(0, query + 1 - key); j < n; j++) {
-                int earlier = Math.min(key + j - query, NR);
-                Arrays.fill(scores, j * NR, j * NR + earlier, Float.NEGATIVE_INFINITY);
-            }
-        }
-        if (key + n > keys) {
-            Arrays.fill(scores, (keys - key) * NR, n * NR, Float.NEGATIVE_INFINITY);
-        }
-    }
-
-    /** A head's relative bias backwards, so that for one key it runs on with the queries; null for none. */
-    private float[] readBias(AttentionCall call, int pair, int worker) {
-        Tensor bias = call.relativeBias();
-        if (bias == null) {
-            return null;
-        }
-        int n = bias.cols();
-        float[] values = cpu.local(worker, Buffer.TILE, n);
-        Widen.run(bias.data(), bias.type(), bias.rowOffset(pair % call.shape().heads()), values, 0, n);
-        for (int i = 0; i < n / 2; i++) {
-            float swapped = values[i];
-            values[i] = values[n - 1 - i];
-            values[n - 1 - i] = swapped;
-        }
-        return values;
     }
 
     /** Q becomes right operands [depth][NR queries], scaled after rounding. */

@@ -189,7 +189,7 @@ final class PairAttention {
             int left = kAt + key * width / 2;
             boolean fresh = bias == null && key + n <= call.keys() && !(causal && key + n > from);
             if (!fresh) {
-                startScores(bias, key, n, from, count, scores);
+                call.startScores(bias, key, n, from, count, scores);
             }
             cpu.products().multiplyRows(fresh, n, width / 2, k, left, width / 2, q, 0, scores, 0);
             code.softmax(scores, n, call.shape().scale(), state, 0, sums, 0, channels);
@@ -218,41 +218,17 @@ final class PairAttention {
         }
     }
 
-    /** What is added to the products of {@code n} keys with {@code count} queries: bias and masks. */
-    private void startScores(float[] bias, int key, int n, int query, int count, float[] scores) {
-        Arrays.fill(scores, 0, n * NR, 0);
-        if (bias != null) {
-            for (int j = 0; j < Math.min(n, call.keys() - key); j++) {
-                System.arraycopy(bias, query - (key + j) + call.keys() - 1, scores, j * NR, count);
-            }
-        }
-        if (call.shape().causal()) {
-            for (int j = Math.max(0, query + 1 - key); j < n; j++) {
-                int earlier = Math.min(key + j - query, NR);
-                Arrays.fill(scores, j * NR, j * NR + earlier, Float.NEGATIVE_INFINITY);
-            }
-        }
-        if (key + n > call.keys()) {
-            Arrays.fill(scores, (call.keys() - key) * NR, n * NR, Float.NEGATIVE_INFINITY);
-        }
-    }
-
-    /** A head's relative bias backwards, so that for one key it runs on with the queries; null for none. */
+    /** A head's relative bias, divided by what the scores will be multiplied by; null for none. */
     private float[] readBias(int pair, int worker) {
-        Tensor bias = call.relativeBias();
-        if (bias == null) {
+        if (call.relativeBias() == null) {
             return null;
         }
-        int n = bias.cols();
-        float[] values = cpu.local(worker, Buffer.A_PANEL, n);
-        Widen.run(bias.data(), bias.type(), bias.rowOffset(pair % call.shape().heads()), values, 0, n);
-        for (int i = 0; i < n - 1 - i; i++) {
-            float swapped = values[i];
-            values[i] = values[n - 1 - i] / call.shape().scale();
-            values[n - 1 - i] = swapped / call.shape().scale();
+        int n = call.relativeBias().cols();
+        float[] bias = call.bias(pair, cpu.local(worker, Buffer.A_PANEL, n));
+        for (int i = 0; i < n; i++) {
+            bias[i] /= call.shape().scale();
         }
-        values[n / 2] /= call.shape().scale();
-        return values;
+        return bias;
     }
 
     /** Divides the sums by those of the softmax and stores them. */
