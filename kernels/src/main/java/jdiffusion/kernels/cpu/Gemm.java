@@ -300,7 +300,7 @@ public final class Gemm {
      */
     static void touch(Tensor rows, long offset, int bytes) {
         MemorySegment data = rows.data();
-        if (!data.isMapped()) {
+        if (!data.isNative()) {
             return;
         }
         byte sum = 0;
