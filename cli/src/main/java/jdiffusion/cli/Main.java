@@ -79,6 +79,9 @@ public final class Main implements Runnable {
             return commandLine.execute(args);
         } catch (OutOfMemoryError e) {
             return main.fail(FAILED, "out of memory (" + e.getMessage() + "); ask for a smaller picture", e);
+        } catch (InternalError e) {
+            return main.fail(BAD_INPUT, "a file became shorter, or its disk failed, while it was read ("
+                    + e.getMessage() + "); run again when nothing writes to it", e);
         } catch (StackOverflowError e) {
             return main.fail(FAILED, "unexpected " + e + "; --stacktrace shows more", e);
         }

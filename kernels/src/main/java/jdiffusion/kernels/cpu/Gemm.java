@@ -42,8 +42,8 @@ public final class Gemm {
     private static final int CALL_PANELS = 4;
     private static final int PAGE = 4096;
 
-    /** Always 0, which the compiler does not know: it leaves out reading what is of no use. */
-    private static byte unused;
+    /** What was read goes here: the compiler leaves out reading what is of no use. */
+    private static byte touched;
 
     private final Cpu cpu;
     private final AmxGemm amx;
@@ -300,7 +300,7 @@ public final class Gemm {
      */
     static void touch(Tensor rows, long offset, int bytes) {
         MemorySegment data = rows.data();
-        if (!data.isMapped()) {
+        if (!data.isNative()) {
             return;
         }
         byte sum = 0;
@@ -311,9 +311,7 @@ public final class Gemm {
             }
             sum ^= data.get(ValueLayout.JAVA_BYTE, end);
         }
-        if (unused != 0) {
-            unused = sum;
-        }
+        touched = sum;
         // Compiled code throws the error of a failed read not there, but on its way back from the JVM.
         Thread.holdsLock(rows);
     }

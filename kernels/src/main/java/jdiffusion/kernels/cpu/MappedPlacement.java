@@ -19,7 +19,8 @@ final class MappedPlacement implements Placement {
     @Override
     public Tensor tensor(Tensor stored) {
         bytes += stored.byteSize();
-        if (block != null && stored.data().isMapped()) {
+        // Files are seen as plain native memory; what was decoded is an array.
+        if (block != null && stored.data().isNative()) {
             block.add(stored.data());
         }
         return stored;
@@ -42,10 +43,14 @@ final class MappedPlacement implements Placement {
         block = null;
     }
 
-    /** After the last block usually comes the first again. */
     @Override
     public void enter(int number) {
-        blocks.get((number + 1) % blocks.size()).forEach(Pages::willRead);
+        next(number).forEach(Pages::willRead);
+    }
+
+    /** What will be read after a block; after the last one usually comes the first again. */
+    List<MemorySegment> next(int number) {
+        return blocks.get((number + 1) % blocks.size());
     }
 
     @Override

@@ -6,12 +6,12 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.Pages;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.Test;
@@ -22,10 +22,7 @@ class MappedPlacementTest {
     private Path folder;
 
     private MemorySegment map(Arena arena, int bytes) throws IOException {
-        Path file = Files.write(folder.resolve("weights"), new byte[bytes]);
-        try (FileChannel channel = FileChannel.open(file)) {
-            return channel.map(FileChannel.MapMode.READ_ONLY, 0, bytes, arena);
-        }
+        return InputFile.map(Files.write(folder.resolve("weights"), new byte[bytes]), arena);
     }
 
     @Test
@@ -45,6 +42,7 @@ class MappedPlacementTest {
             assertThat(placement.byteSize()).isEqualTo(400 + 3 * 416);
             for (int i = 0; i < 3; i++) {
                 placement.enter(i);
+                assertThat(placement.next(i)).containsExactly(file.asSlice((i + 1) % 3 * 10_000 + 12, 400));
             }
         }
     }

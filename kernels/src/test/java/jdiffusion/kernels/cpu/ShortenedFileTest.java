@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.Test;
@@ -30,9 +31,8 @@ class ShortenedFileTest {
         assumeTrue(System.getProperty("os.name").equals("Linux"), "elsewhere a mapped file cannot be cut");
         Path file = Files.write(folder.resolve("weights"), new byte[2 * ROWS * COLUMNS]);
         try (Arena arena = Arena.ofConfined();
-             FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-            Tensor rows = Tensor.of(channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena), DType.BF16,
-                    Shape.of(ROWS, COLUMNS));
+             FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            Tensor rows = Tensor.of(InputFile.map(file, arena), DType.BF16, Shape.of(ROWS, COLUMNS));
             long start = System.nanoTime();
             while (System.nanoTime() - start < COMPILED_NANOS) {
                 Gemm.touch(rows, 0, 2 * COLUMNS);
