@@ -158,8 +158,8 @@ final class AttentionCode {
      * A block of an online softmax (Milakov and Gimelshein, 2018), queries side by side. Scores [N][columns] at A, N
      * even, become words [N / 2][columns] in their place, each word two keys, of 2^(f (score - largest)), where f is
      * the float32 in the lower half of STRIDE. B is [3][columns]: the largest score so far, the sum of those powers,
-     * and in the first words of the third row {@link RoundCode#interleave}. The rows [COUNT][columns] at C, not none, are
-     * multiplied by 2^(f (largest before - largest)), and so is the sum before it grows.
+     * and in the first words of the third row {@link RoundCode#interleave}. The rows [COUNT][columns] at C, not none,
+     * are multiplied by 2^(f (largest before - largest)), and so is the sum before it grows.
      */
     static void softmax(Assembler x, int columns) {
         Vec largest = Vec.zmm(0);

@@ -77,7 +77,7 @@ public final class MachineProducts implements AutoCloseable {
         multiply(product, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
     }
 
-    /** The same with tiles = A B, whatever they held; only with {@link #inPairs}. */
+    /** The same with tiles = A B, whatever they held, for k that is not 0; only with {@link #inPairs}. */
     public void multiplyFresh(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                               float[] tiles, int tilesOffset) {
         multiply(fresh, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
