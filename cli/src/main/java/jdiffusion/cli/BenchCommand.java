@@ -37,6 +37,8 @@ import picocli.CommandLine.Parameters;
             "  jdiffusion bench image --steps 4 --runs 1"})
 final class BenchCommand implements Callable<Integer> {
     private static final int[] SIZES = {512, 1024};
+    /** A tiny denoiser knows positions for little more. */
+    private static final int TINY_SIZE = 128;
     private static final int MOST_RUNS = 1000;
     private static final double WARM_UP_SECONDS = 1;
 
@@ -49,7 +51,8 @@ final class BenchCommand implements Callable<Integer> {
     private String family;
 
     @Option(names = "--size", paramLabel = "PIXELS",
-            description = "Side of a square picture, a multiple of 16. Default: 512, of gemm and attention also 1024.")
+            description = {"Side of a square picture, a multiple of 16. Default: 512, of gemm and attention also 1024,",
+                "of whole parts with --tiny 128."})
     private Integer size;
 
     @Option(names = {"-W", "--width"}, paramLabel = "PIXELS", description = "For other than square pictures.")
@@ -129,10 +132,11 @@ final class BenchCommand implements Callable<Integer> {
 
     /** At what sizes a part is measured; fails when one cannot be. */
     private List<Shapes> shapes(Part part) {
+        int usual = tiny && !part.isOfTwoSizes() ? TINY_SIZE : SIZES[0];
         int of = batch == null ? part.isGuided() ? 2 : 1 : batch;
         List<Shapes> shapes = new ArrayList<>();
         for (int side : size != null || width != null || height != null || !part.isOfTwoSizes()
-                ? new int[] {size == null ? SIZES[0] : size} : SIZES) {
+                ? new int[] {size == null ? usual : size} : SIZES) {
             shapes.add(new Shapes(width == null ? side : width, height == null ? side : height, of, text));
         }
         return shapes;

@@ -64,6 +64,13 @@ class BenchTest {
         assertThat(run.err()).contains("gemm 79x192x192");
     }
 
+    @Test
+    void aTinyDenoiserIsMeasuredAtASizeThatItKnows() {
+        Cli run = bench("denoiser");
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        assertThat(run.err()).contains("denoiser 128x128, batch 2, 333 tokens of text");
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "bench unet             | 'unet' cannot be measured; use gemm, attention, conv, denoiser, vae, text, image",

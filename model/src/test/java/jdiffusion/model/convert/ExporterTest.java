@@ -216,12 +216,13 @@ class ExporterTest {
 
     @Test
     void whatAFileCannotHoldIsSaidBeforeAnythingIsWritten() throws IOException {
+        Path model = layouts().resolve("diffusers");
         Path gguf = folder.resolve("d.gguf");
-        assertThatThrownBy(() -> export(layouts().resolve("diffusers"),
+        assertThatThrownBy(() -> export(model,
                 options(Set.of(Component.DENOISER), "nf4"), e -> e.writeGguf(gguf))).isInstanceOf(InputException.class)
                 .hasMessageContaining("GGUF files have no nf4").hasMessageContaining("use q8_0 or q4_0");
         Path out = folder.resolve("out");
-        assertThatThrownBy(() -> export(layouts().resolve("diffusers"), options(ALL, "q8_0"),
+        assertThatThrownBy(() -> export(model, options(ALL, "q8_0"),
                 e -> e.writeDiffusers(out))).isInstanceOf(InputException.class)
                 .hasMessageContaining("safetensors files have no q8_0");
         try (var files = Files.list(folder)) {
