@@ -173,7 +173,7 @@ final class AmxGemm {
         // A copy takes about as long as the product with one block.
         if (place != null && (count <= 2 || place.rowOffset(1) % CACHE_WAY != 0)) {
             long offset = 2L * step * DEPTH;
-            Gemm.touch(place, offset, 2 * part * DEPTH);
+            Mapped.touch(place, offset, 2 * part * DEPTH);
             products.multiply(step == 0, place.data(), offset, place.rowOffset(1), part, left, leftAt, count, sums,
                     sumsAt);
             return;

@@ -4,8 +4,6 @@ import static jdiffusion.kernels.cpu.MicroKernel.MR;
 import static jdiffusion.kernels.cpu.MicroKernel.NR;
 import static jdiffusion.kernels.cpu.Simd.LANES;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Epilogue;
@@ -40,10 +38,6 @@ public final class Gemm {
     private static final int PACK_ROWS = 4 * MR;
     /** Panels of a call of machine code. */
     private static final int CALL_PANELS = 4;
-    private static final int PAGE = 4096;
-
-    /** What was read goes here: the compiler leaves out reading what is of no use. */
-    private static byte touched;
 
     private final Cpu cpu;
     private final AmxGemm amx;
@@ -272,7 +266,7 @@ public final class Gemm {
             int done = place == null ? 0 : present;
             if (place != null) {
                 long offset = 4L * k0;
-                touch(place, offset, 4 * done);
+                Mapped.touch(place, offset, 4 * done);
                 code.transpose(place.data(), offset, place.rowOffset(1), done, to, at + j, width);
             }
             if (done == kn) {
@@ -290,30 +284,6 @@ public final class Gemm {
             }
             code.transpose(slice, 0, SLICE_STRIDE, rest, to, at + done * width + j, width);
         }
-    }
-
-    /**
-     * Reads a byte of each page that machine code is going to read: where a page must be read from a file first, or the
-     * file has become shorter, that is for Java to wait for or to complain of.
-     *
-     * @throws InternalError when a page cannot be read
-     */
-    static void touch(Tensor rows, long offset, int bytes) {
-        MemorySegment data = rows.data();
-        if (!data.isNative()) {
-            return;
-        }
-        byte sum = 0;
-        for (int r = 0; r < rows.rows(); r++) {
-            long end = rows.rowOffset(r) + offset + bytes - 1;
-            for (long at = end - bytes + 1; at < end; at += PAGE) {
-                sum ^= data.get(ValueLayout.JAVA_BYTE, at);
-            }
-            sum ^= data.get(ValueLayout.JAVA_BYTE, end);
-        }
-        touched = sum;
-        // Compiled code throws the error of a failed read not there, but on its way back from the JVM.
-        Thread.holdsLock(rows);
     }
 
     /** Words {@code k0} to {@code k0 + kn} of a right row. */

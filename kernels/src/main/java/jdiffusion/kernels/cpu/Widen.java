@@ -36,12 +36,14 @@ public final class Widen {
             case BF16 -> bf16(from, offset, to, at, n);
             case F16 -> f16(from, offset, to, at, n);
             case F8_E4M3 -> {
+                Mapped.touch(from, offset, n);
                 int i = Group.FLOAT8.ready() ? e4m3Vectors(from, offset, to, at, n) : 0;
                 for (; i < n; i++) {
                     to[at + i] = FloatFormat.e4m3ToFloat(from.get(ValueLayout.JAVA_BYTE, offset + i));
                 }
             }
             case F8_E5M2 -> {
+                Mapped.touch(from, offset, n);
                 int i = Group.FLOAT8.ready() ? e5m2Vectors(from, offset, to, at, n) : 0;
                 for (; i < n; i++) {
                     to[at + i] = FloatFormat.e5m2ToFloat(from.get(ValueLayout.JAVA_BYTE, offset + i));
@@ -82,6 +84,7 @@ public final class Widen {
     }
 
     private static void bf16(MemorySegment from, long offset, float[] to, int at, int n) {
+        Mapped.touch(from, offset, 2L * n);
         int i = Group.BFLOAT16.ready() ? bf16Vectors(from, offset, to, at, n) : 0;
         for (; i < n; i++) {
             to[at + i] = FloatFormat.bf16ToFloat(from.get(SHORT, offset + 2L * i));
@@ -99,6 +102,7 @@ public final class Widen {
     }
 
     private static void f16(MemorySegment from, long offset, float[] to, int at, int n) {
+        Mapped.touch(from, offset, 2L * n);
         int i = Group.FLOAT16.ready() ? f16Vectors(from, offset, to, at, n) : 0;
         for (; i < n; i++) {
             to[at + i] = FloatFormat.f16ToFloat(from.get(SHORT, offset + 2L * i));

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdiffusion.kernels.cpu.Codes;
+import jdiffusion.kernels.cpu.Mapped;
 import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.Weight;
@@ -31,6 +32,7 @@ final class CpuBlocks {
         }
         MemorySegment data = w.bytes().data();
         long start = w.bytes().rowOffset(row);
+        Mapped.touch(data, start, w.format().rowBytes(w.cols()));
         int first = from / Codes.RUN;
         int end = first + count / Codes.RUN;
         // A loop for each format: a switch inside of one loop would be more than the compiler likes to inline.

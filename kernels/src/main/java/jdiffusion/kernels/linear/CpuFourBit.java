@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdiffusion.kernels.cpu.Codes;
+import jdiffusion.kernels.cpu.Mapped;
 import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdiffusion.tensor.Weight;
 
@@ -22,6 +23,8 @@ final class CpuFourBit {
         MemorySegment map = w.map().data();
         long first = (long) row * w.cols() + from;
         long end = first + count;
+        Mapped.touch(codes, first / 2, (end + 1) / 2 - first / 2);
+        Mapped.touch(map, 0, map.byteSize());
         long element = first;
         int out = at;
         while (element < end) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,8 +16,10 @@ import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** Machine code that reads past the end of a file that has become shorter would end the JVM. */
+/** Machine code, or vectors, that read past the end of a file that has become shorter would end the JVM. */
 class ShortenedFileTest {
     private static final int ROWS = 16;
     private static final int COLUMNS = 3000;
@@ -35,10 +38,29 @@ class ShortenedFileTest {
             Tensor rows = Tensor.of(InputFile.map(file, arena), DType.BF16, Shape.of(ROWS, COLUMNS));
             long start = System.nanoTime();
             while (System.nanoTime() - start < COMPILED_NANOS) {
-                Gemm.touch(rows, 0, 2 * COLUMNS);
+                Mapped.touch(rows, 0, 2 * COLUMNS);
             }
             channel.truncate(0);
-            assertThatThrownBy(() -> Gemm.touch(rows, 0, 2 * COLUMNS)).isInstanceOf(InternalError.class);
+            assertThatThrownBy(() -> Mapped.touch(rows, 0, 2 * COLUMNS)).isInstanceOf(InternalError.class);
+        }
+    }
+
+    /** Far more than the plain loop reads at the end of a run. */
+    @ParameterizedTest
+    @EnumSource(names = {"BF16", "F16", "F8_E4M3", "F8_E5M2"})
+    void numbersThatAreGoneAreAnError(DType type) throws IOException {
+        assumeTrue(System.getProperty("os.name").equals("Linux"), "elsewhere a mapped file cannot be cut");
+        Path file = Files.write(folder.resolve("weights"), new byte[ROWS * COLUMNS * type.bytes()]);
+        float[] to = new float[ROWS * COLUMNS];
+        try (Arena arena = Arena.ofConfined();
+             FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            MemorySegment numbers = InputFile.map(file, arena);
+            long start = System.nanoTime();
+            while (System.nanoTime() - start < COMPILED_NANOS) {
+                Widen.run(numbers, type, 0, to, 0, to.length);
+            }
+            channel.truncate(0);
+            assertThatThrownBy(() -> Widen.run(numbers, type, 0, to, 0, to.length)).isInstanceOf(InternalError.class);
         }
     }
 }
