@@ -1,7 +1,6 @@
 package jdiffusion.cli;
 
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
@@ -10,6 +9,7 @@ import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.kernels.profile.ProfilingBackend;
 import jdiffusion.kernels.profile.TraceFile;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.OutputFile;
 import picocli.CommandLine.Option;
 
 /** Whether to measure each operation, and what becomes of that. */
@@ -43,10 +43,10 @@ final class ProfileOptions {
         if (!trace.toString().toLowerCase(Locale.ROOT).endsWith(".json")) {
             throw new InputException("--trace " + trace + ": a trace is JSON; give it a name that ends in .json");
         }
-        Path folder = trace.toAbsolutePath().getParent();
-        if (Files.isDirectory(trace) || folder == null || !Files.isDirectory(folder)) {
-            throw new InputException("--trace " + trace + ": " + (Files.isDirectory(trace) ? "is a folder; name a file"
-                    : "there is no folder " + folder + "; create it or name another"));
+        try {
+            OutputFile.checkFile(trace);
+        } catch (InputException e) {
+            throw new InputException("--trace " + e.getMessage(), e);
         }
     }
 

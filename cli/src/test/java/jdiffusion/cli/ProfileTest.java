@@ -1,6 +1,7 @@
 package jdiffusion.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -63,7 +64,7 @@ class ProfileTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "missing/t.json | there is no folder",
+        "missing/t.json | t.json: its folder does not exist; create it or name another",
         "t.txt          | a trace is JSON; give it a name that ends in .json",
         "f.json         | f.json: is a folder; name a file"})
     void tracesThatCannotBeWritten(String name, String message) throws IOException {
@@ -72,5 +73,17 @@ class ProfileTest {
         assertThat(run.err()).singleElement().asString().startsWith("jdiffusion: ").contains(message);
         assertThat(run.code()).isEqualTo(2);
         assertThat(Cli.names(folder)).containsExactly("f.json");
+    }
+
+    /** Where folders take no files, whoever asks. */
+    @Test
+    void foldersThatTakeNoFilesAreFoundBeforeAnythingIsDrawn() {
+        assumeTrue(Files.isDirectory(Path.of("/proc/self")), "no /proc here");
+        Path picture = folder.resolve("a.png");
+        Cli run = Cli.draw("a", "-o", picture, "--trace", "/proc/t.json");
+        assertThat(run.err()).singleElement().asString()
+                .isEqualTo("jdiffusion: --trace /proc/t.json: its folder takes no new files; name another");
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(picture).doesNotExist();
     }
 }

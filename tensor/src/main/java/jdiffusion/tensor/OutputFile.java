@@ -81,10 +81,18 @@ public final class OutputFile {
         }
     }
 
-    /** Fails when a folder has the name that a file is to get. */
-    public static void checkNoFolder(Path file) {
+    /**
+     * Fails when {@link #write} would, so far as that can be told before: a folder has the name, or its folder takes no
+     * new files. Making one is the only sure test, since permissions say little on network and system file systems.
+     */
+    public static void checkFile(Path file) {
         if (Files.isDirectory(file)) {
             throw new InputException(file + ": is a folder; name a file");
+        }
+        try (Leftovers trial = new Leftovers(file)) {
+            Files.createFile(trial.path());
+        } catch (IOException e) {
+            throw unwritable(file, e);
         }
     }
 
@@ -105,7 +113,9 @@ public final class OutputFile {
 
     private static InputException unwritable(Path path, IOException e) {
         return new InputException(path + ": " + switch (e) {
-            case NoSuchFileException _ -> "its folder does not exist; create it or name another";
+            case NoSuchFileException _ -> Files.isDirectory(path.toAbsolutePath().getParent())
+                    ? "its folder takes no new files; name another"
+                    : "its folder does not exist; create it or name another";
             case AccessDeniedException _ -> "may not be written; check the permissions of its folder";
             default -> "cannot be written (" + e.getMessage() + "); make room or name another place";
         }, e);

@@ -94,7 +94,7 @@ public final class Exporter {
 
     /** One safetensors file with all that is written, under the names that ComfyUI gives them. */
     public void writeFile(Path file) {
-        OutputFile.checkNoFolder(file);
+        OutputFile.checkFile(file);
         Map<Component, List<Outgoing>> parts = parts(Format.ALL_IN_ONE);
         start(parts);
         List<Entry> all = new ArrayList<>();
@@ -105,7 +105,7 @@ public final class Exporter {
 
     /** The denoiser alone in a GGUF file, under Stability's names. */
     public void writeGguf(Path file) {
-        OutputFile.checkNoFolder(file);
+        OutputFile.checkFile(file);
         Map<Component, List<Outgoing>> parts = parts(Format.GGUF);
         start(parts);
         GgufParts.write(file, parts.get(Component.DENOISER), config(parts.keySet()), progress::written);
