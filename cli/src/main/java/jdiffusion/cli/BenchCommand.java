@@ -103,7 +103,7 @@ final class BenchCommand implements Callable<Integer> {
             throw new InputException("--steps is " + steps + "; use 1 to " + MOST_RUNS);
         }
         SyntheticModel model = model();
-        chosen.forEach(this::shapes);
+        chosen.forEach(part -> shapes(part).forEach(shapes -> part.check(model, shapes)));
         Settings settings = new Settings(runs, tiny ? 0 : WARM_UP_SECONDS, steps,
                 chosen.contains(Part.IMAGE) ? DefaultModel.find() : null);
         List<Measurement> measurements = new ArrayList<>();

@@ -85,7 +85,9 @@ class BenchTest {
         "bench --family sdxl    | 'sdxl' is no family; use sd3-medium, sd35-medium, sd35-large",
         "bench --precision f64  | precision 'f64' is unknown",
         "bench --cpu sse        | --cpu sse is unknown",
-        "bench --threads 0      | --threads is 0"})
+        "bench --threads 0      | --threads is 0",
+        "bench --tiny gemm denoiser --size 208 | a width of 208 is beyond this model's table of positions; at most 192",
+        "bench --tiny image -H 1024 | a height of 1024 is beyond this model's table of positions; at most 192"})
     void whatCannotBeMeasured(String arguments, String message) {
         Cli run = Cli.run((Object[]) arguments.split(" "));
         assertThat(run.err()).singleElement().asString().startsWith("jdiffusion: ").contains(message);

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import jdiffusion.kernels.Backend;
+import jdiffusion.model.pipeline.ImageSize;
 import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.tensor.InputException;
 
@@ -52,6 +53,13 @@ public enum Part {
     /** Whether it is small enough to be measured at two sizes unless the user says otherwise. */
     public boolean isOfTwoSizes() {
         return this == GEMM || this == ATTENTION;
+    }
+
+    /** Fails when the model cannot be measured at that size. */
+    public void check(SyntheticModel model, Shapes shapes) {
+        if (this == DENOISER || this == IMAGE) {
+            new ImageSize(Shapes.PATCH, Shapes.PATCH * model.positions()).check(shapes.width(), shapes.height());
+        }
     }
 
     /**

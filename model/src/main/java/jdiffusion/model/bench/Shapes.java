@@ -10,7 +10,8 @@ import jdiffusion.tensor.InputException;
  * @param text  tokens of T5
  */
 public record Shapes(int width, int height, int batch, int text) {
-    private static final int PATCH = 16;
+    /** Pixels of a patch of the denoiser. */
+    static final int PATCH = 16;
     private static final int LARGEST = 2048;
     private static final int MOST = 64;
 

@@ -2,10 +2,15 @@ package jdiffusion.model.pipeline;
 
 import jdiffusion.tensor.InputException;
 
-/** Which sizes a model can draw: whole patches, within its table of positions. */
-record ImageSize(int multiple, int largest) {
+/**
+ * Which sizes a model can draw: whole patches, within its table of positions.
+ *
+ * @param multiple pixels of a patch
+ * @param largest  side in pixels
+ */
+public record ImageSize(int multiple, int largest) {
     /** Fails with the sizes that would work. */
-    void check(int width, int height) {
+    public void check(int width, int height) {
         check("width", width);
         check("height", height);
     }

@@ -76,6 +76,11 @@ public record SyntheticModel(DenoiserSizes denoiser, ClipSizes clipL, ClipSizes 
                 t5.headDim(), t5.inner(), Math.min(blocks, t5.depth())), vae, shift);
     }
 
+    /** Side in patches of the largest picture that the denoiser has positions for. */
+    public int positions() {
+        return denoiser.positions();
+    }
+
     /** The component's config.json. */
     public ObjectNode config(Component component) {
         return switch (component) {
