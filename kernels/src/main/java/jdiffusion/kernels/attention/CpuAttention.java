@@ -11,6 +11,7 @@ import java.util.List;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Widen;
+import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
@@ -187,12 +188,14 @@ public final class CpuAttention {
             for (int p = 0; p < panels; p++) {
                 int query = p * NR;
                 call.startScores(bias, key, n, from + query, Math.min(NR, count - query), scores);
-                cpu.products().multiply(n / MR, depth, k, kAt + key * depth, depth, q, query * depth, scores, 0);
+                cpu.products().multiply(Start.SUMS, n / MR, depth, k, kAt + key * depth, depth, q, query * depth,
+                        scores, 0);
                 for (Part part : SOFTMAX) {
                     part.run(scores, n, state, query, sums, channels);
                 }
                 Widen.round(cpu.precision(), scores, 0, n * NR);
-                cpu.products().multiply(channels / MR, n, v, vAt + key, padded, scores, 0, sums, query * channels);
+                cpu.products().multiply(Start.SUMS, channels / MR, n, v, vAt + key, padded, scores, 0, sums,
+                        query * channels);
             }
         }
         write(call, pair, from, count, sums, state, worker);

@@ -11,6 +11,7 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.machine.MachinePairs;
+import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -191,9 +192,10 @@ final class PairAttention {
             if (!fresh) {
                 call.startScores(bias, key, n, from, count, scores);
             }
-            cpu.products().multiplyRows(fresh, n, width / 2, k, left, width / 2, q, 0, scores, 0);
+            Start start = fresh ? Start.ZERO : Start.SUMS;
+            cpu.products().multiplyRows(start, n, width / 2, k, left, width / 2, q, 0, scores, 0);
             code.softmax(scores, n, call.shape().scale(), state, 0, sums, 0, channels);
-            cpu.products().multiplyRows(false, channels, n / 2, v, vAt + key / 2, valueStride, scores, 0, sums, 0);
+            cpu.products().multiplyRows(Start.SUMS, channels, n / 2, v, vAt + key / 2, valueStride, scores, 0, sums, 0);
         }
         write(pair, from, count, sums, state, worker);
     }

@@ -13,6 +13,7 @@ import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.cpu.Workers;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
+import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
@@ -42,7 +43,7 @@ final class DirectConv2d {
     private static final int TILE_WORDS = 16;
 
     private final Cpu cpu;
-    private final TileStore store = new TileStore();
+    private final TileStore store;
     private final CpuGroupNorm groupNorm;
     private final KernelPanels kernels;
     private final Workers.Body copyRow = this::copyRow;
@@ -74,6 +75,7 @@ final class DirectConv2d {
 
     DirectConv2d(Cpu cpu) {
         this.cpu = cpu;
+        store = new TileStore(cpu);
         groupNorm = new CpuGroupNorm(cpu);
         kernels = new KernelPanels(cpu);
     }
@@ -226,7 +228,7 @@ final class DirectConv2d {
 
     private void multiply(int width, int rows, int steps, int left, int kernel, float[] tiles) {
         if (width == NR && unit != MR) {
-            cpu.products().multiplyRows(false, rows, steps, band, left, pixel, right, kernel, tiles, 0);
+            cpu.products().multiplyRows(Start.SUMS, rows, steps, band, left, pixel, right, kernel, tiles, 0);
             return;
         }
         int count = Math.ceilDiv(rows, MR);
@@ -234,25 +236,27 @@ final class DirectConv2d {
         for (int p = 0; p < count; p += most) {
             int at = left + p * MR * pixel;
             if (width == NR) {
-                cpu.products().multiply(Math.min(most, count - p), steps, band, at, pixel, right, kernel, tiles,
-                        p * MR * width);
+                cpu.products().multiply(Start.SUMS, Math.min(most, count - p), steps, band, at, pixel, right, kernel,
+                        tiles, p * MR * width);
             } else {
-                cpu.products().multiplyNarrow(steps, band, at, pixel, right, kernel, tiles, p * MR * width);
+                cpu.products().multiplyNarrow(Start.SUMS, steps, band, at, pixel, right, kernel, tiles,
+                        p * MR * width);
             }
         }
     }
 
     /** Stores the sums of the band's places from {@code first} on that are pixels. */
     private void store(int set, int first, int count, float[] tiles, int width, int column, int columns) {
-        int y = first / pitch;
-        int place = first % pitch;
-        for (int i = 0; i < Math.min(count, end - first); i++) {
-            if (place < outWidth) {
-                store.row(tiles, i * width, pixelOf(set, firstRow + y, place), column, columns);
-            }
-            if (++place == pitch) {
-                place = 0;
-                y++;
+        int all = Math.min(count, end - first);
+        int run;
+        for (int i = 0; i < all; i += run) {
+            int y = (first + i) / pitch;
+            int place = (first + i) % pitch;
+            run = Math.min(pitch - place, all - i);
+            int pixels = Math.min(outWidth - place, run);
+            if (pixels > 0) {
+                store.rows(tiles, i * width, width, pixelOf(set, firstRow + y, place), pixels, doubled ? 2 : 1, column,
+                        columns);
             }
         }
     }

@@ -11,6 +11,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.machine.AmxProducts;
+import jdiffusion.kernels.machine.Into;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -39,7 +40,7 @@ final class AmxGemm {
     private static final int CACHE_WAY = 2048;
 
     private final Cpu cpu;
-    private final TileStore store = new TileStore();
+    private final TileStore store;
     private final Workers.Body packLeft = this::packLeft;
     private final Workers.Body multiply = this::multiply;
 
@@ -65,6 +66,7 @@ final class AmxGemm {
 
     AmxGemm(Cpu cpu) {
         this.cpu = cpu;
+        store = new TileStore(cpu);
     }
 
     /** See {@link Gemm#run}; there is at least a row and a column. */
@@ -237,12 +239,8 @@ final class AmxGemm {
 
     private void whole(int column, int block, int count, float[] sums, int sumsAt, float[] vectors) {
         System.arraycopy(bias, column, vectors, 0, SIDE);
-        AmxProducts.Into into = switch (epilogue.mode()) {
-            case STORE -> AmxProducts.Into.STORE;
-            case ADD -> epilogue.gate() == null ? AmxProducts.Into.ADD : AmxProducts.Into.GATED_ADD;
-            case MULTIPLY -> AmxProducts.Into.MULTIPLY;
-        };
-        if (into == AmxProducts.Into.GATED_ADD) {
+        Into into = TileStore.into(epilogue);
+        if (into == Into.GATED_ADD) {
             Tensor gate = epilogue.gate();
             long offset = gate.rowOffset(gateRow(block)) + (long) Float.BYTES * column;
             Widen.run(gate.data(), gate.type(), offset, vectors, SIDE, SIDE);

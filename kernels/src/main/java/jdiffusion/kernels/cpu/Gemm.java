@@ -5,10 +5,11 @@ import static jdiffusion.kernels.cpu.MicroKernel.NR;
 import static jdiffusion.kernels.cpu.Simd.LANES;
 
 import java.util.Arrays;
-import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.machine.MachinePairs;
+import jdiffusion.kernels.machine.Prefetch;
+import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -41,7 +42,7 @@ public final class Gemm {
 
     private final Cpu cpu;
     private final AmxGemm amx;
-    private final TileStore store = new TileStore();
+    private final TileStore store;
     private final Workers.Body packLeft = this::packLeft;
     private final Workers.Body multiply = this::multiply;
 
@@ -55,8 +56,9 @@ public final class Gemm {
     private float[] left;
     private int leftStride;
     private float[] bias;
-    /** Applied by machine code; null where the store applies it. */
-    private Activation activation;
+    private Tensor out;
+    /** Null where there is none. */
+    private Prefetch prefetch;
     private int chunkStart;
     private int chunkRows;
     private int groups;
@@ -96,16 +98,17 @@ public final class Gemm {
     public Gemm(Cpu cpu) {
         this.cpu = cpu;
         amx = new AmxGemm(cpu);
+        store = new TileStore(cpu);
     }
 
     /** Sizes are the caller's to check; {@code biasVector} [n] may be null. */
     public void run(int rows, int columns, int depth, Factors given, Tensor biasVector, Epilogue epilogue,
-                    Tensor out) {
+                    Tensor to) {
         if (rows == 0 || columns == 0) {
             return;
         }
         if (cpu.products().amx() != null) {
-            amx.run(rows, columns, depth, given, biasVector, epilogue, out);
+            amx.run(rows, columns, depth, given, biasVector, epilogue, to);
             return;
         }
         factors = given;
@@ -120,9 +123,9 @@ public final class Gemm {
         if (biasVector != null) {
             Widen.vector(biasVector, bias);
         }
-        boolean byMachine = inPairs && LANES == MachinePairs.SIDE && MachinePairs.activates(epilogue.activation());
-        activation = byMachine ? epilogue.activation() : null;
-        store.begin(activation == null ? epilogue : epilogue.withoutActivation(), out);
+        out = to;
+        prefetch = cpu.products().prefetch();
+        store.begin(epilogue, out);
         // An odd number of cache lines, so that the rows of a panel do not fall into one cache set.
         leftStride = (Math.ceilDiv(words + 1, 16) | 1) * 16;
         int panelsInAll = Math.ceilDiv(m, MR);
@@ -140,6 +143,7 @@ public final class Gemm {
         }
         store.end();
         factors = null;
+        out = null;
     }
 
     private void packLeft(int item, int worker) {
@@ -175,55 +179,67 @@ public final class Gemm {
         int panelSize = tileCount * MR * width;
         int blocks = Math.max(1, Math.ceilDiv(words, BLOCK_K));
         int step = Math.ceilDiv(Math.ceilDiv(words, blocks), 16) * 16;
-        float[] right = cpu.local(worker, Buffer.B_PANEL, STRIP * BLOCK_K);
+        float[] right = cpu.local(worker, Buffer.B_PANEL, STRIP * (BLOCK_K + 1));
         int atOnce = width == NR && tileCount == 1 ? CALL_PANELS : 1;
         float[] tiles = cpu.local(worker, Buffer.TILE, (blocks == 1 ? atOnce : count) * panelSize);
         for (int k0 = 0; k0 == 0 || k0 < words; k0 += step) {
             int kn = Math.min(step, words - k0);
             int steps = kn + (kn & 1);
+            int apart = (steps + 1) * width;
             for (int t = 0; t < tileCount; t++) {
-                packRight(column + t * width, width, k0, kn, right, t * steps * width, worker);
+                // Sums begin at the row before a panel.
+                System.arraycopy(bias, column + t * width, right, t * apart, width);
+                packRight(column + t * width, width, k0, kn, right, t * apart + width, worker);
             }
+            boolean last = k0 + kn == words;
+            Start start = k0 == 0 ? Start.ROW_BEFORE : Start.SUMS;
+            int nextColumn = last ? (item + cpu.workers().count()) / groups * STRIP : column;
+            int nextStart = last ? 0 : k0 + kn;
+            Tensor next = rightToRead(nextColumn);
             for (int p = 0; p < count; p += atOnce) {
                 int tile = blocks == 1 ? 0 : p * panelSize;
                 int together = Math.min(atOnce, count - p);
-                if (k0 == 0) {
-                    startAtBias(column, width, tiles, tile, together * panelSize, panelSize);
-                }
                 int row = (first + p) * MR;
+                int rows = Math.min(together * MR, chunkRows - row);
+                if (last && prefetch != null) {
+                    prefetch.toWrite(out.data(), out.rowOffset(chunkStart + row) + 4L * column, out.rowOffset(1), rows,
+                            4 * columns);
+                }
+                if (next != null) {
+                    prefetch(next, nextStart, step, p, p + together, count);
+                }
                 for (int t = 0; t < tileCount; t++) {
-                    product(width, together, steps, row * leftStride + k0, right, t * steps * width, tiles,
+                    product(start, width, together, steps, row * leftStride + k0, right, t * apart + width, tiles,
                             tile + t * MR * width);
                 }
-                if (k0 + kn == words) {
-                    if (activation != null) {
-                        cpu.products().pairs().activate(activation, tiles, tile, together * panelSize);
-                    }
-                    for (int i = 0; i < together; i++, row += MR, tile += panelSize) {
-                        int rows = Math.min(MR, chunkRows - row);
-                        store.panel(tiles, tile, width, chunkStart + row, rows, column, columns);
-                    }
+                if (last) {
+                    store.panel(tiles, tile, width, chunkStart + row, rows, column, columns);
                 }
             }
         }
     }
 
-    private void product(int width, int together, int steps, int leftAt, float[] right, int rightAt, float[] tiles,
-                         int tile) {
+    private void product(Start start, int width, int together, int steps, int leftAt, float[] right, int rightAt,
+                         float[] tiles, int tile) {
         if (width == NR) {
-            cpu.products().multiply(together, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+            cpu.products().multiply(start, together, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         } else {
-            cpu.products().multiplyNarrow(steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+            cpu.products().multiplyNarrow(start, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         }
     }
 
-    /** Tiles of panels, each panel side by side. */
-    private void startAtBias(int column, int width, float[] tiles, int tile, int size, int panelSize) {
-        for (int t = 0; t < size; t += MR * width) {
-            for (int r = 0; r < MR; r++) {
-                System.arraycopy(bias, column + t % panelSize / MR, tiles, tile + t + r * width, width);
-            }
-        }
+    /** The strip of right rows that a worker probably needs next, where it could be brought into its cache; or null. */
+    private Tensor rightToRead(int column) {
+        return prefetch == null || column >= n ? null : factors.rightPlace(column, Math.min(STRIP, n - column));
+    }
+
+    /** Of a strip's words, a share of its rows: from {@code part} to {@code end} of {@code parts}. */
+    private void prefetch(Tensor strip, int k0, int kn, int part, int end, int parts) {
+        int row = strip.rows() * part / parts;
+        int rows = strip.rows() * end / parts - row;
+        int word = inPairs ? 2 * Short.BYTES : Short.BYTES;
+        int bytes = Math.min(word * kn, Short.BYTES * k - word * k0);
+        prefetch.toRead(strip.data(), strip.rowOffset(row) + (long) word * k0, strip.rowOffset(1), rows, bytes);
     }
 
     /**

@@ -5,6 +5,9 @@ import jdiffusion.kernels.machine.AmxProducts;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.MachineProducts;
+import jdiffusion.kernels.machine.MachineStores;
+import jdiffusion.kernels.machine.Prefetch;
+import jdiffusion.kernels.machine.Start;
 
 /**
  * The inner loop of all matrix products at a level of the CPU: machine code, or {@link MicroKernel} with the Vector
@@ -24,6 +27,8 @@ public final class Products implements AutoCloseable {
     private boolean closed;
     private volatile MachineProducts machine;
     private volatile AmxProducts amx;
+    private volatile MachineStores stores;
+    private volatile Prefetch prefetch;
 
     /**
      * Products that run on the Vector API, or its stand-in, until somebody calls {@link #prepare}; in float32 that may
@@ -37,12 +42,13 @@ public final class Products implements AutoCloseable {
     }
 
     /** Products in bfloat16 at the level AMX by way of what is given, whatever this CPU has. */
-    Products(MachineProducts code, AmxProducts tiles) {
+    Products(MachineProducts code, AmxProducts tiles, MachineStores rows) {
         precision = Precision.BF16;
         wanted = CpuLevel.AMX;
         level = CpuLevel.AMX;
         machine = code;
         amx = tiles;
+        stores = rows;
     }
 
     /**
@@ -58,7 +64,12 @@ public final class Products implements AutoCloseable {
                 if (!closed && chosen == CpuLevel.AMX && precision == Precision.BF16) {
                     amx = new AmxProducts(TILE_COLUMNS);
                 }
+                // Levels are in order, best first.
+                if (!closed && chosen.compareTo(CpuLevel.AVX512) <= 0 && MachineStores.takes(MicroKernel.NR)) {
+                    stores = new MachineStores(MicroKernel.NR);
+                }
                 if (!closed && chosen != CpuLevel.VECTOR) {
+                    prefetch = new Prefetch();
                     machine = new MachineProducts(chosen, precision == Precision.BF16, MicroKernel.NR, Simd.LANES);
                 }
             } finally {
@@ -98,14 +109,17 @@ public final class Products implements AutoCloseable {
     /**
      * {@link MicroKernel#multiply} for panels of rows that follow each other, and whose tiles do; {@code k} counts
      * words. There should be so few that it takes some microseconds: nothing stops the machine code.
+     *
+     * @param start {@link Start#SUMS} or {@link Start#ROW_BEFORE}
      */
-    public void multiply(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+    public void multiply(Start start, int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                          float[] tiles, int tilesOffset) {
         MachineProducts code = machine;
-        if (code != null) {
-            code.multiply(panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+        if (code != null && k > 0) {
+            code.multiply(start, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
             return;
         }
+        begin(start, panels, MicroKernel.NR, b, bOffset, tiles, tilesOffset);
         for (int p = 0; p < panels; p++) {
             MicroKernel.multiply(k, a, aOffset + p * MicroKernel.MR * aStride, aStride, b, bOffset, tiles,
                     tilesOffset + p * MicroKernel.TILE);
@@ -113,13 +127,22 @@ public final class Products implements AutoCloseable {
     }
 
     /** See {@link MicroKernel#multiplyNarrow}; {@code k} counts words. */
-    public void multiplyNarrow(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
-                               int tileOffset) {
+    public void multiplyNarrow(Start start, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                               float[] tile, int tileOffset) {
         MachineProducts code = machine;
-        if (code == null) {
-            MicroKernel.multiplyNarrow(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+        if (code != null && k > 0) {
+            code.multiplyNarrow(start, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
         } else {
-            code.multiplyNarrow(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+            begin(start, 1, Simd.LANES, b, bOffset, tile, tileOffset);
+            MicroKernel.multiplyNarrow(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+        }
+    }
+
+    private static void begin(Start start, int panels, int width, float[] b, int bOffset, float[] tiles, int at) {
+        if (start == Start.ROW_BEFORE) {
+            for (int r = 0; r < panels * MicroKernel.MR; r++) {
+                System.arraycopy(b, bOffset - width, tiles, at + r * width, width);
+            }
         }
     }
 
@@ -140,20 +163,18 @@ public final class Products implements AutoCloseable {
     }
 
     /**
-     * sums [rows][NR] = or += A B on operands in pairs; only with {@link #inPairs}.
+     * sums [rows][NR] += A B, or from another start, on operands in pairs; only with {@link #inPairs}.
      *
-     * @param fresh whether sums begin at 0, not at what is there
+     * @param start {@link Start#SUMS} or {@link Start#ZERO}
      * @param rows  a multiple of {@link #rowUnit}
      * @param k     words of a row, a multiple of 2, and where {@link #rowUnit} is more than MR of 16
      */
-    public void multiplyRows(boolean fresh, int rows, int k, float[] a, int aOffset, int aStride, float[] b,
+    public void multiplyRows(Start start, int rows, int k, float[] a, int aOffset, int aStride, float[] b,
                              int bOffset, float[] sums, int sumsOffset) {
         if (rowsOnTiles()) {
-            amx.multiplyRows(fresh, rows, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
-        } else if (fresh) {
-            machine.multiplyFresh(rows / MicroKernel.MR, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
+            amx.multiplyRows(start == Start.ZERO, rows, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
         } else {
-            machine.multiply(rows / MicroKernel.MR, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
+            machine.multiply(start, rows / MicroKernel.MR, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
         }
     }
 
@@ -171,6 +192,16 @@ public final class Products implements AutoCloseable {
         return machine.pairs();
     }
 
+    /** The way of finished rows of NR sums into the output; null where there is no code for it. */
+    MachineStores stores() {
+        return stores;
+    }
+
+    /** What can be brought into the caches while products run; null where there is no code for it. */
+    Prefetch prefetch() {
+        return prefetch;
+    }
+
     /** See {@link MachineProducts#forgetArrays}. */
     void forgetArrays() {
         MachineProducts code = machine;
@@ -179,6 +210,9 @@ public final class Products implements AutoCloseable {
         }
         if (amx != null) {
             amx.forgetArrays();
+        }
+        if (stores != null) {
+            stores.forgetArrays();
         }
     }
 
@@ -190,6 +224,12 @@ public final class Products implements AutoCloseable {
         }
         if (amx != null) {
             amx.close();
+        }
+        if (stores != null) {
+            stores.close();
+        }
+        if (prefetch != null) {
+            prefetch.close();
         }
     }
 }

@@ -1,13 +1,18 @@
 package jdiffusion.kernels.cpu;
 
 import static jdiffusion.kernels.cpu.MicroKernel.MR;
+import static jdiffusion.kernels.cpu.MicroKernel.NR;
 import static jdiffusion.kernels.cpu.Simd.LANES;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.WarmUp.Group;
+import jdiffusion.kernels.machine.Into;
+import jdiffusion.kernels.machine.MachinePairs;
+import jdiffusion.kernels.machine.MachineStores;
 import jdiffusion.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 
@@ -16,16 +21,36 @@ public final class TileStore {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private final Products products;
     private Epilogue epilogue;
     private Tensor out;
-    private boolean gated;
+    private MachineStores stores;
+    private Into into;
+    /** Whether machine code does the activation: of all numbers, wherever their tile ends. */
+    private boolean codeActivates;
     private int rowsPerGate;
+
+    public TileStore(Cpu cpu) {
+        products = cpu.products();
+    }
 
     public void begin(Epilogue nextEpilogue, Tensor nextOut) {
         epilogue = nextEpilogue;
         out = nextOut;
-        gated = nextEpilogue.gate() != null;
-        rowsPerGate = gated ? nextOut.rows() / nextEpilogue.gate().rows() : 0;
+        stores = products.stores();
+        Tensor gate = epilogue.gate();
+        into = into(epilogue);
+        codeActivates = products.inPairs() && LANES == MachinePairs.SIDE
+                && MachinePairs.activates(epilogue.activation());
+        rowsPerGate = gate == null ? 0 : out.rows() / gate.rows();
+    }
+
+    static Into into(Epilogue epilogue) {
+        return switch (epilogue.mode()) {
+            case STORE -> Into.STORE;
+            case ADD -> epilogue.gate() == null ? Into.ADD : Into.GATED_ADD;
+            case MULTIPLY -> Into.MULTIPLY;
+        };
     }
 
     public void end() {
@@ -36,23 +61,53 @@ public final class TileStore {
     /** Stores {@code cols} columns of {@code rows} rows, given as tiles [MR][width] side by side. */
     void panel(float[] tiles, int at, int width, int row, int rows, int column, int cols) {
         for (int c = 0; c < cols; c += width) {
-            for (int r = 0; r < rows; r++) {
-                row(tiles, at + c * MR + r * width, row + r, column + c, Math.min(width, cols - c));
+            rows(tiles, at + c * MR, width, row, rows, 1, column + c, Math.min(width, cols - c));
+        }
+    }
+
+    /**
+     * Stores {@code n} columns of rows of {@code width} sums that follow each other; what is in the tile is lost.
+     *
+     * @param row   of the output
+     * @param count rows, so few that it takes some microseconds
+     * @param apart rows of the output from one to the next
+     */
+    public void rows(float[] tile, int at, int width, int row, int count, int apart, int column, int n) {
+        boolean whole = stores != null && width == NR && n == NR;
+        Activation activation = epilogue.activation();
+        if (!codeActivates) {
+            for (int r = 0; r < count && activation != Activation.NONE; r++) {
+                Pointwise.activate(activation, tile, at + r * width, n);
+            }
+            activation = Activation.NONE;
+        } else if (!whole) {
+            products.pairs().activate(activation, tile, at, count * width);
+        }
+        Tensor gate = epilogue.gate();
+        int run;
+        for (int r = 0; r < count; r += run) {
+            int to = row + r * apart;
+            run = !whole ? 1 : gate == null ? count : Math.min(count - r,
+                    Math.ceilDiv(rowsPerGate - to % rowsPerGate, apart));
+            MemorySegment gates = gate == null ? null : gate.data();
+            long gateOffset = gate == null ? 0 : gate.rowOffset(to / rowsPerGate) + 4L * column;
+            long offset = out.rowOffset(to) + 4L * column;
+            if (whole) {
+                stores.store(into, activation, tile, at + r * width, run, gates, gateOffset, out.data(), offset,
+                        apart * out.rowOffset(1));
+            } else {
+                row(tile, at + r * width, n, offset, gates, gateOffset);
             }
         }
     }
 
-    /** Stores {@code n} columns of a row of the output; what is in the tile is lost. */
-    public void row(float[] tile, int at, int row, int column, int n) {
-        Pointwise.activate(epilogue.activation(), tile, at, n);
+    private void row(float[] tile, int at, int n, long offset, MemorySegment gate, long gateOffset) {
         Epilogue.Mode mode = epilogue.mode();
         MemorySegment to = out.data();
-        long offset = out.rowOffset(row) + 4L * column;
-        MemorySegment gate = gated ? epilogue.gate().data() : to;
-        long gateOffset = gated ? epilogue.gate().rowOffset(row / rowsPerGate) + 4L * column : 0;
+        boolean gated = gate != null;
         int i = 0;
         if (Group.STORE.ready()) {
-            i = vectors(mode, tile, at, n, to, offset, gated, gate, gateOffset);
+            i = vectors(mode, tile, at, n, to, offset, gated, gated ? gate : to, gateOffset);
         }
         for (; i < n; i++) {
             float y = tile[at + i];

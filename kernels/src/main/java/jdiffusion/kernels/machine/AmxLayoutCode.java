@@ -64,7 +64,7 @@ final class AmxLayoutCode {
      * C on, STRIDE bytes apart; B is 32 numbers that are added to each row, before its activation, then 32 that each is
      * multiplied with before it is added to what C holds.
      */
-    static void unpack(Assembler x, AmxProducts.Into into, ActivationCode activation) {
+    static void unpack(Assembler x, Into into, ActivationCode activation) {
         x.add(A, A_OFFSET);
         x.add(B, B_OFFSET);
         x.add(C, C_OFFSET);
@@ -80,14 +80,14 @@ final class AmxLayoutCode {
             TransposeCode.registers(x);
             activation.constants(x, ROW);
             x.vmovups(BIAS, Mem.at(B, i * ROW_BYTES));
-            if (into == AmxProducts.Into.GATED_ADD) {
+            if (into == Into.GATED_ADD) {
                 x.vmovups(GATE, Mem.at(B, (2 + i) * ROW_BYTES));
             }
             x.mov(ROW, C);
             for (int r = 0; r < TILE; r++) {
                 x.vaddps(row(r), row(r), BIAS);
                 activation.apply(x, row(r));
-                store(x, into, row(r), Mem.at(ROW, i * ROW_BYTES));
+                StoreCode.finish(x, into, row(r), GATE, Mem.at(ROW, i * ROW_BYTES));
                 x.add(ROW, ROW_STRIDE);
             }
         }
@@ -97,18 +97,5 @@ final class AmxLayoutCode {
         x.jne(half);
         x.vzeroupper();
         x.ret();
-    }
-
-    private static void store(Assembler x, AmxProducts.Into into, Vec value, Mem to) {
-        switch (into) {
-            case STORE -> { }
-            case ADD -> x.vaddps(value, value, to);
-            case GATED_ADD -> {
-                x.vmulps(value, value, GATE);
-                x.vaddps(value, value, to);
-            }
-            case MULTIPLY -> x.vmulps(value, value, to);
-        }
-        x.vmovups(to, value);
     }
 }

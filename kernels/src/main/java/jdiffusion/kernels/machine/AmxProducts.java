@@ -30,9 +30,6 @@ public final class AmxProducts implements AutoCloseable {
     private static final int WORDS = DEPTH / 2;
     private static final int HALF = 2;
 
-    /** How finished rows meet what is there: see {@link jdiffusion.kernels.Epilogue.Mode}. */
-    public enum Into { STORE, ADD, GATED_ADD, MULTIPLY }
-
     private final MachineCall first;
     private final MachineCall next;
     private final MachineCall pack;
@@ -40,9 +37,7 @@ public final class AmxProducts implements AutoCloseable {
     private final MachineCall freshRows;
     private final MachineCall addedRows;
     private final int columns;
-    private final Function<Consumer<Assembler>, ? extends MachineCall> load;
-    /** Made when first needed. Their fields are final, so every thread that sees one sees it whole. */
-    private final MachineCall[][] unpack = new MachineCall[Into.values().length][Activation.values().length];
+    private final Finishes unpack;
     private final ArraySegments segments = new ArraySegments();
 
     /**
@@ -66,7 +61,7 @@ public final class AmxProducts implements AutoCloseable {
         next = load.apply(AmxCode::next);
         pack = load.apply(AmxLayoutCode::pack);
         round = load.apply(RoundCode::pairs);
-        this.load = load;
+        unpack = new Finishes((into, activation) -> load.apply(x -> AmxLayoutCode.unpack(x, into, activation)));
     }
 
     /**
@@ -142,7 +137,7 @@ public final class AmxProducts implements AutoCloseable {
         if (out.isReadOnly()) {
             throw new IllegalArgumentException("rows go to memory that is read-only: " + out);
         }
-        unpack(into, activation).call(segments.of(sums), (long) WORD * sumsAt, segments.of(vectors), 0, out, offset, 0,
+        unpack.of(into, activation).call(segments.of(sums), (long) WORD * sumsAt, segments.of(vectors), 0, out, offset, 0,
                 stride, blocks);
     }
 
@@ -156,21 +151,6 @@ public final class AmxProducts implements AutoCloseable {
     /** Whether {@link #unpack} knows an activation. */
     public static boolean activates(Activation activation) {
         return ActivationCode.has(activation);
-    }
-
-    private MachineCall unpack(Into into, Activation activation) {
-        MachineCall made = unpack[into.ordinal()][activation.ordinal()];
-        return made != null ? made : make(into, activation);
-    }
-
-    private synchronized MachineCall make(Into into, Activation activation) {
-        MachineCall made = unpack[into.ordinal()][activation.ordinal()];
-        if (made == null) {
-            ActivationCode code = new ActivationCode(activation);
-            made = load.apply(x -> AmxLayoutCode.unpack(x, into, code));
-            unpack[into.ordinal()][activation.ordinal()] = made;
-        }
-        return made;
     }
 
     /**
@@ -224,19 +204,13 @@ public final class AmxProducts implements AutoCloseable {
     }
 
     @Override
-    public synchronized void close() {
+    public void close() {
         first.close();
         next.close();
         pack.close();
         round.close();
         freshRows.close();
         addedRows.close();
-        for (MachineCall[] calls : unpack) {
-            for (MachineCall call : calls) {
-                if (call != null) {
-                    call.close();
-                }
-            }
-        }
+        unpack.close();
     }
 }

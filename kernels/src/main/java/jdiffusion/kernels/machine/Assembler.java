@@ -91,6 +91,16 @@ final class Assembler extends Encoder {
         emitDistance(to);
     }
 
+    /** Brings the cache line of an address, if there is one, into the second-level cache. */
+    void prefetcht1(Mem address) {
+        rexMemory(false, new int[] {0x0f, 0x18}, 2, address);
+    }
+
+    /** The same into the first-level cache, to be written. */
+    void prefetchw(Mem address) {
+        rexMemory(false, new int[] {0x0f, 0x0d}, 1, address);
+    }
+
     void ret() {
         emit(0xc3);
     }

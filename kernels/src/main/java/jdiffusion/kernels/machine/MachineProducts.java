@@ -1,6 +1,8 @@
 package jdiffusion.kernels.machine;
 
 import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -16,10 +18,9 @@ public final class MachineProducts implements AutoCloseable {
     private final int columns;
     private final int narrowColumns;
     private final boolean pairs;
-    private final MachineCall product;
-    private final MachineCall narrowProduct;
+    private final Map<Start, MachineCall> products = new EnumMap<>(Start.class);
+    private final Map<Start, MachineCall> narrowProducts = new EnumMap<>(Start.class);
     private final MachineCall roundPairs;
-    private final MachineCall fresh;
     private final MachinePairs beside;
     private final ArraySegments segments = new ArraySegments();
 
@@ -39,10 +40,11 @@ public final class MachineProducts implements AutoCloseable {
         this.columns = columns;
         this.narrowColumns = narrowColumns;
         pairs = bf16 && level.hasPairs() && columns % RoundCode.WORDS == 0;
-        product = load.apply(ProductCode.of(level, columns, pairs)::write);
-        narrowProduct = load.apply(ProductCode.of(level, narrowColumns, pairs)::write);
+        for (Start start : pairs ? Start.values() : new Start[] {Start.SUMS, Start.ROW_BEFORE}) {
+            products.put(start, load.apply(ProductCode.of(level, columns, pairs, start)::write));
+            narrowProducts.put(start, load.apply(ProductCode.of(level, narrowColumns, pairs, start)::write));
+        }
         roundPairs = pairs ? load.apply(RoundCode::pairs) : null;
-        fresh = pairs ? load.apply(ProductCode.of(level, columns, true).fromZero()::write) : null;
         beside = pairs ? new MachinePairs(columns, load) : null;
     }
 
@@ -64,35 +66,34 @@ public final class MachineProducts implements AutoCloseable {
     }
 
     /**
-     * tiles [panels][6][columns] += A B, each sum one chain in the order of k.
+     * tiles [panels][6][columns] += A B, or from another start, each sum one chain in the order of k.
      *
+     * @param start   {@link Start#ZERO} only with {@link #inPairs}
      * @param panels  of 6 rows, so few that the call takes some microseconds
-     * @param k       words of a row; even
+     * @param k       words of a row; even, and unless the start is SUMS not 0
      * @param a       6 * panels rows of words
      * @param aStride distance of A's rows, not negative
      * @param b       a panel [k][columns] of words
      */
-    public void multiply(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+    public void multiply(Start start, int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                          float[] tiles, int tilesOffset) {
-        multiply(product, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
-    }
-
-    /** The same with tiles = A B, whatever they held, for k that is not 0; only with {@link #inPairs}. */
-    public void multiplyFresh(int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
-                              float[] tiles, int tilesOffset) {
-        multiply(fresh, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+        multiply(products, start, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
     }
 
     /** One panel with as many columns as the narrow tile has. */
-    public void multiplyNarrow(int k, float[] a, int aOffset, int aStride, float[] b, int bOffset, float[] tile,
-                               int tileOffset) {
-        multiply(narrowProduct, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+    public void multiplyNarrow(Start start, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                               float[] tile, int tileOffset) {
+        multiply(narrowProducts, start, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
     }
 
-    private void multiply(MachineCall function, int width, int panels, int k, float[] a, int aOffset,
-                                 int aStride, float[] b, int bOffset, float[] tile, int tileOffset) {
+    private void multiply(Map<Start, MachineCall> functions, Start start, int width, int panels, int k, float[] a,
+                          int aOffset, int aStride, float[] b, int bOffset, float[] tile, int tileOffset) {
         if (panels < 0 || k < 0 || k % 2 != 0 || aStride < 0) {
             throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " apart");
+        }
+        MachineCall function = functions.get(start);
+        if (function == null || k == 0 && start != Start.SUMS) {
+            throw new IllegalArgumentException(k + " steps from " + start);
         }
         if (panels == 0 || k == 0) {
             return;
@@ -100,6 +101,7 @@ public final class MachineProducts implements AutoCloseable {
         long rows = (long) ROWS * panels;
         Objects.checkFromIndexSize(aOffset, (rows - 1) * aStride + k, a.length);
         Objects.checkFromIndexSize(bOffset, (long) k * width, b.length);
+        Objects.checkIndex(start == Start.ROW_BEFORE ? bOffset - width : bOffset, b.length);
         Objects.checkFromIndexSize(tileOffset, rows * width, tile.length);
         function.call(segments.of(a), (long) WORD * aOffset, segments.of(b), (long) WORD * bOffset,
                 segments.of(tile), (long) WORD * tileOffset, k, (long) WORD * aStride, panels);
@@ -143,11 +145,10 @@ public final class MachineProducts implements AutoCloseable {
 
     @Override
     public void close() {
-        product.close();
-        narrowProduct.close();
+        products.values().forEach(MachineCall::close);
+        narrowProducts.values().forEach(MachineCall::close);
         if (pairs) {
             roundPairs.close();
-            fresh.close();
             beside.close();
         }
     }

@@ -27,9 +27,9 @@ import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
  * @param bits    of a vector, at most 32 * columns
  * @param columns a multiple of a vector's floats
  * @param pairs   whether words are pairs of bfloat16
- * @param fresh   whether C = A B instead; only with AVX-512
+ * @param start   what the sums begin at; {@link Start#ZERO} only with AVX-512
  */
-record ProductCode(int bits, int columns, boolean pairs, boolean fresh) {
+record ProductCode(int bits, int columns, boolean pairs, Start start) {
     static final int ROWS = 6;
     private static final int WORD = 4;
     private static final int UNROLLED = 2;
@@ -43,12 +43,8 @@ record ProductCode(int bits, int columns, boolean pairs, boolean fresh) {
     private static final Gpr FIRST_ROW = C_OFFSET;
 
     /** The widest vectors that divide the columns. */
-    static ProductCode of(CpuLevel level, int columns, boolean pairs) {
-        return new ProductCode(Math.min(level.bits(), 32 * columns), columns, pairs, false);
-    }
-
-    ProductCode fromZero() {
-        return new ProductCode(bits, columns, pairs, true);
+    static ProductCode of(CpuLevel level, int columns, boolean pairs, Start start) {
+        return new ProductCode(Math.min(level.bits(), 32 * columns), columns, pairs, start);
     }
 
     void write(Assembler x) {
@@ -79,10 +75,11 @@ record ProductCode(int bits, int columns, boolean pairs, boolean fresh) {
         for (int r = 0; r < ROWS; r++) {
             for (int j = 0; j < count; j++) {
                 Vec sum = sum(r, j, count);
-                if (fresh) {
-                    x.vpxord(sum, sum, sum);
-                } else {
-                    x.vmovups(sum, Mem.at(C, (r * columns) * WORD + at + j * bits / 8));
+                int column = at + j * bits / 8;
+                switch (start) {
+                    case SUMS -> x.vmovups(sum, Mem.at(C, (r * columns) * WORD + column));
+                    case ZERO -> x.vpxord(sum, sum, sum);
+                    case ROW_BEFORE -> x.vmovups(sum, Mem.at(B, column - columns * WORD));
                 }
             }
         }

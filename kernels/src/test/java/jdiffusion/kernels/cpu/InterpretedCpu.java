@@ -2,6 +2,7 @@ package jdiffusion.kernels.cpu;
 
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.machine.Levels;
+import jdiffusion.kernels.machine.MachineStores;
 
 /** The CPU at the level AMX in bfloat16, whose machine code is interpreted: for tests where there is no AMX. */
 public final class InterpretedCpu {
@@ -10,6 +11,7 @@ public final class InterpretedCpu {
 
     public static Cpu withTiles(int threads) {
         return new Cpu(threads, Precision.BF16, new Products(
-                Levels.interpretedPairs(MicroKernel.NR, Simd.LANES), Levels.interpretedTiles(Products.TILE_COLUMNS)));
+                Levels.interpretedPairs(MicroKernel.NR, Simd.LANES), Levels.interpretedTiles(Products.TILE_COLUMNS),
+                MachineStores.takes(MicroKernel.NR) ? Levels.interpretedStores(MicroKernel.NR) : null));
     }
 }

@@ -14,7 +14,6 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.cpu.MathReference;
-import jdiffusion.kernels.machine.AmxProducts.Into;
 import jdiffusion.tensor.FloatFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -158,6 +158,10 @@ class AssemblerTest {
         check(Assembler::cpuid, "0fa2");
         check(Assembler::xgetbv, "0f01d0");
         check(Assembler::vzeroupper, "c5f877");
+        check(x -> x.prefetcht1(Mem.at(Gpr.RDI)), "0f1817");
+        check(x -> x.prefetcht1(Mem.at(Gpr.R11, 64)), "410f185340");
+        check(x -> x.prefetchw(Mem.at(Gpr.R11)), "410f0d0b");
+        check(x -> x.prefetchw(Mem.at(Gpr.RAX, Gpr.R9, 1).plus(4096)), "420f0d8c0800100000");
         Mem indexed = Mem.at(Gpr.R12, Gpr.R13, 4);
         check(x -> x.vmovups(Vec.zmm(1), indexed.plus(64)), "62917c48104cac01");
         check(x -> x.vmovups(Vec.zmm(31), Mem.at(Gpr.RBP, 100)), "62617c4810bd64000000");

@@ -118,7 +118,7 @@ final class Interpreter {
 
     private boolean general(int opcode) {
         switch (opcode) {
-            case 0x0f -> jump();
+            case 0x0f -> twoBytes(next());
             case 0xc3 -> {
                 return pop() != RETURN_ADDRESS && fail("a return to elsewhere");
             }
@@ -173,9 +173,13 @@ final class Interpreter {
         }
     }
 
-    private void jump() {
-        int condition = next();
-        require(condition == 0x85, "opcode 0f %02x is not known".formatted(condition));
+    private void twoBytes(int opcode) {
+        if (opcode == 0x18 || opcode == 0x0d) {
+            modRm(1);
+            require(mod != 3 && reg <= 3, "a prefetch of this kind is not known");
+            return;
+        }
+        require(opcode == 0x85, "opcode 0f %02x is not known".formatted(opcode));
         int distance = nextInt();
         if (!zero) {
             at += distance;

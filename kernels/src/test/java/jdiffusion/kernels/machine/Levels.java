@@ -20,4 +20,9 @@ public final class Levels {
     public static MachineProducts interpretedPairs(int columns, int narrowColumns) {
         return new MachineProducts(CpuLevel.AMX, true, columns, narrowColumns, InterpretedFunction::new);
     }
+
+    /** The way of sums into the output by the interpreter. */
+    public static MachineStores interpretedStores(int columns) {
+        return new MachineStores(columns, InterpretedFunction::new);
+    }
 }

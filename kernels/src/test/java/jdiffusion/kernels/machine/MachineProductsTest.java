@@ -48,12 +48,56 @@ class MachineProductsTest {
                         }
                     }
                     float[] narrow = tile.clone();
-                    products.multiply(1, k, a, 3, k + 5, b, 7, tile, 2);
+                    products.multiply(Start.SUMS, 1, k, a, 3, k + 5, b, 7, tile, 2);
                     assertThat(tile).as("width %s, k %s", width, k).isEqualTo(expected);
                     if (width == 4) {
-                        products.multiplyNarrow(k, a, 3, k + 5, b, 7, narrow, 2);
+                        products.multiplyNarrow(Start.SUMS, k, a, 3, k + 5, b, 7, narrow, 2);
                         assertThat(narrow).isEqualTo(expected);
                     }
+                }
+            }
+        }
+    }
+
+    /** From there they are the same sums. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
+    void sumsBeginWhereTheyAreTold(CpuLevel level) {
+        int k = 6;
+        int panels = 2;
+        for (int width : new int[] {4, 16, 64}) {
+            for (boolean bf16 : new boolean[] {false, true}) {
+                try (MachineProducts products = bothWays(level, bf16, width, width)) {
+                    float[] a = normals(panels * ROWS * k);
+                    float[] b = normals(2 + width + k * width);
+                    float[] rubbish = normals(panels * ROWS * width);
+                    for (Start start : Start.values()) {
+                        if (start == Start.ZERO && !products.inPairs()) {
+                            assertThatThrownBy(() -> products.multiply(Start.ZERO, panels, k, a, 0, k, b, 2, rubbish, 0))
+                                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("ZERO");
+                            continue;
+                        }
+                        float[] expected = rubbish.clone();
+                        for (int i = 0; i < expected.length; i++) {
+                            expected[i] = switch (start) {
+                                case SUMS -> expected[i];
+                                case ZERO -> 0;
+                                case ROW_BEFORE -> b[2 + i % width];
+                            };
+                        }
+                        float[] narrow = Arrays.copyOf(expected, ROWS * width);
+                        float[] from = rubbish.clone();
+                        float[] narrowFrom = rubbish.clone();
+                        products.multiply(Start.SUMS, panels, k, a, 0, k, b, 2 + width, expected, 0);
+                        products.multiply(start, panels, k, a, 0, k, b, 2 + width, from, 0);
+                        assertThat(from).as("%s, width %s", start, width).isEqualTo(expected);
+                        products.multiplyNarrow(Start.SUMS, k, a, 0, k, b, 2 + width, narrow, 0);
+                        products.multiplyNarrow(start, k, a, 0, k, b, 2 + width, narrowFrom, 0);
+                        assertThat(Arrays.copyOf(narrowFrom, narrow.length)).isEqualTo(narrow);
+                    }
+                    refuse(() -> products.multiply(Start.ROW_BEFORE, panels, k, a, 0, k, b, width - 1, rubbish, 0));
+                    assertThatThrownBy(() -> products.multiply(Start.ROW_BEFORE, panels, 0, a, 0, k, b, width, rubbish,
+                            0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("0 steps");
                 }
             }
         }
@@ -67,9 +111,9 @@ class MachineProductsTest {
             float[] b = normals(8 * 16);
             float[] together = normals(3 * ROWS * 16 + 2);
             float[] apart = together.clone();
-            products.multiply(3, 8, a, 1, 9, b, 0, together, 1);
+            products.multiply(Start.SUMS, 3, 8, a, 1, 9, b, 0, together, 1);
             for (int p = 0; p < 3; p++) {
-                products.multiply(1, 8, a, 1 + p * ROWS * 9, 9, b, 0, apart, 1 + p * ROWS * 16);
+                products.multiply(Start.SUMS, 1, 8, a, 1 + p * ROWS * 9, 9, b, 0, apart, 1 + p * ROWS * 16);
             }
             assertThat(together).isEqualTo(apart);
         }
@@ -92,7 +136,7 @@ class MachineProductsTest {
                         expected[i] += left[p % 2][i / width * k + p / 2] * right[p % 2][p / 2 * width + i % width];
                     }
                 }
-                products.multiply(1, k, a, 0, k, b, 0, tile, 0);
+                products.multiply(Start.SUMS, 1, k, a, 0, k, b, 0, tile, 0);
                 assertThat(tile).isEqualTo(expected);
             }
         }
@@ -143,20 +187,20 @@ class MachineProductsTest {
             float[] a = new float[ROWS * 8];
             float[] b = new float[8 * 16];
             float[] tile = new float[ROWS * 16];
-            p.multiply(1, 8, a, 0, 8, b, 0, tile, 0);
-            refuse(() -> p.multiply(1, 8, a, 1, 8, b, 0, tile, 0));
-            refuse(() -> p.multiply(1, 8, a, -1, 8, b, 0, tile, 0));
-            refuse(() -> p.multiply(1, 8, a, 0, 9, b, 0, tile, 0));
-            refuse(() -> p.multiply(1, 8, a, 0, 8, b, 1, tile, 0));
-            refuse(() -> p.multiply(1, 10, a, 0, 6, b, 0, tile, 0));
-            refuse(() -> p.multiply(2, 8, a, 0, 2, b, 0, tile, 0));
-            refuse(() -> p.multiply(Integer.MAX_VALUE, 8, a, 0, Integer.MAX_VALUE, b, 0, tile, 0));
-            refuse(() -> p.multiplyNarrow(8, a, 0, 8, b, 0, tile, 1));
-            refuse(() -> p.multiply(1, 8, a, 0, Integer.MAX_VALUE, b, 0, tile, 0));
-            refuse(() -> p.multiply(1, Integer.MAX_VALUE - 1, a, 0, 0, b, 0, tile, 0));
-            assertThatThrownBy(() -> p.multiply(1, 7, a, 0, 8, b, 0, tile, 0))
+            p.multiply(Start.SUMS, 1, 8, a, 0, 8, b, 0, tile, 0);
+            refuse(() -> p.multiply(Start.SUMS, 1, 8, a, 1, 8, b, 0, tile, 0));
+            refuse(() -> p.multiply(Start.SUMS, 1, 8, a, -1, 8, b, 0, tile, 0));
+            refuse(() -> p.multiply(Start.SUMS, 1, 8, a, 0, 9, b, 0, tile, 0));
+            refuse(() -> p.multiply(Start.SUMS, 1, 8, a, 0, 8, b, 1, tile, 0));
+            refuse(() -> p.multiply(Start.SUMS, 1, 10, a, 0, 6, b, 0, tile, 0));
+            refuse(() -> p.multiply(Start.SUMS, 2, 8, a, 0, 2, b, 0, tile, 0));
+            refuse(() -> p.multiply(Start.SUMS, Integer.MAX_VALUE, 8, a, 0, Integer.MAX_VALUE, b, 0, tile, 0));
+            refuse(() -> p.multiplyNarrow(Start.SUMS, 8, a, 0, 8, b, 0, tile, 1));
+            refuse(() -> p.multiply(Start.SUMS, 1, 8, a, 0, Integer.MAX_VALUE, b, 0, tile, 0));
+            refuse(() -> p.multiply(Start.SUMS, 1, Integer.MAX_VALUE - 1, a, 0, 0, b, 0, tile, 0));
+            assertThatThrownBy(() -> p.multiply(Start.SUMS, 1, 7, a, 0, 8, b, 0, tile, 0))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("7 steps");
-            assertThatThrownBy(() -> p.multiply(1, 8, a, 40, -8, b, 0, tile, 0))
+            assertThatThrownBy(() -> p.multiply(Start.SUMS, 1, 8, a, 40, -8, b, 0, tile, 0))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("-8");
             if (p.inPairs()) {
                 refuse(() -> p.roundPairs(new float[31], 0, 1, tile, 0));
@@ -174,7 +218,7 @@ class MachineProductsTest {
         Levels.assume(CpuLevel.AVX2);
         MachineProducts products = new MachineProducts(CpuLevel.AVX2, false, 16, 16);
         products.close();
-        assertThatThrownBy(() -> products.multiply(1, 2, new float[12], 0, 2, new float[32], 0, new float[96], 0))
+        assertThatThrownBy(() -> products.multiply(Start.SUMS, 1, 2, new float[12], 0, 2, new float[32], 0, new float[96], 0))
                 .isInstanceOf(IllegalStateException.class);
     }
 
