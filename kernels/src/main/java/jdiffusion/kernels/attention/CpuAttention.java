@@ -189,13 +189,13 @@ public final class CpuAttention {
                 int query = p * NR;
                 call.startScores(bias, key, n, from + query, Math.min(NR, count - query), scores);
                 cpu.products().multiply(Start.SUMS, n / MR, depth, k, kAt + key * depth, depth, q, query * depth,
-                        scores, 0);
+                        scores, 0, null);
                 for (Part part : SOFTMAX) {
                     part.run(scores, n, state, query, sums, channels);
                 }
                 Widen.round(cpu.precision(), scores, 0, n * NR);
                 cpu.products().multiply(Start.SUMS, channels / MR, n, v, vAt + key, padded, scores, 0, sums,
-                        query * channels);
+                        query * channels, null);
             }
         }
         write(call, pair, from, count, sums, state, worker);

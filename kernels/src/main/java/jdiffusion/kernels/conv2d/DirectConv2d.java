@@ -13,6 +13,7 @@ import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.cpu.Workers;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
+import jdiffusion.kernels.machine.Ahead;
 import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -44,6 +45,7 @@ final class DirectConv2d {
 
     private final Cpu cpu;
     private final TileStore store;
+    private final Ahead[] ahead;
     private final CpuGroupNorm groupNorm;
     private final KernelPanels kernels;
     private final Workers.Body copyRow = this::copyRow;
@@ -53,6 +55,7 @@ final class DirectConv2d {
     private GroupNormCall norm;
     private CpuGroupNorm.Factors factors;
     private Tensor x;
+    private Tensor out;
     private boolean doubled;
     /** Numbers of a pixel in the band, and words. */
     private int channels;
@@ -76,6 +79,8 @@ final class DirectConv2d {
     DirectConv2d(Cpu cpu) {
         this.cpu = cpu;
         store = new TileStore(cpu);
+        ahead = new Ahead[cpu.workers().count()];
+        Arrays.setAll(ahead, _ -> new Ahead());
         groupNorm = new CpuGroupNorm(cpu);
         kernels = new KernelPanels(cpu);
     }
@@ -103,7 +108,7 @@ final class DirectConv2d {
     }
 
     private void run(GroupNormCall first, Conv2dShape given, boolean twice, Tensor input, Tensor weight,
-                     Tensor biasVector, Epilogue epilogue, Tensor out) {
+                     Tensor biasVector, Epilogue epilogue, Tensor to) {
         norm = first;
         shape = given;
         doubled = twice;
@@ -116,14 +121,15 @@ final class DirectConv2d {
         side = twice ? 2 : shape.kernel();
         outHeight = shape.outHeight();
         outWidth = shape.outWidth();
-        right = kernels.pack(weight, twice, channels);
-        int strips = kernels.strips();
+        int strips = KernelPanels.strips(to.cols());
         bias = cpu.shared(Buffer.ROW, strips * KernelPanels.STRIP);
         Arrays.fill(bias, 0, strips * KernelPanels.STRIP, 0f);
         if (biasVector != null) {
             Widen.vector(biasVector, bias);
         }
-        store.begin(epilogue, out);
+        right = kernels.pack(weight, bias, twice, channels);
+        out = to;
+        store.begin(epilogue, to);
         int row = Math.multiplyExact(pitch, pixel);
         int most = Math.clamp(BAND / row - shape.kernel() + 1, 1, outHeight);
         int rows = Math.ceilDiv(outHeight, Math.ceilDiv(outHeight, most));
@@ -145,6 +151,7 @@ final class DirectConv2d {
         norm = null;
         factors = null;
         x = null;
+        out = null;
     }
 
     private void band(int rows, int strips) {
@@ -213,36 +220,55 @@ final class DirectConv2d {
         int rows = count * unit;
         int from = (first * unit + set / 2 * pitch + set % 2) * pixel;
         float[] tiles = cpu.local(worker, Buffer.TILE, (rows + MR) * width);
+        boolean onTiles = width == NR && unit != MR;
         for (int column = 0; column < columns; column += width) {
-            for (int r = 0; r < rows + MR; r++) {
-                System.arraycopy(bias, strip * KernelPanels.STRIP + column, tiles, r * width, width);
+            int kernel = kernels.at(set, strip, column);
+            int channel = strip * KernelPanels.STRIP + column;
+            for (int r = 0; r < rows && onTiles; r++) {
+                System.arraycopy(bias, channel, tiles, r * width, width);
             }
-            int kernel = kernels.at(set, strip) + column * side * steps;
+            Ahead next = ahead[worker];
+            next.nothingToWrite();
             for (int y = 0; y < side; y++) {
-                multiply(width, rows, steps, from + y * pitch * pixel, kernel + y * steps * width, tiles);
+                Start start = y == 0 ? Start.ROW_BEFORE : Start.SUMS;
+                int left = from + y * pitch * pixel;
+                int panel = kernel + y * steps * width;
+                if (y == side - 1) {
+                    int pixels = pixelOf(set, firstRow + first * unit / pitch, first * unit % pitch);
+                    next.toWrite(out.data(), out.rowOffset(pixels) + 4L * channel, apart() * out.rowOffset(1));
+                }
+                if (onTiles) {
+                    cpu.products().multiplyRows(Start.SUMS, rows, steps, band, left, pixel, right, panel, tiles, 0);
+                } else if (width == NR) {
+                    multiply(start, rows, steps, left, panel, tiles, next);
+                } else {
+                    multiplyNarrow(start, width, rows, steps, left, panel, tiles);
+                }
             }
-            store(set, first * unit, rows, tiles, width, strip * KernelPanels.STRIP + column,
-                    Math.min(width, columns - column));
+            store(set, first * unit, rows, tiles, width, channel, Math.min(width, columns - column));
         }
     }
 
-    private void multiply(int width, int rows, int steps, int left, int kernel, float[] tiles) {
-        if (width == NR && unit != MR) {
-            cpu.products().multiplyRows(Start.SUMS, rows, steps, band, left, pixel, right, kernel, tiles, 0);
-            return;
-        }
+    private void multiply(Start start, int rows, int steps, int left, int panel, float[] tiles, Ahead next) {
         int count = Math.ceilDiv(rows, MR);
-        int most = width == NR ? Math.max(1, CALL / steps) : 1;
+        int most = Math.max(1, CALL / steps);
         for (int p = 0; p < count; p += most) {
-            int at = left + p * MR * pixel;
-            if (width == NR) {
-                cpu.products().multiply(Start.SUMS, Math.min(most, count - p), steps, band, at, pixel, right, kernel,
-                        tiles, p * MR * width);
-            } else {
-                cpu.products().multiplyNarrow(Start.SUMS, steps, band, at, pixel, right, kernel, tiles,
-                        p * MR * width);
-            }
+            int panels = Math.min(most, count - p);
+            cpu.products().multiply(start, panels, steps, band, left + p * MR * pixel, pixel, right, panel, tiles,
+                    p * MR * NR, next);
+            next.advance(panels);
         }
+    }
+
+    private void multiplyNarrow(Start start, int width, int rows, int steps, int left, int panel, float[] tiles) {
+        for (int r = 0; r < rows; r += MR) {
+            cpu.products().multiplyNarrow(start, steps, band, left + r * pixel, pixel, right, panel, tiles, r * width);
+        }
+    }
+
+    /** Pixels of the output from one to the next of a set. */
+    private int apart() {
+        return doubled ? 2 : 1;
     }
 
     /** Stores the sums of the band's places from {@code first} on that are pixels. */
@@ -255,7 +281,7 @@ final class DirectConv2d {
             run = Math.min(pitch - place, all - i);
             int pixels = Math.min(outWidth - place, run);
             if (pixels > 0) {
-                store.rows(tiles, i * width, width, pixelOf(set, firstRow + y, place), pixels, doubled ? 2 : 1, column,
+                store.rows(tiles, i * width, width, pixelOf(set, firstRow + y, place), pixels, apart(), column,
                         columns);
             }
         }

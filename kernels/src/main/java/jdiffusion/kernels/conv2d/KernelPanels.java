@@ -14,7 +14,7 @@ import jdiffusion.tensor.Tensor;
 /**
  * The kernels of a convolution, packed to be the right operand of {@link jdiffusion.kernels.cpu.Products}: for each
  * strip of {@link #STRIP} output channels tiles [rows of the kernel][columns of it][channel in words][width] one after
- * the other.
+ * the other, and before each its [width] biases.
  *
  * <p>For a convolution of a doubled image these are four sets of 2x2 kernels, one for each place in a square of four
  * output pixels: doubling by repetition lets pairs of taps see the same pixel, so their weights are added.
@@ -31,6 +31,7 @@ final class KernelPanels {
     private final Workers.Body pack = this::pack;
 
     private Tensor weight;
+    private float[] bias;
     private int cin;
     private int cout;
     private int stored;
@@ -48,11 +49,13 @@ final class KernelPanels {
      * Packs into the buffer that stays valid for the call.
      *
      * @param weights [cout, cin, n, n]
+     * @param biases  [strips * STRIP]
      * @param doubled whether n is 3 and the image is to be seen as doubled
      * @param padded  numbers of a pixel, at least cin
      */
-    float[] pack(Tensor weights, boolean doubled, int padded) {
+    float[] pack(Tensor weights, float[] biases, boolean doubled, int padded) {
         weight = weights;
+        bias = biases;
         cout = weights.shape().dim(0);
         cin = weights.shape().dim(1);
         stored = weights.shape().dim(2);
@@ -60,19 +63,25 @@ final class KernelPanels {
         sets = doubled ? PLACES : 1;
         channels = padded;
         words = side * side * channels / (cpu.products().inPairs() ? 2 : 1);
-        panels = cpu.shared(Buffer.B_PANEL, Math.multiplyExact(sets * strips(), STRIP * words));
+        panels = cpu.shared(Buffer.B_PANEL, Math.multiplyExact(sets * strips(), STRIP * (words + 1)));
         cpu.workers().run(sets * strips() * (STRIP / ROWS), pack);
         weight = null;
+        bias = null;
         return panels;
     }
 
     int strips() {
-        return Math.ceilDiv(cout, STRIP);
+        return strips(cout);
     }
 
-    /** Where the panels of a strip begin. */
-    int at(int set, int strip) {
-        return (set * strips() + strip) * STRIP * words;
+    /** Strips of so many output channels. */
+    static int strips(int channels) {
+        return Math.ceilDiv(channels, STRIP);
+    }
+
+    /** Where the tile of the columns from a multiple of the strip's width on begins, behind its biases. */
+    int at(int set, int strip, int column) {
+        return ((set * strips() + strip) * STRIP + column) * (words + 1) + width(strip);
     }
 
     /** Columns of a strip that are there. */
@@ -111,7 +120,8 @@ final class KernelPanels {
                 System.arraycopy(kernel, 0, rows, r * stride, words);
             }
         }
-        int to = at(set, strip) + first / width * width * words + first % width;
+        int to = at(set, strip, first / width * width) + first % width;
+        System.arraycopy(bias, strip * STRIP + first, panels, to - width, ROWS);
         Transpose.run(ROWS, words, rows, 0, stride, panels, to, width, square);
     }
 

@@ -7,8 +7,8 @@ import static jdiffusion.kernels.cpu.Simd.LANES;
 import java.util.Arrays;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
+import jdiffusion.kernels.machine.Ahead;
 import jdiffusion.kernels.machine.MachinePairs;
-import jdiffusion.kernels.machine.Prefetch;
 import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.Tensor;
 
@@ -43,6 +43,7 @@ public final class Gemm {
     private final Cpu cpu;
     private final AmxGemm amx;
     private final TileStore store;
+    private final Ahead[] ahead;
     private final Workers.Body packLeft = this::packLeft;
     private final Workers.Body multiply = this::multiply;
 
@@ -57,8 +58,6 @@ public final class Gemm {
     private int leftStride;
     private float[] bias;
     private Tensor out;
-    /** Null where there is none. */
-    private Prefetch prefetch;
     private int chunkStart;
     private int chunkRows;
     private int groups;
@@ -99,6 +98,8 @@ public final class Gemm {
         this.cpu = cpu;
         amx = new AmxGemm(cpu);
         store = new TileStore(cpu);
+        ahead = new Ahead[cpu.workers().count()];
+        Arrays.setAll(ahead, _ -> new Ahead());
     }
 
     /** Sizes are the caller's to check; {@code biasVector} [n] may be null. */
@@ -124,7 +125,6 @@ public final class Gemm {
             Widen.vector(biasVector, bias);
         }
         out = to;
-        prefetch = cpu.products().prefetch();
         store.begin(epilogue, out);
         // An odd number of cache lines, so that the rows of a panel do not fall into one cache set.
         leftStride = (Math.ceilDiv(words + 1, 16) | 1) * 16;
@@ -195,22 +195,22 @@ public final class Gemm {
             Start start = k0 == 0 ? Start.ROW_BEFORE : Start.SUMS;
             int nextColumn = last ? (item + cpu.workers().count()) / groups * STRIP : column;
             int nextStart = last ? 0 : k0 + kn;
-            Tensor next = rightToRead(nextColumn);
+            Tensor next = nextColumn >= n ? null : factors.rightPlace(nextColumn, Math.min(STRIP, n - nextColumn));
+            int nextFrom = Math.max(0, count - Ahead.READ_PANELS) / atOnce * atOnce;
             for (int p = 0; p < count; p += atOnce) {
                 int tile = blocks == 1 ? 0 : p * panelSize;
                 int together = Math.min(atOnce, count - p);
                 int row = (first + p) * MR;
                 int rows = Math.min(together * MR, chunkRows - row);
-                if (last && prefetch != null) {
-                    prefetch.toWrite(out.data(), out.rowOffset(chunkStart + row) + 4L * column, out.rowOffset(1), rows,
-                            4 * columns);
-                }
-                if (next != null) {
-                    prefetch(next, nextStart, step, p, p + together, count);
+                lookAhead(ahead[worker], next, nextStart, p - nextFrom);
+                if (last) {
+                    ahead[worker].toWrite(out.data(), out.rowOffset(chunkStart + row) + 4L * column, out.rowOffset(1));
+                } else {
+                    ahead[worker].nothingToWrite();
                 }
                 for (int t = 0; t < tileCount; t++) {
                     product(start, width, together, steps, row * leftStride + k0, right, t * apart + width, tiles,
-                            tile + t * MR * width);
+                            tile + t * MR * width, ahead[worker]);
                 }
                 if (last) {
                     store.panel(tiles, tile, width, chunkStart + row, rows, column, columns);
@@ -220,26 +220,22 @@ public final class Gemm {
     }
 
     private void product(Start start, int width, int together, int steps, int leftAt, float[] right, int rightAt,
-                         float[] tiles, int tile) {
+                         float[] tiles, int tile, Ahead next) {
         if (width == NR) {
-            cpu.products().multiply(start, together, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+            cpu.products().multiply(start, together, steps, left, leftAt, leftStride, right, rightAt, tiles, tile,
+                    next);
         } else {
             cpu.products().multiplyNarrow(start, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
         }
     }
 
-    /** The strip of right rows that a worker probably needs next, where it could be brought into its cache; or null. */
-    private Tensor rightToRead(int column) {
-        return prefetch == null || column >= n ? null : factors.rightPlace(column, Math.min(STRIP, n - column));
-    }
-
-    /** Of a strip's words, a share of its rows: from {@code part} to {@code end} of {@code parts}. */
-    private void prefetch(Tensor strip, int k0, int kn, int part, int end, int parts) {
-        int row = strip.rows() * part / parts;
-        int rows = strip.rows() * end / parts - row;
-        int word = inPairs ? 2 * Short.BYTES : Short.BYTES;
-        int bytes = Math.min(word * kn, Short.BYTES * k - word * k0);
-        prefetch.toRead(strip.data(), strip.rowOffset(row) + (long) word * k0, strip.rowOffset(1), rows, bytes);
+    /** Words from {@code k0} on of a share of a strip's rows, which this worker probably needs next; null for none. */
+    private void lookAhead(Ahead to, Tensor strip, int k0, int panel) {
+        if (strip == null || panel < 0) {
+            to.nothingToRead();
+        } else {
+            to.toRead(strip.data(), panel * strip.rowOffset(1) + (inPairs ? 4L : 2L) * k0, strip.rowOffset(1));
+        }
     }
 
     /**

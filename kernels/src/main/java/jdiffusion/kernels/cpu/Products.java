@@ -1,12 +1,12 @@
 package jdiffusion.kernels.cpu;
 
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.machine.Ahead;
 import jdiffusion.kernels.machine.AmxProducts;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.MachineProducts;
 import jdiffusion.kernels.machine.MachineStores;
-import jdiffusion.kernels.machine.Prefetch;
 import jdiffusion.kernels.machine.Start;
 
 /**
@@ -28,7 +28,6 @@ public final class Products implements AutoCloseable {
     private volatile MachineProducts machine;
     private volatile AmxProducts amx;
     private volatile MachineStores stores;
-    private volatile Prefetch prefetch;
 
     /**
      * Products that run on the Vector API, or its stand-in, until somebody calls {@link #prepare}; in float32 that may
@@ -69,7 +68,6 @@ public final class Products implements AutoCloseable {
                     stores = new MachineStores(MicroKernel.NR);
                 }
                 if (!closed && chosen != CpuLevel.VECTOR) {
-                    prefetch = new Prefetch();
                     machine = new MachineProducts(chosen, precision == Precision.BF16, MicroKernel.NR, Simd.LANES);
                 }
             } finally {
@@ -111,12 +109,17 @@ public final class Products implements AutoCloseable {
      * words. There should be so few that it takes some microseconds: nothing stops the machine code.
      *
      * @param start {@link Start#SUMS} or {@link Start#ROW_BEFORE}
+     * @param ahead what comes into the caches meanwhile where the machine code can do that; null for nothing
      */
     public void multiply(Start start, int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
-                         float[] tiles, int tilesOffset) {
+                         float[] tiles, int tilesOffset, Ahead ahead) {
         MachineProducts code = machine;
         if (code != null && k > 0) {
-            code.multiply(start, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+            if (ahead == null) {
+                code.multiply(start, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+            } else {
+                code.multiply(start, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset, ahead);
+            }
             return;
         }
         begin(start, panels, MicroKernel.NR, b, bOffset, tiles, tilesOffset);
@@ -197,11 +200,6 @@ public final class Products implements AutoCloseable {
         return stores;
     }
 
-    /** What can be brought into the caches while products run; null where there is no code for it. */
-    Prefetch prefetch() {
-        return prefetch;
-    }
-
     /** See {@link MachineProducts#forgetArrays}. */
     void forgetArrays() {
         MachineProducts code = machine;
@@ -227,9 +225,6 @@ public final class Products implements AutoCloseable {
         }
         if (stores != null) {
             stores.close();
-        }
-        if (prefetch != null) {
-            prefetch.close();
         }
     }
 }

@@ -29,9 +29,14 @@ final class MachineFunction implements MachineCall {
     static final Mem N = Mem.at(Gpr.RSP, 8);
     static final Mem STRIDE = Mem.at(Gpr.RSP, 16);
     static final Mem COUNT = Mem.at(Gpr.RSP, 24);
+    static final Mem READ = Mem.at(Gpr.RSP, 32);
+    static final Mem READ_STRIDE = Mem.at(Gpr.RSP, 40);
+    static final Mem WRITE = Mem.at(Gpr.RSP, 48);
+    static final Mem WRITE_STRIDE = Mem.at(Gpr.RSP, 56);
 
     private static final MethodHandle CALL = Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(ADDRESS,
-            JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
+            JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
+            JAVA_LONG, JAVA_LONG),
             Linker.Option.critical(true));
 
     private final CodeMemory memory;
@@ -47,9 +52,10 @@ final class MachineFunction implements MachineCall {
 
     @Override
     public void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset,
-                     long n, long stride, long count) {
+                     long n, long stride, long count, long read, long readStride, long write, long writeStride) {
         try {
-            CALL.invokeExact(start, a, aOffset, b, bOffset, c, cOffset, n, stride, count);
+            CALL.invokeExact(start, a, aOffset, b, bOffset, c, cOffset, n, stride, count, read, readStride, write,
+                    writeStride);
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

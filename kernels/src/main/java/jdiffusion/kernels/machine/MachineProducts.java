@@ -19,6 +19,7 @@ public final class MachineProducts implements AutoCloseable {
     private final int narrowColumns;
     private final boolean pairs;
     private final Map<Start, MachineCall> products = new EnumMap<>(Start.class);
+    private final Map<Start, MachineCall> lookingAhead = new EnumMap<>(Start.class);
     private final Map<Start, MachineCall> narrowProducts = new EnumMap<>(Start.class);
     private final MachineCall roundPairs;
     private final MachinePairs beside;
@@ -41,7 +42,11 @@ public final class MachineProducts implements AutoCloseable {
         this.narrowColumns = narrowColumns;
         pairs = bf16 && level.hasPairs() && columns % RoundCode.WORDS == 0;
         for (Start start : pairs ? Start.values() : new Start[] {Start.SUMS, Start.ROW_BEFORE}) {
-            products.put(start, load.apply(ProductCode.of(level, columns, pairs, start)::write));
+            ProductCode code = ProductCode.of(level, columns, pairs, start);
+            products.put(start, load.apply(code::write));
+            if (code.canLookAhead() && start != Start.ZERO) {
+                lookingAhead.put(start, load.apply(code.withAhead()::write));
+            }
             narrowProducts.put(start, load.apply(ProductCode.of(level, narrowColumns, pairs, start)::write));
         }
         roundPairs = pairs ? load.apply(RoundCode::pairs) : null;
@@ -77,17 +82,25 @@ public final class MachineProducts implements AutoCloseable {
      */
     public void multiply(Start start, int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                          float[] tiles, int tilesOffset) {
-        multiply(products, start, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset);
+        multiply(products, start, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset, null);
+    }
+
+    /** The same; meanwhile what lies ahead comes into the caches, where there is code for that and the start is not 0. */
+    public void multiply(Start start, int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
+                         float[] tiles, int tilesOffset, Ahead ahead) {
+        boolean looks = lookingAhead.containsKey(start);
+        multiply(looks ? lookingAhead : products, start, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles,
+                tilesOffset, looks ? ahead : null);
     }
 
     /** One panel with as many columns as the narrow tile has. */
     public void multiplyNarrow(Start start, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                                float[] tile, int tileOffset) {
-        multiply(narrowProducts, start, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
+        multiply(narrowProducts, start, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset, null);
     }
 
     private void multiply(Map<Start, MachineCall> functions, Start start, int width, int panels, int k, float[] a,
-                          int aOffset, int aStride, float[] b, int bOffset, float[] tile, int tileOffset) {
+                          int aOffset, int aStride, float[] b, int bOffset, float[] tile, int tileOffset, Ahead ahead) {
         if (panels < 0 || k < 0 || k % 2 != 0 || aStride < 0) {
             throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " apart");
         }
@@ -103,8 +116,11 @@ public final class MachineProducts implements AutoCloseable {
         Objects.checkFromIndexSize(bOffset, (long) k * width, b.length);
         Objects.checkIndex(start == Start.ROW_BEFORE ? bOffset - width : bOffset, b.length);
         Objects.checkFromIndexSize(tileOffset, rows * width, tile.length);
+        boolean looks = ahead != null;
         function.call(segments.of(a), (long) WORD * aOffset, segments.of(b), (long) WORD * bOffset,
-                segments.of(tile), (long) WORD * tileOffset, k, (long) WORD * aStride, panels);
+                segments.of(tile), (long) WORD * tileOffset, k, (long) WORD * aStride, panels,
+                looks ? ahead.read() : 0, looks ? ahead.readStride() : 0, looks ? ahead.write() : 0,
+                looks ? ahead.writeStride() : 0);
     }
 
     /**
@@ -146,6 +162,7 @@ public final class MachineProducts implements AutoCloseable {
     @Override
     public void close() {
         products.values().forEach(MachineCall::close);
+        lookingAhead.values().forEach(MachineCall::close);
         narrowProducts.values().forEach(MachineCall::close);
         if (pairs) {
             roundPairs.close();

@@ -28,11 +28,14 @@ import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
  * @param columns a multiple of a vector's floats
  * @param pairs   whether words are pairs of bfloat16
  * @param start   what the sums begin at; {@link Start#ZERO} only with AVX-512
+ * @param ahead   whether to bring into the caches what {@link Ahead} has; only where one block has all columns
  */
-record ProductCode(int bits, int columns, boolean pairs, Start start) {
+record ProductCode(int bits, int columns, boolean pairs, Start start, boolean ahead) {
     static final int ROWS = 6;
     private static final int WORD = 4;
     private static final int UNROLLED = 2;
+    private static final int MOST_VECTORS = 4;
+    private static final int LINE = 64;
     /** The third row's address is the first's plus twice the stride; with these the fourth to sixth are the same. */
     private static final Gpr UPPER_ROWS = RDI;
     private static final Gpr LOWER_ROWS = R11;
@@ -41,10 +44,25 @@ record ProductCode(int bits, int columns, boolean pairs, Start start) {
     private static final Gpr STEPS_LEFT = RCX;
     private static final Gpr ROWS_LEFT = RAX;
     private static final Gpr FIRST_ROW = C_OFFSET;
+    private static final Gpr READ_ROW = Gpr.RBX;
+    private static final Gpr READING = Gpr.R12;
+    private static final Gpr READ_APART = Gpr.R13;
+    private static final Gpr READ_LAST = Gpr.R14;
+    private static final Gpr WRITE_ROW = Gpr.R15;
+    private static final Gpr[] SAVED = {READ_ROW, READING, READ_APART, READ_LAST, WRITE_ROW};
 
     /** The widest vectors that divide the columns. */
     static ProductCode of(CpuLevel level, int columns, boolean pairs, Start start) {
-        return new ProductCode(Math.min(level.bits(), 32 * columns), columns, pairs, start);
+        return new ProductCode(Math.min(level.bits(), 32 * columns), columns, pairs, start, false);
+    }
+
+    ProductCode withAhead() {
+        return new ProductCode(bits, columns, pairs, start, true);
+    }
+
+    /** Whether {@link #withAhead} has code. */
+    boolean canLookAhead() {
+        return bits == 512 && columns * 32 / bits <= MOST_VECTORS;
     }
 
     void write(Assembler x) {
@@ -55,11 +73,18 @@ record ProductCode(int bits, int columns, boolean pairs, Start start) {
         x.mov(ROW_STRIDE, STRIDE);
         x.mov(FIRST_ROW, A);
         int vectors = columns * 32 / bits;
-        int most = bits == 512 ? 4 : 2;
+        int most = bits == 512 ? MOST_VECTORS : 2;
+        if (ahead) {
+            beginAhead(x);
+        }
         Label loop = new Label();
         x.bind(loop);
         for (int first = 0; first < vectors; first += most) {
             block(x, first, Math.min(most, vectors - first));
+        }
+        if (ahead) {
+            x.mov(STEPS_LEFT, argument(MachineFunction.READ_STRIDE));
+            x.add(READ_ROW, STEPS_LEFT);
         }
         x.lea(FIRST_ROW, Mem.at(FIRST_ROW, ROW_STRIDE, 2));
         x.lea(FIRST_ROW, Mem.at(FIRST_ROW, ROW_STRIDE, 4));
@@ -67,7 +92,48 @@ record ProductCode(int bits, int columns, boolean pairs, Start start) {
         x.sub(ROWS_LEFT, 1);
         x.jne(loop);
         x.vzeroupper();
+        for (int i = SAVED.length - 1; ahead && i >= 0; i--) {
+            x.pop(SAVED[i]);
+        }
         x.ret();
+    }
+
+    private void beginAhead(Assembler x) {
+        for (Gpr register : SAVED) {
+            x.push(register);
+        }
+        x.mov(READ_ROW, argument(MachineFunction.READ));
+        x.mov(READ_APART, argument(MachineFunction.READ_STRIDE));
+        for (int rows = 1; rows < Ahead.READ_PANELS; rows *= 2) {
+            x.add(READ_APART, READ_APART);
+        }
+        x.lea(READ_LAST, Mem.at(READ_APART, READ_APART, 2));
+        x.mov(WRITE_ROW, argument(MachineFunction.WRITE));
+    }
+
+    /** An argument where registers were saved. */
+    private static Mem argument(Mem place) {
+        return place.plus(SAVED.length * Long.BYTES);
+    }
+
+    /** The lines of a panel's output. */
+    private void lookAtOutput(Assembler x) {
+        x.mov(STEPS_LEFT, argument(MachineFunction.WRITE_STRIDE));
+        for (int r = 0; r < ROWS; r++) {
+            for (int line = 0; line < columns * WORD; line += LINE) {
+                x.prefetchw(Mem.at(WRITE_ROW, line));
+            }
+            x.add(WRITE_ROW, STEPS_LEFT);
+        }
+    }
+
+    /** What each step asks for: the same lines a few times, which costs nothing beside the products. */
+    private void lookAtRows(Assembler x) {
+        x.prefetcht1(Mem.at(READING));
+        x.prefetcht1(Mem.at(READING, READ_APART, 1));
+        x.prefetcht1(Mem.at(READING, READ_APART, 2));
+        x.prefetcht1(Mem.at(READING, READ_LAST, 1));
+        x.add(READING, UNROLLED * WORD);
     }
 
     private void block(Assembler x, int first, int count) {
@@ -87,9 +153,16 @@ record ProductCode(int bits, int columns, boolean pairs, Start start) {
         x.lea(LOWER_ROWS, Mem.at(UPPER_ROWS, ROW_STRIDE, 2));
         x.add(LOWER_ROWS, ROW_STRIDE);
         x.lea(COLUMN, Mem.at(B, at));
-        x.mov(STEPS_LEFT, N);
+        if (ahead) {
+            lookAtOutput(x);
+            x.mov(READING, READ_ROW);
+        }
+        x.mov(STEPS_LEFT, ahead ? argument(N) : N);
         Label loop = new Label();
         x.bind(loop);
+        if (ahead) {
+            lookAtRows(x);
+        }
         for (int step = 0; step < UNROLLED; step++) {
             step(x, step, count);
         }

@@ -36,15 +36,16 @@ final class BothWays implements MachineCall {
 
     @Override
     public void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset,
-                     long n, long stride, long count) {
+                     long n, long stride, long count, long read, long readStride, long write, long writeStride) {
         if (real == null) {
-            interpreted.call(a, aOffset, b, bOffset, c, cOffset, n, stride, count);
+            interpreted.call(a, aOffset, b, bOffset, c, cOffset, n, stride, count, read, readStride, write,
+                    writeStride);
             return;
         }
         Map<Object, MemorySegment> copies = new IdentityHashMap<>();
         interpreted.call(copy(copies, a), aOffset, copy(copies, b), bOffset, copy(copies, c), cOffset, n, stride,
-                count);
-        real.call(a, aOffset, b, bOffset, c, cOffset, n, stride, count);
+                count, read, readStride, write, writeStride);
+        real.call(a, aOffset, b, bOffset, c, cOffset, n, stride, count, read, readStride, write, writeStride);
         for (MemorySegment segment : new MemorySegment[] {a, b, c}) {
             if (!segment.equals(MemorySegment.NULL)) {
                 assertThat(copy(copies, segment).toArray(ValueLayout.JAVA_BYTE)).as("interpreted and run")

@@ -15,8 +15,9 @@ final class InterpretedFunction implements MachineCall {
 
     @Override
     public void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset,
-                     long n, long stride, long count) {
-        new Interpreter(code).call(a, aOffset, b, bOffset, c, cOffset, n, stride, count);
+                     long n, long stride, long count, long read, long readStride, long write, long writeStride) {
+        new Interpreter(code).call(a, aOffset, b, bOffset, c, cOffset, n, stride, count, read, readStride, write,
+                writeStride);
     }
 
     @Override

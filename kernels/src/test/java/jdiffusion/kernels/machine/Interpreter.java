@@ -45,7 +45,7 @@ final class Interpreter {
 
     /** {@link MachineCall#call}. */
     void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset, long n,
-              long stride, long count) {
+              long stride, long count, long... hints) {
         for (int i = 0; i < registers.length; i++) {
             registers[i] = 0x0bad_0000_0000_0000L + i;
         }
@@ -53,12 +53,15 @@ final class Interpreter {
             Arrays.fill(vectors.register(i), Float.floatToRawIntBits(Float.NaN));
         }
         MemorySegment stack = MemorySegment.ofArray(new long[STACK_BYTES / Long.BYTES]);
-        long arguments = memory.place(stack) + STACK_BYTES - 4 * Long.BYTES;
+        long arguments = memory.place(stack) + STACK_BYTES - (4 + hints.length) * Long.BYTES;
         registers[RSP] = arguments;
         memory.writeLong(arguments, RETURN_ADDRESS);
         memory.writeLong(arguments + 8, n);
         memory.writeLong(arguments + 16, stride);
         memory.writeLong(arguments + 24, count);
+        for (int i = 0; i < hints.length; i++) {
+            memory.writeLong(arguments + 32 + 8 * i, hints[i]);
+        }
         registers[7] = memory.place(a);
         registers[6] = aOffset;
         registers[2] = memory.place(b);

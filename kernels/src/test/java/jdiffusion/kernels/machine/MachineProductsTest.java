@@ -3,7 +3,10 @@ package jdiffusion.kernels.machine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import jdiffusion.tensor.FloatFormat;
 import org.junit.jupiter.api.Test;
@@ -98,6 +101,41 @@ class MachineProductsTest {
                     refuse(() -> products.multiply(Start.ROW_BEFORE, panels, k, a, 0, k, b, width - 1, rubbish, 0));
                     assertThatThrownBy(() -> products.multiply(Start.ROW_BEFORE, panels, 0, a, 0, k, b, width, rubbish,
                             0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("0 steps");
+                }
+            }
+        }
+    }
+
+    /** Whatever hints say, also of memory that is not there. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
+    void lookingAheadLeavesSumsAsTheyAre(CpuLevel level) {
+        int k = 40;
+        int panels = 3;
+        try (MachineProducts products = bothWays(level, true, 64, 16); Arena arena = Arena.ofConfined()) {
+            float[] a = normals(panels * ROWS * k);
+            float[] b = normals(64 + k * 64);
+            float[] first = normals(panels * ROWS * 64);
+            MemorySegment rows = arena.allocate(1000);
+            Ahead ahead = new Ahead();
+            List<Runnable> hints = List.of(
+                    () -> { },
+                    () -> ahead.toRead(rows, 100, 20),
+                    () -> ahead.toWrite(rows, 4, 30),
+                    () -> ahead.advance(1000),
+                    () -> ahead.toRead(MemorySegment.ofAddress(-1L << 47).reinterpret(8), 0, 1L << 40),
+                    () -> ahead.toWrite(MemorySegment.ofAddress(8).reinterpret(8), 0, -(1L << 50)),
+                    () -> ahead.toRead(MemorySegment.ofArray(a), 100, 20),
+                    ahead::nothingToRead,
+                    ahead::nothingToWrite);
+            for (Start start : new Start[] {Start.SUMS, Start.ROW_BEFORE}) {
+                float[] expected = first.clone();
+                products.multiply(start, panels, k, a, 0, k, b, 64, expected, 0);
+                for (Runnable hint : hints) {
+                    float[] tiles = first.clone();
+                    hint.run();
+                    products.multiply(start, panels, k, a, 0, k, b, 64, tiles, 0, ahead);
+                    assertThat(tiles).isEqualTo(expected);
                 }
             }
         }
