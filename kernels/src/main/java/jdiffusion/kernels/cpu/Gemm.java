@@ -193,7 +193,7 @@ public final class Gemm {
             }
             boolean last = k0 + kn == words;
             Start start = k0 == 0 ? Start.ROW_BEFORE : Start.SUMS;
-            int nextColumn = last ? (item + cpu.workers().count()) / groups * STRIP : column;
+            int nextColumn = last ? (item + 1) / groups * STRIP : column;
             int nextStart = last ? 0 : k0 + kn;
             Tensor next = nextColumn >= n ? null : factors.rightPlace(nextColumn, Math.min(STRIP, n - nextColumn));
             int nextFrom = Math.max(0, count - Ahead.READ_PANELS) / atOnce * atOnce;

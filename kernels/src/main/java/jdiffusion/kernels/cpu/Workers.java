@@ -1,14 +1,16 @@
 package jdiffusion.kernels.cpu;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.locks.LockSupport;
 
 /**
  * A fixed team of threads for loops over independent items. The calling thread works too.
  *
- * <p>Items are claimed one by one, so which thread does an item is left to chance; kernels must make an item's result
- * depend on the item alone (and use the worker's number only to find its scratch memory). Idle workers spin for a
- * moment, since kernels follow each other closely, then sleep. A loop allocates nothing.
+ * <p>Each worker begins with its share of the items, in their order, and then helps others, from the end of theirs. So
+ * after an item a worker most likely does the next one, but which thread does an item is left to chance; kernels must
+ * make an item's result depend on the item alone (and use the worker's number only to find its scratch memory). Idle
+ * workers spin for a moment, since kernels follow each other closely, then sleep. A loop allocates nothing.
  */
 public final class Workers implements AutoCloseable {
     /** The body of a parallel loop. */
@@ -24,15 +26,18 @@ public final class Workers implements AutoCloseable {
     private static final int SPINS = 20_000;
     /** One pause in 256 is a yield. */
     private static final int SPIN_MASK = 255;
+    /** Distance in {@link #left}: workers share no cache line, nor two neighbours. */
+    private static final int APART = 16;
+    private static final int HALF = 32;
 
     private final Thread[] threads;
-    private final AtomicInteger next = new AtomicInteger();
+    /** For each worker the first of its items that are left, in the upper half, and the end. */
+    private final AtomicLongArray left;
     private final AtomicInteger busy = new AtomicInteger();
     private volatile int round;
     private volatile boolean closed;
     private volatile Throwable failure;
     private Body body;
-    private int items;
 
     /** @param count threads in all, the caller's included; at least 1 */
     public Workers(int count) {
@@ -40,6 +45,7 @@ public final class Workers implements AutoCloseable {
             throw new IllegalArgumentException("threads must be at least 1, not " + count);
         }
         threads = new Thread[count - 1];
+        left = new AtomicLongArray(count * APART);
         for (int i = 0; i < threads.length; i++) {
             int worker = i + 1;
             threads[i] = Thread.ofPlatform().daemon().name("jdiffusion-worker-" + worker)
@@ -68,8 +74,10 @@ public final class Workers implements AutoCloseable {
             return;
         }
         body = loopBody;
-        items = itemCount;
-        next.set(0);
+        int workers = count();
+        for (int w = 0; w < workers; w++) {
+            left.set(w * APART, range((long) itemCount * w / workers, (long) itemCount * (w + 1) / workers));
+        }
         busy.set(threads.length);
         round++;
         for (Thread thread : threads) {
@@ -120,14 +128,56 @@ public final class Workers implements AutoCloseable {
 
     private void work(int worker) {
         Body current = body;
-        int count = items;
+        int workers = count();
         try {
-            for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
+            for (int i = first(worker); i >= 0; i = first(worker)) {
                 current.run(i, worker);
+            }
+            for (int other = 1; other < workers; other++) {
+                int from = (worker + other) % workers;
+                for (int i = last(from); i >= 0; i = last(from)) {
+                    current.run(i, worker);
+                }
             }
         } catch (Throwable t) {
             failure = t;
-            next.set(count);
+            for (int w = 0; w < workers; w++) {
+                left.set(w * APART, 0);
+            }
+        }
+    }
+
+    private static long range(long first, long end) {
+        return first << HALF | end;
+    }
+
+    /** Claims the first item that is left of a worker's; -1 where there is none. */
+    private int first(int worker) {
+        while (true) {
+            long range = left.get(worker * APART);
+            int first = (int) (range >> HALF);
+            int end = (int) range;
+            if (first >= end) {
+                return -1;
+            }
+            if (left.compareAndSet(worker * APART, range, range(first + 1, end))) {
+                return first;
+            }
+        }
+    }
+
+    /** The same with the last one. */
+    private int last(int worker) {
+        while (true) {
+            long range = left.get(worker * APART);
+            int first = (int) (range >> HALF);
+            int end = (int) range;
+            if (first >= end) {
+                return -1;
+            }
+            if (left.compareAndSet(worker * APART, range, range(first, end - 1))) {
+                return end - 1;
+            }
         }
     }
 
