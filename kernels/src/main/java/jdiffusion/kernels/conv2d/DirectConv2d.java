@@ -14,6 +14,7 @@ import jdiffusion.kernels.cpu.Workers;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.machine.Ahead;
+import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -54,12 +55,16 @@ final class DirectConv2d {
     private Conv2dShape shape;
     private GroupNormCall norm;
     private CpuGroupNorm.Factors factors;
+    /** For machine code; null where Java normalises. */
+    private float[] channelFactors;
     private Tensor x;
     private Tensor out;
     private boolean doubled;
     /** Numbers of a pixel in the band, and words. */
     private int channels;
     private int pixel;
+    /** Whether the input's pixels follow each other without gaps, as those of the band do. */
+    private boolean dense;
     /** Pixels of a row of the band. */
     private int pitch;
     private int side;
@@ -110,12 +115,14 @@ final class DirectConv2d {
     private void run(GroupNormCall first, Conv2dShape given, boolean twice, Tensor input, Tensor weight,
                      Tensor biasVector, Epilogue epilogue, Tensor to) {
         norm = first;
+        channelFactors = null;
         shape = given;
         doubled = twice;
         x = input;
         boolean pairs = cpu.products().inPairs();
         pixel = Math.ceilDiv(shape.cin(), pairs ? 4 : 2) * 2;
         channels = pairs ? 2 * pixel : pixel;
+        dense = shape.cin() == channels && x.rowStride() == channels;
         // Room behind a row for what rounding writes past its end.
         pitch = shape.width() + shape.padLow() + Math.max(shape.padHigh(), Math.ceilDiv(LINE, pixel));
         side = twice ? 2 : shape.kernel();
@@ -142,6 +149,10 @@ final class DirectConv2d {
             if (norm != null) {
                 Tensor one = x.slice(image, image + 1);
                 factors = groupNorm.factors(one, norm.groups(), norm.weight(), norm.bias(), norm.eps(), one);
+                if (dense && pairs && channels % (2 * LINE) == 0 && MachinePairs.norms(norm.activation())) {
+                    channelFactors = cpu.shared(Buffer.STATISTICS, 3 * channels);
+                    factors.of(0, channelFactors);
+                }
             }
             for (firstRow = 0; firstRow < outHeight; firstRow += rows) {
                 band(Math.min(rows, outHeight - firstRow), strips);
@@ -150,6 +161,7 @@ final class DirectConv2d {
         store.end();
         norm = null;
         factors = null;
+        channelFactors = null;
         x = null;
         out = null;
     }
@@ -174,7 +186,6 @@ final class DirectConv2d {
         int left = shape.padLow() * pixel;
         Arrays.fill(band, at, at + left, 0f);
         int first = (image * shape.height() + y) * shape.width();
-        boolean dense = shape.cin() == channels && x.rowStride() == channels;
         int step = norm != null ? factors.pixels() : Math.max(1, RUN / channels);
         boolean pairs = cpu.products().inPairs();
         float[] run = pairs ? cpu.local(worker, Buffer.ROW, cpu.products().padded(step * channels)) : band;
@@ -182,6 +193,11 @@ final class DirectConv2d {
             int count = Math.min(step, shape.width() - done);
             int place = at + left + done * pixel;
             int to = pairs ? 0 : place;
+            if (channelFactors != null) {
+                cpu.products().pairs().normed(norm.activation(), x.data(), x.rowOffset(first + done), count, channels,
+                        channelFactors, band, place);
+                continue;
+            }
             if (dense) {
                 read(first + done, run, to, count * channels);
             } else {

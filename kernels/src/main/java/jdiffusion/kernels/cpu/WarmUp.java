@@ -95,6 +95,9 @@ public final class WarmUp {
                 Group.PRODUCT.wantedAfter = OFTEN;
                 Group.NARROW_PRODUCT.wantedAfter = OFTEN;
             }
+            if (products.stores() != null) {
+                Group.STORE.wantedAfter = OFTEN;
+            }
             if (products.inPairs()) {
                 for (Group done : List.of(Group.TRANSPOSE, Group.BFLOAT16, Group.SOFTMAX, Group.GELU_TANH,
                         Group.SILU)) {

@@ -67,6 +67,17 @@ public final class CpuGroupNorm {
             return shape.chunkPixels();
         }
 
+        /** For each channel of an image x what makes (x + a) * b + c of it: [3][channels]. */
+        public void of(int image, float[] to) {
+            int channels = shape.channels();
+            int from = image * shape.chunk();
+            for (int c = 0; c < channels; c++) {
+                to[c] = -mean[from + c];
+            }
+            System.arraycopy(gain, from, to, channels, channels);
+            System.arraycopy(offset, from, to, 2 * channels, channels);
+        }
+
         /** Normalises {@code n} numbers of an image, which begin with a pixel. */
         public void apply(int image, float[] v, int at, int n) {
             normalize(v, at, n, mean, gain, offset, image * shape.chunk());

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import jdiffusion.kernels.Activation;
@@ -27,6 +28,8 @@ public final class MachinePairs implements AutoCloseable {
     private final MachineCall transpose;
     private final MachineCall softmax;
     private final Map<Activation, MachineCall> activations = new EnumMap<>(Activation.class);
+    private final Map<Activation, MachineCall> norms = new ConcurrentHashMap<>();
+    private final Function<Activation, MachineCall> makeNorm;
     private final ArraySegments segments = new ArraySegments();
     private final MemorySegment interleave = MemorySegment.ofArray(RoundCode.interleave());
 
@@ -44,6 +47,7 @@ public final class MachinePairs implements AutoCloseable {
         pairs = load.apply(AttentionCode::pairs);
         transpose = load.apply(TransposeCode::write);
         softmax = load.apply(x -> AttentionCode.softmax(x, columns));
+        makeNorm = activation -> load.apply(new NormCode(new ActivationCode(activation))::write);
         for (Activation activation : Activation.values()) {
             if (activates(activation)) {
                 activations.put(activation, load.apply(new ActivationCode(activation)::array));
@@ -81,6 +85,37 @@ public final class MachinePairs implements AutoCloseable {
     /** The same from an array; {@code from} and {@code stride} count floats. */
     public void rows(float[] values, int from, int stride, int count, int channels, float[] norm, float[] to, int at) {
         rows(segments.of(values), (long) WORD * from, (long) WORD * stride, count, channels, norm, to, at);
+    }
+
+    /** Whether {@link #normed} knows an activation. */
+    public static boolean norms(Activation activation) {
+        return ActivationCode.has(activation);
+    }
+
+    /**
+     * Normalises pixels of float32, which follow each other, activates them, and rounds them to words.
+     *
+     * @param activation one that it {@link #norms}
+     * @param offset     in bytes, of the first pixel
+     * @param pixels     so few that it takes some microseconds
+     * @param channels   of a pixel, a multiple of 32
+     * @param factors    [3][channels]: (x + a) * b + c
+     */
+    public void normed(Activation activation, MemorySegment from, long offset, int pixels, int channels,
+                       float[] factors, float[] to, int at) {
+        requireRows(pixels, 0, channels, 2 * SIDE);
+        if (!norms(activation)) {
+            throw new IllegalArgumentException("no code for " + activation);
+        }
+        if (pixels == 0) {
+            return;
+        }
+        long numbers = Math.multiplyExact((long) pixels, channels);
+        Objects.checkFromIndexSize(offset, WORD * numbers, from.byteSize());
+        Objects.checkFromIndexSize(0, 3L * channels, factors.length);
+        Objects.checkFromIndexSize(at, numbers / 2, to.length);
+        norms.computeIfAbsent(activation, makeNorm).call(from, offset, segments.of(factors), 0, segments.of(to),
+                (long) WORD * at, channels / (2 * SIDE), (long) WORD * channels, pixels);
     }
 
     /**
@@ -209,5 +244,6 @@ public final class MachinePairs implements AutoCloseable {
         transpose.close();
         softmax.close();
         activations.values().forEach(MachineCall::close);
+        norms.values().forEach(MachineCall::close);
     }
 }

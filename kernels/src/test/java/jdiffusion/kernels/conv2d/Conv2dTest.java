@@ -23,6 +23,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class Conv2dTest {
+    /** Numbers of a sum that may be rounded the other way, each by a step of bfloat16, at most a 128th of it. */
+    private static final int FEW = 4;
+
     static Stream<Conv2dShape> ragged() {
         return Arrays.stream(Conv2dCases.RAGGED);
     }
@@ -166,7 +169,10 @@ class Conv2dTest {
         return out.toArray();
     }
 
-    /** The same bits as one after the other, also where pixels are padded or have gaps, and for several images. */
+    /**
+     * The same bits as one after the other, also where pixels are padded or have gaps, and for several images. Where
+     * machine code activates instead of Java, some numbers are rounded the other way.
+     */
     @ParameterizedTest
     @EnumSource
     void ofNormsAsOneAfterTheOther(CpuLevel level) {
@@ -189,11 +195,24 @@ class Conv2dTest {
                     for (Tensor given : new Tensor[] {x, TestTensors.spread(values, 1, 4, 2, 9, 14, cin)}) {
                         Tensor out = Tensor.of(old.clone(), 2, 9, 14, 5);
                         conv2d.runNormed(norm, s, given, weight, null, Epilogue.ADD, out);
-                        assertThat(out.toArray()).isEqualTo(wanted.toArray());
+                        if (cin == 64 && given == x && cpu.products().inPairs()) {
+                            float most = FEW * largest(normed.toArray()) * largest(weight.toArray()) / 128;
+                            assertThat(out.toArray()).usingComparatorWithPrecision(most).containsExactly(wanted.toArray());
+                        } else {
+                            assertThat(out.toArray()).isEqualTo(wanted.toArray());
+                        }
                     }
                 }
             }
         }
+    }
+
+    private static float largest(float[] values) {
+        float largest = 0;
+        for (float value : values) {
+            largest = Math.max(largest, Math.abs(value));
+        }
+        return largest;
     }
 
     @Test

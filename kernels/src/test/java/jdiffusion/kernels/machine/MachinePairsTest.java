@@ -169,6 +169,40 @@ class MachinePairsTest {
         assertOnly(values, 3, 51);
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"NONE", "SILU"})
+    void pixelsAreNormed(Activation activation) {
+        int pixels = 3;
+        int channels = 96;
+        float[] from = normals(1 + pixels * channels);
+        float[] factors = normals(3 * channels);
+        float[] to = gaps(5 + pixels * channels / 2 + 2);
+        try (MachinePairs code = bothWays()) {
+            MemorySegment image = MemorySegment.ofArray(from);
+            assertThat(MachinePairs.norms(activation)).isTrue();
+            code.normed(activation, image, 4, 0, channels, factors, to, 5);
+            assertOnly(to, 5, 5);
+            code.normed(activation, image, 4, pixels, channels, factors, to, 5);
+            refuse(() -> code.normed(activation, image, 8, pixels, channels, factors, to, 5));
+            refuse(() -> code.normed(activation, image, 4, pixels, channels, new float[3 * channels - 1], to, 5));
+            refuse(() -> code.normed(activation, image, 4, pixels, channels, factors, to, 8));
+            assertThatThrownBy(() -> code.normed(activation, image, 4, pixels, 48, factors, to, 5))
+                    .isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> code.normed(Activation.GELU_ERF, image, 4, pixels, channels, factors, to, 5))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("GELU_ERF");
+        }
+        for (int i = 0; i < pixels * channels; i++) {
+            int c = i % channels;
+            double x = (from[1 + i] + factors[c]) * factors[channels + c] + factors[2 * channels + c];
+            double expected = activation == Activation.SILU ? x / (1 + Math.exp(-x)) : x;
+            int word = Float.floatToRawIntBits(to[5 + i / 2]);
+            float value = FloatFormat.bf16ToFloat((short) (i % 2 == 0 ? word : word >> 16));
+            // Half a step of bfloat16, and float32's own error where the sum cancels.
+            assertThat((double) value).isCloseTo(expected, within(Math.abs(expected) / 256 + 1e-5));
+        }
+        assertOnly(to, 5, 5 + pixels * channels / 2);
+    }
+
     /** Two blocks, the first with keys that are masked, one query without any key yet. */
     @Test
     void softmaxGoesOnFromBlockToBlock() {
