@@ -2,8 +2,6 @@ package jdiffusion.model.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -11,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * A component's {@code config.json}: typed look-ups, and the comparison with what the tensors say.
@@ -19,7 +18,7 @@ import jdiffusion.tensor.InputException;
  * {@link #check()} fails with all of them at once.
  */
 public final class ConfigFile {
-    private static final long LARGEST = 4L << 20;
+    private static final int LARGEST = 4 << 20;
 
     private final String origin;
     private final JsonNode root;
@@ -33,24 +32,11 @@ public final class ConfigFile {
 
     /** Reads a JSON object. */
     public static ConfigFile read(Path file) {
-        try {
-            if (!Files.isRegularFile(file)) {
-                throw new InputException(file + ": there is no such file");
-            }
-            if (Files.size(file) > LARGEST) {
-                throw new InputException(file + ": " + Files.size(file) + " bytes are too many for a configuration"
-                        + " (at most " + LARGEST + ")");
-            }
-            JsonNode root = JsonTree.read(Files.readAllBytes(file));
-            if (root == null || !root.isObject()) {
-                throw new InputException(file + ": not a JSON object");
-            }
-            return new ConfigFile(file.toString(), root);
-        } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
-            throw new InputException(file + ": not valid JSON: " + e.getOriginalMessage(), e);
-        } catch (IOException e) {
-            throw new InputException(file + ": cannot be read: " + e.getMessage(), e);
+        JsonNode root = JsonTree.read(InputFile.bytes(file, LARGEST, "a configuration"), file.toString());
+        if (root == null || !root.isObject()) {
+            throw new InputException(file + ": not a JSON object");
         }
+        return new ConfigFile(file.toString(), root);
     }
 
     /** A configuration that says nothing, for checkpoints without one. */

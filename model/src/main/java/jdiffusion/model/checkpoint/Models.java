@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.TensorSource;
 
 /** Finds out what a path that the user gives as a model is, and what belongs to it. */
@@ -34,7 +35,7 @@ public final class Models {
             throw new InputException(model + ": there is no such model; give a folder in the diffusers layout or a"
                     + " .safetensors or .gguf file");
         }
-        if (Files.isRegularFile(model.resolve(DiffusersFolder.INDEX))) {
+        if (InputFile.isThere(model.resolve(DiffusersFolder.INDEX))) {
             return withExtra(DiffusersFolder.open(model), model, extra);
         }
         return Files.isDirectory(model) ? ofFolder(model, extra) : ofFile(model, extra);
@@ -43,7 +44,7 @@ public final class Models {
     /** Whether a folder looks like a model, of which nothing is checked. */
     public static boolean isModel(Path folder) {
         return Files.isDirectory(folder)
-                && (Files.isRegularFile(folder.resolve(DiffusersFolder.INDEX)) || !weights(folder).isEmpty());
+                && (InputFile.isThere(folder.resolve(DiffusersFolder.INDEX)) || !weights(folder).isEmpty());
     }
 
     /**
@@ -56,7 +57,7 @@ public final class Models {
         if (!Files.isDirectory(path)) {
             return parts(path, List.of());
         }
-        if (Files.isRegularFile(path.resolve(DiffusersFolder.INDEX))) {
+        if (InputFile.isThere(path.resolve(DiffusersFolder.INDEX))) {
             return null;
         }
         List<Path> files = weights(path);
@@ -126,7 +127,7 @@ public final class Models {
         try (Stream<Path> entries = Files.list(folder)) {
             return entries.filter(WeightsFile::isWhole).sorted().toList();
         } catch (IOException e) {
-            throw new InputException(folder + ": cannot be read: " + e.getMessage(), e);
+            throw InputFile.unreadable(folder, e);
         }
     }
 
