@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -62,6 +63,29 @@ class CommandsTest {
     void unexpectedFailuresAreOneLineUnlessAsked() {
         assertThat(Cli.run("generate", "a", "--steps", 0).err()).hasSize(1);
         assertThat(Cli.run("generate", "a", "--steps", 0, "--stacktrace").err()).hasSizeGreaterThan(5);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--help", "generate --help", "help generate", "--version", "completion", "devices --json",
+        "inspect --json", "plan --json"})
+    void anOutputThatCannotBeWritten(String args) throws IOException {
+        Object[] all = (args + (args.startsWith("inspect") ? " " + TestModel.SHAPES : "")).split(" ");
+        Cli full = Cli.into(failing("No space left on device"), all);
+        assertThat(full.err()).singleElement().asString().startsWith(
+                "jdiffusion: standard output: cannot be written (No space left on device); make room");
+        assertThat(full.code()).isEqualTo(2);
+        Cli closed = Cli.into(failing("Broken pipe"), all);
+        assertThat(closed.err()).isEmpty();
+        assertThat(closed.code()).isZero();
+    }
+
+    private static OutputStream failing(String reason) {
+        return new OutputStream() {
+            @Override
+            public void write(int b) throws IOException {
+                throw new IOException(reason);
+            }
+        };
     }
 
     @Test
