@@ -90,6 +90,49 @@ class OddFilesTest {
         check(folder.resolve("m"), file, place, reason);
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+        "text_encoder/config.json   | \"layer_norm_eps\": 1e-05      | \"layer_norm_eps\": -1"
+                + " | layer_norm_eps is -1.0; a positive number is needed",
+        "text_encoder_3/config.json | \"layer_norm_epsilon\": 1e-06  | \"layer_norm_epsilon\": 0"
+                + " | layer_norm_epsilon is 0.0; a positive number is needed",
+        "vae/config.json            | \"scaling_factor\": 1.3574     | \"scaling_factor\": 1e-99"
+                + " | scaling_factor is 1.0E-99; a positive number is needed",
+        "vae/config.json            | \"act_fn\": \"silu\"           | \"act_fn\": \"relu\""
+                + " | act_fn is relu; only silu is known",
+        "vae/config.json            | \"AutoencoderKL\"             | \"AutoencoderTiny\""
+                + " | _class_name is \"AutoencoderTiny\", the tensors say \"AutoencoderKL\"",
+        "transformer/config.json    | \"SD3Transformer2DModel\"     | \"FluxTransformer2DModel\""
+                + " | _class_name is \"FluxTransformer2DModel\", the tensors say",
+        "generation_config.json     | \"num_inference_steps\": 20   | \"num_inference_steps\": -5"
+                + " | num_inference_steps is -5; use 1 or more",
+        "generation_config.json     | \"guidance_scale\": 4.0       | \"guidance_scale\": -4"
+                + " | guidance_scale is -4.0; use 0 or more",
+        "generation_config.json     | \"max_sequence_length\": 256  | \"max_sequence_length\": 0"
+                + " | max_sequence_length is 0; use 1 to 512"})
+    void valuesThatCannotBe(String name, String from, String to, String reason) throws IOException {
+        Path file = model().resolve(name);
+        String text = Files.readString(file);
+        assertThat(text).contains(from);
+        Files.writeString(file, text.replace(from, to));
+        check(Cli.run("generate", "a", "-W", 64, "-H", 64, "--steps", 1, "--model", folder.resolve("m"), "-o",
+                folder.resolve("x.png")), file, reason);
+    }
+
+    @Test
+    void weightsWithoutTensors() throws IOException {
+        Path file = Files.write(folder.resolve("x.safetensors"), new byte[] {2, 0, 0, 0, 0, 0, 0, 0, '{', '}'});
+        check(file, file + ": holds no tensors at all; download it again");
+        check(Cli.draw("a", "--vae", file, "-o", folder.resolve("x.png")), file + ": holds no tensors at all");
+    }
+
+    @Test
+    void anOutputInsideAFile() throws IOException {
+        Path file = Files.createFile(folder.resolve("file"));
+        Path target = file.resolve("x.safetensors");
+        check(Cli.run("convert", TestModel.SHAPES, "-o", target), target + ": " + file + " is no folder; name another");
+    }
+
     /** A name from the command line is not a file of more arguments. */
     @Test
     void argumentsAreTakenAsTheyAre() throws IOException {

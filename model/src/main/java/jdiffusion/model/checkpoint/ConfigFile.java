@@ -117,6 +117,21 @@ public final class ConfigFile {
         return value;
     }
 
+    /** An integer from 1 on where it is there. */
+    public int positiveInteger(String key, int otherwise) {
+        return positiveInteger(key, otherwise, Integer.MAX_VALUE);
+    }
+
+    /** An integer from 1 to {@code most} where it is there. */
+    public int positiveInteger(String key, int otherwise, int most) {
+        int value = integer(key, otherwise);
+        if (has(key) && (value < 1 || value > most)) {
+            throw new InputException(origin + ": " + key + " is " + value + "; use 1 "
+                    + (most == Integer.MAX_VALUE ? "or more" : "to " + most));
+        }
+        return value;
+    }
+
     public double number(String key, double otherwise) {
         JsonNode value = root.get(key);
         if (value == null || value.isNull()) {
@@ -126,6 +141,16 @@ public final class ConfigFile {
             throw new InputException(origin + ": " + key + " is " + value + ", not a number");
         }
         return value.doubleValue();
+    }
+
+    /** The same, above zero also as float32. */
+    public float positiveNumber(String key, double otherwise) {
+        double value = number(key, otherwise);
+        if (!((float) value > 0)) {
+            throw new InputException(origin + ": " + key + " is " + value + "; a positive number is needed, such as "
+                    + otherwise);
+        }
+        return (float) value;
     }
 
     public boolean flag(String key, boolean otherwise) {

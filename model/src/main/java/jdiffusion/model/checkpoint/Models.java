@@ -142,12 +142,19 @@ public final class Models {
         try (WeightsFile weights = WeightsFile.open(file)) {
             TensorSource tensors = weights.tensors();
             Contents contents = Contents.of(tensors, Beside.place(file));
+            refuseEmpty(file, tensors);
             if (contents.parts().isEmpty()) {
                 throw new InputException(file + ": its tensors are of no network that is known here (MMDiT, VAE, CLIP,"
-                        + " T5): " + Contents.shown(List.copyOf(tensors.names())));
+                        + " T5): " + Contents.shown(List.copyOf(tensors.names())) + "; give a file of an SD3 model");
             }
             contents.refuseStrays(tensors);
             return Beside.components(file, contents);
+        }
+    }
+
+    private static void refuseEmpty(Path file, TensorSource tensors) {
+        if (tensors.names().isEmpty()) {
+            throw new InputException(file + ": holds no tensors at all; download it again");
         }
     }
 
@@ -162,6 +169,7 @@ public final class Models {
         try (WeightsFile weights = WeightsFile.open(file)) {
             TensorSource tensors = weights.tensors();
             Contents contents = Contents.of(tensors, Beside.place(file)).withClipAs(component, tensors);
+            refuseEmpty(file, tensors);
             ComponentFile found = Beside.components(file, contents).get(component);
             if (found == null) {
                 throw new InputException(file + ": given with " + Beside.option(component) + ", but it holds "
