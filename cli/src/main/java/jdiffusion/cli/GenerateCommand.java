@@ -138,8 +138,8 @@ final class GenerateCommand implements Callable<Integer> {
             String words = AdapterOptions.withoutTags(options.prompt);
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.check(request);
-            if (request.seed() > Long.MAX_VALUE - batchCount) {
-                throw new InputException("the seeds of " + batchCount + " pictures from " + request.seed()
+            if (Long.compareUnsigned(request.seed() + batchCount - 1, request.seed()) < 0) {
+                throw new InputException("the seeds of " + batchCount + " pictures from " + Seed.text(request.seed())
                         + " on are too large; use a smaller seed");
             }
             request = control.addTo(inputs.addTo(request, options.strength));
@@ -214,7 +214,7 @@ final class GenerateCommand implements Callable<Integer> {
                         quantizing, memoryOptions).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
-                console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");
+                console.line("wrote " + plan.files.file(i) + " (seed " + Seed.text(one.seed()) + ")");
             }
             Duration all = Duration.ofNanos(System.nanoTime() - start);
             console.line(String.format(Locale.ROOT, "%d picture%s in %.2f s", request.images(),
@@ -259,7 +259,8 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(r.steps() == 1 ? " step of " : " steps of ")
                 .append(r.sampler().label()).append(", schedule ").append(r.schedule().label())
                 .append(", shift ").append(shift).append(", cfg scale ").append(r.guidance())
-                .append(", seed ").append(r.seed()).append(r.images() > 1 ? " to " + (r.seed() + r.images() - 1) : "")
+                .append(", seed ").append(Seed.text(r.seed()))
+                .append(r.images() > 1 ? " to " + Seed.text(r.seed() + r.images() - 1) : "")
                 .append(", T5 ").append(r.t5() ? r.t5Length() + " tokens" : "off")
                 .append(", precision ").append(Devices.label(plan.device.backend().precision()));
         for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {

@@ -17,8 +17,6 @@ import picocli.CommandLine.Option;
 
 /** The options that decide the picture; null where the user says nothing. */
 final class GenerateOptions {
-    private static final long RANDOM_SEEDS = 1L << 32;
-
     String prompt;
 
     @Option(names = {"-n", "--negative-prompt"}, paramLabel = "TEXT", description = "What to steer away from.")
@@ -37,7 +35,7 @@ final class GenerateOptions {
             description = "How closely to follow the prompt; 1 for no guidance.")
     Float cfgScale;
 
-    @Option(names = {"-s", "--seed"}, paramLabel = "N", description = "0 or more, or 'random'. Default: 42.")
+    @Option(names = {"-s", "--seed"}, paramLabel = "N", description = "0 to 2^64 - 1, or 'random'. Default: 42.")
     String seed;
 
     @Option(names = "--sampling-method", paramLabel = "NAME", completionCandidates = Choices.Samplers.class,
@@ -101,7 +99,7 @@ final class GenerateOptions {
                 .t5Length(or(t5Length, defaults.t5Length()))
                 .skipLayers(skipLayers(defaults.skipLayers()));
         if (seed != null) {
-            request.seed(seed(seed));
+            request.seed(Seed.orRandom(seed));
         }
         if (samplingMethod != null) {
             request.sampler(Sampler.Kind.of(samplingMethod));
@@ -159,17 +157,6 @@ final class GenerateOptions {
             }
         }
         return layers;
-    }
-
-    private static long seed(String text) {
-        if (text.equals("random")) {
-            return ThreadLocalRandom.current().nextLong(RANDOM_SEEDS);
-        }
-        try {
-            return Long.parseLong(text);
-        } catch (NumberFormatException e) {
-            throw new InputException("the seed is '" + text + "'; use a whole number from 0 on, or 'random'", e);
-        }
     }
 
     private static <T> T or(T value, T otherwise) {

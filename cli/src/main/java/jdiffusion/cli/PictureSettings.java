@@ -54,7 +54,7 @@ final class PictureSettings {
         fields.put("Sampler", samplerName(r.sampler()));
         fields.put("Schedule type", scheduleName(r.schedule()));
         fields.put("CFG scale", number(r.guidance()));
-        fields.put("Seed", Long.toString(r.seed()));
+        fields.put("Seed", Seed.text(r.seed()));
         fields.put("Size", r.width() + "x" + r.height());
         fields.put("Model", model);
         if (r.init() != null) {
