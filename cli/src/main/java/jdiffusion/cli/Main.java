@@ -4,6 +4,8 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
@@ -14,6 +16,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
@@ -82,7 +85,7 @@ public final class Main implements Runnable {
         for (String name : named(args)) {
             commandLine.addSubcommand(name, command(name));
         }
-        commandLine.setExpandAtFiles(false).setOut(new java.io.PrintWriter(out, true))
+        commandLine.registerConverter(Path.class, Main::path).setExpandAtFiles(false).setOut(new java.io.PrintWriter(out, true))
                 .setErr(new java.io.PrintWriter(err, true))
                 .setParameterExceptionHandler((e, _) -> misuse(e))
                 .setExecutionExceptionHandler((e, _, _) -> failure(e));
@@ -95,6 +98,18 @@ public final class Main implements Runnable {
                     + e.getMessage() + "); run again when nothing writes to it", e);
         } catch (StackOverflowError e) {
             return fail(FAILED, "unexpected " + e + "; --stacktrace shows more", e);
+        }
+    }
+
+    /** An empty name would be that of the working folder. */
+    private static Path path(String text) {
+        if (text.isBlank()) {
+            throw new TypeConversionException("'" + text + "' is no file name");
+        }
+        try {
+            return Path.of(text);
+        } catch (InvalidPathException e) {
+            throw new TypeConversionException("'" + InputException.shown(text) + "' is no file name");
         }
     }
 

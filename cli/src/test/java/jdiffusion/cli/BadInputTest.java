@@ -130,6 +130,15 @@ class BadInputTest {
     void outputs() throws IOException {
         check(Cli.draw("a", "-o", folder.resolve("no/x.png")), "there is no folder " + folder.resolve("no"),
                 List.of());
+    /** An empty name would be that of the working folder. */
+    @Test
+    void emptyNames() throws IOException {
+        check(Cli.run("inspect", ""), "'' is no file name", List.of());
+        for (String option : new String[] {"-o", "--model", "--vae", "-i", "--from", "--lora-dir", "--tokenizer"}) {
+            check(Cli.draw("a", option, ""), "'' is no file name", List.of());
+        }
+    }
+
         check(Cli.draw("a", "-o", folder.resolve("x.jpg")), "pictures are written as PNG", List.of());
         check(Cli.draw("a", "-o", folder.resolve("%d-%d.png")), "only one %d", List.of());
         check(Cli.draw("a", "-o", folder.resolve("x".repeat(300) + ".png")), "cannot be written", List.of());
