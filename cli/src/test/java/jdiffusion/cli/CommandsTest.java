@@ -124,7 +124,13 @@ class CommandsTest {
         assertThat(json.at("/parts").findValuesAsText("name")).contains("transformer", "vae", "text_encoder_3");
         assertThat(json.at("/parts/0/place").textValue()).startsWith("model.safetensors, diffusers' names");
         assertThat(Cli.run("inspect", "-m", file).out()).contains("layout: single file");
-        assertThat(Cli.run("inspect").code()).isEqualTo(2);
+    }
+
+    @Test
+    void inspectWhatComesAlong() {
+        assertThat(Cli.run("inspect").out()).startsWith(TestModel.SHAPES + ": SD3.5 Medium");
+        assertThat(Cli.run("inspect", TestModel.SHAPES, "-m", TestModel.SHAPES).err()).singleElement().asString()
+                .contains("what to inspect is given twice");
     }
 
     /** A denoiser alone is sound, and what it lacks is said. */
