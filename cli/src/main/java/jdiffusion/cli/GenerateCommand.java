@@ -68,7 +68,7 @@ final class GenerateCommand implements Callable<Integer> {
     private Path from;
 
     @Option(names = "--preview", paramLabel = "N",
-            description = "Write NAME.preview.png every N evaluations: the latents' rough colours.")
+            description = "Write NAME.preview.png every N evaluations: the latents' rough colours. The last one stays.")
     private Integer preview;
 
     @Mixin
@@ -187,7 +187,7 @@ final class GenerateCommand implements Callable<Integer> {
         Report report = new Report(folder, family, plan.device.backend().describe(), request,
                 plan.device.backend().precision());
         report.loras(plan.loras.hashes());
-        try (Console console = new Console(main.err())) {
+        try (Console console = new Console(main.err(), preview != null)) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
             console.line("device: " + plan.device.backend().describe());
