@@ -106,6 +106,7 @@ final class GenerateCommand implements Callable<Integer> {
         long start = System.nanoTime();
         List<String> notes = new ArrayList<>();
         options.prompt = prompt;
+        options.check();
         model.checkNotLeftOut(options.leftOut());
         PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, quantizing,
                 memoryOptions, notes::add);
@@ -122,7 +123,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (source != null) {
             source.checkInputs(inputs, notes::add);
         }
-        List<Lora> loras = adapters.loras(options.prompt);
+        List<Lora> loras = adapters.loras(options.prompt, options.negativePrompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = profiling.wrap(opened.backend());
             ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())), loras, adapters);

@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
@@ -117,6 +116,14 @@ final class GenerateOptions {
             request.t5(false);
         }
         return request;
+    }
+
+    /** Fails when options that the user gives contradict each other; call it before a picture's settings are read. */
+    void check() {
+        if (noT5 && t5Length != null) {
+            throw new InputException("--no-t5 leaves T5 out, but --t5-length " + t5Length
+                    + " is for it; leave one of the two options out");
+        }
     }
 
     /** Encoders to do without. */

@@ -44,6 +44,10 @@ class BadInputTest {
         "--vae-tiling off --vae-tile-size 256 | --vae-tiling off and --vae-tile-size 256 contradict each other",
         "--no-clip-l --clip-l x         | --no-clip-l leaves CLIP-L out, but --clip-l x gives it",
         "--no-t5 --t5xxl x              | --no-t5 leaves T5 out, but --t5xxl x gives it",
+        "--no-t5 --t5-length 77         | --no-t5 leaves T5 out, but --t5-length 77 is for it",
+        "--lora-dir none                | --lora-dir none is not a folder",
+        "--lora-dir pom.xml             | --lora-dir pom.xml is not a folder",
+        "-n <lora:x:0.5>                | the negative prompt names a LoRA, <lora:x:0.5>, which only the prompt can",
         "-b 0                           | --batch-count is 0",
         "-b 1000000000                  | --batch-count is 1000000000",
         "-b 2 -s 18446744073709551615   | the seeds of 2 pictures from 18446744073709551615 on are too large",
@@ -126,10 +130,6 @@ class BadInputTest {
         check(Cli.run("paint"), "Unmatched argument at index 0: 'paint'", List.of());
     }
 
-    @Test
-    void outputs() throws IOException {
-        check(Cli.draw("a", "-o", folder.resolve("no/x.png")), "there is no folder " + folder.resolve("no"),
-                List.of());
     /** An empty name would be that of the working folder. */
     @Test
     void emptyNames() throws IOException {
@@ -139,6 +139,10 @@ class BadInputTest {
         }
     }
 
+    @Test
+    void outputs() throws IOException {
+        check(Cli.draw("a", "-o", folder.resolve("no/x.png")), "there is no folder " + folder.resolve("no"),
+                List.of());
         check(Cli.draw("a", "-o", folder.resolve("x.jpg")), "pictures are written as PNG", List.of());
         check(Cli.draw("a", "-o", folder.resolve("%d-%d.png")), "only one %d", List.of());
         check(Cli.draw("a", "-o", folder.resolve("x".repeat(300) + ".png")), "cannot be written", List.of());
