@@ -45,7 +45,11 @@ final class AdapterOptions {
     @Option(names = "--control-end", paramLabel = "SHARE", description = "Where it ends. Default: 1.")
     Double controlEnd;
 
-    /** All that is to be added, in order: those of {@code --lora}, then the prompt's. The negative prompt may be null. */
+    /**
+     * All that is to be added, in order: those of {@code --lora}, then the prompt's.
+     *
+     * @param negativePrompt null for none
+     */
     List<Lora> loras(String prompt, String negativePrompt) {
         if (loraDir != null && !Files.isDirectory(loraDir)) {
             throw new InputException("--lora-dir " + loraDir + " is not a folder; give the one that the LoRAs are in");

@@ -35,8 +35,8 @@ final class InspectCommand implements Callable<Integer> {
     private static final int LEAST_TYPE = 8;
 
     @Parameters(arity = "0..1", paramLabel = "PATH",
-            description = "Model folder, component folder, .safetensors file, its index, .gguf file, or a PNG picture. Default:"
-                + " that of --model, or models/shapes beside the program.")
+            description = "Model folder, component folder, .safetensors file, its index, .gguf file, or a PNG picture."
+                + " Default: that of --model, or models/shapes beside the program.")
     private Path path;
 
     @Mixin

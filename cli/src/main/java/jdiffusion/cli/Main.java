@@ -85,7 +85,8 @@ public final class Main implements Runnable {
         for (String name : named(args)) {
             commandLine.addSubcommand(name, command(name));
         }
-        commandLine.registerConverter(Path.class, Main::path).setExpandAtFiles(false).setOut(new java.io.PrintWriter(out, true))
+        commandLine.registerConverter(Path.class, Main::path).setExpandAtFiles(false)
+                .setOut(new java.io.PrintWriter(out, true))
                 .setErr(new java.io.PrintWriter(err, true))
                 .setParameterExceptionHandler((e, _) -> misuse(e))
                 .setExecutionExceptionHandler((e, _, _) -> failure(e));

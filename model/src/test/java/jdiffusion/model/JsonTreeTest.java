@@ -31,7 +31,8 @@ class JsonTreeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"{", "[1", "{\"a\"}", "{\"a\": }", "[1,]", "nul", "{\"a\": [}", "\"", "NaN", "{\"a\": -Infinity}", "[01]", "\"\u0001\""})
+    @ValueSource(strings = {"{", "[1", "{\"a\"}", "{\"a\": }", "[1,]", "nul", "{\"a\": [}", "\"", "NaN",
+        "{\"a\": -Infinity}", "[01]", "\"\u0001\""})
     void notJson(String text) {
         assertThatThrownBy(() -> JsonTree.read(text.getBytes(StandardCharsets.UTF_8), "f"))
                 .isInstanceOf(InputException.class).hasMessageStartingWith("f: not valid JSON at line 1, column ")

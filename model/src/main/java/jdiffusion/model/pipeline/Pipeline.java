@@ -157,7 +157,8 @@ public final class Pipeline implements AutoCloseable {
 
     private GenerationRequest defaults(ConfigFile wishes, int size) {
         int steps = control == null ? family.steps() : control.steps(family.steps());
-        return new GenerationRequest("", "", wishes.positiveInteger("width", size), wishes.positiveInteger("height", size),
+        return new GenerationRequest("", "", wishes.positiveInteger("width", size),
+                wishes.positiveInteger("height", size),
                 wishes.positiveInteger("num_inference_steps", steps), guidance(wishes),
                 DEFAULT_SEED, 1, GenerationRequest.Seeds.CONSECUTIVE,
                 scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
