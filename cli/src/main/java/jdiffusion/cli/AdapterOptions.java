@@ -45,8 +45,20 @@ final class AdapterOptions {
     @Option(names = "--control-end", paramLabel = "SHARE", description = "Where it ends. Default: 1.")
     Double controlEnd;
 
-    /** All that is to be added, in order: those of {@code --lora}, then the prompt's. */
-    List<Lora> loras(String prompt) {
+    /**
+     * All that is to be added, in order: those of {@code --lora}, then the prompt's.
+     *
+     * @param negativePrompt null for none
+     */
+    List<Lora> loras(String prompt, String negativePrompt) {
+        if (loraDir != null && !Files.isDirectory(loraDir)) {
+            throw new InputException("--lora-dir " + loraDir + " is not a folder; give the one that the LoRAs are in");
+        }
+        Matcher unused = TAG.matcher(negativePrompt == null ? "" : negativePrompt);
+        if (unused.find()) {
+            throw new InputException("the negative prompt names a LoRA, " + unused.group()
+                    + ", which only the prompt can; move it there, or leave it out");
+        }
         List<Lora> loras = new ArrayList<>();
         for (String given : lora == null ? List.<String>of() : lora) {
             loras.add(parse(given));

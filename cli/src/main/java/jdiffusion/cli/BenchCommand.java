@@ -39,6 +39,7 @@ final class BenchCommand implements Callable<Integer> {
     private static final int[] SIZES = {512, 1024};
     /** A tiny denoiser knows positions for little more. */
     private static final int TINY_SIZE = 128;
+    private static final int STEPS = 28;
     private static final int MOST_RUNS = 1000;
     private static final double WARM_UP_SECONDS = 1;
 
@@ -69,9 +70,8 @@ final class BenchCommand implements Callable<Integer> {
             description = "Tokens of T5; the denoiser reads 77 more. Default: ${DEFAULT-VALUE}.")
     private int text;
 
-    @Option(names = "--steps", paramLabel = "N", defaultValue = "28",
-            description = "Steps of image. Default: ${DEFAULT-VALUE}.")
-    private int steps;
+    @Option(names = "--steps", paramLabel = "N", description = "Steps of image. Default: 28.")
+    private Integer steps;
 
     @Option(names = "--runs", paramLabel = "N", defaultValue = "5",
             description = "Runs that count. Default: ${DEFAULT-VALUE}.")
@@ -99,12 +99,16 @@ final class BenchCommand implements Callable<Integer> {
         if (runs < 1 || runs > MOST_RUNS) {
             throw new InputException("--runs is " + runs + "; use 1 to " + MOST_RUNS);
         }
-        if (steps < 1 || steps > MOST_RUNS) {
+        if (steps != null && !chosen.contains(Part.IMAGE)) {
+            throw new InputException("--steps " + steps + " is for image, which is not measured; add image, or leave"
+                    + " --steps out");
+        }
+        if (steps != null && (steps < 1 || steps > MOST_RUNS)) {
             throw new InputException("--steps is " + steps + "; use 1 to " + MOST_RUNS);
         }
         SyntheticModel model = model();
         chosen.forEach(part -> shapes(part).forEach(shapes -> part.check(model, shapes)));
-        Settings settings = new Settings(runs, tiny ? 0 : WARM_UP_SECONDS, steps,
+        Settings settings = new Settings(runs, tiny ? 0 : WARM_UP_SECONDS, steps == null ? STEPS : steps,
                 chosen.contains(Part.IMAGE) ? DefaultModel.find() : null);
         List<Measurement> measurements = new ArrayList<>();
         try (Devices.Opened opened = Devices.open(deviceOptions, precision, main.err()::println)) {

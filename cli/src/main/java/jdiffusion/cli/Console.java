@@ -17,12 +17,15 @@ final class Console implements Progress, AutoCloseable {
     private static final double MEBI = 1 << 20;
 
     private final PrintStream err;
+    private final boolean previews;
     private final int columns;
     private final Thread onExit = new Thread(this::interrupted, "jdiffusion-interrupted");
     private ProgressBar bar;
 
-    Console(PrintStream err) {
+    /** @param previews whether files beside the pictures show how far they are */
+    Console(PrintStream err, boolean previews) {
         this.err = err;
+        this.previews = previews;
         Runtime.getRuntime().addShutdownHook(onExit);
         this.columns = Integer.getInteger(COLUMNS, 0);
     }
@@ -68,7 +71,8 @@ final class Console implements Progress, AutoCloseable {
     }
 
     private void interrupted() {
-        err.println((bar == null ? "" : "\n") + "jdiffusion: interrupted; an unfinished picture is not kept");
+        err.println((bar == null ? "" : "\n") + "jdiffusion: interrupted; an unfinished picture is not kept"
+                + (previews ? ", its preview is" : ""));
     }
 
     @Override

@@ -68,7 +68,7 @@ final class GenerateCommand implements Callable<Integer> {
     private Path from;
 
     @Option(names = "--preview", paramLabel = "N",
-            description = "Write NAME.preview.png every N evaluations: the latents' rough colours.")
+            description = "Write NAME.preview.png every N evaluations: the latents' rough colours. The last one stays.")
     private Integer preview;
 
     @Mixin
@@ -106,6 +106,7 @@ final class GenerateCommand implements Callable<Integer> {
         long start = System.nanoTime();
         List<String> notes = new ArrayList<>();
         options.prompt = prompt;
+        options.check();
         model.checkNotLeftOut(options.leftOut());
         PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, quantizing,
                 memoryOptions, notes::add);
@@ -122,7 +123,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (source != null) {
             source.checkInputs(inputs, notes::add);
         }
-        List<Lora> loras = adapters.loras(options.prompt);
+        List<Lora> loras = adapters.loras(options.prompt, options.negativePrompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = profiling.wrap(opened.backend());
             ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())), loras, adapters);
@@ -138,8 +139,8 @@ final class GenerateCommand implements Callable<Integer> {
             String words = AdapterOptions.withoutTags(options.prompt);
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.check(request);
-            if (request.seed() > Long.MAX_VALUE - batchCount) {
-                throw new InputException("the seeds of " + batchCount + " pictures from " + request.seed()
+            if (Long.compareUnsigned(request.seed() + batchCount - 1, request.seed()) < 0) {
+                throw new InputException("the seeds of " + batchCount + " pictures from " + Seed.text(request.seed())
                         + " on are too large; use a smaller seed");
             }
             request = control.addTo(inputs.addTo(request, options.strength));
@@ -187,7 +188,7 @@ final class GenerateCommand implements Callable<Integer> {
         Report report = new Report(folder, family, plan.device.backend().describe(), request,
                 plan.device.backend().precision());
         report.loras(plan.loras.hashes());
-        try (Console console = new Console(main.err())) {
+        try (Console console = new Console(main.err(), preview != null)) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
             console.line("device: " + plan.device.backend().describe());
@@ -214,7 +215,7 @@ final class GenerateCommand implements Callable<Integer> {
                         quantizing, memoryOptions).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
-                console.line("wrote " + plan.files.file(i) + " (seed " + one.seed() + ")");
+                console.line("wrote " + plan.files.file(i) + " (seed " + Seed.text(one.seed()) + ")");
             }
             Duration all = Duration.ofNanos(System.nanoTime() - start);
             console.line(String.format(Locale.ROOT, "%d picture%s in %.2f s", request.images(),
@@ -259,7 +260,8 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(r.steps() == 1 ? " step of " : " steps of ")
                 .append(r.sampler().label()).append(", schedule ").append(r.schedule().label())
                 .append(", shift ").append(shift).append(", cfg scale ").append(r.guidance())
-                .append(", seed ").append(r.seed()).append(r.images() > 1 ? " to " + (r.seed() + r.images() - 1) : "")
+                .append(", seed ").append(Seed.text(r.seed()))
+                .append(r.images() > 1 ? " to " + Seed.text(r.seed() + r.images() - 1) : "")
                 .append(", T5 ").append(r.t5() ? r.t5Length() + " tokens" : "off")
                 .append(", precision ").append(Devices.label(plan.device.backend().precision()));
         for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {

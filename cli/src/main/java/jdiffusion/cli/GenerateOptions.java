@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
@@ -17,8 +16,6 @@ import picocli.CommandLine.Option;
 
 /** The options that decide the picture; null where the user says nothing. */
 final class GenerateOptions {
-    private static final long RANDOM_SEEDS = 1L << 32;
-
     String prompt;
 
     @Option(names = {"-n", "--negative-prompt"}, paramLabel = "TEXT", description = "What to steer away from.")
@@ -37,7 +34,7 @@ final class GenerateOptions {
             description = "How closely to follow the prompt; 1 for no guidance.")
     Float cfgScale;
 
-    @Option(names = {"-s", "--seed"}, paramLabel = "N", description = "0 or more, or 'random'. Default: 42.")
+    @Option(names = {"-s", "--seed"}, paramLabel = "N", description = "0 to 2^64 - 1, or 'random'. Default: 42.")
     String seed;
 
     @Option(names = "--sampling-method", paramLabel = "NAME", completionCandidates = Choices.Samplers.class,
@@ -101,7 +98,7 @@ final class GenerateOptions {
                 .t5Length(or(t5Length, defaults.t5Length()))
                 .skipLayers(skipLayers(defaults.skipLayers()));
         if (seed != null) {
-            request.seed(seed(seed));
+            request.seed(Seed.orRandom(seed));
         }
         if (samplingMethod != null) {
             request.sampler(Sampler.Kind.of(samplingMethod));
@@ -119,6 +116,14 @@ final class GenerateOptions {
             request.t5(false);
         }
         return request;
+    }
+
+    /** Fails when options that the user gives contradict each other; call it before a picture's settings are read. */
+    void check() {
+        if (noT5 && t5Length != null) {
+            throw new InputException("--no-t5 leaves T5 out, but --t5-length " + t5Length
+                    + " is for it; leave one of the two options out");
+        }
     }
 
     /** Encoders to do without. */
@@ -159,17 +164,6 @@ final class GenerateOptions {
             }
         }
         return layers;
-    }
-
-    private static long seed(String text) {
-        if (text.equals("random")) {
-            return ThreadLocalRandom.current().nextLong(RANDOM_SEEDS);
-        }
-        try {
-            return Long.parseLong(text);
-        } catch (NumberFormatException e) {
-            throw new InputException("the seed is '" + text + "'; use a whole number from 0 on, or 'random'", e);
-        }
     }
 
     private static <T> T or(T value, T otherwise) {

@@ -35,7 +35,8 @@ final class InspectCommand implements Callable<Integer> {
     private static final int LEAST_TYPE = 8;
 
     @Parameters(arity = "0..1", paramLabel = "PATH",
-            description = "Model folder, component folder, .safetensors file, its index, .gguf file, or a PNG picture.")
+            description = "Model folder, component folder, .safetensors file, its index, .gguf file, or a PNG picture."
+                + " Default: that of --model, or models/shapes beside the program.")
     private Path path;
 
     @Mixin
@@ -55,10 +56,12 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        path = path == null && model.given() ? model.path() : path;
-        if (path == null) {
-            throw new ParameterException(spec.commandLine(), "say what to inspect: inspect PATH");
+        if (path != null && model.model != null) {
+            throw new ParameterException(spec.commandLine(), "what to inspect is given twice, as " + path
+                    + " and with --model");
         }
+        model.model = path == null ? model.model : path;
+        path = model.path();
         PrintStream out = main.out();
         if (path.toString().toLowerCase(Locale.ROOT).endsWith(".png") && !Files.isDirectory(path)) {
             Map<String, String> texts = Png.texts(path);

@@ -1,6 +1,11 @@
 package jdiffusion.cli;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
@@ -11,6 +16,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
@@ -45,6 +51,8 @@ public final class Main implements Runnable {
 
     private final PrintStream out;
     private final PrintStream err;
+    /** Whether it is said why this does not go on. */
+    private boolean failed;
 
     private Main(PrintStream out, PrintStream err) {
         this.out = out;
@@ -52,9 +60,8 @@ public final class Main implements Runnable {
     }
 
     public static void main(String[] args) {
-        int code = run(args, System.out, System.err);
-        System.out.flush();
-        System.exit(code);
+        System.exit(run(args, new Results(new FileOutputStream(FileDescriptor.out), System.out.charset()),
+                System.err));
     }
 
     /**
@@ -65,25 +72,45 @@ public final class Main implements Runnable {
      * @return the exit code: 0, 1 for failures of the program or of a verification, 2 for bad input and for
      *         a device that fails or cannot be used
      */
-    public static int run(String[] args, PrintStream out, PrintStream err) {
+    static int run(String[] args, Results out, PrintStream err) {
         Main main = new Main(out, err);
-        CommandLine commandLine = new CommandLine(main);
+        int code = main.execute(args);
+        IOException lost = out.failure();
+        return lost == null || main.failed ? code : main.fail(BAD_INPUT, "standard output: cannot be written ("
+                + lost.getMessage() + "); make room, or write it to another place", lost);
+    }
+
+    private int execute(String[] args) {
+        CommandLine commandLine = new CommandLine(this);
         for (String name : named(args)) {
             commandLine.addSubcommand(name, command(name));
         }
-        commandLine.setOut(new java.io.PrintWriter(out, true))
+        commandLine.registerConverter(Path.class, Main::path).setExpandAtFiles(false)
+                .setOut(new java.io.PrintWriter(out, true))
                 .setErr(new java.io.PrintWriter(err, true))
-                .setParameterExceptionHandler((e, _) -> main.misuse(e))
-                .setExecutionExceptionHandler((e, _, _) -> main.failure(e));
+                .setParameterExceptionHandler((e, _) -> misuse(e))
+                .setExecutionExceptionHandler((e, _, _) -> failure(e));
         try {
             return commandLine.execute(args);
         } catch (OutOfMemoryError e) {
-            return main.fail(FAILED, "out of memory (" + e.getMessage() + "); ask for a smaller picture", e);
+            return fail(FAILED, "out of memory (" + e.getMessage() + "); ask for a smaller picture", e);
         } catch (InternalError e) {
-            return main.fail(BAD_INPUT, "a file became shorter, or its disk failed, while it was read ("
+            return fail(BAD_INPUT, "a file became shorter, or its disk failed, while it was read ("
                     + e.getMessage() + "); run again when nothing writes to it", e);
         } catch (StackOverflowError e) {
-            return main.fail(FAILED, "unexpected " + e + "; --stacktrace shows more", e);
+            return fail(FAILED, "unexpected " + e + "; --stacktrace shows more", e);
+        }
+    }
+
+    /** An empty name would be that of the working folder. */
+    private static Path path(String text) {
+        if (text.isBlank()) {
+            throw new TypeConversionException("'" + text + "' is no file name");
+        }
+        try {
+            return Path.of(text);
+        } catch (InvalidPathException e) {
+            throw new TypeConversionException("'" + InputException.shown(text) + "' is no file name");
         }
     }
 
@@ -142,6 +169,7 @@ public final class Main implements Runnable {
     }
 
     private int fail(int code, String message, Throwable e) {
+        failed = true;
         err.println("jdiffusion: " + message.replaceAll("\\R+", " "));
         if (stacktrace) {
             e.printStackTrace(err);

@@ -99,7 +99,7 @@ final class OutputFiles implements AutoCloseable {
         }
         List<Path> files = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            files.add(folder.resolve(String.format(Locale.ROOT, "%05d-%d.png", last + 1 + i, seed + i)));
+            files.add(folder.resolve(String.format(Locale.ROOT, "%05d-%s.png", last + 1 + i, Seed.text(seed + i))));
         }
         return files;
     }

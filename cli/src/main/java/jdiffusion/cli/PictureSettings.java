@@ -54,7 +54,7 @@ final class PictureSettings {
         fields.put("Sampler", samplerName(r.sampler()));
         fields.put("Schedule type", scheduleName(r.schedule()));
         fields.put("CFG scale", number(r.guidance()));
-        fields.put("Seed", Long.toString(r.seed()));
+        fields.put("Seed", Seed.text(r.seed()));
         fields.put("Size", r.width() + "x" + r.height());
         fields.put("Model", model);
         if (r.init() != null) {
@@ -133,8 +133,13 @@ final class PictureSettings {
         }
         fillSampler(o);
         o.flowShift = or(o.flowShift, decimal("Shift"));
+        boolean withoutT5 = "off".equals(take("T5"));
+        if (withoutT5 && o.t5Length != null) {
+            throw new InputException(file + ": was drawn without T5, which --t5-length " + o.t5Length
+                    + " is for; leave the option out");
+        }
         o.t5Length = or(o.t5Length, integer("T5 length"));
-        o.noT5 |= "off".equals(take("T5"));
+        o.noT5 |= withoutT5;
         o.noClipL |= "off".equals(take(Component.CLIP_L.label()));
         o.noClipG |= "off".equals(take(Component.CLIP_G.label()));
         Float slg = decimal("SLG scale");

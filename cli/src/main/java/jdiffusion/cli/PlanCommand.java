@@ -67,11 +67,12 @@ final class PlanCommand implements Callable<Integer> {
         List<String> notes = new ArrayList<>();
         Path folder = model.path();
         options.prompt = prompt == null ? "" : prompt;
+        options.check();
         model.checkNotLeftOut(options.leftOut());
         InputPictures inputs = InputPictures.read(options);
         CountingBackend backend = Devices.counting(deviceOptions, options.precision);
         ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())),
-                adapters.loras(options.prompt), adapters);
+                adapters.loras(options.prompt, options.negativePrompt), adapters);
         Pipeline opened = Pipeline.open(control.files(), backend);
         int patch = opened.vaeConfig().factor() * opened.denoiserConfig().patch();
         inputs.chooseSize(options, patch, notes::add);

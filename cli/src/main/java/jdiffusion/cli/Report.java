@@ -30,7 +30,7 @@ final class Report implements Progress {
                 .put("prompt", r.prompt()).put("negative_prompt", r.negativePrompt())
                 .put("width", r.width()).put("height", r.height())
                 .put("steps", r.steps()).put("cfg_scale", r.guidance())
-                .put("seed", r.seed()).put("batch_count", r.images())
+                .put("seed", Seed.number(r.seed())).put("batch_count", r.images())
                 .put("sampling_method", r.sampler().label()).put("scheduler", r.schedule().label());
         if (Float.isNaN(r.shift())) {
             request.putNull("flow_shift");
@@ -102,7 +102,7 @@ final class Report implements Progress {
     }
 
     void file(Path path, long seed) {
-        files.addObject().put("path", path.toString()).put("seed", seed);
+        files.addObject().put("path", path.toString()).put("seed", Seed.number(seed));
     }
 
     /** Prints the object on one line. */

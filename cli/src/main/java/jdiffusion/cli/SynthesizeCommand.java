@@ -39,7 +39,7 @@ final class SynthesizeCommand implements Callable<Integer> {
 
     @Option(names = {"-s", "--seed"}, paramLabel = "N", defaultValue = "1",
             description = "The same seed gives the same weights. Default: ${DEFAULT-VALUE}.")
-    private long seed;
+    private String seed;
 
     @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "bf16",
             description = "bf16, f16 or f32. Default: ${DEFAULT-VALUE}.")
@@ -67,12 +67,13 @@ final class SynthesizeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         SyntheticModel.Kind kind = SyntheticModel.Kind.of(family);
+        long number = Seed.of(seed);
         Path from = tokenizers == null ? DefaultModel.find() : tokenizers;
         SyntheticModel model = tiny ? SyntheticModel.tiny(kind, new Vocabularies(size(from, Component.CLIP_L),
                 size(from, Component.CLIP_G), size(from, Component.T5))) : SyntheticModel.full(kind);
         ExportOptions options = new ExportOptions(choices.components(EnumSet.allOf(Component.class)),
                 quantizing.rules(), null, ExportOptions.DIFFUSERS_SHARD);
-        try (SyntheticSource source = new SyntheticSource(model, seed, ExportChoices.type(type), from);
+        try (SyntheticSource source = new SyntheticSource(model, number, ExportChoices.type(type), from);
                 WritingProgress progress = new WritingProgress(main.err())) {
             ExportTarget.of(layout, null, target).write(new Exporter(source, options, progress), target);
             progress.finished(target.toString());

@@ -35,18 +35,22 @@ class BadInputTest {
         "-W wide                        | Invalid value for option '--width': 'wide'",
         "--steps 0                      | 0 steps are asked for",
         "--steps 1.5                    | Invalid value for option '--steps'",
-        "-s -1                          | the seed is -1; use 0 or more",
+        "-s -1                          | the seed is '-1'; use a whole number from 0 to 18446744073709551615",
         "-s lucky                       | the seed is 'lucky'",
-        "-s 99999999999999999999        | the seed is '99999999999999999999'",
+        "-s 18446744073709551616        | from 0 to 18446744073709551615, or 'random'",
         "--cfg-scale NaN                | the guidance scale is NaN",
         "--cfg-scale -1                 | the guidance scale is -1.0",
         "--vae-tiling red               | --vae-tiling red is unknown; use auto, on or off",
         "--vae-tiling off --vae-tile-size 256 | --vae-tiling off and --vae-tile-size 256 contradict each other",
         "--no-clip-l --clip-l x         | --no-clip-l leaves CLIP-L out, but --clip-l x gives it",
         "--no-t5 --t5xxl x              | --no-t5 leaves T5 out, but --t5xxl x gives it",
+        "--no-t5 --t5-length 77         | --no-t5 leaves T5 out, but --t5-length 77 is for it",
+        "--lora-dir none                | --lora-dir none is not a folder",
+        "--lora-dir pom.xml             | --lora-dir pom.xml is not a folder",
+        "-n <lora:x:0.5>                | the negative prompt names a LoRA, <lora:x:0.5>, which only the prompt can",
         "-b 0                           | --batch-count is 0",
         "-b 1000000000                  | --batch-count is 1000000000",
-        "-b 2 -s 9223372036854775807    | seeds",
+        "-b 2 -s 18446744073709551615   | the seeds of 2 pictures from 18446744073709551615 on are too large",
         "--sampling-method ddim         | sampler 'ddim' is unknown; use euler, heun or dpmpp_2m",
         "--scheduler never              | schedule 'never' is unknown; use one of normal",
         "--flow-shift 0                 | shift is 0.0",
@@ -124,6 +128,15 @@ class BadInputTest {
         check(Cli.run("generate"), "the prompt is missing", List.of());
         check(Cli.run(), "a command is missing", List.of());
         check(Cli.run("paint"), "Unmatched argument at index 0: 'paint'", List.of());
+    }
+
+    /** An empty name would be that of the working folder. */
+    @Test
+    void emptyNames() throws IOException {
+        check(Cli.run("inspect", ""), "'' is no file name", List.of());
+        for (String option : new String[] {"-o", "--model", "--vae", "-i", "--from", "--lora-dir", "--tokenizer"}) {
+            check(Cli.draw("a", option, ""), "'' is no file name", List.of());
+        }
     }
 
     @Test

@@ -3,6 +3,7 @@ package jdiffusion.cli;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -20,11 +21,16 @@ import javax.imageio.ImageIO;
 record Cli(int code, String out, List<String> err) {
     static Cli run(Object... args) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
+        Cli run = into(out, args);
+        return new Cli(run.code, out.toString(StandardCharsets.UTF_8), run.err);
+    }
+
+    /** The same with a standard output of one's own. */
+    static Cli into(OutputStream out, Object... args) {
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         int code = Main.run(Stream.of(args).map(Object::toString).toArray(String[]::new),
-                new PrintStream(out, true, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8));
-        return new Cli(code, out.toString(StandardCharsets.UTF_8),
-                err.toString(StandardCharsets.UTF_8).lines().toList());
+                new Results(out, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8));
+        return new Cli(code, "", err.toString(StandardCharsets.UTF_8).lines().toList());
     }
 
     /** Draws 64x64 pixels in 2 steps without T5 and with these further arguments. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -64,6 +65,29 @@ class CommandsTest {
         assertThat(Cli.run("generate", "a", "--steps", 0, "--stacktrace").err()).hasSizeGreaterThan(5);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"--help", "generate --help", "help generate", "--version", "completion", "devices --json",
+        "inspect --json", "plan --json"})
+    void anOutputThatCannotBeWritten(String args) throws IOException {
+        Object[] all = (args + (args.startsWith("inspect") ? " " + TestModel.SHAPES : "")).split(" ");
+        Cli full = Cli.into(failing("No space left on device"), all);
+        assertThat(full.err()).singleElement().asString().startsWith(
+                "jdiffusion: standard output: cannot be written (No space left on device); make room");
+        assertThat(full.code()).isEqualTo(2);
+        Cli closed = Cli.into(failing("Broken pipe"), all);
+        assertThat(closed.err()).isEmpty();
+        assertThat(closed.code()).isZero();
+    }
+
+    private static OutputStream failing(String reason) {
+        return new OutputStream() {
+            @Override
+            public void write(int b) throws IOException {
+                throw new IOException(reason);
+            }
+        };
+    }
+
     @Test
     void inspectModel() throws IOException {
         Cli run = Cli.run("inspect", TestModel.SHAPES);
@@ -100,7 +124,13 @@ class CommandsTest {
         assertThat(json.at("/parts").findValuesAsText("name")).contains("transformer", "vae", "text_encoder_3");
         assertThat(json.at("/parts/0/place").textValue()).startsWith("model.safetensors, diffusers' names");
         assertThat(Cli.run("inspect", "-m", file).out()).contains("layout: single file");
-        assertThat(Cli.run("inspect").code()).isEqualTo(2);
+    }
+
+    @Test
+    void inspectWhatComesAlong() {
+        assertThat(Cli.run("inspect").out()).startsWith(TestModel.SHAPES + ": SD3.5 Medium");
+        assertThat(Cli.run("inspect", TestModel.SHAPES, "-m", TestModel.SHAPES).err()).singleElement().asString()
+                .contains("what to inspect is given twice");
     }
 
     /** A denoiser alone is sound, and what it lacks is said. */

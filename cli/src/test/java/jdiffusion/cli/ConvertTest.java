@@ -204,7 +204,8 @@ class ConvertTest {
         "convert -o x --dtype f8 | use bf16, f16 or f32",
         "convert nothing -o x | there is no such model",
         "quantize | --quantize is missing",
-        "synthesize --family sd9 x | is no family"})
+        "synthesize --family sd9 x | is no family",
+        "synthesize --family sd35-medium -s -1 x | the seed is '-1'; use a whole number from 0 to"})
     void badInput(String args, String message) throws IOException {
         Object[] parts = java.util.Arrays.stream(args.strip().split(" "))
                 .map(arg -> arg.startsWith("x") || arg.startsWith("none") ? folder.resolve(arg) : arg).toArray();

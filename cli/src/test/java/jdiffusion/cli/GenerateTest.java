@@ -163,6 +163,27 @@ class GenerateTest {
         assertThat(run.err()).contains("wrote " + folder.resolve("x.png") + " (seed 42)");
     }
 
+    /** Seeds have 64 bits without a sign, of which torch takes the lower half. */
+    @Test
+    void theLargestSeeds() throws IOException {
+        Path pictures = Files.createDirectory(folder.resolve("pictures"));
+        Cli run = Cli.draw("a", "-b", 2, "-s", "18446744073709551614", "--json", "-o", pictures);
+        assertThat(run.err()).anyMatch(line ->
+                line.contains(", seed 18446744073709551614 to 18446744073709551615,"));
+        JsonNode json = new ObjectMapper().readTree(run.out());
+        assertThat(json.at("/request/seed").asText()).isEqualTo("18446744073709551614");
+        assertThat(json.at("/files/1/seed").asText()).isEqualTo("18446744073709551615");
+        Path last = pictures.resolve("00002-18446744073709551615.png");
+        assertThat(Png.texts(last).get("parameters")).contains("Seed: 18446744073709551615,");
+
+        Path again = folder.resolve("again.png");
+        assertThat(Cli.run("generate", "--from", last, "-o", again).code()).isZero();
+        assertThat(again).hasSameBinaryContentAs(last);
+        Path lower = folder.resolve("lower.png");
+        assertThat(Cli.run("generate", "--from", last, "-s", 4294967295L, "-o", lower).code()).isZero();
+        assertThat(Png.read(lower).picture().rgb()).isEqualTo(Png.read(last).picture().rgb());
+    }
+
     @Test
     void randomSeedsAreWrittenDown() throws IOException {
         assertThat(Cli.draw("a", "-s", "random", "-o", folder).code()).isZero();

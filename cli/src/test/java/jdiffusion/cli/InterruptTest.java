@@ -45,7 +45,7 @@ class InterruptTest {
         } finally {
             process.destroyForcibly();
         }
-        assertThat(Files.readString(log)).contains("jdiffusion: interrupted");
+        assertThat(Files.readString(log)).contains("jdiffusion: interrupted;", "not kept, its preview is");
         for (String name : Cli.names(pictures)) {
             assertThat(name).endsWith(".png");
             assertThat(Png.read(pictures.resolve(name)).picture().width()).isEqualTo(16);

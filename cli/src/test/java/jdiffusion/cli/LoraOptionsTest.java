@@ -97,7 +97,8 @@ class LoraOptionsTest {
         assertFails("say with --lora-dir", "a <lora:one:1>");
         assertFails("has no number for its weight", "a <lora:one:big>", "--lora-dir", folder);
         assertFails("is not there", "a <lora:two:1>", "--lora-dir", folder);
-        assertFails("names no file in", "a <lora:../one:1>", "--lora-dir", folder.resolve("inner"));
+        assertFails("names no file in", "a <lora:../one:1>", "--lora-dir",
+                Files.createDirectory(folder.resolve("inner")));
         assertFails("names no file in", "a <lora::1>", "--lora-dir", folder);
         assertFails("is NaN; give a number", "a", "--lora", file + ":NaN");
         SafetensorsWriter.write(file, Map.of("transformer_blocks.0.attn.to_q.lora_A.weight",

@@ -2,6 +2,7 @@ package jdiffusion.model;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -9,6 +10,8 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.List;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.JsonFault;
 
 /** Small JSON files as trees, without Jackson's ObjectMapper, which takes a tenth of a second to get ready. */
 public final class JsonTree {
@@ -21,11 +24,17 @@ public final class JsonTree {
     /**
      * The first value; null when there is none.
      *
-     * @throws com.fasterxml.jackson.core.JsonProcessingException when it is not valid JSON
+     * @param where what is read, for messages: a file, or a part of one
+     * @throws InputException when it is not valid JSON
      */
-    public static JsonNode read(byte[] bytes) throws IOException {
+    public static JsonNode read(byte[] bytes, String where) {
         try (JsonParser in = FACTORY.createParser(bytes)) {
             return in.nextToken() == null ? null : value(in);
+        } catch (JsonProcessingException e) {
+            throw new InputException(where + ": not valid JSON " + JsonFault.words(e)
+                    + "; correct it, or download it again", e);
+        } catch (IOException e) {
+            throw new InputException(where + ": not valid JSON (it is not UTF-8); download it again", e);
         }
     }
 

@@ -7,7 +7,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -19,13 +21,18 @@ public final class InputFile {
     private InputFile() {
     }
 
+    /** Whether there is anything of that name, be it a pipe or a link to nowhere, of which opening it says what. */
+    public static boolean isThere(Path path) {
+        return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
+    }
+
     /**
      * A channel for reading {@code path} from its start; the file is there, is a plain file, is not empty and is not
      * a Git LFS pointer.
      */
     public static FileChannel open(Path path) {
         if (Files.isDirectory(path)) {
-            throw new InputException(path + ": is a folder; name a file in it");
+            throw new InputException(path + ": is a folder; a plain file is needed");
         }
         // Opening a pipe would wait for somebody to write into it.
         if (Files.exists(path) && !Files.isRegularFile(path)) {
@@ -86,6 +93,7 @@ public final class InputFile {
         return new InputException(path + ": " + switch (e) {
             case NoSuchFileException _ -> "there is no such file; check the name, or download it";
             case AccessDeniedException _ -> "may not be read; check its permissions";
+            case FileSystemException f when f.getReason() != null -> "cannot be read (" + f.getReason() + ")";
             default -> "cannot be read (" + e.getMessage() + ")";
         }, e);
     }

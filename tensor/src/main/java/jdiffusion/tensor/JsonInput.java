@@ -147,9 +147,7 @@ public final class JsonInput {
     private InputException fault(IOException e) {
         return switch (e) {
             case CharacterCodingException _ -> fault("it is not UTF-8");
-            case JsonProcessingException j -> fault("it is not JSON that can be read (after "
-                    + Math.max(0, parser.currentLocation().getCharOffset()) + " characters: "
-                    + InputException.shown(j.getOriginalMessage()) + ")");
+            case JsonProcessingException j -> fault("it is not valid JSON " + JsonFault.words(j));
             default -> fault(String.valueOf(e.getMessage()));
         };
     }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -112,11 +113,16 @@ public final class OutputFile {
     }
 
     private static InputException unwritable(Path path, IOException e) {
+        Path folder = path.toAbsolutePath().getParent();
         return new InputException(path + ": " + switch (e) {
-            case NoSuchFileException _ -> Files.isDirectory(path.toAbsolutePath().getParent())
+            case FileSystemException _ when Files.exists(folder) && !Files.isDirectory(folder) ->
+                    folder + " is no folder; name another place";
+            case NoSuchFileException _ -> Files.isDirectory(folder)
                     ? "its folder takes no new files; name another"
                     : "its folder does not exist; create it or name another";
             case AccessDeniedException _ -> "may not be written; check the permissions of its folder";
+            case FileSystemException f when f.getReason() != null ->
+                    "cannot be written (" + f.getReason() + "); make room or name another place";
             default -> "cannot be written (" + e.getMessage() + "); make room or name another place";
         }, e);
     }

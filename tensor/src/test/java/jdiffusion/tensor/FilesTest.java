@@ -43,7 +43,7 @@ class FilesTest {
 
     @Test
     void saysWhatIsWrongWithAFile() throws IOException {
-        assertRejected(folder, "is a folder; name a file in it");
+        assertRejected(folder, "is a folder; a plain file is needed");
         assertRejected(folder.resolve("none"), "there is no such file; check the name, or download it");
         assertRejected(folder.resolve("none/file"), "there is no such file; check the name, or download it");
         assertRejected(Files.createFile(folder.resolve("empty")), "is empty; download it again");

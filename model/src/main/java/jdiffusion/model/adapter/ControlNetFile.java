@@ -7,6 +7,7 @@ import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.names.ControlNetNames;
 import jdiffusion.model.checkpoint.names.RenamedSource;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.QuantisedSource;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
@@ -37,7 +38,7 @@ final class ControlNetFile implements AutoCloseable {
     static ControlNetFile open(Path path) {
         boolean folder = Files.isDirectory(path);
         Path file = folder ? path.resolve(CONFIG) : path.resolveSibling(CONFIG);
-        ConfigFile config = Files.isRegularFile(file) && ConfigFile.read(file).text("_class_name", "")
+        ConfigFile config = InputFile.isThere(file) && ConfigFile.read(file).text("_class_name", "")
                 .contains("ControlNet") ? ConfigFile.read(file) : ConfigFile.empty(path.toString());
         Checkpoint checkpoint = folder ? Checkpoint.open(path, WEIGHTS) : Checkpoint.open(path);
         boolean opened = false;

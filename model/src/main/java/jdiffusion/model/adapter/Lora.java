@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * An adapter that the user wants added to the model.
@@ -27,7 +28,7 @@ public record Lora(Path file, float weight) {
             return file;
         }
         for (String name : IN_FOLDERS) {
-            if (Files.isRegularFile(file.resolve(name))) {
+            if (InputFile.isThere(file.resolve(name))) {
                 return file.resolve(name);
             }
         }

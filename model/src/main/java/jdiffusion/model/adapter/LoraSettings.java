@@ -1,13 +1,13 @@
 package jdiffusion.model.adapter;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
+import jdiffusion.model.JsonTree;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * Alphas that a file does not store as tensors: diffusers writes PEFT's configuration into the header's
@@ -31,18 +31,14 @@ final class LoraSettings {
     static LoraSettings read(Path file, Map<String, String> metadata) {
         String text = metadata.get(METADATA);
         if (text != null) {
-            try {
-                JsonNode root = new ObjectMapper().readTree(text);
-                if (root != null && root.isObject()) {
-                    return new LoraSettings(root, file + ", " + METADATA);
-                }
-            } catch (JsonProcessingException e) {
-                throw new InputException(file + ": " + METADATA + " is not valid JSON: " + e.getOriginalMessage(), e);
+            JsonNode root = JsonTree.read(text.getBytes(StandardCharsets.UTF_8), file + ": " + METADATA);
+            if (root != null && root.isObject()) {
+                return new LoraSettings(root, file + ", " + METADATA);
             }
             throw new InputException(file + ": " + METADATA + " is not a JSON object");
         }
         Path config = file.resolveSibling(CONFIG);
-        ConfigFile read = file.getFileName().toString().startsWith(PEFT_FILE) && Files.isRegularFile(config)
+        ConfigFile read = file.getFileName().toString().startsWith(PEFT_FILE) && InputFile.isThere(config)
                 ? ConfigFile.read(config) : ConfigFile.empty(config.toString());
         return new LoraSettings(read.root(), config.toString());
     }

@@ -10,6 +10,7 @@ import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /** A model of components from several files, over a folder in the diffusers layout or with none. */
 final class Assembled implements ModelFiles {
@@ -111,7 +112,7 @@ final class Assembled implements ModelFiles {
         for (Path file : List.of(folder.resolve("scheduler").resolve("scheduler_config.json"),
                 folder.resolve("scheduler_config.json"),
                 folder.resolve("..").resolve("scheduler").resolve("scheduler_config.json").normalize())) {
-            if (Files.isRegularFile(file)) {
+            if (InputFile.isThere(file)) {
                 return SchedulerConfig.read(file);
             }
         }
@@ -126,7 +127,7 @@ final class Assembled implements ModelFiles {
             return base.generationConfig();
         }
         Path file = folder().resolve("generation_config.json");
-        if (Files.isRegularFile(file)) {
+        if (InputFile.isThere(file)) {
             return ConfigFile.read(file);
         }
         ObjectNode stored = stored(StoredConfig.GENERATION);

@@ -2,8 +2,6 @@ package jdiffusion.model.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -11,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * A component's {@code config.json}: typed look-ups, and the comparison with what the tensors say.
@@ -19,7 +18,7 @@ import jdiffusion.tensor.InputException;
  * {@link #check()} fails with all of them at once.
  */
 public final class ConfigFile {
-    private static final long LARGEST = 4L << 20;
+    private static final int LARGEST = 4 << 20;
 
     private final String origin;
     private final JsonNode root;
@@ -33,24 +32,11 @@ public final class ConfigFile {
 
     /** Reads a JSON object. */
     public static ConfigFile read(Path file) {
-        try {
-            if (!Files.isRegularFile(file)) {
-                throw new InputException(file + ": there is no such file");
-            }
-            if (Files.size(file) > LARGEST) {
-                throw new InputException(file + ": " + Files.size(file) + " bytes are too many for a configuration"
-                        + " (at most " + LARGEST + ")");
-            }
-            JsonNode root = JsonTree.read(Files.readAllBytes(file));
-            if (root == null || !root.isObject()) {
-                throw new InputException(file + ": not a JSON object");
-            }
-            return new ConfigFile(file.toString(), root);
-        } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
-            throw new InputException(file + ": not valid JSON: " + e.getOriginalMessage(), e);
-        } catch (IOException e) {
-            throw new InputException(file + ": cannot be read: " + e.getMessage(), e);
+        JsonNode root = JsonTree.read(InputFile.bytes(file, LARGEST, "a configuration"), file.toString());
+        if (root == null || !root.isObject()) {
+            throw new InputException(file + ": not a JSON object");
         }
+        return new ConfigFile(file.toString(), root);
     }
 
     /** A configuration that says nothing, for checkpoints without one. */
@@ -131,6 +117,21 @@ public final class ConfigFile {
         return value;
     }
 
+    /** An integer from 1 on where it is there. */
+    public int positiveInteger(String key, int otherwise) {
+        return positiveInteger(key, otherwise, Integer.MAX_VALUE);
+    }
+
+    /** An integer from 1 to {@code most} where it is there. */
+    public int positiveInteger(String key, int otherwise, int most) {
+        int value = integer(key, otherwise);
+        if (has(key) && (value < 1 || value > most)) {
+            throw new InputException(origin + ": " + key + " is " + value + "; use 1 "
+                    + (most == Integer.MAX_VALUE ? "or more" : "to " + most));
+        }
+        return value;
+    }
+
     public double number(String key, double otherwise) {
         JsonNode value = root.get(key);
         if (value == null || value.isNull()) {
@@ -140,6 +141,16 @@ public final class ConfigFile {
             throw new InputException(origin + ": " + key + " is " + value + ", not a number");
         }
         return value.doubleValue();
+    }
+
+    /** The same, above zero also as float32. */
+    public float positiveNumber(String key, double otherwise) {
+        double value = number(key, otherwise);
+        if (!((float) value > 0)) {
+            throw new InputException(origin + ": " + key + " is " + value + "; a positive number is needed, such as "
+                    + otherwise);
+        }
+        return (float) value;
     }
 
     public boolean flag(String key, boolean otherwise) {

@@ -1,10 +1,10 @@
 package jdiffusion.model.checkpoint;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.model.JsonTree;
+import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.TensorSource;
 
@@ -61,7 +61,7 @@ final class DerivedConfig {
         String stem = name.replaceFirst("(\\.safetensors(\\.index\\.json)?|\\.gguf)$", "");
         for (String candidate : List.of(stem + ".json", "config.json")) {
             Path path = file.resolveSibling(candidate);
-            if (!candidate.equals(name) && Files.isRegularFile(path)) {
+            if (!candidate.equals(name) && InputFile.isThere(path)) {
                 ConfigFile config = ConfigFile.read(path);
                 if (isOf(config, component, tensors)) {
                     return config;

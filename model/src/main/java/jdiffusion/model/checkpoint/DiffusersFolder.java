@@ -8,6 +8,7 @@ import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.safetensors.Checkpoint;
 
@@ -28,7 +29,7 @@ public final class DiffusersFolder implements ModelFiles {
         if (!Files.exists(root)) {
             throw new InputException(root + ": there is no such model; give the folder that holds " + INDEX);
         }
-        if (!Files.isRegularFile(root.resolve(INDEX))) {
+        if (!InputFile.isThere(root.resolve(INDEX))) {
             throw new InputException(root + ": not a model in the diffusers layout: it has no " + INDEX);
         }
         ConfigFile index = ConfigFile.read(root.resolve(INDEX));
@@ -124,6 +125,6 @@ public final class DiffusersFolder implements ModelFiles {
     @Override
     public ConfigFile generationConfig() {
         Path file = root.resolve("generation_config.json");
-        return Files.isRegularFile(file) ? ConfigFile.read(file) : ConfigFile.empty(file.toString());
+        return InputFile.isThere(file) ? ConfigFile.read(file) : ConfigFile.empty(file.toString());
     }
 }

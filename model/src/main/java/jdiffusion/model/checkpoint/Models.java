@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.TensorSource;
 
 /** Finds out what a path that the user gives as a model is, and what belongs to it. */
@@ -34,7 +35,7 @@ public final class Models {
             throw new InputException(model + ": there is no such model; give a folder in the diffusers layout or a"
                     + " .safetensors or .gguf file");
         }
-        if (Files.isRegularFile(model.resolve(DiffusersFolder.INDEX))) {
+        if (InputFile.isThere(model.resolve(DiffusersFolder.INDEX))) {
             return withExtra(DiffusersFolder.open(model), model, extra);
         }
         return Files.isDirectory(model) ? ofFolder(model, extra) : ofFile(model, extra);
@@ -43,7 +44,7 @@ public final class Models {
     /** Whether a folder looks like a model, of which nothing is checked. */
     public static boolean isModel(Path folder) {
         return Files.isDirectory(folder)
-                && (Files.isRegularFile(folder.resolve(DiffusersFolder.INDEX)) || !weights(folder).isEmpty());
+                && (InputFile.isThere(folder.resolve(DiffusersFolder.INDEX)) || !weights(folder).isEmpty());
     }
 
     /**
@@ -56,7 +57,7 @@ public final class Models {
         if (!Files.isDirectory(path)) {
             return parts(path, List.of());
         }
-        if (Files.isRegularFile(path.resolve(DiffusersFolder.INDEX))) {
+        if (InputFile.isThere(path.resolve(DiffusersFolder.INDEX))) {
             return null;
         }
         List<Path> files = weights(path);
@@ -126,7 +127,7 @@ public final class Models {
         try (Stream<Path> entries = Files.list(folder)) {
             return entries.filter(WeightsFile::isWhole).sorted().toList();
         } catch (IOException e) {
-            throw new InputException(folder + ": cannot be read: " + e.getMessage(), e);
+            throw InputFile.unreadable(folder, e);
         }
     }
 
@@ -141,12 +142,19 @@ public final class Models {
         try (WeightsFile weights = WeightsFile.open(file)) {
             TensorSource tensors = weights.tensors();
             Contents contents = Contents.of(tensors, Beside.place(file));
+            refuseEmpty(file, tensors);
             if (contents.parts().isEmpty()) {
                 throw new InputException(file + ": its tensors are of no network that is known here (MMDiT, VAE, CLIP,"
-                        + " T5): " + Contents.shown(List.copyOf(tensors.names())));
+                        + " T5): " + Contents.shown(List.copyOf(tensors.names())) + "; give a file of an SD3 model");
             }
             contents.refuseStrays(tensors);
             return Beside.components(file, contents);
+        }
+    }
+
+    private static void refuseEmpty(Path file, TensorSource tensors) {
+        if (tensors.names().isEmpty()) {
+            throw new InputException(file + ": holds no tensors at all; download it again");
         }
     }
 
@@ -161,6 +169,7 @@ public final class Models {
         try (WeightsFile weights = WeightsFile.open(file)) {
             TensorSource tensors = weights.tensors();
             Contents contents = Contents.of(tensors, Beside.place(file)).withClipAs(component, tensors);
+            refuseEmpty(file, tensors);
             ComponentFile found = Beside.components(file, contents).get(component);
             if (found == null) {
                 throw new InputException(file + ": given with " + Beside.option(component) + ", but it holds "

@@ -1,14 +1,11 @@
 package jdiffusion.model.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Set;
 import jdiffusion.model.JsonTree;
-import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.TensorSource;
 
@@ -66,15 +63,8 @@ public final class StoredConfig {
         if (text == null) {
             return null;
         }
-        try {
-            JsonNode root = JsonTree.read(text.getBytes(StandardCharsets.UTF_8));
-            return root != null && root.get(name) instanceof ObjectNode part ? part : null;
-        } catch (JsonProcessingException e) {
-            throw new InputException(file + ": " + KEY + " in its metadata is not valid JSON: "
-                    + e.getOriginalMessage(), e);
-        } catch (IOException e) {
-            throw new InputException(file + ": " + KEY + " in its metadata cannot be read: " + e.getMessage(), e);
-        }
+        JsonNode root = JsonTree.read(text.getBytes(StandardCharsets.UTF_8), file + ": " + KEY + " in its metadata");
+        return root != null && root.get(name) instanceof ObjectNode part ? part : null;
     }
 
     private static boolean fits(Component component, ObjectNode part, TensorSource tensors) {

@@ -8,6 +8,7 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.QuantisedSource;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.gguf.GgufFile;
@@ -37,7 +38,7 @@ public final class WeightsFile implements AutoCloseable {
     /** @throws InputException when it is no such file, or a damaged one */
     public static WeightsFile open(Path path) {
         String name = name(path);
-        if (!Files.exists(path)) {
+        if (!InputFile.isThere(path)) {
             throw new InputException(path + ": there is no such file; check the name, or download it");
         }
         if (name.endsWith(GGUF) && !isShard(path)) {

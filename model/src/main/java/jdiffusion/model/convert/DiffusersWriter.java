@@ -15,12 +15,14 @@ import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.quantize.Stored;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /** The files of a model that are not weights. */
 final class DiffusersWriter {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String CONFIG = "tokenizer_config.json";
     private static final String SPECIAL = "special_tokens_map.json";
+    private static final int LARGEST_TOKENIZER = 16 << 20;
     private static final List<String> TOKENIZER_FILES = List.of("vocab.json", "merges.txt", "spiece.model",
             "tokenizer.json", CONFIG, SPECIAL, "added_tokens.json");
 
@@ -102,9 +104,10 @@ final class DiffusersWriter {
         Path to = folder(component.tokenizerFolder());
         for (String name : TOKENIZER_FILES) {
             Path file = from.resolve(name);
-            if (Files.isRegularFile(file)) {
+            if (InputFile.isThere(file)) {
+                byte[] bytes = InputFile.bytes(file, LARGEST_TOKENIZER, "a tokenizer file");
                 try {
-                    Files.copy(file, to.resolve(name));
+                    Files.write(to.resolve(name), bytes);
                 } catch (IOException e) {
                     throw unwritable(to.resolve(name), e);
                 }

@@ -65,6 +65,7 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
                 patches.dim(1), out.dim(0) / (patch * patch),
                 matrix(weights, config, "context_embedder.weight", 2).dim(1),
                 matrix(weights, config, "time_text_embed.text_embedder.linear_1.weight", 2).dim(1), positions);
+        config.expect("_class_name", "SD3Transformer2DModel");
         config.expect("num_layers", c.depth);
         config.expect("num_attention_heads", c.heads);
         config.expect("attention_head_dim", c.headDim);

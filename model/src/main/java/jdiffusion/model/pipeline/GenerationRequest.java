@@ -17,7 +17,7 @@ import jdiffusion.tensor.InputException;
  * @param height         pixels, a multiple of 16
  * @param steps          steps of the schedule
  * @param guidance       classifier-free guidance scale (Ho and Salimans, 2022); 1 or less means none
- * @param seed           of {@code torch.Generator("cpu")}
+ * @param seed           of {@code torch.Generator("cpu")}, 64 bits without a sign
  * @param images         pictures to draw
  * @param seeds          how further pictures get their noise
  * @param sampler        the integration method
@@ -46,9 +46,6 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
     public GenerationRequest {
         if (steps < 1) {
             throw new InputException(steps + " steps are asked for; at least 1 is needed");
-        }
-        if (seed < 0) {
-            throw new InputException("the seed is " + seed + "; use 0 or more");
         }
         if (images < 1) {
             throw new InputException(images + " pictures are asked for; at least 1 is needed");

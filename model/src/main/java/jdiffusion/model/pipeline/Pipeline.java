@@ -68,7 +68,7 @@ public final class Pipeline implements AutoCloseable {
             Denoiser loaded = Denoiser.load(Weights.of(open.tensors(), Placement.onHost()), open.config());
             denoiser = loaded.mmdit().config();
             control = loaded.controlConfig();
-            sampleSize = open.config().integer("sample_size", denoiser.positions());
+            sampleSize = open.config().positiveInteger("sample_size", denoiser.positions());
         }
         try (ModelFiles.Open open = files.inspect(Component.VAE)) {
             vae = Vae.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
@@ -145,14 +145,25 @@ public final class Pipeline implements AutoCloseable {
         return defaults.toBuilder().prompt(prompt).build();
     }
 
+    private float guidance(ConfigFile wishes) {
+        float usual = control == null ? family.guidance() : control.guidance(family.guidance());
+        float value = (float) wishes.number("guidance_scale", usual);
+        if (value < 0) {
+            throw new InputException(wishes.origin() + ": guidance_scale is " + value
+                    + "; use 0 or more (1 for no guidance)");
+        }
+        return value;
+    }
+
     private GenerationRequest defaults(ConfigFile wishes, int size) {
         int steps = control == null ? family.steps() : control.steps(family.steps());
-        float guidance = control == null ? family.guidance() : control.guidance(family.guidance());
-        return new GenerationRequest("", "", wishes.integer("width", size), wishes.integer("height", size),
-                wishes.integer("num_inference_steps", steps), (float) wishes.number("guidance_scale", guidance),
+        return new GenerationRequest("", "", wishes.positiveInteger("width", size),
+                wishes.positiveInteger("height", size),
+                wishes.positiveInteger("num_inference_steps", steps), guidance(wishes),
                 DEFAULT_SEED, 1, GenerationRequest.Seeds.CONSECUTIVE,
                 scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
-                scheduler.schedule(), Float.NaN, wishes.integer("max_sequence_length", DEFAULT_T5_LENGTH),
+                scheduler.schedule(), Float.NaN, wishes.positiveInteger("max_sequence_length", DEFAULT_T5_LENGTH,
+                        PromptEncoder.T5_LONGEST),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null, 0.6, null, null);
     }
 

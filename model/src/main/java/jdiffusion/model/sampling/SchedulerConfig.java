@@ -1,13 +1,10 @@
 package jdiffusion.model.sampling;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * The {@code scheduler_config.json} of a diffusers checkpoint.
@@ -77,20 +74,8 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
      * @throws InputException if it cannot be read, is not JSON, or asks for something that is not supported
      */
     public static SchedulerConfig read(Path file) {
-        try (var in = Files.newInputStream(file)) {
-            var bytes = in.readNBytes(MAX_FILE_SIZE + 1);
-            if (bytes.length > MAX_FILE_SIZE) {
-                throw new InputException(file + " has more than " + MAX_FILE_SIZE
-                        + " bytes; give a scheduler_config.json");
-            }
-            return of(JsonTree.read(bytes), file.toString());
-        } catch (NoSuchFileException e) {
-            throw new InputException(file + ": there is no such file", e);
-        } catch (JsonProcessingException e) {
-            throw new InputException(file + ": not valid JSON: " + e.getOriginalMessage(), e);
-        } catch (IOException e) {
-            throw new InputException(file + ": cannot be read: " + e.getMessage(), e);
-        }
+        byte[] bytes = InputFile.bytes(file, MAX_FILE_SIZE, "a scheduler_config.json");
+        return of(JsonTree.read(bytes, file.toString()), file.toString());
     }
 
     /**

@@ -39,7 +39,7 @@ public record T5Config(int hidden, int heads, int headDim, int inner, int depth,
         T5Config c = new T5Config(tokens.cols(), heads, attention / heads,
                 w.shape(FIRST + "1.DenseReluDense.wi_0.weight").rows(), w.at("encoder").count("block"),
                 tokens.rows(), bias.rows(), config.integer("relative_attention_max_distance", 128),
-                (float) config.number("layer_norm_epsilon", 1e-6f));
+                config.positiveNumber("layer_norm_epsilon", 1e-6));
         if (c.buckets < 4 || c.maxDistance <= c.buckets / 4) {
             throw new InputException(config.origin() + ": " + c.buckets + " buckets up to a distance of "
                     + c.maxDistance + " cannot tell positions apart; T5 has 32 and 128");

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * The tokenizer of both CLIP text encoders: begin marker, byte pairs of the lower-case words, end marker, padding with
@@ -28,17 +29,19 @@ public final class ClipTokenizer implements Tokenizer {
     /** What the files hold; the two CLIP encoders of a checkpoint usually have the same. */
     private record Vocabulary(List<Path> files, TokenTable ids, BytePairs pairs) {
         static Vocabulary read(Path vocab, Path merges) {
-            var ids = Json.read(vocab, InputFile.VOCABULARY_LIMIT, TokenizerJson::readIds);
+            var ids = Json.read(vocab, Names.VOCABULARY_LIMIT, TokenizerJson::readIds);
             if (ids.count() == 0) {
                 throw new InputException(vocab + " has no tokens; fetch the file again");
             }
-            var lines = InputFile.read(merges, InputFile.VOCABULARY_LIMIT);
+            var lines = InputFile.bytes(merges, Names.VOCABULARY_LIMIT, "a tokenizer file");
             return new Vocabulary(List.of(vocab, merges), ids, new BytePairs(merges, ids, lines));
         }
 
         /** Whether the files named hold the same bytes as those read. */
         boolean isOf(Path vocab, Path merges) {
             try {
+                InputFile.open(vocab).close();
+                InputFile.open(merges).close();
                 return files.size() == 2 && Files.mismatch(files.getFirst(), vocab) < 0
                         && Files.mismatch(files.getLast(), merges) < 0;
             } catch (IOException e) {
@@ -65,12 +68,12 @@ public final class ClipTokenizer implements Tokenizer {
     static ClipTokenizer load(Path folder, TokenizerSettings settings, Optional<ClipTokenizer> like) {
         var vocab = folder.resolve(Names.VOCAB);
         var merges = folder.resolve(Names.MERGES);
-        if (Files.exists(vocab) && Files.exists(merges)) {
+        if (InputFile.isThere(vocab) && InputFile.isThere(merges)) {
             return like.map(other -> other.sharing(vocab, merges, settings))
                     .orElseGet(() -> ofVocabulary(vocab, merges, settings));
         }
         var json = folder.resolve(Names.JSON);
-        if (Files.exists(json)) {
+        if (InputFile.isThere(json)) {
             return ofJson(json, settings);
         }
         throw new InputException(folder + ": no CLIP tokenizer here; looked for " + Names.CLIP);

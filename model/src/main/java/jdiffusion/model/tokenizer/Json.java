@@ -8,6 +8,8 @@ import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.nio.file.Path;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
+import jdiffusion.tensor.JsonFault;
 
 /**
  * Streaming access to a JSON file; every fault becomes an {@link InputException} with file, line and column. A
@@ -29,27 +31,39 @@ final class Json {
     }
 
     static <T> T read(Path file, int limit, Reader<T> reader) {
-        try (var in = FACTORY.createParser(InputFile.read(file, limit))) {
+        try (var in = FACTORY.createParser(InputFile.bytes(file, limit, "a tokenizer file"))) {
             in.nextToken();
             return reader.read(in);
-        } catch (JsonProcessingException e) {
+        } catch (Unexpected e) {
             var at = e.getLocation();
-            var place = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-            throw new InputException(file + place + ": " + e.getOriginalMessage(), e);
+            throw new InputException(file + " at line " + at.getLineNr() + ", column " + at.getColumnNr() + ": "
+                    + e.getOriginalMessage(), e);
+        } catch (JsonProcessingException e) {
+            throw new InputException(file + ": not valid JSON " + JsonFault.words(e) + "; download it again", e);
         } catch (IOException e) {
-            throw new InputException(file + " is not valid JSON: " + e.getMessage(), e);
+            throw new InputException(file + ": not valid JSON (it is not UTF-8); download it again", e);
         }
     }
 
     /** A fault at the parser's place. */
     static JsonParseException bad(JsonParser in, String message) {
-        return new JsonParseException(in, message, in.currentTokenLocation());
+        return new Unexpected(in, message);
+    }
+
+    /** What is JSON, but not what the file should say. */
+    private static final class Unexpected extends JsonParseException {
+        private static final long serialVersionUID = 1L;
+
+        Unexpected(JsonParser in, String message) {
+            super(in, message, in.currentTokenLocation());
+        }
     }
 
     /** Checks the current token. */
     static void expect(JsonParser in, JsonToken wanted, String what) throws IOException {
         if (in.currentToken() != wanted) {
-            throw bad(in, what + " should be " + wanted + " but is " + in.currentToken());
+            throw bad(in, what + " should be " + JsonFault.name(wanted) + " but is "
+                    + JsonFault.name(in.currentToken()));
         }
     }
 
@@ -57,6 +71,14 @@ final class Json {
     static String string(JsonParser in, String what) throws IOException {
         expect(in, JsonToken.VALUE_STRING, what);
         return in.getText();
+    }
+
+    /** The current token as true or false. */
+    static boolean flag(JsonParser in, String what) throws IOException {
+        if (!in.currentToken().isBoolean()) {
+            throw bad(in, what + " should be true or false but is " + JsonFault.name(in.currentToken()));
+        }
+        return in.getBooleanValue();
     }
 
     /** The current token as an integer in 0 until {@code limit}. */

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * Reads a {@code spiece.model}: a protocol buffer with pieces, the trainer's settings and the normaliser's.
@@ -34,7 +35,8 @@ final class SentencePieceFile {
 
     SentencePieceFile(Path file) {
         this.file = file;
-        in = ByteBuffer.wrap(InputFile.read(file, InputFile.VOCABULARY_LIMIT)).order(ByteOrder.LITTLE_ENDIAN);
+        in = ByteBuffer.wrap(InputFile.bytes(file, Names.VOCABULARY_LIMIT, "a tokenizer file"))
+                .order(ByteOrder.LITTLE_ENDIAN);
         fields(in.limit(), (field, wire) -> {
             switch (field << 3 | wire) {
                 case 1 << 3 | BYTES -> readPiece(length());

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * Turns a prompt into the ids that a text encoder's embedding table is indexed with. Immutable; any string can be
@@ -53,18 +54,18 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
 
     /** Whether a folder holds the files of a CLIP tokenizer, maybe among others. */
     static boolean hasClip(Path folder) {
-        return Files.exists(folder.resolve(Names.VOCAB)) && Files.exists(folder.resolve(Names.MERGES))
+        return InputFile.isThere(folder.resolve(Names.VOCAB)) && InputFile.isThere(folder.resolve(Names.MERGES))
                 || hasJson(folder, "BPE");
     }
 
     /** Whether a folder holds the files of T5's tokenizer, maybe among others. */
     static boolean hasT5(Path folder) {
-        return Files.exists(folder.resolve(Names.SENTENCEPIECE)) || hasJson(folder, "Unigram");
+        return InputFile.isThere(folder.resolve(Names.SENTENCEPIECE)) || hasJson(folder, "Unigram");
     }
 
     private static boolean hasJson(Path folder, String type) {
         Path json = folder.resolve(Names.JSON);
-        return Files.isRegularFile(json) && TokenizerJson.modelType(json).equals(type);
+        return InputFile.isThere(json) && TokenizerJson.modelType(json).equals(type);
     }
 
     /**
@@ -112,13 +113,13 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
                         + "; only CLIPTokenizer and T5Tokenizer are known");
             };
         }
-        if (Files.exists(folder.resolve(Names.SENTENCEPIECE))) {
+        if (InputFile.isThere(folder.resolve(Names.SENTENCEPIECE))) {
             return "t5";
         }
-        if (Files.exists(folder.resolve(Names.VOCAB)) || Files.exists(folder.resolve(Names.MERGES))) {
+        if (InputFile.isThere(folder.resolve(Names.VOCAB)) || InputFile.isThere(folder.resolve(Names.MERGES))) {
             return "clip";
         }
         var json = folder.resolve(Names.JSON);
-        return !Files.exists(json) ? "" : TokenizerJson.modelType(json).equals("Unigram") ? "t5" : "clip";
+        return !InputFile.isThere(json) ? "" : TokenizerJson.modelType(json).equals("Unigram") ? "t5" : "clip";
     }
 }

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.JsonFault;
 
 /**
  * The parts of a {@code tokenizer.json} that count: the model's vocabulary, the normaliser's character map, the added
@@ -27,7 +28,7 @@ final class TokenizerJson {
 
     /** Reads a file whose model has to be of the type wanted, {@code BPE} or {@code Unigram}. */
     static TokenizerJson read(Path file, String wanted) {
-        var json = Json.read(file, InputFile.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in));
+        var json = Json.read(file, Names.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in));
         if (!json.type.equals(wanted)) {
             throw new InputException(file + " holds a model of type \"" + json.type + "\"; expected " + wanted);
         }
@@ -39,7 +40,7 @@ final class TokenizerJson {
 
     /** The type of the model in a file. */
     static String modelType(Path file) {
-        return Json.read(file, InputFile.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in)).type;
+        return Json.read(file, Names.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in)).type;
     }
 
     TokenTable ids() {
@@ -126,7 +127,8 @@ final class TokenizerJson {
             in.nextToken();
             var piece = Json.string(in, "a piece of model.vocab");
             if (!in.nextToken().isNumeric()) {
-                throw Json.bad(in, "the score of \"" + piece + "\" should be a number but is " + in.currentToken());
+                throw Json.bad(in, "the score of \"" + piece + "\" should be a number but is "
+                        + JsonFault.name(in.currentToken()));
             }
             var fault = pieces.add(piece, in.getDoubleValue());
             if (!fault.isEmpty()) {

@@ -3,12 +3,12 @@ package jdiffusion.model.tokenizer;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import jdiffusion.tensor.InputFile;
 
 /**
  * What {@code tokenizer_config.json} and {@code special_tokens_map.json} say about a tokenizer; both may be absent.
@@ -43,13 +43,13 @@ public final class TokenizerSettings {
     public static TokenizerSettings read(Path folder) {
         var settings = new TokenizerSettings();
         var config = folder.resolve(Names.CONFIG);
-        if (Files.exists(config)) {
-            Json.read(config, InputFile.SETTINGS_LIMIT, settings::readObject);
+        if (InputFile.isThere(config)) {
+            Json.read(config, Names.SETTINGS_LIMIT, settings::readObject);
         }
         var special = folder.resolve(Names.SPECIAL);
-        if (settings.added.isEmpty() && Files.exists(special)) {
+        if (settings.added.isEmpty() && InputFile.isThere(special)) {
             settings.additional.clear();
-            Json.read(special, InputFile.SETTINGS_LIMIT, settings::readObject);
+            Json.read(special, Names.SETTINGS_LIMIT, settings::readObject);
         }
         return settings;
     }
@@ -170,7 +170,7 @@ public final class TokenizerSettings {
             in.nextToken();
             switch (key) {
                 case "content" -> content = Json.string(in, key);
-                case "normalized" -> normalized = in.getBooleanValue();
+                case "normalized" -> normalized = Json.flag(in, key);
                 case "id" -> id = Json.index(in, key, MAX_IDS);
                 default -> in.skipChildren();
             }

@@ -1,10 +1,10 @@
 package jdiffusion.model.tokenizer;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * T5's tokenizer: normalised words, each cut into its most probable pieces, then {@code </s>}, padding with
@@ -46,11 +46,11 @@ public final class UnigramTokenizer implements Tokenizer {
     /** From {@code spiece.model} in the folder, else from {@code tokenizer.json}. */
     static UnigramTokenizer load(Path folder, TokenizerSettings settings) {
         var model = folder.resolve(Names.SENTENCEPIECE);
-        if (Files.exists(model)) {
+        if (InputFile.isThere(model)) {
             return ofSentencePiece(model, settings);
         }
         var json = folder.resolve(Names.JSON);
-        if (Files.exists(json)) {
+        if (InputFile.isThere(json)) {
             return ofJson(json, settings);
         }
         throw new InputException(folder + ": no T5 tokenizer here; looked for " + Names.T5);

@@ -41,16 +41,19 @@ public record VaeConfig(int latentChannels, List<Integer> channels, int layers, 
         }
         VaeConfig c = new VaeConfig(decoderIn.dim(1), channels,
                 w.at("encoder.down_blocks", 0).count("resnets"), config.integer("norm_num_groups", 32),
-                (float) config.number("scaling_factor", 1.5305f), (float) config.number("shift_factor", 0));
+                config.positiveNumber("scaling_factor", 1.5305), (float) config.number("shift_factor", 0));
         for (int width : channels) {
             if (c.groups < 1 || width % c.groups != 0) {
                 throw new InputException(config.origin() + ": norm_num_groups is " + c.groups
                         + ", which does not divide a width of " + width);
             }
         }
-        if (!(c.scale > 0)) {
-            throw new InputException(config.origin() + ": scaling_factor is " + c.scale + "; it must be positive");
+        String activation = config.text("act_fn", "silu");
+        if (!activation.equals("silu") && !activation.equals("swish")) {
+            throw new InputException(config.origin() + ": act_fn is " + InputException.shown(activation)
+                    + "; only silu is known");
         }
+        config.expect("_class_name", "AutoencoderKL");
         config.expect("latent_channels", c.latentChannels);
         config.expect("block_out_channels", c.channels);
         config.expect("layers_per_block", c.layers);

@@ -148,8 +148,8 @@ class ClipTokenizerTest {
     void namesWhatIsWrongWithTheFiles() {
         refuses("vocab.json", "{\"a\": -1}", "vocab.json at line 1, column 7", "-1");
         refuses("vocab.json", "{\"a\": 99999999999}", "vocab.json", "99999999999");
-        refuses("vocab.json", "{\"a\": 1", "vocab.json at line 1");
-        refuses("vocab.json", "[]", "vocab.json", "START_OBJECT");
+        refuses("vocab.json", "{\"a\": 1", "vocab.json: not valid JSON at line 1");
+        refuses("vocab.json", "[]", "vocab.json", "should be an object {...} but is a list [...]");
         refuses("vocab.json", "{}", "vocab.json has no tokens");
         refuses("vocab.json", "", "vocab.json");
         refuses("vocab.json", "{\"<|startoftext|>\": 0}", "merges.txt", "t h", "line 2");

@@ -69,10 +69,10 @@ class TokenizerLoadTest {
         try (var huge = new RandomAccessFile(folder.resolve("spiece.model").toFile(), "rw")) {
             huge.setLength(1L << 33);
         }
-        refuses("larger than");
+        refuses("a tokenizer file has at most");
         Files.delete(folder.resolve("spiece.model"));
         Files.createDirectory(folder.resolve("spiece.model"));
-        refuses("not a regular file");
+        refuses("is a folder; a plain file is needed");
     }
 
     private void refuses(String part) {

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 
@@ -43,7 +44,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
         for (String variant : VARIANTS) {
             for (String name : List.of(base + variant + FILE, base + INDEX + variant + JSON)) {
                 Path path = folder.resolve(name);
-                if (Files.exists(path)) {
+                if (InputFile.isThere(path)) {
                     return open(path);
                 }
             }
@@ -95,7 +96,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     /** Says at once which downloads are missing, instead of one at a time. */
     private static void checkAllThere(Path path, ShardIndex index) {
         List<String> missing = index.shards().stream()
-                .filter(shard -> !Files.exists(path.resolveSibling(shard))).toList();
+                .filter(shard -> !InputFile.isThere(path.resolveSibling(shard))).toList();
         if (!missing.isEmpty()) {
             throw new InputException(path + ": " + missing.size() + " of its " + index.shards().size()
                     + " shards are not beside it: " + String.join(", ", missing.stream().limit(MOST_SHOWN).toList())
