@@ -164,7 +164,7 @@ class SafetensorsFileTest {
     @Test
     void whatCannotBeOpenedSaysSo() throws IOException {
         assertThatThrownBy(() -> SafetensorsFile.open(folder)).isInstanceOf(InputException.class)
-                .hasMessage(folder + ": is a folder; name a file in it");
+                .hasMessage(folder + ": is a folder; a plain file is needed");
         Path none = folder.resolve("none");
         assertThatThrownBy(() -> SafetensorsFile.open(none)).isInstanceOf(InputException.class)
                 .hasMessageStartingWith(none + ": there is no such file");
