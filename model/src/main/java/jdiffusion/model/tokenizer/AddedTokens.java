@@ -58,6 +58,10 @@ final class AddedTokens {
         return ids.get(token.content());
     }
 
+    boolean has(String token) {
+        return ids.containsKey(token);
+    }
+
     int largestId() {
         return largestId;
     }

@@ -3,7 +3,9 @@ package jdiffusion.model.tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.PriorityQueue;
+import java.util.function.Predicate;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -23,6 +25,8 @@ final class BytePairs {
     private final long[] pairs;
     private final int[] ranks;
     private final int[] merged;
+    /** The ids of single bytes and of what merges give. */
+    private final BitSet made = new BitSet();
 
     /**
      * @param file   where the merges come from, for errors
@@ -34,6 +38,8 @@ final class BytePairs {
         for (var b = 0; b < 256; b++) {
             inner[b] = ids.get(String.valueOf(BYTE_CHARS[b]));
             last[b] = ids.get(BYTE_CHARS[b] + WORD_END);
+            markMade(inner[b]);
+            markMade(last[b]);
         }
         var lines = 1;
         for (var b : merges) {
@@ -67,7 +73,35 @@ final class BytePairs {
             pairs[slot] = key;
             ranks[slot] = rank++;
             merged[slot] = both;
+            markMade(both);
         }
+    }
+
+    private void markMade(int id) {
+        if (id >= 0) {
+            made.set(id);
+        }
+    }
+
+    /**
+     * Fails when the vocabulary has tokens that no text can become, as it has where the last merges are missing.
+     * Markers such as {@code <pad>} are no part of words.
+     *
+     * @param file  where the merges come from
+     * @param named whether a token is found in the text before words are
+     */
+    void checkComplete(Path file, TokenTable ids, Predicate<String> named) {
+        var lost = ids.without(made).stream().filter(token -> !named.test(token) && !isMarker(token)).toList();
+        if (!lost.isEmpty()) {
+            throw new InputException(file + ": no merge makes " + InputException.shown(lost.getFirst())
+                    + (lost.size() == 1 ? "" : " nor " + (lost.size() - 1) + " more of the vocabulary's "
+                    + ids.count() + " tokens")
+                    + "; it is cut short, or belongs to another vocabulary: fetch the files again");
+        }
+    }
+
+    private static boolean isMarker(String token) {
+        return token.startsWith("<") && token.endsWith(">") && !token.endsWith(WORD_END);
     }
 
     private static boolean startsWithVersion(byte[] text, int from, int to) {

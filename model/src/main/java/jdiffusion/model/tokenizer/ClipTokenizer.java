@@ -58,6 +58,7 @@ public final class ClipTokenizer implements Tokenizer {
         tokens.addAll(named);
         tokens.addAll(listed);
         added = new AddedTokens(vocabulary.files().getFirst(), tokens, vocabulary.ids()::get, ClipText::normalise);
+        vocabulary.pairs().checkComplete(vocabulary.files().getLast(), vocabulary.ids(), added::has);
         bos = added.id(named.get(0));
         eos = added.id(named.get(1));
         unk = added.id(named.get(2));

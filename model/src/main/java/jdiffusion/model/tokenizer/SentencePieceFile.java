@@ -32,6 +32,8 @@ final class SentencePieceFile {
     private final List<AddedToken> added = new ArrayList<>();
     private byte[] charsMap = {};
     private int unk = -1;
+    private boolean trained;
+    private boolean normalises;
 
     SentencePieceFile(Path file) {
         this.file = file;
@@ -40,14 +42,25 @@ final class SentencePieceFile {
         fields(in.limit(), (field, wire) -> {
             switch (field << 3 | wire) {
                 case 1 << 3 | BYTES -> readPiece(length());
-                case 2 << 3 | BYTES -> fields(length(), this::readTrainer);
-                case 3 << 3 | BYTES -> fields(length(), this::readNormaliser);
+                case 2 << 3 | BYTES -> {
+                    trained = true;
+                    fields(length(), this::readTrainer);
+                }
+                case 3 << 3 | BYTES -> {
+                    normalises = true;
+                    fields(length(), this::readNormaliser);
+                }
                 default -> skip(wire);
             }
         });
         if (unk < 0) {
             throw new InputException(file + " has " + pieces.count()
                     + " pieces and none of type UNKNOWN; not a SentencePiece model, or cut short: fetch it again");
+        }
+        // Pieces come first, so a file that was cut between two of them has neither.
+        if (!trained || !normalises) {
+            throw new InputException(file + " has " + pieces.count() + " pieces and no "
+                    + (trained ? "normalizer_spec" : "trainer_spec") + " after them; it is cut short: fetch it again");
         }
     }
 

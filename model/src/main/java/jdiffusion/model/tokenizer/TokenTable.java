@@ -1,7 +1,11 @@
 package jdiffusion.model.tokenizer;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
+import jdiffusion.tensor.InputException;
 
 /**
  * Ids of tokens by their UTF-8 bytes. A CLIP vocabulary means 50 000 entries and 150 000 look-ups at start-up, mostly
@@ -64,6 +68,38 @@ final class TokenTable {
     int get(byte[] text, int from, int to) {
         var entry = slots[slot(text, from, to)];
         return entry == 0 ? NONE : ids[entry - 1];
+    }
+
+    /** What is wrong with the ids: the first two tokens that have one together; an empty string when all differ. */
+    String fault() {
+        var seen = new BitSet(largestId + 1);
+        for (var entry = 0; entry < count; entry++) {
+            if (seen.get(ids[entry])) {
+                var other = 0;
+                while (ids[other] != ids[entry]) {
+                    other++;
+                }
+                return "the tokens " + InputException.shown(token(other)) + " and " + InputException.shown(token(entry))
+                        + " both have the id " + ids[entry];
+            }
+            seen.set(ids[entry]);
+        }
+        return "";
+    }
+
+    /** The tokens whose ids are not among these. */
+    List<String> without(BitSet among) {
+        var tokens = new ArrayList<String>();
+        for (var entry = 0; entry < count; entry++) {
+            if (!among.get(ids[entry])) {
+                tokens.add(token(entry));
+            }
+        }
+        return tokens;
+    }
+
+    private String token(int entry) {
+        return new String(bytes, begins[entry], begins[entry + 1] - begins[entry], StandardCharsets.UTF_8);
     }
 
     int count() {

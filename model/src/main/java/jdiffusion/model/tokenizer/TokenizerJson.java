@@ -169,6 +169,10 @@ final class TokenizerJson {
             ids.put(name, Json.index(in, "the id of a token", TokenizerSettings.MAX_IDS));
         }
         Json.expect(in, JsonToken.END_OBJECT, "the end of the vocabulary");
+        var fault = ids.fault();
+        if (!fault.isEmpty()) {
+            throw Json.bad(in, fault);
+        }
         return ids;
     }
 }

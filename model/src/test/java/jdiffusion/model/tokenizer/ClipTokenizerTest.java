@@ -156,10 +156,25 @@ class ClipTokenizerTest {
         refuses("merges.txt", "#version\nt h\nt x y\n", "merges.txt", "t x y", "line 3");
         refuses("merges.txt", "th\n", "merges.txt", "line 1");
         refuses("merges.txt", "t q\n", "merges.txt", "t q");
+        refuses("merges.txt", String.join("\n", SmallVocabularies.MERGES.subList(0, 13)),
+                "merges.txt: no merge makes \\u00c3\\u00a9</w>; it is cut short");
+        refuses("merges.txt", "t h\n", "merges.txt: no merge makes the</w> nor 11 more of the vocabulary's 527 tokens");
+        refuses("vocab.json", "{\"a\": 1, \"b\": 2, \"c\": 1}", "vocab.json at line 1",
+                "the tokens a and c both have the id 1");
         refuses("tokenizer_config.json", "{\"tokenizer_class\": \"BertTokenizer\"}", "tokenizer_class", "Bert");
         refuses("tokenizer_config.json", "{\"pad_token\": 3}", "tokenizer_config.json at line 1");
         refuses("tokenizer_config.json", "{\"added_tokens_decoder\": {\"-1\": \"a\"}}", "-1");
         refuses("tokenizer_config.json", "{\"pad_token\": \"<pad>\"}", "no token \"<pad>\"");
+    }
+
+    /** A token that the settings name or that looks like a marker is no part of words. */
+    @Test
+    void tokensOutsideWordsNeedNoMerges() {
+        SmallVocabularies.clipFolder(folder, "{\"added_tokens_decoder\": {\"526\": {\"content\": \"cat photo\"}}}");
+        String vocabulary = SmallVocabularies.clipVocab();
+        SmallVocabularies.write(folder.resolve("vocab.json"), vocabulary.substring(0, vocabulary.length() - 1)
+                + ", \"cat photo\": 600, \"<pad>\": 601}");
+        assertThat(Tokenizer.load(folder).encode("cat photo")).contains(600);
     }
 
     private void refuses(String file, String content, String... parts) {

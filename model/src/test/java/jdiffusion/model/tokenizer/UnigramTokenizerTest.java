@@ -154,10 +154,20 @@ class UnigramTokenizerTest {
         refuses(message(1, SmallVocabularies.piece("a", Float.NaN, 1)), "piece 0", "NaN");
         refuses(message(1, SmallVocabularies.piece("", 0, 1)), "piece 0 has 0 characters");
         refuses(message(1, SmallVocabularies.piece("x".repeat(2000), 0, 1)), "2000 characters");
-        refuses(message(1, SmallVocabularies.piece("<unk>", 0, 2)), "no token \"</s>\"");
+        byte[] unknown = message(1, SmallVocabularies.piece("<unk>", 0, 2));
+        byte[] trained = concat(unknown, message(2, new byte[] {3 << 3, 1}));
+        refuses(unknown, "has 1 pieces and no trainer_spec after them; it is cut short");
+        refuses(trained, "has 1 pieces and no normalizer_spec after them; it is cut short");
+        refuses(concat(trained, message(3, new byte[] {3 << 3, 1})), "no token \"</s>\"");
         refuses(message(2, new byte[] {3 << 3, 2}), "model_type", "is 2");
         refuses(message(3, new byte[] {3 << 3, 0}), "add_dummy_prefix is 0");
         refuses(message(3, new byte[] {4 << 3, 0}), "remove_extra_whitespaces is 0");
+    }
+
+    private static byte[] concat(byte[] a, byte[] b) {
+        var both = Arrays.copyOf(a, a.length + b.length);
+        System.arraycopy(b, 0, both, a.length, b.length);
+        return both;
     }
 
     private static byte[] message(int number, byte[] value) {
