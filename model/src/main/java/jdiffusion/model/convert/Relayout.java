@@ -1,6 +1,5 @@
 package jdiffusion.model.convert;
 
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -10,10 +9,10 @@ import jdiffusion.model.checkpoint.names.Mapped;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.quantize.Elements;
 import jdiffusion.model.quantize.Stored;
+import jdiffusion.model.quantize.StoredRows;
 import jdiffusion.tensor.Content;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
-import jdiffusion.tensor.Tensor;
 
 /** A component's tensors under the names of another layout, joined and turned as that has them. */
 final class Relayout {
@@ -62,63 +61,7 @@ final class Relayout {
         dims[0] = parts.stream().mapToInt(part -> part.shape().dim(0)).sum();
         return new Outgoing(first.name(), first.ours(), Shape.of(dims),
                 new Joined(Shape.of(dims), parts.stream().map(Outgoing::elements).toList()),
-                join(parts.stream().map(Outgoing::stored).toList(), first.stored()));
-    }
-
-    /** Null when the parts are stored in ways that do not join. */
-    private static Stored join(List<Stored> parts, Stored first) {
-        if (first instanceof Stored.Plain p
-                && parts.stream().allMatch(s -> s instanceof Stored.Plain q && q.type() == p.type())) {
-            return new Stored.Plain(p.type(), Content.concat(parts.stream()
-                    .map(s -> ((Stored.Plain) s).bytes()).toList()));
-        }
-        if (first instanceof Stored.Blocks b
-                && parts.stream().allMatch(s -> s instanceof Stored.Blocks c && c.format() == b.format())) {
-            return new Stored.Blocks(b.format(), Content.concat(parts.stream()
-                    .map(s -> ((Stored.Blocks) s).bytes()).toList()));
-        }
-        if (first instanceof Stored.Scaled a && parts.stream().allMatch(s -> s instanceof Stored.Scaled b
-                && b.type() == a.type() && equal(a.scale(), b.scale()))) {
-            return new Stored.Scaled(a.type(), Content.concat(parts.stream()
-                    .map(s -> ((Stored.Scaled) s).bytes()).toList()), a.scale());
-        }
-        return first instanceof Stored.FourBit a && parts.stream().allMatch(s -> joins(a, s)) ? joinFourBit(parts)
-                : null;
-    }
-
-    /** Whether codes follow codes and scales follow scales: blocks end where the part does. */
-    private static boolean joins(Stored.FourBit a, Stored part) {
-        return part instanceof Stored.FourBit b && b.blockSize() == a.blockSize() && equal(a.map(), b.map())
-                && 2 * b.codes().byteSize() % b.blockSize() == 0
-                && (a.nested() == null ? b.nested() == null : b.nested() != null
-                && b.nested().blockSize() == a.nested().blockSize() && b.nested().offset() == a.nested().offset()
-                && equal(a.nested().map(), b.nested().map())
-                && b.absmax().byteSize() % b.nested().blockSize() == 0);
-    }
-
-    private static Stored joinFourBit(List<Stored> stored) {
-        List<Stored.FourBit> parts = stored.stream().map(Stored.FourBit.class::cast).toList();
-        Stored.FourBit first = parts.getFirst();
-        Stored.FourBit.Nested nested = first.nested();
-        return new Stored.FourBit(first.kind(), Content.concat(parts.stream().map(Stored.FourBit::codes).toList()),
-                first.map(), first.blockSize(), Content.concat(parts.stream().map(Stored.FourBit::absmax).toList()),
-                nested == null ? null : new Stored.FourBit.Nested(nested.blockSize(),
-                        Content.concat(parts.stream().map(part -> part.nested().absmax()).toList()), nested.map(),
-                        nested.offset()));
-    }
-
-    private static boolean equal(Tensor a, Tensor b) {
-        return Arrays.equals(a.toArray(), b.toArray());
-    }
-
-    private static boolean equal(Content a, Content b) {
-        return Arrays.equals(bytes(a), bytes(b));
-    }
-
-    private static byte[] bytes(Content content) {
-        byte[] bytes = new byte[Math.toIntExact(content.byteSize())];
-        content.readAll(MemorySegment.ofArray(bytes));
-        return bytes;
+                StoredRows.join(parts.stream().map(Outgoing::stored).toList()));
     }
 
     private static Stored swap(Stored stored, Shape shape) {

@@ -82,7 +82,7 @@ public sealed interface Stored {
         }
     }
 
-    /** A matrix as the checkpoint has it; null when it is put together of several and has to be made anew. */
+    /** A matrix as the checkpoint has it; null when it is put together of parts that do not join, or is adapted. */
     static Stored of(Weight weight) {
         return switch (weight) {
             case Weight.Dense dense -> of(dense.tensor());
@@ -93,7 +93,8 @@ public sealed interface Stored {
                     f.blockSize(), Content.of(f.absmax()), f.nested() == null ? null
                     : new FourBit.Nested(f.nested().blockSize(), Content.of(f.nested().absmax()), f.nested().map(),
                     f.nested().offset()));
-            case Weight.Rows _, Weight.Adapted _ -> null;
+            case Weight.Rows rows -> StoredRows.join(rows.parts().stream().map(Stored::of).toList());
+            case Weight.Adapted _ -> null;
         };
     }
 
