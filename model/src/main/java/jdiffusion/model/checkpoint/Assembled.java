@@ -118,7 +118,7 @@ final class Assembled implements ModelFiles {
         }
         ObjectNode stored = stored(StoredConfig.SCHEDULER);
         return stored == null ? SchedulerConfig.ofShift(Family.SHIFT)
-                : SchedulerConfig.of(stored, files.get(Component.DENOISER).file().toString());
+                : SchedulerConfig.of(stored, storedOrigin(StoredConfig.SCHEDULER));
     }
 
     @Override
@@ -132,13 +132,17 @@ final class Assembled implements ModelFiles {
         }
         ObjectNode stored = stored(StoredConfig.GENERATION);
         return stored == null ? ConfigFile.empty(file.toString())
-                : ConfigFile.of(files.get(Component.DENOISER).file().toString(), stored);
+                : ConfigFile.of(storedOrigin(StoredConfig.GENERATION), stored);
     }
 
     /** What the denoiser's file keeps in its metadata; null for nothing. */
     private ObjectNode stored(String part) {
         ComponentFile denoiser = files.get(Component.DENOISER);
         return denoiser == null ? null : StoredConfig.of(denoiser.file(), part);
+    }
+
+    private String storedOrigin(String part) {
+        return StoredConfig.origin(files.get(Component.DENOISER).file()) + "." + part;
     }
 
     private Path folder() {

@@ -69,7 +69,7 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
     /** The published models' values, and over them those in the file and those beside it. */
     private ConfigFile config(WeightsFile opened, TensorSource tensors) {
         ConfigFile derived = DerivedConfig.of(component, tensors, file.toString());
-        ObjectNode stored = StoredConfig.of(file, opened, component, tensors);
+        ObjectNode stored = StoredConfig.of(file, opened, component);
         ConfigFile beside = alone ? DerivedConfig.beside(file, component, tensors) : null;
         if (stored == null && beside == null) {
             return derived;
@@ -79,7 +79,7 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
             merged.setAll(stored);
         }
         if (beside == null) {
-            return ConfigFile.of(derived.origin(), merged);
+            return ConfigFile.of(StoredConfig.origin(file), merged);
         }
         checkQuantisation(beside);
         beside.root().properties().forEach(field -> merged.set(field.getKey(), field.getValue()));

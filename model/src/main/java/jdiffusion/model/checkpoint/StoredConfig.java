@@ -6,8 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Set;
 import jdiffusion.model.JsonTree;
-import jdiffusion.tensor.Shape;
-import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.InputException;
 
 /**
  * What the shapes of a model's tensors do not say. A single file has no configuration beside it, so those that this
@@ -19,9 +18,6 @@ public final class StoredConfig {
     public static final String KEY = "jdiffusion.config";
     public static final String SCHEDULER = "scheduler";
     public static final String GENERATION = "generation";
-
-    private static final String HEADS = "num_attention_heads";
-    private static final String GROUPS = "norm_num_groups";
 
     private StoredConfig() {
     }
@@ -35,20 +31,20 @@ public final class StoredConfig {
     private static Set<String> silent(Component component) {
         return switch (component) {
             case DENOISER -> Set.of("sample_size");
-            case VAE -> Set.of(GROUPS, "scaling_factor", "shift_factor");
-            case CLIP_L, CLIP_G -> Set.of(HEADS, "hidden_act", "layer_norm_eps", "eos_token_id");
+            case VAE -> Set.of("norm_num_groups", "scaling_factor", "shift_factor");
+            case CLIP_L, CLIP_G -> Set.of("num_attention_heads", "hidden_act", "layer_norm_eps", "eos_token_id");
             case T5 -> Set.of("relative_attention_max_distance", "layer_norm_epsilon");
         };
     }
 
     /**
-     * A component's part of a file's metadata; null when there is none, or none that goes with the tensors.
+     * A component's part of a file's metadata; null when there is none.
      *
-     * @param tensors under diffusers' names
+     * @throws InputException when it is there and is no such part; its values are checked as those of a config.json
      */
-    static ObjectNode of(Path file, WeightsFile weights, Component component, TensorSource tensors) {
+    static ObjectNode of(Path file, WeightsFile weights, Component component) {
         ObjectNode part = part(file, weights, component.folder());
-        return part == null || !fits(component, part, tensors) ? null : part.retain(silent(component));
+        return part == null ? null : part.retain(silent(component));
     }
 
     /** A file's scheduler or wishes; null when there are none. */
@@ -58,25 +54,26 @@ public final class StoredConfig {
         }
     }
 
+    /** What names a file's own configuration in messages. */
+    static String origin(Path file) {
+        return file + ": " + KEY;
+    }
+
     private static ObjectNode part(Path file, WeightsFile weights, String name) {
         String text = weights.metadata(KEY);
         if (text == null) {
             return null;
         }
-        JsonNode root = JsonTree.read(text.getBytes(StandardCharsets.UTF_8), file + ": " + KEY + " in its metadata");
-        return root != null && root.get(name) instanceof ObjectNode part ? part : null;
+        JsonNode root = JsonTree.read(text.getBytes(StandardCharsets.UTF_8), origin(file) + " in its metadata");
+        JsonNode part = object(file, root, "").get(name);
+        return part == null ? null : object(file, part, "." + name);
     }
 
-    private static boolean fits(Component component, ObjectNode part, TensorSource tensors) {
-        return switch (component) {
-            case VAE -> divides(part.path(GROUPS), tensors.shape("decoder.conv_norm_out.weight"));
-            case CLIP_L, CLIP_G -> divides(part.path(HEADS), tensors.shape("text_model.final_layer_norm.weight"));
-            case T5, DENOISER -> true;
-        };
-    }
-
-    private static boolean divides(JsonNode number, Shape width) {
-        return number.isMissingNode() || number.isInt() && number.intValue() > 0 && width != null && width.rank() > 0
-                && width.dim(0) % number.intValue() == 0;
+    private static ObjectNode object(Path file, JsonNode node, String path) {
+        if (node instanceof ObjectNode object) {
+            return object;
+        }
+        throw new InputException(origin(file) + path + " in its metadata is " + InputException.shown(String.valueOf(node))
+                + "; a JSON object is expected: write the file again");
     }
 }
