@@ -93,6 +93,7 @@ final class ConvertCommand implements Callable<Integer> {
         ExportOptions options = new ExportOptions(components, parsed == null ? null : quantizing.rules(files), dtype,
                 ExportOptions.DIFFUSERS_SHARD);
         check(files, components);
+        checkOutside(Path.of(files.origin()));
         if (form.isFile() && !overwrite && Files.exists(target)) {
             throw new InputException(target + ": is there already; name another file, or replace it with --overwrite");
         }
@@ -119,6 +120,20 @@ final class ConvertCommand implements Callable<Integer> {
                     }
                 }
             }
+        }
+    }
+
+    /** A model read again would find what was written into its folder beside its own weights. */
+    private void checkOutside(Path model) {
+        try {
+            Path folder = target.toAbsolutePath().normalize().getParent();
+            if (Files.isDirectory(model) && folder != null && Files.isDirectory(folder)
+                    && folder.toRealPath().startsWith(model.toRealPath())) {
+                throw new InputException(target + ": is in the folder of the model that is read, " + model
+                        + "; name an output outside");
+            }
+        } catch (IOException e) {
+            throw new InputException(target + ": cannot be looked at: " + e.getMessage(), e);
         }
     }
 

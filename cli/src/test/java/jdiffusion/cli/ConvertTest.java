@@ -228,6 +228,14 @@ class ConvertTest {
             assertThat(run.err()).singleElement().asString().startsWith("jdiffusion: " + target + ": is read as ");
         }
         assertThat(vae).hasBinaryContent(before);
+        for (Path target : List.of(model.resolve("x.safetensors"), model.resolve("transformer/../vae/x.gguf"),
+                model.resolve("transformer/other"))) {
+            Cli run = Cli.run("convert", model, "-o", target);
+            assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+            assertThat(run.err()).singleElement().asString().isEqualTo("jdiffusion: " + target
+                    + ": is in the folder of the model that is read, " + model + "; name an output outside");
+            assertThat(target).doesNotExist();
+        }
         Files.copy(vae, denoiser, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
         Cli run = Cli.run("convert", model, "-o", folder.resolve("x.safetensors"));
         assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
