@@ -22,6 +22,21 @@ final class AttentionCode {
     /** Powers of two below it are 0 in float32. */
     static final float LEAST = -200;
 
+    /** Vectors of queries that {@link #softmax} has side by side. */
+    private static final int ABREAST = 4;
+    private static final Vec EVEN = Vec.zmm(8);
+    private static final Vec ODD = Vec.zmm(9);
+    private static final Vec FRACTION = Vec.zmm(10);
+    private static final Vec POWER_OF_EVEN = Vec.zmm(11);
+    private static final Vec POWER_OF_ODD = Vec.zmm(12);
+    private static final Vec SCALE = Vec.zmm(13);
+    private static final Vec ORDER = Vec.zmm(14);
+    private static final Gpr ROW_BYTES = A_OFFSET;
+    private static final Gpr VALUE = B_OFFSET;
+    private static final Gpr ROWS = RAX;
+    private static final Gpr AT = Gpr.R10;
+    private static final Gpr TO = Gpr.R11;
+
     private AttentionCode() {
     }
 
@@ -162,98 +177,117 @@ final class AttentionCode {
      * are multiplied by 2^(f (largest before - largest)), and so is the sum before it grows.
      */
     static void softmax(Assembler x, int columns) {
-        Vec largest = Vec.zmm(0);
-        Vec even = Vec.zmm(1);
-        Vec odd = Vec.zmm(2);
-        Vec sum = Vec.zmm(3);
-        Vec factor = Vec.zmm(4);
-        Vec fraction = Vec.zmm(5);
-        Vec otherFraction = Vec.zmm(6);
-        Vec power = Vec.zmm(7);
-        Vec otherPower = Vec.zmm(8);
-        Vec shift = Vec.zmm(9);
-        Vec scale = Vec.zmm(10);
-        Vec order = Vec.zmm(11);
-        Vec negative = Vec.zmm(12);
-        Gpr rowBytes = A_OFFSET;
-        Gpr rows = RAX;
-        Gpr at = Gpr.R10;
-        Gpr to = Gpr.R11;
-        Gpr value = B_OFFSET;
         x.add(A, A_OFFSET);
         x.add(B, B_OFFSET);
         x.add(C, C_OFFSET);
         int row = 4 * columns;
-        x.mov(rowBytes, row);
-        x.mov(value, STRIDE);
-        x.vpbroadcastd(scale, value);
-        broadcast(x, negative, value, 0);
-        x.vsubps(negative, negative, scale);
-        x.vmovups(order, Mem.at(B, 2 * row));
-        powers(x, value);
-        for (int j = 0; j < columns / WORDS; j++) {
-            int column = j * BYTES;
-            x.vmovups(largest, Mem.at(B, column));
-            x.vmovups(even, Mem.at(B, column));
-            x.vmovups(odd, Mem.at(B, column));
-            Label rise = new Label();
-            x.lea(at, Mem.at(A, column));
-            x.mov(rows, N);
-            x.bind(rise);
-            x.vmaxps(even, even, Mem.at(at));
-            x.vmaxps(odd, odd, Mem.at(at, rowBytes, 1));
-            x.lea(at, Mem.at(at, rowBytes, 2));
-            x.sub(rows, 2);
-            x.jne(rise);
-            x.vmaxps(even, even, odd);
-            x.vmovups(Mem.at(B, column), even);
-
-            x.vsubps(factor, largest, even);
-            x.vmulps(factor, factor, scale);
-            x.vmaxps(factor, least(), factor);
-            power(x, factor, fraction, power);
-            x.vscalefps(factor, power, factor);
-            x.vmulps(sum, factor, Mem.at(B, row + column));
-            x.vmulps(shift, even, negative);
-
-            Label exponential = new Label();
-            x.lea(at, Mem.at(A, column));
-            x.lea(to, Mem.at(A, column));
-            x.mov(rows, N);
-            x.bind(exponential);
-            x.vmovups(even, Mem.at(at));
-            x.vmovups(odd, Mem.at(at, rowBytes, 1));
-            x.vfmadd213ps(even, scale, shift);
-            x.vfmadd213ps(odd, scale, shift);
-            x.vmaxps(even, least(), even);
-            x.vmaxps(odd, least(), odd);
-            power(x, even, fraction, power);
-            power(x, odd, otherFraction, otherPower);
-            x.vscalefps(even, power, even);
-            x.vscalefps(odd, otherPower, odd);
-            x.vaddps(sum, sum, even);
-            x.vaddps(sum, sum, odd);
-            x.vcvtne2ps2bf16(even, odd, even);
-            x.vpermw(even, order, even);
-            x.vmovups(Mem.at(to), even);
-            x.lea(at, Mem.at(at, rowBytes, 2));
-            x.add(to, rowBytes);
-            x.sub(rows, 2);
-            x.jne(exponential);
-            x.vmovups(Mem.at(B, row + column), sum);
-
-            Label rescale = new Label();
-            x.lea(at, Mem.at(C, column));
-            x.mov(rows, COUNT);
-            x.bind(rescale);
-            x.vmulps(even, factor, Mem.at(at));
-            x.vmovups(Mem.at(at), even);
-            x.add(at, rowBytes);
-            x.sub(rows, 1);
-            x.jne(rescale);
+        x.mov(ROW_BYTES, row);
+        x.mov(VALUE, STRIDE);
+        x.vpbroadcastd(SCALE, VALUE);
+        x.vmovups(ORDER, Mem.at(B, 2 * row));
+        powers(x, VALUE);
+        for (int first = 0; first < columns / WORDS; first += ABREAST) {
+            softmax(x, row, first * BYTES, Math.min(ABREAST, columns / WORDS - first));
         }
         x.vzeroupper();
         x.ret();
+    }
+
+    /** The same for {@code n} vectors of queries, so that rows are gone through from their beginning to their end. */
+    private static void softmax(Assembler x, int row, int column, int n) {
+        Label rise = new Label();
+        for (int j = 0; j < n; j++) {
+            x.vmovups(largest(j), Mem.at(B, column + j * BYTES));
+            x.vmovaps(largestOfOdd(j), largest(j));
+        }
+        x.lea(AT, Mem.at(A, column));
+        x.mov(ROWS, N);
+        x.bind(rise);
+        for (int j = 0; j < n; j++) {
+            x.vmaxps(largest(j), largest(j), Mem.at(AT, j * BYTES));
+            x.vmaxps(largestOfOdd(j), largestOfOdd(j), Mem.at(AT, ROW_BYTES, 1).plus(j * BYTES));
+        }
+        x.lea(AT, Mem.at(AT, ROW_BYTES, 2));
+        x.sub(ROWS, 2);
+        x.jne(rise);
+
+        Vec negative = EVEN;
+        broadcast(x, negative, VALUE, 0);
+        x.vsubps(negative, negative, SCALE);
+        for (int j = 0; j < n; j++) {
+            x.vmaxps(largest(j), largest(j), largestOfOdd(j));
+            x.vmovups(ODD, Mem.at(B, column + j * BYTES));
+            x.vmovups(Mem.at(B, column + j * BYTES), largest(j));
+            x.vsubps(ODD, ODD, largest(j));
+            x.vmulps(ODD, ODD, SCALE);
+            x.vmaxps(ODD, least(), ODD);
+            power(x, ODD, FRACTION, POWER_OF_EVEN);
+            x.vscalefps(factor(j), POWER_OF_EVEN, ODD);
+            x.vmulps(largest(j), largest(j), negative);
+        }
+
+        Label rescale = new Label();
+        x.lea(AT, Mem.at(C, column));
+        x.mov(ROWS, COUNT);
+        x.bind(rescale);
+        for (int j = 0; j < n; j++) {
+            x.vmulps(ODD, factor(j), Mem.at(AT, j * BYTES));
+            x.vmovups(Mem.at(AT, j * BYTES), ODD);
+        }
+        x.add(AT, ROW_BYTES);
+        x.sub(ROWS, 1);
+        x.jne(rescale);
+
+        Label exponential = new Label();
+        for (int j = 0; j < n; j++) {
+            x.vmulps(sum(j), factor(j), Mem.at(B, row + column + j * BYTES));
+        }
+        x.lea(AT, Mem.at(A, column));
+        x.lea(TO, Mem.at(A, column));
+        x.mov(ROWS, N);
+        x.bind(exponential);
+        for (int j = 0; j < n; j++) {
+            Vec shift = largest(j);
+            x.vmovups(EVEN, Mem.at(AT, j * BYTES));
+            x.vmovups(ODD, Mem.at(AT, ROW_BYTES, 1).plus(j * BYTES));
+            x.vfmadd213ps(EVEN, SCALE, shift);
+            x.vfmadd213ps(ODD, SCALE, shift);
+            x.vmaxps(EVEN, least(), EVEN);
+            x.vmaxps(ODD, least(), ODD);
+            power(x, EVEN, FRACTION, POWER_OF_EVEN);
+            power(x, ODD, FRACTION, POWER_OF_ODD);
+            x.vscalefps(EVEN, POWER_OF_EVEN, EVEN);
+            x.vscalefps(ODD, POWER_OF_ODD, ODD);
+            x.vaddps(sum(j), sum(j), EVEN);
+            x.vaddps(sum(j), sum(j), ODD);
+            x.vcvtne2ps2bf16(EVEN, ODD, EVEN);
+            x.vpermw(EVEN, ORDER, EVEN);
+            x.vmovups(Mem.at(TO, j * BYTES), EVEN);
+        }
+        x.lea(AT, Mem.at(AT, ROW_BYTES, 2));
+        x.add(TO, ROW_BYTES);
+        x.sub(ROWS, 2);
+        x.jne(exponential);
+        for (int j = 0; j < n; j++) {
+            x.vmovups(Mem.at(B, row + column + j * BYTES), sum(j));
+        }
+    }
+
+    /** The largest score of a vector of queries, later what is added to scaled scores. */
+    private static Vec largest(int j) {
+        return Vec.zmm(j);
+    }
+
+    private static Vec largestOfOdd(int j) {
+        return Vec.zmm(ABREAST + j);
+    }
+
+    private static Vec factor(int j) {
+        return Vec.zmm(ABREAST + j);
+    }
+
+    private static Vec sum(int j) {
+        return Vec.zmm(ABREAST + j);
     }
 
     /** Writes what {@link #power} needs, and {@link #least}, into registers 16 to 22. */
