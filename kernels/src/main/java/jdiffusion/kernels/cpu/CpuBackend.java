@@ -162,7 +162,7 @@ public final class CpuBackend implements Backend {
     @Override
     public void linear(List<LinearCall> calls) {
         awaitProducts();
-        calls.forEach(linear::run);
+        linear.run(calls);
     }
 
     @Override

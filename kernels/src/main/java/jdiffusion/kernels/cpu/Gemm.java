@@ -105,27 +105,28 @@ public final class Gemm {
     /** Sizes are the caller's to check; {@code biasVector} [n] may be null. */
     public void run(int rows, int columns, int depth, Factors given, Tensor biasVector, Epilogue epilogue,
                     Tensor to) {
-        if (rows == 0 || columns == 0) {
-            return;
-        }
-        if (cpu.products().amx() != null) {
-            amx.run(rows, columns, depth, given, biasVector, epilogue, to);
+        run(rows, depth, given, () -> product(columns, biasVector, epilogue, to));
+    }
+
+    /**
+     * Several products with one left factor, which is packed once (but not at the level AMX): {@code products} calls
+     * {@link #product} for each, and is itself called for each chunk of the left rows. The factors have to give right
+     * rows of the product called for.
+     */
+    public void run(int rows, int depth, Factors given, Runnable products) {
+        if (rows == 0) {
             return;
         }
         factors = given;
         m = rows;
-        n = columns;
         k = depth;
+        if (cpu.products().amx() != null) {
+            products.run();
+            factors = null;
+            return;
+        }
         inPairs = cpu.products().inPairs();
         words = inPairs ? Math.ceilDiv(k, 2) : k;
-        int strips = Math.ceilDiv(n, STRIP);
-        bias = cpu.shared(Buffer.ROW, strips * STRIP);
-        Arrays.fill(bias, 0, strips * STRIP, 0f);
-        if (biasVector != null) {
-            Widen.vector(biasVector, bias);
-        }
-        out = to;
-        store.begin(epilogue, out);
         // An odd number of cache lines, so that the rows of a panel do not fall into one cache set.
         leftStride = (Math.ceilDiv(words + 1, 16) | 1) * 16;
         int panelsInAll = Math.ceilDiv(m, MR);
@@ -135,14 +136,35 @@ public final class Gemm {
         left = cpu.shared(Buffer.A_PANEL, Math.multiplyExact(chunkPanels * MR, leftStride));
         for (chunkStart = 0; chunkStart < m; chunkStart += chunkPanels * MR) {
             chunkRows = Math.min(chunkPanels * MR, m - chunkStart);
-            cpu.workers().run(Math.ceilDiv(chunkRows, PACK_ROWS), packLeft);
             panels = Math.ceilDiv(chunkRows, MR);
-            int wanted = Math.ceilDiv(ITEMS_PER_WORKER * cpu.workers().count(), strips);
-            groups = Math.clamp(panels / LEAST_PANELS, 1, wanted);
-            cpu.workers().run(strips * groups, multiply);
+            cpu.workers().run(Math.ceilDiv(chunkRows, PACK_ROWS), packLeft);
+            products.run();
         }
-        store.end();
         factors = null;
+    }
+
+    /** What {@link #run(int, int, Factors, Runnable)} is given calls; parameters as of the other run. */
+    public void product(int columns, Tensor biasVector, Epilogue epilogue, Tensor to) {
+        if (columns == 0) {
+            return;
+        }
+        if (cpu.products().amx() != null) {
+            amx.run(m, columns, k, factors, biasVector, epilogue, to);
+            return;
+        }
+        n = columns;
+        int strips = Math.ceilDiv(n, STRIP);
+        bias = cpu.shared(Buffer.ROW, strips * STRIP);
+        Arrays.fill(bias, 0, strips * STRIP, 0f);
+        if (biasVector != null) {
+            Widen.vector(biasVector, bias);
+        }
+        out = to;
+        store.begin(epilogue, out);
+        int wanted = Math.ceilDiv(ITEMS_PER_WORKER * cpu.workers().count(), strips);
+        groups = Math.clamp(panels / LEAST_PANELS, 1, wanted);
+        cpu.workers().run(strips * groups, multiply);
+        store.end();
         out = null;
     }
 

@@ -3,6 +3,7 @@ package jdiffusion.kernels.linear;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.List;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
@@ -26,17 +27,45 @@ public final class CpuLinear {
         factors = new Rows(cpu);
     }
 
-    /** See {@link jdiffusion.kernels.Backend#linear}; x and out are float32. */
+    /**
+     * See {@link jdiffusion.kernels.Backend#linear}; x and out are float32. Calls of the same x that follow each other,
+     * such as those for q, k and v, round it once.
+     */
+    public void run(List<LinearCall> calls) {
+        for (LinearCall call : calls) {
+            Operands.float32("linear", call.x());
+            Operands.float32("linear", call.out());
+        }
+        int first = 0;
+        for (int i = 0; i < calls.size(); i++) {
+            Tensor x = calls.get(i).x();
+            if (i + 1 == calls.size() || calls.get(i + 1).x() != x) {
+                run(x, calls.subList(first, i + 1));
+                first = i + 1;
+            }
+        }
+    }
+
+    /** One layer alone. */
     public void run(LinearCall call) {
-        Operands.float32("linear", call.x());
-        Operands.float32("linear", call.out());
-        factors.x = call.x();
+        run(List.of(call));
+    }
+
+    private void run(Tensor x, List<LinearCall> calls) {
+        factors.x = x;
+        try {
+            gemm.run(x.rows(), x.cols(), factors, () -> calls.forEach(this::product));
+        } finally {
+            factors.x = null;
+        }
+    }
+
+    private void product(LinearCall call) {
         factors.w = call.w();
         try {
             factors.deltas.begin(call.w());
-            gemm.run(call.m(), call.n(), call.k(), factors, call.bias(), call.epilogue(), call.out());
+            gemm.product(call.n(), call.bias(), call.epilogue(), call.out());
         } finally {
-            factors.x = null;
             factors.w = null;
             factors.deltas.end();
         }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Closeness;
@@ -71,6 +73,36 @@ class LinearTest {
             float[] apart = run(2, precision, x, nested, null, Epilogue.STORE);
             float[] together = run(2, precision, x, Weight.of(Tensor.of(joined, 134, 33)), null, Epilogue.STORE);
             assertThat(apart).isEqualTo(together);
+        }
+    }
+
+    /** Calls of one x share its rounded rows, of which there may be several chunks. */
+    @ParameterizedTest
+    @EnumSource
+    void callsOfOneInputAreAsEachAlone(CpuLevel level) {
+        Levels.assume(level);
+        Tensor x = TestTensors.random(1, DType.F32, 1, 1030, 4102);
+        Tensor other = TestTensors.random(2, DType.F32, 1, 9, 4102);
+        Weight wide = Weight.of(TestTensors.random(3, DType.BF16, 1, 65, 4102));
+        Weight narrow = Weight.of(TestTensors.random(4, DType.F32, 1, 3, 4102));
+        Tensor bias = TestTensors.random(5, DType.F32, 1, 3);
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
+            try (Cpu cpu = new Cpu(2, precision, level)) {
+                CpuLinear linear = new CpuLinear(cpu);
+                Supplier<List<LinearCall>> calls = () -> List.of(
+                        new LinearCall(x, wide, null, Epilogue.STORE, Tensor.of(new float[1030 * 65], 1030, 65)),
+                        new LinearCall(x, narrow, bias, Epilogue.activate(Activation.SILU),
+                                Tensor.of(new float[1030 * 3], 1030, 3)),
+                        new LinearCall(other, wide, null, Epilogue.STORE, Tensor.of(new float[9 * 65], 9, 65)),
+                        new LinearCall(x, wide, null, Epilogue.STORE, Tensor.of(new float[1030 * 65], 1030, 65)));
+                List<LinearCall> together = calls.get();
+                linear.run(together);
+                List<LinearCall> alone = calls.get();
+                alone.forEach(call -> linear.run(List.of(call)));
+                for (int i = 0; i < alone.size(); i++) {
+                    assertThat(together.get(i).out().toArray()).isEqualTo(alone.get(i).out().toArray());
+                }
+            }
         }
     }
 
