@@ -88,8 +88,11 @@ final class Devices {
         if (!cpu && !List.of("auto", "cuda", "emulated").contains(device) && !device.startsWith("cuda:")) {
             throw new InputException("--device " + o.device + " is unknown; " + KNOWN);
         }
-        return cpu ? CountingBackend.ofCpu(cpuPrecision(precision))
-                : CountingBackend.ofCuda(cudaOptions(o, precision).precision());
+        if (cpu) {
+            Precision onCpu = cpuPrecision(precision);
+            return CountingBackend.ofCpu(onCpu, CpuBackend.operandType(onCpu, level(o.cpu)));
+        }
+        return CountingBackend.ofCuda(cudaOptions(o, precision).precision());
     }
 
     private static Opened auto(DeviceOptions o, String precision, int threads, Consumer<String> notes) {

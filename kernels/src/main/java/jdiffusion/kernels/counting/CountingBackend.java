@@ -48,9 +48,13 @@ public final class CountingBackend implements Backend {
         this.count = device == null ? new MemoryCount() : device.count();
     }
 
-    /** In the place of a CPU, where weights stay mapped. */
-    public static CountingBackend ofCpu(Precision precision) {
-        return new CountingBackend(precision, DType.F32, DType.F32, null);
+    /**
+     * In the place of a CPU, where weights stay mapped.
+     *
+     * @param operandType float32 or bfloat16
+     */
+    public static CountingBackend ofCpu(Precision precision, DType operandType) {
+        return new CountingBackend(precision, operandType, DType.F32, null);
     }
 
     /** In the place of a CUDA device whose products read BF16 or F16. */
@@ -105,7 +109,7 @@ public final class CountingBackend implements Backend {
 
     @Override
     public CountingBackend counting() {
-        return device == null ? ofCpu(precision) : ofCuda(precision);
+        return device == null ? ofCpu(precision, operandType) : ofCuda(precision);
     }
 
     @Override

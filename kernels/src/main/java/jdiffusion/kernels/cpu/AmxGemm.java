@@ -12,6 +12,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.machine.AmxProducts;
 import jdiffusion.kernels.machine.Into;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -205,7 +206,7 @@ final class AmxGemm {
 
     /** Brings sums into the output: runs of blocks at once where that is all they need, else row by row. */
     private void finish(int column, int widths, int first, int count, float[] sums, int worker) {
-        boolean plain = activated && column + widths * SIDE <= n;
+        boolean plain = activated && column + widths * SIDE <= n && out.type() == DType.F32;
         float[] vectors = cpu.local(worker, Buffer.STATISTICS, 2 * SIDE);
         int end;
         for (int b = 0; b < count; b = end) {

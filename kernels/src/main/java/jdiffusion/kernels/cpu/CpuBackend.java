@@ -21,6 +21,7 @@ import jdiffusion.kernels.layout.CpuLayout;
 import jdiffusion.kernels.linear.CpuLinear;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.kernels.machine.CpuLevel;
+import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.Pages;
 import jdiffusion.kernels.patchify.CpuPatchify;
 import jdiffusion.kernels.rmsnorm.CpuRmsNorm;
@@ -36,6 +37,7 @@ import jdiffusion.tensor.Workspace;
  */
 public final class CpuBackend implements Backend {
     private final Cpu cpu;
+    private final DType operandType;
     private final MemoryCount memory = new MemoryCount();
     private final CpuLinear linear;
     private final CpuConv2d conv2d;
@@ -68,6 +70,7 @@ public final class CpuBackend implements Backend {
             throw new IllegalArgumentException("CPU level " + level.label() + ": " + level.obstacle());
         }
         cpu = new Cpu(threads, precision, products(precision, level));
+        operandType = operandType(precision, level);
         linear = new CpuLinear(cpu);
         conv2d = new CpuConv2d(cpu);
         attention = new CpuAttention(cpu);
@@ -79,6 +82,17 @@ public final class CpuBackend implements Backend {
         layout = new CpuLayout(cpu);
         embedding = new CpuEmbedding(cpu);
         elementwise = new CpuElementwise(cpu);
+    }
+
+    /**
+     * What a workspace's operands are: bfloat16 where products take them as they lie, else float32.
+     *
+     * @param level null for the best of this machine
+     */
+    public static DType operandType(Precision precision, CpuLevel level) {
+        boolean words = precision == Precision.BF16 && MachinePairs.takes(MicroKernel.NR)
+                && (level == null ? CpuLevel.best() : level) == CpuLevel.AVX512BF16;
+        return words ? DType.BF16 : DType.F32;
     }
 
     /** A program's first backend gets its machine code in the background. */
@@ -119,7 +133,8 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Workspace newWorkspace(long bytes) {
-        Workspace workspace = Workspace.onHost(bytes, Pages::zeros, () -> memory.remove(bytes));
+        Workspace workspace = Workspace.onHost(bytes, Pages::zeros, () -> memory.remove(bytes), operandType,
+                DType.F32);
         memory.add(bytes);
         return workspace;
     }
@@ -131,7 +146,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public CountingBackend counting() {
-        return CountingBackend.ofCpu(cpu.precision());
+        return CountingBackend.ofCpu(cpu.precision(), operandType);
     }
 
     @Override

@@ -83,6 +83,11 @@ public final class Gemm {
             return false;
         }
 
+        /** The same of a left row, all k elements. */
+        default boolean leftStored(int row, float[] to, int at) {
+            return false;
+        }
+
         /** Right rows {@code row} to {@code row + count} where they are stored as bfloat16, in one place; else null. */
         default Tensor rightPlace(int row, int count) {
             return null;
@@ -179,12 +184,12 @@ public final class Gemm {
             if (place != null) {
                 cpu.products().pairs().rows(place.data(), place.rowOffset(chunkStart + r), 0, 1, k, null, left,
                         r * leftStride);
-            } else if (inPairs) {
+            } else if (!inPairs) {
+                factors.left(chunkStart + r, left, r * leftStride);
+            } else if (!factors.leftStored(chunkStart + r, left, r * leftStride)) {
                 float[] row = cpu.local(worker, Buffer.ROW, cpu.products().padded(k));
                 factors.left(chunkStart + r, row, 0);
                 cpu.products().roundPairs(row, k, left, r * leftStride);
-            } else {
-                factors.left(chunkStart + r, left, r * leftStride);
             }
             left[r * leftStride + words] = 0;
         }
@@ -226,7 +231,8 @@ public final class Gemm {
                 int rows = Math.min(together * MR, chunkRows - row);
                 lookAhead(ahead[worker], next, nextStart, p - nextFrom);
                 if (last) {
-                    ahead[worker].toWrite(out.data(), out.rowOffset(chunkStart + row) + 4L * column, out.rowOffset(1));
+                    ahead[worker].toWrite(out.data(), 
+                            out.rowOffset(chunkStart + row) + (long) out.type().bytes() * column, out.rowOffset(1));
                 } else {
                     ahead[worker].nothingToWrite();
                 }

@@ -65,7 +65,7 @@ public final class Products implements AutoCloseable {
                 }
                 // Levels are in order, best first.
                 if (!closed && chosen.compareTo(CpuLevel.AVX512) <= 0 && MachineStores.takes(MicroKernel.NR)) {
-                    stores = new MachineStores(MicroKernel.NR);
+                    stores = new MachineStores(MicroKernel.NR, chosen.hasPairs());
                 }
                 if (!closed && chosen != CpuLevel.VECTOR) {
                     machine = new MachineProducts(chosen, precision == Precision.BF16, MicroKernel.NR, Simd.LANES);

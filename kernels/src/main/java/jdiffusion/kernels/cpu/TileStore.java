@@ -13,6 +13,8 @@ import jdiffusion.kernels.cpu.WarmUp.Group;
 import jdiffusion.kernels.machine.Into;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.MachineStores;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 
@@ -21,11 +23,16 @@ public final class TileStore {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private static final ValueLayout.OfShort HALF =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final Products products;
     private Epilogue epilogue;
     private Tensor out;
     private MachineStores stores;
     private Into into;
+    /** Whether the output is in bfloat16. */
+    private boolean rounds;
     /** Whether machine code does the activation: of all numbers, wherever their tile ends. */
     private boolean codeActivates;
     private int rowsPerGate;
@@ -39,7 +46,8 @@ public final class TileStore {
         out = nextOut;
         stores = products.stores();
         Tensor gate = epilogue.gate();
-        into = into(epilogue);
+        rounds = out.type() == DType.BF16;
+        into = rounds && into(epilogue) == Into.STORE ? Into.ROUND : into(epilogue);
         codeActivates = products.inPairs() && LANES == MachinePairs.SIDE
                 && MachinePairs.activates(epilogue.activation());
         rowsPerGate = gate == null ? 0 : out.rows() / gate.rows();
@@ -73,7 +81,7 @@ public final class TileStore {
      * @param apart rows of the output from one to the next
      */
     public void rows(float[] tile, int at, int width, int row, int count, int apart, int column, int n) {
-        boolean whole = stores != null && width == NR && n == NR;
+        boolean whole = stores != null && width == NR && n == NR && (!rounds || into == Into.ROUND && stores.rounds());
         Activation activation = epilogue.activation();
         if (!codeActivates) {
             for (int r = 0; r < count && activation != Activation.NONE; r++) {
@@ -91,19 +99,28 @@ public final class TileStore {
                     Math.ceilDiv(rowsPerGate - to % rowsPerGate, apart));
             MemorySegment gates = gate == null ? null : gate.data();
             long gateOffset = gate == null ? 0 : gate.rowOffset(to / rowsPerGate) + 4L * column;
-            long offset = out.rowOffset(to) + 4L * column;
+            long offset = out.rowOffset(to) + (long) out.type().bytes() * column;
             if (whole) {
                 stores.store(into, activation, tile, at + r * width, run, gates, gateOffset, out.data(), offset,
                         apart * out.rowOffset(1));
+            } else if (rounds) {
+                roundedRow(tile, at + r * width, n, offset, gates, gateOffset);
             } else {
-                row(tile, at + r * width, n, offset, gates, gateOffset);
+                row(tile, at + r * width, n, out.data(), offset, gates, gateOffset);
             }
         }
     }
 
-    private void row(float[] tile, int at, int n, long offset, MemorySegment gate, long gateOffset) {
+    private void roundedRow(float[] tile, int at, int n, long offset, MemorySegment gate, long gateOffset) {
+        for (int i = 0; i < n && epilogue.mode() != Epilogue.Mode.STORE; i++) {
+            float old = FloatFormat.bf16ToFloat(out.data().get(HALF, offset + 2L * i));
+            tile[at + i] = joined(epilogue.mode(), old, tile[at + i], gate, gateOffset + 4L * i);
+        }
+        Narrow.run(tile, at, out.data(), DType.BF16, offset, n);
+    }
+
+    private void row(float[] tile, int at, int n, MemorySegment to, long offset, MemorySegment gate, long gateOffset) {
         Epilogue.Mode mode = epilogue.mode();
-        MemorySegment to = out.data();
         boolean gated = gate != null;
         int i = 0;
         if (Group.STORE.ready()) {
@@ -112,12 +129,16 @@ public final class TileStore {
         for (; i < n; i++) {
             float y = tile[at + i];
             if (mode != Epilogue.Mode.STORE) {
-                float old = to.get(FLOAT, offset + 4L * i);
-                y *= gated ? gate.get(FLOAT, gateOffset + 4L * i) : 1;
-                y = mode == Epilogue.Mode.ADD ? old + y : old * y;
+                y = joined(mode, to.get(FLOAT, offset + 4L * i), y, gate, gateOffset + 4L * i);
             }
             to.set(FLOAT, offset + 4L * i, y);
         }
+    }
+
+    /** @param gate null for 1 */
+    private static float joined(Epilogue.Mode mode, float old, float y, MemorySegment gate, long gateOffset) {
+        float gated = gate == null ? y : y * gate.get(FLOAT, gateOffset);
+        return mode == Epilogue.Mode.ADD ? old + gated : old * gated;
     }
 
     /** Runs all there is to compile in {@link #vectors}. */

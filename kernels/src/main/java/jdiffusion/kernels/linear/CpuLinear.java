@@ -28,13 +28,12 @@ public final class CpuLinear {
     }
 
     /**
-     * See {@link jdiffusion.kernels.Backend#linear}; x and out are float32. Calls of the same x that follow each other,
+     * See {@link jdiffusion.kernels.Backend#linear}; x and out are float32 or bfloat16. Calls of the same x that follow each other,
      * such as those for q, k and v, round it once.
      */
     public void run(List<LinearCall> calls) {
         for (LinearCall call : calls) {
-            Operands.float32("linear", call.x());
-            Operands.float32("linear", call.out());
+            Operands.float32OrBf16("linear", call.x(), call.out());
         }
         int first = 0;
         for (int i = 0; i < calls.size(); i++) {
@@ -97,8 +96,10 @@ public final class CpuLinear {
 
         @Override
         public void left(int row, float[] to, int at) {
-            Widen.run(x.data(), DType.F32, x.rowOffset(row), to, at, x.cols());
-            round(to, at, x.cols());
+            Widen.run(x.data(), x.type(), x.rowOffset(row), to, at, x.cols());
+            if (x.type() != DType.BF16) {
+                round(to, at, x.cols());
+            }
         }
 
         @Override
@@ -162,7 +163,12 @@ public final class CpuLinear {
 
         @Override
         public Tensor leftPlace() {
-            return x;
+            return x.type() == DType.F32 ? x : null;
+        }
+
+        @Override
+        public boolean leftStored(int row, float[] to, int at) {
+            return stored(x, row, 0, x.cols(), to, at);
         }
 
         @Override
@@ -182,17 +188,22 @@ public final class CpuLinear {
                     Place place = Place.of(joined, row);
                     yield stored(place.part(), place.row(), from, count, to, at);
                 }
-                case Weight.Dense(Tensor tensor) when tensor.type() == DType.BF16 -> {
-                    long offset = tensor.rowOffset(row) + (long) from * Short.BYTES;
-                    MemorySegment.copy(tensor.data(), WORD, offset, to, at, count / 2);
-                    if (count % 2 == 1) {
-                        short last = tensor.data().get(HALF, offset + (count - 1L) * Short.BYTES);
-                        to[at + count / 2] = Float.intBitsToFloat(last & 0xffff);
-                    }
-                    yield true;
-                }
+                case Weight.Dense(Tensor tensor) -> stored(tensor, row, from, count, to, at);
                 default -> false;
             };
+        }
+
+        private static boolean stored(Tensor tensor, int row, int from, int count, float[] to, int at) {
+            if (tensor.type() != DType.BF16) {
+                return false;
+            }
+            long offset = tensor.rowOffset(row) + (long) from * Short.BYTES;
+            MemorySegment.copy(tensor.data(), WORD, offset, to, at, count / 2);
+            if (count % 2 == 1) {
+                short last = tensor.data().get(HALF, offset + (count - 1L) * Short.BYTES);
+                to[at + count / 2] = Float.intBitsToFloat(last & 0xffff);
+            }
+            return true;
         }
     }
 }

@@ -38,7 +38,7 @@ public final class MachinePairs implements AutoCloseable {
      * @param load    makes a function out of what its writer emits
      */
     MachinePairs(int columns, Function<Consumer<Assembler>, ? extends MachineCall> load) {
-        if (columns <= 0 || columns % SIDE != 0) {
+        if (!takes(columns)) {
             throw new IllegalArgumentException("blocks of " + columns + " queries");
         }
         this.columns = columns;
@@ -85,6 +85,11 @@ public final class MachinePairs implements AutoCloseable {
     /** The same from an array; {@code from} and {@code stride} count floats. */
     public void rows(float[] values, int from, int stride, int count, int channels, float[] norm, float[] to, int at) {
         rows(segments.of(values), (long) WORD * from, (long) WORD * stride, count, channels, norm, to, at);
+    }
+
+    /** Whether there are products in pairs for tiles of so many columns. */
+    public static boolean takes(int columns) {
+        return columns > 0 && columns % SIDE == 0;
     }
 
     /** Whether {@link #normed} knows an activation. */

@@ -40,7 +40,7 @@ public final class MachineProducts implements AutoCloseable {
                     Function<Consumer<Assembler>, ? extends MachineCall> load) {
         this.columns = columns;
         this.narrowColumns = narrowColumns;
-        pairs = bf16 && level.hasPairs() && columns % RoundCode.WORDS == 0;
+        pairs = bf16 && level.hasPairs() && MachinePairs.takes(columns);
         for (Start start : pairs ? Start.values() : new Start[] {Start.SUMS, Start.ROW_BEFORE}) {
             ProductCode code = ProductCode.of(level, columns, pairs, start);
             products.put(start, load.apply(code::write));

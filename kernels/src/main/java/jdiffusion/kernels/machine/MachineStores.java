@@ -14,6 +14,7 @@ public final class MachineStores implements AutoCloseable {
     private static final int WORD = Float.BYTES;
 
     private final int columns;
+    private final boolean rounds;
     private final Finishes finishes;
     private final ArraySegments segments = new ArraySegments();
 
@@ -21,23 +22,30 @@ public final class MachineStores implements AutoCloseable {
      * Only where {@link CpuLevel#AVX512} has no obstacle.
      *
      * @param columns of a row of sums, such as it {@link #takes}
+     * @param bf16    whether the CPU has AVX512_BF16
      */
-    public MachineStores(int columns) {
-        this(columns, MachineFunction::new);
+    public MachineStores(int columns, boolean bf16) {
+        this(columns, bf16, MachineFunction::new);
     }
 
     /** @param load makes a function out of what its writer emits */
-    MachineStores(int columns, Function<Consumer<Assembler>, ? extends MachineCall> load) {
+    MachineStores(int columns, boolean bf16, Function<Consumer<Assembler>, ? extends MachineCall> load) {
         if (!takes(columns)) {
             throw new IllegalArgumentException("rows of " + columns + " sums");
         }
         this.columns = columns;
+        rounds = bf16 && columns % (2 * StoreCode.LANES) == 0;
         finishes = new Finishes((into, activation) -> load.apply(new StoreCode(columns, into, activation)::write));
     }
 
     /** Whether there is code for rows of so many sums. */
     public static boolean takes(int columns) {
         return columns > 0 && columns % StoreCode.LANES == 0 && columns <= StoreCode.MOST_COLUMNS;
+    }
+
+    /** Whether {@link #store} knows {@link Into#ROUND}. */
+    public boolean rounds() {
+        return rounds;
     }
 
     /** Whether {@link #store} knows an activation. */
@@ -57,13 +65,13 @@ public final class MachineStores implements AutoCloseable {
      */
     public void store(Into into, Activation activation, float[] sums, int at, int rows, MemorySegment gate,
                       long gateOffset, MemorySegment out, long offset, long stride) {
-        if (rows < 0 || stride < 0 || (into == Into.GATED_ADD) != (gate != null)) {
+        if (rows < 0 || stride < 0 || (into == Into.GATED_ADD) != (gate != null) || into == Into.ROUND && !rounds) {
             throw new IllegalArgumentException(into + " of " + rows + " rows, " + stride + " bytes apart, gate " + gate);
         }
         if (rows == 0) {
             return;
         }
-        long row = (long) WORD * columns;
+        long row = (long) (into == Into.ROUND ? WORD / 2 : WORD) * columns;
         Objects.checkFromIndexSize(at, (long) rows * columns, sums.length);
         Objects.checkFromIndexSize(offset, Math.addExact(Math.multiplyExact(rows - 1L, stride), row), out.byteSize());
         if (gate != null) {

@@ -13,9 +13,10 @@ import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
 
 /**
  * The way of COUNT rows of finished sums, one after the other from A on, into rows of the output from C on, STRIDE
- * bytes apart, as machine code with AVX-512. B is what each row is multiplied by with {@link Into#GATED_ADD}.
+ * bytes apart, as machine code with AVX-512; {@link Into#ROUND} with AVX512_BF16. B is what each row is multiplied by
+ * with {@link Into#GATED_ADD}.
  *
- * @param columns of a row, a multiple of 16, at most {@link #MOST_COLUMNS}
+ * @param columns of a row, a multiple of 16, of 32 with ROUND; at most {@link #MOST_COLUMNS}
  */
 record StoreCode(int columns, Into into, ActivationCode activation) {
     static final int LANES = 16;
@@ -43,7 +44,12 @@ record StoreCode(int columns, Into into, ActivationCode activation) {
             Vec value = Vec.zmm(i);
             x.vmovups(value, Mem.at(A, i * value.bytes()));
             activation.apply(x, value);
-            finish(x, into, value, gate(i), Mem.at(C, i * value.bytes()));
+            if (into != Into.ROUND) {
+                finish(x, into, value, gate(i), Mem.at(C, i * value.bytes()));
+            } else if (i % 2 == 1) {
+                x.vcvtne2ps2bf16(value, value, Vec.zmm(i - 1));
+                x.vmovups(Mem.at(C, i / 2 * value.bytes()), value);
+            }
         }
         x.add(A, columns * Float.BYTES);
         x.add(C, ROW_STRIDE);
@@ -57,10 +63,11 @@ record StoreCode(int columns, Into into, ActivationCode activation) {
         return Vec.zmm(MOST_COLUMNS / LANES + i);
     }
 
-    /** A vector of the output. */
+    /** A vector of an output in float32. */
     static void finish(Assembler x, Into into, Vec value, Vec gate, Mem to) {
         switch (into) {
             case STORE -> { }
+            case ROUND -> throw new IllegalArgumentException("a vector alone is no vector of bfloat16");
             case ADD -> x.vaddps(value, value, to);
             case GATED_ADD -> {
                 x.vmulps(value, value, gate);

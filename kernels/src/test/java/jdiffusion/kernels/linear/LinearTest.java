@@ -17,6 +17,7 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.Levels;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
@@ -73,6 +74,42 @@ class LinearTest {
             float[] apart = run(2, precision, x, nested, null, Epilogue.STORE);
             float[] together = run(2, precision, x, Weight.of(Tensor.of(joined, 134, 33)), null, Epilogue.STORE);
             assertThat(apart).isEqualTo(together);
+        }
+    }
+
+    /** What is stored in bfloat16 is what float32 would hold, rounded; what is read is what float32 would hold. */
+    @ParameterizedTest
+    @EnumSource
+    void operandsMayBeBfloat16(CpuLevel level) {
+        Levels.assume(level);
+        for (int[] size : new int[][] {{25, 130, 96}, {61, 64, 1600}, {7, 193, 33}, {1, 5, 64}}) {
+            int m = size[0];
+            int n = size[1];
+            int k = size[2];
+            Tensor x = TestTensors.random(1, DType.BF16, 1, m, k);
+            Tensor wide = Tensor.of(x.toArray(), m, k);
+            Weight w = Weight.of(TestTensors.random(2, DType.BF16, 1, n, k));
+            Tensor bias = TestTensors.random(3, DType.F32, 1, n);
+            Tensor old = TestTensors.random(4, DType.BF16, 1, m, n);
+            for (Epilogue epilogue : List.of(Epilogue.STORE, Epilogue.activate(Activation.GELU_TANH),
+                    Epilogue.activate(Activation.GELU_ERF), Epilogue.multiply(Activation.SILU), Epilogue.ADD,
+                    Epilogue.gatedAdd(TestTensors.random(5, DType.F32, 1, 1, n)))) {
+                try (Cpu cpu = new Cpu(2, Precision.BF16, level)) {
+                    CpuLinear linear = new CpuLinear(cpu);
+                    Tensor full = Tensor.of(old.toArray(), m, n);
+                    linear.run(new LinearCall(wide, w, bias, epilogue, full));
+                    Tensor same = Tensor.of(old.toArray(), m, n);
+                    linear.run(new LinearCall(x, w, bias, epilogue, same));
+                    assertThat(same.toArray()).as("%s %s", level, epilogue).isEqualTo(full.toArray());
+                    Tensor rounded = TestTensors.random(4, DType.BF16, 1, m, n);
+                    linear.run(new LinearCall(x, w, bias, epilogue, rounded));
+                    float[] expected = full.toArray();
+                    for (int i = 0; i < expected.length; i++) {
+                        expected[i] = FloatFormat.bf16ToFloat(FloatFormat.floatToBf16(expected[i]));
+                    }
+                    assertThat(rounded.toArray()).as("%s %s", level, epilogue).isEqualTo(expected);
+                }
+            }
         }
     }
 

@@ -23,6 +23,6 @@ public final class Levels {
 
     /** The way of sums into the output by the interpreter. */
     public static MachineStores interpretedStores(int columns) {
-        return new MachineStores(columns, InterpretedFunction::new);
+        return new MachineStores(columns, true, InterpretedFunction::new);
     }
 }

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.cpu.MathReference;
+import jdiffusion.tensor.FloatFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -28,11 +29,11 @@ class MachineStoresTest {
     }
 
     private static MachineStores bothWays(int columns) {
-        return new MachineStores(columns, body -> new BothWays(CpuLevel.AVX512, body));
+        return new MachineStores(columns, true, body -> new BothWays(CpuLevel.AVX512BF16, body));
     }
 
     @ParameterizedTest
-    @EnumSource
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ROUND")
     void rowsMeetWhatIsThere(Into into) {
         for (int columns : new int[] {16, 64, 128}) {
             int apart = columns + 5;
@@ -45,7 +46,7 @@ class MachineStoresTest {
                     int at = 2 + i / columns * apart + i % columns;
                     float y = sums[3 + i];
                     expected[at] = switch (into) {
-                        case STORE -> y;
+                        case STORE, ROUND -> y;
                         case ADD -> expected[at] + y;
                         case GATED_ADD -> expected[at] + gate[1 + i % columns] * y;
                         case MULTIPLY -> expected[at] * y;
@@ -57,6 +58,38 @@ class MachineStoresTest {
                 stores.store(into, Activation.NONE, sums, 3, 0, gates, 4, MemorySegment.ofArray(out), 8, 4L * apart);
                 assertThat(out).isEqualTo(expected);
             }
+        }
+    }
+
+    /** To nearest, ties to even; what is between the rows stays. */
+    @Test
+    void rowsAreRounded() {
+        for (int columns : new int[] {32, 64, 128}) {
+            float[] sums = normals(3 + ROWS * columns);
+            sums[3] = Float.intBitsToFloat(0x3f808000);
+            sums[4] = Float.intBitsToFloat(0x3f818000);
+            sums[5] = Float.NEGATIVE_INFINITY;
+            int apart = columns + 6;
+            short[] out = new short[2 + ROWS * apart];
+            Arrays.fill(out, (short) 77);
+            short[] expected = out.clone();
+            for (int i = 0; i < ROWS * columns; i++) {
+                expected[2 + i / columns * apart + i % columns] = FloatFormat.floatToBf16(sums[3 + i]);
+            }
+            try (MachineStores stores = bothWays(columns)) {
+                assertThat(stores.rounds()).isTrue();
+                stores.store(Into.ROUND, Activation.NONE, sums, 3, ROWS, null, 0, MemorySegment.ofArray(out), 4,
+                        2L * apart);
+                assertThat(out).isEqualTo(expected);
+                assertThatThrownBy(() -> stores.store(Into.ROUND, Activation.NONE, sums, 3, ROWS, null, 0,
+                        MemorySegment.ofArray(out), 4 + 2 * 7, 2L * apart))
+                        .isInstanceOf(IndexOutOfBoundsException.class);
+            }
+        }
+        try (MachineStores narrow = bothWays(16)) {
+            assertThat(narrow.rounds()).isFalse();
+            assertThatThrownBy(() -> narrow.store(Into.ROUND, Activation.NONE, new float[16], 0, 1, null, 0,
+                    MemorySegment.ofArray(new short[16]), 0, 32)).isInstanceOf(IllegalArgumentException.class);
         }
     }
 

@@ -9,6 +9,7 @@ import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,7 +55,7 @@ class FullSizePlanTest {
     @Test
     void theCpuTakesTilesByItself() {
         Pipeline pipeline = Pipeline.open(ManifestModel.of("sd35-medium", false, folder),
-                CountingBackend.ofCpu(Precision.F32));
+                CountingBackend.ofCpu(Precision.F32, DType.F32));
         MemoryPlan plan = pipeline.plan(request(pipeline));
         assertThat(plan.peak()).isLessThan(1L << 30);
         assertThat(plan.stages().getLast().tile()).isEqualTo(512);

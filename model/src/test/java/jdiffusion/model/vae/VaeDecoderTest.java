@@ -7,6 +7,7 @@ import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.Compute;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.safetensors.Checkpoint;
@@ -17,7 +18,7 @@ class VaeDecoderTest {
     @Test
     void holdsNoMoreThanThreeTimesTheLargestImage() {
         var folder = TestData.defaultModel().resolve("vae");
-        try (var backend = CountingBackend.ofCpu(Precision.F32);
+        try (var backend = CountingBackend.ofCpu(Precision.F32, DType.F32);
                 var weights = Checkpoint.open(folder, "diffusion_pytorch_model");
                 var workspace = backend.measuringWorkspace()) {
             Vae vae = Vae.load(Weights.of(weights, backend.measuringPlacement(false)),
