@@ -53,7 +53,16 @@ public final class Operands {
         }
     }
 
-    /** All are float32, as every activation on the CPU; nulls are passed over. */
+    /** All have a type that activations have on the CPU. */
+    public static void float32OrBf16(String operation, Tensor... tensors) {
+        for (Tensor tensor : tensors) {
+            if (tensor.type() != DType.F32 && tensor.type() != DType.BF16) {
+                throw new IllegalArgumentException(operation + " needs float32 or bfloat16, got " + tensor);
+            }
+        }
+    }
+
+    /** All are float32; nulls are passed over. */
     public static void float32(String operation, Tensor... tensors) {
         for (Tensor tensor : tensors) {
             if (tensor != null && tensor.type() != DType.F32) {

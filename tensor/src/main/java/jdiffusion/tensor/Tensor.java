@@ -20,6 +20,8 @@ import java.util.Arrays;
 public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride) {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT =
@@ -153,15 +155,21 @@ public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride)
         return out;
     }
 
-    /** Overwrites all elements of a float32 tensor in order. */
+    /** Overwrites all elements of a float32 or bfloat16 tensor in order, rounded to nearest even. */
     public void copyFrom(float[] values) {
-        if (type != DType.F32 || values.length != shape.size()) {
+        if (type != DType.F32 && type != DType.BF16 || values.length != shape.size()) {
             throw new IllegalArgumentException(values.length + " values into " + this);
         }
         int cols = cols();
         int rows = shape.size() == 0 ? 0 : rows();
         for (int r = 0; r < rows; r++) {
-            MemorySegment.copy(values, r * cols, data, FLOAT, rowOffset(r), cols);
+            if (type == DType.F32) {
+                MemorySegment.copy(values, r * cols, data, FLOAT, rowOffset(r), cols);
+            } else {
+                for (int c = 0; c < cols; c++) {
+                    data.set(SHORT, rowOffset(r) + 2L * c, FloatFormat.floatToBf16(values[r * cols + c]));
+                }
+            }
         }
     }
 

@@ -51,12 +51,23 @@ public final class Workspace implements AutoCloseable {
 
     /** The same, with something to do after it was given back. */
     public static Workspace onHost(long bytes, Source source, Runnable afterwards) {
+        return onHost(bytes, source, afterwards, DType.F32, DType.F32);
+    }
+
+    /**
+     * The same with operands of other types.
+     *
+     * @param operandType     see {@link #operand}
+     * @param wideOperandType see {@link #wideOperand}
+     */
+    public static Workspace onHost(long bytes, Source source, Runnable afterwards, DType operandType,
+                                   DType wideOperandType) {
         Arena arena = Arena.ofShared();
         try {
             return new Workspace(source.zeros(bytes, arena), () -> {
                 arena.close();
                 afterwards.run();
-            }, DType.F32, DType.F32);
+            }, operandType, wideOperandType);
         } catch (OutOfMemoryError e) {
             arena.close();
             throw new InputException("out of memory: " + Math.ceilDiv(bytes, 1L << 20)

@@ -90,6 +90,15 @@ class TensorTest {
     }
 
     @Test
+    void copiesIntoBfloat16RoundingToNearestEven() {
+        short[] stored = {9, 9, 9, 9, 9, 9, 9, 9};
+        Tensor target = Tensor.of(MemorySegment.ofArray(stored), DType.BF16, Shape.of(2, 4)).columns(1, 4);
+        target.copyFrom(new float[] {1.00390625f, 1.01171875f, -2, Float.NaN, Float.MAX_VALUE, 0x1p-149f});
+        assertThat(stored).containsExactly(9, 0x3f80, 0x3f82, 0xc000, 9, 0x7fc0, 0x7f80, 0);
+        assertThat(target.toArray()).containsExactly(1, 1.015625f, -2, Float.NaN, Float.POSITIVE_INFINITY, 0);
+    }
+
+    @Test
     void readsEveryTypeLittleEndianAndUnaligned() {
         MemorySegment memory = MemorySegment.ofArray(new byte[] {99, 0, 0, (byte) 0xc0, 0x3f, 0, 0, 0, 0});
         MemorySegment unaligned = memory.asSlice(1);
@@ -145,6 +154,9 @@ class TensorTest {
         Tensor bytes = Tensor.of(MemorySegment.ofArray(new byte[4]), DType.U8, Shape.of(4));
         assertThatThrownBy(() -> bytes.set(0, 0, 1)).isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> bytes.copyFrom(new float[4])).isInstanceOf(IllegalArgumentException.class);
+        Tensor halves = Tensor.of(MemorySegment.ofArray(new short[4]), DType.F16, Shape.of(4));
+        assertThatThrownBy(() -> halves.copyFrom(new float[4])).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("F16[4]");
         assertThatThrownBy(() -> counting(4).copyFrom(new float[3])).isInstanceOf(IllegalArgumentException.class);
     }
 }

@@ -85,6 +85,21 @@ class WorkspaceTest {
     }
 
     @Test
+    void operandsHaveTheTypesGiven() {
+        try (Workspace workspace = Workspace.onHost(1 << 10, (bytes, arena) -> arena.allocate(bytes, 64), () -> { },
+                DType.BF16, DType.F32)) {
+            assertThat(workspace.operand(3).type()).isEqualTo(DType.BF16);
+            assertThat(workspace.operand(3).data().byteSize()).isEqualTo(6);
+            assertThat(workspace.wideOperand(3).type()).isEqualTo(DType.F32);
+            assertThat(workspace.wideOperandType()).isEqualTo(DType.F32);
+        }
+        try (Workspace workspace = Workspace.onHost(1 << 10)) {
+            assertThat(workspace.operand(3).type()).isEqualTo(DType.F32);
+            assertThat(workspace.wideOperand(3).type()).isEqualTo(DType.F32);
+        }
+    }
+
+    @Test
     void saysWhenThereIsNoMemory() {
         assertThatThrownBy(() -> Workspace.onHost(1L << 52)).isInstanceOf(InputException.class)
                 .hasMessageContaining("out of memory: 4294967296 MiB are needed");

@@ -25,7 +25,7 @@ public final class CpuElementwise {
 
     /** See {@link jdiffusion.kernels.Backend#activate}. */
     public void activate(Activation activation, Tensor x, Tensor out) {
-        Operands.float32("activate", x, out);
+        Operands.float32OrBf16("activate", x, out);
         Operands.equalShapes("activate", x, out);
         long size = x.shape().size();
         cpu.workers().run(runs(size), (item, worker) -> {
@@ -40,7 +40,7 @@ public final class CpuElementwise {
 
     /** See {@link jdiffusion.kernels.Backend#gatedActivate}. */
     public void gatedActivate(Activation activation, Tensor x, Tensor y, Tensor out) {
-        Operands.float32("gatedActivate", x, y, out);
+        Operands.float32OrBf16("gatedActivate", x, y, out);
         checkGated(x, y, out);
         long size = x.shape().size();
         cpu.workers().run(runs(size), (item, worker) -> {

@@ -25,7 +25,7 @@ public final class CpuEmbedding {
 
     /** See {@link jdiffusion.kernels.Backend#embedding}; an id outside the table fails before anything is written. */
     public void embedding(Tensor ids, Tensor table, boolean add, Tensor out) {
-        Operands.float32("embedding", out);
+        Operands.float32OrBf16("embedding", out);
         check(ids, table, out);
         checkIds(r -> id(ids, r), table, out);
         int rows = out.rows();
@@ -52,16 +52,20 @@ public final class CpuEmbedding {
      * that alone, so a more exact one would be a different embedding.
      */
     public void timestepEmbedding(Tensor t, Tensor out) {
-        Operands.float32("timestepEmbedding", out);
+        Operands.float32OrBf16("timestepEmbedding", out);
         checkTimesteps(t, out);
-        int half = out.cols() / 2;
-        for (int i = 0; i < half; i++) {
-            float frequency = (float) Math.exp(MINUS_LOG_MAX_PERIOD * i / half);
-            for (int r = 0; r < out.rows(); r++) {
-                float angle = t.get(0, r) * frequency;
-                out.set(r, i, (float) Math.cos(angle));
-                out.set(r, half + i, (float) Math.sin(angle));
+        int c = out.cols();
+        int half = c / 2;
+        float[] v = cpu.shared(Buffer.ROW, c);
+        for (int r = 0; r < out.rows(); r++) {
+            float time = t.get(0, r);
+            for (int i = 0; i < half; i++) {
+                float frequency = (float) Math.exp(MINUS_LOG_MAX_PERIOD * i / half);
+                float angle = time * frequency;
+                v[i] = (float) Math.cos(angle);
+                v[half + i] = (float) Math.sin(angle);
             }
+            Elements.write(v, 0, out, (long) r * c, c);
         }
     }
 

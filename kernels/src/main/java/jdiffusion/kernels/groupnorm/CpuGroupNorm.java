@@ -29,7 +29,7 @@ public final class CpuGroupNorm {
 
     /** See {@link jdiffusion.kernels.Backend#groupNorm}; weight and bias may be null. */
     public void run(Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation, Tensor out) {
-        Operands.float32("groupNorm", x, out);
+        Operands.float32OrBf16("groupNorm", x, out);
         Factors factors = factors(x, groups, weight, bias, eps, out);
         GroupNormShape s = factors.shape;
         cpu.workers().run(s.batch() * s.tiles(), (item, worker) -> {

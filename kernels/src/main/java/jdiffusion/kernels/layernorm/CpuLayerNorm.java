@@ -26,7 +26,7 @@ public final class CpuLayerNorm {
 
     /** See {@link jdiffusion.kernels.Backend#layerNorm}. */
     public void run(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, float eps, Tensor out) {
-        Operands.float32("layerNorm", x, out);
+        Operands.float32OrBf16("layerNorm", x, out);
         check(x, weight, bias, scale, shift, out);
         int rows = x.rows();
         int c = x.cols();

@@ -16,7 +16,7 @@ public final class CpuLayout {
 
     /** See {@link jdiffusion.kernels.Backend#channelsLast}. */
     public void channelsLast(Tensor x, Tensor out) {
-        Operands.float32("channelsLast", x, out);
+        Operands.float32OrBf16("channelsLast", x, out);
         check("channelsLast", x, out, x, out);
         int height = x.shape().dim(2);
         int width = x.cols();
@@ -34,7 +34,7 @@ public final class CpuLayout {
 
     /** See {@link jdiffusion.kernels.Backend#channelsFirst}. */
     public void channelsFirst(Tensor x, Tensor out) {
-        Operands.float32("channelsFirst", x, out);
+        Operands.float32OrBf16("channelsFirst", x, out);
         check("channelsFirst", x, out, out, x);
         int height = x.shape().dim(1);
         int width = x.shape().dim(2);

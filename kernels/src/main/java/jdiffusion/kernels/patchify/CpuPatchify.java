@@ -19,7 +19,7 @@ public final class CpuPatchify {
 
     /** See {@link jdiffusion.kernels.Backend#patchify}. */
     public void patchify(Tensor x, int patch, Tensor out) {
-        Operands.float32("patchify", x, out);
+        Operands.float32OrBf16("patchify", x, out);
         check("patchify", x, patch, out, x, out);
         int c = x.shape().dim(1);
         int width = x.cols();
@@ -39,7 +39,7 @@ public final class CpuPatchify {
 
     /** See {@link jdiffusion.kernels.Backend#unpatchify}. */
     public void unpatchify(Tensor x, int patch, Tensor out) {
-        Operands.float32("unpatchify", x, out);
+        Operands.float32OrBf16("unpatchify", x, out);
         check("unpatchify", out, patch, x, x, out);
         int c = out.shape().dim(1);
         int width = out.cols();

@@ -20,7 +20,7 @@ public final class CpuRmsNorm {
 
     /** See {@link jdiffusion.kernels.Backend#rmsNorm}. */
     public void run(Tensor x, Tensor weight, float eps, Tensor out) {
-        Operands.float32("rmsNorm", x, out);
+        Operands.float32OrBf16("rmsNorm", x, out);
         check(x, weight, out);
         int rows = x.rows();
         int c = x.cols();

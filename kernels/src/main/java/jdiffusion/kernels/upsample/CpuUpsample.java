@@ -3,6 +3,8 @@ package jdiffusion.kernels.upsample;
 import java.lang.foreign.MemorySegment;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.cpu.Cpu.Buffer;
+import jdiffusion.kernels.cpu.Elements;
 import jdiffusion.tensor.Tensor;
 
 /** Nearest-neighbour upsampling by 2, channels last: every pixel becomes a square of four. */
@@ -15,13 +17,18 @@ public final class CpuUpsample {
 
     /** See {@link jdiffusion.kernels.Backend#upsampleNearest}. */
     public void run(Tensor x, Tensor out) {
-        Operands.float32("upsampleNearest", x, out);
+        Operands.float32OrBf16("upsampleNearest", x, out);
         check(x, out);
         int height = x.shape().dim(1);
         int width = x.shape().dim(2);
         cpu.workers().run(x.shape().dim(0) * height, (row, worker) -> {
             for (int copy = 0; copy < 2; copy++) {
-                repeat(x, row * width, width, out, (2 * row + copy) * 2 * width);
+                int to = (2 * row + copy) * 2 * width;
+                if (x.type() == out.type()) {
+                    repeat(x, row * width, width, out, to);
+                } else {
+                    convert(x, row * width, width, cpu.local(worker, Buffer.ROW, x.cols()), out, to);
+                }
             }
         });
     }
@@ -36,11 +43,21 @@ public final class CpuUpsample {
 
     /** Writes each of {@code n} pixels from {@code first} on twice, from pixel {@code to} of out on. */
     private static void repeat(Tensor x, int first, int n, Tensor out, int to) {
-        long bytes = (long) x.cols() * Float.BYTES;
+        long bytes = (long) x.cols() * x.type().bytes();
         for (int i = 0; i < n; i++) {
             long from = x.rowOffset(first + i);
             MemorySegment.copy(x.data(), from, out.data(), out.rowOffset(to + 2 * i), bytes);
             MemorySegment.copy(x.data(), from, out.data(), out.rowOffset(to + 2 * i + 1), bytes);
+        }
+    }
+
+    /** The same between different types. */
+    private static void convert(Tensor x, int first, int n, float[] pixel, Tensor out, int to) {
+        int c = x.cols();
+        for (int i = 0; i < n; i++) {
+            Elements.read(x, (long) (first + i) * c, c, pixel, 0);
+            Elements.write(pixel, 0, out, (long) (to + 2 * i) * c, c);
+            Elements.write(pixel, 0, out, (long) (to + 2 * i + 1) * c, c);
         }
     }
 }

@@ -102,6 +102,23 @@ class PlainLoopsTest {
     }
 
     @Test
+    void narrowing() {
+        int[] low = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+        int n = low.length << 16;
+        float[] values = new float[n];
+        for (int i = 0; i < n; i++) {
+            values[i] = Float.intBitsToFloat(i / low.length << 16 | low[i % low.length]);
+        }
+        short[] stored = new short[n];
+        assertThat(Narrow.bf16Vectors(values, 0, MemorySegment.ofArray(stored), 0, n)).isEqualTo(n);
+        short[] plain = new short[n];
+        for (int i = 0; i < n; i++) {
+            plain[i] = FloatFormat.floatToBf16(values[i]);
+        }
+        assertThat(stored).isEqualTo(plain);
+    }
+
+    @Test
     void narrowFloats() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment stored = bytes(arena, 256);

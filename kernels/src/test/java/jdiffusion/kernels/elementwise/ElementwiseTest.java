@@ -5,16 +5,21 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.HostForm;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Pointwise;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The formulas are one rounding or two a term, so results are compared exactly. */
@@ -70,6 +75,46 @@ class ElementwiseTest {
         elementwise.gatedActivate(activation, view(1), second, second);
         assertThat(second.toArray()).isEqualTo(want);
         Samples.assertGapsUntouched(second);
+    }
+
+    static Stream<Arguments> activationsInNarrowForms() {
+        return HostForm.with(Arrays.stream(Activation.values()));
+    }
+
+    @ParameterizedTest
+    @MethodSource("activationsInNarrowForms")
+    void bfloat16IsFloat32Rounded(Activation activation, HostForm form) {
+        Tensor wide = Tensor.of(form.read(values(1)), DIMS);
+        Tensor y = Tensor.of(form.read(values(2)), DIMS);
+        Tensor want = Tensor.of(new float[SIZE], DIMS);
+        elementwise.activate(activation, wide, want);
+        Tensor out = form.output(DIMS);
+        elementwise.activate(activation, form.input(values(1), DIMS), out);
+        form.assertWritten(out, want);
+
+        elementwise.gatedActivate(activation, wide, y, want);
+        elementwise.gatedActivate(activation, form.input(values(1), DIMS), form.input(values(2), DIMS), out);
+        form.assertWritten(out, want);
+        elementwise.gatedActivate(activation, wide, form.input(values(2), DIMS), out);
+        form.assertWritten(out, want);
+        if (form.in() == form.out()) {
+            Tensor first = form.input(values(1), DIMS);
+            elementwise.gatedActivate(activation, first, y, first);
+            form.assertWritten(first, want);
+            Tensor second = form.input(values(2), DIMS);
+            elementwise.gatedActivate(activation, wide, second, second);
+            form.assertWritten(second, want);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void activatesBfloat16InPlace(Activation activation) {
+        Tensor want = Tensor.of(Samples.rounded(DType.BF16, values(1)), DIMS);
+        elementwise.activate(activation, want, want);
+        Tensor inPlace = Samples.view(DType.BF16, 3, values(1), DIMS);
+        elementwise.activate(activation, inPlace, inPlace);
+        assertThat(inPlace.toArray()).isEqualTo(Samples.rounded(DType.BF16, want.toArray()));
     }
 
     @ParameterizedTest
@@ -136,5 +181,22 @@ class ElementwiseTest {
                 .withMessageContainingAll("combine", "5 terms");
         assertThatIllegalArgumentException().isThrownBy(() -> elementwise.blend(y, x, x, x))
                 .withMessageContainingAll("blend", "[2, 3]", "[3, 2]");
+    }
+
+    @Test
+    void wrongTypesAreNamed() {
+        Tensor x = Tensor.of(new float[6], 2, 3);
+        Tensor half = Samples.stored(DType.F16, new float[6], 2, 3);
+        Tensor narrow = Samples.stored(DType.BF16, new float[6], 2, 3);
+        assertThatIllegalArgumentException().isThrownBy(() -> elementwise.activate(Activation.SILU, x, half))
+                .withMessageContainingAll("activate", "bfloat16", "F16[2, 3]");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> elementwise.gatedActivate(Activation.SILU, x, half, x))
+                .withMessageContainingAll("gatedActivate", "bfloat16", "F16[2, 3]");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> elementwise.combine(new float[] {1}, List.of(narrow), x))
+                .withMessageContainingAll("combine", "float32", "BF16[2, 3]");
+        assertThatIllegalArgumentException().isThrownBy(() -> elementwise.blend(x, x, x, narrow))
+                .withMessageContainingAll("blend", "float32", "BF16[2, 3]");
     }
 }

@@ -48,6 +48,28 @@ class EmbeddingTest {
         Samples.assertGapsUntouched(added);
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "F16", "BF16"})
+    void rowsAreRoundedToBfloat16(DType type) {
+        int c = 65;
+        Tensor table = Samples.stored(type, Samples.normal(1, 11 * c, 0, 1), 11, c);
+        int[] ids = new int[300];
+        Arrays.setAll(ids, i -> (i * i + 10) % 11);
+        float[] before = Samples.normal(2, (long) ids.length * c, 0, 1);
+        Tensor wideStored = Tensor.of(before.clone(), ids.length, c);
+        Tensor wideAdded = Tensor.of(Samples.rounded(DType.BF16, before), ids.length, c);
+        embedding.embedding(Samples.ids(ids), table, false, wideStored);
+        embedding.embedding(Samples.ids(ids), table, true, wideAdded);
+        Tensor stored = Samples.view(DType.BF16, 3, before, ids.length, c);
+        Tensor added = Samples.view(DType.BF16, 3, before, ids.length, c);
+        embedding.embedding(Samples.ids(ids), table, false, stored);
+        embedding.embedding(Samples.ids(ids), table, true, added);
+        assertThat(stored.toArray()).isEqualTo(Samples.rounded(DType.BF16, wideStored.toArray()));
+        assertThat(added.toArray()).isEqualTo(Samples.rounded(DType.BF16, wideAdded.toArray()));
+        Samples.assertGapsUntouched(stored);
+        Samples.assertGapsUntouched(added);
+    }
+
     @Test
     void noIdsMeanRowsInOrderOfATableThatMayBeAView() {
         Tensor table = Samples.view(Samples.normal(1, 9 * 7, 0, 1), 9, 7);
@@ -88,6 +110,12 @@ class EmbeddingTest {
                 .isThrownBy(() -> embedding.timestepEmbedding(Tensor.of(new float[3], 3),
                         Tensor.of(new float[8], 2, 4)))
                 .withMessageContainingAll("timestepEmbedding", "[3]", "[2, 4]");
+        Tensor half = Samples.stored(DType.F16, new float[4], 2, 2);
+        assertThatIllegalArgumentException().isThrownBy(() -> embedding.embedding(null, table, false, half))
+                .withMessageContainingAll("embedding", "bfloat16", "F16[2, 2]");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> embedding.timestepEmbedding(Tensor.of(new float[2], 2), half))
+                .withMessageContainingAll("timestepEmbedding", "bfloat16", "F16[2, 2]");
     }
 
     /** An exponent, a frequency and an angle rounded to float32 each cost the angle up to 2^-24 of itself, or of 1. */
@@ -96,7 +124,9 @@ class EmbeddingTest {
     void timestepsBecomeCosinesThenSines(int c) {
         float[] t = {0, 1, 999.7f, 1000, 500.25f, 8.9e-3f};
         Tensor out = Samples.view(new float[t.length * c], t.length, c);
+        Tensor narrow = Samples.view(DType.BF16, 3, new float[t.length * c], t.length, c);
         embedding.timestepEmbedding(Tensor.of(t, t.length), out);
+        embedding.timestepEmbedding(Tensor.of(t, t.length), narrow);
         int half = c / 2;
         for (int r = 0; r < t.length; r++) {
             for (int i = 0; i < half; i++) {
@@ -108,5 +138,7 @@ class EmbeddingTest {
             }
         }
         Samples.assertGapsUntouched(out);
+        assertThat(narrow.toArray()).isEqualTo(Samples.rounded(DType.BF16, out.toArray()));
+        Samples.assertGapsUntouched(narrow);
     }
 }

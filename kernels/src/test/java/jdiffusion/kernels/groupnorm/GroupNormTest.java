@@ -4,16 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.stream.Stream;
 import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.HostForm;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Pointwise;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class GroupNormTest {
     private static final float EPS = 1e-6f;
@@ -61,6 +67,26 @@ class GroupNormTest {
         assertThat(out.toArray()).isEqualTo(inPlace.toArray());
     }
 
+    static Stream<Arguments> casesInNarrowForms() {
+        return HostForm.with(
+                EnumSet.complementOf(EnumSet.of(GroupNormCase.VAE_MIDDLE, GroupNormCase.VAE_LAST)).stream());
+    }
+
+    @ParameterizedTest
+    @MethodSource("casesInNarrowForms")
+    void bfloat16IsFloat32Rounded(GroupNormCase k, HostForm form) {
+        Tensor want = Tensor.of(form.read(k.x()), k.dims());
+        norm.run(want, k.groups, k.weight, k.bias, EPS, k.activation, want);
+        Tensor out = form.output(k.dims());
+        norm.run(form.input(k.x(), k.dims()), k.groups, k.weight, k.bias, EPS, k.activation, out);
+        form.assertWritten(out, want);
+        if (form.in() == form.out()) {
+            Tensor inPlace = form.input(k.x(), k.dims());
+            norm.run(inPlace, k.groups, k.weight, k.bias, EPS, k.activation, inPlace);
+            form.assertWritten(inPlace, want);
+        }
+    }
+
     @Test
     void anImageDoesNotDependOnItsNeighboursInTheBatch() {
         GroupNormCase k = GroupNormCase.GROUPS_OF_5;
@@ -103,5 +129,9 @@ class GroupNormTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> norm.run(x, 4, null, null, EPS, Activation.NONE, x))
                 .withMessageContainingAll("groupNorm", "6 channels", "4 groups");
+        Tensor half = Samples.stored(DType.F16, new float[48], 2, 2, 2, 6);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> norm.run(half, 2, null, null, EPS, Activation.NONE, x))
+                .withMessageContainingAll("groupNorm", "bfloat16", "F16[2, 2, 2, 6]");
     }
 }

@@ -4,14 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.stream.Stream;
+import jdiffusion.kernels.HostForm;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class LayerNormTest {
     private static final float EPS = 1e-6f;
@@ -45,6 +51,26 @@ class LayerNormTest {
             new CpuLayerNorm(one).run(Tensor.of(k.x(), k.rows, k.c), k.weight, k.bias, k.scale(), k.shift(), EPS, out);
         }
         assertThat(out.toArray()).isEqualTo(inPlace.toArray());
+    }
+
+    static Stream<Arguments> casesInNarrowForms() {
+        return HostForm.with(
+                EnumSet.complementOf(EnumSet.of(LayerNormCase.MMDIT_TEXT, LayerNormCase.MMDIT_IMAGE)).stream());
+    }
+
+    @ParameterizedTest
+    @MethodSource("casesInNarrowForms")
+    void bfloat16IsFloat32Rounded(LayerNormCase k, HostForm form) {
+        Tensor want = Tensor.of(form.read(k.x()), k.rows, k.c);
+        norm.run(want, k.weight, k.bias, k.scale(), k.shift(), EPS, want);
+        Tensor out = form.output(k.rows, k.c);
+        norm.run(form.input(k.x(), k.rows, k.c), k.weight, k.bias, k.scale(), k.shift(), EPS, out);
+        form.assertWritten(out, want);
+        if (form.in() == form.out()) {
+            Tensor inPlace = form.input(k.x(), k.rows, k.c);
+            norm.run(inPlace, k.weight, k.bias, k.scale(), k.shift(), EPS, inPlace);
+            form.assertWritten(inPlace, want);
+        }
     }
 
     @Test
@@ -95,5 +121,13 @@ class LayerNormTest {
                 .withMessageContainingAll("layerNorm", "[3, 4]", "null");
         assertThatIllegalArgumentException().isThrownBy(() -> norm.run(Samples.ids(1), null, null, null, null, EPS, x))
                 .withMessageContainingAll("layerNorm", "I32");
+        Tensor half = Samples.stored(DType.F16, new float[12], 3, 4);
+        Tensor narrow = Samples.stored(DType.BF16, new float[4], 1, 4);
+        assertThatIllegalArgumentException().isThrownBy(() -> norm.run(x, null, null, null, null, EPS, half))
+                .withMessageContainingAll("layerNorm", "bfloat16", "F16[3, 4]");
+        assertThatIllegalArgumentException().isThrownBy(() -> norm.run(half, null, null, null, null, EPS, x))
+                .withMessageContainingAll("layerNorm", "bfloat16", "F16[3, 4]");
+        assertThatIllegalArgumentException().isThrownBy(() -> norm.run(x, null, null, narrow, narrow, EPS, x))
+                .withMessageContainingAll("layerNorm", "float32", "BF16[1, 4]");
     }
 }
