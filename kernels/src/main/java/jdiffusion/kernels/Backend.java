@@ -21,7 +21,7 @@ import jdiffusion.tensor.Workspace;
  * [batch, height, width, channels], except where a checkpoint's interface says otherwise. They are float32, or where
  * only matrix products, convolutions and attention read them, {@linkplain Workspace#operand operands}: attention's q,
  * k, v and out always are; a linear's or convolution's x and out, and what a norm, activation, embedding or change of
- * layout writes, may be. On the CPU operands are float32 too. Weights and
+ * layout writes, may be. On the CPU operands are bfloat16 at the level avx512bf16 and else float32. Weights and
  * parameters may have any stored floating-point type. Tensors are checked on entry; an
  * {@link IllegalArgumentException} names the operation and both shapes. Output may not overlap an input unless said.
  * Sums are taken in an order that does not depend on the number of threads or the batch.

@@ -35,7 +35,7 @@ public final class Workspace implements AutoCloseable {
 
     /** A workspace in native host memory, where every activation is float32. */
     public static Workspace onHost(long bytes) {
-        return onHost(bytes, (size, arena) -> arena.allocate(size, ALIGNMENT), () -> { });
+        return onHost(bytes, (size, arena) -> arena.allocate(size, ALIGNMENT), () -> { }, DType.F32, DType.F32);
     }
 
     /** Where host memory comes from. */
@@ -49,13 +49,8 @@ public final class Workspace implements AutoCloseable {
         MemorySegment zeros(long bytes, Arena arena);
     }
 
-    /** The same, with something to do after it was given back. */
-    public static Workspace onHost(long bytes, Source source, Runnable afterwards) {
-        return onHost(bytes, source, afterwards, DType.F32, DType.F32);
-    }
-
     /**
-     * The same with operands of other types.
+     * The same with operands of other types, and with something to do after it was given back.
      *
      * @param operandType     see {@link #operand}
      * @param wideOperandType see {@link #wideOperand}

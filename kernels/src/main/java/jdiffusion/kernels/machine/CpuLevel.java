@@ -86,7 +86,7 @@ public enum CpuLevel {
     }
 
     /** Whether products in bfloat16 may take pairs of numbers. */
-    boolean hasPairs() {
+    public boolean hasPairs() {
         return this == AMX || this == AVX512BF16;
     }
 

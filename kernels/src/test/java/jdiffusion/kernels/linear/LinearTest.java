@@ -216,7 +216,7 @@ class LinearTest {
         refuse(x, w, Tensor.of(new float[3], 3), Epilogue.STORE, out, "linear", "bias", "[3]", "[4, 3]");
         refuse(x, w, null, Epilogue.gatedAdd(Tensor.of(new float[12], 3, 4)), out, "gate", "[3, 4]", "[2, 4]");
         refuse(x, w, null, Epilogue.gatedAdd(Tensor.of(new float[2], 1, 2)), out, "gate", "[1, 2]", "[2, 4]");
-        refuse(TestTensors.random(1, DType.BF16, 1, 2, 3), w, null, Epilogue.STORE, out, "linear", "BF16");
+        refuse(TestTensors.random(1, DType.F16, 1, 2, 3), w, null, Epilogue.STORE, out, "linear", "F16");
     }
 
     private static void refuse(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Tensor out, String... words) {

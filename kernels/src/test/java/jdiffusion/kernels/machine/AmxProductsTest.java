@@ -142,7 +142,7 @@ class AmxProductsTest {
     }
 
     @ParameterizedTest
-    @EnumSource
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ROUND")
     void rowsMeetWhatIsThere(Into into) {
         try (AmxProducts products = products()) {
             float[] sums = normals(2 * BLOCK_FLOATS);
@@ -157,7 +157,7 @@ class AmxProductsTest {
                     float y = sums[tile + j % 16 * 16 + i % 16] + vectors[j];
                     int at = 1 + i * SIDE + j;
                     float expected = switch (into) {
-                        case STORE -> y;
+                        case STORE, ROUND -> y;
                         case ADD -> old[at] + y;
                         case GATED_ADD -> old[at] + vectors[SIDE + j] * y;
                         case MULTIPLY -> old[at] * y;
