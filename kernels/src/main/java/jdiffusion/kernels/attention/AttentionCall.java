@@ -118,12 +118,14 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
      * @param scores [n][NR], written
      */
     void startScores(float[] bias, int key, int n, int query, int count, float[] scores) {
-        Arrays.fill(scores, 0, n * NR, 0);
-        if (bias != null) {
-            for (int j = 0; j < Math.min(n, keys - key); j++) {
-                System.arraycopy(bias, query - (key + j) + keys - 1, scores, j * NR, count);
+        int biased = bias == null ? 0 : Math.min(n, keys - key);
+        for (int j = 0; j < biased; j++) {
+            System.arraycopy(bias, query - (key + j) + keys - 1, scores, j * NR, count);
+            if (count < NR) {
+                Arrays.fill(scores, j * NR + count, (j + 1) * NR, 0);
             }
         }
+        Arrays.fill(scores, biased * NR, n * NR, 0);
         if (shape.causal()) {
             for (int j = Math.max(0, query + 1 - key); j < n; j++) {
                 int earlier = Math.min(key + j - query, NR);
