@@ -24,7 +24,8 @@ import jdiffusion.tensor.Tensor;
  * over keys never sums across lanes. K and V are packed once for each head; a work item is then a head and
  * {@link #QUERIES} queries, and goes through the keys in blocks of {@link #KEYS}.
  *
- * <p>Where {@link jdiffusion.kernels.cpu.Products#inPairs}, {@link PairAttention} does the same.
+ * <p>Where {@link jdiffusion.kernels.cpu.Products#inPairs}, {@link PairAttention} does the same, and q, k, v and out
+ * are float32 or bfloat16, all of them; elsewhere they are float32.
  */
 public final class CpuAttention {
     /** Queries of a work item: with fewer, narrow vectors would read the packed K and V too often. */
@@ -51,7 +52,7 @@ public final class CpuAttention {
 
     /** See {@link jdiffusion.kernels.Backend#attention}. */
     public void run(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
-        AttentionCall call = AttentionCall.of(shape, streams, relativeBias, DType.F32);
+        AttentionCall call = AttentionCall.of(shape, streams, relativeBias, operandType(streams));
         // Packing rounds both up, and one head's keys have to fit an array.
         if ((call.keys() + (long) MR) * (shape.headDim() + (long) MR) > Integer.MAX_VALUE - 8) {
             throw new IllegalArgumentException("attention: a head of " + call.keys() + " keys of " + shape.headDim()
@@ -88,6 +89,17 @@ public final class CpuAttention {
                         slot * valueSize, worker);
             });
         }
+    }
+
+    /** That of the first k, if it is one that q, k, v and out may have. */
+    private DType operandType(List<AttentionStream> streams) {
+        DType type = streams.isEmpty() ? DType.F32 : streams.getFirst().k().type();
+        boolean inPairs = cpu.products().inPairs();
+        if (type != DType.F32 && !(inPairs && type == DType.BF16)) {
+            throw new IllegalArgumentException("attention: k of stream 0 is " + streams.getFirst().k() + ", needs F32"
+                    + (inPairs ? " or BF16" : ": there are no products in pairs of BF16 here"));
+        }
+        return type;
     }
 
     /** Packs K and V from key {@code from} to the end of its block, zeros after the last key. */

@@ -12,6 +12,7 @@ import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.Start;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -19,7 +20,8 @@ import jdiffusion.tensor.Tensor;
  * words are two consecutive channels in K and Q, two consecutive keys in V and the scores.
  *
  * <p>A head's K is packed as left rows [keys][channels / 2], its V as [channels][keys / 2], a block of queries as
- * right rows [channels / 2][NR]. Channels are filled up with zeros to whole vectors.
+ * right rows [channels / 2][NR]. Channels are filled up with zeros to whole vectors. Rows of bfloat16 are words where
+ * they lie; where they have to be filled up, they are widened first.
  */
 final class PairAttention {
     private static final int SIDE = MachinePairs.SIDE;
@@ -27,8 +29,11 @@ final class PairAttention {
     private static final int KEYS = 2 * SIDE * MR;
     /** Words of packed K and V held at once, unless one head alone needs more. */
     private static final long PACKED = 8 << 20;
+    /** Float32, or words. */
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Cpu cpu;
     private AttentionCall call;
@@ -104,25 +109,43 @@ final class PairAttention {
 
     /** Tokens as rows of words, after their norm where there is one. */
     private void rows(Tensor from, Tensor normWeight, int pair, int token, int count, float[] to, int at, int worker) {
-        float[] norm = normWeight == null ? null : norm(normWeight, worker);
-        if (width == headDim) {
-            cpu.products().pairs().rows(from.data(), call.offset(from, pair, token), rowBytes(from), count, width,
-                    norm, to, at);
-            return;
+        MachinePairs code = cpu.products().pairs();
+        long offset = call.offset(from, pair, token);
+        if (width != headDim) {
+            float[] filled = cpu.local(worker, Buffer.ROW, KEYS * width);
+            gather(from, pair, token, count, filled, 0);
+            code.rows(filled, 0, width, count, width, norm(normWeight, worker), to, at);
+        } else if (call.type() == DType.F32) {
+            code.rows(from.data(), offset, rowBytes(from), count, width, norm(normWeight, worker), to, at);
+        } else if (normWeight != null) {
+            code.normedWords(from.data(), offset, rowBytes(from), count, width, wordNorm(normWeight, worker), to, at);
+        } else {
+            for (int i = 0; i < count; i++) {
+                MemorySegment.copy(from.data(), FLOAT, offset + i * rowBytes(from), to, at + i * width / 2, width / 2);
+            }
         }
-        float[] filled = cpu.local(worker, Buffer.ROW, KEYS * width);
-        gather(from, pair, token, count, filled, 0);
-        cpu.products().pairs().rows(filled, 0, width, count, width, norm, to, at);
     }
 
-    /** The parameters of a norm as {@link MachinePairs#rows} takes them. */
+    /** The parameters of a norm as {@link MachinePairs#rows} takes them; null for none. */
     private float[] norm(Tensor weight, int worker) {
+        if (weight == null) {
+            return null;
+        }
         int head = MachinePairs.NORM_HEAD;
         float[] norm = cpu.local(worker, Buffer.STATISTICS, head + width);
         Arrays.fill(norm, 0, head / 2, 1f / headDim);
         Arrays.fill(norm, head / 2, head, call.shape().normEps());
         Widen.run(weight.data(), weight.type(), 0, norm, head, headDim);
         Arrays.fill(norm, head + headDim, head + width, 0);
+        return norm;
+    }
+
+    /** The same as {@link MachinePairs#normedWords} takes them, and behind them the weight. */
+    private float[] wordNorm(Tensor weight, int worker) {
+        int size = MachinePairs.wordNormSize(width);
+        float[] norm = cpu.local(worker, Buffer.STATISTICS, size + width);
+        Widen.run(weight.data(), weight.type(), 0, norm, size, width);
+        cpu.products().pairs().wordNorm(1f / width, call.shape().normEps(), norm, size, width, norm);
         return norm;
     }
 
@@ -138,11 +161,14 @@ final class PairAttention {
             int count = Math.min(end, start + stream.length()) - first;
             if (count > 0) {
                 direct = count == KEYS && width == headDim;
-                if (direct) {
-                    code.pairs(stream.v().data(), call.offset(stream.v(), pair, first - start),
-                            rowBytes(stream.v()), KEYS / 2, width, words, 0);
+                Tensor v = stream.v();
+                long offset = call.offset(v, pair, first - start);
+                if (!direct) {
+                    gather(v, pair, first - start, count, filled, (first - from) * width);
+                } else if (call.type() == DType.F32) {
+                    code.pairs(v.data(), offset, rowBytes(v), KEYS / 2, width, words, 0);
                 } else {
-                    gather(stream.v(), pair, first - start, count, filled, (first - from) * width);
+                    code.pairsOfWords(v.data(), offset, rowBytes(v), KEYS / 2, width, words, 0);
                 }
             }
             start += stream.length();
@@ -250,14 +276,32 @@ final class PairAttention {
         for (int channel = 0; channel < headDim; channel += SIDE) {
             code.transpose(sums, channel * NR, NR, NR, rows, channel, width);
         }
+        boolean words = call.type() == DType.BF16;
+        if (words) {
+            code.rows(rows, 0, width, count, width, null, rows, 0);
+        }
         int start = 0;
         for (AttentionStream stream : call.streams()) {
             int length = stream.q() == null ? 0 : stream.length();
             for (int query = Math.max(from, start); query < Math.min(from + count, start + length); query++) {
-                MemorySegment.copy(rows, (query - from) * width, stream.out().data(), FLOAT,
-                        call.offset(stream.out(), pair, query - start), headDim);
+                MemorySegment out = stream.out().data();
+                long offset = call.offset(stream.out(), pair, query - start);
+                if (words) {
+                    storeWords(rows, (query - from) * width / 2, out, offset);
+                } else {
+                    MemorySegment.copy(rows, (query - from) * width, out, FLOAT, offset, headDim);
+                }
             }
             start += length;
+        }
+    }
+
+    /** A head's channels; an odd last one is half a word. */
+    private void storeWords(float[] words, int at, MemorySegment to, long offset) {
+        int whole = headDim / 2;
+        MemorySegment.copy(words, at, to, FLOAT, offset, whole);
+        if (headDim % 2 == 1) {
+            to.set(SHORT, offset + (long) Float.BYTES * whole, (short) Float.floatToRawIntBits(words[at + whole]));
         }
     }
 

@@ -15,6 +15,9 @@ final class Assembler extends Encoder {
     private static final Op VPERMW = new Op(MAP_0F38, P66, true, 0x8d);
     private static final Op VADDPS = new Op(MAP_0F, NONE, false, 0x58);
     private static final Op VMULPS = new Op(MAP_0F, NONE, false, 0x59);
+    private static final Op VPERMT2W = new Op(MAP_0F38, P66, true, 0x7d);
+    private static final Op VPSLLD = new Op(MAP_0F, P66, false, 0x72);
+    private static final Op VPANDD = new Op(MAP_0F, P66, false, 0xdb);
     private static final Op VPXORD = new Op(MAP_0F, P66, false, 0xef);
     private static final Op VSUBPS = new Op(MAP_0F, NONE, false, 0x5c);
     private static final Op VDIVPS = new Op(MAP_0F, NONE, false, 0x5e);
@@ -37,6 +40,8 @@ final class Assembler extends Encoder {
     private static final Op TILESTORED = new Op(MAP_0F38, PF3, false, 0x4b);
     private static final Op TDPBF16PS = new Op(MAP_0F38, PF3, false, 0x5c);
     private static final int FLOAT = 4;
+    /** What stands for a register where VPSLLD's opcode has shifts of several kinds. */
+    private static final int LEFT = 6;
     /** Rounding to whole numbers towards minus infinity, as an operand. */
     private static final int DOWN = 9;
 
@@ -153,6 +158,17 @@ final class Assembler extends Encoder {
         evex(VPERMW, to, index, from);
     }
 
+    /** Lane i of 16 bits is lane index[i] of {@code to} and {@code high}, counted one after the other. */
+    void vpermt2w(Vec to, Vec index, Mem high) {
+        evex(VPERMT2W, to, index, high, to.bytes());
+    }
+
+    /** Words of 32 bits moved to the left by {@code bits}, zeros behind them. */
+    void vpslld(Vec to, Mem words, int bits) {
+        evex(VPSLLD, new Vec(LEFT, to.bits()), to, words, to.bytes());
+        emit(bits);
+    }
+
     void vaddps(Vec to, Vec a, Vec b) {
         vector(VADDPS, to, a, b);
     }
@@ -167,6 +183,10 @@ final class Assembler extends Encoder {
 
     void vmulps(Vec to, Vec a, Mem b) {
         vector(VMULPS, to, a, b, to.bytes());
+    }
+
+    void vpandd(Vec to, Vec a, Mem b) {
+        evex(VPANDD, to, a, b, to.bytes());
     }
 
     /** Exclusive or: 0 where both are the same. */

@@ -11,7 +11,10 @@ import static jdiffusion.kernels.machine.MachineFunction.C_OFFSET;
 import static jdiffusion.kernels.machine.MachineFunction.N;
 import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
 
-/** What attention in pairs of bfloat16 does between its products, as machine code with AVX512_BF16. */
+/**
+ * What attention in pairs of bfloat16 does between its products, as machine code with AVX512_BF16; what it reads is
+ * float32, or where it is bfloat16 itself, {@link WordCode}'s.
+ */
 final class AttentionCode {
     /** Words, pairs of bfloat16, of a vector. */
     static final int WORDS = 16;
@@ -116,7 +119,7 @@ final class AttentionCode {
     }
 
     /** The sum of all lanes, in every lane, in an order that is the same for each. */
-    private static void inEveryLane(Assembler x, Vec sum, Vec a, Vec b) {
+    static void inEveryLane(Assembler x, Vec sum, Vec a, Vec b) {
         for (int parts : new int[] {0x4e, 0xb1}) {
             x.vshuff32x4(a, sum, sum, parts);
             x.vaddps(sum, sum, a);

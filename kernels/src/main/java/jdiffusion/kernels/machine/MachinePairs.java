@@ -1,6 +1,7 @@
 package jdiffusion.kernels.machine;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Objects;
@@ -19,12 +20,17 @@ public final class MachinePairs implements AutoCloseable {
     public static final int SIDE = TransposeCode.SIDE;
     /** Floats before the weight in the parameters of a norm. */
     public static final int NORM_HEAD = 2 * SIDE;
+    /** The same of rows of words. */
+    private static final int WORD_NORM_HEAD = 3 * SIDE;
     private static final int WORD = 4;
+    private static final int HALF = 2;
 
     private final int columns;
     private final MachineCall rows;
     private final MachineCall normed;
     private final MachineCall pairs;
+    private final MachineCall normedWords;
+    private final MachineCall pairsOfWords;
     private final MachineCall transpose;
     private final MachineCall softmax;
     private final Map<Activation, MachineCall> activations = new EnumMap<>(Activation.class);
@@ -32,6 +38,7 @@ public final class MachinePairs implements AutoCloseable {
     private final Function<Activation, MachineCall> makeNorm;
     private final ArraySegments segments = new ArraySegments();
     private final MemorySegment interleave = MemorySegment.ofArray(RoundCode.interleave());
+    private final MemorySegment join = MemorySegment.ofArray(WordCode.join());
 
     /**
      * @param columns queries side by side in a block of scores, a multiple of {@link #SIDE}
@@ -45,6 +52,8 @@ public final class MachinePairs implements AutoCloseable {
         rows = load.apply(x -> AttentionCode.rows(x, false));
         normed = load.apply(x -> AttentionCode.rows(x, true));
         pairs = load.apply(AttentionCode::pairs);
+        normedWords = load.apply(WordCode::normed);
+        pairsOfWords = load.apply(WordCode::pairs);
         transpose = load.apply(TransposeCode::write);
         softmax = load.apply(x -> AttentionCode.softmax(x, columns));
         makeNorm = activation -> load.apply(new NormCode(new ActivationCode(activation))::write);
@@ -56,7 +65,7 @@ public final class MachinePairs implements AutoCloseable {
     }
 
     /**
-     * Rounds rows of float32 to rows of words, which follow each other.
+     * Rounds rows of float32 to rows of words, which follow each other; they may begin where the rows do.
      *
      * @param offset   in bytes, of the first row
      * @param stride   distance of the rows in bytes
@@ -90,6 +99,53 @@ public final class MachinePairs implements AutoCloseable {
     /** Whether there are products in pairs for tiles of so many columns. */
     public static boolean takes(int columns) {
         return columns > 0 && columns % SIDE == 0;
+    }
+
+    /** Floats of the parameters of a norm of rows of words. */
+    public static int wordNormSize(int channels) {
+        return WORD_NORM_HEAD + channels;
+    }
+
+    /**
+     * The parameters of a norm as {@link #normedWords} takes them.
+     *
+     * @param factor   of the sum of squares, 1 / n
+     * @param weight   [channels] from {@code from} on
+     * @param channels a multiple of 32
+     * @param to       {@link #wordNormSize} floats, written
+     */
+    public void wordNorm(float factor, float eps, float[] weight, int from, int channels, float[] to) {
+        requireRows(0, 0, channels, 2 * SIDE);
+        Arrays.fill(to, 0, SIDE, factor);
+        Arrays.fill(to, SIDE, 2 * SIDE, eps);
+        MemorySegment.copy(interleave, 0, segments.of(to), (long) WORD * 2 * SIDE, (long) WORD * SIDE);
+        for (int i = 0; i < channels; i += 2 * SIDE) {
+            for (int j = 0; j < SIDE; j++) {
+                to[WORD_NORM_HEAD + i + j] = weight[from + i + 2 * j];
+                to[WORD_NORM_HEAD + i + SIDE + j] = weight[from + i + 2 * j + 1];
+            }
+        }
+    }
+
+    /**
+     * Normalises rows of bfloat16 as {@link #rows} those of float32.
+     *
+     * @param offset   in bytes, of the first row
+     * @param stride   distance of the rows in bytes
+     * @param channels of a row, a multiple of 32
+     * @param norm     as {@link #wordNorm} writes it
+     */
+    public void normedWords(MemorySegment from, long offset, long stride, int count, int channels, float[] norm,
+                            float[] to, int at) {
+        requireRows(count, stride, channels, 2 * SIDE);
+        if (count == 0) {
+            return;
+        }
+        Objects.checkFromIndexSize(offset, lastRow(count - 1, stride) + (long) HALF * channels, from.byteSize());
+        Objects.checkFromIndexSize(0, wordNormSize(channels), norm.length);
+        Objects.checkFromIndexSize(at, (long) count * channels / 2, to.length);
+        normedWords.call(from, offset, segments.of(norm), 0, segments.of(to), (long) WORD * at, count, stride,
+                channels / (2 * SIDE));
     }
 
     /** Whether {@link #normed} knows an activation. */
@@ -140,6 +196,19 @@ public final class MachinePairs implements AutoCloseable {
     /** The same from an array; {@code from} and {@code stride} count floats. */
     public void pairs(float[] values, int from, int stride, int count, int channels, float[] to, int at) {
         pairs(segments.of(values), (long) WORD * from, (long) WORD * stride, count, channels, to, at);
+    }
+
+    /** {@link #pairs} of rows of bfloat16, as they are; channels are a multiple of 32. */
+    public void pairsOfWords(MemorySegment from, long offset, long stride, int count, int channels, float[] to,
+                             int at) {
+        requireRows(count, stride, channels, 2 * SIDE);
+        if (count == 0) {
+            return;
+        }
+        Objects.checkFromIndexSize(offset, lastRow(2L * count - 1, stride) + (long) HALF * channels, from.byteSize());
+        Objects.checkFromIndexSize(at, (long) count * channels, to.length);
+        pairsOfWords.call(from, offset, join, 0, segments.of(to), (long) WORD * at, count, stride,
+                channels / (2 * SIDE));
     }
 
     /**
@@ -246,6 +315,8 @@ public final class MachinePairs implements AutoCloseable {
         rows.close();
         normed.close();
         pairs.close();
+        normedWords.close();
+        pairsOfWords.close();
         transpose.close();
         softmax.close();
         activations.values().forEach(MachineCall::close);

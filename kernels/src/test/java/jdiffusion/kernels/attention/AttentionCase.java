@@ -109,6 +109,11 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
 
     /** The same numbers as a device's operand type holds them, in float32. */
     Arguments arguments(DType operand) {
+        return arguments(operand, DType.F32);
+    }
+
+    /** The same numbers as a device's operand type holds them; q, k, v and out are {@code stored} so. */
+    Arguments arguments(DType operand, DType stored) {
         Random random = new Random(hashCode());
         int width = shape.heads() * shape.headDim();
         List<AttentionStream> streams = new ArrayList<>();
@@ -119,13 +124,13 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
             for (int i = 0; i < values.length; i++) {
                 values[i] = rounded(operand, values[i] * (i % (3 * width) < width ? spread : 1));
             }
-            Tensor qkv = Tensor.of(values, shape.batch(), n, 3 * width);
-            Tensor qNorm = norm == null ? null : stored(norm, gaussian(random, shape.headDim(), 1));
-            Tensor kNorm = norm == null ? null : stored(norm, gaussian(random, shape.headDim(), 1));
+            Tensor qkv = stored(stored, values, shape.batch(), n, 3 * width);
+            Tensor qNorm = norm == null ? null : stored(norm, gaussian(random, shape.headDim(), 1), shape.headDim());
+            Tensor kNorm = norm == null ? null : stored(norm, gaussian(random, shape.headDim(), 1), shape.headDim());
             // One column more than needed on either side shows writes out of place.
             float[] wide = new float[shape.batch() * Math.max(1, n) * (width + 2)];
             Arrays.fill(wide, Float.NaN);
-            Tensor out = Tensor.of(wide, shape.batch(), n, width + 2).columns(1, width + 1);
+            Tensor out = stored(stored, wide, shape.batch(), n, width + 2).columns(1, width + 1);
             boolean asks = s != silent;
             streams.add(new AttentionStream(asks ? qkv.columns(0, width) : null, qkv.columns(width, 2 * width),
                     qkv.columns(2 * width, 3 * width), qNorm, kNorm, asks ? out : null));
@@ -154,7 +159,10 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
     }
 
     List<float[]> run(Cpu cpu) {
-        Arguments arguments = arguments();
+        return run(cpu, arguments());
+    }
+
+    List<float[]> run(Cpu cpu, Arguments arguments) {
         new CpuAttention(cpu).run(shape, arguments.streams(), arguments.bias());
         return arguments.outputs();
     }
@@ -176,7 +184,7 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
         return values;
     }
 
-    private static Tensor stored(DType type, float[] values) {
+    private static Tensor stored(DType type, float[] values, int... dims) {
         MemorySegment data = MemorySegment.ofArray(new byte[values.length * type.bytes()]);
         for (int i = 0; i < values.length; i++) {
             float x = values[i];
@@ -188,6 +196,6 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
                 default -> throw new IllegalArgumentException(type.toString());
             }
         }
-        return Tensor.of(data, type, Shape.of(values.length));
+        return Tensor.of(data, type, Shape.of(dims));
     }
 }

@@ -2,6 +2,7 @@ package jdiffusion.kernels.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Arrays;
 import java.util.List;
@@ -16,6 +17,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Attention on AMX's tiles, whose machine code is interpreted, so on every machine. */
 class TiledAttentionTest {
+    private static final String NO_PAIRS = "no pairs with vectors of this width";
+
     /** Whole and ragged blocks of keys, odd heads, masks, biases, a norm, several streams. */
     static List<AttentionCase> problems() {
         return List.of(AttentionCase.of(1, 1, 64, 32), AttentionCase.of(1, 1, 7, 1),
@@ -23,18 +26,28 @@ class TiledAttentionTest {
                 AttentionCase.of(1, 1, 64, 20, 193).norm(DType.BF16).silent(1), AttentionCase.of(1, 1, 16, 9, 30));
     }
 
-    private static List<float[]> interpreted(AttentionCase problem, int threads) {
-        try (Cpu cpu = InterpretedCpu.withTiles(threads)) {
-            return problem.run(cpu);
+    @ParameterizedTest
+    @MethodSource("problems")
+    void isAsCloseToTheDefinitionAsNaiveCode(AttentionCase problem) {
+        try (Cpu cpu = InterpretedCpu.withTiles(2)) {
+            isAsClose(problem, AttentionReference.exact(problem), AttentionReference.naive(problem, Precision.BF16),
+                    problem.run(cpu));
         }
     }
 
     @ParameterizedTest
     @MethodSource("problems")
-    void isAsCloseToTheDefinitionAsNaiveCode(AttentionCase problem) {
-        List<double[]> exact = AttentionReference.exact(problem);
-        List<double[]> naive = AttentionReference.naive(problem, Precision.BF16);
-        List<float[]> actual = interpreted(problem, 2);
+    void takesBfloat16(AttentionCase problem) {
+        try (Cpu cpu = InterpretedCpu.withTiles(2)) {
+            assumeTrue(cpu.products().inPairs(), NO_PAIRS);
+            isAsClose(problem, AttentionReference.exact(problem, DType.BF16),
+                    AttentionReference.naive(problem, DType.BF16),
+                    problem.run(cpu, problem.arguments(DType.BF16, DType.BF16)));
+        }
+    }
+
+    private static void isAsClose(AttentionCase problem, List<double[]> exact, List<double[]> naive,
+                                  List<float[]> actual) {
         assertThat(actual).hasSameSizeAs(exact);
         for (int s = 0; s < exact.size(); s++) {
             double naiveError = 0;
@@ -54,10 +67,17 @@ class TiledAttentionTest {
     @MethodSource("problems")
     void tilesOfTheCpuGiveTheSameBits(AttentionCase problem) {
         Levels.assume(CpuLevel.AMX);
-        List<float[]> run = problem.run(2, Precision.BF16, CpuLevel.AMX);
-        List<float[]> interpreted = interpreted(problem, 1);
-        for (int s = 0; s < run.size(); s++) {
-            assertThat(run.get(s)).isEqualTo(interpreted.get(s));
+        for (DType stored : new DType[] {DType.F32, DType.BF16}) {
+            List<float[]> run;
+            List<float[]> interpreted;
+            try (Cpu cpu = new Cpu(2, Precision.BF16, CpuLevel.AMX); Cpu stand = InterpretedCpu.withTiles(1)) {
+                assumeTrue(stored == DType.F32 || cpu.products().inPairs(), NO_PAIRS);
+                run = problem.run(cpu, problem.arguments(stored, stored));
+                interpreted = problem.run(stand, problem.arguments(stored, stored));
+            }
+            for (int s = 0; s < run.size(); s++) {
+                assertThat(run.get(s)).isEqualTo(interpreted.get(s));
+            }
         }
     }
 }

@@ -176,6 +176,11 @@ class AssemblerTest {
         check(x -> x.vdpbf16ps(Vec.xmm(3), Vec.xmm(4), Vec.xmm(5)), "62f25e0852dd");
         check(x -> x.vcvtne2ps2bf16(Vec.zmm(0), Vec.zmm(1), Mem.at(Gpr.RDI)), "62f277487207");
         check(x -> x.vpermw(Vec.zmm(0), Vec.zmm(2), Vec.zmm(0)), "62f2ed488dc0");
+        check(x -> x.vpermt2w(Vec.zmm(17), Vec.zmm(30), Mem.at(Gpr.RDI, 64)), "62e28d407d4f01");
+        check(x -> x.vpermt2w(Vec.ymm(1), Vec.ymm(2), Mem.at(Gpr.R11)), "62d2ed287d0b");
+        check(x -> x.vpslld(Vec.zmm(17), Mem.at(Gpr.R10, 128), 16), "62d1754072720210");
+        check(x -> x.vpslld(Vec.ymm(9), indexed.plus(32), 31), "629135287274ac011f");
+        check(x -> x.vpandd(Vec.zmm(0), Vec.zmm(25), Mem.at(Gpr.R10, -64)), "62d13540db42ff");
         check(x -> x.vunpcklps(Vec.zmm(16), Vec.zmm(1), Vec.zmm(31)), "6281744814c7");
         check(x -> x.vunpckhps(Vec.zmm(16), Vec.zmm(1), Vec.zmm(31)), "6281744815c7");
         check(x -> x.vunpcklpd(Vec.zmm(16), Vec.zmm(1), Vec.zmm(31)), "6281f54814c7");
@@ -242,6 +247,12 @@ class AssemblerTest {
         three(level, bits, Assembler::vfmadd213ps, (to, a, b, i) -> Math.fma(a[i], to[i], b[i]));
         three(CpuLevel.AVX512, bits, Assembler::vpxord, (to, a, b, i) -> Float.intBitsToFloat(
                 Float.floatToRawIntBits(a[i]) ^ Float.floatToRawIntBits(b[i])));
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vpandd(to, a, Mem.at(MachineFunction.B)),
+                (to, a, b, i) -> Float.intBitsToFloat(Float.floatToRawIntBits(a[i]) & Float.floatToRawIntBits(b[i])));
+        for (int distance : new int[] {0, 1, 16, 31}) {
+            three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vpslld(to, Mem.at(MachineFunction.A, ODD), distance),
+                    (to, a, b, i) -> Float.intBitsToFloat(Float.floatToRawIntBits(a[i]) << distance));
+        }
         three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
             x.vdivps(to, a, b);
             x.vrndscalepsDown(to, to);
@@ -309,6 +320,41 @@ class AssemblerTest {
             }
             for (int i = 0; i < 32; i++) {
                 assertThat(to[i]).isEqualTo(from[index[i]]);
+            }
+        }
+    }
+
+    /** Of halves 0 to 2 n - 1 of the one and as many of the other. */
+    @ParameterizedTest
+    @ValueSource(ints = {128, 256, 512})
+    void halvesOfTwoAreChosenByIndex(int bits) {
+        int n = bits / 16;
+        short[] index = new short[n];
+        short[] first = new short[n];
+        short[] second = new short[n];
+        for (int i = 0; i < n; i++) {
+            index[i] = (short) (2 * n - 1 - 5 * i);
+            first[i] = (short) (1000 + i);
+            second[i] = (short) (2000 + i);
+        }
+        for (int[] registers : new int[][] {{0, 1}, {31, 16}, {9, 30}, {17, 8}}) {
+            short[] to = first.clone();
+            Vec result = new Vec(registers[0], bits);
+            Vec order = new Vec(registers[1], bits);
+            try (BothWays function = new BothWays(CpuLevel.AVX512, x -> {
+                x.vmovups(result, Mem.at(MachineFunction.C));
+                x.vmovups(order, Mem.at(MachineFunction.A));
+                x.vpermt2w(result, order, Mem.at(MachineFunction.B));
+                x.vmovups(Mem.at(MachineFunction.C), result);
+                x.vzeroupper();
+                x.ret();
+            })) {
+                function.call(MemorySegment.ofArray(index), 0, MemorySegment.ofArray(second), 0,
+                        MemorySegment.ofArray(to), 0, 0, 0, 0);
+            }
+            for (int i = 0; i < n; i++) {
+                int lane = index[i] & 2 * n - 1;
+                assertThat(to[i]).isEqualTo(lane < n ? first[lane] : second[lane - n]);
             }
         }
     }

@@ -22,6 +22,11 @@ final class InterpretedVectors {
     private static final int VDIVPS = 0x105e;
     private static final int VMAXPS = 0x105f;
     private static final int VMINPS = 0x105d;
+    /** A group of instructions, of which only the shift of words to the left is known. */
+    static final int VPSLLD = 0x1172;
+    private static final int LEFT = 6;
+    private static final int VPERMT2W = 0x217d;
+    private static final int VPANDD = 0x11db;
     private static final int VPXORD = 0x11ef;
     private static final int VFMADD213PS = 0x21a8;
     private static final int VSCALEFPS = 0x212c;
@@ -44,7 +49,8 @@ final class InterpretedVectors {
     /** Whether there is no form of it with VEX. */
     static boolean needsEvex(int code) {
         return switch (code) {
-            case VDPBF16PS, VCVTNE2PS2BF16, VPERMW, VSHUFF32X4, VPXORD, VSCALEFPS, VRNDSCALEPS -> true;
+            case VDPBF16PS, VCVTNE2PS2BF16, VPERMW, VPERMT2W, VPSLLD, VPANDD, VSHUFF32X4, VPXORD, VSCALEFPS,
+                 VRNDSCALEPS -> true;
             default -> false;
         };
     }
@@ -66,12 +72,13 @@ final class InterpretedVectors {
      * @param code  table of opcodes, prefix and opcode as {@link Interpreter} writes them
      * @param wide  the bit W
      * @param b     what the last operand holds
+     * @param to    the destination, but for VPSLLD, where it is {@code first} and this the kind of shift
      * @param parts the byte behind the operands, if there is one
      */
     void run(int code, boolean wide, int to, int first, int[] b, int lanes, int parts) {
         int[] a = registers[first];
         int[] old = registers[to];
-        if (wide != (code == VPERMW || code == VUNPCKLPD || code == VUNPCKHPD)) {
+        if (wide != (code == VPERMW || code == VPERMT2W || code == VUNPCKLPD || code == VUNPCKHPD)) {
             throw new MachineFault("instruction %x with W %s is not known".formatted(code, wide));
         }
         if (isUnary(code) && first != 0) {
@@ -90,6 +97,19 @@ final class InterpretedVectors {
                 }
                 for (int i = 0; i < lanes; i++) {
                     result[i] = bits((float) Math.floor(real(b[i])));
+                }
+            }
+            case VPSLLD -> {
+                if (to != LEFT || parts >= Integer.SIZE) {
+                    throw new MachineFault("shift %d by %d is not known".formatted(to, parts));
+                }
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = b[i] << parts;
+                }
+            }
+            case VPANDD -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = a[i] & b[i];
                 }
             }
             case VPXORD -> {
@@ -134,6 +154,11 @@ final class InterpretedVectors {
                     result[i] = half(b, a[i], lanes) | half(b, a[i] >>> 16, lanes) << 16;
                 }
             }
+            case VPERMT2W -> {
+                for (int i = 0; i < lanes; i++) {
+                    result[i] = half(old, b, a[i], lanes) | half(old, b, a[i] >>> 16, lanes) << 16;
+                }
+            }
             case VUNPCKLPS, VUNPCKHPS -> {
                 for (int i = 0; i < lanes; i++) {
                     int from = i / 4 * 4 + (code & 1) * 2 + i % 4 / 2;
@@ -156,7 +181,7 @@ final class InterpretedVectors {
             }
             default -> throw new MachineFault("instruction %x is not known".formatted(code));
         }
-        set(to, result, lanes);
+        set(code == VPSLLD ? first : to, result, lanes);
     }
 
     private static float arithmetic(int code, float a, float b) {
@@ -179,6 +204,11 @@ final class InterpretedVectors {
     private static int half(int[] from, int index, int lanes) {
         int i = index & 2 * lanes - 1;
         return from[i / 2] >>> i % 2 * 16 & 0xffff;
+    }
+
+    /** Of the halves of two vectors one after the other. */
+    private static int half(int[] first, int[] second, int index, int lanes) {
+        return half((index & 2 * lanes) == 0 ? first : second, index, lanes);
     }
 
     private static float real(int bits) {

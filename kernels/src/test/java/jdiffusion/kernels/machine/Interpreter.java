@@ -341,7 +341,8 @@ final class Interpreter {
                 } else {
                     memory.read(place, words, lanes);
                 }
-                vectors.run(key, w, reg, first, words, lanes, key >> 12 == 3 ? next() : 0);
+                boolean more = key >> 12 == 3 || key == InterpretedVectors.VPSLLD;
+                vectors.run(key, w, reg, first, words, lanes, more ? next() : 0);
             }
         }
     }

@@ -92,6 +92,9 @@ class InterpreterTest {
     void arithmeticOfAvx512IsThisCpus(int bits) {
         Levels.assume(CpuLevel.AVX512);
         three(CpuLevel.AVX512, bits, Assembler::vpxord);
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vpandd(to, a, Mem.at(MachineFunction.B)));
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vpslld(to, Mem.at(MachineFunction.B), 16));
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vpermt2w(to, a, Mem.at(MachineFunction.B)));
         three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vrndscalepsDown(to, a));
         three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
             x.mov(Gpr.R10, Float.floatToRawIntBits(-150.75f));

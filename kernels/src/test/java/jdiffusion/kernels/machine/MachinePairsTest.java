@@ -68,6 +68,17 @@ class MachinePairsTest {
         }
     }
 
+    @Test
+    void rowsAreRoundedInTheirPlace() {
+        try (MachinePairs code = bothWays()) {
+            float[] values = normals(3 * 64 + 1);
+            float[] apart = gaps(3 * 32);
+            code.rows(values, 1, 64, 3, 64, null, apart, 0);
+            code.rows(values, 1, 64, 3, 64, null, values, 1);
+            assertThat(Arrays.copyOfRange(values, 1, 1 + 3 * 32)).isEqualTo(apart);
+        }
+    }
+
     /** The last bit of the norm may be another, and with it that of the rounded number. */
     @Test
     void rowsAreNormed() {
@@ -113,6 +124,70 @@ class MachinePairsTest {
                         int upper = 1 + i / channels * 2 * stride + i % channels;
                         assertThat(Float.floatToRawIntBits(to[4 + i])).isEqualTo(word(from[upper],
                                 from[upper + stride]));
+                    }
+                    assertOnly(to, 4, 4 + count * channels);
+                }
+            }
+        }
+    }
+
+    private static short[] bf16(float[] values) {
+        short[] stored = new short[values.length];
+        for (int i = 0; i < values.length; i++) {
+            stored[i] = FloatFormat.floatToBf16(values[i]);
+        }
+        return stored;
+    }
+
+    /** From an odd place, so that no word is where words usually are. */
+    @Test
+    void rowsOfWordsAreNormed() {
+        try (MachinePairs code = bothWays()) {
+            for (int channels : new int[] {32, 64, 96}) {
+                for (int count : new int[] {0, 1, 4}) {
+                    int stride = channels + 5;
+                    short[] from = bf16(normals(3 + count * stride + channels));
+                    float[] weight = normals(1 + channels);
+                    float[] norm = gaps(MachinePairs.wordNormSize(channels) + 1);
+                    int n = channels - 5;
+                    code.wordNorm(1f / n, 0.25f, weight, 1, channels, norm);
+                    assertOnly(norm, 0, norm.length - 1);
+                    float[] to = gaps(2 + count * channels / 2 + 1);
+                    code.normedWords(MemorySegment.ofArray(from), 2 * 3, 2 * stride, count, channels, norm, to, 2);
+                    for (int row = 0; row < count; row++) {
+                        double squares = 0;
+                        for (int c = 0; c < channels; c++) {
+                            double x = FloatFormat.bf16ToFloat(from[3 + row * stride + c]);
+                            squares += x * x;
+                        }
+                        double factor = 1 / Math.sqrt(squares / n + 0.25);
+                        for (int c = 0; c < channels; c++) {
+                            double exact = FloatFormat.bf16ToFloat(from[3 + row * stride + c]) * factor
+                                    * weight[1 + c];
+                            int pair = Float.floatToRawIntBits(to[2 + (row * channels + c) / 2]);
+                            float actual = FloatFormat.bf16ToFloat((short) (c % 2 == 0 ? pair : pair >>> 16));
+                            assertThat((double) actual).isCloseTo(exact, within(Math.abs(exact) * (0x1p-8 + 1e-6)));
+                        }
+                    }
+                    assertOnly(to, 2, 2 + count * channels / 2);
+                }
+            }
+        }
+    }
+
+    @Test
+    void rowsOfWordsArePaired() {
+        try (MachinePairs code = bothWays()) {
+            for (int channels : new int[] {32, 96}) {
+                for (int count : new int[] {0, 1, 3}) {
+                    int stride = channels + 9;
+                    short[] from = bf16(normals(1 + 2 * count * stride + channels));
+                    float[] to = gaps(4 + count * channels + 1);
+                    code.pairsOfWords(MemorySegment.ofArray(from), 2, 2 * stride, count, channels, to, 4);
+                    for (int i = 0; i < count * channels; i++) {
+                        int upper = 1 + i / channels * 2 * stride + i % channels;
+                        assertThat(Float.floatToRawIntBits(to[4 + i]))
+                                .isEqualTo(from[upper] & 0xffff | from[upper + stride] << 16);
                     }
                     assertOnly(to, 4, 4 + count * channels);
                 }
@@ -302,6 +377,36 @@ class MachinePairsTest {
                 () -> code.softmax(large, 2, Float.NaN, large, 0, large, 0, 1)}) {
                 assertThatThrownBy(call::run).isInstanceOf(IllegalArgumentException.class);
             }
+        }
+    }
+
+    @Test
+    void nothingOutsideRowsOfWordsIsTouched() {
+        MemorySegment from = MemorySegment.ofArray(new short[3 * 32]);
+        float[] norm = new float[MachinePairs.wordNormSize(32)];
+        float[] to = new float[3 * 16];
+        try (MachinePairs code = bothWays()) {
+            code.wordNorm(1, 1, new float[32], 0, 32, norm);
+            code.normedWords(from, 0, 64, 3, 32, norm, to, 0);
+            code.pairsOfWords(from, 0, 64, 1, 32, to, 0);
+            refuse(() -> code.normedWords(from, 2, 64, 3, 32, norm, to, 0));
+            refuse(() -> code.normedWords(from, -2, 64, 3, 32, norm, to, 0));
+            refuse(() -> code.normedWords(from, 0, 64, 3, 32, norm, to, 1));
+            refuse(() -> code.normedWords(from, 0, 64, 1, 32, new float[norm.length - 1], to, 0));
+            refuse(() -> code.pairsOfWords(from, 66, 64, 1, 32, to, 0));
+            refuse(() -> code.pairsOfWords(from, 0, 66, 2, 32, new float[64], 0));
+            refuse(() -> code.pairsOfWords(from, 0, 64, 1, 32, to, 17));
+            refuse(() -> code.wordNorm(1, 1, new float[32], 1, 32, norm));
+            refuse(() -> code.wordNorm(1, 1, new float[64], 0, 64, norm));
+            for (Runnable call : new Runnable[] {() -> code.normedWords(from, 0, 64, 1, 16, norm, to, 0),
+                () -> code.normedWords(from, 0, -64, 1, 32, norm, to, 0),
+                () -> code.normedWords(from, 0, 64, -1, 32, norm, to, 0),
+                () -> code.pairsOfWords(from, 0, 64, 1, 16, to, 0),
+                () -> code.wordNorm(1, 1, new float[32], 0, 16, norm)}) {
+                assertThatThrownBy(call::run).isInstanceOf(IllegalArgumentException.class);
+            }
+            assertThatThrownBy(() -> code.pairsOfWords(from, 0, Long.MAX_VALUE, 1, 32, to, 0))
+                    .isInstanceOf(IndexOutOfBoundsException.class);
         }
     }
 
