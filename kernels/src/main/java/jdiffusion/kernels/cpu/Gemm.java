@@ -56,6 +56,8 @@ public final class Gemm {
     private int words;
     private float[] left;
     private int leftStride;
+    /** Where whole panels of left rows lie as words; null where they are packed. */
+    private Tensor inPlace;
     private float[] bias;
     private Tensor out;
     private int chunkStart;
@@ -86,6 +88,11 @@ public final class Gemm {
         /** The same of a left row, all k elements. */
         default boolean leftStored(int row, float[] to, int at) {
             return false;
+        }
+
+        /** The left rows where they are stored as bfloat16; else null. */
+        default Tensor leftWords() {
+            return null;
         }
 
         /** Right rows {@code row} to {@code row + count} where they are stored as bfloat16, in one place; else null. */
@@ -133,6 +140,7 @@ public final class Gemm {
         inPairs = cpu.products().inPairs();
         words = inPairs ? Math.ceilDiv(k, 2) : k;
         // An odd number of cache lines, so that the rows of a panel do not fall into one cache set.
+        inPlace = inPairs && k > 0 && k % 4 == 0 ? factors.leftWords() : null;
         leftStride = (Math.ceilDiv(words + 1, 16) | 1) * 16;
         int panelsInAll = Math.ceilDiv(m, MR);
         int panelsInChunk = Math.clamp(CHUNK / (MR * leftStride), 1, panelsInAll);
@@ -176,7 +184,8 @@ public final class Gemm {
     private void packLeft(int item, int worker) {
         int end = Math.min((item + 1) * PACK_ROWS, Math.ceilDiv(chunkRows, MR) * MR);
         Tensor place = inPairs && k > 0 && k % (2 * MachinePairs.SIDE) == 0 ? factors.leftPlace() : null;
-        for (int r = item * PACK_ROWS; r < end; r++) {
+        int begin = inPlace == null ? item * PACK_ROWS : Math.max(item * PACK_ROWS, chunkRows / MR * MR);
+        for (int r = begin; r < end; r++) {
             if (r >= chunkRows) {
                 Arrays.fill(left, r * leftStride, r * leftStride + words + 1, 0f);
                 continue;
@@ -237,7 +246,7 @@ public final class Gemm {
                     ahead[worker].nothingToWrite();
                 }
                 for (int t = 0; t < tileCount; t++) {
-                    product(start, width, together, steps, row * leftStride + k0, right, t * apart + width, tiles,
+                    product(start, width, together, steps, row, k0, right, t * apart + width, tiles,
                             tile + t * MR * width, ahead[worker]);
                 }
                 if (last) {
@@ -247,13 +256,30 @@ public final class Gemm {
         }
     }
 
-    private void product(Start start, int width, int together, int steps, int leftAt, float[] right, int rightAt,
+    /** Whole panels of left rows where they lie, if they may, and the others from where they were packed. */
+    private void product(Start start, int width, int together, int steps, int row, int k0, float[] right, int rightAt,
                          float[] tiles, int tile, Ahead next) {
-        if (width == NR) {
-            cpu.products().multiply(start, together, steps, left, leftAt, leftStride, right, rightAt, tiles, tile,
-                    next);
-        } else {
-            cpu.products().multiplyNarrow(start, steps, left, leftAt, leftStride, right, rightAt, tiles, tile);
+        int there = inPlace == null ? 0 : Math.min(together, (chunkRows - row) / MR);
+        Products products = cpu.products();
+        if (there > 0) {
+            long offset = inPlace.rowOffset(chunkStart + row) + 4L * k0;
+            if (width == NR) {
+                products.multiply(start, there, steps, inPlace.data(), offset, inPlace.rowOffset(1), right, rightAt,
+                        tiles, tile, next);
+            } else {
+                products.multiplyNarrow(start, steps, inPlace.data(), offset, inPlace.rowOffset(1), right, rightAt,
+                        tiles, tile);
+            }
+        }
+        if (there < together) {
+            int leftAt = (row + there * MR) * leftStride + k0;
+            int at = tile + there * MR * width;
+            if (width == NR) {
+                products.multiply(start, together - there, steps, left, leftAt, leftStride, right, rightAt, tiles, at,
+                        there == 0 ? next : null);
+            } else {
+                products.multiplyNarrow(start, steps, left, leftAt, leftStride, right, rightAt, tiles, at);
+            }
         }
     }
 

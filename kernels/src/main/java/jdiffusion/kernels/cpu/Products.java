@@ -1,5 +1,6 @@
 package jdiffusion.kernels.cpu;
 
+import java.lang.foreign.MemorySegment;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.machine.Ahead;
 import jdiffusion.kernels.machine.AmxProducts;
@@ -129,6 +130,12 @@ public final class Products implements AutoCloseable {
         }
     }
 
+    /** The same with left rows anywhere, offset and stride in bytes; only with {@link #inPairs}. */
+    void multiply(Start start, int panels, int k, MemorySegment a, long aOffset, long aStride, float[] b, int bOffset,
+                  float[] tiles, int tilesOffset, Ahead ahead) {
+        machine.multiply(start, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset, ahead);
+    }
+
     /** See {@link MicroKernel#multiplyNarrow}; {@code k} counts words. */
     public void multiplyNarrow(Start start, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                                float[] tile, int tileOffset) {
@@ -139,6 +146,12 @@ public final class Products implements AutoCloseable {
             begin(start, 1, Simd.LANES, b, bOffset, tile, tileOffset);
             MicroKernel.multiplyNarrow(k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
         }
+    }
+
+    /** The same with left rows anywhere, offset and stride in bytes; only with {@link #inPairs}. */
+    void multiplyNarrow(Start start, int k, MemorySegment a, long aOffset, long aStride, float[] b, int bOffset,
+                        float[] tile, int tileOffset) {
+        machine.multiplyNarrow(start, k, a, aOffset, aStride, b, bOffset, tile, tileOffset);
     }
 
     private static void begin(Start start, int panels, int width, float[] b, int bOffset, float[] tiles, int at) {

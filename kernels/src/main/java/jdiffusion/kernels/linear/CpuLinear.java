@@ -167,6 +167,11 @@ public final class CpuLinear {
         }
 
         @Override
+        public Tensor leftWords() {
+            return x.type() == DType.BF16 ? x : null;
+        }
+
+        @Override
         public boolean leftStored(int row, float[] to, int at) {
             return stored(x, row, 0, x.cols(), to, at);
         }

@@ -82,12 +82,25 @@ public final class MachineProducts implements AutoCloseable {
      */
     public void multiply(Start start, int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                          float[] tiles, int tilesOffset) {
-        multiply(products, start, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles, tilesOffset, null);
+        multiply(products, start, columns, panels, k, segments.of(a), (long) WORD * aOffset, (long) WORD * aStride, b,
+                bOffset, tiles, tilesOffset, null);
     }
 
     /** The same; meanwhile what lies ahead comes into the caches, where there is code for that and the start is not 0. */
     public void multiply(Start start, int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                          float[] tiles, int tilesOffset, Ahead ahead) {
+        multiply(start, panels, k, segments.of(a), (long) WORD * aOffset, (long) WORD * aStride, b, bOffset, tiles,
+                tilesOffset, ahead);
+    }
+
+    /**
+     * The same with rows anywhere.
+     *
+     * @param aOffset in bytes, of the first row
+     * @param aStride distance of A's rows in bytes, not negative
+     */
+    public void multiply(Start start, int panels, int k, MemorySegment a, long aOffset, long aStride, float[] b,
+                         int bOffset, float[] tiles, int tilesOffset, Ahead ahead) {
         boolean looks = lookingAhead.containsKey(start);
         multiply(looks ? lookingAhead : products, start, columns, panels, k, a, aOffset, aStride, b, bOffset, tiles,
                 tilesOffset, looks ? ahead : null);
@@ -96,13 +109,21 @@ public final class MachineProducts implements AutoCloseable {
     /** One panel with as many columns as the narrow tile has. */
     public void multiplyNarrow(Start start, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                                float[] tile, int tileOffset) {
+        multiplyNarrow(start, k, segments.of(a), (long) WORD * aOffset, (long) WORD * aStride, b, bOffset, tile,
+                tileOffset);
+    }
+
+    /** The same with rows anywhere, offset and stride in bytes. */
+    public void multiplyNarrow(Start start, int k, MemorySegment a, long aOffset, long aStride, float[] b, int bOffset,
+                               float[] tile, int tileOffset) {
         multiply(narrowProducts, start, narrowColumns, 1, k, a, aOffset, aStride, b, bOffset, tile, tileOffset, null);
     }
 
-    private void multiply(Map<Start, MachineCall> functions, Start start, int width, int panels, int k, float[] a,
-                          int aOffset, int aStride, float[] b, int bOffset, float[] tile, int tileOffset, Ahead ahead) {
+    private void multiply(Map<Start, MachineCall> functions, Start start, int width, int panels, int k, MemorySegment a,
+                          long aOffset, long aStride, float[] b, int bOffset, float[] tile, int tileOffset,
+                          Ahead ahead) {
         if (panels < 0 || k < 0 || k % 2 != 0 || aStride < 0) {
-            throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " apart");
+            throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " bytes apart");
         }
         MachineCall function = functions.get(start);
         if (function == null || k == 0 && start != Start.SUMS) {
@@ -112,13 +133,16 @@ public final class MachineProducts implements AutoCloseable {
             return;
         }
         long rows = (long) ROWS * panels;
-        Objects.checkFromIndexSize(aOffset, (rows - 1) * aStride + k, a.length);
+        // Beyond all memory the size is negative, which the check refuses.
+        boolean far = Math.multiplyHigh(rows - 1, aStride) != 0;
+        long lastRow = far ? Long.MAX_VALUE : (rows - 1) * aStride;
+        Objects.checkFromIndexSize(aOffset, lastRow < 0 ? lastRow : lastRow + (long) WORD * k, a.byteSize());
         Objects.checkFromIndexSize(bOffset, (long) k * width, b.length);
         Objects.checkIndex(start == Start.ROW_BEFORE ? bOffset - width : bOffset, b.length);
         Objects.checkFromIndexSize(tileOffset, rows * width, tile.length);
         boolean looks = ahead != null;
-        function.call(segments.of(a), (long) WORD * aOffset, segments.of(b), (long) WORD * bOffset,
-                segments.of(tile), (long) WORD * tileOffset, k, (long) WORD * aStride, panels,
+        function.call(a, aOffset, segments.of(b), (long) WORD * bOffset,
+                segments.of(tile), (long) WORD * tileOffset, k, aStride, panels,
                 looks ? ahead.read() : 0, looks ? ahead.readStride() : 0, looks ? ahead.write() : 0,
                 looks ? ahead.writeStride() : 0);
     }

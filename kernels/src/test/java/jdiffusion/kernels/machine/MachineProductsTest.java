@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -239,10 +240,43 @@ class MachineProductsTest {
             assertThatThrownBy(() -> p.multiply(Start.SUMS, 1, 7, a, 0, 8, b, 0, tile, 0))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("7 steps");
             assertThatThrownBy(() -> p.multiply(Start.SUMS, 1, 8, a, 40, -8, b, 0, tile, 0))
-                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("-8");
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("-32 bytes");
             if (p.inPairs()) {
                 refuse(() -> p.roundPairs(new float[31], 0, 1, tile, 0));
                 refuse(() -> p.roundPairs(new float[32], 0, 1, new float[15], 0));
+            }
+        }
+    }
+
+    /** Rows of words in any memory, wherever they begin there. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "VECTOR")
+    void rowsMayLieOutsideOfArrays(CpuLevel level) {
+        int k = 10;
+        int panels = 2;
+        for (int width : new int[] {16, 64}) {
+            try (MachineProducts products = bothWays(level, true, width, width); Arena arena = Arena.ofConfined()) {
+                float[] a = normals(panels * ROWS * k);
+                float[] b = normals(width + k * width);
+                long stride = 4 * k + 6;
+                long bytes = 2 + (panels * ROWS - 1) * stride + 4 * k;
+                MemorySegment rows = arena.allocate(bytes, 64);
+                for (int i = 0; i < a.length; i++) {
+                    rows.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 2 + i / k * stride + 4 * (i % k), a[i]);
+                }
+                float[] expected = new float[panels * ROWS * width];
+                float[] tiles = expected.clone();
+                float[] narrow = new float[ROWS * width];
+                products.multiply(Start.ROW_BEFORE, panels, k, a, 0, k, b, width, expected, 0);
+                products.multiply(Start.ROW_BEFORE, panels, k, rows, 2, stride, b, width, tiles, 0, new Ahead());
+                products.multiplyNarrow(Start.ROW_BEFORE, k, rows, 2, stride, b, width, narrow, 0);
+                assertThat(tiles).isEqualTo(expected);
+                assertThat(narrow).isEqualTo(Arrays.copyOf(expected, narrow.length));
+                for (long[] beyond : new long[][] {{3, stride}, {-1, stride}, {2, stride + 1}, {0, Long.MAX_VALUE / 8},
+                    {0, 1L << 61}}) {
+                    refuse(() -> products.multiply(Start.SUMS, panels, k, rows, beyond[0], beyond[1], b, width, tiles, 0,
+                            new Ahead()));
+                }
             }
         }
     }
