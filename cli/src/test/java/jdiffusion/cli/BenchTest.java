@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.cpu.CpuBackend;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -45,7 +47,8 @@ class BenchTest {
         // 2 patches of 16x16 pixels and 77 + 3 tokens of text, 2 heads of 64 channels.
         assertThat(gemm.get("what").textValue()).isEqualTo("82x128x128");
         assertThat(gemm.get("flops").doubleValue()).isEqualTo(2.0 * 82 * 128 * 128);
-        assertThat(gemm.get("bytes").longValue()).isEqualTo(4 * 82 * 128 * 2 + 2 * 128 * 128);
+        int operand = CpuBackend.operandType(Precision.BF16, null).bytes();
+        assertThat(gemm.get("bytes").longValue()).isEqualTo(operand * 82 * 128 * 2 + 2 * 128 * 128);
         JsonNode image = root.get("measurements").get(parts.indexOf("image"));
         assertThat(image.get("products_share").doubleValue()).isBetween(0.0, 1.0);
     }
