@@ -51,8 +51,8 @@ final class OnlineSoftmax {
         for (int i = column; i < end; i += 2 * NR) {
             FloatVector a = FloatVector.fromArray(Simd.F, scores, i);
             FloatVector b = FloatVector.fromArray(Simd.F, scores, i + NR);
-            even = even.blend(a, a.compare(GT, even));
-            odd = odd.blend(b, b.compare(GT, odd));
+            even = a.blend(even, a.compare(GT, even).not());
+            odd = b.blend(odd, b.compare(GT, odd).not());
         }
         even.blend(odd, odd.compare(GT, even)).intoArray(state, query);
         before.intoArray(state, 2 * queries + query);
@@ -132,7 +132,7 @@ final class OnlineSoftmax {
         for (int i = column; i < end; i += NR) {
             FloatVector p = VectorMath.expNotPositive(FloatVector.fromArray(Simd.F, scores, i).sub(largest));
             p.intoArray(scores, i);
-            sum = sum.add(p);
+            sum = p.add(sum);
         }
         sum.intoArray(state, queries + query);
     }

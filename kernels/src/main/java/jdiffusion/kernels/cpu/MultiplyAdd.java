@@ -43,10 +43,10 @@ public final class MultiplyAdd {
             for (int r = 0; r < count; r++) {
                 FloatVector factor = FloatVector.broadcast(Simd.F, factors[factorAt + r]);
                 int row = rowAt + r * stride + i;
-                s0 = s0.add(FloatVector.fromArray(Simd.F, rows, row).mul(factor));
-                s1 = s1.add(FloatVector.fromArray(Simd.F, rows, row + LANES).mul(factor));
-                s2 = s2.add(FloatVector.fromArray(Simd.F, rows, row + 2 * LANES).mul(factor));
-                s3 = s3.add(FloatVector.fromArray(Simd.F, rows, row + 3 * LANES).mul(factor));
+                s0 = FloatVector.fromArray(Simd.F, rows, row).mul(factor).add(s0);
+                s1 = FloatVector.fromArray(Simd.F, rows, row + LANES).mul(factor).add(s1);
+                s2 = FloatVector.fromArray(Simd.F, rows, row + 2 * LANES).mul(factor).add(s2);
+                s3 = FloatVector.fromArray(Simd.F, rows, row + 3 * LANES).mul(factor).add(s3);
             }
             s0.intoArray(to, at + i);
             s1.intoArray(to, at + i + LANES);
@@ -57,7 +57,7 @@ public final class MultiplyAdd {
             FloatVector sum = FloatVector.fromArray(Simd.F, to, at + i);
             for (int r = 0; r < count; r++) {
                 FloatVector factor = FloatVector.broadcast(Simd.F, factors[factorAt + r]);
-                sum = sum.add(FloatVector.fromArray(Simd.F, rows, rowAt + r * stride + i).mul(factor));
+                sum = FloatVector.fromArray(Simd.F, rows, rowAt + r * stride + i).mul(factor).add(sum);
             }
             sum.intoArray(to, at + i);
         }

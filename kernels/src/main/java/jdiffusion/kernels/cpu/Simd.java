@@ -8,6 +8,10 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * The vector width that all CPU kernels use, chosen once: the machine's preferred one, or what the system property
  * {@code jdiffusion.vectorBits} (128, 256 or 512) forces, so that tests run every width on one machine.
+ *
+ * <p>Of a vector that a loop changes, C2 knows no more than the abstract class: a call on it stays a call, and vectors
+ * are allocated, unless a profile happens to say what it always is. So loops call methods of what they have just read
+ * or computed, {@code read.add(sum)} and not {@code sum.add(read)}.
  */
 public final class Simd {
     public static final int BITS = bits();
