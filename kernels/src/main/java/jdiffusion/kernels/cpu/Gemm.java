@@ -15,7 +15,8 @@ import jdiffusion.tensor.Tensor;
 /**
  * The blocked loop of linear layers and convolutions: out [m, n] = epilogue(left [m, k] right [n, k]^T + bias).
  *
- * <p>Left rows are copied, a chunk of them at a time, into an array that all workers share. An item of work is then a
+ * <p>Left rows are copied, a chunk of them at a time, into an array that all workers share; those that are stored as
+ * pairs of bfloat16, which products take as they are, are read where they lie. An item of work is then a
  * strip of {@link #STRIP} columns by a group of the chunk's rows: a worker transposes a block of the strip's right
  * rows straight from where they are stored into its own cache, runs it over the group's panels of {@link
  * MicroKernel#MR} rows, and goes on along k. Sums wait in tiles between blocks; each starts from its bias and is one

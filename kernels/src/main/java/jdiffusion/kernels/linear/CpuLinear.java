@@ -28,8 +28,8 @@ public final class CpuLinear {
     }
 
     /**
-     * See {@link jdiffusion.kernels.Backend#linear}; x and out are float32 or bfloat16. Calls of the same x that follow each other,
-     * such as those for q, k and v, round it once.
+     * See {@link jdiffusion.kernels.Backend#linear}; x and out are float32 or bfloat16. Calls of the same x that follow
+     * each other, such as those for q, k and v, round it once.
      */
     public void run(List<LinearCall> calls) {
         for (LinearCall call : calls) {

@@ -37,7 +37,7 @@ public final class Ahead {
         readStride = 0;
     }
 
-    /** With panel i of the next call, the 6 rows of the output from 6 i on, as many words of each as there are columns. */
+    /** With panel i of the next call, the 6 rows of the output from 6 i on, a word of each for every column. */
     public void toWrite(MemorySegment data, long offset, long stride) {
         write = data.isNative() ? data.address() + offset : NOTHING;
         writeStride = data.isNative() ? stride : 0;

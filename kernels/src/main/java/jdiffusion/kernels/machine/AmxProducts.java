@@ -137,8 +137,8 @@ public final class AmxProducts implements AutoCloseable {
         if (out.isReadOnly()) {
             throw new IllegalArgumentException("rows go to memory that is read-only: " + out);
         }
-        unpack.of(into, activation).call(segments.of(sums), (long) WORD * sumsAt, segments.of(vectors), 0, out, offset, 0,
-                stride, blocks);
+        unpack.of(into, activation).call(segments.of(sums), (long) WORD * sumsAt, segments.of(vectors), 0, out, offset,
+                0, stride, blocks);
     }
 
     /** The same into an array, whatever it holds; {@code at} and {@code stride} count floats. */

@@ -86,7 +86,7 @@ public final class MachineProducts implements AutoCloseable {
                 bOffset, tiles, tilesOffset, null);
     }
 
-    /** The same; meanwhile what lies ahead comes into the caches, where there is code for that and the start is not 0. */
+    /** The same; meanwhile what lies ahead comes into the caches, where there is code for that. */
     public void multiply(Start start, int panels, int k, float[] a, int aOffset, int aStride, float[] b, int bOffset,
                          float[] tiles, int tilesOffset, Ahead ahead) {
         multiply(start, panels, k, segments.of(a), (long) WORD * aOffset, (long) WORD * aStride, b, bOffset, tiles,
@@ -123,7 +123,8 @@ public final class MachineProducts implements AutoCloseable {
                           long aOffset, long aStride, float[] b, int bOffset, float[] tile, int tileOffset,
                           Ahead ahead) {
         if (panels < 0 || k < 0 || k % 2 != 0 || aStride < 0) {
-            throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride + " bytes apart");
+            throw new IllegalArgumentException(panels + " panels, " + k + " steps along rows " + aStride
+                    + " bytes apart");
         }
         MachineCall function = functions.get(start);
         if (function == null || k == 0 && start != Start.SUMS) {

@@ -66,7 +66,8 @@ public final class MachineStores implements AutoCloseable {
     public void store(Into into, Activation activation, float[] sums, int at, int rows, MemorySegment gate,
                       long gateOffset, MemorySegment out, long offset, long stride) {
         if (rows < 0 || stride < 0 || (into == Into.GATED_ADD) != (gate != null) || into == Into.ROUND && !rounds) {
-            throw new IllegalArgumentException(into + " of " + rows + " rows, " + stride + " bytes apart, gate " + gate);
+            throw new IllegalArgumentException(into + " of " + rows + " rows, " + stride + " bytes apart, gate "
+                    + gate);
         }
         if (rows == 0) {
             return;
@@ -80,8 +81,8 @@ public final class MachineStores implements AutoCloseable {
         if (out.isReadOnly()) {
             throw new IllegalArgumentException("rows go to memory that is read-only: " + out);
         }
-        finishes.of(into, activation).call(segments.of(sums), (long) WORD * at, gate == null ? MemorySegment.NULL : gate,
-                gateOffset, out, offset, 0, stride, rows);
+        finishes.of(into, activation).call(segments.of(sums), (long) WORD * at,
+                gate == null ? MemorySegment.NULL : gate, gateOffset, out, offset, 0, stride, rows);
     }
 
     /** To be called when arrays that were used go out of use, so that they can be collected. */

@@ -274,8 +274,8 @@ class MachineProductsTest {
                 assertThat(narrow).isEqualTo(Arrays.copyOf(expected, narrow.length));
                 for (long[] beyond : new long[][] {{3, stride}, {-1, stride}, {2, stride + 1}, {0, Long.MAX_VALUE / 8},
                     {0, 1L << 61}}) {
-                    refuse(() -> products.multiply(Start.SUMS, panels, k, rows, beyond[0], beyond[1], b, width, tiles, 0,
-                            new Ahead()));
+                    refuse(() -> products.multiply(Start.SUMS, panels, k, rows, beyond[0], beyond[1], b, width, tiles,
+                            0, new Ahead()));
                 }
             }
         }

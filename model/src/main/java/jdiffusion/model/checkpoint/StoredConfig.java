@@ -73,7 +73,7 @@ public final class StoredConfig {
         if (node instanceof ObjectNode object) {
             return object;
         }
-        throw new InputException(origin(file) + path + " in its metadata is " + InputException.shown(String.valueOf(node))
-                + "; a JSON object is expected: write the file again");
+        throw new InputException(origin(file) + path + " in its metadata is "
+                + InputException.shown(String.valueOf(node)) + "; a JSON object is expected: write the file again");
     }
 }
