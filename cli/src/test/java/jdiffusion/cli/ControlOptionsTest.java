@@ -76,6 +76,25 @@ class ControlOptionsTest {
         return Png.read(file).picture().rgb();
     }
 
+    /** What bfloat16 changes is little beside what the ControlNet does. */
+    @Test
+    void drawsInBfloat16() {
+        byte[] plain = pixels(draw("plain.png"));
+        byte[] exact = pixels(draw("exact.png", "--control-net", net, "--control-image", edges));
+        byte[] rounded = pixels(draw("rounded.png", "--control-net", net, "--control-image", edges, "--precision",
+                "bf16"));
+        assertThat(distance(rounded, exact)).isPositive().isLessThan(distance(plain, exact) / 4);
+    }
+
+    private static double distance(byte[] a, byte[] b) {
+        double sum = 0;
+        for (int i = 0; i < a.length; i++) {
+            double d = (a[i] & 0xff) - (b[i] & 0xff);
+            sum += d * d;
+        }
+        return Math.sqrt(sum / a.length);
+    }
+
     @Test
     void drawsAndRepeats() throws IOException {
         Path plain = draw("plain.png");

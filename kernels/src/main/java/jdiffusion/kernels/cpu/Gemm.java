@@ -154,6 +154,7 @@ public final class Gemm {
             cpu.workers().run(Math.ceilDiv(chunkRows, PACK_ROWS), packLeft);
             products.run();
         }
+        inPlace = null;
         factors = null;
     }
 
