@@ -56,12 +56,15 @@ public final class CpuEmbedding {
         checkTimesteps(t, out);
         int c = out.cols();
         int half = c / 2;
+        float[] frequencies = cpu.shared(Buffer.TILE, half);
+        for (int i = 0; i < half; i++) {
+            frequencies[i] = (float) Math.exp(MINUS_LOG_MAX_PERIOD * i / half);
+        }
         float[] v = cpu.shared(Buffer.ROW, c);
         for (int r = 0; r < out.rows(); r++) {
             float time = t.get(0, r);
             for (int i = 0; i < half; i++) {
-                float frequency = (float) Math.exp(MINUS_LOG_MAX_PERIOD * i / half);
-                float angle = time * frequency;
+                float angle = time * frequencies[i];
                 v[i] = (float) Math.cos(angle);
                 v[half + i] = (float) Math.sin(angle);
             }
