@@ -10,20 +10,22 @@ import java.util.stream.Stream;
 
 /**
  * The build's step for kernels: compiles those whose sources or options have changed since their PTX was made, writes
- * it beside them, to be checked in, and copies it to where it is packed. Without a compiler all must be up to date.
+ * it, compressed, to the resources, to be checked in, and copies it to where it is packed. Without a compiler all must
+ * be up to date.
  */
 final class CompileKernels {
     private CompileKernels() {
     }
 
-    /** @param args the folder of the sources, {@code src/main/java}, and that of the classes */
+    /** @param args folders: the sources, {@code src/main/java}; the resources, {@code src/main/resources}; the classes */
     public static void main(String[] args) throws IOException {
         Path root = Path.of(args[0], "jdiffusion", "kernels");
-        Path classes = Path.of(args[1], "jdiffusion", "kernels");
+        Path resources = Path.of(args[1], "jdiffusion", "kernels");
+        Path classes = Path.of(args[2], "jdiffusion", "kernels");
         List<String> stale = new ArrayList<>();
         for (String file : files(root)) {
             CuSource source = CuSource.read(file, CuSource.folder(root));
-            if (!isFresh(root, source)) {
+            if (!isFresh(resources, source)) {
                 stale.add(file);
             }
         }
@@ -39,10 +41,12 @@ final class CompileKernels {
         for (String file : stale) {
             System.out.println("Compiling " + file + ".cu");
             CuSource source = CuSource.read(file, CuSource.folder(root));
-            Files.writeString(root.resolve(file + ".ptx"), Ptx.marked(nvcc.compile(source), source, nvcc.version()));
-            Files.createDirectories(classes.resolve(file).getParent());
-            Files.copy(root.resolve(file + ".ptx"), classes.resolve(file + ".ptx"),
-                    StandardCopyOption.REPLACE_EXISTING);
+            Path ptx = resources.resolve(file + Ptx.ENDING);
+            Path packed = classes.resolve(file + Ptx.ENDING);
+            Files.createDirectories(ptx.getParent());
+            Files.createDirectories(packed.getParent());
+            Files.write(ptx, Ptx.compressed(Ptx.marked(nvcc.compile(source), source, nvcc.version())));
+            Files.copy(ptx, packed, StandardCopyOption.REPLACE_EXISTING);
         }
     }
 
@@ -55,8 +59,9 @@ final class CompileKernels {
         }
     }
 
-    static boolean isFresh(Path root, CuSource source) throws IOException {
-        Path ptx = root.resolve(source.file() + ".ptx");
-        return Files.exists(ptx) && Ptx.hash(Files.readString(ptx)).equals(source.hash());
+    /** @param resources the folder of compiled kernels */
+    static boolean isFresh(Path resources, CuSource source) throws IOException {
+        Path ptx = resources.resolve(source.file() + Ptx.ENDING);
+        return Files.exists(ptx) && Ptx.hash(Ptx.text(Files.readAllBytes(ptx))).equals(source.hash());
     }
 }

@@ -3,7 +3,6 @@ package jdiffusion.kernels.cuda;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import jdiffusion.tensor.InputException;
@@ -13,12 +12,12 @@ import jdiffusion.tensor.InputException;
 public interface KernelSource {
     /** The PTX that was compiled from the sources of this build. */
     KernelSource BUILT_IN = file -> {
-        String name = "/jdiffusion/kernels/" + file + ".ptx";
+        String name = "/jdiffusion/kernels/" + file + Ptx.ENDING;
         try (InputStream in = KernelSource.class.getResourceAsStream(name)) {
             if (in == null) {
                 throw new IllegalStateException("the program lacks its kernels " + name);
             }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            return Ptx.text(in.readAllBytes());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

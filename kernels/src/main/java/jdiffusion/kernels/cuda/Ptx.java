@@ -1,11 +1,19 @@
 package jdiffusion.kernels.cuda;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.GZIPOutputStream;
 
-/** PTX as the program carries it. */
+/** PTX as the program carries it: compressed by gzip, to a tenth. */
 final class Ptx {
+    /** Of the names of compressed PTX. */
+    static final String ENDING = ".ptx.gz";
     /**
      * The version of the instruction set that it claims: that of CUDA 11.8, so that every driver since then (520)
      * takes it. A newer compiler writes a newer number, but the kernels use nothing newer; {@code ptxas} refuses them
@@ -36,5 +44,20 @@ final class Ptx {
     static String hash(String marked) {
         Matcher matcher = HASH.matcher(marked);
         return matcher.find() ? matcher.group(1) : "";
+    }
+
+    static byte[] compressed(String ptx) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (GZIPOutputStream out = new GZIPOutputStream(bytes)) {
+            out.write(ptx.getBytes(StandardCharsets.UTF_8));
+        }
+        return bytes.toByteArray();
+    }
+
+    /** The text that was {@linkplain #compressed compressed}. */
+    static String text(byte[] compressed) throws IOException {
+        try (GZIPInputStream in = new GZIPInputStream(new ByteArrayInputStream(compressed))) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
     }
 }

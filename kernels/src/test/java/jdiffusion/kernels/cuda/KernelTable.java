@@ -68,7 +68,7 @@ final class KernelTable {
     }
 
     /** The table as it is checked in. */
-    String of(List<String> files, Path root) throws Exception {
+    String of(List<String> files) throws Exception {
         StringBuilder out = new StringBuilder("""
                 # What the CUDA kernels take
 
@@ -82,12 +82,18 @@ final class KernelTable {
         Stream.of(Architecture.values()).forEach(a -> out.append(' ').append(a.label()).append(" |"));
         out.append("\n| --- | ---: | ---: |").append(" ---: |".repeat(Architecture.values().length)).append('\n');
         for (String file : files) {
-            String ptx = Files.readString(root.resolve(file + ".ptx"));
-            Map<String, Integer> threads = threads(ptx);
-            Map<Architecture, Map<String, Use>> uses = Stream.of(Architecture.values()).parallel()
-                    .collect(Collectors.toConcurrentMap(a -> a, a -> assemble(root.resolve(file + ".ptx"), a)));
-            for (String kernel : threads.keySet()) {
-                out.append(row(kernel, threads.get(kernel), uses)).append('\n');
+            String text = KernelSource.BUILT_IN.ptx(file);
+            Map<String, Integer> threads = threads(text);
+            Path ptx = Files.createTempFile("kernels", ".ptx");
+            try {
+                Files.writeString(ptx, text);
+                Map<Architecture, Map<String, Use>> uses = Stream.of(Architecture.values()).parallel()
+                        .collect(Collectors.toConcurrentMap(a -> a, a -> assemble(file, ptx, a)));
+                for (String kernel : threads.keySet()) {
+                    out.append(row(kernel, threads.get(kernel), uses)).append('\n');
+                }
+            } finally {
+                Files.delete(ptx);
             }
         }
         return out.toString();
@@ -133,11 +139,11 @@ final class KernelTable {
         return threads;
     }
 
-    private Map<String, Use> assemble(Path ptx, Architecture architecture) {
+    private Map<String, Use> assemble(String file, Path ptx, Architecture architecture) {
         Nvcc.Result result = Nvcc.run(List.of(ptxas.toString(), "-arch=" + architecture.label(), "-v", ptx.toString(),
                 "-o", "/dev/null"));
         if (result.code() != 0) {
-            throw new AssertionError(ptx + " does not assemble for " + architecture.label() + ": " + result.output());
+            throw new AssertionError(file + " does not assemble for " + architecture.label() + ": " + result.output());
         }
         Map<String, Use> uses = new HashMap<>();
         String kernel = null;

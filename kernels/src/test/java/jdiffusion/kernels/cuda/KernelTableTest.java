@@ -32,7 +32,7 @@ class KernelTableTest {
         Path ptxas = Nvcc.program("ptxas");
         Assumptions.assumeTrue(ptxas != null, "no ptxas on the PATH or in /usr/local/cuda/bin");
         List<String> files = CompileKernels.files(ROOT);
-        StringBuilder made = new StringBuilder(new KernelTable(ptxas).of(files, ROOT)).append("\nSources:\n\n");
+        StringBuilder made = new StringBuilder(new KernelTable(ptxas).of(files)).append("\nSources:\n\n");
         for (String file : files) {
             made.append(hashLine(file)).append('\n');
         }

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The PTX that is packed belongs to the sources, and changed sources take its place when asked for. */
 class PtxTest {
     private static final Path ROOT = Path.of("src/main/java/jdiffusion/kernels");
+    private static final Path RESOURCES = Path.of("src/main/resources/jdiffusion/kernels");
 
     @TempDir
     private Path folder;
@@ -30,7 +31,7 @@ class PtxTest {
             CuSource source = CuSource.read(file, CuSource.folder(ROOT));
             String packed = KernelSource.BUILT_IN.ptx(file);
             assertThat(Ptx.hash(packed)).as("sources of %s.ptx", file).isEqualTo(source.hash());
-            assertThat(packed).isEqualTo(Files.readString(ROOT.resolve(file + ".ptx")))
+            assertThat(packed).isEqualTo(Ptx.text(Files.readAllBytes(RESOURCES.resolve(file + Ptx.ENDING))))
                     .contains("\n.version 7.8\n").contains("\n.target sm_80\n");
         }));
     }
