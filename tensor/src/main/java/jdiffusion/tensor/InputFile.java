@@ -13,6 +13,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 
 /** Opens files that the user named, so that everything that can be wrong with them has its own line. */
 public final class InputFile {
@@ -27,8 +28,8 @@ public final class InputFile {
     }
 
     /**
-     * A channel for reading {@code path} from its start; the file is there, is a plain file, is not empty and is not
-     * a Git LFS pointer.
+     * A channel for reading {@code path} from its start; the file is there, is a plain file, is not empty and is
+     * neither a Git LFS pointer nor a web page.
      */
     public static FileChannel open(Path path) {
         if (Files.isDirectory(path)) {
@@ -91,6 +92,8 @@ public final class InputFile {
     /** The report of an error while {@code path} was read. */
     public static InputException unreadable(Path path, IOException e) {
         return new InputException(path + ": " + switch (e) {
+            case NoSuchFileException _ when Files.isSymbolicLink(path) -> "is a link to a file that is not there"
+                    + " (an unfinished download?); download it again";
             case NoSuchFileException _ -> "there is no such file; check the name, or download it";
             case AccessDeniedException _ -> "may not be read; check its permissions";
             case FileSystemException f when f.getReason() != null -> "cannot be read (" + f.getReason() + ")";
@@ -102,13 +105,18 @@ public final class InputFile {
         if (channel.size() == 0) {
             throw new InputException(path + ": is empty; download it again");
         }
-        ByteBuffer start = ByteBuffer.allocate(LFS_POINTER.length);
-        while (start.hasRemaining() && channel.read(start, start.position()) >= 0) {
+        ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(FileKind.START, channel.size()));
+        while (buffer.hasRemaining() && channel.read(buffer, buffer.position()) >= 0) {
             continue;
         }
-        if (start.flip().equals(ByteBuffer.wrap(LFS_POINTER))) {
+        byte[] start = Arrays.copyOf(buffer.array(), buffer.position());
+        if (Arrays.equals(start, 0, Math.min(start.length, LFS_POINTER.length), LFS_POINTER, 0, LFS_POINTER.length)) {
             throw new InputException(path + ": is a Git LFS pointer, not the file itself; run \"git lfs pull\" in its"
                     + " repository or download the file");
+        }
+        if (FileKind.isPage(start)) {
+            throw new InputException(path + ": is a web page, not the file itself; what was saved is often a login, an"
+                    + " error, or the page that shows the file: download the file behind it");
         }
     }
 }

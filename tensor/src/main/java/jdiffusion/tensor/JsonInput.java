@@ -30,8 +30,8 @@ public final class JsonInput {
         this.where = where;
         try {
             // A decoder of our own, since Jackson guesses the encoding and lets malformed UTF-8 pass in places.
-            this.parser = FACTORY.createParser(
-                    new InputStreamReader(new ByteArrayInputStream(utf8), StandardCharsets.UTF_8.newDecoder()));
+            this.parser = FACTORY.createParser(new InputStreamReader(
+                    new ByteArrayInputStream(PlainText.utf8(utf8)), StandardCharsets.UTF_8.newDecoder()));
         } catch (IOException e) {
             throw fault(e);
         }
@@ -53,16 +53,35 @@ public final class JsonInput {
         }
     }
 
+    /** Steps over the start of an object, or over a null in its place, which answers false. */
+    public boolean objectOrNull(String what) {
+        JsonToken token = next();
+        if (token != JsonToken.START_OBJECT && token != JsonToken.VALUE_NULL) {
+            throw fault(what + " is not an object {...}");
+        }
+        return token == JsonToken.START_OBJECT;
+    }
+
     /** The name of the next field of the object that was entered; null at its end. */
     public String field() {
         return next() == JsonToken.END_OBJECT ? null : text();
     }
 
     public String string(String what) {
-        if (next() != JsonToken.VALUE_STRING) {
+        String text = stringOrNull(what);
+        if (text == null) {
             throw fault(what + " is not a string");
         }
-        return text();
+        return text;
+    }
+
+    /** A string, or null where the JSON says so. */
+    public String stringOrNull(String what) {
+        JsonToken token = next();
+        if (token != JsonToken.VALUE_STRING && token != JsonToken.VALUE_NULL) {
+            throw fault(what + " is not a string");
+        }
+        return token == JsonToken.VALUE_NULL ? null : text();
     }
 
     /** Steps over a value of any kind. */

@@ -5,6 +5,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
@@ -27,6 +28,8 @@ public final class AdaptedFiles extends WrappedFiles {
     private final List<Lora> loras;
     /** For each component and matrix, what adds to it. */
     private final Map<Component, Map<String, List<Addend>>> plan = new EnumMap<>(Component.class);
+    /** What of the files has no effect. */
+    private final List<String> notes = new ArrayList<>();
 
     /** Rows of a module of a LoRA, by its place in the list. */
     private record Addend(int lora, String module, LoraTargets.Slot slot) {
@@ -52,6 +55,7 @@ public final class AdaptedFiles extends WrappedFiles {
         for (int i = 0; i < loras.size(); i++) {
             try (LoraFile file = LoraFile.open(loras.get(i))) {
                 adapted.plan(i, file, names);
+                adapted.notes.addAll(file.notes());
             }
         }
         return adapted;
@@ -60,15 +64,21 @@ public final class AdaptedFiles extends WrappedFiles {
     private void plan(int index, LoraFile file, LoraNames names) {
         List<String> unmatched = new ArrayList<>(file.strangers());
         int keys = unmatched.size();
+        Map<Component, Integer> leftOut = new EnumMap<>(Component.class);
         for (LoraModule module : file.modules()) {
             keys += module.keys().size();
             LoraNames.Match match = names.find(module.name());
+            Component without = match == null ? names.leftOut(module.name()) : null;
+            if (without != null) {
+                leftOut.merge(without, module.keys().size(), Integer::sum);
+                continue;
+            }
             if (match == null) {
                 unmatched.addAll(module.keys());
                 continue;
             }
             LoraTargets.Target target = match.target();
-            Delta delta = file.delta(module);
+            Delta delta = file.delta(module, 1);
             if (delta.rows() != target.rows() || delta.cols() != target.cols()) {
                 throw new InputException(file.origin() + ": " + InputException.shown(module.keys().getFirst())
                         + " is of a matrix [" + delta.rows() + ", " + delta.cols() + "], but "
@@ -91,6 +101,9 @@ public final class AdaptedFiles extends WrappedFiles {
                     + (unmatched.size() > MOST_SHOWN ? " and " + (unmatched.size() - MOST_SHOWN) + " more" : "")
                     + "; " + isItForAnother());
         }
+        String all = " of its " + keys + " tensors are for ";
+        leftOut.forEach((component, count) -> notes.add(file.origin() + ": " + count + all + component.label()
+                + ", which is left out"));
     }
 
     private String isItForAnother() {
@@ -98,6 +111,11 @@ public final class AdaptedFiles extends WrappedFiles {
             MmditConfig config = MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config());
             return "is this LoRA for another model? this one is " + family(config).label();
         }
+    }
+
+    @Override
+    public List<String> notes() {
+        return Stream.concat(model().notes().stream(), notes.stream()).toList();
     }
 
     @Override
@@ -121,10 +139,11 @@ public final class AdaptedFiles extends WrappedFiles {
             AdaptedSource source = new AdaptedSource(QuantisedSource.of(base.tensors()));
             addends.forEach((tensor, list) -> {
                 for (Addend addend : list) {
-                    if (loras.get(addend.lora).weight() != 0) {
+                    float weight = loras.get(addend.lora).weight(component);
+                    if (weight != 0) {
                         LoraFile file = files.computeIfAbsent(addend.lora, i -> LoraFile.open(loras.get(i)));
                         LoraModule module = file.module(addend.module);
-                        source.add(tensor, addend.slot, () -> file.delta(module));
+                        source.add(tensor, addend.slot, () -> file.delta(module, weight));
                     }
                 }
             });

@@ -2,10 +2,14 @@ package jdiffusion.model.adapter;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.HubCache;
+import jdiffusion.model.checkpoint.LeftAside;
 import jdiffusion.model.checkpoint.names.ControlNetNames;
 import jdiffusion.model.checkpoint.names.RenamedSource;
+import jdiffusion.model.checkpoint.names.Wrappers;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.QuantisedSource;
@@ -35,7 +39,8 @@ final class ControlNetFile implements AutoCloseable {
         this.config = config;
     }
 
-    static ControlNetFile open(Path path) {
+    static ControlNetFile open(Path given) {
+        Path path = HubCache.snapshot(given);
         boolean folder = Files.isDirectory(path);
         Path file = folder ? path.resolve(CONFIG) : path.resolveSibling(CONFIG);
         ConfigFile config = InputFile.isThere(file) && ConfigFile.read(file).text("_class_name", "")
@@ -43,8 +48,11 @@ final class ControlNetFile implements AutoCloseable {
         Checkpoint checkpoint = folder ? Checkpoint.open(path, WEIGHTS) : Checkpoint.open(path);
         boolean opened = false;
         try {
-            TensorSource stored = QuantisedSource.of(checkpoint);
-            TensorSource tensors = RenamedSource.of(stored, "", new ControlNetNames().fromOriginal(stored.names()));
+            TensorSource stored = Wrappers.without(QuantisedSource.of(checkpoint));
+            String prefix = prefix(stored);
+            List<String> names = stored.names().stream().filter(name -> name.startsWith(prefix))
+                    .map(name -> name.substring(prefix.length())).filter(name -> !LeftAside.isTraining(name)).toList();
+            TensorSource tensors = RenamedSource.of(stored, prefix, new ControlNetNames().fromOriginal(names));
             if (tensors.shape(PICTURE) == null) {
                 throw new InputException(path + ": is no ControlNet, it has no " + PICTURE
                         + "; give the file of one with --control-net");
@@ -56,6 +64,13 @@ final class ControlNetFile implements AutoCloseable {
                 checkpoint.close();
             }
         }
+    }
+
+    /** What stands before all names, of whatever program. */
+    private static String prefix(TensorSource stored) {
+        return stored.names().stream().filter(name -> name.endsWith("." + PICTURE)).findFirst()
+                .map(name -> name.substring(0, name.length() - PICTURE.length()))
+                .filter(_ -> !stored.names().contains(PICTURE)).orElse("");
     }
 
     TensorSource tensors() {

@@ -6,20 +6,21 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import jdiffusion.model.checkpoint.LeftAside;
+import jdiffusion.model.checkpoint.names.Wrappers;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.safetensors.SafetensorsFile;
 
 /** A LoRA's file, mapped until it is closed, its tensors grouped by the modules that they change. */
 final class LoraFile implements AutoCloseable {
-    private final Lora lora;
     private final SafetensorsFile file;
     private final LoraSettings settings;
     private final Map<String, LoraModule> modules = new TreeMap<>();
     private final List<String> strangers = new ArrayList<>();
+    private int ofTraining;
 
-    private LoraFile(Lora lora, SafetensorsFile file, LoraSettings settings) {
-        this.lora = lora;
+    private LoraFile(SafetensorsFile file, LoraSettings settings) {
         this.file = file;
         this.settings = settings;
     }
@@ -29,7 +30,7 @@ final class LoraFile implements AutoCloseable {
         SafetensorsFile file = SafetensorsFile.open(path);
         boolean opened = false;
         try {
-            LoraFile read = new LoraFile(lora, file, LoraSettings.read(path, file.metadata()));
+            LoraFile read = new LoraFile(file, LoraSettings.read(path, file.metadata()));
             file.names().forEach(read::add);
             opened = true;
             return read;
@@ -47,12 +48,23 @@ final class LoraFile implements AutoCloseable {
                     + ", which is not supported; LoRA, LoHa and LoKr are");
         }
         LoraKey key = LoraKey.of(name);
-        if (key == null) {
-            strangers.add(name);
+        if (key != null) {
+            modules.computeIfAbsent(Wrappers.withoutFlat(Wrappers.without(key.module())),
+                    module -> new LoraModule(file.origin(), module)).put(key.part(), name, file.find(name));
+        } else if (LeftAside.isTraining(name)) {
+            ofTraining++;
         } else {
-            modules.computeIfAbsent(key.module(), module -> new LoraModule(file.origin(), module))
-                    .put(key.part(), name, file.find(name));
+            strangers.add(name);
         }
+    }
+
+    /** What of the file has no effect. */
+    List<String> notes() {
+        List<String> notes = new ArrayList<>(settings.idle(modules.keySet()));
+        if (ofTraining > 0) {
+            notes.add(origin() + ": " + ofTraining + " tensor(s) that training left are left aside");
+        }
+        return notes;
     }
 
     String origin() {
@@ -72,8 +84,9 @@ final class LoraFile implements AutoCloseable {
         return strangers;
     }
 
-    Delta delta(LoraModule module) {
-        return module.delta(settings, lora.weight());
+    /** @param weight the user's factor */
+    Delta delta(LoraModule module, float weight) {
+        return module.delta(settings, weight);
     }
 
     @Override

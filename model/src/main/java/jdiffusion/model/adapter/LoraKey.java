@@ -32,35 +32,32 @@ record LoraKey(String module, Part part) {
 
     /** PEFT's lora_A (with or without the adapter's name), kohya's lora_down and diffusers' older lora.down. */
     private static final Pattern PAIR = Pattern.compile("(?<module>.*?)(?:"
-            + "\\.lora_(?:(?<a>A)|B)(?:(?:\\.\\w+)?\\.weight)?"
+            + "\\.lora_(?:(?<a>A)|B)(?:(?:\\.[^.]+)?\\.weight)?"
             + "|\\.lora_(?:(?<down>down)|up)\\.weight"
             + "|[._]lora(?:_linear_layer)?\\.(?:(?<old>down)|up)\\.weight)");
     private static final Map<String, Part> PARTS = new LinkedHashMap<>();
     /** What else training programs write, by its mark in the name, and what to call it. */
-    private static final Map<String, String> UNSUPPORTED = new LinkedHashMap<>();
+    private static final Map<Pattern, String> UNSUPPORTED = new LinkedHashMap<>();
 
     static {
         for (Part part : Part.values()) {
             PARTS.put("." + part.label, part);
         }
-        UNSUPPORTED.put(".dora_scale", "DoRA");
-        UNSUPPORTED.put(".lora_magnitude_vector", "DoRA");
-        UNSUPPORTED.put(".lora_mid", "a Tucker decomposition");
-        UNSUPPORTED.put(".lokr_t", "a Tucker decomposition");
-        UNSUPPORTED.put(".hada_t", "a Tucker decomposition");
-        UNSUPPORTED.put(".lora_B.bias", "a LoRA with biases");
-        UNSUPPORTED.put(".lora_bias", "a LoRA with biases");
-        UNSUPPORTED.put(".oft_", "OFT");
-        UNSUPPORTED.put(".on_input", "(IA)^3");
-        UNSUPPORTED.put(".a1.weight", "GLoRA");
-        UNSUPPORTED.put(".a2.weight", "GLoRA");
-        UNSUPPORTED.put(".b1.weight", "GLoRA");
-        UNSUPPORTED.put(".b2.weight", "GLoRA");
-        UNSUPPORTED.put(".diff", "a full difference of weights");
-        UNSUPPORTED.put(".w_norm", "a norm's difference of weights");
-        UNSUPPORTED.put(".b_norm", "a norm's difference of weights");
-        UNSUPPORTED.put(".reshape_weight", "a change of a weight's shape");
-        UNSUPPORTED.put("bundle_emb.", "a bundled text embedding");
+        unsupported("\\.dora_scale|\\.lora_magnitude_vector", "DoRA");
+        unsupported("\\.lora_mid|\\.lokr_t|\\.hada_t", "a Tucker decomposition");
+        unsupported("\\.lora_B(\\.[^.]+)?\\.bias$|\\.lora_bias|\\.(lora_up|lora\\.up)\\.bias$", "a LoRA with biases");
+        unsupported("\\.modules_to_save\\.|\\.original_module\\.", "a module that was trained whole (PEFT's"
+                + " modules_to_save)");
+        unsupported("\\.lora_embedding_[AB]", "a LoRA of an embedding's table");
+        unsupported("\\.b?oft_", "OFT");
+        unsupported("\\.on_input$|\\.ia3_l", "(IA)^3");
+        unsupported("\\.vera_lambda", "VeRA");
+        unsupported("\\.[ab][12]\\.weight$", "GLoRA");
+        unsupported("\\.diff(_b)?$", "a full difference of weights");
+        unsupported("\\.[wb]_norm$", "a norm's difference of weights");
+        unsupported("\\.reshape_weight$|\\.set_weight$", "a change of a weight's shape");
+        unsupported("bundle_emb\\.", "a bundled text embedding");
+        unsupported("(?<!lora_[AB])\\.bias$", "biases that were trained too (PEFT's bias)");
     }
 
     /** Null when the name is not that of an adapter's part. */
@@ -78,10 +75,14 @@ record LoraKey(String module, Part part) {
         return new LoraKey(pair.group("module").replace(".processor", ""), down ? Part.DOWN : Part.UP);
     }
 
+    private static void unsupported(String mark, String kind) {
+        UNSUPPORTED.put(Pattern.compile(mark), kind);
+    }
+
     /** What kind of adapter has such tensors; null when that is unknown or supported. */
     static String unsupported(String name) {
-        for (Map.Entry<String, String> mark : UNSUPPORTED.entrySet()) {
-            if (name.contains(mark.getKey())) {
+        for (Map.Entry<Pattern, String> mark : UNSUPPORTED.entrySet()) {
+            if (mark.getKey().matcher(name).find()) {
                 return mark.getValue();
             }
         }

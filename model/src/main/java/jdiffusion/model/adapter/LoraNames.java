@@ -15,13 +15,17 @@ final class LoraNames {
     private static final Map<Component, List<String>> PREFIXES = Map.of(
             Component.DENOISER, List.of("transformer.", "base_model.model.transformer.", "base_model.model.",
                     "base_model.model.diffusion_model.", "diffusion_model.", "model.diffusion_model.", "unet.",
-                    "lora_unet_", "lora_transformer_", "lycoris_", "lora_", ""),
+                    "model.", "net.", "dit.", "mmdit.", "denoiser.", "lora_unet_", "lora_transformer_", "lycoris_",
+                    "lora_", ""),
             Component.CLIP_L, List.of("text_encoder.", "base_model.model.text_encoder.",
-                    "text_encoders.clip_l.transformer.", "lora_te1_", "lora_te_"),
+                    "text_encoders.clip_l.transformer.", "text_encoders.clip_l.", "clip_l.transformer.", "clip_l.",
+                    "lora_te1_", "lora_te_"),
             Component.CLIP_G, List.of("text_encoder_2.", "base_model.model.text_encoder_2.",
-                    "text_encoders.clip_g.transformer.", "lora_te2_"),
+                    "text_encoders.clip_g.transformer.", "text_encoders.clip_g.", "clip_g.transformer.", "clip_g.",
+                    "lora_te2_"),
             Component.T5, List.of("text_encoder_3.", "base_model.model.text_encoder_3.",
-                    "text_encoders.t5xxl.transformer.", "lora_te3_"));
+                    "text_encoders.t5xxl.transformer.", "text_encoders.t5xxl.", "t5xxl.transformer.", "t5xxl.",
+                    "lora_te3_"));
 
     private final Map<Component, LoraTargets> targets = new EnumMap<>(Component.class);
 
@@ -37,6 +41,12 @@ final class LoraNames {
                 }
             }
         }
+    }
+
+    /** The component that a module belongs to by its prefix and that the model is without; null for none. */
+    Component leftOut(String module) {
+        return Component.ENCODERS.stream().filter(encoder -> !targets.containsKey(encoder)
+                && PREFIXES.get(encoder).stream().anyMatch(module::startsWith)).findFirst().orElse(null);
     }
 
     /** Null when the model has nothing of that name. */

@@ -3,7 +3,14 @@ package jdiffusion.model.adapter;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import jdiffusion.model.JsonTree;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.tensor.InputException;
@@ -17,11 +24,17 @@ import jdiffusion.tensor.InputFile;
 final class LoraSettings {
     private static final String METADATA = "lora_adapter_metadata";
     private static final String CONFIG = "adapter_config.json";
-    private static final String PEFT_FILE = "adapter_model";
+    /** Files that a configuration beside them belongs to, even if there are others. */
+    private static final List<String> OWNERS = List.of("adapter_model", "pytorch_lora_weights");
     private static final String[] COMPONENTS = {"text_encoder_2.", "text_encoder_3.", "text_encoder.", "transformer."};
+    private static final List<String> OUTER = List.of("base_model.model.", "base_model.");
+    private static final Set<String> KINDS = Set.of("LORA", "LOHA", "LOKR");
+    private static final int MOST_SHOWN = 4;
 
     private final JsonNode root;
     private final String origin;
+    /** The alphas of some modules, by the component's prefix, in the file's order. */
+    private final Map<String, List<AlphaPattern>> patterns = new HashMap<>();
 
     private LoraSettings(JsonNode root, String origin) {
         this.root = root;
@@ -30,37 +43,49 @@ final class LoraSettings {
 
     static LoraSettings read(Path file, Map<String, String> metadata) {
         String text = metadata.get(METADATA);
-        if (text != null) {
-            JsonNode root = JsonTree.read(text.getBytes(StandardCharsets.UTF_8), file + ": " + METADATA);
-            if (root != null && root.isObject()) {
-                return new LoraSettings(root, file + ", " + METADATA);
-            }
+        JsonNode stored = text == null ? null
+                : JsonTree.read(text.getBytes(StandardCharsets.UTF_8), file + ": " + METADATA);
+        if (text != null && (stored == null || !stored.isObject() && !stored.isNull())) {
             throw new InputException(file + ": " + METADATA + " is not a JSON object");
         }
+        if (stored != null && stored.isObject()) {
+            return new LoraSettings(stored, file + ", " + METADATA);
+        }
         Path config = file.resolveSibling(CONFIG);
-        ConfigFile read = file.getFileName().toString().startsWith(PEFT_FILE) && InputFile.isThere(config)
-                ? ConfigFile.read(config) : ConfigFile.empty(config.toString());
+        ConfigFile read = InputFile.isThere(config) && isOf(file) ? ConfigFile.read(config)
+                : ConfigFile.empty(config.toString());
         return new LoraSettings(read.root(), config.toString());
+    }
+
+    /** Whether a configuration beside a file is this file's. */
+    private static boolean isOf(Path file) {
+        Path folder = file.toAbsolutePath().getParent();
+        return OWNERS.stream().anyMatch(file.getFileName().toString()::startsWith)
+                || folder != null && Lora.files(folder).size() == 1;
     }
 
     /** alpha / rank, or with PEFT's rsLoRA alpha / sqrt(rank); 1 when nothing is said. */
     double scale(String module, int rank) {
-        String prefix = "";
-        for (String component : COMPONENTS) {
-            if (prefix.isEmpty() && module.startsWith(component) && root.has(component + "lora_alpha")) {
-                prefix = component;
-            }
-        }
-        JsonNode alpha = root.get(prefix + "lora_alpha");
-        for (Map.Entry<String, JsonNode> pattern : root.path(prefix + "alpha_pattern").properties()) {
-            if (module.equals(pattern.getKey()) || module.endsWith("." + pattern.getKey())) {
-                alpha = pattern.getValue();
+        String prefix = prefix(module);
+        JsonNode alpha = root.path(prefix + "lora_alpha");
+        // LoHa and LoKr have another name for it.
+        alpha = alpha.isMissingNode() ? root.path(prefix + "alpha") : alpha;
+        List<String> names = names(module, prefix);
+        for (AlphaPattern pattern : patterns(prefix)) {
+            if (names.stream().anyMatch(pattern::fits)) {
+                alpha = pattern.alpha();
+                break;
             }
         }
         if (root.path(prefix + "use_dora").asBoolean()) {
             throw new InputException(origin + ": says that this is DoRA, which is not supported; use a plain LoRA");
         }
-        if (alpha == null || alpha.isNull()) {
+        String kind = root.path(prefix + "peft_type").asText("LORA");
+        if (!KINDS.contains(kind)) {
+            throw new InputException(origin + ": says that this is PEFT's " + InputException.shown(kind)
+                    + ", which is not supported; LoRA, LoHa and LoKr are");
+        }
+        if (alpha.isMissingNode() || alpha.isNull()) {
             return 1;
         }
         if (!alpha.isNumber() || !Float.isFinite(alpha.floatValue())) {
@@ -68,5 +93,69 @@ final class LoraSettings {
                     + InputException.shown(alpha.toString()) + ", not a number");
         }
         return alpha.doubleValue() / (root.path(prefix + "use_rslora").asBoolean() ? Math.sqrt(rank) : rank);
+    }
+
+    /** What a component's fields begin with; empty where the file is of one component. */
+    private String prefix(String module) {
+        String inner = inner(module);
+        for (String component : COMPONENTS) {
+            if (inner.startsWith(component)
+                    && root.properties().stream().anyMatch(field -> field.getKey().startsWith(component))) {
+                return component;
+            }
+        }
+        return "";
+    }
+
+    private static String inner(String module) {
+        return OUTER.stream().filter(module::startsWith).findFirst().map(outer -> module.substring(outer.length()))
+                .orElse(module);
+    }
+
+    /** What PEFT may have called a module in the network that it was told to adapt. */
+    private static List<String> names(String module, String prefix) {
+        Set<String> names = new LinkedHashSet<>(List.of(inner(module).substring(prefix.length()), inner(module)));
+        for (String component : COMPONENTS) {
+            if (inner(module).startsWith(component)) {
+                names.add(inner(module).substring(component.length()));
+            }
+        }
+        return List.copyOf(names);
+    }
+
+    private List<AlphaPattern> patterns(String prefix) {
+        return patterns.computeIfAbsent(prefix, _ -> {
+            List<AlphaPattern> all = new ArrayList<>();
+            root.path(prefix + "alpha_pattern").properties()
+                    .forEach(field -> all.add(AlphaPattern.of(field.getKey(), field.getValue())));
+            return all;
+        });
+    }
+
+    /** Keys of {@code alpha_pattern} that say nothing about any of the modules, for the user. */
+    List<String> idle(Collection<String> modules) {
+        Map<String, List<List<String>>> byPrefix = new HashMap<>();
+        modules.forEach(module -> byPrefix.computeIfAbsent(prefix(module), _ -> new ArrayList<>())
+                .add(names(module, prefix(module))));
+        List<String> unused = new ArrayList<>();
+        for (String prefix : prefixes()) {
+            List<List<String>> names = byPrefix.getOrDefault(prefix, List.of());
+            for (AlphaPattern pattern : patterns(prefix)) {
+                if (names.stream().noneMatch(module -> module.stream().anyMatch(pattern::fits))) {
+                    unused.add(InputException.shown(pattern.key()) + (pattern.fault() == null ? ""
+                            : " (no regular expression: " + InputException.shown(pattern.fault()) + ")"));
+                }
+            }
+        }
+        return unused.isEmpty() ? List.of() : List.of(origin + ": " + unused.size()
+                + " key(s) of alpha_pattern fit none of the file's modules: "
+                + unused.stream().limit(MOST_SHOWN).collect(Collectors.joining(", "))
+                + (unused.size() > MOST_SHOWN ? ", ..." : ""));
+    }
+
+    private List<String> prefixes() {
+        List<String> all = new ArrayList<>(List.of(COMPONENTS));
+        all.add("");
+        return all;
     }
 }

@@ -3,6 +3,7 @@ package jdiffusion.model.checkpoint;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -83,7 +84,17 @@ final class Assembled implements ModelFiles {
 
     @Override
     public List<String> notes() {
-        return notes;
+        List<String> all = new ArrayList<>(notes);
+        if (base != null) {
+            all.addAll(base.notes());
+        } else {
+            try {
+                all.addAll(scheduler().notes());
+            } catch (InputException _) {
+                // Whoever asks for the scheduler is told.
+            }
+        }
+        return all;
     }
 
     @Override
@@ -113,12 +124,13 @@ final class Assembled implements ModelFiles {
                 folder.resolve("scheduler_config.json"),
                 folder.resolve("..").resolve("scheduler").resolve("scheduler_config.json").normalize())) {
             if (InputFile.isThere(file)) {
-                return SchedulerConfig.read(file);
+                return SchedulerConfig.read(file, SchedulerConfig.ofShift(Family.SHIFT));
             }
         }
         ObjectNode stored = stored(StoredConfig.SCHEDULER);
         return stored == null ? SchedulerConfig.ofShift(Family.SHIFT)
-                : SchedulerConfig.of(stored, storedOrigin(StoredConfig.SCHEDULER));
+                : SchedulerConfig.of(stored, storedOrigin(StoredConfig.SCHEDULER),
+                        SchedulerConfig.ofShift(Family.SHIFT));
     }
 
     @Override

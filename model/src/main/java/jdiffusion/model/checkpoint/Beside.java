@@ -28,6 +28,8 @@ final class Beside {
     private final int contextWidth;
     private final int latentChannels;
     private final Map<Path, Map<Component, ComponentFile>> peeked = new HashMap<>();
+    /** Notes on what files hold that nothing here needs. */
+    private final Map<Path, String> asides = new HashMap<>();
     private final List<String> notes;
 
     /**
@@ -62,6 +64,14 @@ final class Beside {
 
     /** The component's file; null when none is found. */
     ComponentFile find(Component component) {
+        ComponentFile found = search(component);
+        if (found != null && asides.containsKey(found.file())) {
+            notes.add(asides.remove(found.file()));
+        }
+        return found;
+    }
+
+    private ComponentFile search(Component component) {
         List<Path> usual = usualFolders();
         ComponentFile found = first(component, usual, true);
         if (found == null) {
@@ -152,6 +162,10 @@ final class Beside {
                 }
                 Map<Component, ComponentFile> found = components(file, contents);
                 found.values().removeIf(c -> !fits(c.component(), c.tensors(weights.tensors())));
+                String aside = contents.aside().note(file.getFileName().toString());
+                if (aside != null) {
+                    asides.put(file, aside);
+                }
                 return found;
             } catch (InputException e) {
                 return Map.of();

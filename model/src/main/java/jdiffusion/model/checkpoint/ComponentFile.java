@@ -89,7 +89,7 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
     /** Fails when a configuration says that the weights are quantised in a way that is not read. */
     static void checkQuantisation(ConfigFile config) {
         JsonNode quantised = config.root().path("quantization_config");
-        if (!quantised.isMissingNode() && !(quantised.path("quant_method").asText().equals("bitsandbytes")
+        if (!quantised.isMissingNode() && !quantised.isNull() && !(quantised.path("quant_method").asText().equals("bitsandbytes")
                 && quantised.path("load_in_4bit").asBoolean())) {
             throw new UnsupportedModelException(config.origin() + ": the weights are quantised ("
                     + quantised.path("quant_method").asText("unknown method")

@@ -186,10 +186,11 @@ public final class ConfigFile {
     /** Notes a contradiction when the key is there with another value than the tensors imply. */
     public void expect(String key, Object fromTensors) {
         JsonNode value = root.get(key);
-        if (value == null) {
+        JsonNode wanted = JsonTree.of(fromTensors);
+        // Of numbers and lists null says nothing; of names it says that there is none.
+        if (value == null || value.isNull() && !wanted.isTextual()) {
             return;
         }
-        JsonNode wanted = JsonTree.of(fromTensors);
         if (!value.equals(wanted)) {
             contradictions.add(key + " is " + value + ", the tensors say " + wanted);
         }

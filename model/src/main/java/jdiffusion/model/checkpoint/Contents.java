@@ -1,19 +1,28 @@
 package jdiffusion.model.checkpoint;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableSet;
+import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import jdiffusion.model.checkpoint.names.ClipNames;
 import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.LlamaT5Names;
+import jdiffusion.model.checkpoint.names.Mapped;
 import jdiffusion.model.checkpoint.names.Naming;
+import jdiffusion.model.checkpoint.names.RenamedSource;
 import jdiffusion.model.checkpoint.names.StabilityNames;
+import jdiffusion.model.checkpoint.names.T5Names;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.TensorSource;
@@ -22,17 +31,17 @@ import jdiffusion.tensor.TensorSource;
  * Which components a file of weights holds, told by its tensors' names and shapes.
  *
  * @param strays names that belong to none of them
+ * @param aside  what is known to be of no use here
  */
-record Contents(Map<Component, Part> parts, List<String> strays) {
+record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside) {
     /** A CLIP's table of tokens, whose width tells one from the other. */
     static final String TOKENS = "text_model.embeddings.token_embedding.weight";
     private static final int CLIP_L_WIDTH = 768;
     private static final int CLIP_G_WIDTH = 1280;
     private static final int MOST_SHOWN = 4;
-    /** What training and other programs leave in a file beside the weights; names by their end, or by their start. */
-    private static final List<String> HARMLESS_ENDS =
-            List.of("logit_scale", "spiece_model", "embeddings.position_ids");
-    private static final List<String> HARMLESS_STARTS = List.of("model_ema.", "denoiser.sigmas", "model_sampling.");
+    /** Names that other prefixes consist of, beside those of {@link #KNOWN}: no number, no block of a larger network. */
+    private static final Pattern PREFIX = Pattern.compile("(?:(?!control)[a-zA-Z_]+\\.){1,4}");
+    private static final String BARE_TOKENS = "embeddings.token_embedding.";
     private static final List<Known> KNOWN = known();
 
     /**
@@ -55,11 +64,22 @@ record Contents(Map<Component, Part> parts, List<String> strays) {
             String next = names.ceiling(prefix + marker);
             return next != null && next.startsWith(prefix + marker);
         }
+
+        /** The same behind another prefix, by which no CLIP is known. */
+        Known behind(String other) {
+            return new Known(component == Component.CLIP_L || component == Component.CLIP_G ? null : component, other,
+                    marker, naming);
+        }
+
+        /** A CLIP's table of tokens in the file. */
+        String tokens() {
+            return prefix + (marker.equals(BARE_TOKENS) ? BARE_TOKENS + "weight" : TOKENS);
+        }
     }
 
     private static List<Known> known() {
         List<Known> all = new ArrayList<>();
-        for (String prefix : List.of("model.diffusion_model.", "diffusion_model.", "transformer.", "model.", "")) {
+        for (String prefix : List.of("model.diffusion_model.", "diffusion_model.", "transformer.", "model.", "net.", "")) {
             all.add(new Known(Component.DENOISER, prefix, "joint_blocks.", new StabilityNames()));
             all.add(new Known(Component.DENOISER, prefix, "transformer_blocks.", Naming.DIFFUSERS));
         }
@@ -69,7 +89,7 @@ record Contents(Map<Component, Part> parts, List<String> strays) {
         }
         for (String prefix : List.of("text_encoders.t5xxl.transformer.", "text_encoders.t5xxl.", "t5xxl.transformer.",
                 "t5xxl.", "text_encoder_3.", "te3.", "")) {
-            all.add(new Known(Component.T5, prefix, "encoder.block.", Naming.DIFFUSERS));
+            all.add(new Known(Component.T5, prefix, "encoder.block.", new T5Names("")));
             all.add(new Known(Component.T5, prefix, "enc.blk.", new LlamaT5Names()));
         }
         Naming clip = new ClipNames();
@@ -83,6 +103,8 @@ record Contents(Map<Component, Part> parts, List<String> strays) {
         }
         all.add(new Known(null, "", "text_model.", clip));
         all.add(new Known(null, "transformer.", "text_model.", clip));
+        all.add(new Known(null, "", BARE_TOKENS, new ClipNames(true)));
+        all.add(new Known(Component.T5, "", "block.0.layer.0.SelfAttention.", new T5Names("encoder.")));
         return List.copyOf(all);
     }
 
@@ -95,8 +117,7 @@ record Contents(Map<Component, Part> parts, List<String> strays) {
         Map<Component, Known> found = new EnumMap<>(Component.class);
         for (Known known : KNOWN) {
             if (known.isIn(names)) {
-                Component component = known.component != null ? known.component
-                        : clip(source, known.prefix, place);
+                Component component = known.component != null ? known.component : clip(source, known, place);
                 Known other = found.putIfAbsent(component, known);
                 if (other != null) {
                     throw new InputException(source.origin() + ": holds two of " + component.label() + ", "
@@ -105,7 +126,35 @@ record Contents(Map<Component, Part> parts, List<String> strays) {
                 }
             }
         }
+        behindOtherPrefixes(source, names, place, found);
         return assign(source, names, found);
+    }
+
+    /** Components whose names some other program put a prefix to; averaged weights only where there are no others. */
+    private static void behindOtherPrefixes(TensorSource source, NavigableSet<String> names, String place,
+                                            Map<Component, Known> found) {
+        List<String> unowned = names.stream().filter(name -> found.values().stream()
+                .noneMatch(known -> name.startsWith(known.prefix))).toList();
+        Map<String, Known> markers = new LinkedHashMap<>();
+        KNOWN.forEach(known -> markers.putIfAbsent(known.marker, known));
+        for (boolean averages : new boolean[] {false, true}) {
+            for (Known known : unowned.isEmpty() ? List.<Known>of() : markers.values()) {
+                Set<String> prefixes = new TreeSet<>(Comparator.comparingInt(String::length)
+                        .thenComparing(Comparator.naturalOrder()));
+                for (String name : unowned) {
+                    int at = name.indexOf("." + known.marker) + 1;
+                    String prefix = name.substring(0, at);
+                    if (at > 0 && PREFIX.matcher(prefix).matches() && LeftAside.isAverage(name) == averages) {
+                        prefixes.add(prefix);
+                    }
+                }
+                for (String prefix : prefixes) {
+                    Known behind = known.behind(prefix);
+                    found.putIfAbsent(behind.component != null ? behind.component : clip(source, behind, place),
+                            behind);
+                }
+            }
+        }
     }
 
     /** Each name belongs to the component with the longest prefix of it. */
@@ -122,30 +171,55 @@ record Contents(Map<Component, Part> parts, List<String> strays) {
             lists.put(component, new ArrayList<>());
         });
         List<String> strays = new ArrayList<>();
+        LeftAside aside = new LeftAside();
         for (String name : names) {
             String prefix = byPrefix.keySet().stream().filter(name::startsWith)
                     .max((a, b) -> a.length() - b.length()).orElse(null);
-            if (isHarmless(name)) {
-                continue;
+            String inside = prefix == null ? name : name.substring(prefix.length());
+            LeftAside.Kind kind = prefix == null ? LeftAside.kind(name)
+                    : isOnlyTable(inside, names, prefix) ? null : LeftAside.kind(byPrefix.get(prefix), inside);
+            if (kind != null) {
+                aside.add(kind, name);
             } else if (prefix == null) {
                 strays.add(name);
             } else {
-                lists.get(byPrefix.get(prefix)).add(name.substring(prefix.length()));
+                lists.get(byPrefix.get(prefix)).add(inside);
             }
         }
         Map<Component, Part> parts = new EnumMap<>(Component.class);
         found.forEach((component, known) -> parts.put(component,
                 new Part(known.prefix, known.naming, List.copyOf(lists.get(component)))));
-        return new Contents(parts, List.copyOf(strays));
+        return new Contents(parts, List.copyOf(strays), aside);
     }
 
-    private static boolean isHarmless(String name) {
-        return HARMLESS_ENDS.stream().anyMatch(name::endsWith) || HARMLESS_STARTS.stream().anyMatch(name::startsWith);
+    /** Whether T5's token table is there under the name of its decoder alone. */
+    private static boolean isOnlyTable(String name, Set<String> names, String prefix) {
+        return name.equals(T5Names.TABLES.getLast()) && T5Names.TABLES.stream()
+                .noneMatch(table -> !table.equals(name) && names.contains(prefix + table));
+    }
+
+    /**
+     * A component in files of its own, under diffusers' names and without what is of no use; the source itself where
+     * it holds nothing else, or the component cannot be recognised.
+     *
+     * @param aside told of what is left out
+     */
+    static TensorSource only(Component component, TensorSource source, String place, Consumer<LeftAside> aside) {
+        Contents contents = of(source, place).withClipAs(component, source);
+        Part part = contents.parts.get(component);
+        if (part == null) {
+            return source;
+        }
+        contents.refuseStrays(source);
+        aside.accept(contents.aside);
+        List<Mapped> all = part.naming.fromOriginal(part.names);
+        return part.prefix.isEmpty() && all.size() == source.names().size() && all.stream().allMatch(Mapped::same)
+                ? source : RenamedSource.of(source, part.prefix, all);
     }
 
     /** The published ones are told by their width, others by the names of file and folder; CLIP-L if all is silent. */
-    private static Component clip(TensorSource source, String prefix, String place) {
-        Shape tokens = source.shape(prefix + TOKENS);
+    private static Component clip(TensorSource source, Known known, String place) {
+        Shape tokens = source.shape(known.tokens());
         int width = tokens == null ? 0 : tokens.cols();
         if (width == CLIP_L_WIDTH || width == CLIP_G_WIDTH) {
             return width == CLIP_L_WIDTH ? Component.CLIP_L : Component.CLIP_G;
@@ -162,10 +236,19 @@ record Contents(Map<Component, Part> parts, List<String> strays) {
             return this;
         }
         Shape tokens = source.shape(part.prefix + TOKENS);
+        tokens = tokens != null ? tokens : source.shape(part.prefix + BARE_TOKENS + "weight");
         int width = tokens == null ? 0 : tokens.cols();
         boolean published = width == CLIP_L_WIDTH || width == CLIP_G_WIDTH;
         boolean named = KNOWN.stream().anyMatch(k -> k.component == other && k.prefix.equals(part.prefix));
-        return published || named ? this : new Contents(Map.of(wanted, part), strays);
+        return published || named ? this : new Contents(Map.of(wanted, part), strays, aside);
+    }
+
+    /** Tells of what is left aside. */
+    void note(Path file, List<String> notes) {
+        String note = aside.note(file.getFileName().toString());
+        if (note != null) {
+            notes.add(note);
+        }
     }
 
     /** Fails when tensors belong to no component. */

@@ -58,7 +58,7 @@ final class DerivedConfig {
      */
     static ConfigFile beside(Path file, Component component, TensorSource tensors) {
         String name = file.getFileName().toString();
-        String stem = name.replaceFirst("(\\.safetensors(\\.index\\.json)?|\\.gguf)$", "");
+        String stem = name.replaceFirst("(?i)(\\.safetensors(\\.index(\\.[\\w-]+)?\\.json)?|\\.gguf)$", "");
         for (String candidate : List.of(stem + ".json", "config.json")) {
             Path path = file.resolveSibling(candidate);
             if (!candidate.equals(name) && InputFile.isThere(path)) {

@@ -3,7 +3,12 @@ package jdiffusion.model.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
@@ -19,10 +24,21 @@ public final class DiffusersFolder implements ModelFiles {
 
     private final Path root;
     private final ConfigFile index;
+    /** Encoders that the index names and that were not downloaded. */
+    private final Set<Component> absent = EnumSet.noneOf(Component.class);
 
     private DiffusersFolder(Path root, ConfigFile index) {
         this.root = root;
         this.index = index;
+        for (Component encoder : Component.ENCODERS) {
+            if (isNamed(encoder) && candidates(encoder).isEmpty()) {
+                absent.add(encoder);
+            }
+        }
+    }
+
+    private List<Path> candidates(Component component) {
+        return Checkpoint.candidates(root.resolve(component.folder()), component.weights());
     }
 
     public static DiffusersFolder open(Path root) {
@@ -46,15 +62,27 @@ public final class DiffusersFolder implements ModelFiles {
         return root.toString();
     }
 
-    /** A component is there unless the index leaves it out or sets it to null, as SD3 without T5 does. */
+    /**
+     * A component is there unless the index leaves it out or sets it to null, as SD3 without T5 does, or it is an
+     * encoder that was not downloaded.
+     */
     @Override
     public boolean has(Component component) {
+        return isNamed(component) && !absent.contains(component);
+    }
+
+    private boolean isNamed(Component component) {
         JsonNode entry = index.root().get(component.folder());
         return entry != null && entry.isArray() && entry.size() == 2 && !entry.get(1).isNull();
     }
 
     @Override
     public String missing(Component component) {
+        if (absent.contains(component)) {
+            return root.resolve(component.folder()) + ": " + component.label() + ", which " + INDEX
+                    + " names, has no weights there; download it, or leave it out with --no-"
+                    + component.label().toLowerCase(Locale.ROOT);
+        }
         return has(component) || component == Component.T5 ? null
                 : index.origin() + ": the model has no " + component.folder();
     }
@@ -71,7 +99,39 @@ public final class DiffusersFolder implements ModelFiles {
 
     @Override
     public List<String> notes() {
-        return List.of();
+        List<String> notes = new ArrayList<>();
+        for (Component component : Component.values()) {
+            if (has(component)) {
+                note(component, notes);
+            }
+        }
+        try {
+            notes.addAll(scheduler().notes());
+        } catch (InputException _) {
+            // Whoever asks for the scheduler is told.
+        }
+        return notes;
+    }
+
+    /** Which of several files is taken, and what of it is left aside. */
+    private void note(Component component, List<String> notes) {
+        List<Path> all = candidates(component);
+        if (all.size() > 1) {
+            notes.add(component.folder() + ": " + all.getFirst().getFileName() + " is taken, not " + all.stream()
+                    .skip(1).map(path -> path.getFileName().toString()).collect(Collectors.joining(", ")));
+        }
+        if (!all.isEmpty()) {
+            try (WeightsFile file = WeightsFile.of(Checkpoint.open(all.getFirst()))) {
+                Contents.only(component, file.tensors(), Beside.place(all.getFirst()), aside -> {
+                    String note = aside.note(component.folder());
+                    if (note != null) {
+                        notes.add(note);
+                    }
+                });
+            } catch (InputException _) {
+                // Whoever opens the component is told.
+            }
+        }
     }
 
     @Override
@@ -82,16 +142,24 @@ public final class DiffusersFolder implements ModelFiles {
     @Override
     public Open open(Component component) {
         if (!has(component)) {
-            throw new InputException(index.origin() + ": the model has no " + component.folder());
+            throw new InputException(absent.contains(component) ? missing(component)
+                    : index.origin() + ": the model has no " + component.folder());
         }
         Path folder = root.resolve(component.folder());
         ConfigFile config = ConfigFile.read(folder.resolve("config.json"));
         ComponentFile.checkQuantisation(config);
         WeightsFile file = WeightsFile.of(Checkpoint.open(folder, component.weights()));
+        TensorSource tensors;
+        try {
+            tensors = Contents.only(component, file.tensors(), component.folder(), _ -> { });
+        } catch (InputException e) {
+            file.close();
+            throw e;
+        }
         return new Open() {
             @Override
             public TensorSource tensors() {
-                return file.tensors();
+                return tensors;
             }
 
             @Override
@@ -108,7 +176,12 @@ public final class DiffusersFolder implements ModelFiles {
 
     @Override
     public Tokenizer tokenizer(Component component) {
-        return Tokenizer.load(root.resolve(component.tokenizerFolder()));
+        Path folder = root.resolve(component.tokenizerFolder());
+        if (component == Component.T5 && !Files.isDirectory(folder)) {
+            throw new InputException(folder + ": the tokenizer of T5 is not there; download it, or leave T5 out with"
+                    + " --no-t5");
+        }
+        return Tokenizer.load(folder);
     }
 
     @Override
@@ -119,7 +192,10 @@ public final class DiffusersFolder implements ModelFiles {
 
     @Override
     public SchedulerConfig scheduler() {
-        return SchedulerConfig.read(root.resolve("scheduler").resolve("scheduler_config.json"));
+        Path file = root.resolve("scheduler").resolve("scheduler_config.json");
+        return InputFile.isThere(file) ? SchedulerConfig.read(file, SchedulerConfig.ofShift(Family.SHIFT))
+                : SchedulerConfig.ofShift(Family.SHIFT).withNote(file + " is not there; shift " + Family.SHIFT
+                        + ", as published models of this family have it, is taken");
     }
 
     @Override

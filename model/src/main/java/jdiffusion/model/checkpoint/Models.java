@@ -25,7 +25,7 @@ public final class Models {
     }
 
     /**
-     * Opens a folder in the diffusers layout; a file of weights in any layout, with what it lacks from the files
+     * Opens a folder in the diffusers layout, or that of a repository in the cache of Hugging Face's tools; a file of weights in any layout, with what it lacks from the files
      * beside it; or a folder of such files. Weights are not read yet.
      *
      * @throws InputException when it is no model, or files contradict each other
@@ -35,10 +35,11 @@ public final class Models {
             throw new InputException(model + ": there is no such model; give a folder in the diffusers layout or a"
                     + " .safetensors or .gguf file");
         }
-        if (InputFile.isThere(model.resolve(DiffusersFolder.INDEX))) {
-            return withExtra(DiffusersFolder.open(model), model, extra);
+        Path files = HubCache.snapshot(model);
+        if (InputFile.isThere(files.resolve(DiffusersFolder.INDEX))) {
+            return withExtra(DiffusersFolder.open(files), files, extra);
         }
-        return Files.isDirectory(model) ? ofFolder(model, extra) : ofFile(model, extra);
+        return Files.isDirectory(files) ? ofFolder(files, extra) : ofFile(files, extra);
     }
 
     /** Whether a folder looks like a model, of which nothing is checked. */
@@ -53,10 +54,11 @@ public final class Models {
      *
      * @throws InputException when it is neither, or the file holds nothing that is known
      */
-    public static ModelFiles openParts(Path path) {
-        if (!Files.isDirectory(path)) {
-            return parts(path, List.of());
+    public static ModelFiles openParts(Path given) {
+        if (!Files.isDirectory(given)) {
+            return parts(given, List.of());
         }
+        Path path = HubCache.snapshot(given);
         if (InputFile.isThere(path.resolve(DiffusersFolder.INDEX))) {
             return null;
         }
@@ -72,26 +74,30 @@ public final class Models {
                         .map(file -> file.getFileName().toString()).collect(Collectors.joining(", "))));
     }
 
-    private static ModelFiles parts(Path file, List<String> notes) {
-        return new Assembled(file, null, contents(file), Map.of(), ModelSources.NONE, null, notes);
+    private static ModelFiles parts(Path file, List<String> choices) {
+        List<String> notes = new ArrayList<>(choices);
+        return new Assembled(file, null, contents(file, notes), Map.of(), ModelSources.NONE, null, notes);
     }
 
     private static ModelFiles withExtra(ModelFiles base, Path model, ModelSources extra) {
         if (extra.isNothing()) {
             return base;
         }
-        return new Assembled(model, base, given(extra), Map.of(), extra, givenTokenizers(extra), List.of());
+        List<String> notes = new ArrayList<>();
+        Map<Component, ComponentFile> files = given(extra, notes);
+        return new Assembled(model, base, files, Map.of(), extra, givenTokenizers(extra), notes);
     }
 
     private static ModelFiles ofFile(Path file, ModelSources extra) {
         Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
-        files.putAll(contents(file));
+        List<String> notes = new ArrayList<>();
+        files.putAll(contents(file, notes));
         if (!files.containsKey(Component.DENOISER) && !extra.files().containsKey(Component.DENOISER)) {
             throw new InputException(file + ": holds " + labels(files) + ", but no denoiser; give the denoiser's file"
                     + " as the model" + files.keySet().stream().findFirst()
                             .map(c -> " and this one with " + Beside.option(c)).orElse(""));
         }
-        return assemble(file, files, extra, new ArrayList<>());
+        return assemble(file, files, extra, notes);
     }
 
     /** The files of a folder belong together, so no two may hold the same; those of no network are left aside. */
@@ -103,7 +109,7 @@ public final class Models {
                 notes.add(file.getFileName() + " is left aside: its tensors are of no network that is known here");
                 continue;
             }
-            contents(file).forEach((component, found) -> {
+            contents(file, notes).forEach((component, found) -> {
                 ComponentFile other = extra.files().containsKey(component) ? null : files.get(component);
                 if (other != null) {
                     throw new InputException(folder + ": both " + other.file().getFileName() + " and "
@@ -138,7 +144,7 @@ public final class Models {
     }
 
     /** All components of a file that is a model or a part of one. */
-    private static Map<Component, ComponentFile> contents(Path file) {
+    private static Map<Component, ComponentFile> contents(Path file, List<String> notes) {
         try (WeightsFile weights = WeightsFile.open(file)) {
             TensorSource tensors = weights.tensors();
             Contents contents = Contents.of(tensors, Beside.place(file));
@@ -148,6 +154,7 @@ public final class Models {
                         + " T5): " + Contents.shown(List.copyOf(tensors.names())) + "; give a file of an SD3 model");
             }
             contents.refuseStrays(tensors);
+            contents.note(file, notes);
             return Beside.components(file, contents);
         }
     }
@@ -159,13 +166,13 @@ public final class Models {
     }
 
     /** The components that the user names files for. */
-    private static Map<Component, ComponentFile> given(ModelSources extra) {
+    private static Map<Component, ComponentFile> given(ModelSources extra, List<String> notes) {
         Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
-        extra.files().forEach((component, file) -> files.put(component, given(component, file)));
+        extra.files().forEach((component, file) -> files.put(component, given(component, file, notes)));
         return files;
     }
 
-    private static ComponentFile given(Component component, Path file) {
+    private static ComponentFile given(Component component, Path file, List<String> notes) {
         try (WeightsFile weights = WeightsFile.open(file)) {
             TensorSource tensors = weights.tensors();
             Contents contents = Contents.of(tensors, Beside.place(file)).withClipAs(component, tensors);
@@ -178,6 +185,7 @@ public final class Models {
                                 .collect(Collectors.joining(", ")) + " and not " + component.label())
                         + ": its tensors are " + Contents.shown(List.copyOf(tensors.names())));
             }
+            contents.note(file, notes);
             return found;
         }
     }
@@ -190,7 +198,7 @@ public final class Models {
                                        List<String> notes) {
         boolean ownEncoders = Component.ENCODERS.stream().anyMatch(files::containsKey) && !Files.isDirectory(model);
         String holds = labels(files);
-        files.putAll(given(extra));
+        files.putAll(given(extra, notes));
         ComponentFile denoiser = files.get(Component.DENOISER);
         Path folder = folderOf(denoiser.file());
         Map<Component, String> missing = new EnumMap<>(Component.class);

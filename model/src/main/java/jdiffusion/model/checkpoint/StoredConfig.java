@@ -66,7 +66,7 @@ public final class StoredConfig {
         }
         JsonNode root = JsonTree.read(text.getBytes(StandardCharsets.UTF_8), origin(file) + " in its metadata");
         JsonNode part = object(file, root, "").get(name);
-        return part == null ? null : object(file, part, "." + name);
+        return part == null || part.isNull() ? null : object(file, part, "." + name);
     }
 
     private static ObjectNode object(Path file, JsonNode node, String path) {

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import jdiffusion.model.checkpoint.names.Wrappers;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.QuantisedSource;
@@ -22,7 +23,11 @@ public final class WeightsFile implements AutoCloseable {
     static final String SAFETENSORS = ".safetensors";
     static final String INDEX = ".safetensors.index.json";
     static final String GGUF = ".gguf";
-    private static final List<String> PICKLES = List.of(".ckpt", ".pt", ".pth", ".bin");
+    private static final List<String> PICKLES = List.of(".ckpt", ".pt", ".pth", ".bin", ".pkl");
+    private static final List<String> UNFINISHED =
+            List.of(".part", ".crdownload", ".incomplete", ".aria2", ".download", ".tmp");
+    /** With the mark of a second precision, as diffusers writes it. */
+    private static final Pattern INDEX_NAME = Pattern.compile(".*\\.safetensors\\.index(\\.[\\w-]+)?\\.json");
     private static final Pattern SHARD = Pattern.compile(".*-\\d{5}-of-(\\d{5})\\.(safetensors|gguf)");
 
     private final TensorSource tensors;
@@ -43,7 +48,7 @@ public final class WeightsFile implements AutoCloseable {
         }
         if (name.endsWith(GGUF) && !isShard(path)) {
             GgufFile file = GgufFile.open(path);
-            return new WeightsFile(file, key -> file.text(key).orElse(null), file::close);
+            return new WeightsFile(Wrappers.without(file), key -> file.text(key).orElse(null), file::close);
         }
         if (isShard(path)) {
             throw new InputException(path + ": is one shard of several; give the file that says what is in which, "
@@ -53,7 +58,10 @@ public final class WeightsFile implements AutoCloseable {
             throw new UnsupportedModelException(path + ": files that Python's pickle wrote can run programs and are not"
                     + " read; use the model's " + SAFETENSORS + " or " + GGUF + " file");
         }
-        if (!name.endsWith(SAFETENSORS) && !name.endsWith(INDEX)) {
+        if (UNFINISHED.stream().anyMatch(name::endsWith)) {
+            throw new InputException(path + ": is a download that is not finished; go on with it, or start it again");
+        }
+        if (!name.endsWith(SAFETENSORS) && !INDEX_NAME.matcher(name).matches()) {
             throw new InputException(path + ": not a file of weights; " + SAFETENSORS + " files, their "
                     + INDEX + " and " + GGUF + " files are read");
         }
@@ -63,7 +71,8 @@ public final class WeightsFile implements AutoCloseable {
     /** The same, opened before; closed when it has damaged parts. */
     static WeightsFile of(Checkpoint file) {
         try {
-            return new WeightsFile(QuantisedSource.of(file), key -> file.metadata().get(key), file::close);
+            return new WeightsFile(Wrappers.without(QuantisedSource.of(file)), key -> file.metadata().get(key),
+                    file::close);
         } catch (InputException e) {
             file.close();
             throw e;
@@ -74,7 +83,7 @@ public final class WeightsFile implements AutoCloseable {
     static boolean isWhole(Path path) {
         String name = name(path);
         return Files.isRegularFile(path) && !isShard(path)
-                && (name.endsWith(SAFETENSORS) || name.endsWith(INDEX) || name.endsWith(GGUF));
+                && (name.endsWith(SAFETENSORS) || INDEX_NAME.matcher(name).matches() || name.endsWith(GGUF));
     }
 
     /** Whether the name is that of one shard of several, of which the index is needed. */

@@ -161,7 +161,7 @@ public final class Pipeline implements AutoCloseable {
                 wishes.positiveInteger("height", size),
                 wishes.positiveInteger("num_inference_steps", steps), guidance(wishes),
                 DEFAULT_SEED, 1, GenerationRequest.Seeds.CONSECUTIVE,
-                scheduler.heun() ? Sampler.Kind.HEUN : Sampler.Kind.EULER,
+                scheduler.sampler(),
                 scheduler.schedule(), Float.NaN, wishes.positiveInteger("max_sequence_length", DEFAULT_T5_LENGTH,
                         PromptEncoder.T5_LONGEST),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null, 0.6, null, null);

@@ -2,6 +2,7 @@ package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
+import java.util.List;
 import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
@@ -17,11 +18,12 @@ import jdiffusion.tensor.InputFile;
  * @param shiftTerminal the level before the final 0 after stretching, or 0 for no stretching
  * @param timeShiftType how mu becomes a factor
  * @param schedule the spacing that the file asks for
- * @param heun whether the file was written for {@code FlowMatchHeunDiscreteScheduler}
+ * @param sampler the integration method that the file asks for
+ * @param notes what of the file could not be taken as it is, for the user, a line each
  */
 public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDynamicShifting, double baseShift,
         double maxShift, int baseImageSeqLen, int maxImageSeqLen, double shiftTerminal, TimeShiftType timeShiftType,
-        SigmaSchedule schedule, boolean heun) {
+        SigmaSchedule schedule, Sampler.Kind sampler, List<String> notes) {
 
     /** The two meanings of mu in dynamic shifting. */
     public enum TimeShiftType {
@@ -31,8 +33,6 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
         LINEAR
     }
 
-    private static final String EULER = "FlowMatchEulerDiscreteScheduler";
-    private static final String HEUN = "FlowMatchHeunDiscreteScheduler";
     private static final int MAX_TRAIN_TIMESTEPS = 1_000_000;
     private static final int MAX_FILE_SIZE = 1 << 20;
     /**
@@ -44,6 +44,7 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
 
     /** Checks that all values can be used; the message of a failure names the field as the file does. */
     public SchedulerConfig {
+        notes = List.copyOf(notes);
         if (numTrainTimesteps < 1 || numTrainTimesteps > MAX_TRAIN_TIMESTEPS) {
             throw new InputException("num_train_timesteps is " + numTrainTimesteps + "; it must be 1 to "
                     + MAX_TRAIN_TIMESTEPS);
@@ -65,81 +66,46 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
     /** What diffusers takes where a file says nothing, with this static shift (3 for the published SD3.5 models). */
     public static SchedulerConfig ofShift(double shift) {
         return new SchedulerConfig(1000, shift, false, 0.5, 1.15, 256, 4096, 0, TimeShiftType.EXPONENTIAL,
-                SigmaSchedule.NORMAL, false);
+                SigmaSchedule.NORMAL, Sampler.Kind.EULER, List.of());
     }
 
     /**
      * Reads a {@code scheduler_config.json}.
      *
-     * @throws InputException if it cannot be read, is not JSON, or asks for something that is not supported
+     * @param usual what holds for models of this family, for files of schedulers that are not made for them
+     * @throws InputException if it cannot be read, is not JSON, or has values that cannot be
      */
-    public static SchedulerConfig read(Path file) {
+    public static SchedulerConfig read(Path file, SchedulerConfig usual) {
         byte[] bytes = InputFile.bytes(file, MAX_FILE_SIZE, "a scheduler_config.json");
-        return of(JsonTree.read(bytes, file.toString()), file.toString());
+        return of(JsonTree.read(bytes, file.toString()), file.toString(), usual);
     }
 
     /**
      * The configuration in a parsed file. Fields that are missing or null take diffusers' defaults, unknown ones are
-     * left alone.
+     * left alone. A sampler that is not known here becomes Euler's, with a note.
      *
      * @param where names the file in messages
-     * @throws InputException if a value has the wrong type or range or asks for something that is not supported
+     * @param usual what holds for models of this family, for files of schedulers that are not made for them
+     * @throws InputException if a value has the wrong type or range
      */
-    public static SchedulerConfig of(JsonNode json, String where) {
+    public static SchedulerConfig of(JsonNode json, String where, SchedulerConfig usual) {
         try {
-            return parse(new Fields(json));
+            return new SchedulerFile(json, where).parse(usual);
         } catch (InputException e) {
             throw new InputException(where + ": " + e.getMessage(), e);
         }
     }
 
-    private static SchedulerConfig parse(Fields fields) {
-        var name = fields.text("_class_name", "");
-        var standard = ofShift(1);
-        int train = fields.integer("num_train_timesteps", standard.numTrainTimesteps);
-        double shift = fields.number("shift", standard.shift);
-        if (name.equals(HEUN)) {
-            return new SchedulerConfig(train, shift, false, standard.baseShift, standard.maxShift,
-                    standard.baseImageSeqLen, standard.maxImageSeqLen, 0, standard.timeShiftType, standard.schedule,
-                    true);
-        }
-        if (!name.equals(EULER)) {
-            throw new InputException("_class_name is '" + name + "'; use a checkpoint with " + EULER + " or " + HEUN);
-        }
-        fields.refuse("invert_sigmas");
-        fields.refuse("stochastic_sampling");
-        return new SchedulerConfig(train, shift,
-                fields.flag("use_dynamic_shifting"),
-                fields.number("base_shift", standard.baseShift),
-                fields.number("max_shift", standard.maxShift),
-                fields.integer("base_image_seq_len", standard.baseImageSeqLen),
-                fields.integer("max_image_seq_len", standard.maxImageSeqLen),
-                fields.number("shift_terminal", 0),
-                switch (fields.text("time_shift_type", "exponential")) {
-                    case "exponential" -> TimeShiftType.EXPONENTIAL;
-                    case "linear" -> TimeShiftType.LINEAR;
-                    case String other -> throw new InputException(
-                            "time_shift_type is '" + other + "'; it must be 'exponential' or 'linear'");
-                },
-                schedule(fields), false);
-    }
-
-    private static SigmaSchedule schedule(Fields fields) {
-        boolean karras = fields.flag("use_karras_sigmas");
-        boolean exponential = fields.flag("use_exponential_sigmas");
-        boolean beta = fields.flag("use_beta_sigmas");
-        if (karras && exponential || karras && beta || exponential && beta) {
-            throw new InputException("use_karras_sigmas, use_exponential_sigmas and use_beta_sigmas are " + karras
-                    + ", " + exponential + " and " + beta + "; only one can be true");
-        }
-        return karras ? SigmaSchedule.KARRAS : exponential ? SigmaSchedule.EXPONENTIAL
-                : beta ? SigmaSchedule.BETA : SigmaSchedule.NORMAL;
-    }
-
     /** The same with this static shift for every image size, as a scheduler built with that shift would have it. */
     public SchedulerConfig withShift(double factor) {
         return new SchedulerConfig(numTrainTimesteps, factor, false, baseShift, maxShift, baseImageSeqLen,
-                maxImageSeqLen, shiftTerminal, timeShiftType, schedule, heun);
+                maxImageSeqLen, shiftTerminal, timeShiftType, schedule, sampler, notes);
+    }
+
+    /** The same with this as what there is to tell. */
+    public SchedulerConfig withNote(String note) {
+        return new SchedulerConfig(numTrainTimesteps, shift, useDynamicShifting, baseShift, maxShift, baseImageSeqLen,
+                maxImageSeqLen, shiftTerminal, timeShiftType, schedule, sampler, List.of(note));
     }
 
     /**
@@ -164,51 +130,6 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
     private static void checkFactor(String what, double factor, double range) {
         if (!(factor >= 1 / range && factor <= range)) {
             throw new InputException(what + " is " + factor + "; it must be " + 1 / range + " to " + range);
-        }
-    }
-
-    /** Typed access to a JSON object, in which null is the same as missing. */
-    private record Fields(JsonNode json) {
-        Fields {
-            if (json == null || !json.isObject()) {
-                throw new InputException("this is no JSON object; give a scheduler_config.json");
-            }
-        }
-
-        String text(String name, String standard) {
-            return json.hasNonNull(name) ? checked(name, json.get(name).isTextual(), "text").textValue() : standard;
-        }
-
-        double number(String name, double standard) {
-            return json.hasNonNull(name)
-                    ? checked(name, json.get(name).isNumber(), "a number").doubleValue() : standard;
-        }
-
-        int integer(String name, int standard) {
-            if (!json.hasNonNull(name)) {
-                return standard;
-            }
-            var node = json.get(name);
-            return checked(name, node.isIntegralNumber() && node.canConvertToInt(), "a whole number").intValue();
-        }
-
-        boolean flag(String name) {
-            return json.hasNonNull(name) && checked(name, json.get(name).isBoolean(), "true or false").booleanValue();
-        }
-
-        void refuse(String name) {
-            if (flag(name)) {
-                throw new InputException(name + " is true, which is not supported; use a checkpoint without it");
-            }
-        }
-
-        private JsonNode checked(String name, boolean right, String type) {
-            if (!right) {
-                var text = json.get(name).toString();
-                throw new InputException(name + " is " + text.substring(0, Math.min(text.length(), 60))
-                        + "; it must be " + type);
-            }
-            return json.get(name);
         }
     }
 }

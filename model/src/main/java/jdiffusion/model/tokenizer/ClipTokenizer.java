@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
+import jdiffusion.tensor.PlainText;
 
 /**
  * The tokenizer of both CLIP text encoders: begin marker, byte pairs of the lower-case words, end marker, padding with
@@ -33,7 +34,7 @@ public final class ClipTokenizer implements Tokenizer {
             if (ids.count() == 0) {
                 throw new InputException(vocab + " has no tokens; fetch the file again");
             }
-            var lines = InputFile.bytes(merges, Names.VOCABULARY_LIMIT, "a tokenizer file");
+            var lines = PlainText.utf8(InputFile.bytes(merges, Names.VOCABULARY_LIMIT, "a tokenizer file"));
             return new Vocabulary(List.of(vocab, merges), ids, new BytePairs(merges, ids, lines));
         }
 

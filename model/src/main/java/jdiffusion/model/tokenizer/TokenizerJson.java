@@ -72,7 +72,9 @@ final class TokenizerJson {
         Json.expect(in, JsonToken.START_OBJECT, "the file");
         while (in.nextToken() != JsonToken.END_OBJECT) {
             var key = in.currentName();
-            in.nextToken();
+            if (in.nextToken() == JsonToken.VALUE_NULL) {
+                continue;
+            }
             switch (key) {
                 case "added_tokens" -> added = TokenizerSettings.readList(in);
                 case "normalizer" -> readCharsMap(in);
@@ -105,7 +107,9 @@ final class TokenizerJson {
         Json.expect(in, JsonToken.START_OBJECT, "model");
         while (in.nextToken() != JsonToken.END_OBJECT) {
             var key = in.currentName();
-            in.nextToken();
+            if (in.nextToken() == JsonToken.VALUE_NULL) {
+                continue;
+            }
             switch (key) {
                 case "type" -> type = Json.string(in, key);
                 case "unk_id" -> unk = Json.index(in, key, TokenizerSettings.MAX_IDS);

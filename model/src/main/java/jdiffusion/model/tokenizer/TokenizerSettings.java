@@ -90,10 +90,13 @@ public final class TokenizerSettings {
         Json.expect(in, JsonToken.START_OBJECT, "the file");
         while (in.nextToken() != JsonToken.END_OBJECT) {
             var key = in.currentName();
-            in.nextToken();
+            if (in.nextToken() == JsonToken.VALUE_NULL) {
+                continue;
+            }
             switch (key) {
-                case "bos_token", "eos_token", "unk_token", "pad_token" -> readNamed(in, key);
-                case "tokenizer_class" -> tokenizerClass = nullable(in, key);
+                case "bos_token", "eos_token", "unk_token", "pad_token" ->
+                        named.put(key, token(in, AddedToken.UNKNOWN_ID));
+                case "tokenizer_class" -> tokenizerClass = Json.string(in, key);
                 case "extra_ids" -> extraIds = Json.index(in, key, MAX_ADDED);
                 case "additional_special_tokens" -> readAdditional(in);
                 case "added_tokens_decoder" -> readDecoder(in);
@@ -103,20 +106,7 @@ public final class TokenizerSettings {
         return this;
     }
 
-    private static String nullable(JsonParser in, String key) throws IOException {
-        return in.currentToken() == JsonToken.VALUE_NULL ? "" : Json.string(in, key);
-    }
-
-    private void readNamed(JsonParser in, String role) throws IOException {
-        if (in.currentToken() != JsonToken.VALUE_NULL) {
-            named.put(role, token(in, AddedToken.UNKNOWN_ID));
-        }
-    }
-
     private void readAdditional(JsonParser in) throws IOException {
-        if (in.currentToken() == JsonToken.VALUE_NULL) {
-            return;
-        }
         Json.expect(in, JsonToken.START_ARRAY, "additional_special_tokens");
         while (in.nextToken() != JsonToken.END_ARRAY) {
             append(in, additional, token(in, AddedToken.UNKNOWN_ID));
@@ -167,7 +157,9 @@ public final class TokenizerSettings {
         var id = knownId;
         while (in.nextToken() != JsonToken.END_OBJECT) {
             var key = in.currentName();
-            in.nextToken();
+            if (in.nextToken() == JsonToken.VALUE_NULL) {
+                continue;
+            }
             switch (key) {
                 case "content" -> content = Json.string(in, key);
                 case "normalized" -> normalized = Json.flag(in, key);

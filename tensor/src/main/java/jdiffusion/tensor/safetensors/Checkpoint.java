@@ -1,13 +1,19 @@
 package jdiffusion.tensor.safetensors;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.Tensor;
@@ -19,7 +25,8 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     private static final String INDEX = ".safetensors.index";
     private static final String JSON = ".json";
     /** What follows a base name, plain first; the others are how the Hugging Face libraries mark a second precision. */
-    private static final List<String> VARIANTS = List.of("", ".bf16", ".fp16");
+    private static final List<String> VARIANTS = List.of("", ".bf16", ".fp16", ".fp32");
+    private static final Pattern SHARD = Pattern.compile(".*-\\d{5}-of-\\d{5}\\..*");
     private static final int MOST_SHOWN = 4;
 
     private final String origin;
@@ -33,30 +40,52 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     }
 
     /**
-     * Opens {@code <base>.safetensors} or else {@code <base>.safetensors.index.json} in {@code folder}; only when
-     * neither is there, the same in bf16 or fp16 ({@code <base>.fp16.safetensors},
-     * {@code <base>.safetensors.index.fp16.json}).
+     * Opens the first of the {@link #candidates}.
      *
-     * @param base {@code model} for text encoders, {@code diffusion_pytorch_model} for denoisers and VAEs
      * @throws InputException when none is there, or a file is damaged or does not belong to the others
      */
     public static Checkpoint open(Path folder, String base) {
-        for (String variant : VARIANTS) {
-            for (String name : List.of(base + variant + FILE, base + INDEX + variant + JSON)) {
-                Path path = folder.resolve(name);
-                if (InputFile.isThere(path)) {
-                    return open(path);
-                }
-            }
+        List<Path> found = candidates(folder, base);
+        if (!found.isEmpty()) {
+            return open(found.getFirst());
         }
         throw new InputException(folder + (Files.isDirectory(folder)
                 ? ": has neither " + base + FILE + " nor " + base + INDEX + JSON + "; download the model's weights"
                 : ": there is no such folder; check the name, or download the model"));
     }
 
+    /**
+     * The files that hold the weights of one name in a folder, the one that is taken first:
+     * {@code <base>.safetensors} or else {@code <base>.safetensors.index.json}, then the same in bf16, fp16, fp32 and
+     * whatever else ({@code <base>.fp16.safetensors}, {@code <base>.safetensors.index.fp16.json}), in any case.
+     *
+     * @param base {@code model} for text encoders, {@code diffusion_pytorch_model} for denoisers and VAEs
+     */
+    public static List<Path> candidates(Path folder, String base) {
+        Pattern name = Pattern.compile(Pattern.quote(base) + "(?:(\\.[\\w-]+)?" + Pattern.quote(FILE) + "|"
+                + Pattern.quote(INDEX) + "(\\.[\\w-]+)?" + Pattern.quote(JSON) + ")", Pattern.CASE_INSENSITIVE);
+        Map<String, Path> found = new TreeMap<>();
+        try (Stream<Path> entries = Files.list(folder)) {
+            for (Path entry : entries.toList()) {
+                String text = entry.getFileName().toString();
+                Matcher matcher = name.matcher(text);
+                if (matcher.matches() && !SHARD.matcher(text).matches()) {
+                    boolean index = text.toLowerCase(Locale.ROOT).endsWith(JSON);
+                    String variant = matcher.group(index ? 2 : 1);
+                    int rank = VARIANTS.indexOf(variant == null ? "" : variant.toLowerCase(Locale.ROOT));
+                    found.put((rank < 0 ? VARIANTS.size() : rank) + " " + variant + (index ? " 1 " : " 0 ") + text,
+                            entry);
+                }
+            }
+        } catch (IOException | UncheckedIOException e) {
+            return List.of();
+        }
+        return List.copyOf(found.values());
+    }
+
     /** Opens a safetensors file, or the index of a checkpoint in shards when the name ends in {@code .json}. */
     public static Checkpoint open(Path path) {
-        if (path.toString().endsWith(JSON)) {
+        if (isIndex(path)) {
             return openShards(path);
         }
         SafetensorsFile file = SafetensorsFile.open(path);
@@ -84,10 +113,14 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
         }
     }
 
+    private static boolean isIndex(Path path) {
+        return path.toString().toLowerCase(Locale.ROOT).endsWith(JSON);
+    }
+
     /** The file itself, or with an index also the files that it names. */
     public static List<Path> files(Path path) {
         List<Path> all = new ArrayList<>(List.of(path));
-        if (path.toString().endsWith(JSON)) {
+        if (isIndex(path)) {
             ShardIndex.read(path).shards().forEach(shard -> all.add(path.resolveSibling(shard)));
         }
         return all;

@@ -16,6 +16,7 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FileKind;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.JsonInput;
 import jdiffusion.tensor.Shape;
@@ -57,9 +58,10 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
         }
         long length = file.get(LONG, 0);
         if (length < 0 || length > LARGEST) {
-            throw new InputException(origin + ": is not a safetensors file, or a damaged one: its header would have "
-                    + Long.toUnsignedString(length) + " bytes, but the format allows " + LARGEST
-                    + "; check the name, or download it again");
+            String kind = FileKind.of(file.asSlice(0, Math.min(size, FileKind.START)).toArray(ValueLayout.JAVA_BYTE));
+            throw new InputException(origin + ": is not a safetensors file, or a damaged one: " + (kind != null
+                    ? "it is " + kind : "its header would have " + Long.toUnsignedString(length)
+                    + " bytes, but the format allows " + LARGEST + "; check the name, or download it again"));
         }
         if (length > size - Long.BYTES) {
             throw new InputException(origin + ": is cut short: its header has " + length + " bytes, but only "
@@ -67,7 +69,8 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
         }
         if (length == 0 || file.get(ValueLayout.JAVA_BYTE, Long.BYTES) != '{') {
             throw new InputException(origin + ": is not a safetensors file: its header of " + length
-                    + " bytes does not start with '{'; check the name, or download it again");
+                    + " bytes does not start with '{'" + (length == 0 ? ", as in a download that was broken off" : "")
+                    + "; check the name, or download it again");
         }
         byte[] json = file.asSlice(Long.BYTES, length).toArray(ValueLayout.JAVA_BYTE);
         long dataSize = size - Long.BYTES - length;
@@ -137,10 +140,12 @@ record SafetensorsHeader(Map<String, String> metadata, SortedMap<String, Entry> 
         }
 
         private void readMetadata() {
-            json.object(METADATA);
+            if (!json.objectOrNull(METADATA)) {
+                return;
+            }
             for (String key = json.field(); key != null; key = json.field()) {
-                String value = json.string("the " + METADATA + " entry " + InputException.shown(key));
-                if (metadata.put(key, value) != null) {
+                String value = json.stringOrNull("the " + METADATA + " entry " + InputException.shown(key));
+                if (value != null && metadata.put(key, value) != null) {
                     throw json.fault("the " + METADATA + " entry " + InputException.shown(key) + " is there twice");
                 }
                 checkCount(metadata.size(), METADATA + " entries");

@@ -6,6 +6,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -86,7 +87,7 @@ record ShardIndex(Map<String, String> shardOf) {
 
     /** An index comes from elsewhere and must not make us read outside its folder. */
     private static boolean isPlainFileName(String name) {
-        return name.endsWith(SUFFIX) && name.length() > SUFFIX.length()
+        return name.toLowerCase(Locale.ROOT).endsWith(SUFFIX) && name.length() > SUFFIX.length()
                 && name.chars().allMatch(c -> c > ' ' && c <= '~' && "/\\:*?\"<>|".indexOf(c) < 0);
     }
 }

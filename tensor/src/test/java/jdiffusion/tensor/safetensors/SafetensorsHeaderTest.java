@@ -117,7 +117,7 @@ class SafetensorsHeaderTest {
                 Arguments.of(file("{'\\u00e9\\n':1}", 0), "tensor \\u00e9\\u000a is not an object"),
                 Arguments.of(file("{'a':{" + good.replace("F32", "F4") + "}}", 8),
                         "tensor a has dtype F4, which is not one of F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64, I32,"
-                        + " I16, I8, U8, BOOL; convert the file to one of these"),
+                        + " I16, I8, U8, BOOL, U64, U32, U16; convert the file to one of these"),
                 Arguments.of(file("{'a':{" + good.replace("'F32'", "4") + "}}", 8),
                         "dtype of tensor a is not a string"),
                 Arguments.of(file("{'a':{" + good.replace("[2]", "2") + "}}", 8), "shape of tensor a is not a list"),

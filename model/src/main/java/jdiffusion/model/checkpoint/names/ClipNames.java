@@ -3,23 +3,35 @@ package jdiffusion.model.checkpoint.names;
 import java.util.Collection;
 import java.util.List;
 
-/** CLIP's text tower; stable-diffusion.cpp renames its projection when it converts. */
-public final class ClipNames implements Naming {
-    private static final NameTable TABLE = new NameTable()
-            .plain("text_model.text_projection", "text_projection.weight");
+/**
+ * CLIP's text tower; stable-diffusion.cpp renames its projection when it converts, and a tower that is saved alone
+ * lacks what the whole model puts before its names.
+ *
+ * @param bare whether the names lack {@code text_model.}
+ */
+public record ClipNames(boolean bare) implements Naming {
+    private static final String TOWER = "text_model.";
+    private static final String PROJECTION = "text_projection.weight";
+    private static final NameTable TABLE = new NameTable().plain("text_model.text_projection", PROJECTION);
+
+    public ClipNames() {
+        this(false);
+    }
 
     @Override
     public String label() {
-        return "diffusers' names";
+        return "diffusers' names" + (bare ? " without " + TOWER : "");
     }
 
     @Override
     public List<Mapped> fromOriginal(Collection<String> originals) {
-        return TABLE.fromOriginal(originals, 0);
+        return !bare ? TABLE.fromOriginal(originals, 0) : originals.stream().map(original ->
+                Mapped.plain(original, original.equals(PROJECTION) ? original : TOWER + original)).toList();
     }
 
     @Override
     public List<Mapped> toOriginal(Collection<String> names) {
-        return TABLE.toOriginal(names, 0);
+        return !bare ? TABLE.toOriginal(names, 0) : names.stream().map(name ->
+                Mapped.plain(name.startsWith(TOWER) ? name.substring(TOWER.length()) : name, name)).toList();
     }
 }

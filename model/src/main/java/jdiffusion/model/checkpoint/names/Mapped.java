@@ -31,6 +31,11 @@ public record Mapped(String original, List<String> names, Form form) {
         return new Mapped(original, List.of(name), Form.PLAIN);
     }
 
+    /** Whether the layout has the very tensor under the same name. */
+    public boolean same() {
+        return form == Form.PLAIN && !joined() && names.getFirst().equals(original);
+    }
+
     /** Whether the layout joins several tensors of diffusers in this one, in their order. */
     public boolean joined() {
         return names.size() > 1;

@@ -1,0 +1,93 @@
+package jdiffusion.model.checkpoint;
+
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * What files hold beside the networks that are used: the other halves of networks, and what training leaves. It is
+ * counted, and never in the way.
+ */
+public final class LeftAside {
+    /** Kinds of such tensors. */
+    enum Kind {
+        VISION("CLIP's other half, which sees"), DECODER("T5's decoder"), LOSS("what the VAE was trained with"),
+        AVERAGE("averages of weights (EMA)"), CONTROL("a ControlNet"), TRAINING("training");
+
+        private final String label;
+
+        Kind(String label) {
+            this.label = label;
+        }
+    }
+
+    private static final Pattern VISION_TOWER = Pattern.compile("(?:.*\\.)?(?:vision_model|visual_projection|visual"
+            + "|vision_tower|vision_embeddings|logit_scale|logit_bias)(?:\\..*)?");
+    private static final Pattern T5_DECODER = Pattern.compile("(?:decoder|lm_head|dec|classification_head|qa_outputs"
+            + "|prediction_head)\\..*|output\\.weight|logit_scale");
+    private static final Pattern VAE_LOSS = Pattern.compile("(?:.*\\.)?(?:loss|losses|lpips|perceptual_loss"
+            + "|discriminator|disc|gan_loss)\\..*");
+    private static final Pattern EMA = Pattern.compile("(?:.*\\.)?(?:\\w+_)?ema(?:_\\w+)?\\..*");
+    private static final Pattern CONTROL_NET = Pattern.compile("(?:control_model|controlnet|control_net)\\..*");
+    private static final Pattern STATE = Pattern.compile("(?:.*\\.)?(?:optimizers?|optimizer_states?|lr_schedulers?"
+            + "|grad_scaler|callbacks|loops|random_states?|rng_state|projectors|repa_\\w+|teacher)\\..*");
+    /** Buffers of schedules, counters, texts. */
+    private static final Pattern BUFFER = Pattern.compile("(?:.*\\.)?(?:betas|alphas|(?:sqrt_|log_|sqrt_recip_"
+            + "|sqrt_recipm1_)?(?:one_minus_)?alphas_cumprod(?:_prev)?|posterior_(?:variance|log_variance_clipped"
+            + "|mean_coef[12])|lvlb_weights|logvar|log_sigmas|num_updates|ema_decay|global_step|num_batches_tracked"
+            + "|ztsnr|v_pred|spiece_model|position_ids|logit_scale)|denoiser\\.sigmas|model_sampling\\..*"
+            + "|(?:sigmas|timesteps|step|steps|epoch|iteration|iter|decay|scale_factor|lr)");
+    /** So common that nobody needs to be told. */
+    private static final Pattern USUAL = Pattern.compile("(?:.*\\.)?(?:logit_scale|spiece_model|position_ids)"
+            + "|denoiser\\.sigmas|model_sampling\\..*");
+
+    private final Map<Kind, Integer> counts = new EnumMap<>(Kind.class);
+    private boolean unusual;
+
+    /**
+     * What a tensor of a component is that no network here needs; null for what may be a part of it.
+     *
+     * @param component null for none
+     * @param name      without the component's prefix
+     */
+    static Kind kind(Component component, String name) {
+        Kind half = component == null ? null : switch (component) {
+            case CLIP_L, CLIP_G -> VISION_TOWER.matcher(name).matches() ? Kind.VISION : null;
+            case T5 -> T5_DECODER.matcher(name).matches() ? Kind.DECODER : null;
+            case VAE -> VAE_LOSS.matcher(name).matches() ? Kind.LOSS : null;
+            case DENOISER -> CONTROL_NET.matcher(name).matches() ? Kind.CONTROL : null;
+        };
+        return half != null ? half : isAverage(name) ? Kind.AVERAGE : isTraining(name) ? Kind.TRAINING : null;
+    }
+
+    /** The same for a tensor outside of all components: whatever half of a network it is. */
+    static Kind kind(String name) {
+        return VISION_TOWER.matcher(name).matches() ? Kind.VISION : VAE_LOSS.matcher(name).matches() ? Kind.LOSS
+                : name.startsWith("lm_head.") ? Kind.DECODER : kind(Component.DENOISER, name);
+    }
+
+    /** Whether a name is that of weights that were averaged while others were trained. */
+    static boolean isAverage(String name) {
+        return EMA.matcher(name).matches();
+    }
+
+    /** Whether a name is one that training or another program leaves in files. */
+    public static boolean isTraining(String name) {
+        return STATE.matcher(name).matches() || BUFFER.matcher(name).matches();
+    }
+
+    void add(Kind kind, String name) {
+        counts.merge(kind, 1, Integer::sum);
+        unusual |= !USUAL.matcher(name).matches();
+    }
+
+    /** What to tell the user; null for nothing. */
+    String note(String file) {
+        int all = counts.values().stream().mapToInt(Integer::intValue).sum();
+        return !unusual ? null : file + ": " + all + (all == 1 ? " tensor that is" : " tensors that are")
+                + " not needed left aside: " + counts.entrySet().stream()
+                        .map(count -> count.getValue() + " of " + count.getKey().label)
+                        .collect(Collectors.joining(", "));
+    }
+}

@@ -1,0 +1,41 @@
+package jdiffusion.model.checkpoint.names;
+
+import java.util.List;
+import java.util.regex.Pattern;
+import jdiffusion.tensor.TensorSource;
+
+/**
+ * Names without what PyTorch puts into them where a model, or a part of it, is wrapped while it is saved:
+ * {@code torch.compile}, data parallel and sharded training, checkpointing of activations, Lightning.
+ */
+public final class Wrappers {
+    private static final String ALL = "(?:_orig_mod|_orig_module|module|_fsdp_wrapped_module"
+            + "|_checkpoint_wrapped_module|_forward_module|_dp_module)";
+    private static final Pattern DOTTED = Pattern.compile("(?<=^|\\.)" + ALL + "\\.");
+    /** As kohya's scripts write it, with underscores for dots; a wrapper's own underscore comes after that one. */
+    private static final Pattern FLAT = Pattern.compile("(?<=^|_)" + ALL + "_");
+
+    private Wrappers() {
+    }
+
+    /** A name whose parts are separated by dots. */
+    public static String without(String name) {
+        return DOTTED.matcher(name).replaceAll("");
+    }
+
+    /** A name whose parts are separated by underscores. */
+    public static String withoutFlat(String name) {
+        return FLAT.matcher(name).replaceAll("");
+    }
+
+    /**
+     * The source under names without wrappers; the source itself when there are none.
+     *
+     * @param source with quantised matrices already put together
+     * @throws jdiffusion.tensor.InputException when two names become one
+     */
+    public static TensorSource without(TensorSource source) {
+        List<Mapped> all = source.names().stream().map(name -> Mapped.plain(name, without(name))).toList();
+        return all.stream().allMatch(Mapped::same) ? source : RenamedSource.of(source, "", all);
+    }
+}
