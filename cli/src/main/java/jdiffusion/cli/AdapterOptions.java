@@ -5,6 +5,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import jdiffusion.model.adapter.Lora;
@@ -14,14 +15,13 @@ import picocli.CommandLine.Option;
 /** The options for what is added to a model. */
 final class AdapterOptions {
     private static final Pattern TAG = Pattern.compile("<lora:([^<>:]*)(?::([^<>]*))?>");
-    private static final String SUFFIX = ".safetensors";
 
     @Option(names = "--lora", paramLabel = "FILE[:WEIGHT]",
             description = "LoRA, LoHa or LoKr to add, times WEIGHT (default 1); may be repeated.")
     List<String> lora;
 
     @Option(names = {"--lora-dir", "--lora-model-dir"}, paramLabel = "DIR",
-            description = "Where the LoRAs are that a prompt names as%n  <lora:NAME:WEIGHT>.")
+            description = "Where the LoRAs are that a prompt names as%n  <lora:NAME:WEIGHT>, or in a folder below.")
     Path loraDir;
 
     @Option(names = "--control-net", paramLabel = "FILE",
@@ -101,24 +101,35 @@ final class AdapterOptions {
         }
     }
 
-    private Lora named(String tag, String name, String weight) {
+    /** A LoRA by its name in the prompt, with A1111's forms of weights. */
+    private Lora named(String tag, String name, String weights) {
         if (loraDir == null) {
             throw new InputException("the prompt names a LoRA, " + tag + "; say with --lora-dir where it is");
         }
-        float factor;
+        float text = 1;
+        Float picture = null;
+        int place = 0;
+        for (String part : weights == null ? new String[0] : weights.split(":", -1)) {
+            int equals = part.indexOf('=');
+            String key = equals >= 0 ? part.substring(0, equals).strip().toLowerCase(Locale.ROOT)
+                    : place == 0 ? "te" : place == 1 ? "unet" : part;
+            place += equals < 0 ? 1 : 0;
+            switch (key) {
+                case "te" -> text = number(tag, part.substring(equals + 1));
+                case "unet" -> picture = number(tag, part.substring(equals + 1));
+                default -> throw new InputException("the prompt's " + tag + " says '" + part + "', which is not known"
+                        + " here; write <lora:NAME:0.8>, or <lora:NAME:1:0.5> with a weight for the text encoders and"
+                        + " one for the denoiser");
+            }
+        }
+        return new Lora(LoraFolder.find(loraDir, tag, name), picture == null ? text : picture, text);
+    }
+
+    private static float number(String tag, String text) {
         try {
-            factor = weight == null ? 1 : Float.parseFloat(weight);
+            return Float.parseFloat(text.strip());
         } catch (NumberFormatException e) {
             throw new InputException("the prompt's " + tag + " has no number for its weight; write <lora:NAME:0.8>", e);
         }
-        Path file = path(name.isEmpty() ? "." : name);
-        Path found = loraDir.resolve(name.endsWith(SUFFIX) ? file : Path.of(file + SUFFIX));
-        if (!found.normalize().startsWith(loraDir.normalize()) || name.isEmpty()) {
-            throw new InputException("the prompt's " + tag + " names no file in " + loraDir);
-        }
-        if (!Files.exists(found)) {
-            throw new InputException("the prompt's " + tag + " is not there: " + found + "; check the name");
-        }
-        return new Lora(found, factor);
     }
 }

@@ -34,7 +34,8 @@ final class GenerateOptions {
             description = "How closely to follow the prompt; 1 for no guidance.")
     Float cfgScale;
 
-    @Option(names = {"-s", "--seed"}, paramLabel = "N", description = "0 to 2^64 - 1, or 'random'. Default: 42.")
+    @Option(names = {"-s", "--seed"}, paramLabel = "N",
+            description = "0 to 2^64 - 1, or 'random' (or -1). Default: 42.")
     String seed;
 
     @Option(names = "--sampling-method", paramLabel = "NAME", completionCandidates = Choices.Samplers.class,

@@ -123,7 +123,7 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
                 }
             } else if (diffusers) {
                 parts.add(Part.without(component.folder(),
-                        files.missing(component) == null ? OK : "missing: the index names none"));
+                        files.missing(component) == null ? OK : files.missing(component)));
             } else if (files.missing(component) != null) {
                 facts.put(component.folder(), files.missing(component));
             }

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.tensor.InputFile;
@@ -35,7 +36,8 @@ record LoraRecord(String prompt, List<String> options, Map<String, String> hashe
         for (Lora lora : loras) {
             Path file = lora.weights();
             String name = lora.file().toAbsolutePath().normalize().getFileName().toString();
-            hashes.put(name.endsWith(SUFFIX) ? name.substring(0, name.length() - SUFFIX.length()) : name, hash(file));
+            boolean ending = name.toLowerCase(Locale.ROOT).endsWith(SUFFIX);
+            hashes.put(ending ? name.substring(0, name.length() - SUFFIX.length()) : name, hash(file));
         }
         return new LoraRecord(prompt, options.lora == null ? List.of() : options.lora, hashes);
     }

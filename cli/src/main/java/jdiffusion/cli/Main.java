@@ -85,13 +85,15 @@ public final class Main implements Runnable {
         for (String name : named(args)) {
             commandLine.addSubcommand(name, command(name));
         }
-        commandLine.registerConverter(Path.class, Main::path).setExpandAtFiles(false)
+        // Of an option that is given twice the last counts, as everywhere else.
+        commandLine.registerConverter(Path.class, Main::path).setExpandAtFiles(false).setOverwrittenOptionsAllowed(true)
                 .setOut(new java.io.PrintWriter(out, true))
                 .setErr(new java.io.PrintWriter(err, true))
                 .setParameterExceptionHandler((e, _) -> misuse(e))
                 .setExecutionExceptionHandler((e, _, _) -> failure(e));
         try {
-            return commandLine.execute(args);
+            CommandLine first = args.length == 0 ? null : commandLine.getSubcommands().get(args[0]);
+            return commandLine.execute(first == null ? args : Arguments.of(args, first.getCommandSpec()));
         } catch (OutOfMemoryError e) {
             return fail(FAILED, "out of memory (" + e.getMessage() + "); ask for a smaller picture", e);
         } catch (InternalError e) {

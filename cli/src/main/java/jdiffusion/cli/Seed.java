@@ -7,6 +7,8 @@ import jdiffusion.tensor.InputException;
 /** Seeds: unsigned numbers of 64 bits, as in PyTorch and ComfyUI, kept in a long's bits. */
 final class Seed {
     private static final String RANDOM = "random";
+    /** What other programs write for it. */
+    private static final String MINUS_ONE = "-1";
     private static final long RANDOM_SEEDS = 1L << 32;
 
     private Seed() {
@@ -17,9 +19,10 @@ final class Seed {
         return parse(text, "");
     }
 
-    /** The same, or a new seed for "random". */
+    /** The same, or a new seed for "random" and -1. */
     static long orRandom(String text) {
-        return text.equals(RANDOM) ? ThreadLocalRandom.current().nextLong(RANDOM_SEEDS)
+        return text.equalsIgnoreCase(RANDOM) || text.equals(MINUS_ONE)
+                ? ThreadLocalRandom.current().nextLong(RANDOM_SEEDS)
                 : parse(text, ", or '" + RANDOM + "'");
     }
 

@@ -35,7 +35,7 @@ class BadInputTest {
         "-W wide                        | Invalid value for option '--width': 'wide'",
         "--steps 0                      | 0 steps are asked for",
         "--steps 1.5                    | Invalid value for option '--steps'",
-        "-s -1                          | the seed is '-1'; use a whole number from 0 to 18446744073709551615",
+        "-s -2                          | the seed is '-2'; use a whole number from 0 to 18446744073709551615",
         "-s lucky                       | the seed is 'lucky'",
         "-s 18446744073709551616        | from 0 to 18446744073709551615, or 'random'",
         "--cfg-scale NaN                | the guidance scale is NaN",

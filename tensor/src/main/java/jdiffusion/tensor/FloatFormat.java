@@ -73,7 +73,8 @@ public final class FloatFormat {
             case I16 -> data.get(SHORT, index * 2);
             case I8 -> data.get(ValueLayout.JAVA_BYTE, index);
             case U8, BOOL -> data.get(ValueLayout.JAVA_BYTE, index) & 0xff;
-            case F64, I64, I32, U64, U32, U16 -> throw new IllegalArgumentException(type + " does not widen to float32");
+            case F64, I64, I32, U64, U32, U16 ->
+                    throw new IllegalArgumentException(type + " does not widen to float32");
         };
     }
 

@@ -89,8 +89,9 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
     /** Fails when a configuration says that the weights are quantised in a way that is not read. */
     static void checkQuantisation(ConfigFile config) {
         JsonNode quantised = config.root().path("quantization_config");
-        if (!quantised.isMissingNode() && !quantised.isNull() && !(quantised.path("quant_method").asText().equals("bitsandbytes")
-                && quantised.path("load_in_4bit").asBoolean())) {
+        boolean known = quantised.path("quant_method").asText().equals("bitsandbytes")
+                && quantised.path("load_in_4bit").asBoolean();
+        if (!quantised.isMissingNode() && !quantised.isNull() && !known) {
             throw new UnsupportedModelException(config.origin() + ": the weights are quantised ("
                     + quantised.path("quant_method").asText("unknown method")
                     + "), which this version reads only in bitsandbytes' 4 bits; use such a model or an unquantised"

@@ -39,7 +39,7 @@ record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside
     private static final int CLIP_L_WIDTH = 768;
     private static final int CLIP_G_WIDTH = 1280;
     private static final int MOST_SHOWN = 4;
-    /** Names that other prefixes consist of, beside those of {@link #KNOWN}: no number, no block of a larger network. */
+    /** Prefixes that are not among those known: no numbers, which blocks of a larger network have. */
     private static final Pattern PREFIX = Pattern.compile("(?:(?!control)[a-zA-Z_]+\\.){1,4}");
     private static final String BARE_TOKENS = "embeddings.token_embedding.";
     private static final List<Known> KNOWN = known();
@@ -79,7 +79,8 @@ record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside
 
     private static List<Known> known() {
         List<Known> all = new ArrayList<>();
-        for (String prefix : List.of("model.diffusion_model.", "diffusion_model.", "transformer.", "model.", "net.", "")) {
+        for (String prefix : List.of("model.diffusion_model.", "diffusion_model.", "transformer.", "model.", "net.",
+                "")) {
             all.add(new Known(Component.DENOISER, prefix, "joint_blocks.", new StabilityNames()));
             all.add(new Known(Component.DENOISER, prefix, "transformer_blocks.", Naming.DIFFUSERS));
         }

@@ -25,8 +25,9 @@ public final class Models {
     }
 
     /**
-     * Opens a folder in the diffusers layout, or that of a repository in the cache of Hugging Face's tools; a file of weights in any layout, with what it lacks from the files
-     * beside it; or a folder of such files. Weights are not read yet.
+     * Opens a folder in the diffusers layout; a file of weights in any layout, with what it lacks from the files
+     * beside it; a folder of such files; or that of a repository in the cache of Hugging Face's tools. Weights are not
+     * read yet.
      *
      * @throws InputException when it is no model, or files contradict each other
      */

@@ -14,7 +14,8 @@ public final class SchedulerJson {
 
     public static ObjectNode of(SchedulerConfig c) {
         ObjectNode json = JsonNodeFactory.instance.objectNode()
-                .put("_class_name", "FlowMatch" + (c.sampler() == Sampler.Kind.HEUN ? "Heun" : "Euler") + "DiscreteScheduler")
+                .put("_class_name",
+                        "FlowMatch" + (c.sampler() == Sampler.Kind.HEUN ? "Heun" : "Euler") + "DiscreteScheduler")
                 .put("num_train_timesteps", c.numTrainTimesteps()).put("shift", c.shift())
                 .put("use_dynamic_shifting", c.useDynamicShifting()).put("base_shift", c.baseShift())
                 .put("max_shift", c.maxShift()).put("base_image_seq_len", c.baseImageSeqLen())

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class SchedulerConfigTest {
+    private static final SchedulerConfig USUAL = SchedulerConfig.ofShift(3);
     private static final String EULER = "\"_class_name\": \"FlowMatchEulerDiscreteScheduler\"";
 
     @Test
@@ -27,8 +29,8 @@ class SchedulerConfigTest {
                 "shift": 3.0, "shift_terminal": 0.1, "stochastic_sampling": false, "time_shift_type": "linear",
                 "use_beta_sigmas": true, "use_dynamic_shifting": true, "use_exponential_sigmas": false,
                 "use_karras_sigmas": false}""");
-        assertThat(SchedulerConfig.read(file)).isEqualTo(new SchedulerConfig(500, 3, true, 0.25, 2, 100, 900, 0.1,
-                SchedulerConfig.TimeShiftType.LINEAR, SigmaSchedule.BETA, false));
+        assertThat(SchedulerConfig.read(file, USUAL)).isEqualTo(new SchedulerConfig(500, 3, true, 0.25, 2, 100, 900,
+                0.1, SchedulerConfig.TimeShiftType.LINEAR, SigmaSchedule.BETA, Sampler.Kind.EULER, List.of()));
     }
 
     @Test
@@ -42,7 +44,7 @@ class SchedulerConfigTest {
     void heunFileHasOnlyAShift() throws JsonProcessingException {
         var config = parse("""
                 {"_class_name": "FlowMatchHeunDiscreteScheduler", "shift": 3.0, "use_karras_sigmas": true}""");
-        assertThat(config.heun()).isTrue();
+        assertThat(config.sampler()).isEqualTo(Sampler.Kind.HEUN);
         assertThat(config.shift()).isEqualTo(3);
         assertThat(config.schedule()).isEqualTo(SigmaSchedule.NORMAL);
     }
@@ -66,10 +68,6 @@ class SchedulerConfigTest {
         "'num_train_timesteps': 1e3        | num_train_timesteps is 1000.0; it must be a whole number",
         "'num_train_timesteps': 99999999999| num_train_timesteps is 99999999999; it must be a whole number",
         "'use_karras_sigmas': 1            | use_karras_sigmas is 1; it must be true or false",
-        "'invert_sigmas': true             | invert_sigmas is true, which is not supported; use a checkpoint"
-                + " without it",
-        "'stochastic_sampling': true       | stochastic_sampling is true, which is not supported; use a checkpoint"
-                + " without it",
         "'time_shift_type': 'cubic'        | time_shift_type is «cubic»; it must be «exponential» or «linear»",
         "'time_shift_type': [[]]           | time_shift_type is [[]]; it must be text",
         "'use_karras_sigmas': true, 'use_beta_sigmas': true | use_karras_sigmas, use_exponential_sigmas and"
@@ -85,22 +83,60 @@ class SchedulerConfigTest {
         assertThatThrownBy(() -> parse(json)).isInstanceOf(InputException.class).hasMessage("here.json: " + expected);
     }
 
+    /** Shift and sampler that a file of another scheduler means; with a note wherever it is not the very same. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', nullValues = "none", value = {
+        "FlowMatchLCM           | 'shift': 2.5                      | EULER    | 2.5 | NORMAL | sampler of FlowMatchLCM",
+        "FlowMatchEulerDiscrete | 'shift': 2, 'stochastic_sampling': true | EULER | 2 | NORMAL | stochastic",
+        "FlowMatchEulerDiscrete | 'shift': 2, 'invert_sigmas': true | EULER    | 2   | NORMAL | invert_sigmas is true",
+        "DPMSolverMultistep     | 'use_flow_sigmas': true, 'flow_shift': 4 | DPMPP_2M | 4 | NORMAL | none",
+        "DPMSolverMultistep     | 'prediction_type': 'flow_prediction', 'flow_shift': 4, 'use_karras_sigmas': true"
+            + " | DPMPP_2M | 4 | KARRAS | none",
+        "DPMSolverMultistep     | 'use_flow_sigmas': true, 'solver_order': 1, 'flow_shift': 4 | EULER | 4 | NORMAL"
+            + " | none",
+        "DPMSolverMultistep     | 'use_flow_sigmas': true, 'solver_order': 3 | DPMPP_2M | 1 | NORMAL | of order 3",
+        "DPMSolverMultistep     | 'use_flow_sigmas': true, 'algorithm_type': 'sde-dpmsolver++' | DPMPP_2M | 1 | NORMAL"
+            + " | with sde-dpmsolver++",
+        "DPMSolverSinglestep    | 'use_flow_sigmas': true, 'flow_shift': 4 | DPMPP_2M | 4 | NORMAL | is not known here",
+        "UniPCMultistep         | 'use_flow_sigmas': true, 'flow_shift': 5 | EULER | 5 | NORMAL | UniPCMultistepSchedu",
+        "DEISMultistep          | 'use_flow_sigmas': true, 'flow_shift': 5 | EULER | 5 | NORMAL | DEISMultistepSchedul",
+        "SASolver               | 'use_flow_sigmas': true, 'flow_shift': 5 | EULER | 5 | NORMAL | SASolverScheduler is",
+        "DPMSolverMultistep     | 'use_flow_sigmas': false          | EULER    | 3   | NORMAL | without use_flow_sigma",
+        "DDIM                   | 'steps_offset': 1                 | EULER    | 3   | NORMAL | DDIMScheduler without",
+        "EulerDiscrete          | 'shift': null                     | EULER    | 3   | NORMAL | EulerDiscreteSchedule"})
+    void otherSchedulers(String name, String fields, Sampler.Kind sampler, double shift, SigmaSchedule schedule,
+            String note) throws JsonProcessingException {
+        var config = parse("{\"_class_name\": \"" + name + "Scheduler\", " + fields.replace('\'', '"') + "}");
+        assertThat(config.sampler()).isEqualTo(sampler);
+        assertThat(config.shift()).isEqualTo(shift);
+        assertThat(config.schedule()).isEqualTo(schedule);
+        if (note == null) {
+            assertThat(config.notes()).isEmpty();
+        } else {
+            assertThat(config.notes()).singleElement().asString().startsWith("here.json: ").contains(note);
+        }
+    }
+
     @Test
-    void otherSchedulersAreRefused() {
-        assertThatThrownBy(() -> parse("{\"_class_name\": \"DDIMScheduler\"}")).isInstanceOf(InputException.class)
-                .hasMessage("here.json: _class_name is 'DDIMScheduler'; use a checkpoint with"
-                        + " FlowMatchEulerDiscreteScheduler or FlowMatchHeunDiscreteScheduler");
-        assertThatThrownBy(() -> parse("{}")).isInstanceOf(InputException.class).hasMessageContaining("is ''");
+    void aFileWithoutAClass() throws JsonProcessingException {
+        assertThat(parse("{\"shift\": 2}").shift()).isEqualTo(2);
+        assertThat(parse("{}").shift()).isEqualTo(3);
+        assertThat(parse("{\"_class_name\": null}").notes()).singleElement().asString()
+                .contains("says no _class_name", "euler with shift 3.0");
+    }
+
+    @Test
+    void whatIsNoConfigurationIsRefused() {
         assertThatThrownBy(() -> parse("[1]")).isInstanceOf(InputException.class)
                 .hasMessage("here.json: this is no JSON object; give a scheduler_config.json");
-        assertThatThrownBy(() -> SchedulerConfig.of(null, "here.json")).isInstanceOf(InputException.class);
+        assertThatThrownBy(() -> SchedulerConfig.of(null, "here.json", USUAL)).isInstanceOf(InputException.class);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"", "{", "{\"a\": ", "nonsense", "{\"_class_name\": 3}", "\u0000\u0001"})
     void brokenFilesAreNamed(String text, @TempDir Path folder) throws IOException {
         var file = Files.write(folder.resolve("scheduler_config.json"), text.getBytes(StandardCharsets.UTF_8));
-        assertThatThrownBy(() -> SchedulerConfig.read(file)).isInstanceOf(InputException.class)
+        assertThatThrownBy(() -> SchedulerConfig.read(file, USUAL)).isInstanceOf(InputException.class)
                 .hasMessageStartingWith(file.toString()).hasMessageNotContaining("\n");
     }
 
@@ -109,7 +145,7 @@ class SchedulerConfigTest {
         var deep = Files.writeString(folder.resolve("deep.json"), "[".repeat(500_000));
         var huge = Files.write(folder.resolve("huge.json"), new byte[(1 << 20) + 1]);
         for (var file : new Path[] {deep, huge, folder.resolve("missing.json"), folder}) {
-            assertThatThrownBy(() -> SchedulerConfig.read(file)).isInstanceOf(InputException.class)
+            assertThatThrownBy(() -> SchedulerConfig.read(file, USUAL)).isInstanceOf(InputException.class)
                     .hasMessageStartingWith(file.toString());
         }
     }
@@ -134,6 +170,6 @@ class SchedulerConfigTest {
     }
 
     private static SchedulerConfig parse(String json) throws JsonProcessingException {
-        return SchedulerConfig.of(new ObjectMapper().readTree(json), "here.json");
+        return SchedulerConfig.of(new ObjectMapper().readTree(json), "here.json", USUAL);
     }
 }

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.List;
 import jdiffusion.model.TestData;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.Test;
@@ -44,7 +45,8 @@ class SigmasTest {
     @Test
     void equalTheSigmasOfAllReferencePipelines() throws IOException {
         var model = TestData.reference().resolveSibling("models/shapes/scheduler/scheduler_config.json");
-        var standard = Files.exists(model) ? SchedulerConfig.read(model) : SchedulerConfig.ofShift(1);
+        var standard = Files.exists(model) ? SchedulerConfig.read(model, SchedulerConfig.ofShift(1))
+                : SchedulerConfig.ofShift(1);
         try (var folders = Files.list(TestData.reference().resolve("pipelines"))) {
             assertThat(folders.peek(folder -> checkPipeline(folder, standard))).hasSizeGreaterThan(10);
         }
@@ -119,7 +121,8 @@ class SigmasTest {
     })
     void dynamicShiftFollowsTheImageSize(int tokens, SchedulerConfig.TimeShiftType type, float second, float third,
             float fourth, float fifth) {
-        var config = new SchedulerConfig(1000, 1, true, 0.5, 1.15, 256, 4096, 0, type, SigmaSchedule.NORMAL, false);
+        var config = new SchedulerConfig(1000, 1, true, 0.5, 1.15, 256, 4096, 0, type, SigmaSchedule.NORMAL,
+                Sampler.Kind.EULER, List.of());
         assertThat(Sigmas.of(SigmaSchedule.NORMAL, 5, config, tokens).toArray())
                 .containsExactly(1f, second, third, fourth, fifth, 0f);
     }
@@ -127,11 +130,11 @@ class SigmasTest {
     @Test
     void terminalStretchesTheLevels() {
         var still = new SchedulerConfig(1000, 3, false, 0.5, 1.15, 256, 4096, 0.1,
-                SchedulerConfig.TimeShiftType.EXPONENTIAL, SigmaSchedule.NORMAL, false);
+                SchedulerConfig.TimeShiftType.EXPONENTIAL, SigmaSchedule.NORMAL, Sampler.Kind.EULER, List.of());
         assertThat(Sigmas.of(SigmaSchedule.NORMAL, 5, still, ANY_SIZE).toArray())
                 .containsExactly(1f, 0.90951526f, 0.77399105f, 0.5486567f, 0.1f, 0f);
         var dynamic = new SchedulerConfig(1000, 3, true, 0.5, 1.15, 256, 4096, 0.1,
-                SchedulerConfig.TimeShiftType.EXPONENTIAL, SigmaSchedule.NORMAL, false);
+                SchedulerConfig.TimeShiftType.EXPONENTIAL, SigmaSchedule.NORMAL, Sampler.Kind.EULER, List.of());
         assertThat(Sigmas.of(SigmaSchedule.KARRAS, 5, dynamic, 1024).toArray())
                 .containsExactly(1f, 0.60134506f, 0.34748298f, 0.1916383f, 0.1f, 0f);
         assertThat(Sigmas.of(SigmaSchedule.NORMAL, 1, still, ANY_SIZE).toArray()).containsExactly(1f, 0f);

@@ -1,0 +1,74 @@
+package jdiffusion.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+
+/** The words of a command line, changed so that a text that begins with a hyphen is not taken for an option. */
+final class Arguments {
+    private static final String END = "--";
+
+    private Arguments() {
+    }
+
+    /**
+     * A value that begins with a hyphen is joined to its option; a text with spaces that begins with one, and is no
+     * option with its value, is put at the end behind {@code --}.
+     *
+     * @param spec of the command that comes first
+     */
+    static String[] of(String[] args, CommandSpec spec) {
+        List<String> options = new ArrayList<>();
+        List<String> texts = new ArrayList<>();
+        // What begins with the letter of an option, and may be its value as well.
+        List<String> unclear = new ArrayList<>();
+        for (int i = 0; i < args.length; i++) {
+            String arg = args[i];
+            if (arg.equals(END)) {
+                return args;
+            }
+            OptionSpec option = spec.findOption(arg);
+            if (option != null && option.arity().min() > 0 && i + 1 < args.length) {
+                String value = args[++i];
+                if (value.startsWith("-") && spec.findOption(value) == null && !value.equals(END)) {
+                    options.add(arg + "=" + value);
+                } else {
+                    options.add(arg);
+                    options.add(value);
+                }
+            } else if (!arg.startsWith("-") || arg.indexOf(' ') < 0 || isOption(arg, spec)) {
+                options.add(arg);
+            } else if (arg.length() > 1 && spec.findOption(arg.charAt(1)) != null) {
+                unclear.add(arg);
+            } else {
+                texts.add(arg);
+            }
+        }
+        (isPrompted(options, spec) || !texts.isEmpty() ? options : texts).addAll(unclear);
+        if (!texts.isEmpty()) {
+            options.add(END);
+            options.addAll(texts);
+        }
+        return options.toArray(String[]::new);
+    }
+
+    /** Whether a word is an option with its value behind an equals sign. */
+    private static boolean isOption(String arg, CommandSpec spec) {
+        int equals = arg.indexOf('=');
+        return equals > 0 && spec.findOption(arg.substring(0, equals)) != null;
+    }
+
+    /** Whether one of the words behind the command is neither an option nor its value. */
+    private static boolean isPrompted(List<String> args, CommandSpec spec) {
+        for (int i = 1; i < args.size(); i++) {
+            OptionSpec option = spec.findOption(args.get(i));
+            if (option != null && option.arity().min() > 0) {
+                i++;
+            } else if (!args.get(i).startsWith("-")) {
+                return true;
+            }
+        }
+        return false;
+    }
+}
