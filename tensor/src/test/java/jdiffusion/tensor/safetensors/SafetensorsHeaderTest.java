@@ -65,6 +65,12 @@ class SafetensorsHeaderTest {
     }
 
     @Test
+    void nullInPlaceOfMetadata() {
+        assertThat(parse(file("{'__metadata__':null," + tensor("x", "[2]", 0, 2) + "}", 2)).metadata()).isEmpty();
+        assertThat(parse(file("{'__metadata__':{'a':null,'b':'c'}}", 0)).metadata()).isEqualTo(Map.of("b", "c"));
+    }
+
+    @Test
     void oddNamesAreKept() {
         String odd = tensor("\u4e2d\\n\\u0000\\ud800", "[0]", 0, 0);
         assertThat(parse(file("{" + tensor("", "[0]", 0, 0) + "," + odd + "}", 0)).tensors().keySet())

@@ -1,0 +1,337 @@
+package jdiffusion.model.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import jdiffusion.model.TestData;
+import jdiffusion.model.checkpoint.names.LdmVaeNames;
+import jdiffusion.model.checkpoint.names.LlamaT5Names;
+import jdiffusion.model.checkpoint.names.Naming;
+import jdiffusion.model.checkpoint.names.StabilityNames;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.safetensors.SafetensorsWriter;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Files that hold more than is needed, under names that other programs changed, and folders that are not whole. */
+class UsersFilesTest {
+    private static final Map<Component, Map<String, Tensor>> TINY = Map.of(
+            Component.DENOISER, TinyModel.denoiser(64, 2, 1, true), Component.VAE, TinyModel.vae(),
+            Component.CLIP_L, TinyModel.clip(16, 16), Component.CLIP_G, TinyModel.clip(32, 32),
+            Component.T5, TinyModel.t5());
+
+    @TempDir
+    private Path folder;
+
+    private Path write(String name, Map<String, Tensor> tensors) throws IOException {
+        Path file = folder.resolve(name);
+        Files.createDirectories(file.getParent());
+        SafetensorsWriter.write(file, tensors, Map.of());
+        return file;
+    }
+
+    private static Map<String, Tensor> renamed(Component component, UnaryOperator<String> names) {
+        Map<String, Tensor> all = new TreeMap<>();
+        TINY.get(component).forEach((name, tensor) -> all.put(names.apply(name), tensor));
+        return all;
+    }
+
+    private static Tensor junk() {
+        return Tensor.of(new float[] {1, 2}, 2);
+    }
+
+    private static void assertTiny(ModelFiles files, Component component) {
+        try (ModelFiles.Open open = files.open(component)) {
+            TensorSource tensors = open.tensors();
+            Map<String, Tensor> tiny = TINY.get(component);
+            assertThat(tensors.names()).isEqualTo(new TreeMap<>(tiny).keySet());
+            tiny.forEach((name, tensor) ->
+                    assertThat(Arrays.mismatch(tensors.find(name).toArray(), tensor.toArray())).as(name).isEqualTo(-1));
+        }
+    }
+
+    private ModelFiles with(Component component, Path file) throws IOException {
+        Path model = folder.resolve("model/denoiser.safetensors");
+        if (!Files.exists(model)) {
+            write("model/denoiser.safetensors", TINY.get(Component.DENOISER));
+        }
+        return Models.open(component == Component.DENOISER ? file : model, component == Component.DENOISER
+                ? ModelSources.NONE : new ModelSources(Map.of(component, file), Set.of(), null, null));
+    }
+
+    /** Each network in a file of its own, with what stands in for its other half and for a trainer's leftovers. */
+    @ParameterizedTest
+    @CsvSource({"CLIP_L,vision_model.encoder.layers.0.mlp.fc1.weight;visual_projection.weight;logit_scale,3 of CLIP's",
+        "CLIP_G,vision_model.embeddings.class_embedding;text_model.embeddings.position_ids,1 of CLIP's other",
+        "T5,decoder.block.0.layer.0.SelfAttention.q.weight;lm_head.weight;decoder.final_layer_norm.weight,3 of T5's",
+        "VAE,loss.discriminator.main.0.weight;loss.logvar;loss.perceptual_loss.net.slice1.0.bias,3 of what the VAE",
+        "DENOISER,model_ema.decay;model_ema.x_embedderproj;optimizer.0.exp_avg;global_step,2 of averages",
+        "DENOISER,alphas_cumprod;sqrt_one_minus_alphas_cumprod;posterior_mean_coef1;betas,4 of training"})
+    void otherHalvesAreLeftAside(Component component, String extra, String count) throws IOException {
+        Map<String, Tensor> all = new TreeMap<>(TINY.get(component));
+        for (String name : extra.split(";")) {
+            all.put(name, junk());
+        }
+        ModelFiles files = with(component, write("whole.safetensors", all));
+        assertTiny(files, component);
+        assertThat(files.notes()).anySatisfy(note -> assertThat(note).startsWith("whole.safetensors: ")
+                .contains("not needed left aside: ", count));
+        all.put(all.keySet().stream().filter(name -> TINY.get(component).containsKey(name)).findFirst().orElseThrow()
+                + ".foreign", junk());
+        ModelFiles foreign = with(component, write("whole.safetensors", all));
+        try (ModelFiles.Open open = foreign.open(component)) {
+            assertThat(open.tensors().names()).anyMatch(name -> name.endsWith(".foreign"));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Component.class)
+    void otherHalvesInAFolderOfDiffusers(Component component) throws IOException {
+        Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
+        Path file = model.resolve(component.folder()).resolve(component.weights() + ".safetensors");
+        Set<String> before = Set.copyOf(TestData.names(file));
+        String name = switch (component) {
+            case CLIP_L, CLIP_G -> "vision_model.post_layernorm.weight";
+            case T5 -> "lm_head.weight";
+            case VAE -> "loss.logvar";
+            case DENOISER -> "ema.proj_out.weight";
+        };
+        TestData.rewrite(file, all -> all.put(name, junk()));
+        ModelFiles files = Models.open(model, ModelSources.NONE);
+        try (ModelFiles.Open open = files.open(component)) {
+            assertThat(open.tensors().names()).isEqualTo(before);
+        }
+        assertThat(files.notes()).singleElement().asString()
+                .startsWith(component.folder() + ": 1 tensor that is not needed left aside: 1 of ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "all"})
+    void theTokenTableOfT5HasThreeNames(String name) throws IOException {
+        Map<String, Tensor> all = new TreeMap<>(TINY.get(Component.T5));
+        Tensor table = all.remove("shared.weight");
+        if (name.equals("all")) {
+            all.put("shared.weight", table);
+            all.put("decoder.embed_tokens.weight", table);
+        } else {
+            all.put(name, table);
+        }
+        assertTiny(with(Component.T5, write("t5.safetensors", all)), Component.T5);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Component.class)
+    void namesAsWrappersChangeThem(Component component) throws IOException {
+        for (UnaryOperator<String> wrapper : List.<UnaryOperator<String>>of(name -> "_orig_mod." + name,
+                name -> "module." + name, name -> "module._orig_mod." + name, name -> "_orig_mod.module." + name,
+                name -> name.replaceFirst("\\.(\\d+)\\.", ".$1._orig_mod."),
+                name -> "_fsdp_wrapped_module." + name.replaceFirst("\\.(\\d+)\\.", ".$1._fsdp_wrapped_module."),
+                name -> "state_dict." + name, name -> "my_trainer.student." + name, name -> "ema_model." + name,
+                name -> "net." + name)) {
+            assertTiny(with(component, write("wrapped.safetensors", renamed(component, wrapper))), component);
+        }
+    }
+
+    @Test
+    void wrappedNamesOfOtherLayouts() throws IOException {
+        Map<String, Tensor> all = new TreeMap<>();
+        TinyModel.original(new StabilityNames(), "model.diffusion_model._orig_mod.",
+                new TinyModel.Tensors("tiny", TINY.get(Component.DENOISER))).forEach(all::put);
+        TinyModel.original(new LdmVaeNames(), "first_stage_model.module.",
+                new TinyModel.Tensors("tiny", TINY.get(Component.VAE))).forEach(all::put);
+        TinyModel.original(Naming.DIFFUSERS, "text_encoders._orig_mod.clip_l.transformer.",
+                new TinyModel.Tensors("tiny", TINY.get(Component.CLIP_L))).forEach(all::put);
+        TinyModel.original(new LlamaT5Names(), "text_encoders.t5xxl.module.transformer.",
+                new TinyModel.Tensors("tiny", TINY.get(Component.T5))).forEach(all::put);
+        Path gguf = folder.resolve("all.gguf");
+        TinyModel.gguf(gguf, all, null);
+        for (Path file : List.of(write("all.safetensors", all), gguf)) {
+            ModelFiles files = Models.open(file, ModelSources.NONE);
+            for (Component component : List.of(Component.DENOISER, Component.VAE, Component.CLIP_L, Component.T5)) {
+                if (!file.equals(gguf)) {
+                    assertTiny(files, component);
+                }
+                assertThat(files.has(component)).isTrue();
+            }
+        }
+        all.put("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", junk());
+        assertThatThrownBy(() -> Models.open(write("twice.safetensors", all), ModelSources.NONE))
+                .isInstanceOf(InputException.class).hasMessageContaining("the file mixes two layouts");
+    }
+
+    @Test
+    void averagesBesideTheWeights() throws IOException {
+        Map<String, Tensor> all = renamed(Component.DENOISER, name -> "net." + name);
+        all.keySet().stream().toList().forEach(name -> all.put(name.replaceFirst("net", "net_ema"), junk()));
+        ModelFiles files = Models.open(write("both.safetensors", all), ModelSources.NONE);
+        assertTiny(files, Component.DENOISER);
+        assertThat(files.notes()).anyMatch(note -> note.contains("of averages of weights (EMA)"));
+    }
+
+    /** A part of a network that is saved alone lacks what stands before its names in the whole. */
+    @Test
+    void encodersThatLackTheirOwnPrefix() throws IOException {
+        for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
+            assertTiny(with(clip, write("clip.safetensors", renamed(clip,
+                    name -> name.replaceFirst("^text_model\\.", "")))), clip);
+        }
+        assertTiny(with(Component.T5, write("t5.safetensors", renamed(Component.T5, name -> name.equals("shared.weight")
+                ? "embed_tokens.weight" : name.replaceFirst("^encoder\\.", "")))), Component.T5);
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Component.class, names = {"CLIP_L", "CLIP_G", "T5"})
+    void anEncoderThatWasNotDownloaded(Component encoder) throws IOException {
+        Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
+        Path weights = model.resolve(encoder.folder()).resolve("model.safetensors");
+        Files.delete(weights);
+        ModelFiles files = Models.open(model, ModelSources.NONE);
+        assertThat(files.has(encoder)).isFalse();
+        assertThat(files.missing(encoder)).contains(model.resolve(encoder.folder()).toString(), encoder.label(),
+                "--no-" + encoder.option());
+        assertThatThrownBy(() -> files.open(encoder)).isInstanceOf(InputException.class)
+                .hasMessage(files.missing(encoder));
+        ModelFiles without = Models.open(model, new ModelSources(Map.of(), Set.of(encoder), null, null));
+        assertThat(without.missing(encoder)).isNull();
+    }
+
+    @Test
+    void theTokenizerOfT5WasNotDownloaded() throws IOException {
+        Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
+        try (Stream<Path> files = Files.list(model.resolve("tokenizer_3"))) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(model.resolve("tokenizer_3"));
+        assertThatThrownBy(() -> Models.open(model, ModelSources.NONE).tokenizer(Component.T5))
+                .isInstanceOf(InputException.class).hasMessageContaining("--no-t5");
+    }
+
+    @Test
+    void schedulersOfOtherModelsAndNone() throws IOException {
+        Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
+        Path file = model.resolve("scheduler/scheduler_config.json");
+        Files.writeString(file, "\uFEFF{\"_class_name\": \"UniPCMultistepScheduler\", \"use_flow_sigmas\": true,"
+                + " \"flow_shift\": 2.5}");
+        ModelFiles files = Models.open(model, ModelSources.NONE);
+        assertThat(files.scheduler().shift()).isEqualTo(2.5);
+        assertThat(files.notes()).singleElement().asString().contains(file.toString(), "UniPC");
+        Files.writeString(file, "{\"_class_name\": \"PNDMScheduler\"}");
+        assertThat(files.scheduler().shift()).isEqualTo(Family.SHIFT);
+        Files.delete(file);
+        assertThat(files.scheduler().shift()).isEqualTo(Family.SHIFT);
+        assertThat(files.scheduler().sampler()).isEqualTo(Sampler.Kind.EULER);
+        assertThat(files.notes()).singleElement().asString().contains(file + " is not there", "shift 3");
+    }
+
+    @Test
+    void aRepositoryInTheCache() throws IOException {
+        Path top = folder.resolve("models--org--name");
+        Path commit = top.resolve("snapshots/0123abc");
+        Path blobs = Files.createDirectories(top.resolve("blobs"));
+        Path plain = TestData.copyOfDefaultModel(folder.resolve("plain"));
+        int n = 0;
+        try (Stream<Path> files = Files.walk(plain)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                Path link = commit.resolve(plain.relativize(file).toString());
+                Files.createDirectories(link.getParent());
+                Files.createSymbolicLink(link, Files.move(file, blobs.resolve("blob" + n++)));
+            }
+        }
+        assertThat(Models.open(top, ModelSources.NONE).origin()).isEqualTo(commit.toString());
+        Files.createDirectories(top.resolve("snapshots/fff"));
+        assertThatThrownBy(() -> Models.open(top, ModelSources.NONE)).isInstanceOf(InputException.class)
+                .hasMessageContainingAll("refs/main names none", commit.toString());
+        Files.createDirectories(top.resolve("refs"));
+        Files.writeString(top.resolve("refs/main"), "0123abc\n");
+        ModelFiles model = Models.open(Path.of(top + "/"), ModelSources.NONE);
+        assertThat(Component.values()).allMatch(model::has);
+        Path link = commit.resolve("vae/diffusion_pytorch_model.safetensors");
+        Files.delete(link.toRealPath());
+        assertThatThrownBy(() -> model.open(Component.VAE)).isInstanceOf(InputException.class)
+                .hasMessageContaining(link + ": is a link to a file that is not there");
+    }
+
+    @Test
+    void severalPrecisionsInAFolder() throws IOException {
+        Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
+        Path vae = model.resolve("vae");
+        Path weights = vae.resolve("diffusion_pytorch_model.safetensors");
+        Path half = Files.copy(weights, vae.resolve("diffusion_pytorch_model.fp16.safetensors"));
+        assertThat(Models.open(model, ModelSources.NONE).notes()).containsExactly(
+                "vae: diffusion_pytorch_model.safetensors is taken, not diffusion_pytorch_model.fp16.safetensors");
+        Files.delete(weights);
+        assertThat(Models.open(model, ModelSources.NONE).notes()).isEmpty();
+        Files.move(half, vae.resolve("diffusion_pytorch_model.SAFETENSORS"));
+        Models.open(model, ModelSources.NONE).open(Component.VAE).close();
+    }
+
+    private static void change(Path file, UnaryOperator<String> change) throws IOException {
+        Files.writeString(file, change.apply(Files.readString(file)));
+    }
+
+    /** What editors put before a text, and what programs write where there is nothing. */
+    @Test
+    void marksAndNulls() throws IOException {
+        Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
+        int[] ids = Models.open(model, ModelSources.NONE).tokenizer(Component.CLIP_L).encode("a red circle", 77).ids();
+        try (Stream<Path> files = Files.walk(model)) {
+            for (Path file : files.filter(f -> f.toString().matches(".*\\.(json|txt)")).toList()) {
+                change(file, text -> "\uFEFF" + (text.startsWith("{")
+                        ? text.replaceFirst("\\{", "{\"quantization_config\": null, \"added_tokens_decoder\": null,"
+                        + " \"extra_ids\": null, \"num_layers\": null, \"sample_size\": null, ")
+                                .replaceAll("\"(num_layers|sample_size)\": \\d+", "\"x_$1\": 0") : text));
+            }
+        }
+        Consumer<Path> plain = vocabulary -> {
+            try {
+                change(vocabulary, text -> text.replaceFirst("(?s)\\{\"quantization_config.*\"sample_size\": null, ",
+                        "{"));
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        };
+        plain.accept(model.resolve("tokenizer/vocab.json"));
+        plain.accept(model.resolve("tokenizer_2/vocab.json"));
+        ModelFiles files = Models.open(model, ModelSources.NONE);
+        for (Component component : Component.values()) {
+            files.open(component).close();
+        }
+        assertThat(files.tokenizer(Component.CLIP_L).encode("a red circle", 77).ids()).isEqualTo(ids);
+        assertThat(files.tokenizer(Component.T5).encode("a red circle", 20).ids()).isNotEmpty();
+        assertThat(files.scheduler().shift()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"x.safetensors.part,not finished", "x.safetensors.incomplete,not finished", "x.pkl,pickle"})
+    void namesOfOtherFiles(String name, String message) throws IOException {
+        Path file = Files.writeString(folder.resolve(name), "x");
+        assertThatThrownBy(() -> Models.open(file, ModelSources.NONE)).isInstanceOf(InputException.class)
+                .hasMessageContainingAll(name, message);
+    }
+
+    @Test
+    void endingsInCapitals() throws IOException {
+        Path file = write("DENOISER.SAFETENSORS", TINY.get(Component.DENOISER));
+        assertTiny(Models.open(file, ModelSources.NONE), Component.DENOISER);
+    }
+}
