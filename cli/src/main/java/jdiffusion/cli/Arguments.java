@@ -31,7 +31,7 @@ final class Arguments {
             OptionSpec option = spec.findOption(arg);
             if (option != null && option.arity().min() > 0 && i + 1 < args.length) {
                 String value = args[++i];
-                if (value.startsWith("-") && spec.findOption(value) == null && !value.equals(END)) {
+                if (isText(value, spec)) {
                     options.add(arg + "=" + value);
                 } else {
                     options.add(arg);
@@ -51,6 +51,12 @@ final class Arguments {
             options.addAll(texts);
         }
         return options.toArray(String[]::new);
+    }
+
+    /** Whether the word behind an option can only be its value, though it begins with a hyphen. */
+    private static boolean isText(String value, CommandSpec spec) {
+        return value.length() > 1 && value.startsWith("-") && !value.equals(END) && spec.findOption(value) == null
+                && !isOption(value, spec) && (value.indexOf(' ') > 0 || spec.findOption(value.charAt(1)) == null);
     }
 
     /** Whether a word is an option with its value behind an equals sign. */

@@ -11,6 +11,7 @@ import java.util.TreeMap;
 import jdiffusion.model.image.Png;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.safetensors.SafetensorsFile;
 import jdiffusion.tensor.safetensors.SafetensorsWriter;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -84,6 +85,21 @@ class ControlOptionsTest {
         byte[] rounded = pixels(draw("rounded.png", "--control-net", net, "--control-image", edges, "--precision",
                 "bf16"));
         assertThat(distance(rounded, exact)).isPositive().isLessThan(distance(plain, exact) / 4);
+    }
+
+    /** As a wrapped ControlNet is saved, with what training leaves. */
+    @Test
+    void wrappedNames() {
+        Map<String, Tensor> tensors = new TreeMap<>();
+        Path wrapped = folder.resolve("wrapped_canny.safetensors");
+        try (SafetensorsFile file = SafetensorsFile.open(net)) {
+            file.names().forEach(name -> tensors.put("controlnet._orig_mod." + name.replaceFirst("blocks\\.(\\d)",
+                    "blocks.$1.module"), file.find(name)));
+            tensors.put("global_step", Tensor.of(new float[1], 1));
+            SafetensorsWriter.write(wrapped, tensors, Map.of());
+        }
+        assertThat(pixels(draw("wrapped.png", "--control-net", wrapped, "--control-image", edges)))
+                .isEqualTo(pixels(draw("plain.png", "--control-net", net, "--control-image", edges)));
     }
 
     private static double distance(byte[] a, byte[] b) {

@@ -62,6 +62,8 @@ class HabitsTest {
         "generate;--negative-prompt=a b;c        | generate;--negative-prompt=a b;c",
         "generate;--stpes;1                      | generate;--stpes;1",
         "generate;--steps;--seed;1               | generate;--steps;--seed;1",
+        "generate;-n;--seed=1;a                  | generate;-n;--seed=1;a",
+        "generate;-n;-W512;a                     | generate;-n;-W512;a",
         "generate;--;- a                         | generate;--;- a",
         "generate;-;a                            | generate;-;a"})
     void textsThatBeginWithAHyphen(String given, String wanted) {

@@ -39,10 +39,9 @@ class FileKindTest {
 
     @ParameterizedTest
     @CsvSource({"PK\u0003\u0004 archive/data.pkl,a ZIP archive", "\u0080\u0002}q\u0000(X\u0008,a Python pickle",
-        "\u0089PNG\r\n\u001a\n,a PNG picture"})
+        "\u0089PNG....,a PNG picture"})
     void otherFormats(String start, String kind) throws IOException {
-        String text = start.translateEscapes();
-        assertFails((text + "........").getBytes(StandardCharsets.ISO_8859_1), "is not a safetensors file", kind);
+        assertFails((start + "........").getBytes(StandardCharsets.ISO_8859_1), "is not a safetensors file", kind);
     }
 
     @Test

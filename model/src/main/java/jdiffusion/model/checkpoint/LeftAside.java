@@ -85,8 +85,8 @@ public final class LeftAside {
     /** What to tell the user; null for nothing. */
     String note(String file) {
         int all = counts.values().stream().mapToInt(Integer::intValue).sum();
-        return !unusual ? null : file + ": " + all + (all == 1 ? " tensor that is" : " tensors that are")
-                + " not needed left aside: " + counts.entrySet().stream()
+        return !unusual ? null : file + ": " + all + (all == 1 ? " tensor is" : " tensors are")
+                + " not needed and left aside: " + counts.entrySet().stream()
                         .map(count -> count.getValue() + " of " + count.getKey().label)
                         .collect(Collectors.joining(", "));
     }

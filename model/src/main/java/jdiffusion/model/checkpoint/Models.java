@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.safetensors.Checkpoint;
 
 /** Finds out what a path that the user gives as a model is, and what belongs to it. */
 public final class Models {
@@ -173,7 +174,10 @@ public final class Models {
         return files;
     }
 
-    private static ComponentFile given(Component component, Path file, List<String> notes) {
+    private static ComponentFile given(Component component, Path path, List<String> notes) {
+        List<Path> inFolder = Files.isDirectory(path)
+                ? Checkpoint.candidates(HubCache.snapshot(path), component.weights()) : List.of();
+        Path file = inFolder.isEmpty() ? path : inFolder.getFirst();
         try (WeightsFile weights = WeightsFile.open(file)) {
             TensorSource tensors = weights.tensors();
             Contents contents = Contents.of(tensors, Beside.place(file)).withClipAs(component, tensors);

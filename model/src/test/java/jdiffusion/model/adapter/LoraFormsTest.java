@@ -98,12 +98,11 @@ class LoraFormsTest {
                 + " fit none", "o_q", "attn", "to_q[ (no regular expression: ");
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"(.*.*.*.*.*)*x", "((a|b|[a-z_.0-9])*)*x"})
+    @Test
     @Timeout(60)
-    void patternsWithoutAnEnd(String key) {
+    void aPatternWithoutAnEnd() {
         maker.metadata.put("lora_adapter_metadata",
-                "{\"transformer.lora_alpha\": 4, \"transformer.alpha_pattern\": {\"" + key + "\": 1}}");
+                "{\"transformer.lora_alpha\": 4, \"transformer.alpha_pattern\": {\"(.*.*.*.*.*)*x\": 1}}");
         pair("transformer." + BLOCK + "to_q", 1);
         assertThatThrownBy(this::adapted).isInstanceOf(InputException.class)
                 .hasMessageContaining("alpha_pattern: the key ");
