@@ -2,12 +2,15 @@ package jdiffusion.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /** The words of a command line, changed so that a text that begins with a hyphen is not taken for an option. */
 final class Arguments {
     private static final String END = "--";
+    /** What options call a value that is a number. */
+    private static final Set<String> NUMBERS = Set.of("N", "PIXELS");
 
     private Arguments() {
     }
@@ -39,7 +42,7 @@ final class Arguments {
                 }
             } else if (!arg.startsWith("-") || arg.indexOf(' ') < 0 || isOption(arg, spec)) {
                 options.add(arg);
-            } else if (arg.length() > 1 && spec.findOption(arg.charAt(1)) != null) {
+            } else if (arg.length() > 1 && isJoined(arg, spec)) {
                 unclear.add(arg);
             } else {
                 texts.add(arg);
@@ -56,7 +59,13 @@ final class Arguments {
     /** Whether the word behind an option can only be its value, though it begins with a hyphen. */
     private static boolean isText(String value, CommandSpec spec) {
         return value.length() > 1 && value.startsWith("-") && !value.equals(END) && spec.findOption(value) == null
-                && !isOption(value, spec) && (value.indexOf(' ') > 0 || spec.findOption(value.charAt(1)) == null);
+                && !isOption(value, spec) && (value.indexOf(' ') > 0 || !isJoined(value, spec));
+    }
+
+    /** Whether a word may be the letter of an option and its value: a number, or any text for those that take texts. */
+    private static boolean isJoined(String word, CommandSpec spec) {
+        OptionSpec option = spec.findOption(word.charAt(1));
+        return option != null && (!NUMBERS.contains(option.paramLabel()) || word.matches("-.=?-?\\d.*"));
     }
 
     /** Whether a word is an option with its value behind an equals sign. */

@@ -63,6 +63,8 @@ class HabitsTest {
         "generate;--stpes;1                      | generate;--stpes;1",
         "generate;--steps;--seed;1               | generate;--steps;--seed;1",
         "generate;-n;--seed=1;a                  | generate;-n;--seed=1;a",
+        "generate;-n;-blue;a                     | generate;-n=-blue;a",
+        "generate;-shiny red;-n;x                | generate;-n;x;--;-shiny red",
         "generate;-n;-W512;a                     | generate;-n;-W512;a",
         "generate;--;- a                         | generate;--;- a",
         "generate;-;a                            | generate;-;a"})
