@@ -44,7 +44,7 @@ class PngTest {
     void pixels(int width, int height) throws IOException {
         Picture picture = picture(width, height);
         BufferedImage read = ImageIO.read(new ByteArrayInputStream(Png.encode(picture, Map.of("a", "b"))));
-        assertThat(Picture.of(read).rgb()).isEqualTo(picture.rgb());
+        assertThat(StoredValues.of(read).colours().rgb()).isEqualTo(picture.rgb());
         assertThat(read.getWidth()).isEqualTo(width);
     }
 
