@@ -65,7 +65,7 @@ final class GenerateCommand implements Callable<Integer> {
     private int batchCount = 1;
 
     @Option(names = "--from", paramLabel = "FILE",
-            description = "Repeat a picture from the settings in its file, other tools' too; other options change them.")
+            description = "Repeat a picture from the settings in its file, other tools' too; options change them.")
     private Path from;
 
     @Option(names = "--preview", paramLabel = "N",

@@ -60,7 +60,8 @@ class PictureInputsTest {
 
     @Test
     void masks() throws IOException {
-        Object[] fixed = {"-W", 64, "-H", 64, "--steps", 2, "--strength", 1, "-i", file("/masks/init.png"), "--mask", ""};
+        Object[] fixed = {"-W", 64, "-H", 64, "--steps", 2, "--strength", 1, "-i", file("/masks/init.png"),
+            "--mask", ""};
         List<String> notes = new ArrayList<>();
         byte[] plain = masked("plain.png", fixed, notes);
         assertThat(notes).isEmpty();
@@ -117,8 +118,8 @@ class PictureInputsTest {
         "loras,the prompt names a LoRA"})
     void whatElseIsNeeded(String key, String message) throws IOException {
         Path from = folder.resolve("from.png");
-        Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", "{\"sui_image_params\": {\"prompt\": \"a\", \"" + key
-                + "\": \"0.5\"}}"), from);
+        Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", "{\"sui_image_params\": {\"prompt\":"
+                + " \"a\", \"" + key + "\": \"0.5\"}}"), from);
         Cli run = Cli.run("generate", "--no-t5", "--from", from, "-o", folder.resolve("out.png"));
         assertThat(run.code()).isEqualTo(2);
         assertThat(run.err().getFirst()).contains(message);

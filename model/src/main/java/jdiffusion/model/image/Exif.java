@@ -32,6 +32,7 @@ public final class Exif {
     public static final int MAKER_NOTE = 0x927c;
 
     static final int PHOTOMETRIC = 0x106;
+    private static final int COLOUR_MAP = 0x140;
     private static final int ORIENTATION = 0x112;
     private static final int EXIF_DIRECTORY = 0x8769;
     private static final int USER_COMMENT = 0x9286;
@@ -150,6 +151,19 @@ public final class Exif {
     private long shortOrInt(byte[] value) {
         long whole = Integer.toUnsignedLong(in(value).getInt(0));
         return whole <= 0xffff ? whole : in(value).getShort(0) & 0xffff;
+    }
+
+    /** A TIFF palette: all reds, greens and blues, the upper bytes of 16 bits each; null without. */
+    byte[] colourMap() {
+        byte[] value = values.get(COLOUR_MAP);
+        if (value == null) {
+            return null;
+        }
+        byte[] upper = new byte[value.length / 2];
+        for (int i = 0; i < upper.length; i++) {
+            upper[i] = (byte) (in(value).getShort(2 * i) >> 8);
+        }
+        return upper;
     }
 
     /** Which side of the stored picture is its top: 1 to 8, and 1 where the file says nothing or nonsense. */

@@ -1,6 +1,7 @@
 package jdiffusion.model.image;
 
 import java.awt.image.BufferedImage;
+import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
@@ -49,8 +50,8 @@ public final class PictureFile {
             return stored.colours();
         }
         notes.accept(file + ": the mask's colours are all "
-                + (stored.colours().luma()[0] >= Picture.WHITE ? "light" : "dark") + ", so its alpha is the mask: what is"
-                + " opaque is drawn anew, what is transparent is kept (masks for OpenAI's API mean the opposite; invert"
+                + (stored.colours().luma()[0] >= Picture.WHITE ? "light" : "dark")
+                + ", so its alpha is the mask: what is opaque is drawn anew, what is transparent is kept (masks for OpenAI's API mean the opposite; invert"
                 + " the alpha of those)");
         return stored.alpha();
     }
@@ -70,7 +71,7 @@ public final class PictureFile {
                 try {
                     reader.setInput(in, true, true);
                     checkTiff(reader, exif);
-                    return read(file, reader).upright(exif.orientation());
+                    return read(file, reader, exif).upright(exif.orientation());
                 } finally {
                     reader.dispose();
                 }
@@ -108,7 +109,7 @@ public final class PictureFile {
         throw new InputException(file + ": is not a picture that can be read; use PNG, JPEG, BMP, GIF or TIFF");
     }
 
-    private static StoredValues read(Path file, ImageReader reader) throws IOException {
+    private static StoredValues read(Path file, ImageReader reader, Exif exif) throws IOException {
         int width = reader.getWidth(0);
         int height = reader.getHeight(0);
         if ((long) width * height > MOST_PIXELS) {
@@ -124,7 +125,20 @@ public final class PictureFile {
         if (warning[0] != null && warning[0].toLowerCase(Locale.ROOT).contains("premature")) {
             throw new InputException(file + ": the picture is cut off; download it again");
         }
-        return jpeg ? new StoredValues(JpegColours.of(components, jpegSegments(file)), null) : StoredValues.of(image);
+        return jpeg ? new StoredValues(JpegColours.of(components, jpegSegments(file)), null)
+                : StoredValues.of(withMap(image, isFormat(reader, "tif") ? exif.colourMap() : null));
+    }
+
+    /** ImageIO rounds TIFF's palettes of 16 bits downwards; here their upper bytes count, as in Pillow. */
+    private static BufferedImage withMap(BufferedImage image, byte[] map) {
+        if (map == null || !(image.getColorModel() instanceof IndexColorModel palette)
+                || map.length != 3 * palette.getMapSize()) {
+            return image;
+        }
+        int size = palette.getMapSize();
+        IndexColorModel exact = new IndexColorModel(palette.getPixelSize(), size, map,
+                Arrays.copyOfRange(map, size, 2 * size), Arrays.copyOfRange(map, 2 * size, 3 * size));
+        return new BufferedImage(exact, image.getRaster(), false, null);
     }
 
     private static JpegSegments jpegSegments(Path file) throws IOException {

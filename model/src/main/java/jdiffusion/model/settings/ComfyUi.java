@@ -19,7 +19,8 @@ final class ComfyUi {
     /** Nodes in a row that are followed. */
     private static final int DEEPEST = 64;
     private static final String[] TEXTS = {"text", "string", "value", "prompt", "Text", "text_0", "result", "string_a"};
-    private static final String[] NUMBERS = {"value", "seed", "noise_seed", "int", "number", "Value", "Number", "float"};
+    private static final String[] NUMBERS = {"value", "seed", "noise_seed", "int", "number", "Value", "Number",
+        "float"};
     private static final String[] LATENTS = {"latent_image", "samples", "latent", "latents"};
 
     private final PictureTexts texts;

@@ -20,11 +20,13 @@ class ComfyUiTest {
             "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a red circle", "clip": ["4", 1]}},
             "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry", "clip": ["4", 1]}},
             "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
-            "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "x"}, "is_changed": [NaN]}
+            "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "x"},
+            "is_changed": [NaN]}
             """;
     private static final String SAMPLER = """
             "3": {"class_type": "KSampler", "inputs": {"seed": 18446744073709551615, "steps": 4, "cfg": 4.5,
-            "sampler_name": "dpmpp_2m", "scheduler": "sgm_uniform", "denoise": 1.0, "positive": ["6", 0], "negative": ["7", 0],
+            "sampler_name": "dpmpp_2m", "scheduler": "sgm_uniform", "denoise": 1.0, "positive": ["6", 0],
+            "negative": ["7", 0],
             "latent_image": ["5", 0], "model": ["4", 0]}},""";
 
     private static FoundSettings read(String keyword, String json) {
@@ -57,8 +59,8 @@ class ComfyUiTest {
 
     @Test
     void advanced() {
-        FoundSettings found = graph(SAMPLER.replace("KSampler", "KSamplerAdvanced").replace("\"seed\"", "\"noise_seed\"")
-                .replace("\"denoise\": 1.0", "\"start_at_step\": 2, \"end_at_step\": 10000"));
+        FoundSettings found = graph(SAMPLER.replace("KSampler", "KSamplerAdvanced")
+                .replace("\"seed\"", "\"noise_seed\"").replace("\"denoise\": 1.0", "\"start_at_step\": 2, \"end_at_step\": 10000"));
         check(found);
         assertThat(found.notes()).singleElement().asString().contains("began at step 2");
     }
@@ -67,16 +69,19 @@ class ComfyUiTest {
     void samplerOfParts() {
         String rest = """
                 "20": {"class_type": "RandomNoise", "inputs": {"noise_seed": 18446744073709551615}},
-                "21": {"class_type": "CFGGuider", "inputs": {"model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0],
+                "21": {"class_type": "CFGGuider", "inputs": {"model": ["4", 0], "positive": ["6", 0],
+                "negative": ["7", 0],
                 "cfg": 4.5}},
                 "22": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "dpmpp_2m"}},
                 "23": {"class_type": "BasicScheduler", "inputs": {"scheduler": "sgm_uniform", "steps": 4, "denoise": 1,
                 "model": ["4", 0]}},""";
-        check(graph("\"3\": {\"class_type\": \"SamplerCustomAdvanced\", \"inputs\": {\"noise\": [\"20\", 0], \"guider\":"
-                + " [\"21\", 0], \"sampler\": [\"22\", 0], \"sigmas\": [\"23\", 0], \"latent_image\": [\"5\", 0]}},", rest));
-        check(graph("\"3\": {\"class_type\": \"SamplerCustom\", \"inputs\": {\"noise_seed\": 18446744073709551615, \"cfg\":"
-                + " 4.5, \"positive\": [\"6\", 0], \"negative\": [\"7\", 0], \"sampler\": [\"22\", 0], \"sigmas\": [\"23\", 0],"
-                + " \"model\": [\"4\", 0], \"latent_image\": [\"5\", 0]}},", rest));
+        check(graph("""
+                "3": {"class_type": "SamplerCustomAdvanced", "inputs": {"noise": ["20", 0], "guider": ["21", 0],
+                "sampler": ["22", 0], "sigmas": ["23", 0], "latent_image": ["5", 0]}},""", rest));
+        check(graph("""
+                "3": {"class_type": "SamplerCustom", "inputs": {"noise_seed": 18446744073709551615, "cfg": 4.5,
+                "positive": ["6", 0], "negative": ["7", 0], "sampler": ["22", 0], "sigmas": ["23", 0],
+                "model": ["4", 0], "latent_image": ["5", 0]}},""", rest));
     }
 
     /** Texts, numbers and the model come through other nodes. */
@@ -104,7 +109,8 @@ class ComfyUiTest {
 
     @Test
     void encodersWithTextsOfTheirOwn() {
-        FoundSettings found = graph(SAMPLER.replace("[\"6\", 0]", "[\"31\", 0]").replace("[\"7\", 0]", "[\"32\", 0]"), """
+        FoundSettings found = graph(SAMPLER.replace("[\"6\", 0]", "[\"31\", 0]")
+                .replace("[\"7\", 0]", "[\"32\", 0]"), """
                 "31": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"text_g": "a cat", "text_l": "grass", "width": 8,
                 "clip": ["4", 1]}},
                 "32": {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["31", 0]}},""");
@@ -116,7 +122,8 @@ class ComfyUiTest {
     @Test
     void severalPasses() {
         FoundSettings found = graph("""
-                "2": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 9, "cfg": 1, "sampler_name": "euler", "scheduler":
+                "2": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 9, "cfg": 1, "sampler_name": "euler",
+                "scheduler":
                 "normal", "denoise": 0.5, "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["1", 0], "model":
                 ["4", 0]}},
                 "1": {"class_type": "LatentUpscale", "inputs": {"samples": ["3", 0], "width": 999, "height": 999}},
@@ -149,22 +156,28 @@ class ComfyUiTest {
                 "widgets_values": [18446744073709551615, "fixed", 4, 4.5, "dpmpp_2m", "sgm_uniform", 1]},
                 {"id": 4, "type": "CheckpointLoaderSimple", "widgets_values": ["sd3.5_medium.safetensors"]},
                 {"id": 5, "type": "EmptyLatentImage", "widgets_values": [64, 96, 1]},
-                {"id": 6, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 3}], "widgets_values": ["a red circle"]},
-                {"id": 7, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 5}], "widgets_values": ["blurry"]}],
+                {"id": 6, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 3}],
+                "widgets_values": ["a red circle"]},
+                {"id": 7, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 5}],
+                "widgets_values": ["blurry"]}],
                 "links": [[1, 4, 0, 3, 0, "MODEL"], [2, 5, 0, 3, 3, "LATENT"], [3, 4, 1, 6, 0, "CLIP"],
-                [4, 6, 0, 3, 1, "CONDITIONING"], [5, 4, 1, 7, 0, "CLIP"], [6, 7, 0, 3, 2, "CONDITIONING"]], "version": 0.4}"""));
+                [4, 6, 0, 3, 1, "CONDITIONING"], [5, 4, 1, 7, 0, "CLIP"], [6, 7, 0, 3, 2, "CONDITIONING"]],
+                "version": 0.4}"""));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"{}", "{\"nodes\": []}", "{\"3\": {\"class_type\": \"SaveImage\", \"inputs\": {}}}", "{\"3\": ",
+    @ValueSource(strings = {"{}", "{\"nodes\": []}", "{\"3\": ",
+        "{\"3\": {\"class_type\": \"SaveImage\", \"inputs\": {}}}",
         "{\"3\": {\"class_type\": \"KSampler\", \"inputs\": {\"latent_image\": [\"3\", 0], \"sampler_name\": \"euler\","
             + " \"positive\": [\"3\", 0]}}}",
         "{\"3\": {\"class_type\": \"KSampler\", \"inputs\": {\"latent_image\": [\"9\", 0], \"sampler_name\": \"euler\","
-            + " \"positive\": [\"4\", 0]}}, \"4\": {\"class_type\": \"Mystery\", \"inputs\": {\"conditioning\": [\"4\", 0]}}}"})
+            + " \"positive\": [\"4\", 0]}}, \"4\":"
+            + " {\"class_type\": \"Mystery\", \"inputs\": {\"conditioning\": [\"4\", 0]}}}"})
     void unreadable(String json) {
         for (String keyword : new String[] {"prompt", "workflow"}) {
             assertThatThrownBy(() -> read(keyword, json)).isInstanceOf(InputException.class)
-                    .hasMessageStartingWith("a.png: ComfyUI's graph ").hasMessageContaining("as options instead of --from");
+                    .hasMessageStartingWith("a.png: ComfyUI's graph ")
+                    .hasMessageContaining("as options instead of --from");
         }
     }
 
