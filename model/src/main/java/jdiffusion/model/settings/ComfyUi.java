@@ -18,7 +18,7 @@ final class ComfyUi {
     private static final String WORKFLOW = "workflow";
     /** Nodes in a row that are followed. */
     private static final int DEEPEST = 64;
-    private static final String[] TEXTS = {"text", "string", "value", "prompt", "Text", "text_0", "result", "string_a"};
+    private static final String[] TEXTS = {"populated_text", "text", "string", "value", "Text", "text_0"};
     private static final String[] NUMBERS = {"value", "seed", "noise_seed", "int", "number", "Value", "Number",
         "float"};
     private static final String[] LATENTS = {"latent_image", "samples", "latent", "latents"};
@@ -73,8 +73,8 @@ final class ComfyUi {
         String cfg = number(conditioned.input("cfg"));
         found.guidance(cfg == null && guider != null ? "1" : cfg);
         found.seed(number((noise == null ? sampler : noise).input("noise_seed", "seed")));
-        found.schedule(text(spaced.input("scheduler")));
-        found.sampler(text((method == null ? sampler : method).input("sampler_name")));
+        found.schedule(name(spaced.input("scheduler")));
+        found.sampler(name((method == null ? sampler : method).input("sampler_name")));
         if (method != null && method.input("sampler_name") == null) {
             found.note("the sampler's node " + method.type() + " of " + texts.file() + " is not read; the default is"
                     + " used");
@@ -146,9 +146,8 @@ final class ComfyUi {
                 return value.textValue();
             }
         }
-        Node last = graph.follow(link);
         throw unreadable(texts, "has its " + role + " prompt from "
-                + (last == null ? "nowhere" : "a node that is not read, '" + InputException.shown(last.type()) + "'"));
+                + (graph.follow(link) == null ? "nowhere" : "a node that is not read" + type(link)));
     }
 
     /** What a node encodes; null when it is none that encodes. */
@@ -158,7 +157,11 @@ final class ComfyUi {
         }
         String first = null;
         for (String name : List.of("text", "t5xxl", "clip_g", "text_g", "clip_l", "text_l")) {
-            String text = text(node.input(name));
+            JsonNode value = node.input(name);
+            String text = text(value);
+            if (value != null && text == null) {
+                throw unreadable(texts, "has a text from a node that is not read" + type(value));
+            }
             if (first == null || first.isBlank()) {
                 first = text == null ? first : text;
             } else if (text != null && !text.isBlank() && !text.equals(first)) {
@@ -169,7 +172,7 @@ final class ComfyUi {
         return first;
     }
 
-    /** A text, or one behind links. */
+    /** A text, or one behind links; null for anything else. */
     private String text(JsonNode value) {
         JsonNode next = value;
         for (int i = 0; i < DEEPEST && next != null; i++) {
@@ -179,29 +182,40 @@ final class ComfyUi {
             Node node = graph.follow(next);
             next = node == null ? null : node.input(TEXTS);
         }
+        return null;
+    }
+
+    /** The same for a name; null, with a note, when it is there and cannot be read. */
+    private String name(JsonNode value) {
+        String text = text(value);
+        if (text == null && value != null) {
+            found.note("a name in " + TOOL + "'s graph of " + texts.file() + " comes from a node that is not read"
+                    + type(value) + "; the default is used");
+        }
+        return text;
+    }
+
+    /** A number, or one behind links; null when there is none, with a note when it cannot be read. */
+    private String number(JsonNode value) {
+        JsonNode next = value;
+        for (int i = 0; i < DEEPEST && next != null; i++) {
+            if (next.isValueNode()) {
+                return Fields.text(next);
+            }
+            Node node = graph.follow(next);
+            next = node == null ? null : node.input(NUMBERS);
+        }
         if (value != null) {
-            Node node = graph.follow(value);
-            throw unreadable(texts, "has a text from a node that is not read, '"
-                    + InputException.shown(node == null ? value.toString() : node.type()) + "'");
+            found.note("a number in " + TOOL + "'s graph of " + texts.file() + " comes from a node that is not read"
+                    + type(value) + "; the default is used");
         }
         return null;
     }
 
-    /** A number, or one behind links; null when there is none. */
-    private String number(JsonNode value) {
-        JsonNode next = value;
-        for (int i = 0; i < DEEPEST && next != null; i++) {
-            Node node = graph.follow(next);
-            if (node == null) {
-                return Fields.text(next);
-            }
-            next = node.input(NUMBERS);
-        }
-        if (value != null) {
-            found.note("a number in ComfyUI's graph of " + texts.file() + " comes from a node that is not read, '"
-                    + InputException.shown(graph.follow(value).type()) + "'; the default is used");
-        }
-        return null;
+    /** The class of the node that a link leads to, for messages. */
+    private String type(JsonNode link) {
+        Node node = graph.follow(link);
+        return node == null ? "" : ", '" + InputException.shown(node.type()) + "'";
     }
 
     /** Where the latents come from: a size, or a picture. */
@@ -248,7 +262,7 @@ final class ComfyUi {
             }
             JsonNode lora = node.input("lora_name");
             if (lora != null) {
-                found.lora(text(lora), number(node.input("strength_model", "strength")));
+                found.lora(name(lora), number(node.input("strength_model", "strength")));
             }
             for (JsonNode part : node.inputs()) {
                 if (part.isObject() && part.has("lora") && part.path("on").asBoolean(true)) {
@@ -256,8 +270,8 @@ final class ComfyUi {
                 }
             }
             found.shift(node.type().startsWith("ModelSampling") ? number(node.input("shift")) : null);
-            JsonNode name = node.input("ckpt_name", "unet_name", "model_name");
-            found.model(name == null ? null : text(name));
+            JsonNode file = node.input("ckpt_name", "unet_name", "model_name");
+            found.model(file == null ? null : name(file));
             value = node.input("model");
         }
     }

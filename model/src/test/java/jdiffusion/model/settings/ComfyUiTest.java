@@ -107,6 +107,20 @@ class ComfyUiTest {
         assertThat(found.more()).containsKey("ControlNet");
     }
 
+    /** What decides the picture is refused, what has a default is noted. */
+    @Test
+    void nodesThatAreNotRead() {
+        String mystery = "\"50\": {\"class_type\": \"Mystery\", \"inputs\": {\"x\": 1}},";
+        FoundSettings found = graph(SAMPLER.replace("\"sgm_uniform\"", "[\"50\", 0]").replace(" 4.5", " [\"50\", 0]"),
+                mystery);
+        assertThat(found.schedule()).isNull();
+        assertThat(found.guidance()).isNull();
+        assertThat(found.notes()).hasSize(2).allMatch(note -> note.contains("'Mystery'; the default is used"));
+        assertThatThrownBy(() -> read("prompt", "{" + SAMPLER + mystery
+                + ENDS.replace("\"a red circle\"", "[\"50\", 0]") + "}")).isInstanceOf(InputException.class)
+                .hasMessageContaining("has a text from a node that is not read, 'Mystery'");
+    }
+
     @Test
     void encodersWithTextsOfTheirOwn() {
         FoundSettings found = graph(SAMPLER.replace("[\"6\", 0]", "[\"31\", 0]")
