@@ -12,6 +12,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Random;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Pictures;
 import jdiffusion.model.image.Png;
@@ -274,6 +277,30 @@ class SettingsReaderTest {
                 Pictures.commented(ByteOrder.BIG_ENDIAN, swarm)))).tool()).isEqualTo("SwarmUI");
         assertThatThrownBy(() -> SettingsReader.read(Pictures.file("stored/grey.jpg")))
                 .isInstanceOf(InputException.class).hasMessageContaining("carries no settings");
+    }
+
+    /** Any value in place of any other: it is read, or refused in one line. */
+    @Test
+    void valuesOfOtherKinds() throws IOException {
+        String comfy = Png.texts(Pictures.file("settings/comfyui.png")).get("prompt");
+        String swarm = Png.texts(Pictures.file("settings/swarmui.png")).get("parameters");
+        Random random = new Random(3);
+        String[] values = {"null", "[]", "{}", "\"\"", "-1", "1e999", "NaN", "true", "[\"3\", 0]", "[[1]]", "\"x\"",
+            "{\"a\": [{}]}", "99999999999999999999"};
+        for (String[] text : new String[][] {{"parameters", swarm}, {"parameters", FOOOCUS}, {"Comment", NOVEL},
+            {"invokeai_metadata", INVOKE}, {"prompt", comfy}, {"workflow", comfy}}) {
+            Matcher value = Pattern.compile("(?<=: )([^\\s,{}]+|\\{\\}|\"[^\"]*\")").matcher(text[1]);
+            while (value.find()) {
+                String changed = text[1].substring(0, value.start()) + values[random.nextInt(values.length)]
+                        + text[1].substring(value.end());
+                Path file = png(text[0], changed);
+                try {
+                    assertThat(SettingsReader.read(file).prompt()).isNotNull();
+                } catch (InputException e) {
+                    assertThat(e.getMessage()).startsWith(file + ": ").doesNotContain("\n");
+                }
+            }
+        }
     }
 
     @ParameterizedTest
