@@ -49,10 +49,10 @@ public final class PictureFile {
         if (stored.alpha() == null || selectsSome(stored.colours()) || !selectsSome(stored.alpha())) {
             return stored.colours();
         }
-        notes.accept(file + ": the mask's colours are all "
-                + (stored.colours().luma()[0] >= Picture.WHITE ? "light" : "dark")
-                + ", so its alpha is the mask: what is opaque is drawn anew, what is transparent is kept (masks for OpenAI's API mean the opposite; invert"
-                + " the alpha of those)");
+        String side = stored.colours().luma()[0] >= Picture.WHITE ? "light" : "dark";
+        notes.accept(file + ": the mask's colours are all " + side + ", so its alpha is the mask: what is opaque is drawn"
+                + " anew, what is transparent is kept (masks for OpenAI's API mean the opposite; invert the alpha of"
+                + " those)");
         return stored.alpha();
     }
 
