@@ -1,5 +1,6 @@
 package jdiffusion.model.image;
 
+import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -22,6 +23,8 @@ record JpegSegments(byte[] exif, boolean jfif, int adobe, byte[] components) {
     private static final int APP0 = 0xe0;
     private static final int APP1 = 0xe1;
     private static final int APP14 = 0xee;
+    private static final int APP15 = 0xef;
+    private static final int COMMENT = 0xfe;
     private static final int SCAN = 0xda;
 
     /** Reads up to the first scan; what follows a segment that is cut off is taken for missing. */
@@ -52,6 +55,31 @@ record JpegSegments(byte[] exif, boolean jfif, int adobe, byte[] components) {
             // The decoder says what is wrong with a file that ends here.
         }
         return new JpegSegments(exif, jfif, adobe, components);
+    }
+
+    /**
+     * The file without applications' segments and comments: ImageIO refuses files for what is wrong with profiles and
+     * thumbnails that nobody asks for.
+     */
+    static byte[] plain(byte[] jpeg) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream(jpeg.length);
+        int at = Math.min(2, jpeg.length);
+        out.write(jpeg, 0, at);
+        while (at + 4 <= jpeg.length && (jpeg[at] & 0xff) == 0xff && (jpeg[at + 1] & 0xff) != SCAN) {
+            int marker = jpeg[at + 1] & 0xff;
+            boolean fills = marker == 0xff;
+            boolean alone = marker == 0x01 || marker >= 0xd0 && marker <= 0xd9;
+            int length = fills ? 1 : alone ? 2 : 2 + ((jpeg[at + 2] & 0xff) << 8 | jpeg[at + 3] & 0xff);
+            if (length > jpeg.length - at) {
+                break;
+            }
+            if (marker < APP0 || marker > COMMENT || marker > APP15 && marker < COMMENT) {
+                out.write(jpeg, at, length);
+            }
+            at += length;
+        }
+        out.write(jpeg, at, jpeg.length - at);
+        return out.toByteArray();
     }
 
     /** SOF0 to SOF15 without the three of their range that mean something else. */

@@ -4,6 +4,7 @@ import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,7 +17,9 @@ import java.util.function.Consumer;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
+import javax.imageio.stream.MemoryCacheImageInputStream;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /** Reads the pictures that a user gives: to start from, or as a mask. */
 public final class PictureFile {
@@ -26,6 +29,7 @@ public final class PictureFile {
     /** TIFF's PhotometricInterpretation: 0 to 3 grey, RGB and palette, 5 CMYK, 6 YCbCr. */
     private static final int LAST_PLAIN_COLOURS = 6;
     private static final int TIFF_MASK = 4;
+    private static final int LARGEST_JPEG = 512 << 20;
 
     private PictureFile() {
     }
@@ -69,7 +73,7 @@ public final class PictureFile {
             try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
                 ImageReader reader = reader(file, in);
                 try {
-                    reader.setInput(in, true, true);
+                    reader.setInput(isFormat(reader, "jpeg") ? plain(file) : in, true, true);
                     checkTiff(reader, exif);
                     return read(file, reader, exif).upright(exif.orientation());
                 } finally {
@@ -96,6 +100,11 @@ public final class PictureFile {
 
     private static boolean isFormat(ImageReader reader, String format) throws IOException {
         return reader.getFormatName().equalsIgnoreCase(format);
+    }
+
+    private static ImageInputStream plain(Path jpeg) {
+        byte[] bytes = InputFile.bytes(jpeg, LARGEST_JPEG, "a JPEG picture");
+        return new MemoryCacheImageInputStream(new ByteArrayInputStream(JpegSegments.plain(bytes)));
     }
 
     private static ImageReader reader(Path file, ImageInputStream in) throws IOException {
