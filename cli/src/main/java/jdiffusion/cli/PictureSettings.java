@@ -199,7 +199,8 @@ final class PictureSettings {
     }
 
     private static int nearest(int side, int multiple) {
-        return (int) Math.max(multiple, ((long) side + multiple / 2) / multiple * multiple);
+        long nearest = ((long) side + multiple / 2) / multiple * multiple;
+        return Math.clamp(nearest, multiple, Integer.MAX_VALUE / multiple * multiple);
     }
 
     private boolean isOwn() {

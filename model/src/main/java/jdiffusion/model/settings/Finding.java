@@ -79,8 +79,8 @@ final class Finding {
     }
 
     void size(String newWidth, String newHeight) {
-        width = whole("Width", newWidth);
-        height = whole("Height", newHeight);
+        width = side("Width", newWidth);
+        height = side("Height", newHeight);
     }
 
     /** Both sides with an x between. */
@@ -164,6 +164,14 @@ final class Finding {
     FoundSettings done() {
         return new FoundSettings(tool, prompt + loras, negativePrompt, steps, guidance, seed, width, height, sampler,
                 schedule, shift, model, strength, hasInit, hasMask, more, List.copyOf(notes));
+    }
+
+    private Integer side(String key, String value) {
+        Integer side = whole(key, value);
+        if (side != null && side < 1) {
+            throw wrong(key, value, "1 or more");
+        }
+        return side;
     }
 
     private Integer whole(String key, String value) {

@@ -126,6 +126,7 @@ class SettingsReaderTest {
                 "{\"sui_image_params\": {\"steps\": \"many\"}}");
         refused("'Seed' is '18446744073709551616', not below 2^64", "parameters",
                 "{\"sui_image_params\": {\"seed\": 18446744073709551616}}");
+        refused("'Width' is '0', not 1 or more", "parameters", "{\"sui_image_params\": {\"width\": 0}}");
         refused("'Steps' is '1E+999999999", "parameters", "{\"sui_image_params\": {\"steps\": \"1E+999999999\"}}");
     }
 
