@@ -21,6 +21,7 @@ import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.pipeline.Progress;
 import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.settings.Infotext;
 import jdiffusion.model.text.PromptEmbedding;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.TensorSource;
@@ -63,8 +64,8 @@ final class GenerateCommand implements Callable<Integer> {
             description = "Pictures to draw, with seeds counting up. Default: 1.")
     private int batchCount = 1;
 
-    @Option(names = "--from", paramLabel = "PNG",
-            description = "Repeat a picture from the settings in its file; other options change them.")
+    @Option(names = "--from", paramLabel = "FILE",
+            description = "Repeat a picture from the settings in its file, other tools' too; options change them.")
     private Path from;
 
     @Option(names = "--preview", paramLabel = "N",
@@ -119,7 +120,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (source != null) {
             source.checkModel(modelName, model.given(), notes::add);
         }
-        InputPictures inputs = InputPictures.read(options);
+        InputPictures inputs = InputPictures.read(options, notes::add);
         if (source != null) {
             source.checkInputs(inputs, notes::add);
         }
@@ -136,6 +137,9 @@ final class GenerateCommand implements Callable<Integer> {
             }
             int patch = pipeline.vaeConfig().factor() * pipeline.denoiserConfig().patch();
             inputs.chooseSize(options, patch, notes::add);
+            if (source != null) {
+                source.fitSize(options, patch, notes::add);
+            }
             String words = AdapterOptions.withoutTags(options.prompt);
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.check(request);
@@ -144,6 +148,7 @@ final class GenerateCommand implements Callable<Integer> {
                         + " on are too large; use a smaller seed");
             }
             request = control.addTo(inputs.addTo(request, options.strength));
+            inputs.checkMask(request, pipeline.vaeConfig().factor(), notes::add);
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
                     pipeline.denoiserConfig().inChannels());

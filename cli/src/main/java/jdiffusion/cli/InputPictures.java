@@ -12,7 +12,8 @@ import jdiffusion.tensor.InputException;
 
 /** The init image and the mask as the user gave them; null where there is none. */
 record InputPictures(Picture init, Picture mask) {
-        static InputPictures read(GenerateOptions options) {
+    /** @param notes told what is made of a mask with alpha */
+    static InputPictures read(GenerateOptions options, Consumer<String> notes) {
         if (options.initImg == null && options.strength != null) {
             throw new InputException("--strength says how much to change an init image; give one with -i");
         }
@@ -20,7 +21,7 @@ record InputPictures(Picture init, Picture mask) {
             throw new InputException("--mask needs an init image; give one with -i");
         }
         return new InputPictures(options.initImg == null ? null : PictureFile.read(options.initImg),
-                options.mask == null ? null : PictureFile.read(options.mask));
+                options.mask == null ? null : PictureFile.readMask(options.mask, notes));
     }
 
     /**
@@ -55,6 +56,33 @@ record InputPictures(Picture init, Picture mask) {
             builder.mask(ofInit ? mask.resized(request.width(), request.height()) : mask);
         }
         return builder.build();
+    }
+
+    /**
+     * Notes when the mask selects all or nothing of the latents, which is hardly ever meant.
+     *
+     * @param factor pixels of the picture for one of the latents, whose first counts
+     */
+    void checkMask(GenerationRequest request, int factor, Consumer<String> notes) {
+        if (request.mask() == null) {
+            return;
+        }
+        int[] luma = request.mask().luma();
+        boolean white = false;
+        boolean black = false;
+        for (int y = 0; y < request.height(); y += factor) {
+            for (int x = 0; x < request.width(); x += factor) {
+                boolean isWhite = luma[y * request.width() + x] >= Picture.WHITE;
+                white |= isWhite;
+                black |= !isWhite;
+            }
+        }
+        if (!white) {
+            notes.accept("the mask selects nothing, so the init image stays as it is; white is what is drawn anew,"
+                    + " and at least every " + factor + "th pixel of a row or column counts");
+        } else if (!black) {
+            notes.accept("the mask selects everything, as if there were none; black is what is kept");
+        }
     }
 
     String initHash() {

@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -13,11 +12,13 @@ import java.util.stream.Collectors;
 import jdiffusion.kernels.Precision;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.model.settings.FoundSettings;
+import jdiffusion.model.settings.Infotext;
+import jdiffusion.model.settings.SettingsReader;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -33,15 +34,17 @@ final class PictureSettings {
     /** Keys that change nothing here or are dealt with one by one. */
     private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
             LoraRecord.HASHES, ControlInput.NET, ControlInput.HASH);
+    private static final int MOST_NAMED = 12;
 
     private final Path file;
-    private final Infotext text;
+    private final FoundSettings found;
     private final Set<String> unused;
+    private boolean sized;
 
-    private PictureSettings(Path file, Infotext text) {
+    private PictureSettings(Path file, FoundSettings found) {
         this.file = file;
-        this.text = text;
-        this.unused = new LinkedHashSet<>(text.fields().keySet());
+        this.found = found;
+        this.unused = new LinkedHashSet<>(found.more().keySet());
         unused.removeAll(UNDERSTOOD);
     }
 
@@ -102,12 +105,7 @@ final class PictureSettings {
      */
     static PictureSettings read(Path file, GenerateOptions options, AdapterOptions adapters,
                                 QuantizeOptions quantizing, MemoryOptions memory, Consumer<String> notes) {
-        String text = Png.texts(file).get(Infotext.KEYWORD);
-        if (text == null) {
-            throw new InputException(file + ": the picture carries no settings (a PNG text named '"
-                    + Infotext.KEYWORD + "')");
-        }
-        PictureSettings settings = new PictureSettings(file, Infotext.parse(text));
+        PictureSettings settings = new PictureSettings(file, SettingsReader.read(file));
         settings.fill(options);
         settings.fill(adapters);
         quantizing.quantize = or(quantizing.quantize, settings.take(QUANTIZE));
@@ -117,22 +115,17 @@ final class PictureSettings {
     }
 
     private void fill(GenerateOptions o) {
-        o.prompt = o.prompt == null ? text.prompt() : o.prompt;
-        o.negativePrompt = o.negativePrompt == null ? text.negativePrompt() : o.negativePrompt;
-        o.steps = or(o.steps, integer("Steps"));
-        o.cfgScale = or(o.cfgScale, decimal("CFG scale"));
-        o.seed = or(o.seed, take("Seed"));
-        String size = take("Size");
-        if (size != null) {
-            if (!size.matches("\\d{1,6}x\\d{1,6}")) {
-                throw wrong("Size", size, "a size like 512x512");
-            }
-            int x = size.indexOf('x');
-            o.width = or(o.width, Integer.valueOf(size.substring(0, x)));
-            o.height = or(o.height, Integer.valueOf(size.substring(x + 1)));
-        }
-        fillSampler(o);
-        o.flowShift = or(o.flowShift, decimal("Shift"));
+        o.prompt = or(o.prompt, found.prompt());
+        o.negativePrompt = or(o.negativePrompt, found.negativePrompt());
+        o.steps = or(o.steps, found.steps());
+        o.cfgScale = or(o.cfgScale, found.guidance());
+        o.seed = or(o.seed, found.seed() == null ? null : Seed.text(found.seed()));
+        sized = o.width == null && o.height == null && found.width() != null && found.height() != null;
+        o.width = or(o.width, found.width());
+        o.height = or(o.height, found.height());
+        o.samplingMethod = or(o.samplingMethod, found.sampler() == null ? null : found.sampler().label());
+        o.scheduler = or(o.scheduler, found.schedule() == null ? null : found.schedule().label());
+        o.flowShift = or(o.flowShift, found.shift());
         boolean withoutT5 = "off".equals(take("T5"));
         if (withoutT5 && o.t5Length != null) {
             throw new InputException(file + ": was drawn without T5, which --t5-length " + o.t5Length
@@ -167,7 +160,7 @@ final class PictureSettings {
         Float strength = decimal(ControlInput.STRENGTH);
         Double start = precise(ControlInput.START);
         Double end = precise(ControlInput.END);
-        String net = text.fields().get(ControlInput.NET);
+        String net = found.more().get(ControlInput.NET);
         if (net == null || kind == null) {
             return; // none, or another tool's
         }
@@ -181,62 +174,66 @@ final class PictureSettings {
         o.controlEnd = or(o.controlEnd, end);
     }
 
-    /** "DPM++ 2M" and "Karras" stand apart or, from older tools, together. */
-    private void fillSampler(GenerateOptions o) {
-        String sampler = take("Sampler");
-        String schedule = take("Schedule type");
-        if (sampler != null && schedule == null) {
-            int space = sampler.lastIndexOf(' ');
-            String last = sampler.substring(space + 1);
-            if (space > 0 && isSchedule(label(last))) {
-                schedule = last;
-                sampler = sampler.substring(0, space);
-            }
+    private void fillInit(GenerateOptions o) {
+        if (found.hasInit() && o.initImg == null) {
+            throw new InputException(file + ": was drawn from an init image; give it with -i"
+                    + (found.hasMask() ? ", and its mask with --mask" : ""));
         }
-        if (o.samplingMethod == null && sampler != null) {
-            o.samplingMethod = sampler;
+        if (found.hasMask() && o.mask == null) {
+            throw new InputException(file + ": was drawn with a mask; give it with --mask");
         }
-        if (o.scheduler == null && schedule != null && !schedule.equalsIgnoreCase("automatic")) {
-            o.scheduler = label(schedule);
+        o.strength = or(o.strength, found.strength());
+    }
+
+    /** Takes the next size that the model can draw, where the size is the file's. */
+    void fitSize(GenerateOptions options, int multiple, Consumer<String> notes) {
+        if (!sized || isOwn()) {
+            return;
+        }
+        options.width = nearest(found.width(), multiple);
+        options.height = nearest(found.height(), multiple);
+        if (!options.width.equals(found.width()) || !options.height.equals(found.height())) {
+            notes.accept(file + " is " + found.width() + "x" + found.height() + "; drawing " + options.width + "x"
+                    + options.height + ", the next size in multiples of " + multiple);
         }
     }
 
-    private void fillInit(GenerateOptions o) {
-        boolean upscaled = text.fields().keySet().stream().anyMatch(key -> key.startsWith("Hires"));
-        if (upscaled) {
-            return; // the strength of another tool's second pass
-        }
-        Double strength = precise(STRENGTH);
-        if (strength != null && o.initImg == null) {
-            throw new InputException(file + ": was drawn from an init image; give it with -i"
-                    + (text.fields().containsKey(MASK_HASH) ? ", and its mask with --mask" : ""));
-        }
-        if (text.fields().containsKey(MASK_HASH) && o.mask == null) {
-            throw new InputException(file + ": was drawn with a mask; give it with --mask");
-        }
-        o.strength = or(o.strength, strength);
+    private static int nearest(int side, int multiple) {
+        long nearest = ((long) side + multiple / 2) / multiple * multiple;
+        return Math.clamp(nearest, multiple, Integer.MAX_VALUE / multiple * multiple);
+    }
+
+    private boolean isOwn() {
+        return found.tool() != null && found.tool().startsWith(PROGRAM);
     }
 
     private void report(Consumer<String> notes) {
-        String version = text.fields().getOrDefault("Version", "another tool");
-        if (!version.startsWith(PROGRAM)) {
-            notes.accept(file + " was drawn by " + version + "; expect a similar picture, not the same");
-        } else if (!version.equals(Version.line())) {
-            notes.accept(file + " was drawn by " + version + "; this is " + Version.line());
+        if (!isOwn()) {
+            notes.accept(file + " was drawn by " + (found.tool() == null ? "another tool"
+                    : InputException.shown(found.tool())) + "; expect a similar picture, not the same");
+        } else if (!found.tool().equals(Version.line())) {
+            notes.accept(file + " was drawn by " + found.tool() + "; this is " + Version.line());
         }
+        found.notes().forEach(notes);
         if (!unused.isEmpty()) {
-            notes.accept("ignored in " + file + ": " + String.join(", ", unused));
+            String names = unused.stream().limit(MOST_NAMED).map(InputException::shown)
+                    .collect(Collectors.joining(", "));
+            notes.accept("ignored in " + file + ": " + names + (unused.size() <= MOST_NAMED ? ""
+                    : " and " + (unused.size() - MOST_NAMED) + " more"));
         }
     }
 
-    /** Fails when the picture is of another model than the default one, which the user did not choose. */
+    /**
+     * Fails when the picture is of another model than the default one, which the user did not choose. Other tools'
+     * models are hardly ever here under the same name, so those are only noted.
+     */
     void checkModel(String name, boolean chosen, Consumer<String> notes) {
-        String wanted = text.fields().get("Model");
+        String wanted = found.more().getOrDefault("Model", found.model());
         if (wanted == null || wanted.equals(name)) {
             return;
         }
         String shown = InputException.shown(wanted);
-        if (!chosen) {
+        if (!chosen && (found.tool() == null || isOwn())) {
             throw new InputException(file + ": was drawn with the model '" + shown + "'; give its folder with --model");
         }
         notes.accept(file + " was drawn with the model '" + shown + "', not '" + name + "'");
@@ -252,7 +249,7 @@ final class PictureSettings {
     void checkLoras(LoraRecord loras, Consumer<String> notes) {
         Map<String, String> given = new LinkedHashMap<>();
         loras.describe(given);
-        String hashes = text.fields().get(LoraRecord.HASHES);
+        String hashes = found.more().get(LoraRecord.HASHES);
         if (hashes != null && !hashes.equals(given.get(LoraRecord.HASHES))) {
             notes.accept("these are not the LoRAs that " + file + " was drawn with: " + InputException.shown(hashes));
         }
@@ -265,7 +262,7 @@ final class PictureSettings {
     }
 
     private void checkHash(String key, String given, String what, Consumer<String> notes) {
-        String hash = text.fields().get(key);
+        String hash = found.more().get(key);
         if (hash != null && !hash.equals(given)) {
             notes.accept("this is not the " + what + " that " + file + " was drawn from");
         }
@@ -273,7 +270,7 @@ final class PictureSettings {
 
     private String take(String key) {
         unused.remove(key);
-        return text.fields().get(key);
+        return found.more().get(key);
     }
 
     private Integer integer(String key) {
@@ -332,17 +329,5 @@ final class PictureSettings {
             case NORMAL, SIMPLE, KARRAS, EXPONENTIAL, BETA ->
                     schedule.name().charAt(0) + schedule.label().substring(1);
         };
-    }
-
-    /** "SGM Uniform" to sgm_uniform; "discrete" is stable-diffusion.cpp's name for what others call normal. */
-    private static String label(String name) {
-        String label = name.toLowerCase(Locale.ROOT).replace(' ', '_');
-        return label.equals("discrete") ? SigmaSchedule.NORMAL.label() : label;
-    }
-
-    private static boolean isSchedule(String label) {
-        List<String> labels = new ArrayList<>();
-        new Choices.Schedules().forEach(labels::add);
-        return labels.contains(label);
     }
 }

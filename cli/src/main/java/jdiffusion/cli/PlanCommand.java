@@ -69,7 +69,7 @@ final class PlanCommand implements Callable<Integer> {
         options.prompt = prompt == null ? "" : prompt;
         options.check();
         model.checkNotLeftOut(options.leftOut());
-        InputPictures inputs = InputPictures.read(options);
+        InputPictures inputs = InputPictures.read(options, notes::add);
         CountingBackend backend = Devices.counting(deviceOptions, options.precision);
         ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())),
                 adapters.loras(options.prompt, options.negativePrompt), adapters);

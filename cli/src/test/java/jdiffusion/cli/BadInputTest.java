@@ -209,7 +209,8 @@ class BadInputTest {
         String tail = ", Size: 64x64, Model: shapes, Version: v1.10";
         repeat("a\nSteps: many, Sampler: Euler, Seed: 1" + tail, "the picture's 'Steps' is 'many', not a whole number");
         repeat("a\nSteps: 2, Sampler: Euler, Seed: 1, Size: big, Model: shapes", "'Size' is 'big'");
-        repeat("a\nSteps: 2, Sampler: Euler a, Seed: 1" + tail, "sampler 'Euler a' is unknown");
+        repeat("a\nSteps: 2, Sampler: Euler, Seed: x" + tail, "the picture's 'Seed' is 'x', not a whole number");
+        repeat("{\"my_prompt\": \"a\"}", "its settings are JSON of a program that is not known");
         repeat("a\nSteps: 2, Sampler: Euler, Seed: 1, Denoising strength: 0.5" + tail, "was drawn from an init image");
         repeat("a\nSteps: 2, Sampler: Euler, Seed: 1, Size: 64x64, Model: sd3.5_medium",
                 "was drawn with the model 'sd3.5_medium'; give its folder with --model");

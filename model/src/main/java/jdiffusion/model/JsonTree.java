@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -16,6 +17,9 @@ import jdiffusion.tensor.JsonFault;
 /** Small JSON files as trees, without Jackson's ObjectMapper, which takes a tenth of a second to get ready. */
 public final class JsonTree {
     private static final JsonFactory FACTORY = new JsonFactory();
+    private static final JsonFactory PYTHON = JsonFactory.builder()
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+            .build();
     private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
 
     private JsonTree() {
@@ -35,6 +39,20 @@ public final class JsonTree {
                     + "; correct it, or download it again", e);
         } catch (IOException e) {
             throw new InputException(where + ": not valid JSON (it is not UTF-8); download it again", e);
+        }
+    }
+
+    /**
+     * A whole text, as Python's json module writes it, which knows NaN and Infinity.
+     *
+     * @return null when the text is not one JSON value and nothing else
+     */
+    public static JsonNode readWhole(String text) {
+        try (JsonParser in = PYTHON.createParser(text)) {
+            JsonNode value = in.nextToken() == null ? null : value(in);
+            return in.nextToken() == null ? value : null;
+        } catch (IOException _) {
+            return null;
         }
     }
 
@@ -83,6 +101,11 @@ public final class JsonTree {
             }
             default -> throw new IllegalArgumentException(value.getClass() + " in a configuration");
         };
+    }
+
+    /** A list of these values; see {@link #of}. */
+    public static JsonNode array(Object... values) {
+        return of(List.of(values));
     }
 
     /** An empty object. */

@@ -1,14 +1,13 @@
 package jdiffusion.model.image;
 
-import java.awt.color.ColorSpace;
-import java.awt.image.BufferedImage;
-
 /**
  * An 8-bit RGB picture.
  *
  * @param rgb three bytes a pixel, row by row
  */
 public record Picture(int width, int height, byte[] rgb) {
+    /** From this luma on a mask's pixel is drawn. */
+    public static final int WHITE = 128;
     /** Taps of the Lanczos window on each side, at scale 1. */
     private static final double LANCZOS = 3;
 
@@ -53,29 +52,29 @@ public record Picture(int width, int height, byte[] rgb) {
         return luma;
     }
 
-    /** The colours of an image without its transparency, and a grey image's stored values as they are. */
-    public static Picture of(BufferedImage image) {
-        int w = image.getWidth();
-        int h = image.getHeight();
-        byte[] rgb = new byte[Math.multiplyExact(3, Math.multiplyExact(w, h))];
-        if (image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_GRAY) {
-            // getRGB would take the values for linear light and brighten them.
-            int shift = Math.max(0, image.getSampleModel().getSampleSize(0) - 8);
-            for (int i = 0; i < rgb.length; i++) {
-                rgb[i] = (byte) (image.getRaster().getSample(i / 3 % w, i / 3 / w, 0) >> shift);
-            }
-            return new Picture(w, h, rgb);
+    /**
+     * The picture as it is meant to be seen.
+     *
+     * @param orientation of EXIF, 1 to 8: which side of the stored picture is its top
+     */
+    public Picture upright(int orientation) {
+        if (orientation == 1) {
+            return this;
         }
-        for (int y = 0; y < h; y++) {
-            for (int x = 0; x < w; x++) {
-                int argb = image.getRGB(x, y);
-                int at = 3 * (y * w + x);
-                rgb[at] = (byte) (argb >> 16);
-                rgb[at + 1] = (byte) (argb >> 8);
-                rgb[at + 2] = (byte) argb;
-            }
+        // 5 to 8 exchange rows and columns; the stored picture is then read from the right, from below, or both.
+        boolean exchanged = orientation >= 5;
+        boolean fromRight = orientation == 2 || orientation == 3 || orientation >= 7;
+        boolean fromBelow = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+        int newWidth = exchanged ? height : width;
+        int newHeight = exchanged ? width : height;
+        byte[] turned = new byte[rgb.length];
+        for (int i = 0; i < newWidth * newHeight; i++) {
+            int x = exchanged ? i / newWidth : i % newWidth;
+            int y = exchanged ? i % newWidth : i / newWidth;
+            int from = (fromBelow ? height - 1 - y : y) * width + (fromRight ? width - 1 - x : x);
+            System.arraycopy(rgb, 3 * from, turned, 3 * i, 3);
         }
-        return new Picture(w, h, rgb);
+        return new Picture(newWidth, newHeight, turned);
     }
 
     /** The picture at another size: Lanczos, widened when shrinking, rows first, rounded to bytes after each pass. */

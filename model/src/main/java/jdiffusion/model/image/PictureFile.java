@@ -1,14 +1,23 @@
 package jdiffusion.model.image;
 
 import java.awt.image.BufferedImage;
+import java.awt.image.IndexColorModel;
+import java.awt.image.Raster;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
+import java.io.DataInputStream;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.Consumer;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
+import javax.imageio.stream.MemoryCacheImageInputStream;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 
@@ -17,30 +26,85 @@ public final class PictureFile {
     /** Pixels that are decoded at most; a few kilobytes of a file can claim billions. */
     private static final long MOST_PIXELS = 64_000_000;
     private static final Set<String> FORMATS = Set.of("png", "jpeg", "bmp", "gif", "tif");
+    /** TIFF's PhotometricInterpretation: 0 to 3 grey, RGB and palette, 5 CMYK, 6 YCbCr. */
+    private static final int LAST_PLAIN_COLOURS = 6;
+    private static final int TIFF_MASK = 4;
+    private static final int LARGEST_JPEG = 512 << 20;
 
     private PictureFile() {
     }
 
-    /** The first image of a PNG, JPEG, BMP, GIF or TIFF file; transparency is dropped, as Pillow's "RGB" does. */
+    /**
+     * The first image of a PNG, JPEG, BMP, GIF or TIFF file, turned as its EXIF orientation asks. The stored values are
+     * taken as they are: transparency is dropped, colour profiles are ignored, as Pillow's "RGB" does.
+     */
     public static Picture read(Path file) {
+        return stored(file).colours();
+    }
+
+    /**
+     * The same for a mask. One whose colours select all or nothing, and whose transparency does not, selects where it
+     * is opaque, as in AUTOMATIC1111's web UI.
+     *
+     * @param notes told so, since other programs mean the opposite
+     */
+    public static Picture readMask(Path file, Consumer<String> notes) {
+        StoredValues stored = stored(file);
+        if (stored.alpha() == null || selectsSome(stored.colours()) || !selectsSome(stored.alpha())) {
+            return stored.colours();
+        }
+        String side = stored.colours().luma()[0] >= Picture.WHITE ? "light" : "dark";
+        notes.accept(file + ": the mask's colours are all " + side + ", so its alpha is the mask: what is opaque is drawn"
+                + " anew, what is transparent is kept (masks for OpenAI's API mean the opposite; invert the alpha of"
+                + " those)");
+        return stored.alpha();
+    }
+
+    /** Whether some pixels are white enough to be drawn, and some are not. */
+    private static boolean selectsSome(Picture mask) {
+        int[] luma = mask.luma();
+        boolean first = luma[0] >= Picture.WHITE;
+        return Arrays.stream(luma).anyMatch(value -> value >= Picture.WHITE != first);
+    }
+
+    private static StoredValues stored(Path file) {
         try {
-            InputFile.open(file).close();
+            Exif exif = Exif.of(file);
             try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
                 ImageReader reader = reader(file, in);
                 try {
-                    reader.setInput(in, true, true);
-                    return read(file, reader);
+                    reader.setInput(isFormat(reader, "jpeg") ? plain(file) : in, true, true);
+                    checkTiff(reader, exif);
+                    return read(file, reader, exif).upright(exif.orientation());
                 } finally {
                     reader.dispose();
                 }
             }
         } catch (InputException e) {
-            throw e;
+            throw e.getMessage().startsWith(file.toString()) ? e
+                    : new InputException(file + ": the picture cannot be used: " + e.getMessage(), e);
         } catch (IOException | RuntimeException e) {
             // ImageIO's readers answer a damaged file with any of a dozen exceptions.
             throw new InputException(file + ": the picture cannot be decoded (" + e.getMessage()
                     + "); is the file damaged or cut off?", e);
         }
+    }
+
+    /** TIFF's Lab would arrive as RGB already, converted by half. */
+    private static void checkTiff(ImageReader reader, Exif exif) throws IOException {
+        long colours = exif.number(Exif.PHOTOMETRIC);
+        if (isFormat(reader, "tif") && (colours > LAST_PLAIN_COLOURS || colours == TIFF_MASK)) {
+            throw new InputException("its colours are neither grey, RGB nor CMYK; save it as RGB");
+        }
+    }
+
+    private static boolean isFormat(ImageReader reader, String format) throws IOException {
+        return reader.getFormatName().equalsIgnoreCase(format);
+    }
+
+    private static ImageInputStream plain(Path jpeg) {
+        byte[] bytes = InputFile.bytes(jpeg, LARGEST_JPEG, "a JPEG picture");
+        return new MemoryCacheImageInputStream(new ByteArrayInputStream(JpegSegments.plain(bytes)));
     }
 
     private static ImageReader reader(Path file, ImageInputStream in) throws IOException {
@@ -54,7 +118,7 @@ public final class PictureFile {
         throw new InputException(file + ": is not a picture that can be read; use PNG, JPEG, BMP, GIF or TIFF");
     }
 
-    private static Picture read(Path file, ImageReader reader) throws IOException {
+    private static StoredValues read(Path file, ImageReader reader, Exif exif) throws IOException {
         int width = reader.getWidth(0);
         int height = reader.getHeight(0);
         if ((long) width * height > MOST_PIXELS) {
@@ -63,11 +127,32 @@ public final class PictureFile {
         }
         String[] warning = new String[1];
         reader.addIIOReadWarningListener((_, message) -> warning[0] = message);
-        BufferedImage image = reader.read(0);
+        boolean jpeg = isFormat(reader, "jpeg");
+        Raster components = jpeg ? reader.readRaster(0, null) : null;
+        BufferedImage image = jpeg ? null : reader.read(0);
         // The JPEG reader only warns when the file ends early, and leaves the rest grey.
         if (warning[0] != null && warning[0].toLowerCase(Locale.ROOT).contains("premature")) {
             throw new InputException(file + ": the picture is cut off; download it again");
         }
-        return Picture.of(image);
+        return jpeg ? new StoredValues(JpegColours.of(components, jpegSegments(file)), null)
+                : StoredValues.of(withMap(image, isFormat(reader, "tif") ? exif.colourMap() : null));
+    }
+
+    /** ImageIO rounds TIFF's palettes of 16 bits downwards; here their upper bytes count, as in Pillow. */
+    private static BufferedImage withMap(BufferedImage image, byte[] map) {
+        if (map == null || !(image.getColorModel() instanceof IndexColorModel palette)
+                || map.length != 3 * palette.getMapSize()) {
+            return image;
+        }
+        int size = palette.getMapSize();
+        IndexColorModel exact = new IndexColorModel(palette.getPixelSize(), size, map,
+                Arrays.copyOfRange(map, size, 2 * size), Arrays.copyOfRange(map, 2 * size, 3 * size));
+        return new BufferedImage(exact, image.getRaster(), false, null);
+    }
+
+    private static JpegSegments jpegSegments(Path file) throws IOException {
+        try (DataInputStream in = new DataInputStream(new BufferedInputStream(Files.newInputStream(file)))) {
+            return JpegSegments.read(in);
+        }
     }
 }

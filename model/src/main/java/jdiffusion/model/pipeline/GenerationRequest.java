@@ -87,7 +87,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         for (int i = 0; i < values.length; i++) {
             int y = i / columns % rows * vae.factor();
             int x = i % columns * vae.factor();
-            values[i] = luma[y * width + x] >= 128 ? 1 : 0;
+            values[i] = luma[y * width + x] >= Picture.WHITE ? 1 : 0;
         }
         return values;
     }

@@ -7,7 +7,9 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import javax.imageio.ImageIO;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.Test;
@@ -68,5 +70,39 @@ class PictureFileTest {
             assertThatThrownBy(() -> PictureFile.read(file)).as("cut at %d", size).isInstanceOf(InputException.class)
                     .message().startsWith(file.toString()).doesNotContain("\n");
         }
+    }
+
+    /** Where a mask's colours say nothing, its transparency does; where they say something, it does not. */
+    @ParameterizedTest
+    @ValueSource(strings = {"ffffff", "000000", "0000ff"})
+    void alphaAsMask(String colour) throws IOException {
+        int rgb = Integer.parseInt(colour, 16);
+        List<String> notes = new ArrayList<>();
+        BufferedImage image = new BufferedImage(3, 1, BufferedImage.TYPE_INT_ARGB);
+        image.setRGB(0, 0, 0xff000000 | rgb);
+        image.setRGB(1, 0, rgb);
+        image.setRGB(2, 0, 0x40000000 | rgb);
+        assertThat(PictureFile.readMask(write(image, "png"), notes::add).luma()).containsExactly(255, 0, 64);
+        assertThat(notes).singleElement().asString().contains("opaque is drawn anew", "OpenAI", "the opposite");
+
+        notes.clear();
+        image.setRGB(1, 0, rgb ^ 0xffffff);
+        image.setRGB(0, 0, 0xffffffff);
+        image.setRGB(2, 0, 0x40000000);
+        Path colours = write(image, "png");
+        assertThat(PictureFile.readMask(colours, notes::add).rgb()).isEqualTo(PictureFile.read(colours).rgb());
+        assertThat(notes).isEmpty();
+    }
+
+    @Test
+    void masksWithoutUseOfTheirAlpha() throws IOException {
+        List<String> notes = new ArrayList<>();
+        BufferedImage image = new BufferedImage(2, 1, BufferedImage.TYPE_INT_ARGB);
+        for (int alpha : new int[] {0, 0xff000000}) {
+            image.setRGB(0, 0, alpha | 0xffffff);
+            image.setRGB(1, 0, alpha | 0xffffff);
+            assertThat(PictureFile.readMask(write(image, "png"), notes::add).luma()).containsExactly(255, 255);
+        }
+        assertThat(notes).isEmpty();
     }
 }

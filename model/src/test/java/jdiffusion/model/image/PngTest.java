@@ -7,7 +7,8 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.io.OutputStream;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +16,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
-import java.util.zip.CRC32;
 import java.util.zip.DeflaterOutputStream;
 import javax.imageio.ImageIO;
 import jdiffusion.tensor.InputException;
@@ -44,7 +44,7 @@ class PngTest {
     void pixels(int width, int height) throws IOException {
         Picture picture = picture(width, height);
         BufferedImage read = ImageIO.read(new ByteArrayInputStream(Png.encode(picture, Map.of("a", "b"))));
-        assertThat(Picture.of(read).rgb()).isEqualTo(picture.rgb());
+        assertThat(StoredValues.of(read).colours().rgb()).isEqualTo(picture.rgb());
         assertThat(read.getWidth()).isEqualTo(width);
     }
 
@@ -109,16 +109,69 @@ class PngTest {
         }
     }
 
+    /** Bytes that are UTF-8 are read as that, as many programs write it; all others as Latin-1. */
+    @ParameterizedTest
+    @CsvSource({"tEXt,''", "zTXt,''", "iTXt,''", "iTXt,1"})
+    void charset(String type, String compressed) throws IOException {
+        for (Charset charset : new Charset[] {StandardCharsets.UTF_8, StandardCharsets.ISO_8859_1}) {
+            ByteArrayOutputStream body = new ByteArrayOutputStream();
+            boolean deflates = type.equals("zTXt") || !compressed.isEmpty();
+            try (OutputStream out = deflates ? new DeflaterOutputStream(body) : body) {
+                out.write("a caf\u00e9 \r\n".getBytes(charset));
+            }
+            ByteArrayOutputStream chunk = new ByteArrayOutputStream();
+            chunk.writeBytes(("k\0" + switch (type) {
+                case "zTXt" -> "\0";
+                case "iTXt" -> (compressed.isEmpty() ? "\0" : "\1") + "\0en\0key\0";
+                default -> "";
+            }).getBytes(StandardCharsets.ISO_8859_1));
+            chunk.writeBytes(body.toByteArray());
+            assertThat(Png.texts(withChunk(type, chunk.toByteArray()))).containsEntry("k", "a caf\u00e9 \r\n");
+        }
+    }
+
+    /** Latin-1 that would be read as UTF-8 is written as UTF-8. */
+    @Test
+    void latinThatLooksLikeUtf8() throws IOException {
+        Path file = folder.resolve("a.png");
+        for (String text : new String[] {"\u00c3\u00a9", "caf\u00e9", "\u00e2\u0082\u00ac", "\ud800"}) {
+            Png.write(picture(1, 1), Map.of("k", text), file);
+            assertThat(Png.texts(file)).containsEntry("k", text.equals("\ud800") ? "?" : text);
+        }
+    }
+
+    @Test
+    void textsBehindThePixelsAndSeveralOfAName() throws IOException {
+        byte[] png = Png.encode(picture(3, 2), Map.of("parameters", "first"));
+        Path file = Files.write(folder.resolve("a.png"),
+                Pictures.withChunk(png, "tEXt", "parameters\0last".getBytes(StandardCharsets.ISO_8859_1), true));
+        assertThat(PngText.all(file)).extracting(PngText::text).containsExactly("first", "last");
+        assertThat(Png.texts(file)).containsEntry("parameters", "last");
+    }
+
+    /** A few kilobytes that would inflate to gigabytes, in one text or in many. */
+    @Test
+    void textsThatInflate() throws IOException {
+        ByteArrayOutputStream deflated = new ByteArrayOutputStream();
+        deflated.writeBytes("k\0\0".getBytes(StandardCharsets.ISO_8859_1));
+        try (OutputStream out = new DeflaterOutputStream(deflated)) {
+            for (int i = 0; i < 3 << 10; i++) {
+                out.write(new byte[1024]);
+            }
+        }
+        byte[] png = Png.encode(picture(1, 1), Map.of());
+        for (int i = 0; i < 12; i++) {
+            png = Pictures.withChunk(png, "zTXt", deflated.toByteArray(), false);
+        }
+        Path file = Files.write(folder.resolve("a.png"), png);
+        assertThatThrownBy(() -> Png.texts(file)).isInstanceOf(InputException.class)
+                .hasMessageContaining("more text than a picture's settings can be");
+        assertThat(PictureFile.read(file).width()).isEqualTo(1);
+    }
+
     /** A 1x1 picture with one more chunk before the others. */
     private Path withChunk(String type, byte[] data) throws IOException {
         byte[] plain = Png.encode(new Picture(1, 1, new byte[3]), Map.of());
-        int start = 8 + 25;
-        CRC32 crc = new CRC32();
-        crc.update(type.getBytes(StandardCharsets.ISO_8859_1));
-        crc.update(data);
-        ByteBuffer bytes = ByteBuffer.allocate(plain.length + 12 + data.length).put(plain, 0, start)
-                .putInt(data.length).put(type.getBytes(StandardCharsets.ISO_8859_1)).put(data)
-                .putInt((int) crc.getValue()).put(plain, start, plain.length - start);
-        return Files.write(folder.resolve("chunk.png"), bytes.array());
+        return Files.write(folder.resolve("chunk.png"), Pictures.withChunk(plain, type, data, false));
     }
 }

@@ -1,4 +1,4 @@
-package jdiffusion.cli;
+package jdiffusion.model.settings;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -17,9 +17,9 @@ import java.util.Map;
  *
  * @param fields the pairs in order
  */
-record Infotext(String prompt, String negativePrompt, Map<String, String> fields) {
+public record Infotext(String prompt, String negativePrompt, Map<String, String> fields) {
     /** The keyword under which the text stands in a PNG file. */
-    static final String KEYWORD = "parameters";
+    public static final String KEYWORD = "parameters";
 
     private static final String NEGATIVE = "Negative prompt:";
     private static final String EXACT = "Exact prompt";
@@ -28,12 +28,12 @@ record Infotext(String prompt, String negativePrompt, Map<String, String> fields
     private static final int FEWEST_FIELDS = 3;
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    Infotext {
+    public Infotext {
         fields = new LinkedHashMap<>(fields);
     }
 
     /** The text; {@link #parse} gives back an equal record. */
-    String text() {
+    public String text() {
         String plain = text(fields);
         Infotext back = parse(plain);
         if (back.prompt.equals(prompt) && back.negativePrompt.equals(negativePrompt)) {
@@ -75,8 +75,9 @@ record Infotext(String prompt, String negativePrompt, Map<String, String> fields
     }
 
     /** Reads such a text, whoever wrote it; what cannot be understood is taken for prompt or left out. */
-    static Infotext parse(String text) {
-        List<String> lines = new ArrayList<>(Arrays.asList(text.strip().split("\n")));
+    public static Infotext parse(String text) {
+        String plain = text.startsWith("\uFEFF") ? text.substring(1) : text;
+        List<String> lines = new ArrayList<>(Arrays.asList(plain.strip().split("\r\n?|\n")));
         Map<String, String> fields = pairs(lines.getLast().strip());
         if (fields.size() < FEWEST_FIELDS) {
             fields = new LinkedHashMap<>();

@@ -1,4 +1,4 @@
-package jdiffusion.cli;
+package jdiffusion.model.settings;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

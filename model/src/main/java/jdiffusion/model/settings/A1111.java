@@ -1,0 +1,57 @@
+package jdiffusion.model.settings;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+
+/** The text of AUTOMATIC1111's web UI, which Forge, stable-diffusion.cpp, Fooocus and this program write too. */
+final class A1111 {
+    private static final String STRENGTH = "Denoising strength";
+    /** Keys that only pictures with a mask have, ours among them. */
+    private static final Set<String> OF_MASKS = Set.of("Mask hash", "Mask blur", "Inpaint area");
+
+    private A1111() {
+    }
+
+    static FoundSettings read(PictureTexts texts) {
+        String text = texts.get(PictureTexts.PARAMETERS);
+        if (text == null) {
+            return null;
+        }
+        Infotext info = Infotext.parse(text);
+        // Prompts may begin with a brace, JSON has no line of settings after it.
+        boolean isJson = text.strip().startsWith("{") && !info.fields().containsKey("Steps");
+        return isJson || texts.json(PictureTexts.PARAMETERS) != null ? null : read(texts, info);
+    }
+
+    private static FoundSettings read(PictureTexts texts, Infotext info) {
+        Map<String, String> fields = new LinkedHashMap<>(info.fields());
+        Finding found = new Finding(texts.file(), fields.get("Version"));
+        found.prompt(info.prompt());
+        found.negativePrompt(info.negativePrompt());
+        found.steps(fields.remove("Steps"));
+        found.guidance(fields.remove("CFG scale"));
+        found.seed(fields.remove("Seed"));
+        String size = fields.remove("Size");
+        if (size != null) {
+            found.size(size);
+        }
+        String schedule = fields.remove("Schedule type");
+        String scheduler = schedule == null ? fields.remove("Scheduler") : schedule;
+        found.schedule(scheduler);
+        found.sampler(fields.remove("Sampler"));
+        found.shift(fields.remove("Shift"));
+        found.model(fields.get("Model"));
+        boolean upscaled = fields.keySet().stream().anyMatch(key -> key.startsWith("Hires"));
+        if (upscaled) {
+            found.note("only the first pass of " + texts.file() + " is repeated, not its enlargement (Hires)");
+        } else if (fields.containsKey(STRENGTH)) {
+            found.init(fields.remove(STRENGTH));
+        }
+        if (fields.keySet().stream().anyMatch(OF_MASKS::contains)) {
+            found.mask();
+        }
+        fields.forEach(found::more);
+        return found.done();
+    }
+}

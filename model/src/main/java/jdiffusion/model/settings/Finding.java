@@ -1,0 +1,208 @@
+package jdiffusion.model.settings;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SigmaSchedule;
+import jdiffusion.tensor.InputException;
+
+/** Settings while a reader collects them. Every value may be null, for one that the file does not have. */
+final class Finding {
+    private static final BigInteger SEEDS = BigInteger.ONE.shiftLeft(Long.SIZE);
+    private static final int LONGEST_NUMBER = 64;
+
+    private final Path file;
+    private final String tool;
+    private String prompt = "";
+    private String negativePrompt = "";
+    private Integer steps;
+    private Float guidance;
+    private Long seed;
+    private Integer width;
+    private Integer height;
+    private Sampler.Kind sampler;
+    private SigmaSchedule schedule;
+    private Float shift;
+    private String model;
+    private Double strength;
+    private boolean hasInit;
+    private boolean hasMask;
+    private final Map<String, String> more = new LinkedHashMap<>();
+    private final List<String> notes = new ArrayList<>();
+    private final StringBuilder loras = new StringBuilder();
+
+    /** @param tool null when it is not known */
+    Finding(Path file, String tool) {
+        this.file = file;
+        this.tool = tool;
+    }
+
+    void prompt(String value) {
+        prompt = value == null ? "" : value;
+    }
+
+    void negativePrompt(String value) {
+        negativePrompt = value == null ? "" : value;
+    }
+
+    void steps(String value) {
+        steps = whole("Steps", value);
+    }
+
+    void guidance(String value) {
+        guidance = value == null ? null : Float.valueOf(number("CFG scale", value));
+    }
+
+    /** Whole numbers from 0 on; what is below 0 stands for a random one. */
+    void seed(String value) {
+        if (value == null) {
+            return;
+        }
+        BigInteger number;
+        try {
+            number = exact(value).toBigIntegerExact();
+        } catch (ArithmeticException | NumberFormatException _) {
+            throw wrong("Seed", value, "a whole number");
+        }
+        if (number.signum() < 0) {
+            note("the seed of " + file + " is " + value + ", which means a random one; the default is used");
+        } else if (number.compareTo(SEEDS) >= 0) {
+            throw wrong("Seed", value, "below 2^64");
+        } else {
+            seed = number.longValue();
+        }
+    }
+
+    void size(String newWidth, String newHeight) {
+        width = side("Width", newWidth);
+        height = side("Height", newHeight);
+    }
+
+    /** Both sides with an x between. */
+    void size(String text) {
+        if (!text.matches("\\d{1,6}x\\d{1,6}")) {
+            throw wrong("Size", text, "a size like 512x512");
+        }
+        int x = text.indexOf('x');
+        size(text.substring(0, x), text.substring(x + 1));
+    }
+
+    /** The name may have a schedule's behind it. */
+    void sampler(String name) {
+        if (name == null || name.isBlank()) {
+            return;
+        }
+        Names names = Names.of(name);
+        sampler = names.sampler();
+        if (sampler == null) {
+            note("the sampler '" + InputException.shown(name) + "' of " + file + " is not here; the default is used");
+        }
+        if (schedule == null) {
+            schedule(names.schedule());
+        }
+    }
+
+    void schedule(String name) {
+        if (name == null || Names.isOpen(name)) {
+            return;
+        }
+        schedule = Names.schedule(name);
+        if (schedule == null) {
+            note("the schedule '" + InputException.shown(name) + "' of " + file + " is not here; the default is used");
+        }
+    }
+
+    void shift(String value) {
+        shift = value == null ? shift : Float.valueOf(number("Shift", value));
+    }
+
+    /** Folders and the ending are left out. */
+    void model(String name) {
+        if (name != null && !name.isBlank()) {
+            String file = name.substring(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
+            model = file.replaceAll("\\.(safetensors|sft|ckpt|gguf|pt|pth|bin)$", "");
+        }
+    }
+
+    /** Started from a picture; the strength may be null. */
+    void init(String value) {
+        hasInit = true;
+        strength = value == null ? null : Double.valueOf(number("Denoising strength", value));
+    }
+
+    void mask() {
+        hasMask = true;
+    }
+
+    /** Names the LoRA in the prompt; one of weight 0 does nothing. */
+    void lora(String name, String weight) {
+        if (name == null || name.isBlank() || name.equalsIgnoreCase("none")) {
+            return;
+        }
+        String factor = weight == null ? "1" : number("LoRA weight", weight);
+        if (Double.parseDouble(factor) != 0) {
+            String plain = name.replaceAll("\\.safetensors$", "").replace('\\', '/');
+            loras.append(" <lora:").append(plain.replaceAll("[<>:]", "_")).append(':').append(factor).append('>');
+        }
+    }
+
+    void more(String key, String value) {
+        more.putIfAbsent(key, value);
+    }
+
+    void note(String note) {
+        if (!notes.contains(note)) {
+            notes.add(note);
+        }
+    }
+
+    FoundSettings done() {
+        return new FoundSettings(tool, prompt + loras, negativePrompt, steps, guidance, seed, width, height, sampler,
+                schedule, shift, model, strength, hasInit, hasMask, more, List.copyOf(notes));
+    }
+
+    private Integer side(String key, String value) {
+        Integer side = whole(key, value);
+        if (side != null && side < 1) {
+            throw wrong(key, value, "1 or more");
+        }
+        return side;
+    }
+
+    private Integer whole(String key, String value) {
+        try {
+            return value == null ? null : Integer.valueOf(exact(value).intValueExact());
+        } catch (ArithmeticException | NumberFormatException _) {
+            throw wrong(key, value, "a whole number");
+        }
+    }
+
+    /** The same text, known to be a number. */
+    private String number(String key, String value) {
+        try {
+            Double.parseDouble(value);
+            return value;
+        } catch (NumberFormatException _) {
+            throw wrong(key, value, "a number");
+        }
+    }
+
+    /** Without the long computation that 1e999999999 would take. */
+    private static BigDecimal exact(String value) {
+        BigDecimal number = new BigDecimal(value.length() > LONGEST_NUMBER ? "" : value.strip());
+        if (Math.abs((long) number.scale()) > LONGEST_NUMBER) {
+            throw new NumberFormatException();
+        }
+        return number;
+    }
+
+    private InputException wrong(String key, String value, String wanted) {
+        return new InputException(file + ": the picture's '" + key + "' is '" + InputException.shown(value)
+                + "', not " + wanted);
+    }
+}

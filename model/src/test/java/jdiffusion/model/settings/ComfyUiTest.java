@@ -1,0 +1,202 @@
+package jdiffusion.model.settings;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.Map;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SigmaSchedule;
+import jdiffusion.tensor.InputException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Graphs as ComfyUI saves them. */
+class ComfyUiTest {
+    private static final String ENDS = """
+            "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd3/sd3.5_medium.safetensors"}},
+            "5": {"class_type": "EmptySD3LatentImage", "inputs": {"width": 64, "height": 96, "batch_size": 1}},
+            "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a red circle", "clip": ["4", 1]}},
+            "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry", "clip": ["4", 1]}},
+            "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+            "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "x"},
+            "is_changed": [NaN]}
+            """;
+    private static final String SAMPLER = """
+            "3": {"class_type": "KSampler", "inputs": {"seed": 18446744073709551615, "steps": 4, "cfg": 4.5,
+            "sampler_name": "dpmpp_2m", "scheduler": "sgm_uniform", "denoise": 1.0, "positive": ["6", 0],
+            "negative": ["7", 0],
+            "latent_image": ["5", 0], "model": ["4", 0]}},""";
+
+    private static FoundSettings read(String keyword, String json) {
+        return ComfyUi.read(new PictureTexts(Path.of("a.png"), Map.of(keyword, json), null));
+    }
+
+    private static FoundSettings graph(String... nodes) {
+        return read("prompt", "{" + String.join("", nodes) + ENDS + "}");
+    }
+
+    private static void check(FoundSettings found) {
+        assertThat(found.prompt()).isEqualTo("a red circle");
+        assertThat(found.negativePrompt()).isEqualTo("blurry");
+        assertThat(found.steps()).isEqualTo(4);
+        assertThat(found.guidance()).isEqualTo(4.5f);
+        assertThat(found.seed()).isEqualTo(-1L);
+        assertThat(found.width()).isEqualTo(64);
+        assertThat(found.height()).isEqualTo(96);
+        assertThat(found.sampler()).isEqualTo(Sampler.Kind.DPMPP_2M);
+        assertThat(found.schedule()).isEqualTo(SigmaSchedule.SGM_UNIFORM);
+        assertThat(found.hasInit()).isFalse();
+        assertThat(found.model()).isEqualTo("sd3.5_medium");
+    }
+
+    @Test
+    void plain() {
+        check(graph(SAMPLER));
+        assertThat(graph(SAMPLER).notes()).isEmpty();
+    }
+
+    @Test
+    void advanced() {
+        FoundSettings found = graph(SAMPLER.replace("KSampler", "KSamplerAdvanced")
+                .replace("\"seed\"", "\"noise_seed\"").replace("\"denoise\": 1.0", "\"start_at_step\": 2, \"end_at_step\": 10000"));
+        check(found);
+        assertThat(found.notes()).singleElement().asString().contains("began at step 2");
+    }
+
+    @Test
+    void samplerOfParts() {
+        String rest = """
+                "20": {"class_type": "RandomNoise", "inputs": {"noise_seed": 18446744073709551615}},
+                "21": {"class_type": "CFGGuider", "inputs": {"model": ["4", 0], "positive": ["6", 0],
+                "negative": ["7", 0],
+                "cfg": 4.5}},
+                "22": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "dpmpp_2m"}},
+                "23": {"class_type": "BasicScheduler", "inputs": {"scheduler": "sgm_uniform", "steps": 4, "denoise": 1,
+                "model": ["4", 0]}},""";
+        check(graph("""
+                "3": {"class_type": "SamplerCustomAdvanced", "inputs": {"noise": ["20", 0], "guider": ["21", 0],
+                "sampler": ["22", 0], "sigmas": ["23", 0], "latent_image": ["5", 0]}},""", rest));
+        check(graph("""
+                "3": {"class_type": "SamplerCustom", "inputs": {"noise_seed": 18446744073709551615, "cfg": 4.5,
+                "positive": ["6", 0], "negative": ["7", 0], "sampler": ["22", 0], "sigmas": ["23", 0],
+                "model": ["4", 0], "latent_image": ["5", 0]}},""", rest));
+    }
+
+    /** Texts, numbers and the model come through other nodes. */
+    @Test
+    void links() {
+        FoundSettings found = graph(SAMPLER.replace("[\"6\", 0]", "[\"30\", 0]").replace("[\"7\", 0]", "[\"33\", 1]")
+                .replace("\"steps\": 4", "\"steps\": [\"32\", 0]").replace("[\"4\", 0]", "[\"34\", 0]"), """
+                "30": {"class_type": "FluxGuidance", "inputs": {"guidance": 3.5, "conditioning": ["31", 0]}},
+                "31": {"class_type": "CLIPTextEncodeSD3", "inputs": {"clip_l": ["36", 0], "clip_g": ["36", 0], "t5xxl":
+                ["36", 0], "clip": ["4", 1]}},
+                "32": {"class_type": "PrimitiveInt", "inputs": {"value": 4}},
+                "33": {"class_type": "ControlNetApplyAdvanced", "inputs": {"positive": ["6", 0], "negative": ["7", 0],
+                "strength": 1, "image": ["1", 0]}},
+                "34": {"class_type": "LoraLoader", "inputs": {"lora_name": "ink.safetensors", "strength_model": 0.8,
+                "strength_clip": 1, "model": ["35", 0], "clip": ["4", 1]}},
+                "35": {"class_type": "ModelSamplingSD3", "inputs": {"shift": 3.0, "model": ["4", 0]}},
+                "36": {"class_type": "StringConstant", "inputs": {"string": "a red circle"}},""");
+        assertThat(found.prompt()).isEqualTo("a red circle <lora:ink:0.8>");
+        assertThat(found.negativePrompt()).isEqualTo("blurry");
+        assertThat(found.steps()).isEqualTo(4);
+        assertThat(found.shift()).isEqualTo(3);
+        assertThat(found.model()).isEqualTo("sd3.5_medium");
+        assertThat(found.more()).containsKey("ControlNet");
+    }
+
+    /** What decides the picture is refused, what has a default is noted. */
+    @Test
+    void nodesThatAreNotRead() {
+        String mystery = "\"50\": {\"class_type\": \"Mystery\", \"inputs\": {\"x\": 1}},";
+        FoundSettings found = graph(SAMPLER.replace("\"sgm_uniform\"", "[\"50\", 0]").replace(" 4.5", " [\"50\", 0]"),
+                mystery);
+        assertThat(found.schedule()).isNull();
+        assertThat(found.guidance()).isNull();
+        assertThat(found.notes()).hasSize(2).allMatch(note -> note.contains("'Mystery'; the default is used"));
+        assertThatThrownBy(() -> read("prompt", "{" + SAMPLER + mystery
+                + ENDS.replace("\"a red circle\"", "[\"50\", 0]") + "}")).isInstanceOf(InputException.class)
+                .hasMessageContaining("has a text from a node that is not read, 'Mystery'");
+    }
+
+    @Test
+    void encodersWithTextsOfTheirOwn() {
+        FoundSettings found = graph(SAMPLER.replace("[\"6\", 0]", "[\"31\", 0]")
+                .replace("[\"7\", 0]", "[\"32\", 0]"), """
+                "31": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"text_g": "a cat", "text_l": "grass", "width": 8,
+                "clip": ["4", 1]}},
+                "32": {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["31", 0]}},""");
+        assertThat(found.prompt()).isEqualTo("a cat");
+        assertThat(found.negativePrompt()).isEmpty();
+        assertThat(found.notes()).singleElement().asString().contains("got different texts");
+    }
+
+    @Test
+    void severalPasses() {
+        FoundSettings found = graph("""
+                "2": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 9, "cfg": 1, "sampler_name": "euler",
+                "scheduler":
+                "normal", "denoise": 0.5, "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["1", 0], "model":
+                ["4", 0]}},
+                "1": {"class_type": "LatentUpscale", "inputs": {"samples": ["3", 0], "width": 999, "height": 999}},
+                """, SAMPLER, """
+                "10": {"class_type": "SaveImage", "inputs": {"images": ["11", 0]}},
+                "11": {"class_type": "VAEDecode", "inputs": {"samples": ["2", 0]}},""");
+        check(found);
+        assertThat(found.notes()).singleElement().asString().contains("in 2 passes; only that of node 3");
+    }
+
+    @Test
+    void picturesBatchesAndMasks() {
+        FoundSettings found = graph(SAMPLER.replace("[\"5\", 0]", "[\"40\", 0]").replace("1.0", "0.55"), """
+                "40": {"class_type": "SetLatentNoiseMask", "inputs": {"samples": ["41", 0], "mask": ["42", 1]}},
+                "41": {"class_type": "VAEEncode", "inputs": {"pixels": ["42", 0], "vae": ["4", 2]}},
+                "42": {"class_type": "LoadImage", "inputs": {"image": "x.png"}},""");
+        assertThat(found.strength()).isEqualTo(0.55);
+        assertThat(found.hasMask()).isTrue();
+        assertThat(read("prompt", "{" + SAMPLER + ENDS.replace("\"batch_size\": 1", "\"batch_size\": 3") + "}").notes())
+                .singleElement().asString().contains("one of 3 pictures of one seed");
+    }
+
+    /** The graph as it is shown: values by their place, links by number. */
+    @Test
+    void workflow() {
+        check(read("workflow", """
+                {"nodes": [
+                {"id": 3, "type": "KSampler", "mode": 0, "inputs": [{"name": "model", "type": "MODEL", "link": 1},
+                {"name": "positive", "link": 4}, {"name": "negative", "link": 6}, {"name": "latent_image", "link": 2}],
+                "widgets_values": [18446744073709551615, "fixed", 4, 4.5, "dpmpp_2m", "sgm_uniform", 1]},
+                {"id": 4, "type": "CheckpointLoaderSimple", "widgets_values": ["sd3.5_medium.safetensors"]},
+                {"id": 5, "type": "EmptyLatentImage", "widgets_values": [64, 96, 1]},
+                {"id": 6, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 3}],
+                "widgets_values": ["a red circle"]},
+                {"id": 7, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 5}],
+                "widgets_values": ["blurry"]}],
+                "links": [[1, 4, 0, 3, 0, "MODEL"], [2, 5, 0, 3, 3, "LATENT"], [3, 4, 1, 6, 0, "CLIP"],
+                [4, 6, 0, 3, 1, "CONDITIONING"], [5, 4, 1, 7, 0, "CLIP"], [6, 7, 0, 3, 2, "CONDITIONING"]],
+                "version": 0.4}"""));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{}", "{\"nodes\": []}", "{\"3\": ",
+        "{\"3\": {\"class_type\": \"SaveImage\", \"inputs\": {}}}",
+        "{\"3\": {\"class_type\": \"KSampler\", \"inputs\": {\"latent_image\": [\"3\", 0], \"sampler_name\": \"euler\","
+            + " \"positive\": [\"3\", 0]}}}",
+        "{\"3\": {\"class_type\": \"KSampler\", \"inputs\": {\"latent_image\": [\"9\", 0], \"sampler_name\": \"euler\","
+            + " \"positive\": [\"4\", 0]}}, \"4\":"
+            + " {\"class_type\": \"Mystery\", \"inputs\": {\"conditioning\": [\"4\", 0]}}}"})
+    void unreadable(String json) {
+        for (String keyword : new String[] {"prompt", "workflow"}) {
+            assertThatThrownBy(() -> read(keyword, json)).isInstanceOf(InputException.class)
+                    .hasMessageStartingWith("a.png: ComfyUI's graph ")
+                    .hasMessageContaining("as options instead of --from");
+        }
+    }
+
+    @Test
+    void plainTextsOfThatNameAreOfOthers() {
+        assertThat(read("prompt", "a cat")).isNull();
+    }
+}
