@@ -3,17 +3,24 @@ package jdiffusion.model.checkpoint;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.model.tokenizer.VocabularyFile;
+import jdiffusion.model.tokenizer.places.Looked;
+import jdiffusion.model.tokenizer.places.Place;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
+import jdiffusion.tensor.Shape;
 
 /** A model of components from several files, over a folder in the diffusers layout or with none. */
 final class Assembled implements ModelFiles {
+    private static final List<String> T5_TABLES = List.of("shared.weight", "encoder.embed_tokens.weight");
+
     private final Path origin;
     private final ModelFiles base;
     private final Map<Component, ComponentFile> files;
@@ -25,17 +32,17 @@ final class Assembled implements ModelFiles {
     /**
      * @param base       has what {@code files} do not have; null for nothing
      * @param missing    why components are not there that should be, by component
-     * @param tokenizers null to take the base's
+     * @param tokenizers where they are looked for; null to take the base's
      */
     Assembled(Path origin, ModelFiles base, Map<Component, ComponentFile> files, Map<Component, String> missing,
-              ModelSources sources, TokenizerPlaces tokenizers, List<String> notes) {
+              ModelSources sources, List<Place> tokenizers, List<String> notes) {
         this.origin = origin;
         this.base = base;
         this.files = new EnumMap<>(Component.class);
         this.files.putAll(files);
         this.missing = Map.copyOf(missing);
         this.sources = sources;
-        this.tokenizers = tokenizers;
+        this.tokenizers = tokenizers == null ? null : new TokenizerPlaces(tokenizers, this::rows);
         this.notes = List.copyOf(notes);
     }
 
@@ -81,9 +88,14 @@ final class Assembled implements ModelFiles {
         return file == null ? base.place(component) : file.describe();
     }
 
+    /** With what is to be said of tokenizers, which are looked for now. */
     @Override
     public List<String> notes() {
-        return notes;
+        List<String> all = new ArrayList<>(notes);
+        if (tokenizers != null) {
+            all.addAll(tokenizers.notes(Component.ENCODERS.stream().filter(this::has).toList()));
+        }
+        return all;
     }
 
     @Override
@@ -98,8 +110,31 @@ final class Assembled implements ModelFiles {
     }
 
     @Override
-    public Path tokenizerFolder(Component component) {
-        return tokenizers == null ? base == null ? null : base.tokenizerFolder(component) : tokenizers.find(component);
+    public VocabularyFile vocabulary(Component component) {
+        if (tokenizers == null) {
+            return base == null ? null : base.vocabulary(component);
+        }
+        Looked found = tokenizers.find(component);
+        return found == null ? null : found.file();
+    }
+
+    @Override
+    public List<Looked> vocabularies(Component component) {
+        return tokenizers == null ? base == null ? List.of() : base.vocabularies(component)
+                : tokenizers.all(component);
+    }
+
+    /** Rows of an encoder's table of tokens; 0 when it has none. */
+    private int rows(Component component) {
+        try (Open open = open(component)) {
+            for (String name : component == Component.T5 ? T5_TABLES : List.of(Contents.TOKENS)) {
+                Shape table = open.tensors().shape(name);
+                if (table != null && table.rank() == 2) {
+                    return table.rows();
+                }
+            }
+            return 0;
+        }
     }
 
     /** That of the base, beside the files or in them; else the one that all published models have. */

@@ -7,6 +7,7 @@ import java.util.List;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.TensorSource;
@@ -112,9 +113,8 @@ public final class DiffusersFolder implements ModelFiles {
     }
 
     @Override
-    public Path tokenizerFolder(Component component) {
-        Path folder = root.resolve(component.tokenizerFolder());
-        return Files.isDirectory(folder) ? folder : null;
+    public VocabularyFile vocabulary(Component component) {
+        return VocabularyFile.in(root.resolve(component.tokenizerFolder()), component.tokenizerKind());
     }
 
     @Override

@@ -1,62 +1,85 @@
 package jdiffusion.model.checkpoint;
 
-import java.nio.file.Path;
-import java.util.LinkedHashSet;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
+import java.util.Map;
+import java.util.function.ToIntFunction;
 import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.model.tokenizer.places.Looked;
+import jdiffusion.model.tokenizer.places.Need;
+import jdiffusion.model.tokenizer.places.Place;
+import jdiffusion.model.tokenizer.places.TokenizerSearch;
 import jdiffusion.tensor.InputException;
 
 /**
- * Looks for tokenizer files beside weights that come without. Both CLIP encoders have the same vocabulary, so one set
- * of files serves both; they pad differently, whatever the files say.
- *
- * @param folders in the order in which they are looked into
+ * The tokenizers of a model that has none in itself. Both CLIP encoders have the same vocabulary, so one set of files
+ * serves both; they pad differently, whatever the files say. Each is looked for and read when it is first asked for.
  */
-record TokenizerPlaces(List<Path> folders) {
-    private static final List<String> CLIP = List.of("tokenizer", "tokenizer_2", "tokenizers/clip", "clip", "");
-    private static final List<String> T5 = List.of("tokenizer_3", "tokenizers/t5", "t5", "");
+final class TokenizerPlaces {
+    private final TokenizerSearch search;
+    private final ToIntFunction<Component> rows;
+    private final Map<Component, List<Looked>> found = new EnumMap<>(Component.class);
 
-    TokenizerPlaces {
-        folders = List.copyOf(new LinkedHashSet<>(folders));
+    /**
+     * @param places in the order in which they are looked into
+     * @param rows   of an encoder's table of tokens, 0 when that is not known
+     */
+    TokenizerPlaces(List<Place> places, ToIntFunction<Component> rows) {
+        search = new TokenizerSearch(places);
+        this.rows = rows;
     }
 
-    /** Where the files are; null when they are in none of the places. */
-    Path find(Component component) {
-        boolean t5 = component == Component.T5;
-        for (Path folder : folders) {
-            for (String name : names(component)) {
-                Path place = folder.resolve(name);
-                if (t5 ? Tokenizer.hasT5(place) : Tokenizer.hasClip(place)) {
-                    return place;
-                }
+    private Need need(Component component) {
+        return new Need(component.label(), component.tokenizerFolder(), component.tokenizerKind(),
+                component == Component.CLIP_L, rows.applyAsInt(component));
+    }
+
+    private synchronized List<Looked> looked(Component component) {
+        List<Looked> looked = found.get(component);
+        if (looked == null) {
+            looked = search.find(need(component));
+            found.put(component, looked);
+        }
+        return looked;
+    }
+
+    /** The vocabulary for an encoder; null when there is none. */
+    Looked find(Component component) {
+        List<Looked> looked = looked(component);
+        return !looked.isEmpty() && looked.getLast().fits() ? looked.getLast() : null;
+    }
+
+    /** @throws InputException when there is no such vocabulary in any of the places */
+    Tokenizer load(Component component) {
+        Looked found = find(component);
+        if (found == null) {
+            throw new InputException(search.missing(need(component), looked(component)));
+        }
+        return found.tokenizer();
+    }
+
+    /** All vocabularies for an encoder, in all places, with what is wrong with each. */
+    List<Looked> all(Component component) {
+        return search.all(need(component));
+    }
+
+    /** What was chosen of places that belong to other models too, and what was left aside before it. */
+    List<String> notes(List<Component> encoders) {
+        Map<String, String> chosen = new LinkedHashMap<>();
+        for (Component component : encoders) {
+            List<Looked> looked = looked(component);
+            Looked last = looked.isEmpty() ? null : looked.getLast();
+            if (last != null && last.fits() && (last.foreign() || looked.size() > 1)) {
+                chosen.merge(" from " + last.path() + ", found " + last.place() + (looked.size() == 1 ? ""
+                        : "; left aside: " + looked.getFirst().fault()), component.label(),
+                        (first, second) -> first + " and " + second);
             }
         }
-        return null;
-    }
-
-    /** The encoder's own folder first. */
-    private static List<String> names(Component component) {
-        return switch (component) {
-            case T5 -> T5;
-            case CLIP_G -> Stream.concat(Stream.of(component.tokenizerFolder()), CLIP.stream()).toList();
-            default -> CLIP;
-        };
-    }
-
-    /** @throws InputException when there are no such files in any of the places */
-    Tokenizer load(Component component) {
-        boolean t5 = component == Component.T5;
-        Path found = find(component);
-        if (found != null) {
-            return t5 ? Tokenizer.t5(found) : Tokenizer.clip(found, component == Component.CLIP_L);
-        }
-        String places = folders.stream().map(Path::toString).collect(Collectors.joining(", "));
-        throw new InputException("no tokenizer for " + component.label() + ": " + (t5 ? Tokenizer.T5_FILES
-                : Tokenizer.CLIP_FILES) + " of the model's " + component.tokenizerFolder()
-                + " folder is in none of " + places + ", nor in their folders "
-                + (t5 ? T5 : CLIP).stream().filter(name -> !name.isEmpty()).collect(Collectors.joining(", "))
-                + "; give a folder that has it with --tokenizer");
+        List<String> notes = new ArrayList<>();
+        chosen.forEach((where, labels) -> notes.add("the tokenizer of " + labels + " is read" + where
+                + " (jdiffusion tokenizers lists all)"));
+        return notes;
     }
 }

@@ -15,7 +15,7 @@ import jdiffusion.tensor.InputException;
  * GPT-2, with {@code </w>} at the end of a word as in CLIP.
  */
 final class BytePairs {
-    private static final String WORD_END = "</w>";
+    static final String WORD_END = "</w>";
     private static final byte[] VERSION = "#version".getBytes(StandardCharsets.UTF_8);
     /** GPT-2's spelling of bytes: printable Latin-1 stands for itself, the rest for what follows U+0100. */
     private static final char[] BYTE_CHARS = byteChars();

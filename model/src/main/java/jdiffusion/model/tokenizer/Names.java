@@ -8,6 +8,7 @@ final class Names {
     static final String VOCAB = "vocab.json";
     static final String MERGES = "merges.txt";
     static final String SENTENCEPIECE = "spiece.model";
+    static final String GGUF = ".gguf";
     static final String CLIP = "vocab.json with merges.txt (or tokenizer.json)";
     static final String T5 = "spiece.model (or tokenizer.json)";
     static final String ANY = "vocab.json with merges.txt, spiece.model, or tokenizer.json";

@@ -15,10 +15,10 @@ import jdiffusion.tensor.InputFile;
  * <p>Source: {@code sentencepiece_model.proto}, and the protocol buffers' wire format.
  */
 final class SentencePieceFile {
-    private static final int VARINT = 0;
-    private static final int FIXED64 = 1;
-    private static final int BYTES = 2;
-    private static final int FIXED32 = 5;
+    private static final int VARINT = ProtocolBuffer.VARINT;
+    private static final int FIXED64 = ProtocolBuffer.FIXED64;
+    private static final int BYTES = ProtocolBuffer.BYTES;
+    private static final int FIXED32 = ProtocolBuffer.FIXED32;
 
     private static final int NORMAL = 1;
     private static final int UNKNOWN = 2;

@@ -14,11 +14,6 @@ import jdiffusion.tensor.InputFile;
  * <p>The ids are those of the CLIPTokenizer and T5Tokenizer classes of transformers 5.
  */
 public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
-    /** Files that a CLIP tokenizer can be read from. */
-    String CLIP_FILES = Names.CLIP;
-    /** Files that T5's tokenizer can be read from. */
-    String T5_FILES = Names.T5;
-
     /** All ids of a text, special tokens included, neither cut nor padded. */
     int[] encode(String text);
 
@@ -52,45 +47,6 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
         return load(folder, like instanceof ClipTokenizer clip ? Optional.of(clip) : Optional.empty());
     }
 
-    /** Whether a folder holds the files of a CLIP tokenizer, maybe among others. */
-    static boolean hasClip(Path folder) {
-        return InputFile.isThere(folder.resolve(Names.VOCAB)) && InputFile.isThere(folder.resolve(Names.MERGES))
-                || hasJson(folder, "BPE");
-    }
-
-    /** Whether a folder holds the files of T5's tokenizer, maybe among others. */
-    static boolean hasT5(Path folder) {
-        return InputFile.isThere(folder.resolve(Names.SENTENCEPIECE)) || hasJson(folder, "Unigram");
-    }
-
-    private static boolean hasJson(Path folder, String type) {
-        Path json = folder.resolve(Names.JSON);
-        return InputFile.isThere(json) && TokenizerJson.modelType(json).equals(type);
-    }
-
-    /**
-     * The CLIP tokenizer of a folder that may hold other files too.
-     *
-     * @param padsWithEnd whether to pad with the end token, as CLIP-L does, or with {@code !}, as CLIP-G does
-     */
-    static Tokenizer clip(Path folder, boolean padsWithEnd) {
-        TokenizerSettings settings = settings(folder, "CLIP");
-        settings.padWith(padsWithEnd ? settings.named("eos_token", ClipTokenizer.EOS).content() : "!");
-        return ClipTokenizer.load(folder, settings, Optional.empty());
-    }
-
-    /** T5's tokenizer of a folder that may hold other files too. */
-    static Tokenizer t5(Path folder) {
-        return UnigramTokenizer.load(folder, settings(folder, "T5"));
-    }
-
-    /** The folder's settings unless they are of another kind of tokenizer. */
-    private static TokenizerSettings settings(Path folder, String kind) {
-        TokenizerSettings settings = TokenizerSettings.read(folder);
-        return settings.tokenizerClass().isEmpty() || settings.tokenizerClass().startsWith(kind) ? settings
-                : TokenizerSettings.defaults();
-    }
-
     private static Tokenizer load(Path folder, Optional<ClipTokenizer> like) {
         if (!Files.isDirectory(folder)) {
             throw new InputException(folder + " is not a folder; expected one with a tokenizer: " + Names.ANY);
@@ -120,6 +76,6 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
             return "clip";
         }
         var json = folder.resolve(Names.JSON);
-        return !InputFile.isThere(json) ? "" : TokenizerJson.modelType(json).equals("Unigram") ? "t5" : "clip";
+        return !InputFile.isThere(json) ? "" : TokenizerJson.kind(json) == TokenizerKind.T5 ? "t5" : "clip";
     }
 }

@@ -29,8 +29,8 @@ final class TokenizerJson {
     /** Reads a file whose model has to be of the type wanted, {@code BPE} or {@code Unigram}. */
     static TokenizerJson read(Path file, String wanted) {
         var json = Json.read(file, Names.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in));
-        if (!json.type.equals(wanted)) {
-            throw new InputException(file + " holds a model of type \"" + json.type + "\"; expected " + wanted);
+        if (!json.type().equals(wanted)) {
+            throw new InputException(file + " holds a model of type \"" + json.type() + "\"; expected " + wanted);
         }
         if (json.ids.count() == 0 && json.pieces.count() == 0) {
             throw new InputException(file + " has no tokens in model.vocab; fetch the file again");
@@ -38,9 +38,74 @@ final class TokenizerJson {
         return json;
     }
 
-    /** The type of the model in a file. */
-    static String modelType(Path file) {
-        return Json.read(file, Names.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in)).type;
+    /**
+     * The kind of tokenizer in a file, of which no more is read than tells it.
+     *
+     * @throws InputException when it is none that is known, or the file cannot be used
+     */
+    static TokenizerKind kind(Path file) {
+        var model = Json.read(file, Names.VOCABULARY_LIMIT, TokenizerJson::readHead);
+        return switch (model.type()) {
+            case "Unigram" -> TokenizerKind.T5;
+            case "BPE" -> {
+                if (!model.wordEnd().equals(BytePairs.WORD_END)) {
+                    throw new InputException(file + " holds byte pairs of another kind than CLIP's, whose words end in "
+                            + BytePairs.WORD_END);
+                }
+                yield TokenizerKind.CLIP;
+            }
+            default -> throw new InputException(file + " holds a model of type \"" + model.type()
+                    + "\"; BPE (of CLIP) and Unigram (of T5) are known");
+        };
+    }
+
+    /**
+     * What tells the kind of a model.
+     *
+     * @param wordEnd what byte pairs have at the end of a word
+     */
+    private record Head(String type, String wordEnd) {
+    }
+
+    /** Old files do not name the type; then it is told by what is there, as the tokenizers library does. */
+    private static Head readHead(JsonParser in) throws IOException {
+        var type = "";
+        String wordEnd = null;
+        Json.expect(in, JsonToken.START_OBJECT, "the file");
+        while (in.nextToken() != JsonToken.END_OBJECT) {
+            var isModel = in.currentName().equals("model");
+            in.nextToken();
+            if (!isModel) {
+                in.skipChildren();
+                continue;
+            }
+            Json.expect(in, JsonToken.START_OBJECT, "model");
+            while (in.nextToken() != JsonToken.END_OBJECT) {
+                var key = in.currentName();
+                in.nextToken();
+                switch (key) {
+                    case "type" -> type = Json.string(in, key);
+                    case "end_of_word_suffix" -> wordEnd = in.currentToken() == JsonToken.VALUE_NULL ? ""
+                            : Json.string(in, key);
+                    case "vocab" -> type = type.isEmpty() && in.currentToken() == JsonToken.START_ARRAY ? "Unigram"
+                            : type;
+                    case "merges" -> type = type.isEmpty() ? "BPE" : type;
+                    default -> {
+                    }
+                }
+                if (!type.isEmpty() && (wordEnd != null || !type.equals("BPE"))) {
+                    return new Head(type, wordEnd);
+                }
+                in.skipChildren();
+            }
+            break;
+        }
+        return new Head(type, wordEnd == null ? BytePairs.WORD_END : wordEnd);
+    }
+
+    /** Old files do not name it. */
+    private String type() {
+        return !type.isEmpty() ? type : pieces.count() > 0 ? "Unigram" : merges.size() > 0 ? "BPE" : "";
     }
 
     TokenTable ids() {
