@@ -15,12 +15,9 @@ import jdiffusion.model.tokenizer.places.Looked;
 import jdiffusion.model.tokenizer.places.Place;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
-import jdiffusion.tensor.Shape;
 
 /** A model of components from several files, over a folder in the diffusers layout or with none. */
 final class Assembled implements ModelFiles {
-    private static final List<String> T5_TABLES = List.of("shared.weight", "encoder.embed_tokens.weight");
-
     private final Path origin;
     private final ModelFiles base;
     private final Map<Component, ComponentFile> files;
@@ -42,7 +39,7 @@ final class Assembled implements ModelFiles {
         this.files.putAll(files);
         this.missing = Map.copyOf(missing);
         this.sources = sources;
-        this.tokenizers = tokenizers == null ? null : new TokenizerPlaces(tokenizers, this::rows);
+        this.tokenizers = tokenizers == null ? null : new TokenizerPlaces(tokenizers, this);
         this.notes = List.copyOf(notes);
     }
 
@@ -122,19 +119,6 @@ final class Assembled implements ModelFiles {
     public List<Looked> vocabularies(Component component) {
         return tokenizers == null ? base == null ? List.of() : base.vocabularies(component)
                 : tokenizers.all(component);
-    }
-
-    /** Rows of an encoder's table of tokens; 0 when it has none. */
-    private int rows(Component component) {
-        try (Open open = open(component)) {
-            for (String name : component == Component.T5 ? T5_TABLES : List.of(Contents.TOKENS)) {
-                Shape table = open.tensors().shape(name);
-                if (table != null && table.rank() == 2) {
-                    return table.rows();
-                }
-            }
-            return 0;
-        }
     }
 
     /** That of the base, beside the files or in them; else the one that all published models have. */

@@ -5,35 +5,50 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.ToIntFunction;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.places.Looked;
 import jdiffusion.model.tokenizer.places.Need;
 import jdiffusion.model.tokenizer.places.Place;
 import jdiffusion.model.tokenizer.places.TokenizerSearch;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Shape;
 
 /**
  * The tokenizers of a model that has none in itself. Both CLIP encoders have the same vocabulary, so one set of files
  * serves both; they pad differently, whatever the files say. Each is looked for and read when it is first asked for.
  */
 final class TokenizerPlaces {
+    private static final List<String> T5_TABLES = List.of("shared.weight", "encoder.embed_tokens.weight");
+
     private final TokenizerSearch search;
-    private final ToIntFunction<Component> rows;
+    private final ModelFiles model;
     private final Map<Component, List<Looked>> found = new EnumMap<>(Component.class);
 
     /**
      * @param places in the order in which they are looked into
-     * @param rows   of an encoder's table of tokens, 0 when that is not known
+     * @param model  has the encoders, with whose tables vocabularies have to agree
      */
-    TokenizerPlaces(List<Place> places, ToIntFunction<Component> rows) {
+    TokenizerPlaces(List<Place> places, ModelFiles model) {
         search = new TokenizerSearch(places);
-        this.rows = rows;
+        this.model = model;
     }
 
     private Need need(Component component) {
         return new Need(component.label(), component.tokenizerFolder(), component.tokenizerKind(),
-                component == Component.CLIP_L, rows.applyAsInt(component));
+                component == Component.CLIP_L, rows(component));
+    }
+
+    /** Rows of an encoder's table of tokens; 0 when it has none. */
+    private int rows(Component component) {
+        try (ModelFiles.Open open = model.open(component)) {
+            for (String name : component == Component.T5 ? T5_TABLES : List.of(Contents.TOKENS)) {
+                Shape table = open.tensors().shape(name);
+                if (table != null && table.rank() == 2) {
+                    return table.rows();
+                }
+            }
+            return 0;
+        }
     }
 
     private synchronized List<Looked> looked(Component component) {

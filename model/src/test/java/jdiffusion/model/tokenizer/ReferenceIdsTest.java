@@ -5,14 +5,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 import jdiffusion.model.TestData;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Every id of every reference string, for every reference tokenizer. */
 class ReferenceIdsTest {
+    @TempDir
+    private Path folder;
+
     private final Path shared = TestData.shared();
     private final Path tokenizers = shared.resolve("reference/tokenizers");
     private final Path unigram = tokenizers.resolve("unigram");
@@ -44,6 +51,41 @@ class ReferenceIdsTest {
         check("unigram.tokenizer_json", t5::encode);
         check("unigram.padded77", text -> t5.encode(text, 77).ids());
         assertThat(t5.size()).isEqualTo(6100);
+    }
+
+    /** The published file of CLIP in one is made of the two. */
+    @Test
+    void clipOfTokenizerJson() throws IOException {
+        Path clip = tokenizers.resolve("clip");
+        String vocab = Files.readString(clip.resolve("vocab.json"));
+        String merges = Files.readAllLines(clip.resolve("merges.txt")).stream()
+                .filter(line -> !line.startsWith("#version") && !line.isEmpty()).map(SmallVocabularies::quoted)
+                .collect(Collectors.joining(","));
+        String model = "\"end_of_word_suffix\": \"</w>\", \"vocab\": " + vocab + ", \"merges\": [" + merges + "]}}";
+        for (String type : List.of("\"type\": \"BPE\", ", "")) {
+            SmallVocabularies.write(folder.resolve("tokenizer.json"), "{\"added_tokens\": [], \"model\": {" + type
+                    + model);
+            VocabularyFile file = VocabularyFile.in(folder, TokenizerKind.CLIP);
+            Tokenizer json = file.read(true, 49408, List.of());
+            check("clip.untruncated", json::encode);
+            check("clip", text -> json.encode(text, 77).ids());
+            assertThat(TokenizerKind.CLIP.isPublished(json)).isTrue();
+        }
+    }
+
+    /** The vocabulary in a GGUF file, filled up as converters do, and the SentencePiece model made of that. */
+    @Test
+    void unigramOfGguf() throws IOException {
+        Path gguf = GgufVocabularies.of(unigram.resolve("spiece.model"), folder.resolve("t5.gguf"), 28);
+        VocabularyFile file = VocabularyFile.of(gguf).getFirst();
+        Tokenizer t5 = file.read(false, 6128, List.of());
+        check("unigram.sentencepiece", t5::encode);
+        check("unigram.padded77", text -> t5.encode(text, 77).ids());
+        assertThat(t5.size()).isEqualTo(6100);
+        SmallVocabularies.write(folder.resolve("spiece.model"), file.contents().get("spiece.model"));
+        Tokenizer back = Tokenizer.load(folder);
+        check("unigram.sentencepiece", back::encode);
+        assertThat(back.size()).isEqualTo(6100);
     }
 
     @Test
