@@ -40,7 +40,7 @@ final class ModelOptions {
     Path vae;
 
     @Option(names = "--tokenizer", paramLabel = "DIR",
-            description = "Folder with the tokenizers' files (vocab.json with merges.txt, spiece.model, tokenizer.json),"
+            description = "Folder with the tokenizers' files (vocab.json and merges.txt, spiece.model, tokenizer.json),"
                 + " with the folders tokenizer and tokenizer_3, or of ComfyUI. Default: those beside the model, in a"
                 + " GGUF text encoder, in the folder of ComfyUI or Forge that the model lies in, in"
                 + " ~/.cache/jdiffusion/tokenizers, in Hugging Face's cache; see 'jdiffusion tokenizers'.")

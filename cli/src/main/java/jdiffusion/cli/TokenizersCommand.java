@@ -113,8 +113,9 @@ final class TokenizersCommand implements Callable<Integer> {
             main.out().println("  none found");
         }
         for (Looked looked : group.all) {
-            main.out().println("  " + (looked == group.used ? "used  " : looked.fits() ? "fits  " : "no    ") + (looked.fits() ? path(looked) + ": " + looked.tokenizer().size() + " tokens, "
-                            + looked.kind().label() : looked.fault()) + "; " + looked.place());
+            String use = looked == group.used ? "used" : looked.fits() ? "fits" : "no  ";
+            main.out().println("  " + use + "  " + (looked.fits() ? path(looked) + ": " + looked.tokenizer().size()
+                    + " tokens" : looked.fault()) + "; " + looked.place());
         }
         if (group.fault != null) {
             main.out().println("  " + group.fault);

@@ -38,8 +38,11 @@ final class TokenizerPlaces {
                 component == Component.CLIP_L, rows(component));
     }
 
-    /** Rows of an encoder's table of tokens; 0 when it has none. */
+    /** Rows of an encoder's table of tokens; 0 when it has none, or is not there itself. */
     private int rows(Component component) {
+        if (!model.has(component)) {
+            return 0;
+        }
         try (ModelFiles.Open open = model.open(component)) {
             for (String name : component == Component.T5 ? T5_TABLES : List.of(Contents.TOKENS)) {
                 Shape table = open.tensors().shape(name);
@@ -84,17 +87,26 @@ final class TokenizerPlaces {
     List<String> notes(List<Component> encoders) {
         Map<String, String> chosen = new LinkedHashMap<>();
         for (Component component : encoders) {
+            note(component, chosen);
+        }
+        List<String> notes = new ArrayList<>();
+        chosen.forEach((where, labels) -> notes.add("the tokenizer of " + labels + " is read from " + where
+                + " (jdiffusion tokenizers lists all)"));
+        return notes;
+    }
+
+    private void note(Component component, Map<String, String> chosen) {
+        try {
             List<Looked> looked = looked(component);
-            Looked last = looked.isEmpty() ? null : looked.getLast();
-            if (last != null && last.fits() && (last.foreign() || looked.size() > 1)) {
-                chosen.merge(" from " + last.path() + ", found " + last.place() + (looked.size() == 1 ? ""
+            Looked last = find(component);
+            if (last != null && (last.foreign() || looked.size() > 1)) {
+                chosen.merge(last.path() + ", found " + last.place() + (looked.size() == 1 ? ""
                         : "; left aside: " + looked.getFirst().fault()), component.label(),
                         (first, second) -> first + " and " + second);
             }
+        } catch (InputException e) {
+            // Who asks for this tokenizer, or for the encoder that cannot be opened, is told.
+            return;
         }
-        List<String> notes = new ArrayList<>();
-        chosen.forEach((where, labels) -> notes.add("the tokenizer of " + labels + " is read" + where
-                + " (jdiffusion tokenizers lists all)"));
-        return notes;
     }
 }
