@@ -11,9 +11,10 @@ import jdiffusion.tensor.InputFile;
  * Turns a prompt into the ids that a text encoder's embedding table is indexed with. Immutable; any string can be
  * encoded, unpaired surrogates count as U+FFFD.
  *
- * <p>The ids are those of the CLIPTokenizer and T5Tokenizer classes of transformers 5.
+ * <p>The ids are those of the CLIPTokenizer and T5Tokenizer classes of transformers 5, and those of SentencePiece for
+ * {@link LlamaTokenizer}.
  */
-public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
+public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer, LlamaTokenizer {
     /** All ids of a text, special tokens included, neither cut nor padded. */
     int[] encode(String text);
 
@@ -53,29 +54,36 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
         }
         var settings = TokenizerSettings.read(folder);
         return switch (kind(folder, settings)) {
-            case "clip" -> ClipTokenizer.load(folder, settings, like);
-            case "t5" -> UnigramTokenizer.load(folder, settings);
-            default -> throw new InputException(folder + ": no tokenizer here; looked for " + Names.ANY);
+            case CLIP -> ClipTokenizer.load(folder, settings, like);
+            case T5 -> UnigramTokenizer.load(folder, settings);
+            case LLAMA -> LlamaTokenizer.load(folder, settings);
         };
     }
 
-    private static String kind(Path folder, TokenizerSettings settings) {
+    private static TokenizerKind kind(Path folder, TokenizerSettings settings) {
         var name = settings.tokenizerClass();
         if (!name.isEmpty()) {
             return switch (name.toLowerCase(Locale.ROOT)) {
-                case "cliptokenizer", "cliptokenizerfast" -> "clip";
-                case "t5tokenizer", "t5tokenizerfast" -> "t5";
+                case "cliptokenizer", "cliptokenizerfast" -> TokenizerKind.CLIP;
+                case "t5tokenizer", "t5tokenizerfast" -> TokenizerKind.T5;
+                case "llamatokenizer", "llamatokenizerfast" -> TokenizerKind.LLAMA;
                 default -> throw new InputException(folder.resolve(Names.CONFIG) + ": tokenizer_class is " + name
-                        + "; only CLIPTokenizer and T5Tokenizer are known");
+                        + "; only CLIPTokenizer, T5Tokenizer and LlamaTokenizer are known");
             };
         }
         if (InputFile.isThere(folder.resolve(Names.SENTENCEPIECE))) {
-            return "t5";
+            return TokenizerKind.T5;
         }
         if (InputFile.isThere(folder.resolve(Names.VOCAB)) || InputFile.isThere(folder.resolve(Names.MERGES))) {
-            return "clip";
+            return TokenizerKind.CLIP;
+        }
+        if (InputFile.isThere(folder.resolve(Names.LLAMA_MODEL))) {
+            return TokenizerKind.LLAMA;
         }
         var json = folder.resolve(Names.JSON);
-        return !InputFile.isThere(json) ? "" : TokenizerJson.kind(json) == TokenizerKind.T5 ? "t5" : "clip";
+        if (!InputFile.isThere(json)) {
+            throw new InputException(folder + ": no tokenizer here; looked for " + Names.ANY);
+        }
+        return TokenizerJson.kind(json);
     }
 }

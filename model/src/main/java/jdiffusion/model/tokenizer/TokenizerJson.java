@@ -21,6 +21,7 @@ final class TokenizerJson {
     private final Pieces pieces = new Pieces();
     private int unk = 2;
     private byte[] charsMap = {};
+    private boolean marksStart;
     private List<AddedToken> added = List.of();
 
     private TokenizerJson() {
@@ -48,14 +49,17 @@ final class TokenizerJson {
         return switch (model.type()) {
             case "Unigram" -> TokenizerKind.T5;
             case "BPE" -> {
+                if (model.bytes()) {
+                    yield TokenizerKind.LLAMA;
+                }
                 if (!model.wordEnd().equals(BytePairs.WORD_END)) {
                     throw new InputException(file + " holds byte pairs of another kind than CLIP's, whose words end in "
-                            + BytePairs.WORD_END);
+                            + BytePairs.WORD_END + ", and Llama's, which fall back to bytes");
                 }
                 yield TokenizerKind.CLIP;
             }
             default -> throw new InputException(file + " holds a model of type \"" + model.type()
-                    + "\"; BPE (of CLIP) and Unigram (of T5) are known");
+                    + "\"; BPE (of CLIP, of Llama) and Unigram (of T5) are known");
         };
     }
 
@@ -63,14 +67,16 @@ final class TokenizerJson {
      * What tells the kind of a model.
      *
      * @param wordEnd what byte pairs have at the end of a word
+     * @param bytes   whether characters that have no token become bytes
      */
-    private record Head(String type, String wordEnd) {
+    private record Head(String type, String wordEnd, boolean bytes) {
     }
 
     /** Old files do not name the type; then it is told by what is there, as the tokenizers library does. */
     private static Head readHead(JsonParser in) throws IOException {
         var type = "";
         String wordEnd = null;
+        var bytes = false;
         Json.expect(in, JsonToken.START_OBJECT, "the file");
         while (in.nextToken() != JsonToken.END_OBJECT) {
             var isModel = in.currentName().equals("model");
@@ -87,20 +93,22 @@ final class TokenizerJson {
                     case "type" -> type = Json.string(in, key);
                     case "end_of_word_suffix" -> wordEnd = in.currentToken() == JsonToken.VALUE_NULL ? ""
                             : Json.string(in, key);
+                    case "byte_fallback" -> bytes = Json.flag(in, key);
                     case "vocab" -> type = type.isEmpty() && in.currentToken() == JsonToken.START_ARRAY ? "Unigram"
                             : type;
                     case "merges" -> type = type.isEmpty() ? "BPE" : type;
                     default -> {
                     }
                 }
-                if (!type.isEmpty() && (wordEnd != null || !type.equals("BPE"))) {
-                    return new Head(type, wordEnd);
+                // What else tells of byte pairs comes before the vocabulary, or after it in files of another order.
+                if (!type.isEmpty() && (!type.equals("BPE") || bytes || BytePairs.WORD_END.equals(wordEnd))) {
+                    return new Head(type, wordEnd, bytes);
                 }
                 in.skipChildren();
             }
             break;
         }
-        return new Head(type, wordEnd == null ? BytePairs.WORD_END : wordEnd);
+        return new Head(type, wordEnd == null ? BytePairs.WORD_END : wordEnd, bytes);
     }
 
     /** Old files do not name it. */
@@ -125,6 +133,11 @@ final class TokenizerJson {
         return unk;
     }
 
+    /** Whether a sign for a space is put before a text. */
+    boolean marksStart() {
+        return marksStart;
+    }
+
     byte[] charsMap() {
         return charsMap;
     }
@@ -140,7 +153,7 @@ final class TokenizerJson {
             in.nextToken();
             switch (key) {
                 case "added_tokens" -> added = TokenizerSettings.readList(in);
-                case "normalizer" -> readCharsMap(in);
+                case "normalizer", "pre_tokenizer" -> readSteps(in);
                 case "model" -> readModel(in);
                 default -> in.skipChildren();
             }
@@ -148,20 +161,27 @@ final class TokenizerJson {
         return this;
     }
 
-    /** The first character map at any depth; a sequence of normalisers is an array of objects. */
-    private void readCharsMap(JsonParser in) throws IOException {
+    /** The first character map, and what puts a sign before a text, at any depth; a sequence is an array of steps. */
+    private void readSteps(JsonParser in) throws IOException {
         if (!in.currentToken().isStructStart()) {
             return;
         }
         for (var depth = 1; depth > 0;) {
             var token = in.nextToken();
+            var key = in.currentName();
             if (token.isStructStart()) {
                 depth++;
             } else if (token.isStructEnd()) {
                 depth--;
             } else if (token == JsonToken.VALUE_STRING && charsMap.length == 0
-                    && "precompiled_charsmap".equals(in.currentName())) {
+                    && "precompiled_charsmap".equals(key)) {
                 charsMap = in.getBinaryValue();
+            } else if (token == JsonToken.VALUE_STRING && "prepend".equals(key)) {
+                marksStart = in.getText().equals("\u2581");
+            } else if (token == JsonToken.VALUE_STRING && "prepend_scheme".equals(key)) {
+                marksStart = !in.getText().equals("never");
+            } else if (token.isBoolean() && "add_prefix_space".equals(key)) {
+                marksStart = in.getBooleanValue();
             }
         }
     }

@@ -10,7 +10,10 @@ public enum TokenizerKind {
     /** The most probable pieces of words, of T5. */
     T5("T5's unigrams", Names.T5, "spiece.model", "google/t5-v1_1-xxl", 32128,
             "translate English to German: The house is wonderful.", 13959, 1566, 12, 2968, 10, 37, 629, 19, 1627, 5,
-            1);
+            1),
+    /** Byte pairs across words, with bytes for rare characters, of Pile-T5. */
+    LLAMA("Llama's byte pairs", Names.LLAMA, "tokenizer/tokenizer.json", "fal/AuraFlow", 32128, "Hello world", 15043,
+            3186, 2);
 
     private final String label;
     private final String files;

@@ -25,6 +25,8 @@ public final class TokenizerSettings {
 
     private String tokenizerClass = "";
     private int extraIds = NOT_SAID;
+    private boolean addsStart;
+    private boolean addsEnd = true;
     private int rows = Integer.MAX_VALUE;
     private final Map<String, AddedToken> named = new LinkedHashMap<>();
     private final List<AddedToken> added = new ArrayList<>();
@@ -76,6 +78,16 @@ public final class TokenizerSettings {
         return extraIds != NOT_SAID ? extraIds : Math.clamp((long) rows - pieces, 0, DEFAULT_EXTRA_IDS);
     }
 
+    /** Whether a start token comes before a text, of a tokenizer of Llama's kind; Pile-T5's has none. */
+    boolean addsStart() {
+        return addsStart;
+    }
+
+    /** Whether an end token follows a text, of a tokenizer of Llama's kind. */
+    boolean addsEnd() {
+        return addsEnd;
+    }
+
     /** A token by its role, such as {@code pad_token}. */
     AddedToken named(String role, String ifAbsent) {
         return named.getOrDefault(role, new AddedToken(ifAbsent, false, AddedToken.UNKNOWN_ID));
@@ -106,6 +118,8 @@ public final class TokenizerSettings {
             switch (key) {
                 case "bos_token", "eos_token", "unk_token", "pad_token" -> readNamed(in, key);
                 case "tokenizer_class" -> tokenizerClass = nullable(in, key);
+                case "add_bos_token" -> addsStart = flag(in, key, addsStart);
+                case "add_eos_token" -> addsEnd = flag(in, key, addsEnd);
                 case "extra_ids" -> extraIds = Json.index(in, key, MAX_ADDED);
                 case "additional_special_tokens" -> readAdditional(in);
                 case "added_tokens_decoder" -> readDecoder(in);
@@ -113,6 +127,10 @@ public final class TokenizerSettings {
             }
         }
         return this;
+    }
+
+    private static boolean flag(JsonParser in, String key, boolean ifNull) throws IOException {
+        return in.currentToken() == JsonToken.VALUE_NULL ? ifNull : Json.flag(in, key);
     }
 
     private static String nullable(JsonParser in, String key) throws IOException {

@@ -21,6 +21,8 @@ public record VocabularyFile(Form form, Path path) {
         PAIRS(Names.VOCAB, Names.MERGES),
         /** A SentencePiece model. */
         SENTENCEPIECE(Names.SENTENCEPIECE),
+        /** A SentencePiece model of byte pairs. */
+        SENTENCEPIECE_PAIRS(Names.LLAMA_MODEL),
         /** The file of the tokenizers library. */
         JSON(Names.JSON),
         /** The metadata of a file of weights. */
@@ -36,7 +38,7 @@ public record VocabularyFile(Form form, Path path) {
     /** What a folder has, that which is read quickest first; nothing of it is read yet. */
     public static List<VocabularyFile> in(Path folder) {
         List<VocabularyFile> found = new ArrayList<>();
-        for (Form form : List.of(Form.PAIRS, Form.SENTENCEPIECE, Form.JSON)) {
+        for (Form form : List.of(Form.PAIRS, Form.SENTENCEPIECE, Form.SENTENCEPIECE_PAIRS, Form.JSON)) {
             if (form.names.stream().allMatch(name -> InputFile.isThere(folder.resolve(name)))) {
                 found.add(new VocabularyFile(form, folder));
             }
@@ -85,6 +87,7 @@ public record VocabularyFile(Form form, Path path) {
         return switch (form) {
             case PAIRS -> kind == TokenizerKind.CLIP;
             case SENTENCEPIECE, GGUF -> kind == TokenizerKind.T5;
+            case SENTENCEPIECE_PAIRS -> kind == TokenizerKind.LLAMA;
             case JSON -> true;
         };
     }
@@ -98,6 +101,7 @@ public record VocabularyFile(Form form, Path path) {
         return switch (form) {
             case PAIRS -> TokenizerKind.CLIP;
             case SENTENCEPIECE -> TokenizerKind.T5;
+            case SENTENCEPIECE_PAIRS -> TokenizerKind.LLAMA;
             case JSON -> TokenizerJson.kind(path.resolve(Names.JSON));
             case GGUF -> GgufVocabulary.kind(path);
         };
@@ -126,6 +130,10 @@ public record VocabularyFile(Form form, Path path) {
                     : ClipTokenizer.load(path, settings, like.stream().filter(ClipTokenizer.class::isInstance)
                             .map(ClipTokenizer.class::cast).findFirst());
         }
+        if (kind == TokenizerKind.LLAMA) {
+            return form == Form.JSON ? LlamaTokenizer.ofJson(path.resolve(Names.JSON), settings)
+                    : LlamaTokenizer.ofSentencePiece(path.resolve(Names.LLAMA_MODEL), settings);
+        }
         return switch (form) {
             case GGUF -> UnigramTokenizer.ofGguf(path, settings);
             case JSON -> UnigramTokenizer.ofJson(path.resolve(Names.JSON), settings);
@@ -143,6 +151,6 @@ public record VocabularyFile(Form form, Path path) {
             return false;
         }
         String named = TokenizerSettings.read(path).tokenizerClass();
-        return named.isEmpty() || named.startsWith(kind.name());
+        return named.isEmpty() || named.toUpperCase(Locale.ROOT).startsWith(kind.name());
     }
 }

@@ -89,6 +89,21 @@ class ReferenceIdsTest {
     }
 
     @Test
+    void llama() throws IOException {
+        Path llama = shared.resolve("reference/auraflow/tokenizer");
+        Path ids = shared.resolve("reference/auraflow/tokenizer_ids.json");
+        Tokenizer model = Tokenizer.load(llama);
+        Tokenizer json = LlamaTokenizer.ofJson(llama.resolve("tokenizer.json"), TokenizerSettings.read(llama));
+        assertThat(model).isInstanceOf(LlamaTokenizer.class);
+        for (Tokenizer tokenizer : List.of(model, json)) {
+            check("sentencepiece", tokenizer::encode, ids, ids);
+            check("tokenizer_json", tokenizer::encode, ids, ids);
+            check("padded64", text -> tokenizer.encode(text, 64).ids(), ids, ids);
+            assertThat(tokenizer.size()).isEqualTo(1100);
+        }
+    }
+
+    @Test
     void defaultModel() throws IOException {
         var first = Tokenizer.load(shapes.resolve("tokenizer"));
         check("shapes.tokenizer", text -> first.encode(text, 77).ids());
@@ -99,9 +114,15 @@ class ReferenceIdsTest {
     }
 
     private void check(String name, Function<String, int[]> encode) throws IOException {
+        check(name, encode, tokenizers.resolve("strings.json"), tokenizers.resolve("ids.json"));
+    }
+
+    /** @param from a list of strings, or an object that has it */
+    private static void check(String name, Function<String, int[]> encode, Path from, Path ids) throws IOException {
         var json = new ObjectMapper();
-        var strings = json.readTree(tokenizers.resolve("strings.json").toFile());
-        var lists = json.readTree(tokenizers.resolve("ids.json").toFile()).get(name);
+        var all = json.readTree(from.toFile());
+        var strings = all.isArray() ? all : all.get("strings");
+        var lists = json.readTree(ids.toFile()).get(name);
         assertThat(lists.size()).isEqualTo(strings.size()).isEqualTo(39);
         for (var i = 0; i < strings.size(); i++) {
             assertThat(encode.apply(strings.get(i).textValue()))

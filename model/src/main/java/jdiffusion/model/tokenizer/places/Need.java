@@ -20,7 +20,8 @@ public record Need(String label, String folder, TokenizerKind kind, boolean pads
     private static final int MOST_SPARE = 128;
     /** As diffusers, Stability and ComfyUI name them. */
     private static final List<String> NAMES = List.of("tokenizer", "tokenizer_2", "tokenizer_3", "tokenizers/clip",
-            "tokenizers/t5", "clip", "t5", "sd1_tokenizer", "t5_tokenizer", "");
+            "tokenizers/t5", "clip", "t5", "sd1_tokenizer", "t5_tokenizer",
+            "t5_pile_tokenizer", "");
 
     /** Folders in which it may lie, seen from one that is looked into; the last is that itself. */
     List<String> names() {

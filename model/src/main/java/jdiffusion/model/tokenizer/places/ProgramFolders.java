@@ -12,7 +12,7 @@ import java.util.Set;
 final class ProgramFolders {
     /** ComfyUI's, seen from its folder; then those of forks that keep them elsewhere. */
     private static final List<String> COMFY = List.of("comfy/sd1_tokenizer", "comfy/text_encoders/t5_tokenizer",
-            "comfy/t5_tokenizer", "ldm_patched/modules/sd1_tokenizer");
+            "comfy/t5_tokenizer", "comfy/text_encoders/t5_pile_tokenizer", "ldm_patched/modules/sd1_tokenizer");
     /** ComfyUI's folder, seen from one above the models: itself, beside it, SwarmUI's, Stability Matrix's. */
     private static final List<String> INSTALLED = List.of("", "ComfyUI", "comfyui", "dlbackend/comfy/ComfyUI",
             "dlbackend/ComfyUI", "Packages/ComfyUI", "Data/Packages/ComfyUI");

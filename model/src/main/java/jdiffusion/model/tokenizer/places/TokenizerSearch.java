@@ -3,6 +3,7 @@ package jdiffusion.model.tokenizer.places;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
@@ -125,12 +126,11 @@ public final class TokenizerSearch {
         if (need.rows() != 0 && !need.kind().isPublished(need.rows())) {
             return "the files of this model's own tokenizer, of " + need.rows() + " tokens or a little less,";
         }
-        StringBuilder all = new StringBuilder("the small files that serve all published models, ");
-        for (TokenizerKind kind : TokenizerKind.values()) {
-            all.append(kind.ordinal() == 0 ? "" : ", and ").append(kind.publishedFiles()).append(" of ")
-                    .append("https://huggingface.co/").append(kind.repository());
-        }
-        return all.append(" (docs/tokenizers.md has the commands),").toString();
+        Set<TokenizerKind> kinds = need.kind() == TokenizerKind.LLAMA ? EnumSet.of(need.kind())
+                : EnumSet.of(TokenizerKind.CLIP, TokenizerKind.T5);
+        return "the small files that serve all published models, " + kinds.stream().map(kind -> kind.publishedFiles()
+                + " of https://huggingface.co/" + kind.repository()).collect(Collectors.joining(", and "))
+                + " (docs/tokenizers.md has the commands),";
     }
 
     private static String faults(List<Looked> looked) {
