@@ -11,7 +11,8 @@ import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 
 /**
- * Reads a {@code spiece.model} or {@code tokenizer.model}: a protocol buffer with pieces, the trainer's settings and the normaliser's.
+ * Reads a {@code spiece.model} or {@code tokenizer.model}: a protocol buffer with pieces, the trainer's settings and
+ * the normaliser's.
  *
  * <p>Source: {@code sentencepiece_model.proto}, and the protocol buffers' wire format.
  */
