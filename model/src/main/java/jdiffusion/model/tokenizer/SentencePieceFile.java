@@ -60,10 +60,13 @@ final class SentencePieceFile {
                 case 2 << 3 | BYTES -> {
                     trained = true;
                     fields(length(), this::readTrainer);
+                    require("trainer_spec.model_type (1 is unigram, 2 is BPE)", wanted, modelType);
+                    require("trainer_spec.byte_fallback", wanted == UNIGRAM ? 0 : 1, byteFallback);
                 }
                 case 3 << 3 | BYTES -> {
                     normalises = true;
                     fields(length(), this::readNormaliser);
+                    require("normalizer_spec.remove_extra_whitespaces", wanted == UNIGRAM ? 1 : 0, removesSpaces);
                 }
                 default -> skip(wire);
             }
@@ -77,10 +80,6 @@ final class SentencePieceFile {
             throw new InputException(file + " has " + pieces.count() + " pieces and no "
                     + (trained ? "normalizer_spec" : "trainer_spec") + " after them; it is cut short: fetch it again");
         }
-        var unigram = wanted == UNIGRAM;
-        require("trainer_spec.model_type (1 is unigram, 2 is BPE)", wanted, modelType);
-        require("trainer_spec.byte_fallback", unigram ? 0 : 1, byteFallback);
-        require("normalizer_spec.remove_extra_whitespaces", unigram ? 1 : 0, removesSpaces);
     }
 
     Pieces pieces() {
