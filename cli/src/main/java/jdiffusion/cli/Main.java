@@ -7,6 +7,7 @@ import java.io.PrintStream;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import jdiffusion.kernels.DeviceException;
@@ -21,7 +22,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line: {@code jdiffusion
- * generate|plan|inspect|convert|quantize|synthesize|verify|bench|devices|completion|help}.
+ * generate|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Draws pictures with Stable Diffusion 3.5, in pure Java.", synopsisSubcommandLabel = "COMMAND",
@@ -44,24 +45,26 @@ public final class Main implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
 
-    private static final List<String> COMMANDS = List.of("generate", "plan", "inspect", "convert", "quantize",
-            "synthesize", "verify", "bench", "devices", "completion", "help");
+    private static final List<String> COMMANDS = List.of("generate", "plan", "inspect", "tokenizers", "convert",
+            "quantize", "synthesize", "verify", "bench", "devices", "completion", "help");
     /** Those that print what the others are. */
     private static final Set<String> ABOUT_OTHERS = Set.of("completion", "help");
 
     private final PrintStream out;
     private final PrintStream err;
+    private final Map<String, String> environment;
     /** Whether it is said why this does not go on. */
     private boolean failed;
 
-    private Main(PrintStream out, PrintStream err) {
+    private Main(PrintStream out, PrintStream err, Map<String, String> environment) {
         this.out = out;
         this.err = err;
+        this.environment = Map.copyOf(environment);
     }
 
     public static void main(String[] args) {
         System.exit(run(args, new Results(new FileOutputStream(FileDescriptor.out), System.out.charset()),
-                System.err));
+                System.err, System.getenv()));
     }
 
     /**
@@ -69,11 +72,12 @@ public final class Main implements Runnable {
      *
      * @param out results that another program may read
      * @param err everything meant for people, errors included
+     * @param environment variables of the user, which say where programs keep what they downloaded
      * @return the exit code: 0, 1 for failures of the program or of a verification, 2 for bad input and for
      *         a device that fails or cannot be used
      */
-    static int run(String[] args, Results out, PrintStream err) {
-        Main main = new Main(out, err);
+    static int run(String[] args, Results out, PrintStream err, Map<String, String> environment) {
+        Main main = new Main(out, err, environment);
         int code = main.execute(args);
         IOException lost = out.failure();
         return lost == null || main.failed ? code : main.fail(BAD_INPUT, "standard output: cannot be written ("
@@ -127,6 +131,7 @@ public final class Main implements Runnable {
             case "generate" -> new GenerateCommand();
             case "plan" -> new PlanCommand();
             case "inspect" -> new InspectCommand();
+            case "tokenizers" -> new TokenizersCommand();
             case "convert" -> new ConvertCommand();
             case "quantize" -> new QuantizeCommand();
             case "synthesize" -> new SynthesizeCommand();
@@ -148,10 +153,14 @@ public final class Main implements Runnable {
         return err;
     }
 
+    Map<String, String> environment() {
+        return environment;
+    }
+
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: generate, plan, inspect, convert,"
-                + " quantize, synthesize, verify, bench, devices, completion or help");
+        throw new ParameterException(spec.commandLine(), "a command is missing: generate, plan, inspect,"
+                + " tokenizers, convert, quantize, synthesize, verify, bench, devices, completion or help");
     }
 
     private int misuse(ParameterException e) {

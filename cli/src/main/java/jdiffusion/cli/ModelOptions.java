@@ -10,8 +10,11 @@ import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.checkpoint.Models;
+import jdiffusion.model.tokenizer.places.UserPlaces;
 import jdiffusion.tensor.InputException;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Which model to use, and where its parts are. */
 final class ModelOptions {
@@ -37,14 +40,20 @@ final class ModelOptions {
     Path vae;
 
     @Option(names = "--tokenizer", paramLabel = "DIR",
-            description = "Folder with the tokenizers' files (vocab.json, merges.txt, spiece.model), or with the"
-                + " folders tokenizer and tokenizer_3.")
+            description = "Folder with the tokenizers' files (vocab.json and merges.txt, spiece.model, tokenizer.json),"
+                + " with the folders tokenizer and tokenizer_3, or of ComfyUI. Default: those beside the model, in a"
+                + " GGUF text encoder, in the folder of ComfyUI or Forge that the model lies in, in"
+                + " ~/.cache/jdiffusion/tokenizers, in Hugging Face's cache; see 'jdiffusion tokenizers'.")
     Path tokenizer;
 
     @Option(names = "--variant", paramLabel = "NAME", completionCandidates = Choices.Variants.class,
             description = "The model: ${COMPLETION-CANDIDATES}. Default: by the tensors' shapes; Large Turbo, which has"
                 + " Large's, by its name.")
     String variant;
+
+    /** The command that has these options; null where there is none. */
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec command;
 
     /** The path of the model, or of the one that comes with the program. */
     Path path() {
@@ -80,7 +89,13 @@ final class ModelOptions {
         put(files, Component.CLIP_G, clipG);
         put(files, Component.T5, t5);
         put(files, Component.VAE, vae);
-        return new ModelSources(files, leftOut, tokenizer, variant == null ? null : Family.of(variant));
+        return new ModelSources(files, leftOut, tokenizer, variant == null ? null : Family.of(variant), elsewhere());
+    }
+
+    /** Where the user's programs may have left tokenizers. */
+    UserPlaces elsewhere() {
+        return command != null && command.root().userObject() instanceof Main main
+                ? UserPlaces.of(main.environment()) : UserPlaces.NONE;
     }
 
     private static void put(Map<Component, Path> files, Component component, Path file) {

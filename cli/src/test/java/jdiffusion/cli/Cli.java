@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 
@@ -20,16 +21,26 @@ import javax.imageio.ImageIO;
  */
 record Cli(int code, String out, List<String> err) {
     static Cli run(Object... args) {
+        return with(Map.of(), args);
+    }
+
+    /** The same with environment variables, of which there are none otherwise. */
+    static Cli with(Map<String, String> environment, Object... args) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
-        Cli run = into(out, args);
+        Cli run = into(out, environment, args);
         return new Cli(run.code, out.toString(StandardCharsets.UTF_8), run.err);
     }
 
     /** The same with a standard output of one's own. */
     static Cli into(OutputStream out, Object... args) {
+        return into(out, Map.of(), args);
+    }
+
+    private static Cli into(OutputStream out, Map<String, String> environment, Object... args) {
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         int code = Main.run(Stream.of(args).map(Object::toString).toArray(String[]::new),
-                new Results(out, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8));
+                new Results(out, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8),
+                environment);
         return new Cli(code, "", err.toString(StandardCharsets.UTF_8).lines().toList());
     }
 

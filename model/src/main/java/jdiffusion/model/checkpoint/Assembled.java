@@ -10,6 +10,9 @@ import java.util.Map;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.model.tokenizer.VocabularyFile;
+import jdiffusion.model.tokenizer.places.Looked;
+import jdiffusion.model.tokenizer.places.Place;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 
@@ -26,17 +29,17 @@ final class Assembled implements ModelFiles {
     /**
      * @param base       has what {@code files} do not have; null for nothing
      * @param missing    why components are not there that should be, by component
-     * @param tokenizers null to take the base's
+     * @param tokenizers where they are looked for; null to take the base's
      */
     Assembled(Path origin, ModelFiles base, Map<Component, ComponentFile> files, Map<Component, String> missing,
-              ModelSources sources, TokenizerPlaces tokenizers, List<String> notes) {
+              ModelSources sources, List<Place> tokenizers, List<String> notes) {
         this.origin = origin;
         this.base = base;
         this.files = new EnumMap<>(Component.class);
         this.files.putAll(files);
         this.missing = Map.copyOf(missing);
         this.sources = sources;
-        this.tokenizers = tokenizers;
+        this.tokenizers = tokenizers == null ? null : new TokenizerPlaces(tokenizers, this);
         this.notes = List.copyOf(notes);
     }
 
@@ -82,6 +85,7 @@ final class Assembled implements ModelFiles {
         return file == null ? base.place(component) : file.describe();
     }
 
+    /** With what is to be said of tokenizers, which are looked for now. */
     @Override
     public List<String> notes() {
         List<String> all = new ArrayList<>(notes);
@@ -93,6 +97,9 @@ final class Assembled implements ModelFiles {
             } catch (InputException _) {
                 // Whoever asks for the scheduler is told.
             }
+        }
+        if (tokenizers != null) {
+            all.addAll(tokenizers.notes(Component.ENCODERS.stream().filter(this::has).toList()));
         }
         return all;
     }
@@ -109,8 +116,18 @@ final class Assembled implements ModelFiles {
     }
 
     @Override
-    public Path tokenizerFolder(Component component) {
-        return tokenizers == null ? base == null ? null : base.tokenizerFolder(component) : tokenizers.find(component);
+    public VocabularyFile vocabulary(Component component) {
+        if (tokenizers == null) {
+            return base == null ? null : base.vocabulary(component);
+        }
+        Looked found = tokenizers.find(component);
+        return found == null ? null : found.file();
+    }
+
+    @Override
+    public List<Looked> vocabularies(Component component) {
+        return tokenizers == null ? base == null ? List.of() : base.vocabularies(component)
+                : tokenizers.all(component);
     }
 
     /** That of the base, beside the files or in them; else the one that all published models have. */

@@ -2,6 +2,7 @@ package jdiffusion.model.checkpoint;
 
 import java.util.List;
 import java.util.Locale;
+import jdiffusion.model.tokenizer.TokenizerKind;
 
 /** The networks of an SD3 pipeline, with their folders in the diffusers layout. */
 public enum Component {
@@ -53,6 +54,11 @@ public enum Component {
     /** Folder of the tokenizer that feeds this component; null when it reads no text. */
     public String tokenizerFolder() {
         return tokenizer;
+    }
+
+    /** The kind of that tokenizer; null when it reads no text. */
+    public TokenizerKind tokenizerKind() {
+        return tokenizer == null ? null : this == T5 ? TokenizerKind.T5 : TokenizerKind.CLIP;
     }
 
     /** Name of the weights file without {@code .safetensors}. */

@@ -12,6 +12,9 @@ import java.util.stream.Collectors;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.model.tokenizer.VocabularyFile;
+import jdiffusion.model.tokenizer.places.Looked;
+import jdiffusion.model.tokenizer.places.Place;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.TensorSource;
@@ -185,9 +188,14 @@ public final class DiffusersFolder implements ModelFiles {
     }
 
     @Override
-    public Path tokenizerFolder(Component component) {
-        Path folder = root.resolve(component.tokenizerFolder());
-        return Files.isDirectory(folder) ? folder : null;
+    public VocabularyFile vocabulary(Component component) {
+        return VocabularyFile.in(root.resolve(component.tokenizerFolder()), component.tokenizerKind());
+    }
+
+    @Override
+    public List<Looked> vocabularies(Component component) {
+        return new TokenizerPlaces(List.of(Place.beside(List.of(root.resolve(component.tokenizerFolder())))), this)
+                .all(component);
     }
 
     @Override

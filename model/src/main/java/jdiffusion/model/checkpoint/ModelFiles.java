@@ -1,10 +1,11 @@
 package jdiffusion.model.checkpoint;
 
-import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.model.tokenizer.VocabularyFile;
+import jdiffusion.model.tokenizer.places.Looked;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.TensorSource;
 
@@ -61,9 +62,14 @@ public interface ModelFiles {
 
     Tokenizer tokenizer(Component component);
 
-    /** Folder with the files of an encoder's tokenizer; null when there is none. */
-    default Path tokenizerFolder(Component component) {
+    /** Where the vocabulary of an encoder's tokenizer lies; null when there is none. */
+    default VocabularyFile vocabulary(Component component) {
         return null;
+    }
+
+    /** All vocabularies for an encoder in all places that are looked into, with what is wrong with each. */
+    default List<Looked> vocabularies(Component component) {
+        return List.of();
     }
 
     SchedulerConfig scheduler();

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
+import jdiffusion.model.tokenizer.places.UserPlaces;
 
 /**
  * What the user says about a model beside its path.
@@ -12,8 +13,10 @@ import java.util.Set;
  * @param leftOut   text encoders to do without
  * @param tokenizer folder of tokenizer files; null for the usual places
  * @param variant   the family, where shapes leave it open; null for what shapes and name say
+ * @param elsewhere the user's places outside any model where tokenizers may lie
  */
-public record ModelSources(Map<Component, Path> files, Set<Component> leftOut, Path tokenizer, Family variant) {
+public record ModelSources(Map<Component, Path> files, Set<Component> leftOut, Path tokenizer, Family variant,
+                           UserPlaces elsewhere) {
     /** Nothing. */
     public static final ModelSources NONE = new ModelSources(Map.of(), Set.of(), null, null);
 
@@ -22,6 +25,12 @@ public record ModelSources(Map<Component, Path> files, Set<Component> leftOut, P
         leftOut = Set.copyOf(leftOut);
     }
 
+    /** The same with no place outside the model. */
+    public ModelSources(Map<Component, Path> files, Set<Component> leftOut, Path tokenizer, Family variant) {
+        this(files, leftOut, tokenizer, variant, UserPlaces.NONE);
+    }
+
+    /** Whether nothing is said of the model itself. */
     boolean isNothing() {
         return files.isEmpty() && leftOut.isEmpty() && tokenizer == null && variant == null;
     }

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import jdiffusion.model.tokenizer.places.Place;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.TensorSource;
@@ -87,7 +88,8 @@ public final class Models {
         }
         List<String> notes = new ArrayList<>();
         Map<Component, ComponentFile> files = given(extra, notes);
-        return new Assembled(model, base, files, Map.of(), extra, givenTokenizers(extra), notes);
+        return new Assembled(model, base, files, Map.of(), extra,
+                extra.tokenizer() == null ? null : places(model, List.of(model), files, extra), notes);
     }
 
     private static ModelFiles ofFile(Path file, ModelSources extra) {
@@ -233,14 +235,30 @@ public final class Models {
                                 Locale.ROOT) : ""));
             }
         }
-        return new Assembled(model, null, files, missing, extra, tokenizers(folder, files, beside, extra), notes);
+        return new Assembled(model, null, files, missing, extra,
+                places(model, tokenizerFolders(folder, files, beside), files, extra), notes);
     }
 
-    private static TokenizerPlaces tokenizers(Path folder, Map<Component, ComponentFile> files, Beside beside,
-                                              ModelSources extra) {
+    /** All places, the user's choice first, then what belongs to the model, then what belongs to others too. */
+    private static List<Place> places(Path model, List<Path> beside, Map<Component, ComponentFile> files,
+                                      ModelSources extra) {
+        List<Place> places = new ArrayList<>();
         if (extra.tokenizer() != null) {
-            return givenTokenizers(extra);
+            if (!Files.isDirectory(extra.tokenizer())) {
+                throw new InputException("--tokenizer " + extra.tokenizer() + " is not a folder");
+            }
+            places.add(Place.given(extra.tokenizer()));
         }
+        places.add(Place.beside(beside));
+        List<Path> weights = Component.ENCODERS.stream().filter(files::containsKey)
+                .map(encoder -> files.get(encoder).file()).toList();
+        places.add(Place.inside(weights));
+        places.add(Place.program(model));
+        places.addAll(Place.of(extra.elsewhere()));
+        return places;
+    }
+
+    private static List<Path> tokenizerFolders(Path folder, Map<Component, ComponentFile> files, Beside beside) {
         List<Path> places = new ArrayList<>(List.of(folder));
         for (Component encoder : Component.ENCODERS) {
             Path own = files.containsKey(encoder) ? folderOf(files.get(encoder).file()) : folder;
@@ -255,15 +273,7 @@ public final class Models {
         if (parent != null) {
             places.add(parent);
         }
-        return new TokenizerPlaces(places);
-    }
-
-    /** Null when the user names no folder. */
-    private static TokenizerPlaces givenTokenizers(ModelSources extra) {
-        if (extra.tokenizer() != null && !Files.isDirectory(extra.tokenizer())) {
-            throw new InputException("--tokenizer " + extra.tokenizer() + " is not a folder");
-        }
-        return extra.tokenizer() == null ? null : new TokenizerPlaces(List.of(extra.tokenizer()));
+        return places;
     }
 
     static Path folderOf(Path file) {

@@ -1,62 +1,112 @@
 package jdiffusion.model.checkpoint;
 
-import java.nio.file.Path;
-import java.util.LinkedHashSet;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
+import java.util.Map;
 import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.model.tokenizer.places.Looked;
+import jdiffusion.model.tokenizer.places.Need;
+import jdiffusion.model.tokenizer.places.Place;
+import jdiffusion.model.tokenizer.places.TokenizerSearch;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Shape;
 
 /**
- * Looks for tokenizer files beside weights that come without. Both CLIP encoders have the same vocabulary, so one set
- * of files serves both; they pad differently, whatever the files say.
- *
- * @param folders in the order in which they are looked into
+ * The tokenizers of a model that has none in itself. Both CLIP encoders have the same vocabulary, so one set of files
+ * serves both; they pad differently, whatever the files say. Each is looked for and read when it is first asked for.
  */
-record TokenizerPlaces(List<Path> folders) {
-    private static final List<String> CLIP = List.of("tokenizer", "tokenizer_2", "tokenizers/clip", "clip", "");
-    private static final List<String> T5 = List.of("tokenizer_3", "tokenizers/t5", "t5", "");
+final class TokenizerPlaces {
+    private static final List<String> T5_TABLES = List.of("shared.weight", "encoder.embed_tokens.weight");
 
-    TokenizerPlaces {
-        folders = List.copyOf(new LinkedHashSet<>(folders));
+    private final TokenizerSearch search;
+    private final ModelFiles model;
+    private final Map<Component, List<Looked>> found = new EnumMap<>(Component.class);
+
+    /**
+     * @param places in the order in which they are looked into
+     * @param model  has the encoders, with whose tables vocabularies have to agree
+     */
+    TokenizerPlaces(List<Place> places, ModelFiles model) {
+        search = new TokenizerSearch(places);
+        this.model = model;
     }
 
-    /** Where the files are; null when they are in none of the places. */
-    Path find(Component component) {
-        boolean t5 = component == Component.T5;
-        for (Path folder : folders) {
-            for (String name : names(component)) {
-                Path place = folder.resolve(name);
-                if (t5 ? Tokenizer.hasT5(place) : Tokenizer.hasClip(place)) {
-                    return place;
+    private Need need(Component component) {
+        return new Need(component.label(), component.tokenizerFolder(), component.tokenizerKind(),
+                component == Component.CLIP_L, rows(component));
+    }
+
+    /** Rows of an encoder's table of tokens; 0 when it has none, or is not there itself. */
+    private int rows(Component component) {
+        if (!model.has(component)) {
+            return 0;
+        }
+        try (ModelFiles.Open open = model.open(component)) {
+            for (String name : component == Component.T5 ? T5_TABLES : List.of(Contents.TOKENS)) {
+                Shape table = open.tensors().shape(name);
+                if (table != null && table.rank() == 2) {
+                    return table.rows();
                 }
             }
+            return 0;
         }
-        return null;
     }
 
-    /** The encoder's own folder first. */
-    private static List<String> names(Component component) {
-        return switch (component) {
-            case T5 -> T5;
-            case CLIP_G -> Stream.concat(Stream.of(component.tokenizerFolder()), CLIP.stream()).toList();
-            default -> CLIP;
-        };
+    private synchronized List<Looked> looked(Component component) {
+        List<Looked> looked = found.get(component);
+        if (looked == null) {
+            looked = search.find(need(component));
+            found.put(component, looked);
+        }
+        return looked;
     }
 
-    /** @throws InputException when there are no such files in any of the places */
+    /** The vocabulary for an encoder; null when there is none. */
+    Looked find(Component component) {
+        List<Looked> looked = looked(component);
+        return !looked.isEmpty() && looked.getLast().fits() ? looked.getLast() : null;
+    }
+
+    /** @throws InputException when there is no such vocabulary in any of the places */
     Tokenizer load(Component component) {
-        boolean t5 = component == Component.T5;
-        Path found = find(component);
-        if (found != null) {
-            return t5 ? Tokenizer.t5(found) : Tokenizer.clip(found, component == Component.CLIP_L);
+        Looked found = find(component);
+        if (found == null) {
+            throw new InputException(search.missing(need(component), looked(component)));
         }
-        String places = folders.stream().map(Path::toString).collect(Collectors.joining(", "));
-        throw new InputException("no tokenizer for " + component.label() + ": " + (t5 ? Tokenizer.T5_FILES
-                : Tokenizer.CLIP_FILES) + " of the model's " + component.tokenizerFolder()
-                + " folder is in none of " + places + ", nor in their folders "
-                + (t5 ? T5 : CLIP).stream().filter(name -> !name.isEmpty()).collect(Collectors.joining(", "))
-                + "; give a folder that has it with --tokenizer");
+        return found.tokenizer();
+    }
+
+    /** All vocabularies for an encoder, in all places, with what is wrong with each. */
+    List<Looked> all(Component component) {
+        return search.all(need(component));
+    }
+
+    /** What was chosen of places that belong to other models too, and what was left aside before it. */
+    List<String> notes(List<Component> encoders) {
+        Map<String, String> chosen = new LinkedHashMap<>();
+        for (Component component : encoders) {
+            note(component, chosen);
+        }
+        List<String> notes = new ArrayList<>();
+        chosen.forEach((where, labels) -> notes.add("the tokenizer of " + labels + " is read from " + where
+                + " (jdiffusion tokenizers lists all)"));
+        return notes;
+    }
+
+    private void note(Component component, Map<String, String> chosen) {
+        try {
+            List<Looked> looked = looked(component);
+            Looked last = find(component);
+            if (last != null && (last.foreign() || looked.size() > 1)) {
+                chosen.merge(last.path() + ", found " + last.place() + (looked.size() == 1 ? ""
+                        : "; left aside: " + looked.getFirst().fault()), component.label(),
+                        (first, second) -> first + " and " + second);
+            }
+        } catch (InputException e) {
+            // Who asks for this tokenizer, or for the encoder that cannot be opened, is told.
+            return;
+        }
     }
 }

@@ -1,10 +1,11 @@
 package jdiffusion.model.checkpoint;
 
-import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
+import jdiffusion.model.tokenizer.VocabularyFile;
+import jdiffusion.model.tokenizer.places.Looked;
 
 /** A checkpoint whose tensors are changed on the way in; all else is the checkpoint's own. */
 public abstract class WrappedFiles implements ModelFiles {
@@ -60,8 +61,13 @@ public abstract class WrappedFiles implements ModelFiles {
     }
 
     @Override
-    public Path tokenizerFolder(Component component) {
-        return model.tokenizerFolder(component);
+    public VocabularyFile vocabulary(Component component) {
+        return model.vocabulary(component);
+    }
+
+    @Override
+    public List<Looked> vocabularies(Component component) {
+        return model.vocabularies(component);
     }
 
     @Override

@@ -3,7 +3,6 @@ package jdiffusion.model.convert;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -12,6 +11,7 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.quantize.Elements;
 import jdiffusion.model.quantize.Stored;
+import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
@@ -71,8 +71,8 @@ public final class CheckpointSource implements ExportSource {
     }
 
     @Override
-    public Path tokenizer(Component component) {
-        return files.tokenizerFolder(component);
+    public VocabularyFile tokenizer(Component component) {
+        return files.vocabulary(component);
     }
 
     @Override

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.quantize.Stored;
+import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 
@@ -22,9 +23,8 @@ final class DiffusersWriter {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String CONFIG = "tokenizer_config.json";
     private static final String SPECIAL = "special_tokens_map.json";
-    private static final int LARGEST_TOKENIZER = 16 << 20;
-    private static final List<String> TOKENIZER_FILES = List.of("vocab.json", "merges.txt", "spiece.model",
-            "tokenizer.json", CONFIG, SPECIAL, "added_tokens.json");
+    private static final int LARGEST_SETTINGS = 4 << 20;
+    private static final List<String> SETTINGS = List.of(CONFIG, SPECIAL, "added_tokens.json");
 
     private final ExportSource source;
     private final Path root;
@@ -95,25 +95,23 @@ final class DiffusersWriter {
         if (component.tokenizerFolder() == null) {
             return;
         }
-        Path from = source.tokenizer(component);
+        VocabularyFile from = source.tokenizer(component);
         if (from == null) {
             progress.note("no tokenizer of " + component.label() + " was found; put its files into "
                     + component.tokenizerFolder());
             return;
         }
         Path to = folder(component.tokenizerFolder());
-        for (String name : TOKENIZER_FILES) {
-            Path file = from.resolve(name);
-            if (InputFile.isThere(file)) {
-                byte[] bytes = InputFile.bytes(file, LARGEST_TOKENIZER, "a tokenizer file");
-                try {
-                    Files.write(to.resolve(name), bytes);
-                } catch (IOException e) {
-                    throw unwritable(to.resolve(name), e);
+        from.contents().forEach((name, bytes) -> write(to.resolve(name), bytes));
+        if (from.hasSettings(component.tokenizerKind())) {
+            for (String name : SETTINGS) {
+                Path file = from.path().resolve(name);
+                if (InputFile.isThere(file)) {
+                    write(to.resolve(name), InputFile.bytes(file, LARGEST_SETTINGS, "a tokenizer's settings"));
                 }
             }
         }
-        if (component != Component.T5 && !from.endsWith(component.tokenizerFolder())) {
+        if (component != Component.T5 && !from.path().endsWith(component.tokenizerFolder())) {
             String pad = component == Component.CLIP_L ? "<|endoftext|>" : "!";
             write(to.resolve(CONFIG), padding(to.resolve(CONFIG), pad));
             if (Files.exists(to.resolve(SPECIAL))) {
@@ -145,10 +143,16 @@ final class DiffusersWriter {
 
     private static void write(Path file, ObjectNode json) {
         try {
-            Files.write(file, (JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n")
+            write(file, (JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n")
                     .getBytes(StandardCharsets.UTF_8));
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(e);
+        }
+    }
+
+    private static void write(Path file, byte[] bytes) {
+        try {
+            Files.write(file, bytes);
         } catch (IOException e) {
             throw unwritable(file, e);
         }

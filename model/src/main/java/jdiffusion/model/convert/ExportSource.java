@@ -1,9 +1,9 @@
 package jdiffusion.model.convert;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.tokenizer.VocabularyFile;
 
 /** A model to be written: a checkpoint, or one that is made up. */
 public interface ExportSource extends AutoCloseable {
@@ -15,8 +15,8 @@ public interface ExportSource extends AutoCloseable {
     /** The component's config.json. */
     ObjectNode config(Component component);
 
-    /** Folder with the tokenizer files of a text encoder; null when there are none. */
-    Path tokenizer(Component component);
+    /** The vocabulary of a text encoder; null when there is none. */
+    VocabularyFile tokenizer(Component component);
 
     /** The scheduler_config.json. */
     ObjectNode scheduler();

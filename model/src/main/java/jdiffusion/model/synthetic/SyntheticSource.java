@@ -2,7 +2,6 @@ package jdiffusion.model.synthetic;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.model.checkpoint.Component;
@@ -10,6 +9,7 @@ import jdiffusion.model.convert.ExportSource;
 import jdiffusion.model.convert.Outgoing;
 import jdiffusion.model.convert.SchedulerJson;
 import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.tensor.DType;
 
 /**
@@ -34,9 +34,8 @@ public record SyntheticSource(SyntheticModel model, long seed, DType type, Path 
     }
 
     @Override
-    public Path tokenizer(Component component) {
-        Path folder = tokenizers.resolve(component.tokenizerFolder());
-        return Files.isDirectory(folder) ? folder : null;
+    public VocabularyFile tokenizer(Component component) {
+        return VocabularyFile.in(tokenizers.resolve(component.tokenizerFolder()), component.tokenizerKind());
     }
 
     @Override

@@ -1,6 +1,5 @@
 package jdiffusion.model.text;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.model.checkpoint.Component;
@@ -8,7 +7,6 @@ import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.stage.Stages;
-import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.Tokens;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
@@ -112,9 +110,8 @@ public final class PromptEncoder {
         for (Component encoder : Component.ENCODERS) {
             boolean t5 = encoder == Component.T5;
             if (files.has(encoder) && (useT5 || !t5)) {
-                Path folder = files.tokenizerFolder(encoder);
-                if (folder == null || !(t5 ? Tokenizer.hasT5(folder) : Tokenizer.hasClip(folder))) {
-                    // Its message is the one; files of another kind may do.
+                if (files.vocabulary(encoder) == null) {
+                    // Its message is the one.
                     files.tokenizer(encoder);
                 }
             }

@@ -2,9 +2,7 @@ package jdiffusion.model.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.BitSet;
-import java.util.PriorityQueue;
 import java.util.function.Predicate;
 import jdiffusion.tensor.InputException;
 
@@ -15,16 +13,13 @@ import jdiffusion.tensor.InputException;
  * GPT-2, with {@code </w>} at the end of a word as in CLIP.
  */
 final class BytePairs {
-    private static final String WORD_END = "</w>";
-    private static final byte[] VERSION = "#version".getBytes(StandardCharsets.UTF_8);
+    static final String WORD_END = "</w>";
     /** GPT-2's spelling of bytes: printable Latin-1 stands for itself, the rest for what follows U+0100. */
     private static final char[] BYTE_CHARS = byteChars();
 
     private final int[] inner = new int[256];
     private final int[] last = new int[256];
-    private final long[] pairs;
-    private final int[] ranks;
-    private final int[] merged;
+    private final Merges merges;
     /** The ids of single bytes and of what merges give. */
     private final BitSet made = new BitSet();
 
@@ -41,40 +36,7 @@ final class BytePairs {
             markMade(inner[b]);
             markMade(last[b]);
         }
-        var lines = 1;
-        for (var b : merges) {
-            lines += b == '\n' ? 1 : 0;
-        }
-        var size = Integer.highestOneBit(Math.max(4, lines)) * 4;
-        pairs = new long[size];
-        ranks = new int[size];
-        merged = new int[size];
-        var joined = new byte[64];
-        for (int at = 0, line = 1, rank = 0, end; at < merges.length; at = end + 1, line++) {
-            var space = at;
-            for (end = at; end < merges.length && merges[end] != '\n'; end++) {
-                space = merges[end] == ' ' ? end : space;
-            }
-            var stop = end > at && merges[end - 1] == '\r' ? end - 1 : end;
-            if (stop == at || startsWithVersion(merges, at, stop)) {
-                continue;
-            }
-            var left = ids.get(merges, at, space);
-            var right = ids.get(merges, Math.min(space + 1, stop), stop);
-            joined = join(merges, at, space, stop, joined);
-            var both = ids.get(joined, 0, stop - at - 1);
-            if (left < 0 || right < 0 || both < 0) {
-                throw new InputException(file + ": merge \""
-                        + new String(merges, at, Math.min(100, stop - at), StandardCharsets.UTF_8) + "\" (line " + line
-                        + ") is not of two tokens in the vocabulary that join to a third; fetch the files again");
-            }
-            var key = key(left, right);
-            var slot = slot(key);
-            pairs[slot] = key;
-            ranks[slot] = rank++;
-            merged[slot] = both;
-            markMade(both);
-        }
+        this.merges = Merges.read(file, ids, merges, this::markMade);
     }
 
     private void markMade(int id) {
@@ -104,19 +66,6 @@ final class BytePairs {
         return token.startsWith("<") && token.endsWith(">") && !token.endsWith(WORD_END);
     }
 
-    private static boolean startsWithVersion(byte[] text, int from, int to) {
-        return text[from] == '#' && to - from >= VERSION.length
-                && Arrays.equals(text, from, from + VERSION.length, VERSION, 0, VERSION.length);
-    }
-
-    /** The text without its space, in a buffer large enough. */
-    private static byte[] join(byte[] text, int from, int space, int to, byte[] buffer) {
-        var out = buffer.length < to - from ? new byte[(to - from) * 2] : buffer;
-        System.arraycopy(text, from, out, 0, space - from);
-        System.arraycopy(text, Math.min(space + 1, to), out, space - from, Math.max(0, to - space - 1));
-        return out;
-    }
-
     private static char[] byteChars() {
         var chars = new char[256];
         var next = (char) 256;
@@ -144,7 +93,7 @@ final class BytePairs {
             next[i] = i + 1;
             previous[i] = i - 1;
         }
-        merge(symbols, next, previous);
+        merges.apply(symbols, next, previous);
         var units = 0;
         var charBegin = 0;
         for (int i = 0, seen = 0; i < n; i = next[i]) {
@@ -156,58 +105,5 @@ final class BytePairs {
             }
             out.add(symbols[i], begin + charBegin);
         }
-    }
-
-    /** Merges in place. A symbol sits at its first byte; {@code symbols} of bytes merged away are -1. */
-    private void merge(int[] symbols, int[] next, int[] previous) {
-        var n = symbols.length;
-        var queue = new PriorityQueue<Long>();
-        for (var i = 0; i + 1 < n; i++) {
-            offer(queue, symbols, i, i + 1);
-        }
-        while (!queue.isEmpty()) {
-            var head = queue.poll();
-            var left = (int) (long) head;
-            var right = next[left];
-            // A symbol may have changed since its pair was queued; then the pair has another rank or none.
-            if (symbols[left] < 0 || right >= n) {
-                continue;
-            }
-            var slot = slot(key(symbols[left], symbols[right]));
-            if (pairs[slot] == 0 || ranks[slot] != head >>> 32) {
-                continue;
-            }
-            symbols[left] = merged[slot];
-            symbols[right] = -1;
-            next[left] = next[right];
-            if (next[left] < n) {
-                previous[next[left]] = left;
-                offer(queue, symbols, left, next[left]);
-            }
-            if (previous[left] >= 0) {
-                offer(queue, symbols, previous[left], left);
-            }
-        }
-    }
-
-    /** Queues a pair by rank, then by place. */
-    private void offer(PriorityQueue<Long> queue, int[] symbols, int left, int right) {
-        var slot = slot(key(symbols[left], symbols[right]));
-        if (pairs[slot] != 0) {
-            queue.add((long) ranks[slot] << 32 | left);
-        }
-    }
-
-    /** Never 0, which marks an empty slot. */
-    private static long key(int left, int right) {
-        return ((long) left + 1) << 32 | right;
-    }
-
-    private int slot(long key) {
-        var slot = Hash.slot(key, pairs.length);
-        while (pairs[slot] != 0 && pairs[slot] != key) {
-            slot = slot + 1 & pairs.length - 1;
-        }
-        return slot;
     }
 }

@@ -8,9 +8,13 @@ final class Names {
     static final String VOCAB = "vocab.json";
     static final String MERGES = "merges.txt";
     static final String SENTENCEPIECE = "spiece.model";
+    /** Of a SentencePiece model, too. */
+    static final String LLAMA_MODEL = "tokenizer.model";
+    static final String GGUF = ".gguf";
     static final String CLIP = "vocab.json with merges.txt (or tokenizer.json)";
     static final String T5 = "spiece.model (or tokenizer.json)";
-    static final String ANY = "vocab.json with merges.txt, spiece.model, or tokenizer.json";
+    static final String LLAMA = "tokenizer.model (or tokenizer.json)";
+    static final String ANY = "vocab.json with merges.txt, spiece.model, tokenizer.model, or tokenizer.json";
 
     /** Published vocabularies stay under 4 MiB. */
     static final int VOCABULARY_LIMIT = 16 << 20;

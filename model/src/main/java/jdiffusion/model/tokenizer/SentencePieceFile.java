@@ -5,26 +5,29 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 
 /**
- * Reads a {@code spiece.model}: a protocol buffer with pieces, the trainer's settings and the normaliser's.
+ * Reads a {@code spiece.model} or {@code tokenizer.model}: a protocol buffer with pieces, the trainer's settings and
+ * the normaliser's.
  *
  * <p>Source: {@code sentencepiece_model.proto}, and the protocol buffers' wire format.
  */
 final class SentencePieceFile {
-    private static final int VARINT = 0;
-    private static final int FIXED64 = 1;
-    private static final int BYTES = 2;
-    private static final int FIXED32 = 5;
+    private static final int VARINT = ProtocolBuffer.VARINT;
+    private static final int FIXED64 = ProtocolBuffer.FIXED64;
+    private static final int BYTES = ProtocolBuffer.BYTES;
+    private static final int FIXED32 = ProtocolBuffer.FIXED32;
 
     private static final int NORMAL = 1;
     private static final int UNKNOWN = 2;
     private static final int CONTROL = 3;
     private static final int USER_DEFINED = 4;
-    private static final int UNIGRAM = 1;
+    static final int UNIGRAM = 1;
+    static final int BPE = 2;
 
     private final Path file;
     private final ByteBuffer in;
@@ -34,9 +37,21 @@ final class SentencePieceFile {
     private int unk = -1;
     private boolean trained;
     private boolean normalises;
+    private final int wanted;
+    private final BitSet normal = new BitSet();
+    private long modelType = UNIGRAM;
+    private long byteFallback;
+    private long removesSpaces = 1;
 
+    /** A model of unigrams, as T5's. */
     SentencePieceFile(Path file) {
+        this(file, UNIGRAM);
+    }
+
+    /** @param wanted {@link #UNIGRAM}, or {@link #BPE} with bytes for rare characters, as Llama's */
+    SentencePieceFile(Path file, int wanted) {
         this.file = file;
+        this.wanted = wanted;
         in = ByteBuffer.wrap(InputFile.bytes(file, Names.VOCABULARY_LIMIT, "a tokenizer file"))
                 .order(ByteOrder.LITTLE_ENDIAN);
         fields(in.limit(), (field, wire) -> {
@@ -45,10 +60,13 @@ final class SentencePieceFile {
                 case 2 << 3 | BYTES -> {
                     trained = true;
                     fields(length(), this::readTrainer);
+                    require("trainer_spec.model_type (1 is unigram, 2 is BPE)", wanted, modelType);
+                    require("trainer_spec.byte_fallback", wanted == UNIGRAM ? 0 : 1, byteFallback);
                 }
                 case 3 << 3 | BYTES -> {
                     normalises = true;
                     fields(length(), this::readNormaliser);
+                    require("normalizer_spec.remove_extra_whitespaces", wanted == UNIGRAM ? 1 : 0, removesSpaces);
                 }
                 default -> skip(wire);
             }
@@ -71,6 +89,11 @@ final class SentencePieceFile {
     /** Control and user-defined pieces, which are found in the text before all others. */
     List<AddedToken> added() {
         return added;
+    }
+
+    /** Whether a piece is made of text, and not one with a role, for a byte, or of no use. */
+    boolean isNormal(int id) {
+        return normal.get(id);
     }
 
     byte[] charsMap() {
@@ -128,7 +151,13 @@ final class SentencePieceFile {
                 }
                 unk = id;
             }
-            case CONTROL, USER_DEFINED -> added.add(new AddedToken(piece.text, false, id));
+            case CONTROL -> added.add(new AddedToken(piece.text, false, id));
+            case USER_DEFINED -> {
+                require("the type of the piece " + InputException.shown(piece.text), wanted == UNIGRAM ? USER_DEFINED
+                        : NORMAL, USER_DEFINED);
+                added.add(new AddedToken(piece.text, false, id));
+            }
+            case NORMAL -> normal.set(id);
             default -> {
             }
         }
@@ -136,9 +165,9 @@ final class SentencePieceFile {
 
     private void readTrainer(int field, int wire) {
         switch (field << 3 | wire) {
-            case 3 << 3 | VARINT -> require("trainer_spec.model_type (1 is unigram)", UNIGRAM, varint());
+            case 3 << 3 | VARINT -> modelType = varint();
             case 24 << 3 | VARINT -> require("trainer_spec.treat_whitespace_as_suffix", 0, varint());
-            case 35 << 3 | VARINT -> require("trainer_spec.byte_fallback", 0, varint());
+            case 35 << 3 | VARINT -> byteFallback = varint();
             default -> skip(wire);
         }
     }
@@ -147,16 +176,17 @@ final class SentencePieceFile {
         switch (field << 3 | wire) {
             case 2 << 3 | BYTES -> charsMap = bytes();
             case 3 << 3 | VARINT -> require("normalizer_spec.add_dummy_prefix", 1, varint());
-            case 4 << 3 | VARINT -> require("normalizer_spec.remove_extra_whitespaces", 1, varint());
+            case 4 << 3 | VARINT -> removesSpaces = varint();
             case 5 << 3 | VARINT -> require("normalizer_spec.escape_whitespaces", 1, varint());
             default -> skip(wire);
         }
     }
 
-    /** T5's tokenizer has these fixed; a model made for others would be given the wrong ids. */
+    /** The kinds that are known have these fixed; a model made for others would be given the wrong ids. */
     private void require(String setting, long wanted, long value) {
         if (value != wanted) {
-            throw new InputException(file + ": " + setting + " is " + value + "; a T5 tokenizer has " + wanted);
+            throw new InputException(file + ": " + setting + " is " + value + "; a "
+                    + (this.wanted == UNIGRAM ? "T5" : "Llama") + " tokenizer has " + wanted);
         }
     }
 

@@ -11,14 +11,10 @@ import jdiffusion.tensor.InputFile;
  * Turns a prompt into the ids that a text encoder's embedding table is indexed with. Immutable; any string can be
  * encoded, unpaired surrogates count as U+FFFD.
  *
- * <p>The ids are those of the CLIPTokenizer and T5Tokenizer classes of transformers 5.
+ * <p>The ids are those of the CLIPTokenizer and T5Tokenizer classes of transformers 5, and those of SentencePiece for
+ * {@link LlamaTokenizer}.
  */
-public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
-    /** Files that a CLIP tokenizer can be read from. */
-    String CLIP_FILES = Names.CLIP;
-    /** Files that T5's tokenizer can be read from. */
-    String T5_FILES = Names.T5;
-
+public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer, LlamaTokenizer {
     /** All ids of a text, special tokens included, neither cut nor padded. */
     int[] encode(String text);
 
@@ -52,74 +48,42 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer {
         return load(folder, like instanceof ClipTokenizer clip ? Optional.of(clip) : Optional.empty());
     }
 
-    /** Whether a folder holds the files of a CLIP tokenizer, maybe among others. */
-    static boolean hasClip(Path folder) {
-        return InputFile.isThere(folder.resolve(Names.VOCAB)) && InputFile.isThere(folder.resolve(Names.MERGES))
-                || hasJson(folder, "BPE");
-    }
-
-    /** Whether a folder holds the files of T5's tokenizer, maybe among others. */
-    static boolean hasT5(Path folder) {
-        return InputFile.isThere(folder.resolve(Names.SENTENCEPIECE)) || hasJson(folder, "Unigram");
-    }
-
-    private static boolean hasJson(Path folder, String type) {
-        Path json = folder.resolve(Names.JSON);
-        return InputFile.isThere(json) && TokenizerJson.modelType(json).equals(type);
-    }
-
-    /**
-     * The CLIP tokenizer of a folder that may hold other files too.
-     *
-     * @param padsWithEnd whether to pad with the end token, as CLIP-L does, or with {@code !}, as CLIP-G does
-     */
-    static Tokenizer clip(Path folder, boolean padsWithEnd) {
-        TokenizerSettings settings = settings(folder, "CLIP");
-        settings.padWith(padsWithEnd ? settings.named("eos_token", ClipTokenizer.EOS).content() : "!");
-        return ClipTokenizer.load(folder, settings, Optional.empty());
-    }
-
-    /** T5's tokenizer of a folder that may hold other files too. */
-    static Tokenizer t5(Path folder) {
-        return UnigramTokenizer.load(folder, settings(folder, "T5"));
-    }
-
-    /** The folder's settings unless they are of another kind of tokenizer. */
-    private static TokenizerSettings settings(Path folder, String kind) {
-        TokenizerSettings settings = TokenizerSettings.read(folder);
-        return settings.tokenizerClass().isEmpty() || settings.tokenizerClass().startsWith(kind) ? settings
-                : TokenizerSettings.defaults();
-    }
-
     private static Tokenizer load(Path folder, Optional<ClipTokenizer> like) {
         if (!Files.isDirectory(folder)) {
             throw new InputException(folder + " is not a folder; expected one with a tokenizer: " + Names.ANY);
         }
         var settings = TokenizerSettings.read(folder);
         return switch (kind(folder, settings)) {
-            case "clip" -> ClipTokenizer.load(folder, settings, like);
-            case "t5" -> UnigramTokenizer.load(folder, settings);
-            default -> throw new InputException(folder + ": no tokenizer here; looked for " + Names.ANY);
+            case CLIP -> ClipTokenizer.load(folder, settings, like);
+            case T5 -> UnigramTokenizer.load(folder, settings);
+            case LLAMA -> LlamaTokenizer.load(folder, settings);
         };
     }
 
-    private static String kind(Path folder, TokenizerSettings settings) {
+    private static TokenizerKind kind(Path folder, TokenizerSettings settings) {
         var name = settings.tokenizerClass();
         if (!name.isEmpty()) {
             return switch (name.toLowerCase(Locale.ROOT)) {
-                case "cliptokenizer", "cliptokenizerfast" -> "clip";
-                case "t5tokenizer", "t5tokenizerfast" -> "t5";
+                case "cliptokenizer", "cliptokenizerfast" -> TokenizerKind.CLIP;
+                case "t5tokenizer", "t5tokenizerfast" -> TokenizerKind.T5;
+                case "llamatokenizer", "llamatokenizerfast" -> TokenizerKind.LLAMA;
                 default -> throw new InputException(folder.resolve(Names.CONFIG) + ": tokenizer_class is " + name
-                        + "; only CLIPTokenizer and T5Tokenizer are known");
+                        + "; only CLIPTokenizer, T5Tokenizer and LlamaTokenizer are known");
             };
         }
         if (InputFile.isThere(folder.resolve(Names.SENTENCEPIECE))) {
-            return "t5";
+            return TokenizerKind.T5;
         }
         if (InputFile.isThere(folder.resolve(Names.VOCAB)) || InputFile.isThere(folder.resolve(Names.MERGES))) {
-            return "clip";
+            return TokenizerKind.CLIP;
+        }
+        if (InputFile.isThere(folder.resolve(Names.LLAMA_MODEL))) {
+            return TokenizerKind.LLAMA;
         }
         var json = folder.resolve(Names.JSON);
-        return !InputFile.isThere(json) ? "" : TokenizerJson.modelType(json).equals("Unigram") ? "t5" : "clip";
+        if (!InputFile.isThere(json)) {
+            throw new InputException(folder + ": no tokenizer here; looked for " + Names.ANY);
+        }
+        return TokenizerJson.kind(json);
     }
 }

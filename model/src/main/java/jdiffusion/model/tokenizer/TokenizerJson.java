@@ -21,6 +21,7 @@ final class TokenizerJson {
     private final Pieces pieces = new Pieces();
     private int unk = 2;
     private byte[] charsMap = {};
+    private boolean marksStart;
     private List<AddedToken> added = List.of();
 
     private TokenizerJson() {
@@ -29,8 +30,8 @@ final class TokenizerJson {
     /** Reads a file whose model has to be of the type wanted, {@code BPE} or {@code Unigram}. */
     static TokenizerJson read(Path file, String wanted) {
         var json = Json.read(file, Names.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in));
-        if (!json.type.equals(wanted)) {
-            throw new InputException(file + " holds a model of type \"" + json.type + "\"; expected " + wanted);
+        if (!json.type().equals(wanted)) {
+            throw new InputException(file + " holds a model of type \"" + json.type() + "\"; expected " + wanted);
         }
         if (json.ids.count() == 0 && json.pieces.count() == 0) {
             throw new InputException(file + " has no tokens in model.vocab; fetch the file again");
@@ -38,9 +39,81 @@ final class TokenizerJson {
         return json;
     }
 
-    /** The type of the model in a file. */
-    static String modelType(Path file) {
-        return Json.read(file, Names.VOCABULARY_LIMIT, in -> new TokenizerJson().readFile(in)).type;
+    /**
+     * The kind of tokenizer in a file, of which no more is read than tells it.
+     *
+     * @throws InputException when it is none that is known, or the file cannot be used
+     */
+    static TokenizerKind kind(Path file) {
+        var model = Json.read(file, Names.VOCABULARY_LIMIT, TokenizerJson::readHead);
+        return switch (model.type()) {
+            case "Unigram" -> TokenizerKind.T5;
+            case "BPE" -> {
+                if (model.bytes()) {
+                    yield TokenizerKind.LLAMA;
+                }
+                if (!model.wordEnd().equals(BytePairs.WORD_END)) {
+                    throw new InputException(file + " holds byte pairs of another kind than CLIP's, whose words end in "
+                            + BytePairs.WORD_END + ", and Llama's, which fall back to bytes");
+                }
+                yield TokenizerKind.CLIP;
+            }
+            default -> throw new InputException(file + " holds a model of type \"" + model.type()
+                    + "\"; BPE (of CLIP, of Llama) and Unigram (of T5) are known");
+        };
+    }
+
+    /**
+     * What tells the kind of a model.
+     *
+     * @param wordEnd what byte pairs have at the end of a word
+     * @param bytes   whether characters that have no token become bytes
+     */
+    private record Head(String type, String wordEnd, boolean bytes) {
+    }
+
+    /** Old files do not name the type; then it is told by what is there, as the tokenizers library does. */
+    private static Head readHead(JsonParser in) throws IOException {
+        var type = "";
+        String wordEnd = null;
+        var bytes = false;
+        Json.expect(in, JsonToken.START_OBJECT, "the file");
+        while (in.nextToken() != JsonToken.END_OBJECT) {
+            var isModel = in.currentName().equals("model");
+            in.nextToken();
+            if (!isModel) {
+                in.skipChildren();
+                continue;
+            }
+            Json.expect(in, JsonToken.START_OBJECT, "model");
+            while (in.nextToken() != JsonToken.END_OBJECT) {
+                var key = in.currentName();
+                in.nextToken();
+                switch (key) {
+                    case "type" -> type = Json.string(in, key);
+                    case "end_of_word_suffix" -> wordEnd = in.currentToken() == JsonToken.VALUE_NULL ? ""
+                            : Json.string(in, key);
+                    case "byte_fallback" -> bytes = Json.flag(in, key);
+                    case "vocab" -> type = type.isEmpty() && in.currentToken() == JsonToken.START_ARRAY ? "Unigram"
+                            : type;
+                    case "merges" -> type = type.isEmpty() ? "BPE" : type;
+                    default -> {
+                    }
+                }
+                // What else tells of byte pairs comes before the vocabulary, or after it in files of another order.
+                if (!type.isEmpty() && (!type.equals("BPE") || bytes || BytePairs.WORD_END.equals(wordEnd))) {
+                    return new Head(type, wordEnd, bytes);
+                }
+                in.skipChildren();
+            }
+            break;
+        }
+        return new Head(type, wordEnd == null ? BytePairs.WORD_END : wordEnd, bytes);
+    }
+
+    /** Old files do not name it. */
+    private String type() {
+        return !type.isEmpty() ? type : pieces.count() > 0 ? "Unigram" : merges.size() > 0 ? "BPE" : "";
     }
 
     TokenTable ids() {
@@ -60,6 +133,11 @@ final class TokenizerJson {
         return unk;
     }
 
+    /** Whether a sign for a space is put before a text. */
+    boolean marksStart() {
+        return marksStart;
+    }
+
     byte[] charsMap() {
         return charsMap;
     }
@@ -77,7 +155,7 @@ final class TokenizerJson {
             }
             switch (key) {
                 case "added_tokens" -> added = TokenizerSettings.readList(in);
-                case "normalizer" -> readCharsMap(in);
+                case "normalizer", "pre_tokenizer" -> readSteps(in);
                 case "model" -> readModel(in);
                 default -> in.skipChildren();
             }
@@ -85,20 +163,27 @@ final class TokenizerJson {
         return this;
     }
 
-    /** The first character map at any depth; a sequence of normalisers is an array of objects. */
-    private void readCharsMap(JsonParser in) throws IOException {
+    /** The first character map, and what puts a sign before a text, at any depth; a sequence is an array of steps. */
+    private void readSteps(JsonParser in) throws IOException {
         if (!in.currentToken().isStructStart()) {
             return;
         }
         for (var depth = 1; depth > 0;) {
             var token = in.nextToken();
+            var key = in.currentName();
             if (token.isStructStart()) {
                 depth++;
             } else if (token.isStructEnd()) {
                 depth--;
             } else if (token == JsonToken.VALUE_STRING && charsMap.length == 0
-                    && "precompiled_charsmap".equals(in.currentName())) {
+                    && "precompiled_charsmap".equals(key)) {
                 charsMap = in.getBinaryValue();
+            } else if (token == JsonToken.VALUE_STRING && "prepend".equals(key)) {
+                marksStart = in.getText().equals("\u2581");
+            } else if (token == JsonToken.VALUE_STRING && "prepend_scheme".equals(key)) {
+                marksStart = !in.getText().equals("never");
+            } else if (token.isBoolean() && "add_prefix_space".equals(key)) {
+                marksStart = in.getBooleanValue();
             }
         }
     }

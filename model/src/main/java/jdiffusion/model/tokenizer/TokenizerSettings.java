@@ -21,8 +21,13 @@ public final class TokenizerSettings {
     /** transformers' default: T5 checkpoints have 100 sentinel tokens after the pieces. */
     private static final int DEFAULT_EXTRA_IDS = 100;
 
+    private static final int NOT_SAID = -1;
+
     private String tokenizerClass = "";
-    private int extraIds = DEFAULT_EXTRA_IDS;
+    private int extraIds = NOT_SAID;
+    private boolean addsStart;
+    private boolean addsEnd = true;
+    private int rows = Integer.MAX_VALUE;
     private final Map<String, AddedToken> named = new LinkedHashMap<>();
     private final List<AddedToken> added = new ArrayList<>();
     private final List<AddedToken> additional = new ArrayList<>();
@@ -59,9 +64,28 @@ public final class TokenizerSettings {
         return tokenizerClass;
     }
 
-    /** Sentinel tokens {@code <extra_id_N>} that follow the pieces of a SentencePiece file. */
-    int extraIds() {
-        return extraIds;
+    /** Says how many rows the encoder's table has, for what the files leave open. */
+    TokenizerSettings forTable(int tableRows) {
+        rows = tableRows;
+        return this;
+    }
+
+    /**
+     * Sentinel tokens {@code <extra_id_N>} that follow the pieces of a SentencePiece file. Where nothing is said of
+     * them there are as many as usual, but no more than the encoder's table has rows for.
+     */
+    int extraIds(int pieces) {
+        return extraIds != NOT_SAID ? extraIds : Math.clamp((long) rows - pieces, 0, DEFAULT_EXTRA_IDS);
+    }
+
+    /** Whether a start token comes before a text, of a tokenizer of Llama's kind; Pile-T5's has none. */
+    boolean addsStart() {
+        return addsStart;
+    }
+
+    /** Whether an end token follows a text, of a tokenizer of Llama's kind. */
+    boolean addsEnd() {
+        return addsEnd;
     }
 
     /** A token by its role, such as {@code pad_token}. */
@@ -69,10 +93,10 @@ public final class TokenizerSettings {
         return named.getOrDefault(role, new AddedToken(ifAbsent, false, AddedToken.UNKNOWN_ID));
     }
 
-    /** Another token to pad with than the files name. */
-    void padWith(String token) {
-        if (!named("pad_token", "").content().equals(token)) {
-            named.put("pad_token", new AddedToken(token, false, AddedToken.UNKNOWN_ID));
+    /** Gives a role, such as {@code pad_token}, to another token than the files do. */
+    void name(String role, String token) {
+        if (!named(role, "").content().equals(token)) {
+            named.put(role, new AddedToken(token, false, AddedToken.UNKNOWN_ID));
         }
     }
 
@@ -97,6 +121,8 @@ public final class TokenizerSettings {
                 case "bos_token", "eos_token", "unk_token", "pad_token" ->
                         named.put(key, token(in, AddedToken.UNKNOWN_ID));
                 case "tokenizer_class" -> tokenizerClass = Json.string(in, key);
+                case "add_bos_token" -> addsStart = Json.flag(in, key);
+                case "add_eos_token" -> addsEnd = Json.flag(in, key);
                 case "extra_ids" -> extraIds = Json.index(in, key, MAX_ADDED);
                 case "additional_special_tokens" -> readAdditional(in);
                 case "added_tokens_decoder" -> readDecoder(in);

@@ -73,14 +73,35 @@ public final class UnigramTokenizer implements Tokenizer {
      */
     public static UnigramTokenizer ofSentencePiece(Path model, TokenizerSettings settings) {
         var file = new SentencePieceFile(model);
-        var pieces = file.pieces();
-        var listed = new ArrayList<>(file.added());
-        for (var i = settings.extraIds() - 1; i >= 0; i--) {
-            var sentinel = "<extra_id_" + i + ">";
-            listed.add(new AddedToken(sentinel, false, pieces.count()));
-            pieces.add(sentinel, 0);
+        return ofPieces(model, file.pieces(), file.unk(), file.charsMap(), file.added(), settings);
+    }
+
+    /**
+     * From the vocabulary that a GGUF file carries with its weights; sentinels as for a SentencePiece model, from which
+     * such a vocabulary was made.
+     *
+     * @throws InputException when it is unusable
+     */
+    static UnigramTokenizer ofGguf(Path gguf, TokenizerSettings settings) {
+        var vocabulary = GgufVocabulary.read(gguf, settings);
+        return ofPieces(gguf, vocabulary.pieces(), vocabulary.unk(), vocabulary.charsMap(), vocabulary.added(),
+                settings);
+    }
+
+    private static UnigramTokenizer ofPieces(Path file, Pieces pieces, int unk, byte[] charsMap,
+            List<AddedToken> added, TokenizerSettings settings) {
+        var listed = new ArrayList<>(added);
+        if (added.stream().noneMatch(token -> token.content().equals(sentinel(0)))) {
+            for (var i = settings.extraIds(pieces.count()) - 1; i >= 0; i--) {
+                listed.add(new AddedToken(sentinel(i), false, pieces.count()));
+                pieces.add(sentinel(i), 0);
+            }
         }
-        return new UnigramTokenizer(model, pieces, file.unk(), file.charsMap(), listed, settings);
+        return new UnigramTokenizer(file, pieces, unk, charsMap, listed, settings);
+    }
+
+    private static String sentinel(int number) {
+        return "<extra_id_" + number + ">";
     }
 
     @Override

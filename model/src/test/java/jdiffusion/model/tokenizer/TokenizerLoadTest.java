@@ -48,7 +48,7 @@ class TokenizerLoadTest {
 
     @Test
     void namesTheFilesLookedFor() {
-        refuses("vocab.json with merges.txt, spiece.model, or tokenizer.json");
+        refuses("vocab.json with merges.txt, spiece.model, tokenizer.model, or tokenizer.json");
         SmallVocabularies.write(folder.resolve("vocab.json"), "{}");
         refuses("vocab.json with merges.txt (or tokenizer.json)");
         SmallVocabularies.write(folder.resolve("tokenizer_config.json"), "{\"tokenizer_class\": \"T5TokenizerFast\"}");

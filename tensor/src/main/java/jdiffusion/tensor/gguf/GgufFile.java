@@ -5,12 +5,14 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiFunction;
 import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
@@ -103,6 +105,26 @@ public final class GgufFile implements TensorSource, AutoCloseable {
     /** All texts that the file says about itself, sorted by key. */
     public Map<String, String> texts() {
         return Collections.unmodifiableMap(metadata.texts());
+    }
+
+    /**
+     * An array of texts that the file carries, such as {@code tokenizer.ggml.tokens}, read anew with each call.
+     *
+     * @return nothing when there is no array of that name, or one of another type
+     */
+    public Optional<List<String>> textArray(String key) {
+        return array(key, GgufMetadata::textArray);
+    }
+
+    /** The same of an array of numbers, whatever their type. */
+    public Optional<double[]> numberArray(String key) {
+        return array(key, GgufMetadata::numberArray);
+    }
+
+    private <T> Optional<T> array(String key, BiFunction<GgufInput, String, T> read) {
+        Long place = metadata.arrays().get(key);
+        return place == null ? Optional.empty() : Optional.ofNullable(read.apply(
+                new GgufInput(origin, file).at(place), "the metadata " + InputException.shown(key)));
     }
 
     @Override

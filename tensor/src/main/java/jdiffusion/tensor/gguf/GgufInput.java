@@ -31,6 +31,13 @@ final class GgufInput {
         this.file = file;
     }
 
+    /** The same from a position on that was read before. */
+    GgufInput at(long place) {
+        GgufInput in = new GgufInput(origin, file);
+        in.position = place;
+        return in;
+    }
+
     String origin() {
         return origin;
     }

@@ -1,6 +1,8 @@
 package jdiffusion.tensor.gguf;
 
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -8,16 +10,21 @@ import jdiffusion.tensor.InputException;
 
 /**
  * What a GGUF file says about itself. Floating-point numbers, arrays of anything but integers, and long arrays
- * are read over: they belong to language models.
+ * are read over: they belong to language models and to vocabularies. Of arrays it is kept where they lie.
  *
  * @param texts   by key
  * @param numbers integers and truth values (0 or 1) by key
- * @param lists   arrays of integers by key
+ * @param lists   short arrays of integers by key
+ * @param arrays  position of every array in the file, by key
  */
-record GgufMetadata(Map<String, String> texts, Map<String, Long> numbers, Map<String, long[]> lists) {
+record GgufMetadata(Map<String, String> texts, Map<String, Long> numbers, Map<String, long[]> lists,
+                    Map<String, Long> arrays) {
     static final String ALIGNMENT = "general.alignment";
     private static final int MOST_KEPT = 64;
     private static final int MOST_NESTED = 8;
+    /** Elements of an array that is asked for; the largest known vocabularies have a quarter. */
+    private static final int MOST_TEXTS = 1 << 20;
+    private static final int MOST_NUMBERS = 1 << 22;
     /** An empty key, a type and a byte. */
     private static final int LEAST_ENTRY = 13;
 
@@ -38,7 +45,8 @@ record GgufMetadata(Map<String, String> texts, Map<String, Long> numbers, Map<St
     }
 
     static GgufMetadata read(GgufInput in) {
-        GgufMetadata metadata = new GgufMetadata(new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
+        GgufMetadata metadata = new GgufMetadata(new TreeMap<>(), new TreeMap<>(), new TreeMap<>(),
+                new TreeMap<>());
         Set<String> keys = new HashSet<>();
         int count = in.keptCount(LEAST_ENTRY, "metadata entries");
         for (int i = 0; i < count; i++) {
@@ -58,6 +66,7 @@ record GgufMetadata(Map<String, String> texts, Map<String, Long> numbers, Map<St
         switch (type) {
             case STRING -> texts.put(key, in.text(what));
             case ARRAY -> {
+                arrays.put(key, in.position());
                 long[] list = array(in, what, 1);
                 if (list != null) {
                     lists.put(key, list);
@@ -97,6 +106,44 @@ record GgufMetadata(Map<String, String> texts, Map<String, Long> numbers, Map<St
             }
         }
         return kept;
+    }
+
+    /** The texts of the array that lies at the input's position; null when it has anything else. */
+    static List<String> textArray(GgufInput in, String what) {
+        if (type(in, what) != Type.STRING) {
+            return null;
+        }
+        int count = count(in, Type.STRING, MOST_TEXTS, what);
+        List<String> texts = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            texts.add(in.text(what));
+        }
+        return texts;
+    }
+
+    /** The numbers, of any type, of the array that lies at the input's position; null when it has anything else. */
+    static double[] numberArray(GgufInput in, String what) {
+        Type type = type(in, what);
+        if (type == Type.STRING || type == Type.ARRAY) {
+            return null;
+        }
+        double[] numbers = new double[count(in, type, MOST_NUMBERS, what)];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = switch (type) {
+                case FLOAT32 -> Float.intBitsToFloat(in.int32(what));
+                case FLOAT64 -> Double.longBitsToDouble(in.int64(what));
+                default -> number(in, type, what);
+            };
+        }
+        return numbers;
+    }
+
+    private static int count(GgufInput in, Type type, int most, String what) {
+        long count = in.count(type.leastBytes, "elements of " + what);
+        if (count > most) {
+            throw in.fault(what + " has " + count + " elements, more than " + most);
+        }
+        return (int) count;
     }
 
     private static long number(GgufInput in, Type type, String what) {

@@ -25,6 +25,7 @@ import jdiffusion.tensor.OutputFile;
  */
 public final class GgufWriter {
     private static final int ALIGNMENT = GgufHeader.DEFAULT_ALIGNMENT;
+    private static final int UINT8 = 0;
     private static final int UINT32 = 4;
     private static final int INT32 = 5;
     private static final int FLOAT32 = 6;
@@ -101,6 +102,22 @@ public final class GgufWriter {
     public GgufWriter put(String key, int[] values) {
         Bytes bytes = new Bytes().number(ARRAY).number(INT32).number((long) values.length);
         Arrays.stream(values).forEach(bytes::number);
+        return put(key, bytes);
+    }
+
+    /** Numbers of 32 bits. */
+    public GgufWriter put(String key, float[] values) {
+        Bytes bytes = new Bytes().number(ARRAY).number(FLOAT32).number((long) values.length);
+        for (float value : values) {
+            bytes.number(Float.floatToRawIntBits(value));
+        }
+        return put(key, bytes);
+    }
+
+    /** Unsigned bytes. */
+    public GgufWriter put(String key, byte[] values) {
+        Bytes bytes = new Bytes().number(ARRAY).number(UINT8).number((long) values.length);
+        bytes.out.writeBytes(values);
         return put(key, bytes);
     }
 

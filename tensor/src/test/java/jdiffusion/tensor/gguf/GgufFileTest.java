@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.DType;
@@ -47,6 +48,38 @@ class GgufFileTest {
             w.read(r, 0, w.cols(), values, r * w.cols());
         }
         return values;
+    }
+
+    @Test
+    void longArraysAreReadWhenAskedFor() {
+        Path path = folder.resolve("w.gguf");
+        List<String> words = IntStream.range(0, 1000).mapToObj(i -> "w" + i).toList();
+        byte[] bytes = sequence(300);
+        new GgufWriter().put("words", words).put("scores", new float[] {1.5f, -2}).put("bytes", bytes)
+                .put("types", new int[] {-1, 7}).put("text", "x").put("none", List.of()).write(path);
+        try (GgufFile file = GgufFile.open(path)) {
+            assertThat(file.textArray("words")).contains(words);
+            assertThat(file.textArray("words")).contains(words);
+            assertThat(file.numberArray("scores")).hasValueSatisfying(v -> assertThat(v).containsExactly(1.5, -2));
+            assertThat(file.numberArray("types")).hasValueSatisfying(v -> assertThat(v).containsExactly(-1, 7));
+            assertThat(file.numberArray("bytes")).hasValueSatisfying(v -> assertThat(v).hasSize(300)
+                    .startsWith(11, 48).contains(bytes[9] & 0xff));
+            assertThat(file.textArray("none")).contains(List.of());
+            assertThat(file.numberArray("words")).isEmpty();
+            assertThat(file.textArray("scores")).isEmpty();
+            assertThat(file.textArray("text")).isEmpty();
+            assertThat(file.textArray("other")).isEmpty();
+        }
+    }
+
+    @Test
+    void anArrayOfTooManyNumbers() {
+        Path path = folder.resolve("w.gguf");
+        new GgufWriter().put("bytes", new byte[(1 << 22) + 1]).write(path);
+        try (GgufFile file = GgufFile.open(path)) {
+            assertThatThrownBy(() -> file.numberArray("bytes")).isInstanceOf(InputException.class)
+                    .hasMessageContainingAll("w.gguf", "bytes has 4194305 elements, more than 4194304");
+        }
     }
 
     @Test
