@@ -35,6 +35,7 @@ public final class KernelCompiler {
     private final Map<String, Long> addresses = new HashMap<>();
     private final List<BasicBlock> blocks;
     private int sharedBytes;
+    private int sharedCell = 16;
     private int localBytes;
     private int paramBytes;
 
@@ -65,6 +66,7 @@ public final class KernelCompiler {
                 blockSites[i][j] = instruction.line() == 0 ? -1 : sites.size();
                 if (instruction.line() != 0) {
                     sites.add(Classification.site(instruction, module.text(instruction.line())));
+                    sharedCell = Math.min(sharedCell, Classification.sharedBytes(instruction));
                 }
             }
         }
@@ -74,8 +76,8 @@ public final class KernelCompiler {
         long[] longs = layout.longConstants().entrySet().stream()
                 .flatMapToLong(e -> java.util.stream.LongStream.of(e.getValue(), e.getKey())).toArray();
         return new CompiledKernel(function.name(), code, layout.ints(), layout.longs(), layout.predicates(), ints,
-                longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, localBytes,
-                paramBytes, variables);
+                longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, sharedCell,
+                localBytes, paramBytes, variables);
     }
 
     private void placeVariables() {

@@ -15,10 +15,13 @@ import jdiffusion.tensor.Unreadable;
 
 /**
  * The device that tests of CUDA kernels run on: the emulated one with all its checks, or with
- * {@code -Djdiffusion.testDevice=cuda} the first real one; see {@link OnDevice}. One is open at a time.
+ * {@code -Djdiffusion.testDevice=cuda} the first real one; see {@link OnDevice}. One is open at a time. The emulated
+ * one's seed is that of {@code -Djdiffusion.testSeed}, or 0; no test depends on it.
  */
 public final class TestDevice implements AutoCloseable {
     private static final boolean REAL = "cuda".equals(System.getProperty("jdiffusion.testDevice"));
+
+    private static final long SEED = Long.getLong("jdiffusion.testSeed", 0);
 
     private final EmulatedDevice emulated;
     private final Cuda cuda;
@@ -37,7 +40,7 @@ public final class TestDevice implements AutoCloseable {
     }
 
     public static TestDevice open(DType operandType) {
-        return new TestDevice(operandType, EmulatorOptions.defaults().withCheck(true));
+        return new TestDevice(operandType, EmulatorOptions.defaults().withCheck(true).withSeed(SEED));
     }
 
     /** With counters instead of checks; always emulated, so a test that needs it asks {@link #isReal} first. */
