@@ -28,9 +28,9 @@ public final class TestDevice implements AutoCloseable {
     private final CudaTransfer transfer;
     private final List<Long> taken = new ArrayList<>();
 
-    private TestDevice(DType operandType, EmulatorOptions options) {
+    private TestDevice(DType operandType, EmulatorOptions options, KernelSource kernels) {
         emulated = REAL ? null : EmulatedDevice.start(options, EmulatedDevice.DEFAULT_MEMORY_BYTES);
-        cuda = Cuda.open(0, KernelSource.BUILT_IN, operandType, this::failure);
+        cuda = Cuda.open(0, kernels, operandType, this::failure);
         transfer = new CudaTransfer(cuda);
     }
 
@@ -40,12 +40,18 @@ public final class TestDevice implements AutoCloseable {
     }
 
     public static TestDevice open(DType operandType) {
-        return new TestDevice(operandType, EmulatorOptions.defaults().withCheck(true).withSeed(SEED));
+        return new TestDevice(operandType, EmulatorOptions.defaults().withCheck(true).withSeed(SEED),
+                KernelSource.BUILT_IN);
     }
 
     /** With counters instead of checks; always emulated, so a test that needs it asks {@link #isReal} first. */
     public static TestDevice profiling() {
-        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true));
+        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true), KernelSource.BUILT_IN);
+    }
+
+    /** With every check, other kernels, and a seed; always emulated. */
+    public static TestDevice checking(KernelSource kernels, long seed) {
+        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withCheck(true).withSeed(seed), kernels);
     }
 
     public static boolean isReal() {
