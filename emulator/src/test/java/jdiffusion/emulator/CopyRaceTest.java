@@ -190,8 +190,8 @@ class CopyRaceTest {
     }
 
     /**
-     * Copies 16 bytes a thread of which 8 come from memory, and 16 more; reads before it waits for the second ones, which
-     * may be there or not, and after.
+     * Copies 16 bytes a thread of which 8 come from memory, and 16 more; reads before it waits for the second ones,
+     * which may be there or not, and after.
      */
     @Test
     void theSeedDecidesWhenACopyLands() {

@@ -9,9 +9,9 @@ import jdiffusion.emulator.DeviceFault.Kind;
  * race when they come from different threads, of one warp or of two, one of them writes, and neither comes before the
  * other by {@link Order}. A {@code cp.async} writes from its issue on until its thread waits for it.
  *
- * <p>Memory is divided into cells of the smallest size that the kernel accesses. Of each cell the checker knows the last
- * write and two of the reads since then: with these it finds a race of a write with any read, as long as threads meet
- * in whole warps or whole blocks.
+ * <p>Memory is divided into cells of the smallest size that the kernel accesses. Of each cell the checker knows the
+ * last write and two of the reads since then: with these it finds a race of a write with any read, as long as threads
+ * meet in whole warps or whole blocks.
  */
 final class SharedChecker {
     static final int READ = 0;

@@ -318,8 +318,8 @@ final class WarpEmitter {
                 : instruction.has("down") ? Shuffles.DOWN : Shuffles.BFLY;
         Operand to = o.get(0) instanceof Operand.Pair pair ? pair.first() : o.get(0);
         int p = o.get(0) instanceof Operand.Pair pair ? predicateSlot(pair.second()) : -1;
-        call(Shuffles.class, "shfl", site, mode, intSlot(to), p, intSlot(o.get(1)), intSlot(o.get(2)), intSlot(o.get(3)),
-                intSlot(o.get(4)));
+        call(Shuffles.class, "shfl", site, mode, intSlot(to), p, intSlot(o.get(1)), intSlot(o.get(2)),
+                intSlot(o.get(3)), intSlot(o.get(4)));
     }
 
     private void vote(Instruction instruction, int site) {
