@@ -16,7 +16,10 @@ public class DeviceFault extends RuntimeException {
         SHARED_RACE,
         /** Shared memory was used while an asynchronous copy to it was under way (option check). */
         UNFINISHED_COPY,
-        /** A barrier or a warp-wide instruction was reached by a part of its threads only (option check). */
+        /**
+         * A barrier or a warp-wide instruction was reached by a part of its threads only, or took a value of a thread
+         * that does not take part (option check).
+         */
         DIVERGENT_BARRIER,
         /** The kernel executed {@code trap}. */
         TRAP,

@@ -177,7 +177,8 @@ class LaneRaceTest {
         String body = "setp.eq.s32 %p1, %r10, 5;\nselp.u32 %r3, 8, 7, %p1;\n";
         DeviceFault fault = fault(checked(), body + "st.shared.v2.u32 [8], {7, %r3};", 1, 32);
         assertFault(fault, Kind.SHARED_RACE, "st.shared.v2.u32 [8], {7, %r3};", 0, 5);
-        assertThat(fault).hasMessageContaining("with another value: which of them stays is not defined");
+        assertThat(fault).hasMessageContaining("shared byte 8 is written here by thread 0 (warp 0, lane 0) too,"
+                + " with another value: which of them stays is not defined");
         assertThat(fault(plain(), body + "st.shared.v2.u32 [8], {7, %r3};", 1, 32)).isNull();
         assertFault(fault(checked(), body + "st.shared.u8 [9], %r3;", 1, 32), Kind.SHARED_RACE, "st.shared.u8", 0, 5);
     }

@@ -66,7 +66,6 @@ public final class KernelCompiler {
                 blockSites[i][j] = instruction.line() == 0 ? -1 : sites.size();
                 if (instruction.line() != 0) {
                     sites.add(Classification.site(instruction, module.text(instruction.line())));
-                    sharedCell = Math.min(sharedCell, Classification.sharedBytes(instruction));
                 }
             }
         }
@@ -166,6 +165,7 @@ public final class KernelCompiler {
         for (int i = 0; i < block.instructions().size(); i++) {
             Instruction instruction = block.instructions().get(i);
             try {
+                sharedCell = Math.min(sharedCell, Classification.sharedBytes(instruction));
                 if (LaneEmitter.handles(instruction)) {
                     run.add(instruction);
                     continue;

@@ -199,8 +199,19 @@ final class SharedChecker {
             default -> "may be written from here on";
         });
         return block.fault(kind, site, warp, thread(own) % Layout.LANES, what.formatted(here,
-                "thread %d (warp %d, lane %d) at line %d `%s`".formatted(thread(other), thread(other) >> 5,
-                        thread(other) % Layout.LANES, there.line(), there.text())));
+                "%s at line %d `%s`".formatted(name(thread(other)), there.line(), there.text())));
+    }
+
+    /** The fault of a lane that has changed what another lane wrote with the same instruction, the last looked at. */
+    RuntimeException differing(int lane) {
+        int at = (int) warp.address[lane];
+        int other = thread(writes[at >> shift]);
+        return block.fault(Kind.SHARED_RACE, site, warp, lane, ("shared byte %d is written here by %s too, with another"
+                + " value: which of them stays is not defined").formatted(at, name(other)));
+    }
+
+    private static String name(int thread) {
+        return "thread %d (warp %d, lane %d)".formatted(thread, thread >> 5, thread % Layout.LANES);
     }
 
     private RuntimeException uninitialised(int cell, long own) {

@@ -30,7 +30,7 @@ final class SharedMemory {
         int again = check(w, mask, site, 4 * n, true);
         Words.store32(w, w.block.shared().words, mask & ~again, n, d0, d1, d2, d3);
         if (again != 0) {
-            storeAgain(w, again, site, 4 * n,
+            storeAgain(w, again, 4 * n,
                     lane -> Words.store32(w, w.block.shared().words, lane, n, d0, d1, d2, d3));
         }
     }
@@ -44,7 +44,7 @@ final class SharedMemory {
         int again = check(w, mask, site, 8 * n, true);
         Words.store64(w, w.block.shared().words, mask & ~again, n, d0, d1);
         if (again != 0) {
-            storeAgain(w, again, site, 8 * n, lane -> Words.store64(w, w.block.shared().words, lane, n, d0, d1));
+            storeAgain(w, again, 8 * n, lane -> Words.store64(w, w.block.shared().words, lane, n, d0, d1));
         }
     }
 
@@ -57,7 +57,7 @@ final class SharedMemory {
         int again = check(w, mask, site, bytes * n, true);
         Words.storeSmall(w, w.block.shared().words, mask & ~again, bytes, n, d0, d1, d2, d3);
         if (again != 0) {
-            storeAgain(w, again, site, bytes * n,
+            storeAgain(w, again, bytes * n,
                     lane -> Words.storeSmall(w, w.block.shared().words, lane, bytes, n, d0, d1, d2, d3));
         }
     }
@@ -79,7 +79,7 @@ final class SharedMemory {
     }
 
     /** Lanes store where another lane of the instruction has: which of them is the last is not defined. */
-    private static void storeAgain(Warp w, int lanes, int site, int bytes, IntConsumer store) {
+    private static void storeAgain(Warp w, int lanes, int bytes, IntConsumer store) {
         int[] words = w.block.shared().words;
         for (int rest = lanes; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
@@ -87,9 +87,7 @@ final class SharedMemory {
             int[] before = Arrays.copyOfRange(words, from, from + (bytes + 3 >> 2));
             store.accept(1 << lane);
             if (!Arrays.equals(before, 0, before.length, words, from, from + before.length)) {
-                throw w.block.fault(Kind.SHARED_RACE, site, w, lane, ("shared byte %d is written here by another lane"
-                        + " of the warp too, with another value: which of them stays is not defined")
-                        .formatted(w.address[lane]));
+                throw w.block.checker().differing(lane);
             }
         }
     }
