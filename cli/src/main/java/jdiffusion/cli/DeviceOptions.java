@@ -31,8 +31,8 @@ final class DeviceOptions {
     String conv;
 
     @Option(names = "--emulator-check",
-            description = "On the emulated device: report shared-memory races, reads of uninitialised shared memory and"
-                + " divergent barriers.")
+            description = "On the emulated device: report shared-memory races, copies used before they are waited for,"
+                + " reads of uninitialised shared memory and divergent barriers.")
     boolean check;
 
     @Option(names = "--emulator-profile",
@@ -41,7 +41,8 @@ final class DeviceOptions {
     boolean profile;
 
     @Option(names = "--emulator-seed", paramLabel = "N", defaultValue = "0",
-            description = "On the emulated device: varies the order in which warps run.")
+            description = "On the emulated device: varies the order in which warps run, and when copies to shared"
+                + " memory land.")
     long seed;
 
     @Option(names = "--emulator-memory", paramLabel = "SIZE", converter = ByteSize.class,

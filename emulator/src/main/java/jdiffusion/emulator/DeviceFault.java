@@ -12,9 +12,14 @@ public class DeviceFault extends RuntimeException {
         MISALIGNED,
         /** Shared memory was read before anything was written there (option check). */
         UNINITIALISED_SHARED,
-        /** Two warps used the same byte of shared memory between two barriers, one writing (option check). */
+        /** Two threads used a byte of shared memory with no barrier between, one writing (option check). */
         SHARED_RACE,
-        /** A barrier or a warp-wide instruction was reached by a part of its threads only (option check). */
+        /** Shared memory was used while an asynchronous copy to it was under way (option check). */
+        UNFINISHED_COPY,
+        /**
+         * A barrier or a warp-wide instruction was reached by a part of its threads only, or took a value of a thread
+         * that does not take part (option check).
+         */
         DIVERGENT_BARRIER,
         /** The kernel executed {@code trap}. */
         TRAP,

@@ -3,9 +3,10 @@ package jdiffusion.emulator;
 /**
  * How kernels are run.
  *
- * @param check report shared-memory races, reads of uninitialised shared memory and divergent barriers
+ * @param check report shared-memory races, uses of shared memory to which a copy is under way, reads of uninitialised
+ *              shared memory and divergent barriers
  * @param profile collect {@link KernelCounters}
- * @param seed varies the order in which the warps of a block run
+ * @param seed varies the order in which the warps of a block run, and when asynchronous copies land
  * @param threads worker threads, each of which runs one block at a time; at least 1
  */
 public record EmulatorOptions(boolean check, boolean profile, long seed, int threads) {

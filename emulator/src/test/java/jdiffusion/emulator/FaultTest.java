@@ -1,5 +1,11 @@
 package jdiffusion.emulator;
 
+import static jdiffusion.emulator.Faults.INDEX;
+import static jdiffusion.emulator.Faults.SHARED;
+import static jdiffusion.emulator.Faults.assertFault;
+import static jdiffusion.emulator.Faults.checked;
+import static jdiffusion.emulator.Faults.fault;
+import static jdiffusion.emulator.Faults.plain;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
@@ -11,51 +17,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** A planted bug of each class; each must be reported with kernel, line, block and thread. */
 class FaultTest {
-    /** Pointers of the thread's own int in %rd1 (in) and %rd2 (out), of 64 threads a block. */
-    private static final String INDEX = """
-            mov.u32 %r11, %ctaid.x;
-            mad.lo.s32 %r12, %r11, 64, %r10;
-            mul.wide.u32 %rd12, %r12, 4;
-            add.s64 %rd1, %rd10, %rd12;
-            add.s64 %rd2, %rd11, %rd12;
-            """;
-    private static final String SHARED = ".shared .align 16 .b8 s[1024];";
-
-    private static DeviceFault fault(EmulatorOptions options, String body) {
-        return fault(options, body, 2, 64);
-    }
-
-    /** Launches with buffers of 512 bytes. */
-    private static DeviceFault fault(EmulatorOptions options, String body, int blocks, int threads) {
-        PtxProgram program = Bench.kernel(SHARED, INDEX + body);
-        try (Bench bench = new Bench(options.withThreads(1))) {
-            MemorySegment in = bench.allocate(512);
-            MemorySegment out = bench.allocate(512);
-            return catchThrowableOfType(DeviceFault.class,
-                    () -> bench.launch(program, "k", blocks, threads, 0, in, out));
-        }
-    }
-
-    private static EmulatorOptions plain() {
-        return EmulatorOptions.defaults();
-    }
-
-    private static EmulatorOptions checked() {
-        return EmulatorOptions.defaults().withCheck(true);
-    }
-
-    private static void assertFault(DeviceFault fault, Kind kind, String instruction, int block, int thread) {
-        assertThat(fault).isNotNull();
-        assertThat(fault.kind()).isEqualTo(kind);
-        assertThat(fault.kernel()).isEqualTo("k");
-        assertThat(fault.block()).isEqualTo(new Dim3(block, 0, 0));
-        assertThat(fault.thread()).isEqualTo(thread);
-        assertThat(fault.line()).isPositive();
-        assertThat(fault).hasMessageStartingWith(kind + " in kernel k, PTX line " + fault.line() + " `" + instruction)
-                .hasMessageContaining("block (" + block + ", 0, 0), thread " + thread + " (warp " + thread / 32
-                        + ", lane " + thread % 32 + ")");
-    }
-
     @Test
     void readOutOfBounds() {
         DeviceFault fault = fault(plain(), "ld.global.u32 %r1, [%rd1+244];\nst.global.u32 [%rd2], %r1;");
@@ -170,7 +131,8 @@ class FaultTest {
         assertThat(fault.thread()).isIn(0, 32);
         // The second warp reads what the first one has already replaced.
         assertFault(fault, Kind.SHARED_RACE, "ld.shared.u32 %r3, [%r2];", 0, fault.thread());
-        assertThat(fault).hasMessageContaining("was written by warp").hasMessageContaining("at line");
+        assertThat(fault).hasMessageContaining("was written by thread " + (32 - fault.thread()) + " (warp")
+                .hasMessageContaining("at line " + (fault.line() + 1) + " `st.shared.u32 [%r1], %r3;` with no barrier");
     }
 
     @ParameterizedTest
@@ -238,38 +200,6 @@ class FaultTest {
                 bar.sync 1;
                 """);
         assertFault(fault, Kind.DEADLOCK, "bar.sync", 0, fault.thread());
-    }
-
-    @Test
-    void missingWaitForAnAsynchronousCopy() {
-        String body = """
-                shl.b32 %r1, %r10, 2;
-                cvt.u64.u32 %rd3, %r1;
-                add.s64 %rd3, %rd3, %rd10;
-                cp.async.ca.shared.global [%r1], [%rd3], 4;
-                cp.async.commit_group;
-                WAIT
-                ld.shared.u32 %r3, [%r1];
-                """;
-        assertThat(fault(checked(), body.replace("WAIT", "cp.async.wait_group 0;"))).isNull();
-        DeviceFault fault = fault(checked(), body.replace("WAIT", ""));
-        assertFault(fault, Kind.UNINITIALISED_SHARED, "ld.shared.u32 %r3, [%r1];", 0, fault.thread());
-    }
-
-    @Test
-    void missingBarrierAfterTheWaitIsARace() {
-        DeviceFault fault = fault(checked(), """
-                shl.b32 %r1, %r10, 2;
-                st.shared.u32 [%r1], %r1;
-                bar.sync 0;
-                cvt.u64.u32 %rd3, %r1;
-                add.s64 %rd3, %rd3, %rd10;
-                cp.async.ca.shared.global [%r1], [%rd3], 4;
-                cp.async.wait_all;
-                xor.b32 %r2, %r1, 128;
-                ld.shared.u32 %r3, [%r2];
-                """);
-        assertThat(fault.kind()).isEqualTo(Kind.SHARED_RACE);
     }
 
     @Test

@@ -188,48 +188,6 @@ class MemoryTest {
         }
     }
 
-    /** Copies 16 bytes per thread of which 8 come from memory; reads them before and after waiting. */
-    @Test
-    void asynchronousCopiesLandWhenWaitedFor() {
-        PtxProgram program = Bench.kernel(".shared .align 16 .b8 s[1024];", """
-                mov.u32 %r1, s;
-                shl.b32 %r2, %r10, 4;
-                add.s32 %r3, %r1, %r2;
-                cvt.u64.u32 %rd12, %r2;
-                add.s64 %rd10, %rd10, %rd12;
-                add.s64 %rd11, %rd11, %rd12;
-                mov.u32 %r4, -1;
-                st.shared.v4.u32 [%r3], {%r4, %r4, %r4, %r4};
-                st.shared.v4.u32 [%r3+512], {%r4, %r4, %r4, %r4};
-                mov.u32 %r5, 8;
-                cp.async.ca.shared.global.L2::128B [%r3], [%rd10], 16, %r5;
-                cp.async.commit_group;
-                cp.async.cg.shared.global [%r3+512], [%rd10], 16;
-                cp.async.commit_group;
-                ld.shared.u32 %r6, [%r3];
-                cp.async.wait_group 1;
-                ld.shared.u32 %r7, [%r3+4];
-                ld.shared.u32 %r8, [%r3+12];
-                ld.shared.u32 %r9, [%r3+512];
-                cp.async.wait_all;
-                ld.shared.u32 %r11, [%r3+524];
-                add.s32 %r7, %r7, %r11;
-                st.global.v4.u32 [%rd11], {%r6, %r7, %r8, %r9};
-                """);
-        try (Bench bench = Bench.plain()) {
-            int[] values = new int[128];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = i * 7;
-            }
-            MemorySegment out = bench.allocate(512);
-            bench.launch(program, "k", 1, 32, 0, bench.ints(values), out);
-            for (int lane = 0; lane < 32; lane++) {
-                assertThat(out.asSlice(16L * lane, 16).toArray(INT)).containsExactly(
-                        -1, values[4 * lane + 1] + values[4 * lane + 3], 0, -1);
-            }
-        }
-    }
-
     /** Of 16 bytes that begin 8 before the end of the memory, 8 may be asked for, and not more. */
     @Test
     void copiesReadWhatTheyAskForAlone() {

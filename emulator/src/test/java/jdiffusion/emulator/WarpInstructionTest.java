@@ -71,6 +71,28 @@ class WarpInstructionTest {
         }
     }
 
+    /** Halves of the warp that come one after the other exchange among themselves, and then all together. */
+    @Test
+    void shufflesOfPartsAndThenOfAll() {
+        int[] in = squares(32);
+        int[] out = run("""
+                setp.ge.u32 %p1, %r10, 16;
+                mov.u32 %r2, 0x0000ffff;
+                @%p1 bra UPPER;
+                JOIN:
+                shfl.sync.bfly.b32 %r3, %r1, 1, 31, %r2;
+                shfl.sync.bfly.b32 %r0, %r3, 16, 31, -1;
+                bra END;
+                UPPER:
+                mov.u32 %r2, 0xffff0000;
+                bra JOIN;
+                END:
+                """, in);
+        for (int lane = 0; lane < 32; lane++) {
+            assertThat(out[lane]).as("lane %d", lane).isEqualTo(in[lane ^ 17]);
+        }
+    }
+
     @Test
     void votes() {
         int[] in = squares(32);

@@ -3,16 +3,22 @@ package jdiffusion.emulator.exec;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
- * The {@code cp.async} copies of a warp's threads. A copy's source is checked when it is issued; its data is read and
- * lands in shared memory only when its thread waits for its group.
+ * The {@code cp.async} copies of a warp's threads. A copy is checked when it is issued. Its data is read and lands in
+ * shared memory at some time from then on until its thread waits for it: the seed decides.
  */
 final class AsyncCopies {
 
-    /** One instruction's copies; lanes leave {@code lanes} as their data lands. */
+    /** One instruction's copies. */
     private static final class Copy {
+        /** Whose data has not landed. */
+        int flying;
+        /** Who has not waited; without checks only those whose data has not landed. */
         int lanes;
+        /** Whether the data lands when it is waited for, and not before. */
+        boolean late;
         int site;
         int bytes;
         final long[] source = new long[Layout.LANES];
@@ -40,7 +46,7 @@ final class AsyncCopies {
      * Issues copies to the shared addresses in {@link Warp#address}.
      *
      * @param source slot of the global addresses
-     * @param sizes slot of the source sizes, or -1 when all {@code bytes} are copied; the rest is zeros
+     * @param sizes slot of the source sizes, of at most {@code bytes}, or -1 for all; the rest is zeros
      */
     static void issue(Warp w, int mask, int site, int bytes, int source, long offset, int sizes) {
         if (mask == 0) {
@@ -48,10 +54,17 @@ final class AsyncCopies {
         }
         AsyncCopies copies = w.copies;
         SharedMemory.checkBounds(w, w.address, mask, site, bytes, true);
+        if (sizes >= 0) {
+            checkSizes(w, mask, site, bytes, sizes);
+        }
+        if (w.block.checker() != null) {
+            w.block.checker().access(w, mask, site, bytes, SharedChecker.COPY);
+        }
         if (w.block.profile() != null) {
             w.block.profile().shared(site, w.address, mask, bytes);
         }
         Copy copy = copies.free.isEmpty() ? new Copy() : copies.free.removeLast();
+        copy.flying = mask;
         copy.lanes = mask;
         copy.site = site;
         copy.bytes = bytes;
@@ -59,13 +72,53 @@ final class AsyncCopies {
         for (int l = 0; l < Layout.LANES; l++) {
             copy.target[l] = w.address[l];
             copy.source[l] = w.q[source + l] + offset;
-            copy.sourceBytes[l] = sizes < 0 ? bytes : Math.clamp(w.r[sizes + l], 0, bytes);
+            copy.sourceBytes[l] = sizes < 0 ? bytes : w.r[sizes + l];
             copy.group[l] = copies.group[l];
             reading |= copy.sourceBytes[l] > 0 ? 1 << l : 0;
             w.address[l] = copy.source[l];
         }
         GlobalMemory.checkParts(w, mask & reading, site, bytes, copy.sourceBytes);
-        copies.outstanding.add(copy);
+        copies.start(copy);
+    }
+
+    private static void checkSizes(Warp w, int mask, int site, int bytes, int sizes) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            int size = w.r[sizes + l];
+            if ((mask >>> l & 1) != 0 && (size < 0 || size > bytes)) {
+                throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, l,
+                        "the source's size is %d, and the copy's %d bytes".formatted(size, bytes));
+            }
+        }
+    }
+
+    /** Of four instructions one lands at once, one when it is waited for, one in part at once, one in between. */
+    private void start(Copy copy) {
+        int drawn = warp.block.random().nextInt();
+        int chance = drawn & 3;
+        copy.late = chance == 1;
+        land(copy, chance == 0 ? copy.flying : chance == 2 ? copy.flying & drawn >> 2 : 0);
+        outstanding.add(copy);
+        if (copy.lanes == 0) {
+            release();
+        }
+    }
+
+    /** The other warps have had their turn: some of what is under way may have landed. */
+    void drift() {
+        if (outstanding.isEmpty()) {
+            return;
+        }
+        for (Copy copy : outstanding) {
+            if (!copy.late && copy.flying != 0) {
+                land(copy, copy.flying & warp.block.random().nextInt());
+            }
+        }
+        release();
+    }
+
+    /** Forgets copies that no lane needs any more. */
+    private void release() {
+        outstanding.removeIf(copy -> copy.lanes == 0 && free.add(copy));
     }
 
     /** Source sizes into slot d: 0 where predicate p (negated or not) says to ignore the source. */
@@ -81,35 +134,33 @@ final class AsyncCopies {
         }
     }
 
-    /** Lands all groups of each lane but its last {@code pending}; with -1 also what is not committed. */
+    /** Ends all groups of each lane but its last {@code pending}; with -1 also what is not committed. */
     static void await(Warp w, int mask, int pending) {
         AsyncCopies copies = w.copies;
         for (Copy copy : copies.outstanding) {
-            int landing = 0;
+            int done = 0;
             for (int l = 0; l < Layout.LANES; l++) {
                 if (pending < 0 || copy.group[l] < copies.group[l] - pending) {
-                    landing |= 1 << l;
+                    done |= 1 << l;
                 }
             }
-            copies.land(copy, landing & mask & copy.lanes);
-            if (copy.lanes == 0) {
-                copies.free.add(copy);
+            done &= mask & copy.lanes;
+            copies.land(copy, done & copy.flying);
+            copy.lanes &= ~done;
+            if (w.block.checker() != null) {
+                w.block.checker().landed(w, copy.target, done, copy.bytes, copy.site);
             }
         }
-        copies.outstanding.removeIf(copy -> copy.lanes == 0);
+        copies.release();
     }
 
     private void land(Copy copy, int lanes) {
         int[] words = warp.block.shared().words;
-        SharedChecker checker = warp.block.checker();
         for (int l = 0; l < Layout.LANES; l++) {
             if ((lanes >>> l & 1) == 0) {
                 continue;
             }
             int at = (int) copy.target[l];
-            if (checker != null) {
-                checker.access(warp, l, at, copy.bytes, true, copy.site);
-            }
             for (int i = 0; i < copy.bytes; i += 4) {
                 int left = copy.sourceBytes[l] - i;
                 int word = 0;
@@ -121,6 +172,9 @@ final class AsyncCopies {
                 words[at + i >> 2] = word;
             }
         }
-        copy.lanes &= ~lanes;
+        copy.flying &= ~lanes;
+        if (warp.block.checker() == null) {
+            copy.lanes = copy.flying;
+        }
     }
 }

@@ -125,10 +125,8 @@ final class Atomics {
 
     private static void shared(Warp w, int mask, int site, int bytes) {
         SharedMemory.checkBounds(w, w.address, mask, site, bytes, true);
-        for (int l = 0; l < Layout.LANES && w.block.checker() != null; l++) {
-            if ((mask >>> l & 1) != 0) {
-                w.block.checker().atomic(w, l, (int) w.address[l], bytes, site);
-            }
+        if (w.block.checker() != null) {
+            w.block.checker().access(w, mask, site, bytes, SharedChecker.ATOMIC);
         }
         if (w.block.profile() != null) {
             w.block.profile().shared(site, w.address, mask, bytes);

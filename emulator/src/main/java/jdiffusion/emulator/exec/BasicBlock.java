@@ -14,7 +14,7 @@ import jdiffusion.emulator.ptx.Type;
 /**
  * Instructions that a group of lanes executes from the first to the last. Long ones are cut so that no method of the
  * translated code is too long for the JVM's compiler. A block's first collective instruction comes first, since lanes
- * gather at starts of blocks only.
+ * gather at starts of blocks only, and the others are of the same lanes.
  *
  * @param targets number of the block at each label
  * @param tables labels of each branch table
@@ -31,21 +31,21 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
         var bodies = new ArrayList<List<Instruction>>();
         var starts = new HashMap<Integer, Integer>();
         List<Instruction> current = null;
-        boolean collective = false;
+        String collective = null;
         int bytes = 0;
         for (int i = 0; i < function.body().size(); i++) {
             Instruction instruction = function.body().get(i);
             boolean cut = current == null || leaders.contains(i) || bytes > MOST_BYTES || isBarrier(instruction)
-                    || isCollective(instruction) && !collective;
+                    || isCollective(instruction) && !members(instruction).equals(collective);
             if (cut && (current == null || !current.isEmpty())) {
                 current = new ArrayList<>();
                 bodies.add(current);
-                collective = false;
+                collective = null;
                 bytes = 0;
             }
             starts.put(i, bodies.size() - 1);
             bytes += LaneEmitter.handles(instruction) ? LANE_BYTES : WARP_BYTES;
-            collective |= isCollective(instruction);
+            collective = isCollective(instruction) ? members(instruction) : collective;
             addWidened(current, instruction, layout);
             if (instruction.endsBlock() || isBarrier(instruction)) {
                 current = null;
@@ -69,6 +69,14 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
             case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix" -> true;
             default -> false;
         };
+    }
+
+    /** The lanes that a collective instruction needs, as text that is equal where they are. */
+    private static String members(Instruction instruction) {
+        boolean all = instruction.opcode().equals("mma") || instruction.opcode().equals("ldmatrix")
+                || isBarrier(instruction)
+                || instruction.operands().getLast() instanceof Operand.Imm imm && (int) imm.bits() == -1;
+        return all ? "all" : instruction.operands().getLast().toString();
     }
 
     /** Loads of up to 32 bits into 64-bit registers, and such stores, go through a 32-bit register. */

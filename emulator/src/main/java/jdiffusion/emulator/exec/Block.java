@@ -1,6 +1,7 @@
 package jdiffusion.emulator.exec;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.SplittableRandom;
 import jdiffusion.emulator.DeviceFault;
@@ -9,7 +10,7 @@ import jdiffusion.emulator.Dim3;
 
 /**
  * Runs blocks of one launch, one after the other, on one thread. The warps of a block run in an order that the seed
- * and the block's number decide, each until it waits at a barrier.
+ * and the block's number decide, each until it waits at a barrier. They also decide when asynchronous copies land.
  */
 public final class Block {
 
@@ -30,6 +31,7 @@ public final class Block {
     private final List<Waiting> waiting = new ArrayList<>();
     private final DeviceMemory.Allocation[] lastHit;
     private Dim3 index;
+    private SplittableRandom random;
 
     /** {@code profile} may be null. */
     public Block(CompiledKernel kernel, DeviceMemory memory, Dim3 grid, Dim3 shape, int dynamicShared,
@@ -44,7 +46,7 @@ public final class Block {
         this.profile = profile;
         this.index = new Dim3(0, 0, 0);
         this.shared = new SharedMemory(sharedBytes());
-        this.checker = check ? new SharedChecker(this, sharedBytes()) : null;
+        this.checker = check ? new SharedChecker(this, sharedBytes(), (int) shape.count()) : null;
         this.lastHit = new DeviceMemory.Allocation[kernel.sites().size()];
         this.warps = new Warp[(int) (shape.count() + 31 >> 5)];
         for (int i = 0; i < warps.length; i++) {
@@ -93,6 +95,11 @@ public final class Block {
         return checker;
     }
 
+    /** What the seed decides in the block that runs. */
+    SplittableRandom random() {
+        return random;
+    }
+
     /** The counters, or null when they are off. */
     Profile profile() {
         return profile;
@@ -115,17 +122,17 @@ public final class Block {
         for (Warp warp : warps) {
             warp.reset(threads);
         }
-        var random = new SplittableRandom(seed * 0x9e3779b97f4a7c15L + linear);
+        random = new SplittableRandom(seed * 0x9e3779b97f4a7c15L + linear);
         Warp[] order = warps.clone();
         do {
-            shuffle(order, random);
+            shuffle(order);
             for (Warp warp : order) {
                 warp.run();
             }
         } while (release());
     }
 
-    private static void shuffle(Warp[] order, SplittableRandom random) {
+    private void shuffle(Warp[] order) {
         for (int i = order.length - 1; i > 0; i--) {
             int j = random.nextInt(i + 1);
             Warp swapped = order[i];
@@ -206,7 +213,13 @@ public final class Block {
                     Integer.numberOfTrailingZeros(first.lanes()), "reached by %d of the block's %d threads, %s"
                             .formatted(arrived, shape.count(), "the others have exited"));
         }
-        checker.barrier(here.stream().map(Waiting::warp).toList(), arrived == shape.count());
+        var threads = new BitSet((int) shape.count());
+        for (Waiting one : here) {
+            for (int rest = one.lanes(); rest != 0; rest &= rest - 1) {
+                threads.set(one.warp().index * Layout.LANES + Integer.numberOfTrailingZeros(rest));
+            }
+        }
+        checker.meet(threads);
     }
 
     /** A fault of one lane at a site. */

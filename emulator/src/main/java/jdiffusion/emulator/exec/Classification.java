@@ -1,11 +1,15 @@
 package jdiffusion.emulator.exec;
 
+import java.util.List;
 import jdiffusion.emulator.KernelCounters.InstructionClass;
 import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
 import jdiffusion.emulator.ptx.Type;
 
 /** What an instruction counts as. */
 final class Classification {
+
+    private static final List<String> STRONG = List.of("volatile", "relaxed", "acquire", "release");
 
     private Classification() {}
 
@@ -13,7 +17,24 @@ final class Classification {
         InstructionClass kind = kind(instruction);
         int depth = instruction.has("m16n8k16") ? 16 : 8;
         int flops = kind == InstructionClass.MMA ? 2 * 16 * 8 * depth : 0;
-        return new Site(instruction.line(), text, kind, flops);
+        return new Site(instruction.line(), text, kind, flops, STRONG.stream().anyMatch(instruction::has));
+    }
+
+    /** Bytes that a lane accesses at once where the instruction may access shared memory; at most 16. */
+    static int sharedBytes(Instruction instruction) {
+        List<Operand> o = instruction.operands();
+        return switch (instruction.opcode()) {
+            case "ld", "ldu", "st" -> instruction.has("param") || instruction.has("global") || instruction.has("local")
+                    || instruction.has("const") ? 16
+                    : instruction.type().bytes() * elements(o.get(instruction.opcode().equals("st") ? 1 : 0));
+            case "atom", "red" -> 4;
+            case "cp" -> o.size() > 2 ? (int) ((Operand.Imm) o.get(2)).bits() : 16;
+            default -> 16;
+        };
+    }
+
+    private static int elements(Operand operand) {
+        return operand instanceof Operand.Vector vector ? vector.elements().size() : 1;
     }
 
     private static InstructionClass kind(Instruction instruction) {

@@ -14,11 +14,12 @@ import java.util.List;
  * @param sites instructions, by the number that the code passes to memory accesses
  * @param blockSites for each basic block the sites that it executes
  * @param sharedBytes static shared memory; the dynamic part begins at this offset
+ * @param sharedCell smallest size of an access of shared memory in bytes, a power of 2; all accesses are aligned to it
  * @param localBytes local memory per thread
  * @param paramBytes size of the parameters
  * @param variables the module's variables, checked like allocations
  */
 public record CompiledKernel(
         String name, KernelCode code, int ints, int longs, int predicates, int[] intConstants, long[] longConstants,
-        List<Layout.Special> specials, List<Site> sites, int[][] blockSites, int sharedBytes, int localBytes,
-        int paramBytes, ModuleVariables variables) {}
+        List<Layout.Special> specials, List<Site> sites, int[][] blockSites, int sharedBytes, int sharedCell,
+        int localBytes, int paramBytes, ModuleVariables variables) {}

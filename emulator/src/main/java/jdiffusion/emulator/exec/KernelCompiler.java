@@ -35,6 +35,7 @@ public final class KernelCompiler {
     private final Map<String, Long> addresses = new HashMap<>();
     private final List<BasicBlock> blocks;
     private int sharedBytes;
+    private int sharedCell = 16;
     private int localBytes;
     private int paramBytes;
 
@@ -74,8 +75,8 @@ public final class KernelCompiler {
         long[] longs = layout.longConstants().entrySet().stream()
                 .flatMapToLong(e -> java.util.stream.LongStream.of(e.getValue(), e.getKey())).toArray();
         return new CompiledKernel(function.name(), code, layout.ints(), layout.longs(), layout.predicates(), ints,
-                longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, localBytes,
-                paramBytes, variables);
+                longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, sharedCell,
+                localBytes, paramBytes, variables);
     }
 
     private void placeVariables() {
@@ -164,6 +165,7 @@ public final class KernelCompiler {
         for (int i = 0; i < block.instructions().size(); i++) {
             Instruction instruction = block.instructions().get(i);
             try {
+                sharedCell = Math.min(sharedCell, Classification.sharedBytes(instruction));
                 if (LaneEmitter.handles(instruction)) {
                     run.add(instruction);
                     continue;

@@ -29,6 +29,9 @@ final class Matrix {
      */
     static void mma(Warp w, int mask, int site, int depth, int bf16, int half, int a0, int a1, int a2, int a3, int b0,
             int b1, int c0, int c1, int c2, int c3, int d0, int d1, int d2, int d3) {
+        if (w.block.checker() != null) {
+            w.checkWhole(mask, site);
+        }
         Matrix m = SCRATCH.get();
         int[] r = w.r;
         m.unpackA(r, bf16 != 0, a0, 0, 0);
@@ -154,11 +157,8 @@ final class Matrix {
         SharedMemory.checkBounds(w, w.address, lanes, site, 16, false);
         Block block = w.block;
         if (block.checker() != null) {
-            for (int l = 0; l < 8 * n; l++) {
-                if ((lanes >>> l & 1) != 0) {
-                    block.checker().access(w, l, (int) w.address[l], 16, false, site);
-                }
-            }
+            w.checkWhole(mask, site);
+            block.checker().access(w, lanes, site, 16, SharedChecker.READ);
         }
         if (block.profile() != null) {
             block.profile().shared(site, w.address, lanes, 16);

@@ -1,106 +1,223 @@
 package jdiffusion.emulator.exec;
 
 import java.util.Arrays;
-import java.util.List;
+import java.util.BitSet;
 import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
- * Finds reads of uninitialised shared memory and races there, byte by byte. Two accesses of a byte race when they come
- * from different warps, one of them writes, and no barrier of the whole block lies between them. (Lanes of one warp
- * are not checked against each other.)
+ * Finds reads of uninitialised shared memory, races there, and uses of bytes to which a copy is under way. Two accesses
+ * race when they come from different threads, of one warp or of two, one of them writes, and neither comes before the
+ * other by {@link Order}. A {@code cp.async} writes from its issue on until its thread waits for it.
+ *
+ * <p>Memory is divided into cells of the smallest size that the kernel accesses. Of each cell the checker knows the
+ * last write and two of the reads since then: with these it finds a race of a write with any read, as long as threads
+ * meet in whole warps or whole blocks.
  */
 final class SharedChecker {
-    private static final int NOBODY = -1;
-    /** More than one warp has read the byte since the last barrier. */
-    private static final int SEVERAL = -2;
+    static final int READ = 0;
+    static final int WRITE = 1;
+    static final int ATOMIC = 2;
+    static final int COPY = 3;
+
+    // What is known of an access: its number in Order, thread, site, and two flags.
+    private static final int NUMBER_SHIFT = 32;
+    private static final int THREAD_SHIFT = 22;
+    private static final int SITE_SHIFT = 2;
+    private static final int MOST_SITES = 1 << THREAD_SHIFT - SITE_SHIFT;
+    private static final long ATOMIC_FLAG = 1;
+    private static final long UNDER_WAY = 2;
 
     private final Block block;
-    private final boolean[] written;
-    private final int[] writer;
-    private final int[] writerSite;
-    private final int[] reader;
-    private final int[] readerSite;
+    private final Order order;
+    private final int shift;
+    private final long[] writes;
+    private final long[] reads;
+    private final long[] otherReads;
+    // The access that is looked at.
+    private Warp warp;
+    private int site;
+    private int bytes;
+    private int how;
 
-    SharedChecker(Block block, int bytes) {
+    SharedChecker(Block block, int bytes, int threads) {
+        if (block.kernel().sites().size() > MOST_SITES) {
+            throw new IllegalStateException("kernel " + block.kernel().name() + " is too long to be checked");
+        }
         this.block = block;
-        this.written = new boolean[bytes];
-        this.writer = new int[bytes];
-        this.writerSite = new int[bytes];
-        this.reader = new int[bytes];
-        this.readerSite = new int[bytes];
+        this.order = new Order(threads);
+        this.shift = Integer.numberOfTrailingZeros(block.kernel().sharedCell());
+        int cells = (bytes >> shift) + 1;
+        this.writes = new long[cells];
+        this.reads = new long[cells];
+        this.otherReads = new long[cells];
     }
 
     /** A new block starts. */
     void reset() {
-        Arrays.fill(written, false);
-        forget();
+        if (order.begin()) {
+            Arrays.fill(writes, 0);
+            Arrays.fill(reads, 0);
+            Arrays.fill(otherReads, 0);
+        }
     }
 
-    private void forget() {
-        Arrays.fill(writer, NOBODY);
-        Arrays.fill(reader, NOBODY);
+    /** Threads have met at a barrier. */
+    void meet(BitSet threads) {
+        order.meet(threads);
     }
 
-    /** The warps have met at a barrier; only one of the whole block orders everything. */
-    void barrier(List<Warp> warps, boolean whole) {
-        if (whole) {
-            forget();
+    /** Lanes of a warp have met at a {@code bar.warp.sync}. */
+    void meet(Warp w, int lanes) {
+        order.meet(w.index, lanes);
+    }
+
+    /**
+     * One instruction's accesses, of {@code bytes} each, at the addresses in {@link Warp#address}, which are inside the
+     * block's shared memory.
+     *
+     * @param how READ, WRITE, ATOMIC or COPY
+     * @return lanes that write where another lane of this instruction does
+     */
+    int access(Warp w, int mask, int site, int bytes, int how) {
+        this.warp = w;
+        this.site = site;
+        this.bytes = bytes;
+        this.how = how;
+        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT
+                | (how == ATOMIC ? ATOMIC_FLAG : how == COPY ? UNDER_WAY : 0);
+        int again = 0;
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            long own = access | (long) (w.index * Layout.LANES + lane) << THREAD_SHIFT;
+            int from = (int) w.address[lane] >> shift;
+            int to = from + (bytes >> shift);
+            if (how == READ) {
+                for (int i = from; i < to; i++) {
+                    read(i, own);
+                }
+            } else if (!write(from, to, own)) {
+                again |= 1 << lane;
+            }
+        }
+        return again;
+    }
+
+    /** Lanes have waited for their copies to {@code target}: each can use the data of its own from now on. */
+    void landed(Warp w, long[] target, int lanes, int bytes, int site) {
+        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT;
+        for (int rest = lanes; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            int from = (int) target[lane] >> shift;
+            Arrays.fill(writes, from, from + (bytes >> shift),
+                    access | (long) (w.index * Layout.LANES + lane) << THREAD_SHIFT);
+        }
+    }
+
+    private void read(int cell, long own) {
+        long last = writes[cell];
+        if (order.isOld(number(last))) {
+            throw uninitialised(cell, own);
+        }
+        compare(cell, last, "written", own);
+        int thread = thread(own);
+        long one = reads[cell];
+        if (isBefore(one, thread)) {
+            reads[cell] = own;
             return;
         }
-        // A barrier of some warps orders these: what they did belongs to nobody any more, as far as it is theirs.
-        for (int i = 0; i < writer.length; i++) {
-            if (isOne(writer[i], warps)) {
-                writer[i] = NOBODY;
-            }
-            if (isOne(reader[i], warps)) {
-                reader[i] = NOBODY;
-            }
+        long other = otherReads[cell];
+        // Of three that are in no order, two are kept, of different warps if there are.
+        if (isBefore(other, thread)
+                || thread(one) >> 5 == thread(other) >> 5 && thread(one) >> 5 != thread >> 5) {
+            otherReads[cell] = own;
         }
     }
 
-    private static boolean isOne(int index, List<Warp> warps) {
-        return warps.stream().anyMatch(w -> w.index == index);
-    }
-
-    /** One lane's access of {@code bytes} at {@code at}, inside the block's shared memory. */
-    void access(Warp w, int lane, int at, int bytes, boolean write, int site) {
-        for (int i = at; i < at + bytes; i++) {
-            if (!write && !written[i]) {
-                throw block.fault(Kind.UNINITIALISED_SHARED, site, w, lane,
-                        "shared byte %d (access of %d bytes at %d) was never written".formatted(i, bytes, at));
+    /** False when another lane of the same instruction has written there already. */
+    private boolean write(int from, int to, long own) {
+        for (int i = from; i < to; i++) {
+            long last = writes[i];
+            if (how == ATOMIC && order.isOld(number(last))) {
+                throw uninitialised(i, own);
             }
-            if (writer[i] != NOBODY && writer[i] != w.index) {
-                throw race(w, lane, i, write, site, "written", writer[i], writerSite[i]);
+            if (how == WRITE && number(last) == number(own)) {
+                return false;
             }
-            if (write) {
-                if (reader[i] != NOBODY && reader[i] != w.index) {
-                    throw race(w, lane, i, true, site, "read", reader[i], readerSite[i]);
-                }
-                written[i] = true;
-                writer[i] = w.index;
-                writerSite[i] = site;
-            } else if (reader[i] != w.index) {
-                reader[i] = reader[i] == NOBODY ? w.index : SEVERAL;
-                readerSite[i] = site;
-            }
+            compare(i, last, "written", own);
+            compare(i, reads[i], "read", own);
+            compare(i, otherReads[i], "read", own);
+            writes[i] = own;
+            reads[i] = 0;
+            otherReads[i] = 0;
         }
+        return true;
     }
 
-    /** One lane's atomic access; atomics do not race with each other, so only initialisation is checked. */
-    void atomic(Warp w, int lane, int at, int bytes, int site) {
-        for (int i = at; i < at + bytes; i++) {
-            if (!written[i]) {
-                throw block.fault(Kind.UNINITIALISED_SHARED, site, w, lane,
-                        "shared byte %d (atomic access of %d bytes at %d) was never written".formatted(i, bytes, at));
-            }
+    private static int number(long access) {
+        return (int) (access >>> NUMBER_SHIFT);
+    }
+
+    private static int thread(long access) {
+        return (int) (access >>> THREAD_SHIFT) & (1 << NUMBER_SHIFT - THREAD_SHIFT) - 1;
+    }
+
+    private Site site(long access) {
+        return block.kernel().sites().get((int) (access >>> SITE_SHIFT) & MOST_SITES - 1);
+    }
+
+    private boolean isBefore(long access, int thread) {
+        return order.isBefore(thread(access), number(access), thread);
+    }
+
+    /** Faults when an earlier access of a cell and the present one are in no order. */
+    private void compare(int cell, long earlier, String verb, long own) {
+        if ((earlier & UNDER_WAY) != 0 && !order.isOld(number(earlier))) {
+            throw fault(Kind.UNFINISHED_COPY, own, "%s while the copy of %s to it may be under way, for which that"
+                    + " thread has not waited", cell, earlier);
         }
+        if (isBefore(earlier, thread(own)) || isAtomic(earlier, own)) {
+            return;
+        }
+        boolean sameWarp = thread(earlier) >> 5 == thread(own) >> 5;
+        throw fault(Kind.SHARED_RACE, own, "%s and was " + verb + " by %s with no "
+                + (sameWarp ? "bar.warp.sync or other " : "") + "barrier between", cell, earlier);
     }
 
-    private RuntimeException race(Warp w, int lane, int at, boolean write, int site, String how, int other,
-            int otherSite) {
-        return block.fault(Kind.SHARED_RACE, site, w, lane,
-                "shared byte %d is %s here and was %s by %s at line %d with no barrier between".formatted(
-                        at, write ? "written" : "read", how, other == SEVERAL ? "several warps" : "warp " + other,
-                        block.kernel().sites().get(otherSite).line()));
+    /** Atomics are in no race with each other, nor with loads and stores that are told to respect them. */
+    private boolean isAtomic(long earlier, long own) {
+        boolean first = (earlier & ATOMIC_FLAG) != 0;
+        boolean second = how == ATOMIC;
+        return (first || second) && (first || site(earlier).strong()) && (second || site(own).strong());
+    }
+
+    private RuntimeException fault(Kind kind, long own, String what, int cell, long other) {
+        Site there = site(other);
+        String here = "shared byte %d %s".formatted(cell << shift, switch (how) {
+            case READ -> "is read here";
+            case WRITE -> "is written here";
+            case ATOMIC -> "is updated here";
+            default -> "may be written from here on";
+        });
+        return block.fault(kind, site, warp, thread(own) % Layout.LANES, what.formatted(here,
+                "%s at line %d `%s`".formatted(name(thread(other)), there.line(), there.text())));
+    }
+
+    /** The fault of a lane that has changed what another lane wrote with the same instruction, the last looked at. */
+    RuntimeException differing(int lane) {
+        int at = (int) warp.address[lane];
+        int other = thread(writes[at >> shift]);
+        return block.fault(Kind.SHARED_RACE, site, warp, lane, ("shared byte %d is written here by %s too, with another"
+                + " value: which of them stays is not defined").formatted(at, name(other)));
+    }
+
+    private static String name(int thread) {
+        return "thread %d (warp %d, lane %d)".formatted(thread, thread >> 5, thread % Layout.LANES);
+    }
+
+    private RuntimeException uninitialised(int cell, long own) {
+        int lane = thread(own) % Layout.LANES;
+        return block.fault(Kind.UNINITIALISED_SHARED, site, warp, lane,
+                "shared byte %d (%s of %d bytes at %d) was never written".formatted(cell << shift,
+                        how == ATOMIC ? "atomic access" : "access", bytes, warp.address[lane]));
     }
 }

@@ -1,6 +1,7 @@
 package jdiffusion.emulator.exec;
 
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 import jdiffusion.emulator.DeviceFault.Kind;
 
 /** Shared memory of a block, and the loads and stores of a warp there, at the addresses in {@link Warp#address}. */
@@ -26,8 +27,12 @@ final class SharedMemory {
     }
 
     static void store32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
-        check(w, mask, site, 4 * n, true);
-        Words.store32(w, w.block.shared().words, mask, n, d0, d1, d2, d3);
+        int again = check(w, mask, site, 4 * n, true);
+        Words.store32(w, w.block.shared().words, mask & ~again, n, d0, d1, d2, d3);
+        if (again != 0) {
+            storeAgain(w, again, 4 * n,
+                    lane -> Words.store32(w, w.block.shared().words, lane, n, d0, d1, d2, d3));
+        }
     }
 
     static void load64(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
@@ -36,8 +41,11 @@ final class SharedMemory {
     }
 
     static void store64(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
-        check(w, mask, site, 8 * n, true);
-        Words.store64(w, w.block.shared().words, mask, n, d0, d1);
+        int again = check(w, mask, site, 8 * n, true);
+        Words.store64(w, w.block.shared().words, mask & ~again, n, d0, d1);
+        if (again != 0) {
+            storeAgain(w, again, 8 * n, lane -> Words.store64(w, w.block.shared().words, lane, n, d0, d1));
+        }
     }
 
     static void loadSmall(Warp w, int mask, int site, int bytes, int signed, int n, int d0, int d1, int d2, int d3) {
@@ -46,23 +54,41 @@ final class SharedMemory {
     }
 
     static void storeSmall(Warp w, int mask, int site, int bytes, int signed, int n, int d0, int d1, int d2, int d3) {
-        check(w, mask, site, bytes * n, true);
-        Words.storeSmall(w, w.block.shared().words, mask, bytes, n, d0, d1, d2, d3);
+        int again = check(w, mask, site, bytes * n, true);
+        Words.storeSmall(w, w.block.shared().words, mask & ~again, bytes, n, d0, d1, d2, d3);
+        if (again != 0) {
+            storeAgain(w, again, bytes * n,
+                    lane -> Words.storeSmall(w, w.block.shared().words, lane, bytes, n, d0, d1, d2, d3));
+        }
     }
 
-    /** Faults unless every lane's access is inside and aligned; lets checker and counters know. */
-    static void check(Warp w, int mask, int site, int bytes, boolean write) {
+    /**
+     * Faults unless every lane's access is inside and aligned; lets checker and counters know.
+     *
+     * @return lanes that write where another lane does at the same time, as far as that is checked
+     */
+    private static int check(Warp w, int mask, int site, int bytes, boolean write) {
         checkBounds(w, w.address, mask, site, bytes, write);
         Block block = w.block;
-        if (block.checker() != null) {
-            for (int l = 0; l < Layout.LANES; l++) {
-                if ((mask >>> l & 1) != 0) {
-                    block.checker().access(w, l, (int) w.address[l], bytes, write, site);
-                }
-            }
-        }
+        int again = block.checker() == null ? 0
+                : block.checker().access(w, mask, site, bytes, write ? SharedChecker.WRITE : SharedChecker.READ);
         if (block.profile() != null) {
             block.profile().shared(site, w.address, mask, bytes);
+        }
+        return again;
+    }
+
+    /** Lanes store where another lane of the instruction has: which of them is the last is not defined. */
+    private static void storeAgain(Warp w, int lanes, int bytes, IntConsumer store) {
+        int[] words = w.block.shared().words;
+        for (int rest = lanes; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            int from = (int) (w.address[lane] >> 2);
+            int[] before = Arrays.copyOfRange(words, from, from + (bytes + 3 >> 2));
+            store.accept(1 << lane);
+            if (!Arrays.equals(before, 0, before.length, words, from, from + before.length)) {
+                throw w.block.checker().differing(lane);
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 package jdiffusion.emulator.exec;
 
+import jdiffusion.emulator.DeviceFault.Kind;
+
 /** Exchanges between the lanes of a warp. Arguments are slots unless said otherwise. */
 final class Shuffles {
     static final int IDX = 0;
@@ -9,8 +11,15 @@ final class Shuffles {
 
     private Shuffles() {}
 
+    private static void check(Warp w, int mask, int site, int members) {
+        if (w.block.checker() != null) {
+            w.checkMembers(mask, members, site);
+        }
+    }
+
     /** A lane whose source is out of range keeps its own value, and its predicate is false; {@code p} may be -1. */
-    static void shfl(Warp w, int mask, int mode, int d, int p, int a, int b, int c) {
+    static void shfl(Warp w, int mask, int site, int mode, int d, int p, int a, int b, int c, int members) {
+        check(w, mask, site, members);
         int[] values = new int[Layout.LANES];
         System.arraycopy(w.r, a, values, 0, Layout.LANES);
         int valid = 0;
@@ -31,6 +40,10 @@ final class Shuffles {
             };
             boolean inside = mode == UP ? from >= most : from <= most;
             valid |= inside ? 1 << l : 0;
+            if (inside && w.block.checker() != null && (mask & w.r[members + l] & 1 << from) == 0) {
+                throw w.block.fault(Kind.DIVERGENT_BARRIER, site, w, l,
+                        "takes the value of lane %d, which does not take part".formatted(from));
+            }
             w.r[d + l] = values[inside ? from : l];
         }
         w.setPredicate(p, valid, mask);
@@ -42,20 +55,24 @@ final class Shuffles {
         return bits & mask & w.members(members, mask);
     }
 
-    static void voteBallot(Warp w, int mask, int d, int p, int negated, int members) {
+    static void voteBallot(Warp w, int mask, int site, int d, int p, int negated, int members) {
+        check(w, mask, site, members);
         set(w, mask, d, ballot(w, mask, p, negated, members));
     }
 
-    static void voteAny(Warp w, int mask, int d, int p, int negated, int members) {
+    static void voteAny(Warp w, int mask, int site, int d, int p, int negated, int members) {
+        check(w, mask, site, members);
         w.setPredicate(d, ballot(w, mask, p, negated, members) != 0 ? -1 : 0, mask);
     }
 
-    static void voteAll(Warp w, int mask, int d, int p, int negated, int members) {
+    static void voteAll(Warp w, int mask, int site, int d, int p, int negated, int members) {
+        check(w, mask, site, members);
         boolean all = ballot(w, mask, p, negated, members) == (mask & w.members(members, mask));
         w.setPredicate(d, all ? -1 : 0, mask);
     }
 
-    static void voteUni(Warp w, int mask, int d, int p, int negated, int members) {
+    static void voteUni(Warp w, int mask, int site, int d, int p, int negated, int members) {
+        check(w, mask, site, members);
         int bits = ballot(w, mask, p, negated, members);
         w.setPredicate(d, bits == 0 || bits == (mask & w.members(members, mask)) ? -1 : 0, mask);
     }
@@ -65,7 +82,8 @@ final class Shuffles {
     }
 
     /** Each lane gets the mask of the lanes that hold the same value. */
-    static void matchAny(Warp w, int mask, int d, int a, int members) {
+    static void matchAny(Warp w, int mask, int site, int d, int a, int members) {
+        check(w, mask, site, members);
         int[] same = new int[Layout.LANES];
         for (int l = 0; l < Layout.LANES; l++) {
             for (int k = 0; k < Layout.LANES; k++) {

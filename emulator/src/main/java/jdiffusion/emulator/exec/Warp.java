@@ -1,6 +1,7 @@
 package jdiffusion.emulator.exec;
 
 import java.util.Arrays;
+import jdiffusion.emulator.DeviceFault.Kind;
 
 /** Registers and control flow of 32 threads. Lanes that diverge run one group at a time, earliest block first. */
 public final class Warp {
@@ -78,6 +79,7 @@ public final class Warp {
 
     /** Runs until every lane has exited or waits at a barrier. */
     void run() {
+        copies.drift();
         KernelCode code = kernel.code();
         long[] counts = block.profile() == null ? null : block.profile().blockCounts();
         while ((ready | parkedLanes) != 0) {
@@ -170,7 +172,7 @@ public final class Warp {
         }
         if (forced) {
             if (block.checker() != null) {
-                throw block.fault(jdiffusion.emulator.DeviceFault.Kind.DIVERGENT_BARRIER, site, this,
+                throw block.fault(Kind.DIVERGENT_BARRIER, site, this,
                         Integer.numberOfTrailingZeros(need & ~mask),
                         "executed by lanes 0x%x of the 0x%x that must take part".formatted(mask, need));
             }
@@ -194,8 +196,55 @@ public final class Warp {
         return r[slot + Integer.numberOfTrailingZeros(mask)];
     }
 
+    /**
+     * The lanes of {@code mask} execute an instruction together with those that their masks in a slot name; checks that
+     * these are all there.
+     */
+    void checkMembers(int mask, int slot, int site) {
+        for (int rest = mask; rest != 0;) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            int members = r[slot + lane];
+            int same = 0;
+            for (int l = lane; l < Layout.LANES; l++) {
+                same |= (rest >>> l & 1) != 0 && r[slot + l] == members ? 1 << l : 0;
+            }
+            rest &= ~same;
+            if (same != (members & live)) {
+                int wrong = same & ~members;
+                throw block.fault(Kind.DIVERGENT_BARRIER, site, this,
+                        Integer.numberOfTrailingZeros(wrong != 0 ? wrong : same),
+                        "executed by lanes 0x%x with the mask 0x%x".formatted(same, members));
+            }
+        }
+    }
+
+    /** Checks that an instruction of the whole warp is executed by all 32 lanes. */
+    void checkWhole(int mask, int site) {
+        if (mask != -1) {
+            throw block.fault(Kind.DIVERGENT_BARRIER, site, this, Integer.numberOfTrailingZeros(mask),
+                    "executed by lanes 0x%x, and all 32 must".formatted(mask));
+        }
+    }
+
+    /** A {@code bar.warp.sync} of the lanes of {@code mask}, each with its members in a slot. */
+    static void meet(Warp w, int mask, int slot, int site) {
+        if (w.block.checker() == null) {
+            return;
+        }
+        w.checkMembers(mask, slot, site);
+        for (int rest = mask; rest != 0;) {
+            int members = w.members(slot, rest) & mask;
+            w.block.checker().meet(w, members);
+            rest &= ~members;
+        }
+    }
+
     /** Lanes of {@code arrived} wait at a barrier and go on at {@code next}; the others of {@code all} go on now. */
     int barrier(int arrived, int id, int count, int next, int all, int site) {
+        if (block.checker() != null && arrived != 0 && arrived != live) {
+            throw block.fault(Kind.DIVERGENT_BARRIER, site, this, Integer.numberOfTrailingZeros(arrived),
+                    "executed by lanes 0x%x of the warp's 0x%x".formatted(arrived, live));
+        }
         if (arrived != 0) {
             block.wait(this, arrived, r[id + Integer.numberOfTrailingZeros(arrived)],
                     count < 0 ? 0 : r[count + Integer.numberOfTrailingZeros(arrived)], next, site);
@@ -207,7 +256,7 @@ public final class Warp {
     /** Ends the kernel with a fault when a lane traps. */
     void trap(int mask, int site) {
         if (mask != 0) {
-            throw block.fault(jdiffusion.emulator.DeviceFault.Kind.TRAP, site, this,
+            throw block.fault(Kind.TRAP, site, this,
                     Integer.numberOfTrailingZeros(mask), "the kernel executed trap");
         }
     }

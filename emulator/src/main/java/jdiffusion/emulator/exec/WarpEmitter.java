@@ -43,14 +43,17 @@ final class WarpEmitter {
             case "cp" -> copy(instruction, site);
             case "mma" -> multiply(instruction, site);
             case "ldmatrix" -> loadMatrix(instruction, site);
-            case "shfl" -> shuffle(instruction);
-            case "vote" -> vote(instruction);
+            case "shfl" -> shuffle(instruction, site);
+            case "vote" -> vote(instruction, site);
             case "match" -> {
                 require(instruction.has("any") && instruction.type().bits() == 32);
-                call(Shuffles.class, "matchAny", intSlot(o.get(0)), intSlot(o.get(1)), intSlot(o.get(2)));
+                call(Shuffles.class, "matchAny", site, intSlot(o.get(0)), intSlot(o.get(1)), intSlot(o.get(2)));
             }
             case "activemask" -> call(Shuffles.class, "activeMask", intSlot(o.get(0)));
-            case "bar", "barrier" -> require(instruction.has("warp"));
+            case "bar", "barrier" -> {
+                require(instruction.has("warp"));
+                call(Warp.class, "meet", intSlot(o.get(0)), site);
+            }
             default -> require(IGNORED.contains(instruction.opcode()));
         }
     }
@@ -309,22 +312,23 @@ final class WarpEmitter {
                 d.get(0), d.get(1), d.get(2), d.get(3));
     }
 
-    private void shuffle(Instruction instruction) {
+    private void shuffle(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
         int mode = instruction.has("idx") ? Shuffles.IDX : instruction.has("up") ? Shuffles.UP
                 : instruction.has("down") ? Shuffles.DOWN : Shuffles.BFLY;
         Operand to = o.get(0) instanceof Operand.Pair pair ? pair.first() : o.get(0);
         int p = o.get(0) instanceof Operand.Pair pair ? predicateSlot(pair.second()) : -1;
-        call(Shuffles.class, "shfl", mode, intSlot(to), p, intSlot(o.get(1)), intSlot(o.get(2)), intSlot(o.get(3)));
+        call(Shuffles.class, "shfl", site, mode, intSlot(to), p, intSlot(o.get(1)), intSlot(o.get(2)),
+                intSlot(o.get(3)), intSlot(o.get(4)));
     }
 
-    private void vote(Instruction instruction) {
+    private void vote(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
         boolean negated = o.get(1) instanceof Operand.Reg reg && reg.negated();
         int p = predicateSlot(o.get(1));
         String name = instruction.has("ballot") ? "voteBallot" : instruction.has("any") ? "voteAny"
                 : instruction.has("all") ? "voteAll" : "voteUni";
         int d = instruction.has("ballot") ? intSlot(o.get(0)) : predicateSlot(o.get(0));
-        call(Shuffles.class, name, d, p, negated ? 1 : 0, intSlot(o.get(2)));
+        call(Shuffles.class, name, site, d, p, negated ? 1 : 0, intSlot(o.get(2)));
     }
 }

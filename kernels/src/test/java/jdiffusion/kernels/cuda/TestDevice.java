@@ -15,19 +15,22 @@ import jdiffusion.tensor.Unreadable;
 
 /**
  * The device that tests of CUDA kernels run on: the emulated one with all its checks, or with
- * {@code -Djdiffusion.testDevice=cuda} the first real one; see {@link OnDevice}. One is open at a time.
+ * {@code -Djdiffusion.testDevice=cuda} the first real one; see {@link OnDevice}. One is open at a time. The emulated
+ * one's seed is that of {@code -Djdiffusion.testSeed}, or 0; no test depends on it.
  */
 public final class TestDevice implements AutoCloseable {
     private static final boolean REAL = "cuda".equals(System.getProperty("jdiffusion.testDevice"));
+
+    private static final long SEED = Long.getLong("jdiffusion.testSeed", 0);
 
     private final EmulatedDevice emulated;
     private final Cuda cuda;
     private final CudaTransfer transfer;
     private final List<Long> taken = new ArrayList<>();
 
-    private TestDevice(DType operandType, EmulatorOptions options) {
+    private TestDevice(DType operandType, EmulatorOptions options, KernelSource kernels) {
         emulated = REAL ? null : EmulatedDevice.start(options, EmulatedDevice.DEFAULT_MEMORY_BYTES);
-        cuda = Cuda.open(0, KernelSource.BUILT_IN, operandType, this::failure);
+        cuda = Cuda.open(0, kernels, operandType, this::failure);
         transfer = new CudaTransfer(cuda);
     }
 
@@ -37,12 +40,18 @@ public final class TestDevice implements AutoCloseable {
     }
 
     public static TestDevice open(DType operandType) {
-        return new TestDevice(operandType, EmulatorOptions.defaults().withCheck(true));
+        return new TestDevice(operandType, EmulatorOptions.defaults().withCheck(true).withSeed(SEED),
+                KernelSource.BUILT_IN);
     }
 
     /** With counters instead of checks; always emulated, so a test that needs it asks {@link #isReal} first. */
     public static TestDevice profiling() {
-        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true));
+        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true), KernelSource.BUILT_IN);
+    }
+
+    /** With every check, other kernels, and a seed; always emulated. */
+    public static TestDevice checking(KernelSource kernels, long seed) {
+        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withCheck(true).withSeed(seed), kernels);
     }
 
     public static boolean isReal() {

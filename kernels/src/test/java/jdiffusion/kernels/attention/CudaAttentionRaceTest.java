@@ -1,0 +1,97 @@
+package jdiffusion.kernels.attention;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import jdiffusion.kernels.Samples;
+import jdiffusion.kernels.cuda.CudaBackend;
+import jdiffusion.kernels.cuda.KernelSource;
+import jdiffusion.kernels.cuda.OnDevice;
+import jdiffusion.kernels.cuda.Planted;
+import jdiffusion.kernels.cuda.TestDevice;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Races that are planted in the kernels of attention are noticed. */
+@OnDevice
+class CudaAttentionRaceTest {
+    @TempDir
+    private Path folder;
+
+    @BeforeAll
+    static void emulated() {
+        assumeThat(TestDevice.isReal()).as("the emulator checks").isFalse();
+    }
+
+    /** What a device says of attention over several tiles of keys with normed q and k; null when all is well. */
+    private static Throwable fault(KernelSource kernels, long seed, int channels) {
+        return catchThrowable(() -> run(kernels, seed, channels));
+    }
+
+    private static float[] run(KernelSource kernels, long seed, int channels) {
+        int n = 150;
+        try (TestDevice device = TestDevice.checking(kernels, seed)) {
+            Tensor x = device.put(DType.BF16, Samples.normal(1, n * channels, 0, 1), 1, n, channels);
+            Tensor norm = channels > 128 ? null : device.put(DType.F32, Samples.normal(2, channels, 1, 0.1), channels);
+            Tensor out = device.empty(DType.BF16, 1, n, channels);
+            new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, channels),
+                    List.of(new AttentionStream(x, x, x, norm, norm, out)), null);
+            return device.get(out);
+        }
+    }
+
+    /** The next keys are copied to where other warps still read the last ones. */
+    @Test
+    void aCopyBeforeTheBarrier() throws IOException {
+        assumeThat(CudaBackend.compilerObstacle()).as("why no compiler").isNull();
+        String source = Files.readString(Path.of("src/main/java/jdiffusion/kernels/attention/attention.cu"));
+        int barrier = source.indexOf("        __syncthreads();\n        if (i + 1 < keyTiles) {\n            copy_keys");
+        int end = source.indexOf("        // How far the warp's first query is behind", barrier);
+        assertThat(barrier).isPositive().isLessThan(end);
+        String copy = source.substring(barrier, end).replace("        __syncthreads();\n", "");
+        Files.writeString(folder.resolve("attention.cu"), source.substring(0, barrier) + copy
+                + "        __syncthreads();\n" + source.substring(end));
+        String ptx = KernelSource.folder(folder).ptx("attention/attention");
+        for (int seed = 0; seed < 4; seed++) {
+            Throwable fault = fault(file -> ptx, seed, 64);
+            Planted.assertRace(fault, "attention_64_bf16");
+            assertThat(fault).hasMessageContaining("`ldmatrix.").hasMessageContaining("`cp.async.");
+        }
+    }
+
+    /** Nothing is wrong with the kernels themselves, whenever copies land. */
+    @ParameterizedTest
+    @ValueSource(ints = {7, 64, 256})
+    void theSeedChangesNothing(int channels) {
+        float[] expected = run(KernelSource.BUILT_IN, 0, channels);
+        for (int seed = 1; seed < 4; seed++) {
+            assertThat(run(KernelSource.BUILT_IN, seed, channels)).isEqualTo(expected);
+        }
+    }
+
+    /**
+     * Of the plain kernel the first three are around weights that each lane writes for itself alone, or that the later
+     * ones keep apart as well.
+     */
+    @ParameterizedTest
+    @CsvSource({"attention_64_bf16, 64, bar.sync, 0 1 2 3 4", "attention_64_bf16, 64, cp.async.wait_group, 0 1",
+        "attention_wide_bf16, 256, bar.sync, 0 1 2 3 4 5", "attention_wide_bf16, 256, cp.async.wait_group, 0 1 2",
+        "attention_plain_bf16, 7, bar.warp.sync, 3 4 5"})
+    void barriersAndWaitsThatAreMissing(String kernel, int channels, String instruction, String noticed) {
+        assertThat(new Planted("attention/attention", kernel, instruction)
+                .noticed(planted -> fault(planted, 0, channels)))
+                .isEqualTo(Stream.of(noticed.split(" ")).map(Integer::valueOf).toList());
+    }
+}
