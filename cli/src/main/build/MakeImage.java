@@ -138,7 +138,9 @@ final class MakeImage {
         Path caches = work.resolve("cache");
         var launcher = new ProcessBuilder("sh", home.resolve("jdiffusion").toString(), "--version");
         launcher.environment().put("XDG_CACHE_HOME", caches.toString());
-        launcher.environment().remove("JAVA_TOOL_OPTIONS");
+        // Code that the JVM would store has instructions of this machine's CPU.
+        launcher.environment().put("JAVA_TOOL_OPTIONS", "-XX:+IgnoreUnrecognizedVMOptions"
+                + " -XX:+UnlockDiagnosticVMOptions -XX:-AOTAdapterCaching -XX:-AOTStubCaching");
         start(launcher);
         List<Path> made;
         try (Stream<Path> files = Files.list(caches.resolve("jdiffusion"))) {
