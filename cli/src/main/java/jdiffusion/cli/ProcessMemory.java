@@ -14,8 +14,13 @@ final class ProcessMemory {
 
     /** The most that was resident at any time, in bytes; 0 where the system does not say. */
     static long peakBytes() {
+        return peakBytes(STATUS);
+    }
+
+    /** The same, where Linux's file of a process's state is another. */
+    static long peakBytes(Path status) {
         try {
-            return Files.readAllLines(STATUS).stream().filter(line -> line.startsWith(PEAK))
+            return Files.readAllLines(status).stream().filter(line -> line.startsWith(PEAK))
                     .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElse(0);
         } catch (IOException | NumberFormatException e) {
             return 0;
