@@ -63,6 +63,10 @@ public final class Main implements Runnable {
     }
 
     public static void main(String[] args) {
+        String note = JavaNote.get();
+        if (note != null) {
+            System.err.println(note);
+        }
         System.exit(run(args, new Results(new FileOutputStream(FileDescriptor.out), System.out.charset()),
                 System.err, System.getenv()));
     }

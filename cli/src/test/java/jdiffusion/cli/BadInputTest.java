@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -106,8 +107,9 @@ class BadInputTest {
         "--steps                        | Missing required parameter for option '--steps'",
         "red circle                     | put the prompt in quotes"})
     void option(String options, String message) throws IOException {
-        Object[] args = ("generate a -o " + folder.resolve("x.png") + " " + options).split(" +");
-        check(Cli.run(args), message, List.of());
+        List<Object> args = new ArrayList<>(List.of("generate", "a", "-o", folder.resolve("x.png")));
+        args.addAll(List.of(options.split(" +")));
+        check(Cli.run(args.toArray()), message, List.of());
     }
 
     /** A CUDA device that is asked for is never replaced by the CPU. */

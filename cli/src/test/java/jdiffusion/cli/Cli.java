@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 
@@ -20,6 +21,9 @@ import javax.imageio.ImageIO;
  * @param err the lines of the error stream
  */
 record Cli(int code, String out, List<String> err) {
+    private static final Set<String> COMPUTING = Set.of("generate", "plan", "bench", "verify");
+
+    /** Where no device is named it is the CPU: what {@code auto} takes is up to the machine. */
     static Cli run(Object... args) {
         return with(Map.of(), args);
     }
@@ -31,6 +35,14 @@ record Cli(int code, String out, List<String> err) {
         return new Cli(run.code, out.toString(StandardCharsets.UTF_8), run.err);
     }
 
+    private static String[] withDevice(Object... args) {
+        List<String> all = new ArrayList<>(Stream.of(args).map(Object::toString).toList());
+        if (!all.isEmpty() && COMPUTING.contains(all.getFirst()) && !all.contains("--device")) {
+            all.addAll(1, List.of("--device", "cpu"));
+        }
+        return all.toArray(String[]::new);
+    }
+
     /** The same with a standard output of one's own. */
     static Cli into(OutputStream out, Object... args) {
         return into(out, Map.of(), args);
@@ -38,9 +50,8 @@ record Cli(int code, String out, List<String> err) {
 
     private static Cli into(OutputStream out, Map<String, String> environment, Object... args) {
         ByteArrayOutputStream err = new ByteArrayOutputStream();
-        int code = Main.run(Stream.of(args).map(Object::toString).toArray(String[]::new),
-                new Results(out, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8),
-                environment);
+        int code = Main.run(withDevice(args), new Results(out, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8), environment);
         return new Cli(code, "", err.toString(StandardCharsets.UTF_8).lines().toList());
     }
 

@@ -9,8 +9,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -273,14 +273,12 @@ class ConvertTest {
     @Test
     void aFullDisk() throws IOException, InterruptedException {
         assumeTrue(Files.isExecutable(Path.of("/bin/bash")), "no bash");
-        Process process = new ProcessBuilder("/bin/bash", "-c", "ulimit -f 2000; exec \"$@\"", "bash",
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--add-modules",
-                "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-XX:-UsePerfData", "-cp",
-                System.getProperty("java.class.path"), Main.class.getName(), "convert", TestModel.SHAPES.toString(),
-                "-o", folder.resolve("x").toString()).redirectErrorStream(true).start();
-        List<String> lines = process.inputReader().lines().filter(line -> !line.startsWith("WARNING")).toList();
-        assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
-        assertThat(process.exitValue()).as("%s", lines).isEqualTo(Main.BAD_INPUT);
+        List<String> command = new ArrayList<>(List.of("/bin/bash", "-c", "ulimit -f 2000; exec \"$@\"", "bash"));
+        command.addAll(ChildJvm.command(List.of("-XX:-UsePerfData"), "convert", TestModel.SHAPES, "-o",
+                folder.resolve("x")));
+        Process process = ChildJvm.process(command).start();
+        List<String> lines = ChildJvm.lines(process);
+        assertThat(process.waitFor()).as("%s", lines).isEqualTo(Main.BAD_INPUT);
         assertThat(lines).singleElement().asString().startsWith("jdiffusion: " + folder.resolve("x")
                 + "/text_encoder_3/model.safetensors: cannot be written (").contains(", at tensor encoder.block.")
                 .endsWith("; make room or name another place");

@@ -10,8 +10,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.emulator.EmulatorOptions;
+import jdiffusion.emulator.driver.EmulatedDevice;
 import jdiffusion.model.image.Png;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -19,6 +22,15 @@ import org.junit.jupiter.api.io.TempDir;
 class EmulatedDeviceTest {
     @TempDir
     private Path folder;
+
+    /** So JCuda is bound to the emulated device, whichever test comes first, and not to a real driver. */
+    @BeforeAll
+    static void load() {
+        String obstacle = EmulatedDevice.obstacle();
+        Assumptions.assumeFalse(obstacle != null && obstacle.contains("needs a C compiler"),
+                () -> "skipped: " + obstacle);
+        EmulatedDevice.start(EmulatorOptions.defaults(), 1 << 20).close();
+    }
 
     @Test
     void drawsChecksAndProfiles() throws IOException {

@@ -5,6 +5,7 @@ import jdiffusion.emulator.driver.EmulatedDevice;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.kernels.cuda.CudaOptions;
+import org.junit.jupiter.api.Assumptions;
 
 /** The CUDA backend on the emulated device, for tests of whole models. */
 public final class EmulatedCuda implements AutoCloseable {
@@ -23,8 +24,15 @@ public final class EmulatedCuda implements AutoCloseable {
         }
     }
 
-    /** @param check whether the emulator looks for races and uninitialised memory, which takes it longer */
+    /**
+     * Skips the test where there is no C compiler for the emulated device's driver.
+     *
+     * @param check whether the emulator looks for races and uninitialised memory, which takes it longer
+     */
     public static EmulatedCuda open(Precision precision, boolean check) {
+        String obstacle = EmulatedDevice.obstacle();
+        Assumptions.assumeFalse(obstacle != null && obstacle.contains("needs a C compiler"),
+                () -> "skipped: " + obstacle);
         return new EmulatedCuda(precision, check);
     }
 

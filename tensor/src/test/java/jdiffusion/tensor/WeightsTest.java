@@ -3,7 +3,7 @@ package jdiffusion.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
-import static org.junit.jupiter.api.Assertions.assertTimeout;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
@@ -164,16 +164,16 @@ class WeightsTest {
         assertThatThrownBy(() -> weights.skip("x", most, most, 1)).isInstanceOf(InputException.class);
     }
 
-    /** A scan of all names for each of them would compare 50 million long strings. */
+    /** A scan of all names for each of them would compare 100 billion strings, on however fast a machine. */
     @Test
     void manyTensorsAreNotSearchedOneByOne() {
-        int depth = 10_000;
-        String prefix = "model.diffusion_model.".repeat(20);
+        int depth = 100_000;
+        String prefix = "model.diffusion_model.";
         Source source = new Source();
         for (int i = 0; i < depth; i++) {
             source.with(prefix + "blocks." + i + ".weight", 1);
         }
-        assertTimeout(Duration.ofSeconds(5), () -> {
+        assertTimeoutPreemptively(Duration.ofMinutes(10), () -> {
             Weights weights = source.weights();
             Weights inner = weights.at(prefix.substring(0, prefix.length() - 1));
             for (int repeat = 0; repeat < 10; repeat++) {

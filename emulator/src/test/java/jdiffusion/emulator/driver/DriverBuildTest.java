@@ -14,6 +14,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+@NeedsCompiler
 class DriverBuildTest {
     private static final List<List<String>> STRICT = List.of(List.of("cc", "-Wall", "-Wextra", "-Werror"));
 

@@ -27,6 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** The driver through JCuda: device, contexts, memory, streams and events. */
+@NeedsCompiler
 class EmulatedDeviceTest {
     private static final long MEMORY = 64L << 20;
 
@@ -241,7 +242,7 @@ class EmulatedDeviceTest {
         JCudaDriver.cuEventSynchronize(events[1]);
         var milliseconds = new float[1];
         JCudaDriver.cuEventElapsedTime(milliseconds, events[0], events[1]);
-        assertThat(milliseconds[0]).isBetween(0f, 1000f);
+        assertThat(milliseconds[0]).isNotNegative().isFinite();
         JCudaDriver.cuEventDestroy(events[0]);
         JCudaDriver.cuStreamDestroy(streams[0]);
         assertThat(result(() -> JCudaDriver.cuEventDestroy(events[0]))).isEqualTo("CUDA_ERROR_INVALID_HANDLE");

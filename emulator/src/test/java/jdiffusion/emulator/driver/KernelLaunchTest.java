@@ -22,6 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Modules and launches through JCuda, arguments packed as the CUDA backend packs them. */
+@NeedsCompiler
 class KernelLaunchTest {
     /** A kernel, out[offset + i] = scale * in[i] + bias for i < n; one that does nothing; a variable. */
     private static final String PTX = """

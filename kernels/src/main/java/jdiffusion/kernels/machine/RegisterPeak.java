@@ -4,6 +4,8 @@ import static jdiffusion.kernels.machine.Gpr.RAX;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * Multiply-adds on registers alone, as machine code: what a level's products would reach if operands came for
@@ -19,7 +21,8 @@ public final class RegisterPeak implements AutoCloseable {
 
     private final int bits;
     private final boolean pairs;
-    private final MachineFunction function;
+    private final int rounds;
+    private final MachineCall function;
     /** Pairs of bfloat16 are small numbers too. */
     private final MemorySegment values;
 
@@ -28,12 +31,18 @@ public final class RegisterPeak implements AutoCloseable {
      * @param pairs whether words are pairs of bfloat16; of AVX512BF16 only
      */
     public RegisterPeak(CpuLevel level, boolean pairs) {
+        this(level, pairs, ROUNDS, MachineFunction::new);
+    }
+
+    /** @param load makes a function out of what its writer emits */
+    RegisterPeak(CpuLevel level, boolean pairs, int rounds, Function<Consumer<Assembler>, ? extends MachineCall> load) {
         bits = level.bits();
         this.pairs = pairs;
+        this.rounds = rounds;
         float[] ones = new float[LANES];
         Arrays.fill(ones, 0.5f);
         values = MemorySegment.ofArray(ones);
-        function = new MachineFunction(this::write);
+        function = load.apply(this::write);
     }
 
     private void write(Assembler x) {
@@ -66,8 +75,8 @@ public final class RegisterPeak implements AutoCloseable {
      * @return floating-point operations that were done
      */
     public long run() {
-        function.call(values, 0, MemorySegment.NULL, 0, MemorySegment.NULL, 0, ROUNDS, 0, 0);
-        return 2L * ROUNDS * UNROLLED * SUMS * (bits / 32) * (pairs ? 2 : 1);
+        function.call(values, 0, MemorySegment.NULL, 0, MemorySegment.NULL, 0, rounds, 0, 0);
+        return 2L * rounds * UNROLLED * SUMS * (bits / 32) * (pairs ? 2 : 1);
     }
 
     @Override

@@ -8,24 +8,20 @@ import jdiffusion.kernels.machine.Levels;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Whether the peak is one that threads of a core each can reach, and no loop that is not compiled. */
+/**
+ * Whether there is a peak at every level, with as many threads as are asked for. How high it may be is up to the CPU;
+ * the operations that its loops count are checked in {@code PeaksTest}.
+ */
 class ProductPeakTest {
-    /** Vector operations that a core can begin in a second, at most, and on a busy machine at least. */
-    private static final double MOST = 2 * 7e9;
-    private static final double LEAST = 2e7;
-
     @ParameterizedTest
     @EnumSource
-    void isThatOfItsThreads(CpuLevel level) {
+    void isMeasured(CpuLevel level) {
         Levels.assume(level);
         for (Precision precision : new Precision[] {Precision.F32, Precision.BF16}) {
             for (int threads = 1; threads <= 2; threads++) {
-                try (CpuBackend backend = new CpuBackend(threads, precision, level); Cpu cpu = new Cpu(1, precision,
-                        level)) {
-                    int lanes = level == CpuLevel.VECTOR ? Simd.LANES : level == CpuLevel.AVX2 ? 8 : 16;
-                    double flops = 2.0 * lanes * (cpu.products().inPairs() ? 2 : 1);
-                    assertThat(backend.measurePeak() / flops).as("%s %s, %s threads", level, precision, threads)
-                            .isBetween(LEAST, threads * MOST);
+                try (CpuBackend backend = new CpuBackend(threads, precision, level)) {
+                    assertThat(backend.measurePeak()).as("%s %s, %s threads", level, precision, threads).isPositive()
+                            .isFinite();
                 }
             }
         }

@@ -45,9 +45,23 @@ class CudaTest extends DeviceTest {
         assertThat(device.emulated().allocatedBytes()).isEqualTo(before);
     }
 
+    /** Of text that does not begin as PTX, a driver says nothing. */
+    private static final String BROKEN = """
+            .version 7.0
+            .target sm_80
+            .address_size 64
+
+            .visible .entry entry()
+            {
+                .reg .f32 %f<2>;
+                add.nonsense.f32 %f1, %f0, %f0;
+                ret;
+            }
+            """;
+
     @Test
     void theDriversCompilerSaysWhatItDoesNotLike() {
-        try (Cuda other = Cuda.open(0, _ -> "no PTX at all", device.cuda().operandType(), () -> null)) {
+        try (Cuda other = Cuda.open(0, _ -> BROKEN, device.cuda().operandType(), () -> null)) {
             assertThatThrownBy(() -> other.kernel("some/file", "entry")).isInstanceOf(DeviceException.class)
                     .hasMessageMatching("cuda: loading the kernels of some/file.cu with a driver for CUDA [0-9.]+"
                             + " \\(.+\\): CUDA_ERROR_.+");

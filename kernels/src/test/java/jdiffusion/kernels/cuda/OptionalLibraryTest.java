@@ -73,10 +73,12 @@ class OptionalLibraryTest {
     }
 
     private static List<String> inNewJvm() throws IOException, InterruptedException {
-        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        ProcessBuilder java = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-                OptionalLibraryTest.class.getName()).redirectErrorStream(true).start();
+                OptionalLibraryTest.class.getName()).redirectErrorStream(true);
+        java.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"));
+        Process process = java.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor()).as(output).isZero();
         return output.lines().filter(line -> !line.startsWith("WARNING: Using incubator modules")).toList();

@@ -6,6 +6,7 @@ import java.util.function.Consumer;
 /** A function of the same bytes as a {@link MachineFunction}'s, on a CPU that is a program: {@link Interpreter}. */
 final class InterpretedFunction implements MachineCall {
     private final byte[] code;
+    private long flops;
 
     InterpretedFunction(Consumer<Assembler> body) {
         Assembler assembler = new Assembler();
@@ -16,8 +17,14 @@ final class InterpretedFunction implements MachineCall {
     @Override
     public void call(MemorySegment a, long aOffset, MemorySegment b, long bOffset, MemorySegment c, long cOffset,
                      long n, long stride, long count, long read, long readStride, long write, long writeStride) {
-        new Interpreter(code).call(a, aOffset, b, bOffset, c, cOffset, n, stride, count, read, readStride, write,
-                writeStride);
+        Interpreter interpreter = new Interpreter(code);
+        interpreter.call(a, aOffset, b, bOffset, c, cOffset, n, stride, count, read, readStride, write, writeStride);
+        flops += interpreter.flops();
+    }
+
+    /** Multiplications and additions of all multiply-adds of all calls so far. */
+    long flops() {
+        return flops;
     }
 
     @Override

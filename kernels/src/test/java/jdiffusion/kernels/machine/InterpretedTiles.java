@@ -20,6 +20,12 @@ final class InterpretedTiles {
     private final float[] low = new float[MOST_BYTES / 4];
     private final float[] high = new float[MOST_BYTES / 4];
     private boolean configured;
+    private long flops;
+
+    /** Multiplications and additions of all products so far. */
+    long flops() {
+        return flops;
+    }
 
     /** Whether tiles are in use: so after LDTILECFG, until TILERELEASE. */
     boolean configured() {
@@ -116,6 +122,7 @@ final class InterpretedTiles {
             }
         }
         clear(sum, rows[sum]);
+        flops += 2L * rows[sum] * n * 2 * rows[b];
     }
 
     private static void chains(float a, float[] b, float[] sums, int n) {

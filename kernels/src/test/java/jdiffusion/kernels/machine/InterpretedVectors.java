@@ -35,6 +35,12 @@ final class InterpretedVectors {
 
     private final int[][] registers = new int[32][WORDS];
     private final int[] result = new int[WORDS];
+    private long flops;
+
+    /** Multiplications and additions of all multiply-adds so far, of pairs of bfloat16 too. */
+    long flops() {
+        return flops;
+    }
 
     int[] register(int number) {
         return registers[number];
@@ -83,6 +89,9 @@ final class InterpretedVectors {
         }
         if (isUnary(code) && first != 0) {
             throw new MachineFault("#UD: instruction %x with three operands".formatted(code));
+        }
+        if (code == VFMADD213PS || code == VFMADD231PS || code == VDPBF16PS) {
+            flops += 2L * lanes * (code == VDPBF16PS ? 2 : 1);
         }
         switch (code) {
             case VMOVAPS -> System.arraycopy(b, 0, result, 0, lanes);

@@ -80,6 +80,11 @@ final class Interpreter {
         require(!tiles.configured(), "tiles are left in use");
     }
 
+    /** Multiplications and additions of all multiply-adds so far, on vectors and tiles. */
+    long flops() {
+        return vectors.flops() + tiles.flops();
+    }
+
     private static void require(boolean holds, String otherwise) {
         if (!holds) {
             throw new MachineFault(otherwise);
