@@ -251,8 +251,11 @@ public final class Models {
         }
         places.add(Place.beside(beside));
         List<Path> weights = Component.ENCODERS.stream().filter(files::containsKey)
-                .map(encoder -> files.get(encoder).file()).toList();
-        places.add(Place.inside(weights));
+                .map(encoder -> files.get(encoder).file())
+                .filter(file -> file.toString().toLowerCase(Locale.ROOT).endsWith(WeightsFile.GGUF)).toList();
+        if (!weights.isEmpty()) {
+            places.add(Place.inside(weights));
+        }
         places.add(Place.program(model));
         places.addAll(Place.of(extra.elsewhere()));
         return places;

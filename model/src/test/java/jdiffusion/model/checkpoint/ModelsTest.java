@@ -7,6 +7,9 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -15,6 +18,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.names.LdmVaeNames;
+import jdiffusion.model.checkpoint.names.LlamaT5Names;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.checkpoint.names.StabilityNames;
 import jdiffusion.model.mmdit.MmditConfig;
@@ -23,6 +27,7 @@ import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.gguf.GgufWriter;
 import jdiffusion.tensor.safetensors.SafetensorsWriter;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.BeforeEach;
@@ -324,6 +329,36 @@ class ModelsTest {
                 .hasMessageContainingAll("no tokenizer for T5", "spiece.model", "tokenizer_3");
         assertFails(model, new ModelSources(Map.of(), Set.of(), folder.resolve("nowhere"), null))
                 .hasMessageContainingAll("--tokenizer", "nowhere", "not a folder");
+    }
+
+    /** A T5 of ten rows that carries its vocabulary, as llama.cpp writes it; one that does not fit is not used. */
+    @Test
+    void aVocabularyInsideT5sFile() {
+        Path t5 = folder.resolve("t5xxl.gguf");
+        writeT5(t5, 10);
+        ModelFiles files = Models.open(model, ModelSources.NONE);
+        assertThat(files.tokenizer(Component.T5).encode("b t0")).containsExactly(3, 4, 3, 2, 5, 1);
+        assertThat(files.vocabulary(Component.T5).path()).isEqualTo(t5);
+        writeT5(t5, 12);
+        ModelFiles other = Models.open(model, ModelSources.NONE);
+        assertThatThrownBy(() -> other.tokenizer(Component.T5)).isInstanceOf(InputException.class)
+                .hasMessageContainingAll("no tokenizer for T5", "t5xxl.gguf: its vocabulary has 12 tokens",
+                        "10 rows of T5's table");
+    }
+
+    private static void writeT5(Path file, int tokens) {
+        List<String> all = new ArrayList<>(List.of("<pad>", "</s>", "<unk>", "\u2581", "b"));
+        int[] types = new int[tokens];
+        Arrays.fill(types, 1);
+        types[0] = 3;
+        types[1] = 3;
+        types[2] = 2;
+        for (int i = all.size(); i < tokens; i++) {
+            all.add(String.valueOf(i - 5));
+        }
+        TinyModel.gguf(file, TinyModel.original(new LlamaT5Names(), "", new TinyModel.Tensors("t5", TinyModel.t5())),
+                null, new GgufWriter().put("tokenizer.ggml.model", "t5").put("tokenizer.ggml.tokens", all)
+                        .put("tokenizer.ggml.scores", new float[tokens]).put("tokenizer.ggml.token_type", types));
     }
 
     @Test

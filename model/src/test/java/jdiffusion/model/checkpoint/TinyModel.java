@@ -208,7 +208,11 @@ final class TinyModel {
 
     /** Writes float32 tensors to a GGUF file, matrices of whole blocks in {@code format} if one is given. */
     static void gguf(Path file, Map<String, Tensor> tensors, BlockFormat format) {
-        GgufWriter writer = new GgufWriter().put("general.architecture", "sd3");
+        gguf(file, tensors, format, new GgufWriter().put("general.architecture", "sd3"));
+    }
+
+    /** @param writer knows all metadata */
+    static void gguf(Path file, Map<String, Tensor> tensors, BlockFormat format, GgufWriter writer) {
         tensors.forEach((name, tensor) -> {
             int[] dims = tensor.shape().dims();
             // ggml drops outer dimensions of 1.
