@@ -112,7 +112,7 @@ class VocabularyFileTest {
         assertFails(VocabularyFile.in(folder).getFirst());
         Files.delete(folder.resolve("spiece.model"));
         Files.createSymbolicLink(folder.resolve("spiece.model"), Path.of("nowhere"));
-        assertFails(VocabularyFile.in(folder).getFirst()).hasMessageContaining("there is no such file");
+        assertFails(VocabularyFile.in(folder).getFirst()).hasMessageContaining("is a link to a file that is not there");
     }
 
     @Test

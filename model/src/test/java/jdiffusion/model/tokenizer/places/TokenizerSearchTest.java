@@ -92,7 +92,7 @@ class TokenizerSearchTest {
         List<Looked> looked = find(CLIP);
         assertFound(looked, good);
         assertThat(looked).hasSize(2);
-        assertThat(looked.getFirst().fault()).contains("vocab.json", "there is no such file");
+        assertThat(looked.getFirst().fault()).contains("vocab.json", "is a link to a file that is not there");
         List<Looked> other = find(new Need("CLIP-L", "tokenizer", TokenizerKind.CLIP, true, 49408));
         assertThat(other).noneMatch(Looked::fits);
         assertThat(other.getLast().fault()).contains(good.toString(),
