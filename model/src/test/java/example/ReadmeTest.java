@@ -8,10 +8,10 @@ import java.nio.file.Path;
 import java.util.Map;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
-import jdiffusion.model.pipeline.Progress;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

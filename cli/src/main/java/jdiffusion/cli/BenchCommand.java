@@ -12,8 +12,9 @@ import jdiffusion.model.bench.Measurement;
 import jdiffusion.model.bench.Part;
 import jdiffusion.model.bench.Settings;
 import jdiffusion.model.bench.Shapes;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.synthetic.SyntheticKind;
 import jdiffusion.model.synthetic.SyntheticModel;
-import jdiffusion.model.synthetic.SyntheticModel.Kind;
 import jdiffusion.model.synthetic.SyntheticModel.Vocabularies;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
@@ -48,7 +49,8 @@ final class BenchCommand implements Callable<Integer> {
     private List<String> parts = List.of();
 
     @Option(names = "--family", paramLabel = "NAME", defaultValue = "sd35-medium",
-            description = "sd3-medium, sd35-medium or sd35-large. Default: ${DEFAULT-VALUE}.")
+            completionCandidates = Choices.Synthetic.class,
+            description = "One of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
     private String family;
 
     @Option(names = "--size", paramLabel = "PIXELS",
@@ -130,8 +132,8 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     private SyntheticModel model() {
-        Kind kind = Kind.of(family);
-        return tiny ? SyntheticModel.tiny(kind, Vocabularies.PUBLISHED) : SyntheticModel.full(kind);
+        SyntheticKind kind = Families.synthetic(family);
+        return tiny ? kind.tiny(Vocabularies.PUBLISHED) : kind.full();
     }
 
     /** At what sizes a part is measured; fails when one cannot be. */

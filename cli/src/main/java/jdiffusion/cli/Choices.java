@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Locale;
 import jdiffusion.kernels.Precision;
-import jdiffusion.model.checkpoint.Family;
+import jdiffusion.model.families.Families;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.model.stage.MemoryPolicy;
@@ -35,7 +35,15 @@ final class Choices {
     static final class Variants implements Iterable<String> {
         @Override
         public Iterator<String> iterator() {
-            return Arrays.stream(Family.values()).map(Family::variant).iterator();
+            return Families.variants().iterator();
+        }
+    }
+
+    /** Models that can be made of random numbers. */
+    static final class Synthetic implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Families.synthetic().iterator();
         }
     }
 

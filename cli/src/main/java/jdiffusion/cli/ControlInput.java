@@ -10,8 +10,8 @@ import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.PictureFile;
-import jdiffusion.model.pipeline.Control;
-import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.family.Control;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.tensor.InputException;
 
 /**

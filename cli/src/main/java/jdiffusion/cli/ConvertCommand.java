@@ -14,6 +14,8 @@ import jdiffusion.model.convert.Exporter;
 import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.safetensors.Checkpoint;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -116,7 +118,8 @@ final class ConvertCommand implements Callable<Integer> {
                                 + "; name another output");
                     }
                     if (components.contains(component)) {
-                        Inspection.load(component, open);
+                        files.architecture().network(component)
+                                .load(Weights.of(open.tensors(), Placement.onHost()), open.config());
                     }
                 }
             }

@@ -3,7 +3,7 @@ package jdiffusion.cli;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Supplier;
-import jdiffusion.model.pipeline.Progress;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.stage.StageMemory;
 
 /** Several followers of one run. */

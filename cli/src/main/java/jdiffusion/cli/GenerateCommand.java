@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
@@ -14,15 +15,15 @@ import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
-import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
-import jdiffusion.model.pipeline.Progress;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.settings.Infotext;
-import jdiffusion.model.text.PromptEmbedding;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.TensorSource;
 import picocli.CommandLine;
@@ -135,7 +136,7 @@ final class GenerateCommand implements Callable<Integer> {
                 source.checkLoras(record, notes::add);
                 source.checkControl(control, notes::add);
             }
-            int patch = pipeline.vaeConfig().factor() * pipeline.denoiserConfig().patch();
+            int patch = pipeline.sizes().multiple();
             inputs.chooseSize(options, patch, notes::add);
             if (source != null) {
                 source.fitSize(options, patch, notes::add);
@@ -148,10 +149,10 @@ final class GenerateCommand implements Callable<Integer> {
                         + " on are too large; use a smaller seed");
             }
             request = control.addTo(inputs.addTo(request, options.strength));
-            inputs.checkMask(request, pipeline.vaeConfig().factor(), notes::add);
+            inputs.checkMask(request, pipeline.latents().factor(), notes::add);
             pipeline.check(request);
             LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
-                    pipeline.denoiserConfig().inChannels());
+                    pipeline.latents().channels(), pipeline.family().preview());
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
                     .filter(Objects::nonNull).toList();
             try (Pipeline fitted = memoryOptions.fit(pipeline, request, opened.backend(), notes::add);
@@ -189,7 +190,7 @@ final class GenerateCommand implements Callable<Integer> {
 
     private void draw(Plan plan, Path folder, List<String> notes, long start) {
         GenerationRequest request = plan.request;
-        String family = plan.pipeline.family().label();
+        String family = plan.pipeline.variant().label();
         Report report = new Report(folder, family, plan.device.backend().describe(), request,
                 plan.device.backend().precision());
         report.loras(plan.loras.hashes());
@@ -200,14 +201,14 @@ final class GenerateCommand implements Callable<Integer> {
             console.line("settings: " + settings(plan));
             List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
             Previews previews = plan.projection == null ? null : new Previews(plan.projection, preview,
-                    plan.pipeline.vaeConfig().factor(), request, plan.files);
+                    plan.pipeline.latents().factor(), request, plan.files);
             if (previews != null) {
                 followers.add(previews);
             }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
             plan.pipeline.hold(request);
-            List<PromptEmbedding> prompts = plan.pipeline.encode(request, progress);
+            List<Conditioning> prompts = plan.pipeline.encode(request, progress);
             for (int i = 0; i < request.images(); i++) {
                 if (previews != null) {
                     previews.image(i);
@@ -240,7 +241,7 @@ final class GenerateCommand implements Callable<Integer> {
     /** Elements of all weights that this run uses. */
     private static long parameters(ModelFiles files, boolean t5) {
         long sum = 0;
-        for (Component component : Component.values()) {
+        for (Component component : files.architecture().components()) {
             if (files.has(component) && (component != Component.T5 || t5)) {
                 try (ModelFiles.Open open = files.inspect(component)) {
                     TensorSource tensors = open.tensors();
@@ -257,6 +258,7 @@ final class GenerateCommand implements Callable<Integer> {
     private static String settings(Plan plan) {
         GenerationRequest r = plan.request;
         SchedulerConfig scheduler = plan.pipeline.files().scheduler();
+        Set<Component> components = plan.pipeline.family().components();
         String shift = Float.isNaN(r.shift())
                 ? scheduler.useDynamicShifting() ? "dynamic" : Double.toString(scheduler.shift())
                 : Float.toString(r.shift());
@@ -267,10 +269,11 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(", shift ").append(shift).append(", cfg scale ").append(r.guidance())
                 .append(", seed ").append(Seed.text(r.seed()))
                 .append(r.images() > 1 ? " to " + Seed.text(r.seed() + r.images() - 1) : "")
-                .append(", T5 ").append(r.t5() ? r.t5Length() + " tokens" : "off")
+                .append(!components.contains(Component.T5) ? ""
+                        : ", T5 " + (r.t5() ? r.t5Length() + " tokens" : "off"))
                 .append(", precision ").append(Devices.label(plan.device.backend().precision()));
         for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
-            line.append(plan.pipeline.files().has(clip) ? "" : ", " + clip.label() + " off");
+            line.append(plan.pipeline.files().has(clip) || !components.contains(clip) ? "" : ", " + clip.label() + " off");
         }
         if (!r.skipLayers().layers().isEmpty()) {
             line.append(", skip layers ").append(r.skipLayers().layers()).append(" scale ")

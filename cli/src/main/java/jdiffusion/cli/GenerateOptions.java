@@ -7,7 +7,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.model.sampling.SkipLayers;

@@ -7,7 +7,7 @@ import java.util.HexFormat;
 import java.util.function.Consumer;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.PictureFile;
-import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.tensor.InputException;
 
 /** The init image and the mask as the user gave them; null where there is none. */

@@ -13,17 +13,13 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ComponentFormat;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
-import jdiffusion.model.checkpoint.Models;
-import jdiffusion.model.mmdit.Mmdit;
-import jdiffusion.model.mmdit.MmditConfig;
-import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.sampling.SchedulerConfig;
-import jdiffusion.model.text.ClipTextEncoder;
-import jdiffusion.model.text.T5Encoder;
-import jdiffusion.model.vae.Vae;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Shape;
@@ -83,17 +79,17 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
         if (!Files.exists(path)) {
             throw new InputException(path + ": there is no such file or folder");
         }
-        ModelFiles parts = Models.openParts(path);
+        ModelFiles parts = Families.models().openParts(path);
         if (parts != null && (Files.isDirectory(path) || !parts.has(Component.DENOISER))) {
             List<Part> found = new ArrayList<>();
-            for (Component component : Component.values()) {
+            for (Component component : parts.architecture().components()) {
                 if (parts.has(component)) {
                     found.add(component(parts, component));
                 }
             }
             return new Inspection(path, "", found, notes(parts));
         }
-        return model(path, Models.open(path, sources));
+        return model(path, Families.open(path, sources));
     }
 
     private static Map<String, String> notes(ModelFiles files) {
@@ -109,35 +105,36 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
         facts.put("layout", files.layout());
         boolean diffusers = Files.isDirectory(path) && files.layout().startsWith("diffusers");
         List<Part> parts = new ArrayList<>();
-        for (Component component : Component.values()) {
+        for (ComponentFormat format : files.architecture().formats()) {
+            Component component = format.component();
             if (files.has(component)) {
                 parts.add(component(files, component));
-                if (component.tokenizerFolder() != null) {
-                    Part tokenizer = plain(component.tokenizerFolder(), () -> files.tokenizer(component));
+                if (format.tokenizer() != null) {
+                    Part tokenizer = plain(format.tokenizer(), () -> files.tokenizer(component));
                     // A file alone is sound without the tokenizers that it cannot hold.
                     if (tokenizer.ok() || diffusers) {
                         parts.add(tokenizer);
                     } else {
-                        facts.put(component.tokenizerFolder(), tokenizer.status());
+                        facts.put(format.tokenizer(), tokenizer.status());
                     }
                 }
             } else if (diffusers) {
-                parts.add(Part.without(component.folder(),
+                parts.add(Part.without(format.folder(),
                         files.missing(component) == null ? OK : files.missing(component)));
             } else if (files.missing(component) != null) {
-                facts.put(component.folder(), files.missing(component));
+                facts.put(format.folder(), files.missing(component));
             }
         }
         parts.add(plain("scheduler", files::scheduler));
         facts.putAll(notes(files));
-        if (diffusers && !files.has(Component.T5)) {
+        if (diffusers && files.architecture().components().contains(Component.T5) && !files.has(Component.T5)) {
             facts.put("note", "the model has no T5");
         }
         String family = "";
         if (files.missing(Component.VAE) == null) {
             try (Backend backend = new CpuBackend(1, Precision.F32);
                     Pipeline pipeline = Pipeline.open(files, backend)) {
-                family = pipeline.family().label();
+                family = pipeline.variant().label();
                 describe(pipeline, facts);
             } catch (InputException e) {
                 if (parts.stream().noneMatch(part -> part.status().equals(e.getMessage()))) {
@@ -152,37 +149,37 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
 
     /** Of a denoiser without a VAE, which is no pipeline. */
     private static String family(ModelFiles files) {
-        try (ModelFiles.Open open = files.open(Component.DENOISER)) {
-            return files.family(MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config())).label();
+        try {
+            return files.architecture().model(files);
         } catch (InputException e) {
             return "";
         }
     }
 
     private static void describe(Pipeline pipeline, Map<String, String> facts) {
-        MmditConfig config = pipeline.denoiserConfig();
         SchedulerConfig scheduler = pipeline.files().scheduler();
         GenerationRequest defaults = pipeline.request("");
-        facts.put("denoiser", config.depth() + " blocks of width " + config.hidden() + ", " + config.heads()
-                + " heads of " + config.headDim() + (config.dualBlocks().isEmpty() ? ""
-                : ", second attention in blocks " + config.dualBlocks()) + (config.qkNorm() ? ", QK norm" : ""));
+        facts.put("denoiser", pipeline.denoiserConfig().describe());
         facts.put("scheduler", scheduler.schedule().label() + ", shift "
                 + (scheduler.useDynamicShifting() ? "dynamic" : scheduler.shift()) + ", "
                 + scheduler.numTrainTimesteps() + " training timesteps");
         facts.put("defaults", defaults.width() + "x" + defaults.height() + ", " + defaults.steps() + " steps of "
-                + defaults.sampler().label() + ", cfg scale " + defaults.guidance() + ", T5 "
-                + (defaults.t5() ? defaults.t5Length() + " tokens" : "off"));
-        int patch = config.patch() * pipeline.vaeConfig().factor();
-        int largest = config.positions() * patch;
-        facts.put("sizes", patch + "x" + patch + " to " + largest + "x" + largest + " pixels, in multiples of "
-                + patch);
+                + defaults.sampler().label() + ", cfg scale " + defaults.guidance()
+                + (!pipeline.family().components().contains(Component.T5) ? ""
+                : ", T5 " + (defaults.t5() ? defaults.t5Length() + " tokens" : "off")));
+        int patch = pipeline.sizes().multiple();
+        int largest = pipeline.sizes().largest();
+        facts.put("sizes", patch + "x" + patch + (pipeline.denoiserConfig().positions() == 0 ? " and more"
+                : " to " + largest + "x" + largest) + " pixels, in multiples of " + patch);
     }
 
     private static Part component(ModelFiles files, Component component) {
         try (ModelFiles.Open open = files.open(component)) {
-            return part(component, files.place(component), status(() -> load(component, open)), open.tensors());
+            return part(files.architecture().folder(component), files.place(component), status(() -> files.architecture()
+                    .network(component).load(Weights.of(open.tensors(), Placement.onHost()), open.config())),
+                    open.tensors());
         } catch (InputException e) {
-            return Part.without(component.folder(), e.getMessage());
+            return Part.without(files.architecture().folder(component), e.getMessage());
         }
     }
 
@@ -199,33 +196,18 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
         }
     }
 
-    /**
-     * Builds the network; nothing is computed.
-     *
-     * @throws InputException when tensors are missing, left over or of wrong shapes
-     */
-    static Object load(Component component, ModelFiles.Open open) {
-        Weights weights = Weights.of(open.tensors(), Placement.onHost());
-        return switch (component) {
-            case CLIP_L, CLIP_G -> ClipTextEncoder.load(weights, open.config());
-            case T5 -> T5Encoder.load(weights, open.config());
-            case DENOISER -> Mmdit.load(weights, open.config());
-            case VAE -> Vae.load(weights, open.config());
-        };
-    }
-
-    private static Part part(Component component, String place, String status, TensorSource source) {
+    private static Part part(String name, String place, String status, TensorSource source) {
         long parameters = 0;
         Map<String, Long> types = new TreeMap<>();
         List<TensorLine> lines = new ArrayList<>();
-        for (String name : source.names()) {
-            Shape shape = source.shape(name);
-            String type = label(source, name);
+        for (String tensor : source.names()) {
+            Shape shape = source.shape(tensor);
+            String type = label(source, tensor);
             parameters += shape.size();
             types.merge(type, shape.size(), Long::sum);
-            lines.add(new TensorLine(InputException.shown(name), type, shape.toString()));
+            lines.add(new TensorLine(InputException.shown(tensor), type, shape.toString()));
         }
-        return new Part(component.folder(), status, place, parameters, source.byteSize(), types, lines);
+        return new Part(name, status, place, parameters, source.byteSize(), types, lines);
     }
 
     /** How a tensor is stored, as options and papers write it: f32, bf16, nf4, q4_k. */

@@ -6,10 +6,10 @@ import java.util.Set;
 import java.util.function.Consumer;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.cuda.CudaBackend;
-import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
-import jdiffusion.model.pipeline.Progress;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.stage.Offload;
 import jdiffusion.model.stage.StageMemory;
@@ -109,7 +109,7 @@ final class MemoryOptions {
 
     /** The pipeline under the fastest policy that fits; told to the user where memory decided. */
     Pipeline fit(Pipeline pipeline, GenerationRequest request, Backend backend, Consumer<String> notes) {
-        MemoryPolicy wish = policy(pipeline.vaeConfig().factor());
+        MemoryPolicy wish = policy(pipeline.latents().factor());
         if (wish.budget() == Long.MAX_VALUE && backend instanceof CudaBackend cuda) {
             long free = cuda.freeBytes();
             wish = wish.withBudget(free - Math.min(DRIVERS_SHARE, free / 8));

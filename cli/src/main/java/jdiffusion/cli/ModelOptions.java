@@ -6,10 +6,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
-import jdiffusion.model.checkpoint.Models;
+import jdiffusion.model.families.Families;
 import jdiffusion.model.tokenizer.places.UserPlaces;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Model.CommandSpec;
@@ -62,7 +61,7 @@ final class ModelOptions {
 
     /** @param leftOut encoders to do without */
     ModelFiles open(Set<Component> leftOut) {
-        return Models.open(path(), sources(leftOut));
+        return Families.open(path(), sources(leftOut));
     }
 
     /** Fails when a text encoder is left out and given at once. */
@@ -89,7 +88,8 @@ final class ModelOptions {
         put(files, Component.CLIP_G, clipG);
         put(files, Component.T5, t5);
         put(files, Component.VAE, vae);
-        return new ModelSources(files, leftOut, tokenizer, variant == null ? null : Family.of(variant), elsewhere());
+        return new ModelSources(files, leftOut, tokenizer, variant == null ? null : Families.variant(variant),
+                elsewhere());
     }
 
     /** Where the user's programs may have left tokenizers. */

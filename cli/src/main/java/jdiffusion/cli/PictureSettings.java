@@ -12,7 +12,7 @@ import java.util.stream.Collectors;
 import jdiffusion.kernels.Precision;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.model.sampling.SkipLayers;
@@ -70,12 +70,15 @@ final class PictureSettings {
         if (!Float.isNaN(r.shift())) {
             fields.put("Shift", number(r.shift()));
         }
-        fields.put("T5 length", Integer.toString(r.t5Length()));
-        if (!r.t5()) {
+        Set<Component> components = files.architecture().components();
+        if (components.contains(Component.T5)) {
+            fields.put("T5 length", Integer.toString(r.t5Length()));
+        }
+        if (!r.t5() && components.contains(Component.T5)) {
             fields.put("T5", "off");
         }
         for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
-            if (!files.has(clip)) {
+            if (components.contains(clip) && !files.has(clip)) {
                 fields.put(clip.label(), "off");
             }
         }

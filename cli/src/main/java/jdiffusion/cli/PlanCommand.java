@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.counting.CountingBackend;
-import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.stage.MemoryPlan;
@@ -74,14 +74,14 @@ final class PlanCommand implements Callable<Integer> {
         ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())),
                 adapters.loras(options.prompt, options.negativePrompt), adapters);
         Pipeline opened = Pipeline.open(control.files(), backend);
-        int patch = opened.vaeConfig().factor() * opened.denoiserConfig().patch();
+        int patch = opened.sizes().multiple();
         inputs.chooseSize(options, patch, notes::add);
         GenerationRequest request = control.addTo(inputs.addTo(options.applyTo(opened.request(options.prompt)).build(),
                 options.strength));
         if (!withoutText) {
             opened.check(request);
         }
-        Pipeline pipeline = opened.withPolicy(memoryOptions.policy(opened.vaeConfig().factor()));
+        Pipeline pipeline = opened.withPolicy(memoryOptions.policy(opened.latents().factor()));
         if (memoryOptions.hasBudget()) {
             MemoryChoice choice = memoryOptions.choose(pipeline, request);
             pipeline = choice.pipeline();
@@ -99,7 +99,7 @@ final class PlanCommand implements Callable<Integer> {
 
     private void print(PrintStream out, Path folder, Pipeline pipeline, CountingBackend backend,
                               GenerationRequest request, MemoryPlan plan) {
-        out.println(Console.oneLine(folder) + ": " + pipeline.family().label() + ", " + request.width() + "x"
+        out.println(Console.oneLine(folder) + ": " + pipeline.variant().label() + ", " + request.width() + "x"
                 + request.height() + ", " + backend.describe()
                 + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));
@@ -123,7 +123,7 @@ final class PlanCommand implements Callable<Integer> {
     private static ObjectNode toJson(Path folder, Pipeline pipeline, CountingBackend backend,
                                      GenerationRequest request, MemoryPlan plan) {
         ObjectNode root = new ObjectMapper().createObjectNode().put("model", folder.toString())
-                .put("family", pipeline.family().label()).put("width", request.width())
+                .put("family", pipeline.variant().label()).put("width", request.width())
                 .put("height", request.height()).put("device", backend.isDevice() ? "cuda" : "cpu")
                 .put("precision", Devices.label(backend.precision()))
                 .put("offload", pipeline.policy().offload().label());

@@ -5,8 +5,8 @@ import java.util.function.Supplier;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
-import jdiffusion.model.pipeline.GenerationRequest;
-import jdiffusion.model.pipeline.Progress;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 
 /** Writes what can be seen of the latents so far, every few evaluations, over one file for each picture. */
 final class Previews implements Progress {

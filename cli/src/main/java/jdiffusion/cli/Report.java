@@ -11,8 +11,8 @@ import java.util.Map;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.profile.ProfileSummary;
-import jdiffusion.model.pipeline.GenerationRequest;
-import jdiffusion.model.pipeline.Progress;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 
 /** The account of a run that {@code --json} prints: one object with request, timings, memory and files. */
 final class Report implements Progress {

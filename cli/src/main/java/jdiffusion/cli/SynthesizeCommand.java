@@ -3,9 +3,12 @@ package jdiffusion.cli;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.concurrent.Callable;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.convert.ExportOptions;
 import jdiffusion.model.convert.Exporter;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.synthetic.SyntheticKind;
 import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.synthetic.SyntheticModel.Vocabularies;
 import jdiffusion.model.synthetic.SyntheticSource;
@@ -31,7 +34,8 @@ final class SynthesizeCommand implements Callable<Integer> {
     private Path target;
 
     @Option(names = "--family", paramLabel = "NAME", required = true,
-            description = "sd3-medium, sd35-medium or sd35-large.")
+            completionCandidates = Choices.Synthetic.class,
+            description = "One of ${COMPLETION-CANDIDATES}.")
     private String family;
 
     @Option(names = "--tiny", description = "Small sizes of the same structure.")
@@ -66,11 +70,10 @@ final class SynthesizeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        SyntheticModel.Kind kind = SyntheticModel.Kind.of(family);
+        SyntheticKind kind = Families.synthetic(family);
         long number = Seed.of(seed);
         Path from = tokenizers == null ? DefaultModel.find() : tokenizers;
-        SyntheticModel model = tiny ? SyntheticModel.tiny(kind, new Vocabularies(size(from, Component.CLIP_L),
-                size(from, Component.CLIP_G), size(from, Component.T5))) : SyntheticModel.full(kind);
+        SyntheticModel model = tiny ? kind.tiny(vocabularies(kind, from)) : kind.full();
         ExportOptions options = new ExportOptions(choices.components(EnumSet.allOf(Component.class)),
                 quantizing.rules(), null, ExportOptions.DIFFUSERS_SHARD);
         try (SyntheticSource source = new SyntheticSource(model, number, ExportChoices.type(type), from);
@@ -81,7 +84,15 @@ final class SynthesizeCommand implements Callable<Integer> {
         return Main.OK;
     }
 
-    private static int size(Path tokenizers, Component component) {
-        return Tokenizer.load(tokenizers.resolve(component.tokenizerFolder())).size();
+    private static Vocabularies vocabularies(SyntheticKind kind, Path tokenizers) {
+        Architecture architecture = kind.full().architecture();
+        return new Vocabularies(size(tokenizers, architecture, Component.CLIP_L),
+                size(tokenizers, architecture, Component.CLIP_G), size(tokenizers, architecture, Component.T5));
+    }
+
+    /** Of a tokenizer; 0 where the model reads nothing with one of the kind. */
+    private static int size(Path tokenizers, Architecture architecture, Component encoder) {
+        return !architecture.components().contains(encoder) ? 0
+                : Tokenizer.load(tokenizers.resolve(architecture.tokenizerFolder(encoder))).size();
     }
 }

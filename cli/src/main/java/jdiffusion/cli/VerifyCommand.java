@@ -9,7 +9,7 @@ import java.util.concurrent.Callable;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.model.checkpoint.UnsupportedModelException;
-import jdiffusion.model.verify.Comparison;
+import jdiffusion.model.reference.Comparison;
 import jdiffusion.model.verify.ReferenceFolder;
 import jdiffusion.model.verify.Verifier;
 import jdiffusion.tensor.InputException;

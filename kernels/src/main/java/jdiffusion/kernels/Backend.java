@@ -4,7 +4,6 @@ import java.util.List;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
-import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Placement;
@@ -39,12 +38,12 @@ public interface Backend extends AutoCloseable {
     /**
      * Where a checkpoint's tensors are brought to be read by this device; valid until the checkpoint is closed.
      *
-     * @param size as a placement of the {@linkplain #counting counting} backend had it in the end
+     * @param size as a placement of a backend that only counts had it in the end
      */
     Placement newPlacement(Placement.Size size);
 
-    /** A backend that computes nothing and counts the memory that this one would take. */
-    CountingBackend counting();
+    /** By what a backend that computes nothing counts the memory that this one would take. */
+    MemoryModel memoryModel();
 
     /** What has been taken of this device's memory; of the host's, temporaries but not the mapped files. */
     MemoryCount memory();

@@ -112,4 +112,9 @@ public final class JsonTree {
     public static ObjectNode object() {
         return NODES.objectNode();
     }
+
+    /** A float32 as the decimal number that it was written as. */
+    public static double decimal(float value) {
+        return Double.parseDouble(Float.toString(value));
+    }
 }

@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.MemoryCount;
+import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.attention.AttentionShape;
@@ -46,6 +47,12 @@ public final class CountingBackend implements Backend {
         this.wideOperandType = wideOperandType;
         this.device = device;
         this.count = device == null ? new MemoryCount() : device.count();
+    }
+
+    /** In the place of a backend. */
+    public static CountingBackend of(Backend backend) {
+        MemoryModel model = backend.memoryModel();
+        return model.device() ? ofCuda(model.precision()) : ofCpu(model.precision(), model.operands());
     }
 
     /**
@@ -108,8 +115,8 @@ public final class CountingBackend implements Backend {
     }
 
     @Override
-    public CountingBackend counting() {
-        return device == null ? ofCpu(precision, operandType) : ofCuda(precision);
+    public MemoryModel memoryModel() {
+        return new MemoryModel(precision, isDevice(), operandType);
     }
 
     @Override

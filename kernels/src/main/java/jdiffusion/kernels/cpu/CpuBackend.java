@@ -5,13 +5,13 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.MemoryCount;
+import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.attention.CpuAttention;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.conv2d.CpuConv2d;
-import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.elementwise.CpuElementwise;
 import jdiffusion.kernels.embedding.CpuEmbedding;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
@@ -145,8 +145,8 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public CountingBackend counting() {
-        return CountingBackend.ofCpu(cpu.precision(), operandType);
+    public MemoryModel memoryModel() {
+        return new MemoryModel(cpu.precision(), false, operandType);
     }
 
     @Override

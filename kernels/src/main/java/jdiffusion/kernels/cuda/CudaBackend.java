@@ -7,6 +7,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.MemoryCount;
+import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
@@ -16,7 +17,6 @@ import jdiffusion.kernels.conv2d.CudaConv2d;
 import jdiffusion.kernels.conv2d.CudnnConv2d;
 import jdiffusion.kernels.conv2d.NormedConv2d;
 import jdiffusion.kernels.conv2d.UpsampledConv2d;
-import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.elementwise.CudaElementwise;
 import jdiffusion.kernels.embedding.CudaEmbedding;
 import jdiffusion.kernels.groupnorm.CudaGroupNorm;
@@ -143,8 +143,8 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public CountingBackend counting() {
-        return CountingBackend.ofCuda(precision);
+    public MemoryModel memoryModel() {
+        return new MemoryModel(precision, true, operands(precision));
     }
 
     @Override

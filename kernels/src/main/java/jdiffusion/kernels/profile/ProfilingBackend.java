@@ -6,12 +6,12 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.MemoryCount;
+import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.Scope;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
-import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Placement;
@@ -86,8 +86,8 @@ public final class ProfilingBackend implements Backend {
     }
 
     @Override
-    public CountingBackend counting() {
-        return backend.counting();
+    public MemoryModel memoryModel() {
+        return backend.memoryModel();
     }
 
     @Override

@@ -10,13 +10,10 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.WrappedFiles;
-import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.QuantisedSource;
 import jdiffusion.tensor.TensorSource;
-import jdiffusion.tensor.Weights;
 
 /**
  * A model with LoRAs on top: its matrices come as {@link jdiffusion.tensor.Weight.Adapted}, whatever they are stored
@@ -107,10 +104,7 @@ public final class AdaptedFiles extends WrappedFiles {
     }
 
     private String isItForAnother() {
-        try (Open open = model().inspect(Component.DENOISER)) {
-            MmditConfig config = MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config());
-            return "is this LoRA for another model? this one is " + family(config).label();
-        }
+        return "is this LoRA for another model? this one is " + architecture().model(model());
     }
 
     @Override

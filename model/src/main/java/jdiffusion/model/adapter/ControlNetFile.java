@@ -5,9 +5,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.ControlNetFormat;
 import jdiffusion.model.checkpoint.HubCache;
 import jdiffusion.model.checkpoint.LeftAside;
-import jdiffusion.model.checkpoint.names.ControlNetNames;
 import jdiffusion.model.checkpoint.names.RenamedSource;
 import jdiffusion.model.checkpoint.names.Wrappers;
 import jdiffusion.tensor.InputException;
@@ -25,21 +25,22 @@ final class ControlNetFile implements AutoCloseable {
     private static final String WEIGHTS = "diffusion_pytorch_model";
     private static final String CONFIG = "config.json";
     private static final String KIND = "control_type";
-    private static final String PICTURE = "pos_embed_input.proj.weight";
-    /** Only files of diffusers' kind that see the text were trained with a kind-independent picture. */
-    private static final String JOINT = "context_embedder.weight";
 
     private final Checkpoint checkpoint;
     private final TensorSource tensors;
     private final ConfigFile config;
+    private final ControlNetFormat format;
 
-    private ControlNetFile(Checkpoint checkpoint, TensorSource tensors, ConfigFile config) {
+    private ControlNetFile(Checkpoint checkpoint, TensorSource tensors, ConfigFile config,
+                           ControlNetFormat format) {
+        this.format = format;
         this.checkpoint = checkpoint;
         this.tensors = tensors;
         this.config = config;
     }
 
-    static ControlNetFile open(Path given) {
+    /** @param format of its family */
+    static ControlNetFile open(Path given, ControlNetFormat format) {
         Path path = HubCache.snapshot(given);
         boolean folder = Files.isDirectory(path);
         Path file = folder ? path.resolve(CONFIG) : path.resolveSibling(CONFIG);
@@ -49,16 +50,16 @@ final class ControlNetFile implements AutoCloseable {
         boolean opened = false;
         try {
             TensorSource stored = Wrappers.without(QuantisedSource.of(checkpoint));
-            String prefix = prefix(stored);
+            String prefix = prefix(stored, format.mark());
             List<String> names = stored.names().stream().filter(name -> name.startsWith(prefix))
                     .map(name -> name.substring(prefix.length())).filter(name -> !LeftAside.isTraining(name)).toList();
-            TensorSource tensors = RenamedSource.of(stored, prefix, new ControlNetNames().fromOriginal(names));
-            if (tensors.shape(PICTURE) == null) {
-                throw new InputException(path + ": is no ControlNet, it has no " + PICTURE
+            TensorSource tensors = RenamedSource.of(stored, prefix, format.naming().fromOriginal(names));
+            if (tensors.shape(format.mark()) == null) {
+                throw new InputException(path + ": is no ControlNet, it has no " + format.mark()
                         + "; give the file of one with --control-net");
             }
             opened = true;
-            return new ControlNetFile(checkpoint, tensors, config);
+            return new ControlNetFile(checkpoint, tensors, config, format);
         } finally {
             if (!opened) {
                 checkpoint.close();
@@ -67,10 +68,10 @@ final class ControlNetFile implements AutoCloseable {
     }
 
     /** What stands before all names, of whatever program. */
-    private static String prefix(TensorSource stored) {
-        return stored.names().stream().filter(name -> name.endsWith("." + PICTURE)).findFirst()
-                .map(name -> name.substring(0, name.length() - PICTURE.length()))
-                .filter(_ -> !stored.names().contains(PICTURE)).orElse("");
+    private static String prefix(TensorSource stored, String mark) {
+        return stored.names().stream().filter(name -> name.endsWith("." + mark)).findFirst()
+                .map(name -> name.substring(0, name.length() - mark.length()))
+                .filter(_ -> !stored.names().contains(mark)).orElse("");
     }
 
     TensorSource tensors() {
@@ -99,7 +100,7 @@ final class ControlNetFile implements AutoCloseable {
                 return kind;
             }
         }
-        if (tensors.shape(JOINT) != null) {
+        if (tensors.shape(format.anyKind()) != null) {
             return ControlKind.OTHER;
         }
         throw new InputException(path + ": whether this ControlNet reads blurred pictures, edges or depths can be told"

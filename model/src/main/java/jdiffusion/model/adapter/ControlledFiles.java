@@ -7,18 +7,21 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.ControlNetFormat;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.WrappedFiles;
-import jdiffusion.model.mmdit.Denoiser;
+import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.QuantisedSource;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weight;
 
-/** A model with a ControlNet, whose tensors and configuration come with the denoiser's: see {@link Denoiser}. */
+/** A model with a ControlNet, whose tensors and configuration come with the denoiser's: with {@link #CONTROL} before their names. */
 public final class ControlledFiles extends WrappedFiles {
-    private static final String PREFIX = Denoiser.CONTROL + ".";
+    /** Before the names of a ControlNet's tensors, and the name of its configuration in the denoiser's. */
+    public static final String CONTROL = "control_net";
+    private static final String PREFIX = CONTROL + ".";
 
     private final Path path;
     private final ControlKind kind;
@@ -32,10 +35,15 @@ public final class ControlledFiles extends WrappedFiles {
     /**
      * @param path Stability's file or diffusers' folder
      * @param kind null to have it told from the file
-     * @throws jdiffusion.tensor.InputException when the files cannot be read or the kind cannot be told
+     * @throws InputException when the files cannot be read or the kind cannot be told
      */
     public static ControlledFiles of(ModelFiles model, Path path, ControlKind kind) {
-        try (ControlNetFile file = ControlNetFile.open(path)) {
+        ControlNetFormat format = model.architecture().controlNet();
+        if (format == null) {
+            throw new InputException(path + ": ControlNets for " + model.architecture().label() + " cannot be read yet;"
+                    + " leave --control-net out");
+        }
+        try (ControlNetFile file = ControlNetFile.open(path, format)) {
             return new ControlledFiles(model, path, kind == null ? file.kind(path) : kind);
         }
     }
@@ -63,7 +71,7 @@ public final class ControlledFiles extends WrappedFiles {
             return base;
         }
         try {
-            return new ControlledOpen(base, ControlNetFile.open(path));
+            return new ControlledOpen(base, ControlNetFile.open(path, architecture().controlNet()));
         } catch (RuntimeException | Error e) {
             base.close();
             throw e;
@@ -78,7 +86,7 @@ public final class ControlledFiles extends WrappedFiles {
 
         @Override
         public ConfigFile config() {
-            return base.config().with(Denoiser.CONTROL, file.config());
+            return base.config().with(CONTROL, file.config());
         }
 
         @Override

@@ -1,9 +1,10 @@
 package jdiffusion.model.adapter;
 
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ComponentFormat;
 import jdiffusion.model.checkpoint.ModelFiles;
 
 /**
@@ -11,22 +12,7 @@ import jdiffusion.model.checkpoint.ModelFiles;
  * trained them, and after it the module's name.
  */
 final class LoraNames {
-    /** diffusers and PEFT; Stability's files and ComfyUI; then with underscores kohya, OneTrainer and LyCORIS. */
-    private static final Map<Component, List<String>> PREFIXES = Map.of(
-            Component.DENOISER, List.of("transformer.", "base_model.model.transformer.", "base_model.model.",
-                    "base_model.model.diffusion_model.", "diffusion_model.", "model.diffusion_model.", "unet.",
-                    "model.", "net.", "dit.", "mmdit.", "denoiser.", "lora_unet_", "lora_transformer_", "lycoris_",
-                    "lora_", ""),
-            Component.CLIP_L, List.of("text_encoder.", "base_model.model.text_encoder.",
-                    "text_encoders.clip_l.transformer.", "text_encoders.clip_l.", "clip_l.transformer.", "clip_l.",
-                    "lora_te1_", "lora_te_"),
-            Component.CLIP_G, List.of("text_encoder_2.", "base_model.model.text_encoder_2.",
-                    "text_encoders.clip_g.transformer.", "text_encoders.clip_g.", "clip_g.transformer.", "clip_g.",
-                    "lora_te2_"),
-            Component.T5, List.of("text_encoder_3.", "base_model.model.text_encoder_3.",
-                    "text_encoders.t5xxl.transformer.", "text_encoders.t5xxl.", "t5xxl.transformer.", "t5xxl.",
-                    "lora_te3_"));
-
+    private final Architecture architecture;
     private final Map<Component, LoraTargets> targets = new EnumMap<>(Component.class);
 
     /** What a module changes, and of which component. */
@@ -34,10 +20,12 @@ final class LoraNames {
     }
 
     LoraNames(ModelFiles files) {
-        for (Component component : PREFIXES.keySet()) {
-            if (files.has(component)) {
+        architecture = files.architecture();
+        for (ComponentFormat format : architecture.formats()) {
+            Component component = format.component();
+            if (files.has(component) && !format.adapters().isEmpty()) {
                 try (ModelFiles.Open open = files.inspect(component)) {
-                    targets.put(component, new LoraTargets(component, open.tensors()));
+                    targets.put(component, new LoraTargets(format.network(), open.tensors()));
                 }
             }
         }
@@ -45,14 +33,16 @@ final class LoraNames {
 
     /** The component that a module belongs to by its prefix and that the model is without; null for none. */
     Component leftOut(String module) {
-        return Component.ENCODERS.stream().filter(encoder -> !targets.containsKey(encoder)
-                && PREFIXES.get(encoder).stream().anyMatch(module::startsWith)).findFirst().orElse(null);
+        return architecture.formats().stream().filter(format -> format.component().isEncoder()
+                        && !targets.containsKey(format.component())
+                        && format.adapters().stream().anyMatch(module::startsWith))
+                .map(ComponentFormat::component).findFirst().orElse(null);
     }
 
     /** Null when the model has nothing of that name. */
     Match find(String module) {
         for (Map.Entry<Component, LoraTargets> component : targets.entrySet()) {
-            for (String prefix : PREFIXES.get(component.getKey())) {
+            for (String prefix : architecture.format(component.getKey()).adapters()) {
                 LoraTargets.Target target = module.startsWith(prefix)
                         ? component.getValue().find(module.substring(prefix.length())) : null;
                 if (target != null) {

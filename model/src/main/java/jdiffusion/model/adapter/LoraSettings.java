@@ -26,7 +26,8 @@ final class LoraSettings {
     private static final String CONFIG = "adapter_config.json";
     /** Files that a configuration beside them belongs to, even if there are others. */
     private static final List<String> OWNERS = List.of("adapter_model", "pytorch_lora_weights");
-    private static final String[] COMPONENTS = {"text_encoder_2.", "text_encoder_3.", "text_encoder.", "transformer."};
+    private static final String[] COMPONENTS = {"text_encoder_2.", "text_encoder_3.", "text_encoder.", "transformer.",
+        "unet."};
     private static final List<String> OUTER = List.of("base_model.model.", "base_model.");
     private static final Set<String> KINDS = Set.of("LORA", "LOHA", "LOKR");
     private static final int MOST_SHOWN = 4;

@@ -4,15 +4,14 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.Network;
 import jdiffusion.model.checkpoint.names.Mapped;
-import jdiffusion.model.checkpoint.names.StabilityNames;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.TensorSource;
 
 /**
- * The matrices of a component by all names that LoRA files have for them: those of diffusers and those of Stability's
- * own code, which fuses some, with dots or with underscores.
+ * The matrices of a component by all names that LoRA files have for them: those of diffusers and those of its
+ * publisher, which fuses some, with dots or with underscores.
  */
 final class LoraTargets {
     private static final String WEIGHT = ".weight";
@@ -39,7 +38,7 @@ final class LoraTargets {
     record Slot(String tensor, int from, int to, boolean swapped) {
     }
 
-    LoraTargets(Component component, TensorSource tensors) {
+    LoraTargets(Network network, TensorSource tensors) {
         for (String name : tensors.names()) {
             Shape shape = matrix(tensors, name);
             if (shape != null) {
@@ -52,9 +51,7 @@ final class LoraTargets {
                 }
             }
         }
-        if (component == Component.DENOISER) {
-            new StabilityNames().toOriginal(tensors.names()).forEach(mapped -> addOriginal(mapped, tensors));
-        }
+        network.original().toOriginal(tensors.names()).forEach(mapped -> addOriginal(mapped, tensors));
     }
 
     private void addOriginal(Mapped mapped, TensorSource tensors) {

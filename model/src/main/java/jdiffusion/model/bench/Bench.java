@@ -38,7 +38,8 @@ public final class Bench {
         progress.accept(one.part() + " " + one.what());
         List<Event> events = new ArrayList<>();
         StageMemory[] memory = new StageMemory[1];
-        Stopwatch watch = Stages.run(backend, one.weights().get(), false, one.component(), one.loader(),
+        Stopwatch watch = Stages.run(backend, one.weights().get(), false, one.component(),
+                one.component().option(), one.loader(),
                 (Stage<M> stage) -> {
                     if (stage.counting()) {
                         events.addAll(count(one, stage));

@@ -1,15 +1,16 @@
 package jdiffusion.model.bench;
 
 import java.util.EnumSet;
+import java.util.Set;
 import java.util.function.Consumer;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.kernels.profile.ProfileSummary.Work;
 import jdiffusion.kernels.profile.ProfilingBackend;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.pipeline.Pipeline;
-import jdiffusion.model.pipeline.Progress;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.synthetic.SyntheticFiles;
 import jdiffusion.model.synthetic.SyntheticModel;
@@ -49,7 +50,7 @@ final class ImageBench {
             }
         };
         try (SyntheticFiles files = new SyntheticFiles(model,
-                EnumSet.of(Component.CLIP_L, Component.CLIP_G, Component.DENOISER, Component.VAE), DType.BF16,
+                measured(model), DType.BF16,
                 settings.tokenizers())) {
             progress.accept("image " + what + ": warming up");
             run(files, backend, s, 1, Progress.NONE);
@@ -68,11 +69,18 @@ final class ImageBench {
                 watch.cores(), workspace[0], products);
     }
 
+    /** All but T5. */
+    private static Set<Component> measured(SyntheticModel model) {
+        Set<Component> all = EnumSet.copyOf(model.parts().keySet());
+        all.remove(Component.T5);
+        return all;
+    }
+
     private static void run(SyntheticFiles files, Backend on, Shapes s, int steps, Progress progress) {
         try (Pipeline pipeline = Pipeline.open(files, on)) {
             GenerationRequest request = pipeline.request("a photograph of a harbour at dawn").toBuilder()
                     .size(s.width(), s.height()).steps(steps).t5(false).t5Length(s.text())
-                    .guidance(s.batch() == 1 ? 1 : pipeline.family().guidance()).build();
+                    .guidance(s.batch() == 1 ? 1 : pipeline.variant().guidance()).build();
             pipeline.generate(request, progress);
         }
     }

@@ -1,15 +1,23 @@
 package jdiffusion.model.bench;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.mmdit.Denoiser;
-import jdiffusion.model.mmdit.MmditConfig;
-import jdiffusion.model.mmdit.MmditRun;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.DenoiserConfig;
+import jdiffusion.model.family.DenoiserRun;
+import jdiffusion.model.family.DenoiserSetup;
+import jdiffusion.model.family.Family;
+import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.synthetic.SyntheticFiles;
 import jdiffusion.model.synthetic.SyntheticModel;
+import jdiffusion.model.synthetic.T5Sizes;
 import jdiffusion.model.text.ClipTextEncoder;
-import jdiffusion.model.text.PromptEncoder;
 import jdiffusion.model.text.T5Encoder;
 import jdiffusion.model.vae.Vae;
 import jdiffusion.tensor.DType;
@@ -20,7 +28,6 @@ import jdiffusion.tensor.Workspace;
 final class ModelCases {
     /** Of T5, whose blocks are all alike and, all together, more than many a machine's memory. */
     private static final int T5_BLOCKS = 4;
-    private static final int FACTOR = 8;
     private static final DType TYPE = DType.BF16;
     /** Any will do. */
     private static final float TIMESTEP = 500;
@@ -30,31 +37,51 @@ final class ModelCases {
 
     /** One forward pass. */
     static List<Case<?>> denoiser(SyntheticModel model, Shapes s) {
-        return List.of(new Case<>("denoiser", s + ", batch " + s.batch() + ", " + s.context() + " tokens of text",
-                Component.DENOISER, () -> SyntheticFiles.tensors(model, Component.DENOISER, TYPE), Denoiser::load,
-                (denoiser, compute) -> {
-            MmditConfig c = denoiser.mmdit().config();
+        Family family = Families.of(model.architecture());
+        int factor = factor(model);
+        return List.of(new Case<>("denoiser", s + ", batch " + s.batch() + ", " + context(family, model, s)
+                + " tokens of text", Component.DENOISER, () -> SyntheticFiles.tensors(model, Component.DENOISER, TYPE),
+                family::loadDenoiser, (denoiser, compute) -> {
+            DenoiserConfig c = denoiser.config();
             Workspace w = compute.workspace();
-            int height = s.height() / FACTOR;
-            int width = s.width() / FACTOR;
+            int height = s.height() / factor;
+            int width = s.width() / factor;
             Tensor latents = ProductCases.random(compute, w.f32(s.batch(), c.inChannels(), height, width));
-            Tensor velocity = w.f32(s.batch(), c.outChannels(), height, width);
-            MmditRun run = new MmditRun(denoiser, compute, s.batch(), height, width, s.context(), new float[0]);
-            run.setText(ProductCases.random(compute, w.operand(s.batch(), s.context(), c.contextDim())),
-                    ProductCases.random(compute, w.operand(s.batch(), c.pooledDim())));
+            Tensor out = w.f32(s.batch(), c.outChannels(), height, width);
+            DenoiserRun run = denoiser.start(compute, new DenoiserSetup(Collections.nCopies(s.batch(),
+                    random(family.blank(c, s.text()))), 1, height, width, new float[0]));
             // Given for each entry of the batch, nothing that depends on the time is kept from one pass to the next.
             float[] times = new float[s.batch()];
             Arrays.fill(times, TIMESTEP);
-            return () -> run.velocity(latents, times, List.of(), velocity);
+            return () -> run.predict(latents, times, out);
         }, 1, 1));
+    }
+
+    /** Pixels for each latent pixel, each way. */
+    private static int factor(SyntheticModel model) {
+        return 1 << model.config(Component.VAE).get("block_out_channels").size() - 1;
+    }
+
+    /** Tokens of text that the denoiser reads. */
+    private static int context(Family family, SyntheticModel model, Shapes s) {
+        return family.bench(model).contextTokens(s.text());
+    }
+
+    /** The same shapes with normal random numbers. */
+    private static Conditioning random(Conditioning blank) {
+        Map<String, Tensor> all = new TreeMap<>();
+        blank.tensors().forEach((name, tensor) -> all.put(name,
+                Tensor.of(ProductCases.random(Math.toIntExact(tensor.shape().size())), tensor.shape().dims())));
+        return new Conditioning(all);
     }
 
     /** Decoding as a whole, not on tiles. */
     static List<Case<?>> vae(SyntheticModel model, Shapes s) {
+        int factor = factor(model);
         return List.of(new Case<>("vae", "decode " + s + (s.batch() == 1 ? "" : ", batch " + s.batch()), Component.VAE,
                 () -> SyntheticFiles.tensors(model, Component.VAE, TYPE), Vae::load, (vae, compute) -> {
             Tensor latents = ProductCases.random(compute, compute.workspace().f32(s.batch(),
-                    vae.config().latentChannels(), s.height() / FACTOR, s.width() / FACTOR));
+                    vae.config().latentChannels(), s.height() / factor, s.width() / factor));
             return () -> {
                 try (var _ = compute.workspace().scope()) {
                     vae.decode(compute, latents);
@@ -65,24 +92,34 @@ final class ModelCases {
 
     /** Each encoder. Of T5 some blocks are measured, and stand for all. */
     static List<Case<?>> text(SyntheticModel model, Shapes s) {
-        int blocks = model.config(Component.T5).get("num_layers").intValue();
-        SyntheticModel shorter = model.withT5Blocks(T5_BLOCKS);
-        int measured = shorter.config(Component.T5).get("num_layers").intValue();
+        List<Case<?>> cases = new ArrayList<>();
+        for (Component component : model.architecture().components()) {
+            if (component.isEncoder()) {
+                cases.add(component == Component.T5 ? t5(model, s) : clip(model, component, s));
+            }
+        }
+        return cases;
+    }
+
+    private static Case<T5Encoder> t5(SyntheticModel model, Shapes s) {
+        T5Sizes whole = (T5Sizes) model.sizes(Component.T5);
+        T5Sizes some = whole.withBlocks(T5_BLOCKS);
+        SyntheticModel shorter = model.with(Component.T5, some);
         int[][] ids = new int[s.batch()][s.text()];
-        String scaled = blocks == measured ? "" : " (" + measured + " of " + blocks + " blocks, scaled)";
-        return List.of(clip(model, Component.CLIP_L, s), clip(model, Component.CLIP_G, s),
-                new Case<>("text", "T5, " + rows(s, s.text()) + scaled, Component.T5,
+        String scaled = whole.depth() == some.depth() ? ""
+                : " (" + some.depth() + " of " + whole.depth() + " blocks, scaled)";
+        return new Case<>("text", "T5, " + rows(s, s.text()) + scaled, Component.T5,
                 () -> SyntheticFiles.tensors(shorter, Component.T5, TYPE), T5Encoder::load,
                 (encoder, compute) -> () -> {
             try (var _ = compute.workspace().scope()) {
                 encoder.apply(compute, ids);
             }
-        }, 1, (double) blocks / measured));
+        }, 1, (double) whole.depth() / some.depth());
     }
 
     private static Case<ClipTextEncoder> clip(SyntheticModel model, Component component, Shapes s) {
-        int[][] ids = new int[s.batch()][PromptEncoder.CLIP_LENGTH];
-        return new Case<>("text", component.label() + ", " + rows(s, PromptEncoder.CLIP_LENGTH), component,
+        int[][] ids = new int[s.batch()][TextEncoders.CLIP_LENGTH];
+        return new Case<>("text", component.label() + ", " + rows(s, TextEncoders.CLIP_LENGTH), component,
                 () -> SyntheticFiles.tensors(model, component, TYPE), ClipTextEncoder::load,
                 (encoder, compute) -> () -> {
             try (var _ = compute.workspace().scope()) {

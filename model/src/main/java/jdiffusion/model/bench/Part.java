@@ -6,7 +6,9 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import jdiffusion.kernels.Backend;
-import jdiffusion.model.pipeline.ImageSize;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.BenchShapes;
+import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.tensor.InputException;
 
@@ -58,7 +60,8 @@ public enum Part {
     /** Fails when the model cannot be measured at that size. */
     public void check(SyntheticModel model, Shapes shapes) {
         if (this == DENOISER || this == IMAGE) {
-            new ImageSize(Shapes.PATCH, Shapes.PATCH * model.positions()).check(shapes.width(), shapes.height());
+            BenchShapes known = Families.of(model.architecture()).bench(model);
+            new ImageSize(known.multiple(), known.largest()).check(shapes.width(), shapes.height());
         }
     }
 

@@ -12,6 +12,8 @@ import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.BenchShapes;
 import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.synthetic.SyntheticTensors;
 import jdiffusion.tensor.DType;
@@ -26,7 +28,6 @@ import jdiffusion.tensor.Weight;
 final class ProductCases {
     /** Weights of one case together: more than caches hold. */
     private static final long WEIGHT_BYTES = 96L << 20;
-    private static final int MLP_RATIO = 4;
     private static final int PIECE = 1 << 20;
     private static final DType TYPE = DType.BF16;
 
@@ -34,15 +35,15 @@ final class ProductCases {
     }
 
     /** The linear layers of a block: rows x inputs x outputs. */
-    static List<Case<?>> gemm(SyntheticModel model, Shapes shapes) {
-        int d = hidden(model);
-        int m = shapes.batch() * shapes.tokens();
-        return List.of(linear(m, d, d), linear(m, d, 3 * d), linear(m, d, MLP_RATIO * d), linear(m, MLP_RATIO * d, d));
+    static List<Case<?>> gemm(SyntheticModel model, Shapes s) {
+        List<Case<?>> cases = new ArrayList<>();
+        shapes(model).products(s.batch(), s.width(), s.height(), s.text())
+                .forEach(product -> cases.add(linear(product[0], product[1], product[2])));
+        return cases;
     }
 
-    private static int hidden(SyntheticModel model) {
-        var config = model.config(Component.DENOISER);
-        return config.get("num_attention_heads").intValue() * config.get("attention_head_dim").intValue();
+    private static BenchShapes shapes(SyntheticModel model) {
+        return Families.of(model.architecture()).bench(model);
     }
 
     private static Case<List<Weight>> linear(int m, int k, int n) {
@@ -65,15 +66,17 @@ final class ProductCases {
         return Math.clamp(Math.ceilDiv(WEIGHT_BYTES, elements * TYPE.bytes()), 2, 24);
     }
 
-    /** The joint attention of a block, as one stream without norms: [batch, heads, tokens, channels]. */
-    static List<Case<?>> attention(SyntheticModel model, Shapes shapes) {
-        var config = model.config(Component.DENOISER);
-        int heads = config.get("num_attention_heads").intValue();
-        int channels = config.get("attention_head_dim").intValue();
-        int batch = shapes.batch();
-        int n = shapes.tokens();
+    /** The attentions of a block: [batch, heads, tokens, channels]. */
+    static List<Case<?>> attention(SyntheticModel model, Shapes s) {
+        List<Case<?>> cases = new ArrayList<>();
+        shapes(model).attentions(s.batch(), s.width(), s.height(), s.text())
+                .forEach(a -> cases.add(attention(a[0], a[1], a[2], a[3])));
+        return cases;
+    }
+
+    private static Case<Object> attention(int batch, int heads, int n, int channels) {
         AttentionShape shape = AttentionShape.of(batch, heads, channels);
-        return List.of(new Case<Object>("attention", "[" + batch + ", " + heads + ", " + n + ", " + channels + "]",
+        return new Case<>("attention", "[" + batch + ", " + heads + ", " + n + ", " + channels + "]",
                 Component.DENOISER, () -> SyntheticTensors.equal(0, 1, TYPE), (_, _) -> "nothing", (_, compute) -> {
             Tensor[] t = new Tensor[4];
             for (int i = 0; i < t.length; i++) {
@@ -81,7 +84,7 @@ final class ProductCases {
             }
             AttentionStream stream = AttentionStream.of(t[0], t[1], t[2], t[3]);
             return () -> compute.backend().attention(shape, List.of(stream), null);
-        }, 1, 1));
+        }, 1, 1);
     }
 
     /** The convolutions of the VAE's decoder, each shape once. */
@@ -136,15 +139,21 @@ final class ProductCases {
         int cols = tensor.cols();
         Tensor rows = tensor.reshape(tensor.rows(), cols);
         int step = Math.clamp(PIECE / cols, 1, rows.rows());
-        Random random = new Random(1);
-        float[] values = new float[step * cols];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
+        float[] values = random(step * cols);
         for (int row = 0; row < rows.rows(); row += step) {
             int n = Math.min(step, rows.rows() - row);
             compute.backend().upload(n == step ? values : Arrays.copyOf(values, n * cols), rows.slice(row, row + n));
         }
         return tensor;
+    }
+
+    /** Normal random numbers, always the same. */
+    static float[] random(int count) {
+        Random random = new Random(1);
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
     }
 }

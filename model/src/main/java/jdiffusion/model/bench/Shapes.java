@@ -1,6 +1,5 @@
 package jdiffusion.model.bench;
 
-import jdiffusion.model.text.PromptEncoder;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -10,10 +9,11 @@ import jdiffusion.tensor.InputException;
  * @param text  tokens of T5
  */
 public record Shapes(int width, int height, int batch, int text) {
-    /** Pixels of a patch of the denoiser. */
-    static final int PATCH = 16;
+    /** Pixels of a patch of most denoisers. */
+    private static final int PATCH = 16;
     private static final int LARGEST = 2048;
     private static final int MOST = 64;
+    private static final int MOST_TOKENS = 512;
 
     public Shapes {
         for (int side : new int[] {width, height}) {
@@ -25,17 +25,10 @@ public record Shapes(int width, int height, int batch, int text) {
         if (batch < 1 || batch > MOST) {
             throw new InputException("a batch of " + batch + " cannot be measured; use 1 to " + MOST);
         }
-        PromptEncoder.checkT5Length(text);
-    }
-
-    /** Tokens of the joint attention: patches of the image, and text. */
-    int tokens() {
-        return width / PATCH * (height / PATCH) + context();
-    }
-
-    /** Tokens of text that the denoiser reads. */
-    int context() {
-        return PromptEncoder.CLIP_LENGTH + text;
+        if (text < 1 || text > MOST_TOKENS) {
+            throw new InputException("the T5 length is " + text + "; use 1 to " + MOST_TOKENS
+                    + " tokens (77 and 256 are usual)");
+        }
     }
 
     @Override

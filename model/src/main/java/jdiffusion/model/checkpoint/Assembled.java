@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
@@ -20,6 +19,7 @@ import jdiffusion.tensor.InputFile;
 final class Assembled implements ModelFiles {
     private final Path origin;
     private final ModelFiles base;
+    private final Architecture architecture;
     private final Map<Component, ComponentFile> files;
     private final Map<Component, String> missing;
     private final ModelSources sources;
@@ -31,16 +31,22 @@ final class Assembled implements ModelFiles {
      * @param missing    why components are not there that should be, by component
      * @param tokenizers where they are looked for; null to take the base's
      */
-    Assembled(Path origin, ModelFiles base, Map<Component, ComponentFile> files, Map<Component, String> missing,
-              ModelSources sources, List<Place> tokenizers, List<String> notes) {
+    Assembled(Path origin, ModelFiles base, Architecture architecture, Map<Component, ComponentFile> files,
+              Map<Component, String> missing, ModelSources sources, List<Place> tokenizers, List<String> notes) {
         this.origin = origin;
         this.base = base;
+        this.architecture = architecture;
         this.files = new EnumMap<>(Component.class);
         this.files.putAll(files);
         this.missing = Map.copyOf(missing);
         this.sources = sources;
         this.tokenizers = tokenizers == null ? null : new TokenizerPlaces(tokenizers, this);
         this.notes = List.copyOf(notes);
+    }
+
+    @Override
+    public Architecture architecture() {
+        return architecture;
     }
 
     @Override
@@ -105,9 +111,14 @@ final class Assembled implements ModelFiles {
     }
 
     @Override
-    public Family family(MmditConfig config) {
+    public String variant() {
+        return sources.variant();
+    }
+
+    @Override
+    public Path named() {
         ComponentFile denoiser = files.get(Component.DENOISER);
-        return Family.of(config, sources.variant(), denoiser == null ? origin : denoiser.file());
+        return denoiser == null ? origin : denoiser.file();
     }
 
     @Override
@@ -141,13 +152,13 @@ final class Assembled implements ModelFiles {
                 folder.resolve("scheduler_config.json"),
                 folder.resolve("..").resolve("scheduler").resolve("scheduler_config.json").normalize())) {
             if (InputFile.isThere(file)) {
-                return SchedulerConfig.read(file, SchedulerConfig.ofShift(Family.SHIFT));
+                return SchedulerConfig.read(file, architecture.scheduler());
             }
         }
         ObjectNode stored = stored(StoredConfig.SCHEDULER);
-        return stored == null ? SchedulerConfig.ofShift(Family.SHIFT)
+        return stored == null ? architecture.scheduler()
                 : SchedulerConfig.of(stored, storedOrigin(StoredConfig.SCHEDULER),
-                        SchedulerConfig.ofShift(Family.SHIFT));
+                        architecture.scheduler());
     }
 
     @Override

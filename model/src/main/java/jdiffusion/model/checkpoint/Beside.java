@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.TensorSource;
 
 /** Looks for the components that a file of a denoiser lacks, in the folders where programs keep them. */
@@ -25,8 +24,8 @@ final class Beside {
     private static final int MOST_FILES = 200;
 
     private final Path folder;
-    private final int contextWidth;
-    private final int latentChannels;
+    private final Architecture architecture;
+    private final TensorSource denoiser;
     private final Map<Path, Map<Component, ComponentFile>> peeked = new HashMap<>();
     /** Notes on what files hold that nothing here needs. */
     private final Map<Path, String> asides = new HashMap<>();
@@ -36,15 +35,11 @@ final class Beside {
      * @param denoiser under diffusers' names
      * @param notes    told of choices
      */
-    Beside(Path folder, TensorSource denoiser, List<String> notes) {
+    Beside(Path folder, Architecture architecture, TensorSource denoiser, List<String> notes) {
         this.folder = folder;
+        this.architecture = architecture;
+        this.denoiser = denoiser;
         this.notes = notes;
-        contextWidth = dim(denoiser.shape("context_embedder.weight"), -1);
-        latentChannels = dim(denoiser.shape("pos_embed.proj.weight"), 1);
-    }
-
-    private static int dim(Shape shape, int index) {
-        return shape == null || shape.rank() <= index || shape.rank() == 0 ? 0 : shape.dim(index);
     }
 
     /** The folders that were looked into, for messages. */
@@ -85,7 +80,7 @@ final class Beside {
 
     /** From the first of the folders below that has one. */
     private ComponentFile below(Component component) {
-        List<Path> folders = foldersBelow().stream().flatMap(f -> Stream.of(f, f.resolve(component.folder())))
+        List<Path> folders = foldersBelow().stream().flatMap(f -> Stream.of(f, f.resolve(architecture.folder(component))))
                 .filter(Files::isDirectory).filter(place -> files(place).stream()
                         .anyMatch(file -> isNamed(file, component) && peek(file).containsKey(component))).toList();
         if (folders.isEmpty()) {
@@ -132,10 +127,10 @@ final class Beside {
     }
 
     /** Whether file or folder have the component's usual name. */
-    private static boolean isNamed(Path file, Component component) {
+    private boolean isNamed(Path file, Component component) {
         String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
         Path parent = file.toAbsolutePath().normalize().getParent();
-        boolean inFolder = parent != null && parent.endsWith(component.folder());
+        boolean inFolder = parent != null && parent.endsWith(architecture.folder(component));
         return inFolder || switch (component) {
             case CLIP_L -> name.matches("clip[-_]?l(?![a-z]).*");
             case CLIP_G -> name.matches("clip[-_]?g(?![a-z]).*");
@@ -156,12 +151,13 @@ final class Beside {
     private Map<Component, ComponentFile> peek(Path file) {
         return peeked.computeIfAbsent(file, _ -> {
             try (WeightsFile weights = WeightsFile.open(file)) {
-                Contents contents = Contents.of(weights.tensors(), place(file));
+                Contents contents = Contents.of(weights.tensors(), place(file), architecture);
                 if (contents.parts().containsKey(Component.DENOISER)) {
                     return Map.of();
                 }
-                Map<Component, ComponentFile> found = components(file, contents);
-                found.values().removeIf(c -> !fits(c.component(), c.tensors(weights.tensors())));
+                Map<Component, ComponentFile> found = components(file, architecture, contents);
+                found.values().removeIf(c -> !architecture.fits(c.component(),
+                        c.tensors(weights.tensors()), denoiser));
                 String aside = contents.aside().note(file.getFileName().toString());
                 if (aside != null) {
                     asides.put(file, aside);
@@ -174,11 +170,11 @@ final class Beside {
     }
 
     /** All that a file holds. */
-    static Map<Component, ComponentFile> components(Path file, Contents contents) {
+    static Map<Component, ComponentFile> components(Path file, Architecture architecture, Contents contents) {
         Map<Component, ComponentFile> all = new HashMap<>();
         boolean alone = contents.parts().size() == 1;
         contents.parts().forEach((component, part) ->
-                all.put(component, new ComponentFile(component, file, part, alone)));
+                all.put(component, new ComponentFile(architecture, component, file, part, alone)));
         return all;
     }
 
@@ -186,20 +182,6 @@ final class Beside {
     static String place(Path file) {
         Path parent = file.toAbsolutePath().normalize().getParent();
         return (parent == null || parent.getFileName() == null ? "" : parent.getFileName() + "/") + file.getFileName();
-    }
-
-    private boolean fits(Component component, TensorSource tensors) {
-        return switch (component) {
-            case CLIP_L, CLIP_G -> {
-                int width = dim(tensors.shape(Contents.TOKENS), 1);
-                yield width > 0 && width <= contextWidth;
-            }
-            // UMT5 has a table of positions in each block.
-            case T5 -> dim(tensors.shape("shared.weight"), 1) == contextWidth && tensors.shape(
-                    "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight") == null;
-            case VAE -> dim(tensors.shape("decoder.conv_in.weight"), 1) == latentChannels;
-            case DENOISER -> false;
-        };
     }
 
     /** The command line's option for a component's file. */

@@ -2,28 +2,26 @@ package jdiffusion.model.checkpoint;
 
 import java.util.List;
 import java.util.Locale;
-import jdiffusion.model.tokenizer.TokenizerKind;
 
-/** The networks of an SD3 pipeline, with their folders in the diffusers layout. */
+/**
+ * What a network is for. A family has some of them; where their files are is said by its {@link Architecture}. Text
+ * encoders of one role have one kind of tokenizer: T5 stands for its kin, too.
+ */
 public enum Component {
-    CLIP_L("CLIP-L", "text_encoder", "tokenizer", "model"),
-    CLIP_G("CLIP-G", "text_encoder_2", "tokenizer_2", "model"),
-    T5("T5", "text_encoder_3", "tokenizer_3", "model"),
-    DENOISER("the denoiser", "transformer", null, "diffusion_pytorch_model"),
-    VAE("the VAE", "vae", null, "diffusion_pytorch_model");
+    CLIP_L("CLIP-L", "model"),
+    CLIP_G("CLIP-G", "model"),
+    T5("T5", "model"),
+    DENOISER("the denoiser", "diffusion_pytorch_model"),
+    VAE("the VAE", "diffusion_pytorch_model");
 
-    /** The encoders of text, in the order in which their outputs are joined. */
+    /** The encoders of text. */
     public static final List<Component> ENCODERS = List.of(CLIP_L, CLIP_G, T5);
 
     private final String label;
-    private final String folder;
-    private final String tokenizer;
     private final String weights;
 
-    Component(String label, String folder, String tokenizer, String weights) {
+    Component(String label, String weights) {
         this.label = label;
-        this.folder = folder;
-        this.tokenizer = tokenizer;
         this.weights = weights;
     }
 
@@ -47,21 +45,12 @@ public enum Component {
         return null;
     }
 
-    public String folder() {
-        return folder;
+    /** Whether it reads text. */
+    public boolean isEncoder() {
+        return ENCODERS.contains(this);
     }
 
-    /** Folder of the tokenizer that feeds this component; null when it reads no text. */
-    public String tokenizerFolder() {
-        return tokenizer;
-    }
-
-    /** The kind of that tokenizer; null when it reads no text. */
-    public TokenizerKind tokenizerKind() {
-        return tokenizer == null ? null : this == T5 ? TokenizerKind.T5 : TokenizerKind.CLIP;
-    }
-
-    /** Name of the weights file without {@code .safetensors}. */
+    /** Name of the weights file in the diffusers layout without {@code .safetensors}. */
     public String weights() {
         return weights;
     }

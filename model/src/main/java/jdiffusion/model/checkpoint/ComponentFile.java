@@ -2,14 +2,9 @@ package jdiffusion.model.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import jdiffusion.model.checkpoint.names.AddedTensor;
 import jdiffusion.model.checkpoint.names.RenamedSource;
-import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.Shape;
-import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 
 /**
@@ -18,11 +13,7 @@ import jdiffusion.tensor.TensorSource;
  * @param part  its tensors there
  * @param alone whether the file holds nothing else, so that a configuration beside it may be its own
  */
-record ComponentFile(Component component, Path file, Contents.Part part, boolean alone) {
-    private static final String PROJECTION = "text_projection.weight";
-    /** Far beyond all encoders. */
-    private static final int WIDEST = 1 << 13;
-
+record ComponentFile(Architecture architecture, Component component, Path file, Contents.Part part, boolean alone) {
     /**
      * Maps the file again, for this component alone.
      *
@@ -48,29 +39,16 @@ record ComponentFile(Component component, Path file, Contents.Part part, boolean
 
     /** The component under diffusers' names. */
     TensorSource tensors(TensorSource all) {
-        TensorSource renamed = RenamedSource.of(all, part.prefix(), part.naming().fromOriginal(part.names()));
-        Shape tokens = renamed.shape(Contents.TOKENS);
-        boolean projects = renamed.shape(PROJECTION) != null;
-        // SD3 takes CLIP-L's pooled output as it is, so published files of CLIP-L alone have no projection.
-        return component != Component.CLIP_L || projects || tokens == null || tokens.cols() > WIDEST ? renamed
-                : new AddedTensor(renamed, PROJECTION, identity(tokens.cols()));
-    }
-
-    private static Tensor identity(int size) {
-        Shape shape = Shape.of(size, size);
-        Tensor tensor = Tensor.of(Arena.ofAuto().allocate(shape.size() * DType.F32.bytes(), Long.BYTES), DType.F32,
-                shape);
-        for (int i = 0; i < size; i++) {
-            tensor.set(i, i, 1);
-        }
-        return tensor;
+        return architecture.network(component).completed(
+                RenamedSource.of(all, part.prefix(), part.naming().fromOriginal(part.names())));
     }
 
     /** The published models' values, and over them those in the file and those beside it. */
     private ConfigFile config(WeightsFile opened, TensorSource tensors) {
-        ConfigFile derived = DerivedConfig.of(component, tensors, file.toString());
-        ObjectNode stored = StoredConfig.of(file, opened, component);
-        ConfigFile beside = alone ? DerivedConfig.beside(file, component, tensors) : null;
+        ConfigFile derived = ConfigFile.of(file.toString(),
+                architecture.network(component).derived(tensors));
+        ObjectNode stored = StoredConfig.of(file, opened, architecture.format(component));
+        ConfigFile beside = alone ? ConfigBeside.of(file, architecture.network(component), tensors) : null;
         if (stored == null && beside == null) {
             return derived;
         }

@@ -66,6 +66,12 @@ public final class ConfigFile {
         return origin;
     }
 
+    /** All names by which it may say what it is of: diffusers' class, transformers' class, transformers' type. */
+    public String kind() {
+        return root.path("_class_name").asText("") + " " + root.path("architectures").path(0).asText("") + " "
+                + root.path("model_type").asText("");
+    }
+
     public JsonNode root() {
         return root;
     }

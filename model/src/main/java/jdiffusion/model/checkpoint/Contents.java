@@ -16,12 +16,9 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import jdiffusion.model.checkpoint.names.ClipNames;
-import jdiffusion.model.checkpoint.names.LdmVaeNames;
-import jdiffusion.model.checkpoint.names.LlamaT5Names;
 import jdiffusion.model.checkpoint.names.Mapped;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.checkpoint.names.RenamedSource;
-import jdiffusion.model.checkpoint.names.StabilityNames;
 import jdiffusion.model.checkpoint.names.T5Names;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
@@ -30,19 +27,17 @@ import jdiffusion.tensor.TensorSource;
 /**
  * Which components a file of weights holds, told by its tensors' names and shapes.
  *
+ * @param parts  of the architecture's components
  * @param strays names that belong to none of them
  * @param aside  what is known to be of no use here
  */
-record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside) {
-    /** A CLIP's table of tokens, whose width tells one from the other. */
-    static final String TOKENS = "text_model.embeddings.token_embedding.weight";
+record Contents(Architecture architecture, Map<Component, Part> parts, List<String> strays, LeftAside aside) {
+    /** Of a CLIP's table of tokens, which tells one from the other. */
     private static final int CLIP_L_WIDTH = 768;
     private static final int CLIP_G_WIDTH = 1280;
     private static final int MOST_SHOWN = 4;
     /** Prefixes that are not among those known: no numbers, which blocks of a larger network have. */
     private static final Pattern PREFIX = Pattern.compile("(?:(?!control)[a-zA-Z_]+\\.){1,4}");
-    private static final String BARE_TOKENS = "embeddings.token_embedding.";
-    private static final List<Known> KNOWN = known();
 
     /**
      * One component's tensors.
@@ -54,116 +49,113 @@ record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside
     }
 
     /**
-     * How a component can be recognised.
+     * A component under one of its signatures.
      *
      * @param component null for a CLIP whose prefix does not say which
-     * @param marker    what names start with behind the prefix
      */
-    private record Known(Component component, String prefix, String marker, Naming naming) {
-        boolean isIn(NavigableSet<String> names) {
-            String next = names.ceiling(prefix + marker);
-            return next != null && next.startsWith(prefix + marker);
+    private record Known(Component component, Signature signature) {
+        String prefix() {
+            return signature.prefix();
+        }
+
+        String marker() {
+            return signature.marker();
         }
 
         /** The same behind another prefix, by which no CLIP is known. */
         Known behind(String other) {
-            return new Known(component == Component.CLIP_L || component == Component.CLIP_G ? null : component, other,
-                    marker, naming);
+            return new Known(component == Component.CLIP_L || component == Component.CLIP_G ? null : component,
+                    new Signature(other, signature.markers(), signature.naming(), false));
         }
 
         /** A CLIP's table of tokens in the file. */
         String tokens() {
-            return prefix + (marker.equals(BARE_TOKENS) ? BARE_TOKENS + "weight" : TOKENS);
+            return prefix() + (marker().equals(ClipNames.BARE_TOKENS) ? ClipNames.BARE_TOKENS + "weight"
+                    : ClipNames.TOKENS);
         }
     }
 
-    private static List<Known> known() {
+    /** All signatures of an architecture's components; those that several share are there once. */
+    private static List<Known> known(Architecture architecture) {
         List<Known> all = new ArrayList<>();
-        for (String prefix : List.of("model.diffusion_model.", "diffusion_model.", "transformer.", "model.", "net.",
-                "")) {
-            all.add(new Known(Component.DENOISER, prefix, "joint_blocks.", new StabilityNames()));
-            all.add(new Known(Component.DENOISER, prefix, "transformer_blocks.", Naming.DIFFUSERS));
+        Set<String> shared = new TreeSet<>();
+        for (ComponentFormat format : architecture.formats()) {
+            for (Signature signature : format.network().signatures()) {
+                if (!signature.shared()) {
+                    all.add(new Known(format.component(), signature));
+                } else if (shared.add(signature.prefix() + " " + signature.marker())) {
+                    all.add(new Known(null, signature));
+                }
+            }
         }
-        for (String prefix : List.of("first_stage_model.", "vae.", "")) {
-            all.add(new Known(Component.VAE, prefix, "decoder.up.", new LdmVaeNames()));
-            all.add(new Known(Component.VAE, prefix, "decoder.up_blocks.", Naming.DIFFUSERS));
-        }
-        for (String prefix : List.of("text_encoders.t5xxl.transformer.", "text_encoders.t5xxl.", "t5xxl.transformer.",
-                "t5xxl.", "text_encoder_3.", "te3.", "")) {
-            all.add(new Known(Component.T5, prefix, "encoder.block.", new T5Names("")));
-            all.add(new Known(Component.T5, prefix, "enc.blk.", new LlamaT5Names()));
-        }
-        Naming clip = new ClipNames();
-        for (String prefix : List.of("text_encoders.clip_l.transformer.", "text_encoders.clip_l.",
-                "clip_l.transformer.", "clip_l.", "text_encoder.", "te1.", "cond_stage_model.transformer.")) {
-            all.add(new Known(Component.CLIP_L, prefix, "text_model.", clip));
-        }
-        for (String prefix : List.of("text_encoders.clip_g.transformer.", "text_encoders.clip_g.",
-                "clip_g.transformer.", "clip_g.", "text_encoder_2.", "te2.", "cond_stage_model.1.transformer.")) {
-            all.add(new Known(Component.CLIP_G, prefix, "text_model.", clip));
-        }
-        all.add(new Known(null, "", "text_model.", clip));
-        all.add(new Known(null, "transformer.", "text_model.", clip));
-        all.add(new Known(null, "", BARE_TOKENS, new ClipNames(true)));
-        all.add(new Known(Component.T5, "", "block.0.layer.0.SelfAttention.", new T5Names("encoder.")));
-        return List.copyOf(all);
+        return all;
     }
 
     /**
      * @param place where the file lies: tells which CLIP it is when neither prefix nor width does
      * @throws InputException when the file holds a component twice
      */
-    static Contents of(TensorSource source, String place) {
+    static Contents of(TensorSource source, String place, Architecture architecture) {
+        List<Known> all = known(architecture);
         NavigableSet<String> names = new TreeSet<>(source.names());
         Map<Component, Known> found = new EnumMap<>(Component.class);
-        for (Known known : KNOWN) {
-            if (known.isIn(names)) {
-                Component component = known.component != null ? known.component : clip(source, known, place);
+        for (Known known : all) {
+            if (known.signature.isIn(names)) {
+                Component component = known.component != null ? known.component
+                        : clip(source, known, place, architecture);
                 Known other = found.putIfAbsent(component, known);
                 if (other != null) {
                     throw new InputException(source.origin() + ": holds two of " + component.label() + ", "
-                            + other.prefix + other.marker + "* and " + known.prefix + known.marker
+                            + other.prefix() + other.marker() + "* and " + known.prefix() + known.marker()
                             + "*; the file mixes two models or layouts");
                 }
             }
         }
-        behindOtherPrefixes(source, names, place, found);
-        return assign(source, names, found);
+        behindOtherPrefixes(source, names, place, architecture, found);
+        return assign(source, names, found, architecture);
     }
 
     /** Components whose names some other program put a prefix to; averaged weights only where there are no others. */
     private static void behindOtherPrefixes(TensorSource source, NavigableSet<String> names, String place,
-                                            Map<Component, Known> found) {
+                                            Architecture architecture, Map<Component, Known> found) {
         List<String> unowned = names.stream().filter(name -> found.values().stream()
-                .noneMatch(known -> name.startsWith(known.prefix))).toList();
+                .noneMatch(known -> name.startsWith(known.prefix()))).toList();
         Map<String, Known> markers = new LinkedHashMap<>();
-        KNOWN.forEach(known -> markers.putIfAbsent(known.marker, known));
+        known(architecture).forEach(known -> markers.putIfAbsent(known.marker(), known));
         for (boolean averages : new boolean[] {false, true}) {
             for (Known known : unowned.isEmpty() ? List.<Known>of() : markers.values()) {
                 Set<String> prefixes = new TreeSet<>(Comparator.comparingInt(String::length)
                         .thenComparing(Comparator.naturalOrder()));
                 for (String name : unowned) {
-                    int at = name.indexOf("." + known.marker) + 1;
-                    String prefix = name.substring(0, at);
-                    if (at > 0 && PREFIX.matcher(prefix).matches() && LeftAside.isAverage(name) == averages) {
+                    String prefix = otherPrefix(name, known.marker());
+                    if (prefix != null && LeftAside.isAverage(name) == averages
+                            && known.signature.isIn(names, prefix)) {
                         prefixes.add(prefix);
                     }
                 }
                 for (String prefix : prefixes) {
                     Known behind = known.behind(prefix);
-                    found.putIfAbsent(behind.component != null ? behind.component : clip(source, behind, place),
-                            behind);
+                    found.putIfAbsent(behind.component != null ? behind.component
+                            : clip(source, behind, place, architecture), behind);
                 }
             }
         }
     }
 
+    /** What some program put before a marker in a name; null where that is nothing, or no such prefix. */
+    static String otherPrefix(String name, String marker) {
+        int at = name.indexOf("." + marker) + 1;
+        String prefix = name.substring(0, at);
+        return at > 0 && PREFIX.matcher(prefix).matches() ? prefix : null;
+    }
+
     /** Each name belongs to the component with the longest prefix of it. */
-    private static Contents assign(TensorSource source, NavigableSet<String> names, Map<Component, Known> found) {
+    private static Contents assign(TensorSource source, NavigableSet<String> names, Map<Component, Known> found,
+                                   Architecture architecture) {
         Map<Component, List<String>> lists = new EnumMap<>(Component.class);
         Map<String, Component> byPrefix = new HashMap<>();
         found.forEach((component, known) -> {
-            Component other = byPrefix.put(known.prefix, component);
+            Component other = byPrefix.put(known.prefix(), component);
             if (other != null) {
                 throw new InputException(source.origin() + ": holds " + component.label() + " and " + other.label()
                         + " with nothing before their tensors' names that would tell them apart; keep them in two"
@@ -189,8 +181,8 @@ record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside
         }
         Map<Component, Part> parts = new EnumMap<>(Component.class);
         found.forEach((component, known) -> parts.put(component,
-                new Part(known.prefix, known.naming, List.copyOf(lists.get(component)))));
-        return new Contents(parts, List.copyOf(strays), aside);
+                new Part(known.prefix(), known.signature.naming(), List.copyOf(lists.get(component)))));
+        return new Contents(architecture, parts, List.copyOf(strays), aside);
     }
 
     /** Whether T5's token table is there under the name of its decoder alone. */
@@ -205,8 +197,9 @@ record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside
      *
      * @param aside told of what is left out
      */
-    static TensorSource only(Component component, TensorSource source, String place, Consumer<LeftAside> aside) {
-        Contents contents = of(source, place).withClipAs(component, source);
+    static TensorSource only(Architecture architecture, Component component, TensorSource source, String place,
+                             Consumer<LeftAside> aside) {
+        Contents contents = of(source, place, architecture).withClipAs(component, source);
         Part part = contents.parts.get(component);
         if (part == null) {
             return source;
@@ -219,7 +212,11 @@ record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside
     }
 
     /** The published ones are told by their width, others by the names of file and folder; CLIP-L if all is silent. */
-    private static Component clip(TensorSource source, Known known, String place) {
+    private static Component clip(TensorSource source, Known known, String place, Architecture architecture) {
+        boolean both = architecture.components().containsAll(List.of(Component.CLIP_L, Component.CLIP_G));
+        if (!both) {
+            return architecture.components().contains(Component.CLIP_G) ? Component.CLIP_G : Component.CLIP_L;
+        }
         Shape tokens = source.shape(known.tokens());
         int width = tokens == null ? 0 : tokens.cols();
         if (width == CLIP_L_WIDTH || width == CLIP_G_WIDTH) {
@@ -236,12 +233,14 @@ record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside
         if (parts.containsKey(wanted) || part == null) {
             return this;
         }
-        Shape tokens = source.shape(part.prefix + TOKENS);
-        tokens = tokens != null ? tokens : source.shape(part.prefix + BARE_TOKENS + "weight");
+        Shape tokens = source.shape(part.prefix + ClipNames.TOKENS);
+        tokens = tokens != null ? tokens : source.shape(part.prefix + ClipNames.BARE_TOKENS + "weight");
         int width = tokens == null ? 0 : tokens.cols();
         boolean published = width == CLIP_L_WIDTH || width == CLIP_G_WIDTH;
-        boolean named = KNOWN.stream().anyMatch(k -> k.component == other && k.prefix.equals(part.prefix));
-        return published || named ? this : new Contents(Map.of(wanted, part), strays, aside);
+        boolean named = known(architecture).stream()
+                .anyMatch(k -> k.component == other && k.prefix().equals(part.prefix));
+        return published || named ? this : new Contents(architecture, Map.of(wanted, part), strays,
+                aside);
     }
 
     /** Tells of what is left aside. */
@@ -255,8 +254,8 @@ record Contents(Map<Component, Part> parts, List<String> strays, LeftAside aside
     /** Fails when tensors belong to no component. */
     void refuseStrays(TensorSource source) {
         if (!strays.isEmpty()) {
-            throw new InputException(source.origin() + ": " + strays.size() + " tensor(s) belong to no part of an SD3"
-                    + " model: " + shown(strays));
+            throw new InputException(source.origin() + ": " + strays.size() + " tensor(s) belong to no part of an "
+                    + architecture.label() + " model: " + shown(strays));
         }
     }
 

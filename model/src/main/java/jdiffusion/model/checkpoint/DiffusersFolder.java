@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
-import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
@@ -23,28 +22,33 @@ import jdiffusion.tensor.safetensors.Checkpoint;
 /** The layout that Hugging Face's diffusers saves: {@code model_index.json} and a folder for each component. */
 public final class DiffusersFolder implements ModelFiles {
     static final String INDEX = "model_index.json";
-    private static final String PIPELINE = "StableDiffusion3";
 
+    private final Architecture architecture;
     private final Path root;
     private final ConfigFile index;
     /** Encoders that the index names and that were not downloaded. */
     private final Set<Component> absent = EnumSet.noneOf(Component.class);
 
-    private DiffusersFolder(Path root, ConfigFile index) {
+    private DiffusersFolder(Architecture architecture, Path root, ConfigFile index) {
+        this.architecture = architecture;
         this.root = root;
         this.index = index;
-        for (Component encoder : Component.ENCODERS) {
-            if (isNamed(encoder) && candidates(encoder).isEmpty()) {
+        for (Component encoder : architecture.components()) {
+            if (encoder.isEncoder() && isNamed(encoder) && candidates(encoder).isEmpty()) {
                 absent.add(encoder);
             }
         }
     }
 
     private List<Path> candidates(Component component) {
-        return Checkpoint.candidates(root.resolve(component.folder()), component.weights());
+        return Checkpoint.candidates(root.resolve(folder(component)), component.weights());
     }
 
-    public static DiffusersFolder open(Path root) {
+    private String folder(Component component) {
+        return architecture.folder(component);
+    }
+
+    public static DiffusersFolder open(Path root, List<? extends Architecture> known) {
         if (!Files.exists(root)) {
             throw new InputException(root + ": there is no such model; give the folder that holds " + INDEX);
         }
@@ -53,11 +57,16 @@ public final class DiffusersFolder implements ModelFiles {
         }
         ConfigFile index = ConfigFile.read(root.resolve(INDEX));
         String family = index.text("_class_name", "");
-        if (!family.startsWith(PIPELINE)) {
-            throw new InputException(index.origin() + ": the family '" + family + "' is unknown; models of the "
-                    + PIPELINE + "Pipeline (SD3 Medium, SD3.5 Medium, SD3.5 Large) can be used");
-        }
-        return new DiffusersFolder(root, index);
+        Architecture architecture = known.stream().filter(one -> one.isPipeline(family)).findFirst()
+                .orElseThrow(() -> new InputException(index.origin() + ": the family '" + family + "' is unknown;"
+                        + " models of the " + known.stream().map(one -> one.pipeline() + " (" + one.models() + ")")
+                                .collect(Collectors.joining(", ")) + " can be used"));
+        return new DiffusersFolder(architecture, root, index);
+    }
+
+    @Override
+    public Architecture architecture() {
+        return architecture;
     }
 
     @Override
@@ -75,19 +84,21 @@ public final class DiffusersFolder implements ModelFiles {
     }
 
     private boolean isNamed(Component component) {
-        JsonNode entry = index.root().get(component.folder());
+        JsonNode entry = !architecture.components().contains(component) ? null
+                : index.root().get(folder(component));
         return entry != null && entry.isArray() && entry.size() == 2 && !entry.get(1).isNull();
     }
 
     @Override
     public String missing(Component component) {
         if (absent.contains(component)) {
-            return root.resolve(component.folder()) + ": " + component.label() + ", which " + INDEX
+            return root.resolve(folder(component)) + ": " + component.label() + ", which " + INDEX
                     + " names, has no weights there; download it, or leave it out with --no-"
                     + component.label().toLowerCase(Locale.ROOT);
         }
-        return has(component) || component == Component.T5 ? null
-                : index.origin() + ": the model has no " + component.folder();
+        return has(component) || !architecture.components().contains(component)
+                || architecture.format(component).optional() ? null
+                : index.origin() + ": the model has no " + folder(component);
     }
 
     @Override
@@ -97,7 +108,7 @@ public final class DiffusersFolder implements ModelFiles {
 
     @Override
     public String place(Component component) {
-        return component.folder();
+        return folder(component);
     }
 
     @Override
@@ -120,13 +131,13 @@ public final class DiffusersFolder implements ModelFiles {
     private void note(Component component, List<String> notes) {
         List<Path> all = candidates(component);
         if (all.size() > 1) {
-            notes.add(component.folder() + ": " + all.getFirst().getFileName() + " is taken, not " + all.stream()
+            notes.add(folder(component) + ": " + all.getFirst().getFileName() + " is taken, not " + all.stream()
                     .skip(1).map(path -> path.getFileName().toString()).collect(Collectors.joining(", ")));
         }
         if (!all.isEmpty()) {
             try (WeightsFile file = WeightsFile.of(Checkpoint.open(all.getFirst()))) {
-                Contents.only(component, file.tensors(), Beside.place(all.getFirst()), aside -> {
-                    String note = aside.note(component.folder());
+                Contents.only(architecture, component, file.tensors(), Beside.place(all.getFirst()), aside -> {
+                    String note = aside.note(folder(component));
                     if (note != null) {
                         notes.add(note);
                     }
@@ -138,23 +149,29 @@ public final class DiffusersFolder implements ModelFiles {
     }
 
     @Override
-    public Family family(MmditConfig config) {
-        return Family.of(config, null, root);
+    public String variant() {
+        return null;
+    }
+
+    @Override
+    public Path named() {
+        return root;
     }
 
     @Override
     public Open open(Component component) {
         if (!has(component)) {
             throw new InputException(absent.contains(component) ? missing(component)
-                    : index.origin() + ": the model has no " + component.folder());
+                    : index.origin() + ": the model has no "
+                    + (architecture.components().contains(component) ? folder(component) : component.label()));
         }
-        Path folder = root.resolve(component.folder());
+        Path folder = root.resolve(folder(component));
         ConfigFile config = ConfigFile.read(folder.resolve("config.json"));
         ComponentFile.checkQuantisation(config);
         WeightsFile file = WeightsFile.of(Checkpoint.open(folder, component.weights()));
         TensorSource tensors;
         try {
-            tensors = Contents.only(component, file.tensors(), component.folder(), _ -> { });
+            tensors = Contents.only(architecture, component, file.tensors(), folder(component), _ -> { });
         } catch (InputException e) {
             file.close();
             throw e;
@@ -179,7 +196,7 @@ public final class DiffusersFolder implements ModelFiles {
 
     @Override
     public Tokenizer tokenizer(Component component) {
-        Path folder = root.resolve(component.tokenizerFolder());
+        Path folder = root.resolve(architecture.tokenizerFolder(component));
         if (component == Component.T5 && !Files.isDirectory(folder)) {
             throw new InputException(folder + ": the tokenizer of T5 is not there; download it, or leave T5 out with"
                     + " --no-t5");
@@ -189,20 +206,21 @@ public final class DiffusersFolder implements ModelFiles {
 
     @Override
     public VocabularyFile vocabulary(Component component) {
-        return VocabularyFile.in(root.resolve(component.tokenizerFolder()), component.tokenizerKind());
+        return VocabularyFile.in(root.resolve(architecture.tokenizerFolder(component)), architecture.tokenizerKind(component));
     }
 
     @Override
     public List<Looked> vocabularies(Component component) {
-        return new TokenizerPlaces(List.of(Place.beside(List.of(root.resolve(component.tokenizerFolder())))), this)
+        return new TokenizerPlaces(List.of(Place.beside(List.of(root.resolve(architecture.tokenizerFolder(component))))), this)
                 .all(component);
     }
 
     @Override
     public SchedulerConfig scheduler() {
         Path file = root.resolve("scheduler").resolve("scheduler_config.json");
-        return InputFile.isThere(file) ? SchedulerConfig.read(file, SchedulerConfig.ofShift(Family.SHIFT))
-                : SchedulerConfig.ofShift(Family.SHIFT).withNote(file + " is not there; shift " + Family.SHIFT
+        SchedulerConfig usual = architecture.scheduler();
+        return InputFile.isThere(file) ? SchedulerConfig.read(file, usual)
+                : usual.withNote(file + " is not there; shift " + usual.shift()
                         + ", as published models of this family have it, is taken");
     }
 

@@ -1,12 +1,10 @@
 package jdiffusion.model.checkpoint;
 
 import java.util.List;
-import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.model.tokenizer.places.Looked;
-import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.TensorSource;
 
 /**
@@ -44,13 +42,14 @@ public interface ModelFiles {
     /** What was chosen or left out, for the user, a line each. */
     List<String> notes();
 
-    /**
-     * Which published model this is.
-     *
-     * @param config of its denoiser
-     * @throws InputException when the user says that it is another one
-     */
-    Family family(MmditConfig config);
+    /** What they are files of. */
+    Architecture architecture();
+
+    /** Which of its family's published models the user says that it is; null when nothing is said. */
+    String variant();
+
+    /** The file of the denoiser, or the model's folder, whose name may say which model it is; null for none. */
+    Path named();
 
     /** Maps a component's weights; fails when the component is not there. */
     Open open(Component component);

@@ -12,10 +12,10 @@ import jdiffusion.model.tokenizer.places.UserPlaces;
  * @param files     components that are taken from files of their own, whatever the model itself holds
  * @param leftOut   text encoders to do without
  * @param tokenizer folder of tokenizer files; null for the usual places
- * @param variant   the family, where shapes leave it open; null for what shapes and name say
+ * @param variant   name of the published model, where shapes leave it open; null for what shapes and name say
  * @param elsewhere the user's places outside any model where tokenizers may lie
  */
-public record ModelSources(Map<Component, Path> files, Set<Component> leftOut, Path tokenizer, Family variant,
+public record ModelSources(Map<Component, Path> files, Set<Component> leftOut, Path tokenizer, String variant,
                            UserPlaces elsewhere) {
     /** Nothing. */
     public static final ModelSources NONE = new ModelSources(Map.of(), Set.of(), null, null);
@@ -26,7 +26,7 @@ public record ModelSources(Map<Component, Path> files, Set<Component> leftOut, P
     }
 
     /** The same with no place outside the model. */
-    public ModelSources(Map<Component, Path> files, Set<Component> leftOut, Path tokenizer, Family variant) {
+    public ModelSources(Map<Component, Path> files, Set<Component> leftOut, Path tokenizer, String variant) {
         this(files, leftOut, tokenizer, variant, UserPlaces.NONE);
     }
 

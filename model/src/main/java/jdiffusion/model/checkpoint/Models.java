@@ -9,6 +9,8 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.NavigableSet;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -18,12 +20,17 @@ import jdiffusion.tensor.InputFile;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.safetensors.Checkpoint;
 
-/** Finds out what a path that the user gives as a model is, and what belongs to it. */
-public final class Models {
+/**
+ * Finds out what a path that the user gives as a model is, and what belongs to it.
+ *
+ * @param known the architectures whose files can be read; where names leave it open, the first that fits is meant
+ */
+public record Models(List<? extends Architecture> known) {
     /** What the Hugging Face libraries call the weights of one component. */
     private static final Pattern COMPONENT = Pattern.compile("(model|diffusion_pytorch_model)\\..*");
 
-    private Models() {
+    public Models {
+        known = List.copyOf(known);
     }
 
     /**
@@ -33,14 +40,14 @@ public final class Models {
      *
      * @throws InputException when it is no model, or files contradict each other
      */
-    public static ModelFiles open(Path model, ModelSources extra) {
+    public ModelFiles open(Path model, ModelSources extra) {
         if (!Files.exists(model)) {
             throw new InputException(model + ": there is no such model; give a folder in the diffusers layout or a"
                     + " .safetensors or .gguf file");
         }
         Path files = HubCache.snapshot(model);
         if (InputFile.isThere(files.resolve(DiffusersFolder.INDEX))) {
-            return withExtra(DiffusersFolder.open(files), files, extra);
+            return withExtra(DiffusersFolder.open(files, known), files, extra);
         }
         return Files.isDirectory(files) ? ofFolder(files, extra) : ofFile(files, extra);
     }
@@ -57,7 +64,7 @@ public final class Models {
      *
      * @throws InputException when it is neither, or the file holds nothing that is known
      */
-    public static ModelFiles openParts(Path given) {
+    public ModelFiles openParts(Path given) {
         if (!Files.isDirectory(given)) {
             return parts(given, List.of());
         }
@@ -77,43 +84,50 @@ public final class Models {
                         .map(file -> file.getFileName().toString()).collect(Collectors.joining(", "))));
     }
 
-    private static ModelFiles parts(Path file, List<String> choices) {
+    private ModelFiles parts(Path file, List<String> choices) {
         List<String> notes = new ArrayList<>(choices);
-        return new Assembled(file, null, contents(file, notes), Map.of(), ModelSources.NONE, null, notes);
+        Architecture architecture = architecture(List.of(file));
+        return new Assembled(file, null, architecture, contents(file, architecture, notes), Map.of(),
+                ModelSources.NONE, null, notes);
     }
 
-    private static ModelFiles withExtra(ModelFiles base, Path model, ModelSources extra) {
+    private ModelFiles withExtra(ModelFiles base, Path model, ModelSources extra) {
         if (extra.isNothing()) {
             return base;
         }
         List<String> notes = new ArrayList<>();
-        Map<Component, ComponentFile> files = given(extra, notes);
-        return new Assembled(model, base, files, Map.of(), extra,
+        Architecture architecture = base.architecture();
+        Map<Component, ComponentFile> files = given(extra, architecture, notes);
+        return new Assembled(model, base, architecture, files, Map.of(), extra,
                 extra.tokenizer() == null ? null : places(model, List.of(model), files, extra), notes);
     }
 
-    private static ModelFiles ofFile(Path file, ModelSources extra) {
+    private ModelFiles ofFile(Path file, ModelSources extra) {
         Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
         List<String> notes = new ArrayList<>();
-        files.putAll(contents(file, notes));
+        Architecture architecture = architecture(List.of(extra.files().getOrDefault(Component.DENOISER, file)));
+        files.putAll(contents(file, architecture, notes));
         if (!files.containsKey(Component.DENOISER) && !extra.files().containsKey(Component.DENOISER)) {
             throw new InputException(file + ": holds " + labels(files) + ", but no denoiser; give the denoiser's file"
                     + " as the model" + files.keySet().stream().findFirst()
                             .map(c -> " and this one with " + Beside.option(c)).orElse(""));
         }
-        return assemble(file, files, extra, notes);
+        return assemble(file, architecture, files, extra, notes);
     }
 
     /** The files of a folder belong together, so no two may hold the same; those of no network are left aside. */
-    private static ModelFiles ofFolder(Path folder, ModelSources extra) {
+    private ModelFiles ofFolder(Path folder, ModelSources extra) {
         Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
         List<String> notes = new ArrayList<>();
-        for (Path file : weights(folder)) {
-            if (isForeign(file)) {
+        List<Path> weights = weights(folder);
+        Path given = extra.files().get(Component.DENOISER);
+        Architecture architecture = architecture(given == null ? weights : List.of(given));
+        for (Path file : weights) {
+            if (isForeign(file, architecture)) {
                 notes.add(file.getFileName() + " is left aside: its tensors are of no network that is known here");
                 continue;
             }
-            contents(file, notes).forEach((component, found) -> {
+            contents(file, architecture, notes).forEach((component, found) -> {
                 ComponentFile other = extra.files().containsKey(component) ? null : files.get(component);
                 if (other != null) {
                     throw new InputException(folder + ": both " + other.file().getFileName() + " and "
@@ -130,7 +144,7 @@ public final class Models {
                     ? notes.isEmpty() ? "no .safetensors or .gguf file is in it" : String.join("; ", notes)
                     : "its files hold " + labels(files) + " but no denoiser"));
         }
-        return assemble(folder, files, extra, notes);
+        return assemble(folder, architecture, files, extra, notes);
     }
 
     private static List<Path> weights(Path folder) {
@@ -141,25 +155,26 @@ public final class Models {
         }
     }
 
-    private static boolean isForeign(Path file) {
+    private static boolean isForeign(Path file, Architecture architecture) {
         try (WeightsFile weights = WeightsFile.open(file)) {
-            return Contents.of(weights.tensors(), Beside.place(file)).parts().isEmpty();
+            return Contents.of(weights.tensors(), Beside.place(file), architecture).parts().isEmpty();
         }
     }
 
     /** All components of a file that is a model or a part of one. */
-    private static Map<Component, ComponentFile> contents(Path file, List<String> notes) {
+    private Map<Component, ComponentFile> contents(Path file, Architecture architecture, List<String> notes) {
         try (WeightsFile weights = WeightsFile.open(file)) {
             TensorSource tensors = weights.tensors();
-            Contents contents = Contents.of(tensors, Beside.place(file));
+            Contents contents = Contents.of(tensors, Beside.place(file), architecture);
             refuseEmpty(file, tensors);
             if (contents.parts().isEmpty()) {
-                throw new InputException(file + ": its tensors are of no network that is known here (MMDiT, VAE, CLIP,"
-                        + " T5): " + Contents.shown(List.copyOf(tensors.names())) + "; give a file of an SD3 model");
+                throw new InputException(file + ": its tensors are of no network that is known here ("
+                        + networks() + "): " + Contents.shown(List.copyOf(tensors.names()))
+                        + "; give a file of " + labels(known) + " model");
             }
             contents.refuseStrays(tensors);
             contents.note(file, notes);
-            return Beside.components(file, contents);
+            return Beside.components(file, architecture, contents);
         }
     }
 
@@ -170,21 +185,29 @@ public final class Models {
     }
 
     /** The components that the user names files for. */
-    private static Map<Component, ComponentFile> given(ModelSources extra, List<String> notes) {
+    private static Map<Component, ComponentFile> given(ModelSources extra, Architecture architecture,
+                                                       List<String> notes) {
         Map<Component, ComponentFile> files = new EnumMap<>(Component.class);
-        extra.files().forEach((component, file) -> files.put(component, given(component, file, notes)));
+        extra.files().forEach((component, file) -> files.put(component,
+                given(component, file, architecture, notes)));
         return files;
     }
 
-    private static ComponentFile given(Component component, Path path, List<String> notes) {
+    private static ComponentFile given(Component component, Path path, Architecture architecture,
+                                       List<String> notes) {
+        if (!architecture.components().contains(component)) {
+            throw new InputException(path + ": given with " + Beside.option(component) + ", but " + architecture.label()
+                    + " has no " + component.label() + "; leave the option out");
+        }
         List<Path> inFolder = Files.isDirectory(path)
                 ? Checkpoint.candidates(HubCache.snapshot(path), component.weights()) : List.of();
         Path file = inFolder.isEmpty() ? path : inFolder.getFirst();
         try (WeightsFile weights = WeightsFile.open(file)) {
             TensorSource tensors = weights.tensors();
-            Contents contents = Contents.of(tensors, Beside.place(file)).withClipAs(component, tensors);
+            Contents contents = Contents.of(tensors, Beside.place(file), architecture)
+                    .withClipAs(component, tensors);
             refuseEmpty(file, tensors);
-            ComponentFile found = Beside.components(file, contents).get(component);
+            ComponentFile found = Beside.components(file, architecture, contents).get(component);
             if (found == null) {
                 throw new InputException(file + ": given with " + Beside.option(component) + ", but it holds "
                         + (contents.parts().isEmpty() ? "no network that is known here"
@@ -201,23 +224,23 @@ public final class Models {
      * @param files of the model itself
      * @param notes added to
      */
-    private static ModelFiles assemble(Path model, Map<Component, ComponentFile> files, ModelSources extra,
-                                       List<String> notes) {
+    private static ModelFiles assemble(Path model, Architecture architecture, Map<Component, ComponentFile> files,
+                                       ModelSources extra, List<String> notes) {
         boolean ownEncoders = Component.ENCODERS.stream().anyMatch(files::containsKey) && !Files.isDirectory(model);
         String holds = labels(files);
-        files.putAll(given(extra, notes));
+        files.putAll(given(extra, architecture, notes));
         ComponentFile denoiser = files.get(Component.DENOISER);
         Path folder = folderOf(denoiser.file());
         Map<Component, String> missing = new EnumMap<>(Component.class);
         Beside beside;
         try (ModelFiles.Open open = denoiser.open()) {
-            beside = new Beside(folder, open.tensors(), notes);
+            beside = new Beside(folder, architecture, open.tensors(), notes);
         }
-        for (Component component : Component.values()) {
+        for (Component component : architecture.components()) {
             if (files.containsKey(component) || extra.leftOut().contains(component)) {
                 continue;
             }
-            boolean encoder = Component.ENCODERS.contains(component);
+            boolean encoder = component.isEncoder();
             if (encoder && ownEncoders) {
                 notes.add(denoiser.file().getFileName() + " has text encoders but not " + component.label()
                         + ", which is left out; give one with " + Beside.option(component));
@@ -235,8 +258,8 @@ public final class Models {
                                 Locale.ROOT) : ""));
             }
         }
-        return new Assembled(model, null, files, missing, extra,
-                places(model, tokenizerFolders(folder, files, beside), files, extra), notes);
+        return new Assembled(model, null, architecture, files, missing, extra,
+                places(model, tokenizerFolders(folder, architecture, files, beside), files, extra), notes);
     }
 
     /** All places, the user's choice first, then what belongs to the model, then what belongs to others too. */
@@ -261,13 +284,17 @@ public final class Models {
         return places;
     }
 
-    private static List<Path> tokenizerFolders(Path folder, Map<Component, ComponentFile> files, Beside beside) {
+    private static List<Path> tokenizerFolders(Path folder, Architecture architecture,
+                                               Map<Component, ComponentFile> files, Beside beside) {
         List<Path> places = new ArrayList<>(List.of(folder));
-        for (Component encoder : Component.ENCODERS) {
+        for (Component encoder : architecture.components()) {
+            if (!encoder.isEncoder()) {
+                continue;
+            }
             Path own = files.containsKey(encoder) ? folderOf(files.get(encoder).file()) : folder;
             places.add(own);
             // An encoder out of a diffusers folder has its tokenizer beside its own folder.
-            if (own.endsWith(encoder.folder())) {
+            if (own.endsWith(architecture.folder(encoder))) {
                 places.add(folderOf(own));
             }
         }
@@ -282,6 +309,34 @@ public final class Models {
     static Path folderOf(Path file) {
         Path parent = file.getParent();
         return parent == null ? Path.of("") : parent;
+    }
+
+    /** Whose denoiser is in one of these files; where none has one, the first of which they have anything. */
+    private Architecture architecture(List<Path> files) {
+        Architecture other = null;
+        for (Path file : files) {
+            try (WeightsFile weights = WeightsFile.open(file)) {
+                NavigableSet<String> names = new TreeSet<>(weights.tensors().names());
+                Architecture found = Recognition.byDenoiser(names, known);
+                if (found != null) {
+                    return found;
+                }
+                other = other != null ? other : Recognition.byAny(names, known);
+            }
+        }
+        return other != null ? other : known.getFirst();
+    }
+
+    /** The kinds of networks that are known, denoisers first. */
+    private String networks() {
+        return known.stream().flatMap(architecture -> architecture.formats().reversed().stream()
+                        .map(ComponentFormat::network))
+                .sorted(Comparator.comparing(network -> network.className().contains("Transformer") ? 0 : 1))
+                .map(Network::label).distinct().collect(Collectors.joining(", "));
+    }
+
+    private static String labels(List<? extends Architecture> known) {
+        return "an " + known.stream().map(Architecture::label).collect(Collectors.joining(", "));
     }
 
     private static String labels(Map<Component, ComponentFile> files) {

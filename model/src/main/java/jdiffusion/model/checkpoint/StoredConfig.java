@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Set;
 import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 
@@ -23,18 +22,8 @@ public final class StoredConfig {
     }
 
     /** The part of a config.json that is kept. */
-    public static ObjectNode kept(Component component, ObjectNode config) {
-        return config.deepCopy().retain(silent(component));
-    }
-
-    /** The keys that shapes say nothing of. */
-    private static Set<String> silent(Component component) {
-        return switch (component) {
-            case DENOISER -> Set.of("sample_size");
-            case VAE -> Set.of("norm_num_groups", "scaling_factor", "shift_factor");
-            case CLIP_L, CLIP_G -> Set.of("num_attention_heads", "hidden_act", "layer_norm_eps", "eos_token_id");
-            case T5 -> Set.of("relative_attention_max_distance", "layer_norm_epsilon");
-        };
+    public static ObjectNode kept(Network network, ObjectNode config) {
+        return config.deepCopy().retain(network.silent());
     }
 
     /**
@@ -42,9 +31,9 @@ public final class StoredConfig {
      *
      * @throws InputException when it is there and is no such part; its values are checked as those of a config.json
      */
-    static ObjectNode of(Path file, WeightsFile weights, Component component) {
-        ObjectNode part = part(file, weights, component.folder());
-        return part == null ? null : part.retain(silent(component));
+    static ObjectNode of(Path file, WeightsFile weights, ComponentFormat format) {
+        ObjectNode part = part(file, weights, format.folder());
+        return part == null ? null : part.retain(format.network().silent());
     }
 
     /** A file's scheduler or wishes; null when there are none. */

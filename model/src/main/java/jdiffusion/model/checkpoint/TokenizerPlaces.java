@@ -5,6 +5,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import jdiffusion.model.checkpoint.names.ClipNames;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.places.Looked;
 import jdiffusion.model.tokenizer.places.Need;
@@ -34,7 +35,8 @@ final class TokenizerPlaces {
     }
 
     private Need need(Component component) {
-        return new Need(component.label(), component.tokenizerFolder(), component.tokenizerKind(),
+        return new Need(component.label(), model.architecture().tokenizerFolder(component),
+                model.architecture().tokenizerKind(component),
                 component == Component.CLIP_L, rows(component));
     }
 
@@ -44,7 +46,7 @@ final class TokenizerPlaces {
             return 0;
         }
         try (ModelFiles.Open open = model.open(component)) {
-            for (String name : component == Component.T5 ? T5_TABLES : List.of(Contents.TOKENS)) {
+            for (String name : component == Component.T5 ? T5_TABLES : List.of(ClipNames.TOKENS)) {
                 Shape table = open.tensors().shape(name);
                 if (table != null && table.rank() == 2) {
                     return table.rows();

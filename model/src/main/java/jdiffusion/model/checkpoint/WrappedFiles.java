@@ -1,7 +1,6 @@
 package jdiffusion.model.checkpoint;
 
 import java.util.List;
-import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
@@ -51,8 +50,18 @@ public abstract class WrappedFiles implements ModelFiles {
     }
 
     @Override
-    public Family family(MmditConfig config) {
-        return model.family(config);
+    public Architecture architecture() {
+        return model.architecture();
+    }
+
+    @Override
+    public String variant() {
+        return model.variant();
+    }
+
+    @Override
+    public Path named() {
+        return model.named();
     }
 
     @Override

@@ -7,16 +7,19 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.quantize.Elements;
 import jdiffusion.model.quantize.Stored;
 import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.Weights;
 
 /** A user's checkpoint, of whatever layout. */
 public final class CheckpointSource implements ExportSource {
@@ -25,6 +28,11 @@ public final class CheckpointSource implements ExportSource {
 
     public CheckpointSource(ModelFiles files) {
         this.files = files;
+    }
+
+    @Override
+    public Architecture architecture() {
+        return files.architecture();
     }
 
     @Override
@@ -61,12 +69,18 @@ public final class CheckpointSource implements ExportSource {
         return all;
     }
 
-    /** Without what it says of quantisation, which the writer knows. */
+    /**
+     * With all that the tensors say where the configuration is silent: single files have none, and this program takes
+     * sizes from the tensors. Without what it says of quantisation, which the writer knows.
+     */
     @Override
     public ObjectNode config(Component component) {
         ObjectNode config = ((ObjectNode) open(component).config().root()).deepCopy();
         config.remove("quantization_config");
-        WholeConfig.complete(component, open(component), config);
+        ModelFiles.Open opened = open(component);
+        files.architecture().network(component)
+                .described(Weights.of(opened.tensors(), Placement.onHost()), opened.config()).properties()
+                .forEach(field -> config.putIfAbsent(field.getKey(), field.getValue()));
         return config;
     }
 

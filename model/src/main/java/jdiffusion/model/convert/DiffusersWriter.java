@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ComponentFormat;
 import jdiffusion.model.quantize.Stored;
 import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.tensor.InputException;
@@ -36,16 +37,16 @@ final class DiffusersWriter {
 
     /** model_index.json, which says what is there, the scheduler and the wishes for sampling. */
     void writeIndex(Set<Component> components) {
-        ObjectNode index = JsonNodeFactory.instance.objectNode().put("_class_name", "StableDiffusion3Pipeline")
+        ObjectNode index = JsonNodeFactory.instance.objectNode().put("_class_name", source.architecture().pipeline())
                 .put("_diffusers_version", "0.32.0");
         index.putArray("scheduler").add("diffusers").add(source.scheduler().path("_class_name").asText());
-        for (Component component : Component.values()) {
-            ArrayNode entry = index.putArray(component.folder());
-            ArrayNode tokenizer = component.tokenizerFolder() == null ? null
-                    : index.putArray(component.tokenizerFolder());
-            String library = component.tokenizerFolder() == null ? "diffusers" : "transformers";
+        for (ComponentFormat format : source.architecture().formats()) {
+            Component component = format.component();
+            ArrayNode entry = index.putArray(format.folder());
+            ArrayNode tokenizer = format.tokenizer() == null ? null : index.putArray(format.tokenizer());
+            String library = format.tokenizer() == null ? "diffusers" : "transformers";
             boolean there = components.contains(component);
-            entry.add(there ? library : null).add(there ? className(component) : null);
+            entry.add(there ? library : null).add(there ? format.network().className() : null);
             if (tokenizer != null) {
                 tokenizer.add(there ? library : null).add(there ? component == Component.T5 ? "T5TokenizerFast"
                         : "CLIPTokenizer" : null);
@@ -57,15 +58,6 @@ final class DiffusersWriter {
         if (!generation.isEmpty()) {
             write(root.resolve("generation_config.json"), generation);
         }
-    }
-
-    private static String className(Component component) {
-        return switch (component) {
-            case CLIP_L, CLIP_G -> "CLIPTextModelWithProjection";
-            case T5 -> "T5EncoderModel";
-            case DENOISER -> "SD3Transformer2DModel";
-            case VAE -> "AutoencoderKL";
-        };
     }
 
     void writeScheduler() {
@@ -87,23 +79,24 @@ final class DiffusersWriter {
                     && t.name().endsWith(".weight")).map(t -> t.name().replaceFirst("\\.weight$", ""))
                     .forEach(kept::add);
         }
-        write(folder(component.folder()).resolve("config.json"), config);
+        write(folder(source.architecture().folder(component)).resolve("config.json"), config);
     }
 
     /** Copies the files of an encoder's tokenizer. */
     void writeTokenizer(Component component, ExportProgress progress) {
-        if (component.tokenizerFolder() == null) {
+        String folder = source.architecture().tokenizerFolder(component);
+        if (folder == null) {
             return;
         }
         VocabularyFile from = source.tokenizer(component);
         if (from == null) {
             progress.note("no tokenizer of " + component.label() + " was found; put its files into "
-                    + component.tokenizerFolder());
+                    + folder);
             return;
         }
-        Path to = folder(component.tokenizerFolder());
+        Path to = folder(folder);
         from.contents().forEach((name, bytes) -> write(to.resolve(name), bytes));
-        if (from.hasSettings(component.tokenizerKind())) {
+        if (from.hasSettings(source.architecture().tokenizerKind(component))) {
             for (String name : SETTINGS) {
                 Path file = from.path().resolve(name);
                 if (InputFile.isThere(file)) {
@@ -111,7 +104,7 @@ final class DiffusersWriter {
                 }
             }
         }
-        if (component != Component.T5 && !from.path().endsWith(component.tokenizerFolder())) {
+        if (component != Component.T5 && !from.path().endsWith(folder)) {
             String pad = component == Component.CLIP_L ? "<|endoftext|>" : "!";
             write(to.resolve(CONFIG), padding(to.resolve(CONFIG), pad));
             if (Files.exists(to.resolve(SPECIAL))) {

@@ -2,11 +2,15 @@ package jdiffusion.model.convert;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.tokenizer.VocabularyFile;
 
 /** A model to be written: a checkpoint, or one that is made up. */
 public interface ExportSource extends AutoCloseable {
+    /** What it is a model of. */
+    Architecture architecture();
+
     boolean has(Component component);
 
     /** Tensors under the names of the diffusers layout, to be read until this source is closed. */

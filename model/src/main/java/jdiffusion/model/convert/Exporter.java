@@ -12,9 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.StoredConfig;
-import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.Naming;
-import jdiffusion.model.checkpoint.names.StabilityNames;
 import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.model.quantize.Stored;
 import jdiffusion.tensor.DType;
@@ -25,8 +23,6 @@ import jdiffusion.tensor.safetensors.SafetensorsWriter.Entry;
 
 /** Writes models: each layout that is read, whole or not at all. */
 public final class Exporter {
-    private static final String DENOISER = "model.diffusion_model.";
-    private static final String VAE = "first_stage_model.";
     private static final Map<String, String> METADATA = Map.of("format", "pt");
     private static final List<Component> MAIN = List.of(Component.DENOISER, Component.VAE);
 
@@ -51,7 +47,7 @@ public final class Exporter {
             writer.writeIndex(parts.keySet());
             parts.forEach((component, tensors) -> {
                 writer.writeConfig(component, tensors);
-                SafetensorsWriter.writeShards(temporary.resolve(component.folder()), component.weights(),
+                SafetensorsWriter.writeShards(temporary.resolve(source.architecture().folder(component)), component.weights(),
                         SafetensorsParts.of(tensors, ""), METADATA, options.largestFile(), progress::written);
                 writer.writeTokenizer(component, progress);
             });
@@ -69,7 +65,7 @@ public final class Exporter {
             List<Entry> main = new ArrayList<>();
             parts.forEach((component, tensors) -> {
                 if (MAIN.contains(component)) {
-                    main.addAll(SafetensorsParts.of(tensors, Format.SINGLE.prefix(component)));
+                    main.addAll(SafetensorsParts.of(tensors, prefix(Format.SINGLE, component)));
                 } else {
                     write(temporary.resolve(fileOf(component)), SafetensorsParts.of(tensors, ""), List.of(component));
                     writer.writeTokenizer(component, progress);
@@ -99,16 +95,16 @@ public final class Exporter {
         start(parts);
         List<Entry> all = new ArrayList<>();
         parts.forEach((component, tensors) ->
-                all.addAll(SafetensorsParts.of(tensors, Format.ALL_IN_ONE.prefix(component))));
+                all.addAll(SafetensorsParts.of(tensors, prefix(Format.ALL_IN_ONE, component))));
         write(file, all, parts.keySet());
     }
 
-    /** The denoiser alone in a GGUF file, under Stability's names. */
+    /** The denoiser alone in a GGUF file, under its publisher's names. */
     public void writeGguf(Path file) {
         OutputFile.checkFile(file);
         Map<Component, List<Outgoing>> parts = parts(Format.GGUF);
         start(parts);
-        GgufParts.write(file, parts.get(Component.DENOISER), config(parts.keySet()), progress::written);
+        GgufParts.write(file, source.architecture().name(), parts.get(Component.DENOISER), config(parts.keySet()), progress::written);
     }
 
     private void write(Path file, List<Entry> entries, Collection<Component> components) {
@@ -121,7 +117,8 @@ public final class Exporter {
     private String config(Collection<Component> components) {
         ObjectNode config = JsonNodeFactory.instance.objectNode();
         for (Component component : components) {
-            config.set(component.folder(), StoredConfig.kept(component, source.config(component)));
+            config.set(source.architecture().folder(component),
+                    StoredConfig.kept(source.architecture().network(component), source.config(component)));
         }
         if (components.contains(Component.DENOISER)) {
             config.set(StoredConfig.SCHEDULER, source.scheduler());
@@ -134,24 +131,6 @@ public final class Exporter {
     private enum Format {
         DIFFUSERS, SINGLE, ALL_IN_ONE, GGUF;
 
-        Naming naming(Component component) {
-            return this == DIFFUSERS ? Naming.DIFFUSERS : switch (component) {
-                case DENOISER -> new StabilityNames();
-                case VAE -> new LdmVaeNames();
-                case CLIP_L, CLIP_G, T5 -> Naming.DIFFUSERS;
-            };
-        }
-
-        String prefix(Component component) {
-            return this == DIFFUSERS || this == GGUF ? "" : switch (component) {
-                case DENOISER -> DENOISER;
-                case VAE -> VAE;
-                case CLIP_L -> this == SINGLE ? "" : "text_encoders.clip_l.transformer.";
-                case CLIP_G -> this == SINGLE ? "" : "text_encoders.clip_g.transformer.";
-                case T5 -> this == SINGLE ? "" : "text_encoders.t5xxl.transformer.";
-            };
-        }
-
         boolean takes(Stored stored) {
             return this == GGUF ? GgufParts.takes(stored) : SafetensorsParts.takes(stored);
         }
@@ -161,12 +140,22 @@ public final class Exporter {
         }
     }
 
+    private Naming naming(Format format, Component component) {
+        return format == Format.DIFFUSERS ? Naming.DIFFUSERS : source.architecture().network(component).original();
+    }
+
+    private String prefix(Format format, Component component) {
+        boolean bare = format == Format.DIFFUSERS || format == Format.GGUF
+                || format == Format.SINGLE && component.isEncoder();
+        return bare ? "" : source.architecture().format(component).prefix();
+    }
+
     private Map<Component, List<Outgoing>> parts(Format format) {
         Map<Component, List<Outgoing>> parts = new EnumMap<>(Component.class);
-        for (Component component : Component.values()) {
+        for (Component component : source.architecture().components()) {
             if (source.has(component) && options.components().contains(component)) {
-                List<Outgoing> tensors = Relayout.of(source.tensors(component), format.naming(component),
-                        format.prefix(component), format == Format.GGUF);
+                List<Outgoing> tensors = Relayout.of(source.tensors(component), naming(format, component),
+                        prefix(format, component), format == Format.GGUF);
                 parts.put(component, tensors.stream().map(t -> finished(component, t, format)).toList());
             }
         }
@@ -182,7 +171,7 @@ public final class Exporter {
     private Outgoing finished(Component component, Outgoing tensor, Format format) {
         Outgoing out = tensor;
         QuantizeRules.Decision decision = options.quantize() == null || tensor.elements() == null ? null
-                : options.quantize().decide(component, tensor.ours(), tensor.shape());
+                : options.quantize().decide(source.architecture(), component, tensor.ours(), tensor.shape());
         if (decision != null && decision.type() != null) {
             if (out.stored() == null || !decision.type().is(out.stored())) {
                 out = out.with(decision.type().quantise(tensor.elements()));

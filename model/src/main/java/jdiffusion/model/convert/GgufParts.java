@@ -24,8 +24,9 @@ final class GgufParts {
                 && (p.type() == DType.F32 || p.type() == DType.F16 || p.type() == DType.BF16);
     }
 
-    static void write(Path file, List<Outgoing> tensors, String config, LongConsumer written) {
-        GgufWriter writer = new GgufWriter().put("general.architecture", "sd3")
+    /** @param architecture as such tools name it */
+    static void write(Path file, String architecture, List<Outgoing> tensors, String config, LongConsumer written) {
+        GgufWriter writer = new GgufWriter().put("general.architecture", architecture)
                 .put("general.quantization_version", BLOCKS_VERSION).put(StoredConfig.KEY, config);
         tensors.forEach(tensor -> {
             long[] dims = Arrays.stream(tensor.shape().dims()).asLongStream().toArray();

@@ -14,27 +14,20 @@ public record LatentPreview(float[][] factors, float[] bias) {
     private static final String FACTORS = "latent_rgb_factors";
     private static final String BIAS = "latent_rgb_bias";
 
-    /** For the latents of SD3 and SD3.5: the numbers of {@code SD3LatentFormat} in Stability's sd3.5 code. */
-    private static final LatentPreview SD3 = new LatentPreview(new float[][] {
-        {-0.0645f, 0.0177f, 0.1052f}, {0.0028f, 0.0312f, 0.0650f}, {0.1848f, 0.0762f, 0.0360f},
-        {0.0944f, 0.0360f, 0.0889f}, {0.0897f, 0.0506f, -0.0364f}, {-0.0020f, 0.1203f, 0.0284f},
-        {0.0855f, 0.0118f, 0.0283f}, {-0.0539f, 0.0658f, 0.1047f}, {-0.0057f, 0.0116f, 0.0700f},
-        {-0.0412f, 0.0281f, -0.0039f}, {0.1106f, 0.1171f, 0.1220f}, {-0.0248f, 0.0682f, -0.0481f},
-        {0.0815f, 0.0846f, 0.1207f}, {-0.0120f, -0.0055f, -0.0867f}, {-0.0749f, -0.0634f, -0.0456f},
-        {-0.1418f, -0.1457f, -0.1259f}}, new float[3]);
-
     /**
      * The projection that a checkpoint's {@code generation_config.json} gives ({@code latent_rgb_factors},
-     * [channels][3], and {@code latent_rgb_bias}, [3]), or else that of SD3.
+     * [channels][3], and {@code latent_rgb_bias}, [3]), or else the usual one.
+     *
+     * @param usual of the family; null for none
      */
-    public static LatentPreview of(ConfigFile config, int channels) {
+    public static LatentPreview of(ConfigFile config, int channels, LatentPreview usual) {
         JsonNode factors = config.root().get(FACTORS);
         if (factors == null || factors.isNull()) {
-            if (channels != SD3.factors.length) {
+            if (usual == null || channels != usual.factors.length) {
                 throw new InputException(config.origin() + ": no " + FACTORS + ", and none are known for "
                         + channels + " latent channels; leave out --preview");
             }
-            return SD3;
+            return usual;
         }
         JsonNode bias = config.root().get(BIAS);
         float[][] rows = new float[channels][];

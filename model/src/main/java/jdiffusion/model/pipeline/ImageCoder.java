@@ -2,13 +2,15 @@ package jdiffusion.model.pipeline;
 
 import java.util.function.Consumer;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.LatentSpace;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.vae.Tiles;
 import jdiffusion.model.vae.Vae;
-import jdiffusion.model.vae.VaeConfig;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 
@@ -18,29 +20,44 @@ final class ImageCoder {
     private static final int[] TILES = {64, 48, 32};
 
     private final Stages stages;
-    private final VaeConfig config;
+    private final LatentSpace space;
 
-    ImageCoder(Stages stages, VaeConfig config) {
+    ImageCoder(Stages stages, LatentSpace space) {
         this.stages = stages;
-        this.config = config;
+        this.space = space;
     }
 
     /**
-     * @param image [3, height, width] in -1 to 1
-     * @return mean and log-variance of its latents, [2, channels, height / 8, width / 8]
+     * @param image [3, height, width] of the request, in -1 to 1
+     * @return mean and log-variance of its latents, [2, channels, height / factor, width / factor]
      */
-    float[] encode(float[] image, int height, int width, Consumer<StageMemory> report) {
-        return run(new Direction(3, config.factor(), 2 * config.latentChannels(), 1, true), image, 1,
-                height / config.factor(), width / config.factor(), report);
+    float[] encode(GenerationRequest request, float[] image, Progress progress) {
+        StageClock clock = new StageClock(Progress.Stage.ENCODE_IMAGE, 0, progress);
+        float[] moments = encode(image, request.height(), request.width(), clock::used);
+        clock.stop();
+        return moments;
+    }
+
+    private float[] encode(float[] image, int height, int width, Consumer<StageMemory> report) {
+        return run(new Direction(3, space.factor(), 2 * space.channels(), 1, true), image, 1,
+                height / space.factor(), width / space.factor(), report);
     }
 
     /**
-     * @param latents of the autoencoder, [images, channels, height / 8, width / 8]
+     * @param latents of the denoiser, [images, channels, height / factor, width / factor]
      * @return [images, 3, height, width], about -1 to 1
      */
-    float[] decode(float[] latents, int images, int height, int width, Consumer<StageMemory> report) {
-        return run(new Direction(config.latentChannels(), 1, 3, config.factor(), false), latents, images,
-                height / config.factor(), width / config.factor(), report);
+    float[] decode(GenerationRequest request, float[] latents, Progress progress) {
+        StageClock clock = new StageClock(Progress.Stage.DECODE, 0, progress);
+        float[] values = decode(space.unscaled(latents, request.mask() != null), request.images(), request.height(),
+                request.width(), clock::used);
+        clock.stop();
+        return values;
+    }
+
+    private float[] decode(float[] latents, int images, int height, int width, Consumer<StageMemory> report) {
+        return run(new Direction(space.channels(), 1, 3, space.factor(), false), latents, images,
+                height / space.factor(), width / space.factor(), report);
     }
 
     /**
@@ -84,7 +101,7 @@ final class ImageCoder {
             }
             return out;
         }, memory -> report.accept(memory.ofVae(half.encodes ? "encode" : "decode",
-                tiles.count() == 1 ? 0 : Math.max(tiles.height(), tiles.width()) * config.factor())));
+                tiles.count() == 1 ? 0 : Math.max(tiles.height(), tiles.width()) * space.factor())));
     }
 
     /** All tiles take the same memory. */

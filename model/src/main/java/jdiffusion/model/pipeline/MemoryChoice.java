@@ -1,6 +1,5 @@
 package jdiffusion.model.pipeline;
 
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.EnumSet;
 import java.util.List;
@@ -9,6 +8,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.stage.Offload;
@@ -53,8 +53,9 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
         if (offload == null) {
             Set<Component> streamed = EnumSet.noneOf(Component.class);
             for (StageMemory stage : last.plan.stages()) {
-                Arrays.stream(Component.values()).filter(c -> c.folder().equals(stage.name()))
-                        .filter(_ -> stage.peak() > budget).forEach(streamed::add);
+                if (stage.component() != Component.VAE && stage.peak() > budget) {
+                    streamed.add(stage.component());
+                }
             }
             last = with(pipeline, one, last.pipeline.policy().withStreamed(streamed));
         }
@@ -73,7 +74,7 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
         StageMemory largest = plan.stages().stream().max((a, b) -> Long.compare(a.peak(), b.peak())).orElseThrow();
         // Nothing of a VAE is quantised.
         boolean weights = largest.weights() + largest.slots() > largest.workspace()
-                && !largest.name().startsWith(Component.VAE.folder());
+                && largest.component() != Component.VAE;
         return new InputException((budget < 1 << 20 ? budget + " bytes" : gibi(budget)) + " of memory do not"
                 + " suffice: " + largest.name() + " needs " + gibi(largest.peak())
                 + (offload == null ? " at the least" : " with --offload " + offload.label()
@@ -91,7 +92,8 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
         MemoryPolicy policy = pipeline.policy();
         Stream<String> offload = plan.mapped() > 0 ? Stream.of() : Stream.concat(
                 Stream.of("offload " + policy.offload().label()),
-                policy.streamed().stream().sorted().map(component -> component.folder() + " streamed"));
+                policy.streamed().stream().sorted().map(component ->
+                        pipeline.files().architecture().folder(component) + " streamed"));
         Stream<String> tiles = plan.stages().stream().filter(stage -> stage.tile() > 0)
                 .map(stage -> "VAE in tiles of " + stage.tile() + " pixels").distinct();
         return "memory: at most " + gibi(plan.peak())

@@ -1,7 +1,8 @@
 package jdiffusion.model.pipeline;
 
+import java.util.Arrays;
+import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.sampling.TorchRandom;
-import jdiffusion.model.vae.Vae;
 
 /**
  * The random numbers of one draw, in the order in which diffusers takes them from its generator: first the sample of
@@ -15,18 +16,13 @@ record Noise(float[] noise, float[] init) {
      * @param moments [2, channels, h, w] mean and log-variance of the init image's latents, or null
      * @param size    channels * h * w
      */
-    static Noise draw(long seed, int images, int size, float[] moments, float scale, float shift) {
+    static Noise draw(long seed, int images, int size, float[] moments, LatentSpace space) {
         TorchRandom random = new TorchRandom(seed);
         float[] init = null;
         if (moments != null) {
             float[] normals = new float[size];
             random.normals(normals);
-            init = new float[images * size];
-            for (int i = 0; i < size; i++) {
-                float logvar = Math.clamp(moments[size + i], Vae.LOGVAR_MIN, Vae.LOGVAR_MAX);
-                float sample = moments[i] + (float) Math.exp(0.5f * logvar) * normals[i];
-                init[i] = (sample - shift) * scale;
-            }
+            init = Arrays.copyOf(space.sample(moments, normals), images * size);
             for (int i = 1; i < images; i++) {
                 System.arraycopy(init, 0, init, i * size, size);
             }

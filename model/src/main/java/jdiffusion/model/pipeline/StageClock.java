@@ -1,6 +1,7 @@
 package jdiffusion.model.pipeline;
 
 import java.time.Duration;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.stage.StageMemory;
 
 /** Times a visible part of a run, and reports it with the most memory that its components took. */

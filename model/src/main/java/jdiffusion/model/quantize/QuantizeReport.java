@@ -5,6 +5,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.LongStream;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.tensor.InputException;
@@ -47,14 +48,15 @@ public final class QuantizeReport {
             if (files.has(component)) {
                 try (ModelFiles.Open open = files.open(component)) {
                     for (String name : List.copyOf(open.tensors().names())) {
-                        rows.accept(row(component, name, open.tensors(), rules));
+                        rows.accept(row(files.architecture(), component, name, open.tensors(), rules));
                     }
                 }
             }
         }
     }
 
-    private static Row row(Component component, String name, TensorSource source, QuantizeRules rules) {
+    private static Row row(Architecture architecture, Component component, String name, TensorSource source,
+                           QuantizeRules rules) {
         Tensor tensor = source.find(name);
         Weight weight = tensor == null ? source.weight(name) : null;
         if (tensor == null && weight == null) {
@@ -64,7 +66,7 @@ public final class QuantizeReport {
         Stored stored = tensor != null ? Stored.of(tensor) : weight == null ? null : Stored.of(weight);
         String from = stored == null ? "?" : stored.label();
         long bytes = stored == null ? 0 : stored.byteSize();
-        QuantizeRules.Decision decision = rules.decide(component, name, shape);
+        QuantizeRules.Decision decision = rules.decide(architecture, component, name, shape);
         QuantType type = decision.type();
         String reason = type == null ? decision.reason() : stored != null && type.is(stored) ? "is " + from + " already"
                 : tensor != null && !tensor.type().isFloat() ? "no floating-point numbers" : null;

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.tensor.InputException;
@@ -102,7 +103,7 @@ public record QuantizeRules(List<Rule> rules) {
     }
 
     /** What becomes of a tensor of that name and shape. */
-    public Decision decide(Component component, String name, Shape shape) {
+    public Decision decide(Architecture architecture, Component component, String name, Shape shape) {
         Rule fits = null;
         for (Rule rule : rules) {
             if (rule.pattern == null ? rule.component == component : rule.pattern.matcher(name).matches()) {
@@ -116,7 +117,7 @@ public record QuantizeRules(List<Rule> rules) {
         if (fits == null || fits.type == null) {
             return Decision.kept("no rule asks for it");
         }
-        String kept = fits.pattern == null ? keptByDefault(component, name) : null;
+        String kept = fits.pattern == null ? architecture.network(component).sensitive(name) : null;
         if (kept != null) {
             return Decision.kept(kept);
         }
@@ -140,14 +141,5 @@ public record QuantizeRules(List<Rule> rules) {
         return name.contains("relative_attention_bias") ? "positions"
                 : name.contains("token_embedding") || name.equals("shared.weight") || name.contains("embed_tokens")
                 ? "token table" : null;
-    }
-
-    private static String keptByDefault(Component component, String name) {
-        return switch (component) {
-            case DENOISER -> name.startsWith("context_embedder.") || name.startsWith("time_text_embed.") ? "embedder"
-                    : name.startsWith("norm_out.") || name.startsWith("proj_out.") ? "final layer" : null;
-            case CLIP_L, CLIP_G -> name.startsWith("text_projection.") ? "final layer" : null;
-            case T5, VAE -> null;
-        };
     }
 }

@@ -3,6 +3,7 @@ package jdiffusion.model.quantize;
 import java.lang.foreign.Arena;
 import java.util.HashMap;
 import java.util.Map;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
@@ -48,7 +49,7 @@ public final class QuantizingFiles extends WrappedFiles {
     }
 
     private Open open(Component component, Open open, Arena arena, Quantiser quantiser) {
-        TensorSource tensors = new Source(component, rules, open.tensors(), quantiser);
+        TensorSource tensors = new Source(architecture(), component, rules, open.tensors(), quantiser);
         return new Open() {
             @Override
             public TensorSource tensors() {
@@ -74,13 +75,16 @@ public final class QuantizingFiles extends WrappedFiles {
     }
 
     private static final class Source extends WrappedSource {
+        private final Architecture architecture;
         private final Component component;
         private final QuantizeRules rules;
         private final Quantiser quantiser;
         private final Map<String, Weight> quantised = new HashMap<>();
 
-        Source(Component component, QuantizeRules rules, TensorSource base, Quantiser quantiser) {
+        Source(Architecture architecture, Component component, QuantizeRules rules, TensorSource base,
+               Quantiser quantiser) {
             super(base);
+            this.architecture = architecture;
             this.component = component;
             this.rules = rules;
             this.quantiser = quantiser;
@@ -88,7 +92,7 @@ public final class QuantizingFiles extends WrappedFiles {
 
         private QuantType type(String name) {
             Shape shape = base.shape(name);
-            return shape == null ? null : rules.decide(component, name, shape).type();
+            return shape == null ? null : rules.decide(architecture, component, name, shape).type();
         }
 
         @Override

@@ -1,7 +1,6 @@
 package jdiffusion.model.stage;
 
 import jdiffusion.model.Compute;
-import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.Finite;
 import jdiffusion.tensor.Tensor;
@@ -11,10 +10,11 @@ import jdiffusion.tensor.Weights;
 /**
  * A component with its weights where the device reads them, and memory for temporaries.
  *
+ * @param name    what its component is called in messages
  * @param tensors its files, for the search for damaged weights
  * @param <M>     the component's model
  */
-public record Stage<M>(Component component, M model, Compute compute, TensorSource tensors) {
+public record Stage<M>(String name, M model, Compute compute, TensorSource tensors) {
     /** Loads a component. */
     @FunctionalInterface
     public interface Loader<M> {
@@ -39,6 +39,6 @@ public record Stage<M>(Component component, M model, Compute compute, TensorSour
 
     /** Fails when a result of this stage is not finite. */
     public float[] check(float[] result) {
-        return Finite.check(component == Component.VAE ? "VAE" : component.folder(), result, tensors);
+        return Finite.check(name, result, tensors);
     }
 }

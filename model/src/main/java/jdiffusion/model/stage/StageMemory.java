@@ -1,5 +1,7 @@
 package jdiffusion.model.stage;
 
+import jdiffusion.model.checkpoint.Component;
+
 /**
  * The memory of one run of a component, in bytes.
  *
@@ -12,7 +14,7 @@ package jdiffusion.model.stage;
  *                  at any time of the run: the above, scratch memory, and components that stay
  * @param tile      side of the tiles that the VAE works on, in pixels of the picture; 0 when it sees the whole
  */
-public record StageMemory(String name, long mapped, long weights, long slots, long workspace, long peak, int tile) {
+public record StageMemory(Component component, String name, long mapped, long weights, long slots, long workspace, long peak, int tile) {
     /** Scratch memory and the weights of other components. */
     public long others() {
         return peak - weights - slots - workspace;
@@ -20,6 +22,6 @@ public record StageMemory(String name, long mapped, long weights, long slots, lo
 
     /** The same of a VAE. */
     public StageMemory ofVae(String does, int newTile) {
-        return new StageMemory(name + " " + does, mapped, weights, slots, workspace, peak, newTile);
+        return new StageMemory(component, name + " " + does, mapped, weights, slots, workspace, peak, newTile);
     }
 }

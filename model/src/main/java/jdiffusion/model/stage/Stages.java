@@ -55,7 +55,7 @@ public final class Stages implements AutoCloseable {
 
         Loaded(ModelFiles.Open open, Backend backend, boolean streaming, Stage.Loader<M> loader) {
             this.open = open;
-            counter = backend.counting();
+            counter = CountingBackend.of(backend);
             Placement.Size size;
             try (Placement measuring = counter.measuringPlacement(streaming)) {
                 counted = loader.load(Weights.of(open.tensors(), measuring), open.config());
@@ -86,11 +86,12 @@ public final class Stages implements AutoCloseable {
      */
     public <M, T> T run(Component component, Stage.Loader<M> loader, Stage.Work<M, T> work,
                         Consumer<StageMemory> report) {
-        try (var _ = backend.scope(component.folder())) {
+        String name = files.architecture().folder(component);
+        try (var _ = backend.scope(name)) {
             if (policy.offload() == Offload.NONE) {
-                return run(backend, component, held(component, loader), work, report);
+                return run(backend, component, name, held(component, loader), work, report);
             }
-            return run(backend, open(component), policy.streams(component), component, loader, work, report);
+            return run(backend, open(component), policy.streams(component), component, name, loader, work, report);
         }
     }
 
@@ -102,29 +103,32 @@ public final class Stages implements AutoCloseable {
      * The same with files of one component alone, which are closed in the end.
      *
      * @param streaming whether the component's blocks pass through two slots of a device's memory
+     * @param name      what it is called in messages
      */
     public static <M, T> T run(Backend backend, ModelFiles.Open open, boolean streaming, Component component,
-                               Stage.Loader<M> loader, Stage.Work<M, T> work, Consumer<StageMemory> report) {
+                               String name, Stage.Loader<M> loader, Stage.Work<M, T> work,
+                               Consumer<StageMemory> report) {
         try (Loaded<M> loaded = load(backend, open, streaming, loader)) {
-            return run(backend, component, loaded, work, report);
+            return run(backend, component, name, loaded, work, report);
         }
     }
 
-    private static <M, T> T run(Backend backend, Component component, Loaded<M> loaded, Stage.Work<M, T> work,
-                                Consumer<StageMemory> report) {
+    private static <M, T> T run(Backend backend, Component component, String name, Loaded<M> loaded,
+                                Stage.Work<M, T> work, Consumer<StageMemory> report) {
+        String said = component == Component.VAE ? "VAE" : name;
         long bytes;
         backend.memory().restart();
         try (Workspace measuring = loaded.counter.measuringWorkspace(); var _ = backend.scope("count")) {
-            work.run(new Stage<>(component, loaded.counted, new Compute(loaded.counter, measuring),
+            work.run(new Stage<>(said, loaded.counted, new Compute(loaded.counter, measuring),
                     loaded.open.tensors()));
             bytes = measuring.peak();
         }
         try (Workspace workspace = newWorkspace(backend, bytes)) {
-            T result = work.run(new Stage<>(component, loaded.model, new Compute(backend, workspace),
+            T result = work.run(new Stage<>(said, loaded.model, new Compute(backend, workspace),
                     loaded.open.tensors()));
             Placement.Size size = loaded.placement.size();
             long mapped = loaded.counter.isDevice() ? 0 : loaded.open.tensors().byteSize();
-            report.accept(new StageMemory(component.folder(), mapped, size.resident(), 2 * size.slots(),
+            report.accept(new StageMemory(component, name, mapped, size.resident(), 2 * size.slots(),
                     bytes, backend.memory().peak(), 0));
             return result;
         }
@@ -138,7 +142,7 @@ public final class Stages implements AutoCloseable {
 
     /** Whether a component's work would keep within the budget. */
     public <M, T> boolean fits(Component component, Stage.Loader<M> loader, Stage.Work<M, T> work) {
-        CountingBackend twin = backend.counting();
+        CountingBackend twin = CountingBackend.of(backend);
         long budget = policy.budget(twin.isDevice());
         if (budget == Long.MAX_VALUE) {
             return true;
@@ -147,8 +151,8 @@ public final class Stages implements AutoCloseable {
         long others = policy.offload() != Offload.NONE ? 0
                 : backend.memory().live() - (own == null ? 0 : own.placement.size().total());
         long[] peak = {0};
-        run(twin, files.inspect(component), policy.streams(component), component, loader, work,
-                memory -> peak[0] = memory.peak());
+        run(twin, files.inspect(component), policy.streams(component), component,
+                files.architecture().folder(component), loader, work, memory -> peak[0] = memory.peak());
         return others + peak[0] <= budget;
     }
 

@@ -4,11 +4,13 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 /** A CLIP text encoder with projection. */
-record ClipSizes(int vocabulary, int hidden, int heads, int inner, int depth, int projection, String activation) {
+public record ClipSizes(int vocabulary, int hidden, int heads, int inner, int depth, int projection, String activation)
+        implements NetworkSizes {
     private static final int POSITIONS = 77;
     private static final double TOKENS = 0.02;
 
-    ObjectNode config() {
+    @Override
+    public ObjectNode config() {
         ObjectNode config = JsonNodeFactory.instance.objectNode();
         config.putArray("architectures").add("CLIPTextModelWithProjection");
         // The id 2 stands for the largest id of a sequence, which is the end token whatever the vocabulary.
@@ -20,7 +22,8 @@ record ClipSizes(int vocabulary, int hidden, int heads, int inner, int depth, in
                 .put("pad_token_id", 1).put("bos_token_id", 0).put("eos_token_id", 2);
     }
 
-    void tensors(TensorList t) {
+    @Override
+    public void tensors(TensorList t) {
         t.normal("text_model.embeddings.token_embedding.weight", 0, TOKENS, vocabulary, hidden)
                 .normal("text_model.embeddings.position_embedding.weight", 0, TOKENS / 2, POSITIONS, hidden);
         for (int i = 0; i < depth; i++) {

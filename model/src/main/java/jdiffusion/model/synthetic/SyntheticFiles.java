@@ -5,11 +5,10 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
-import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.mmdit.MmditConfig;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.DType;
@@ -93,18 +92,28 @@ public final class SyntheticFiles implements ModelFiles, AutoCloseable {
     }
 
     @Override
-    public Family family(MmditConfig config) {
-        return Family.of(config);
+    public Architecture architecture() {
+        return model.architecture();
+    }
+
+    @Override
+    public String variant() {
+        return null;
+    }
+
+    @Override
+    public Path named() {
+        return null;
     }
 
     @Override
     public Tokenizer tokenizer(Component component) {
-        return Tokenizer.load(tokenizers.resolve(component.tokenizerFolder()));
+        return Tokenizer.load(tokenizers.resolve(model.architecture().tokenizerFolder(component)));
     }
 
     @Override
     public SchedulerConfig scheduler() {
-        return SchedulerConfig.ofShift(model.shift());
+        return model.scheduler();
     }
 
     @Override

@@ -4,11 +4,11 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.List;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.convert.ExportSource;
 import jdiffusion.model.convert.Outgoing;
 import jdiffusion.model.convert.SchedulerJson;
-import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.tensor.DType;
 
@@ -19,8 +19,13 @@ import jdiffusion.tensor.DType;
  */
 public record SyntheticSource(SyntheticModel model, long seed, DType type, Path tokenizers) implements ExportSource {
     @Override
+    public Architecture architecture() {
+        return model.architecture();
+    }
+
+    @Override
     public boolean has(Component component) {
-        return true;
+        return model.parts().containsKey(component);
     }
 
     @Override
@@ -35,12 +40,13 @@ public record SyntheticSource(SyntheticModel model, long seed, DType type, Path 
 
     @Override
     public VocabularyFile tokenizer(Component component) {
-        return VocabularyFile.in(tokenizers.resolve(component.tokenizerFolder()), component.tokenizerKind());
+        return VocabularyFile.in(tokenizers.resolve(model.architecture().tokenizerFolder(component)),
+                model.architecture().tokenizerKind(component));
     }
 
     @Override
     public ObjectNode scheduler() {
-        return SchedulerJson.of(SchedulerConfig.ofShift(model.shift()));
+        return SchedulerJson.of(model.scheduler());
     }
 
     @Override

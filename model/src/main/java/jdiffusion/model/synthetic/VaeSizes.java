@@ -10,12 +10,16 @@ import java.util.List;
  *
  * @param channels width at each resolution, finest first
  * @param layers   residual blocks at each resolution of the encoder; the decoder has one more
+ * @param latents  channels of the latents
+ * @param scale    of the latents
+ * @param shift    of the latents
  */
-record VaeSizes(List<Integer> channels, int layers, int sampleSize) {
-    private static final int LATENTS = 16;
+public record VaeSizes(List<Integer> channels, int layers, int sampleSize, int latents, double scale, double shift)
+        implements NetworkSizes {
     private static final int COLOURS = 3;
 
-    ObjectNode config() {
+    @Override
+    public ObjectNode config() {
         ObjectNode config = JsonNodeFactory.instance.objectNode().put("_class_name", "AutoencoderKL")
                 .put("in_channels", COLOURS).put("out_channels", COLOURS);
         ArrayNode down = config.putArray("down_block_types");
@@ -26,14 +30,15 @@ record VaeSizes(List<Integer> channels, int layers, int sampleSize) {
             up.add("UpDecoderBlock2D");
             widths.add(width);
         }
-        config.put("layers_per_block", layers).put("act_fn", "silu").put("latent_channels", LATENTS)
-                .put("norm_num_groups", 32).put("sample_size", sampleSize).put("scaling_factor", 1.5305)
-                .put("shift_factor", 0.0609).putNull("latents_mean").putNull("latents_std");
+        config.put("layers_per_block", layers).put("act_fn", "silu").put("latent_channels", latents)
+                .put("norm_num_groups", 32).put("sample_size", sampleSize).put("scaling_factor", scale)
+                .put("shift_factor", shift).putNull("latents_mean").putNull("latents_std");
         return config.put("force_upcast", true).put("use_quant_conv", false).put("use_post_quant_conv", false)
                 .put("mid_block_add_attention", true);
     }
 
-    void tensors(TensorList t) {
+    @Override
+    public void tensors(TensorList t) {
         int coarsest = channels.getLast();
         t.conv("encoder.conv_in", channels.getFirst(), COLOURS, 3);
         int in = channels.getFirst();
@@ -45,8 +50,8 @@ record VaeSizes(List<Integer> channels, int layers, int sampleSize) {
             }
         }
         middle(t, "encoder.mid_block", coarsest);
-        t.norm("encoder.conv_norm_out", coarsest).conv("encoder.conv_out", 2 * LATENTS, coarsest, 3)
-                .conv("decoder.conv_in", coarsest, LATENTS, 3);
+        t.norm("encoder.conv_norm_out", coarsest).conv("encoder.conv_out", 2 * latents, coarsest, 3)
+                .conv("decoder.conv_in", coarsest, latents, 3);
         in = coarsest;
         for (int i = 0; i < channels.size(); i++) {
             String level = "decoder.up_blocks." + i;

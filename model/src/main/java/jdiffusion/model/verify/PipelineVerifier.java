@@ -2,26 +2,31 @@ package jdiffusion.model.verify;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.checkpoint.Models;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.Conditioner;
+import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.LatentSpace;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
-import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
-import jdiffusion.model.pipeline.Progress;
+import jdiffusion.model.reference.Expected;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SkipLayers;
-import jdiffusion.model.stage.StageMemory;
-import jdiffusion.model.text.PromptEmbedding;
-import jdiffusion.model.text.PromptEncoder;
 import jdiffusion.model.tokenizer.Tokens;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
 
 /** Recomputes a whole request and compares tokens, embeddings, noise levels, every step and the picture. */
 final class PipelineVerifier {
@@ -42,16 +47,17 @@ final class PipelineVerifier {
 
     void verify(Path path, Expected expected) {
         ConfigFile file = ConfigFile.read(path.resolve("request.json"));
-        Pipeline pipeline = Pipeline.open(Models.open(model(path, file), sources), backend);
+        Pipeline pipeline = Pipeline.open(Families.open(model(path, file), sources), backend);
         GenerationRequest request = request(path, file, pipeline);
         pipeline.check(request);
         expected.compare("sigmas", Shape.of(pipeline.sigmas(request).toArray().length),
                 pipeline.sigmas(request).toArray());
         compareText(pipeline, request, expected);
-        List<PromptEmbedding> embeddings = pipeline.encode(request, Progress.NONE);
-        Shape latentShape = Shape.of(request.images(), pipeline.vaeConfig().latentChannels(),
-                request.height() / pipeline.vaeConfig().factor(), request.width() / pipeline.vaeConfig().factor());
-        float[] latents = pipeline.denoise(request, embeddings, new Progress() {
+        List<Conditioning> conditionings = pipeline.encode(request, Progress.NONE);
+        LatentSpace space = pipeline.latents();
+        Shape latentShape = Shape.of(request.images(), space.channels(), request.height() / space.factor(),
+                request.width() / space.factor());
+        float[] latents = pipeline.denoise(request, conditionings, new Progress() {
             @Override
             public void step(int done, Supplier<float[]> now) {
                 expected.compareWithin("latents." + (done - 1), latentShape, now.get(), LATENTS_FACTOR);
@@ -122,38 +128,32 @@ final class PipelineVerifier {
 
     /** Token ids per encoder, and the embeddings of both prompts even when there is no guidance. */
     private void compareText(Pipeline pipeline, GenerationRequest request, Expected expected) {
-        var listener = new PromptEncoder.Listener() {
-            private int calls;
-
+        Set<Component> negatives = EnumSet.noneOf(Component.class);
+        List<Conditioning> both = pipeline.conditioner().encode(request, true, new Conditioner.Listener() {
             @Override
             public void tokenized(Component encoder, String prompt, Tokens tokens) {
                 // Each encoder sees the negative prompt first, then the prompt, whose ids the reference has.
-                if (calls++ % 2 == 1) {
-                    String name = switch (encoder) {
-                        case CLIP_L -> "clip_l";
-                        case CLIP_G -> "clip_g";
-                        default -> "t5";
-                    };
-                    expected.compareIndices("input_ids." + name, tokens.ids());
+                if (!negatives.add(encoder)) {
+                    expected.compareIndices("input_ids." + encoder.option().replace('-', '_'), tokens.ids());
                 }
             }
-
-            @Override
-            public void encoded(StageMemory memory) {
-            }
-        };
-        int width = pipeline.denoiserConfig().contextDim();
-        List<PromptEmbedding> both = pipeline.promptEncoder().encode(
-                List.of(request.negativePrompt(), request.prompt()), request.t5Length(), request.t5(), width,
-                pipeline.denoiserConfig().pooledDim(),
-                listener);
+        });
         String[] prefixes = {"negative_", ""};
         for (int i = 0; i < prefixes.length; i++) {
-            PromptEmbedding embedding = both.get(i);
-            expected.compare(prefixes[i] + "prompt_embeds", Shape.of(1, embedding.tokens(), width),
-                    embedding.context());
-            expected.compare(prefixes[i] + "pooled_prompt_embeds", Shape.of(1, embedding.pooled().length),
-                    embedding.pooled());
+            compare(expected, prefixes[i] + "prompt_embeds", both.get(i), Conditioning.CONTEXT);
+            compare(expected, prefixes[i] + "pooled_prompt_embeds", both.get(i), Conditioning.POOLED);
+        }
+    }
+
+    /** Compares a tensor of a conditioning, where there is one, as a batch of one. */
+    private static void compare(Expected expected, String name, Conditioning conditioning, String tensor) {
+        Tensor computed = conditioning.tensors().get(tensor);
+        if (computed != null) {
+            int[] dims = computed.shape().dims();
+            int[] batch = new int[dims.length + 1];
+            batch[0] = 1;
+            System.arraycopy(dims, 0, batch, 1, dims.length);
+            expected.compare(name, Shape.of(batch), computed.toArray());
         }
     }
 }

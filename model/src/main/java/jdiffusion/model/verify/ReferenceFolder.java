@@ -6,20 +6,22 @@ import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.reference.ReferenceKind;
 import jdiffusion.tensor.InputException;
 
 /**
  * A folder of reference data: {@code io.safetensors} beside the weights and {@code config.json} of one component,
  * or beside the {@code request.json} of a whole pipeline.
+ *
+ * @param kind of the network; null for a pipeline
  */
-public record ReferenceFolder(Path path, Kind kind) {
+public record ReferenceFolder(Path path, ReferenceKind<?> kind) {
     static final String IO = "io.safetensors";
     private static final int DEPTH = 16;
-
-    /** What was run to make the reference. */
-    public enum Kind { DENOISER, CLIP, T5, VAE, PIPELINE }
 
     /** All reference folders at or below a folder, in order of their paths. */
     public static List<ReferenceFolder> find(Path root) {
@@ -39,9 +41,9 @@ public record ReferenceFolder(Path path, Kind kind) {
         return folders.stream().map(p -> new ReferenceFolder(p, kind(p))).toList();
     }
 
-    private static Kind kind(Path folder) {
+    private static ReferenceKind<?> kind(Path folder) {
         if (Files.exists(folder.resolve("request.json"))) {
-            return Kind.PIPELINE;
+            return null;
         }
         ConfigFile config = ConfigFile.read(folder.resolve("config.json"));
         String name = config.text("_class_name", "");
@@ -51,14 +53,13 @@ public record ReferenceFolder(Path path, Kind kind) {
         if (name.isEmpty()) {
             name = config.text("model_type", "");
         }
-        return switch (name) {
-            case "SD3Transformer2DModel" -> Kind.DENOISER;
-            case "CLIPTextModelWithProjection", "clip_text_model" -> Kind.CLIP;
-            case "T5EncoderModel", "t5" -> Kind.T5;
-            case "AutoencoderKL" -> Kind.VAE;
-            default -> throw new InputException(config.origin() + ": a reference for '" + name
-                    + "' cannot be verified; SD3Transformer2DModel, CLIPTextModelWithProjection, T5EncoderModel and"
-                    + " AutoencoderKL can");
-        };
+        List<ReferenceKind<?>> known = Stream.concat(
+                Families.ALL.stream().flatMap(family -> family.references().stream()),
+                SharedReferences.KINDS.stream()).toList();
+        String wanted = name;
+        return known.stream().filter(kind -> kind.classes().contains(wanted)).findFirst()
+                .orElseThrow(() -> new InputException(config.origin() + ": a reference for '" + wanted
+                        + "' cannot be verified; " + known.stream().map(kind -> kind.classes().getFirst())
+                                .collect(Collectors.joining(", ")) + " can"));
     }
 }

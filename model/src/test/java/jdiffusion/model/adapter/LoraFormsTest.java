@@ -13,7 +13,7 @@ import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
-import jdiffusion.model.checkpoint.Models;
+import jdiffusion.model.families.Families;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Weight;
 import org.assertj.core.data.Offset;
@@ -36,7 +36,7 @@ class LoraFormsTest {
     private Path folder;
 
     private static ModelFiles model(Component... leftOut) {
-        return Models.open(TestData.defaultModel(), new ModelSources(Map.of(), Set.of(leftOut), null, null));
+        return Families.open(TestData.defaultModel(), new ModelSources(Map.of(), Set.of(leftOut), null, null));
     }
 
     private ModelFiles adapted(Component... leftOut) {

@@ -10,6 +10,7 @@ import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.families.Families;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,7 +25,7 @@ class LoraFuzzTest {
             "lora_unet_joint_blocks_0_x_block_attn_qkv", "lora_unet_final_layer_adaLN_modulation_1",
             "lora_unet_x_embedder_proj", "transformer_blocks.0.attn.to_out", "lora_te1_text_projection", ".", "lora_unet_", "transformer.", "transformer.pos_embed");
 
-    private final ModelFiles model = DiffusersFolder.open(TestData.defaultModel());
+    private final ModelFiles model = DiffusersFolder.open(TestData.defaultModel(), Families.ALL);
     private final Random random = new Random(5);
     @TempDir
     private Path folder;

@@ -10,9 +10,10 @@ import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.pipeline.GenerationRequest;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.pipeline.Pipeline;
-import jdiffusion.model.pipeline.Progress;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -59,8 +60,8 @@ class LoraPipelineTest {
         TestData.rewrite(merged.resolve("text_encoder/model.safetensors"), tensors -> tensors.compute(
                 "text_model.encoder.layers.0.mlp.fc1.weight", (_, stored) -> sum(stored, text)));
 
-        ModelFiles plain = DiffusersFolder.open(TestData.defaultModel());
-        float[] wanted = latents(DiffusersFolder.open(merged));
+        ModelFiles plain = DiffusersFolder.open(TestData.defaultModel(), Families.ALL);
+        float[] wanted = latents(DiffusersFolder.open(merged, Families.ALL));
         float[] adapted = latents(AdaptedFiles.of(plain, List.of(new Lora(lora, 0.7f))));
         float[] without = latents(plain);
         assertThat(distance(adapted, wanted)).isLessThan(1e-5);

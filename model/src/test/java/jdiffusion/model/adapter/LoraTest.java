@@ -11,6 +11,7 @@ import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.families.Families;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
@@ -28,7 +29,7 @@ class LoraTest {
     private static final int RANK = 3;
     private static final Offset<Float> CLOSE = Offset.offset(1e-6f);
 
-    private final ModelFiles model = DiffusersFolder.open(TestData.defaultModel());
+    private final ModelFiles model = DiffusersFolder.open(TestData.defaultModel(), Families.ALL);
     private final LoraMaker maker = new LoraMaker();
     @TempDir
     private Path folder;

@@ -21,19 +21,19 @@ import jdiffusion.kernels.profile.ProfilingBackend;
 import jdiffusion.kernels.profile.Span;
 import jdiffusion.kernels.profile.TraceFile;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.mmdit.Denoiser;
-import jdiffusion.model.mmdit.MmditConfig;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.Denoiser;
+import jdiffusion.model.sd3.MmditConfig;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.synthetic.SyntheticFiles;
 import jdiffusion.model.synthetic.SyntheticModel;
-import jdiffusion.model.synthetic.SyntheticModel.Kind;
 import jdiffusion.model.synthetic.SyntheticModel.Vocabularies;
 import jdiffusion.tensor.DType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The profile of a small denoiser: FLOPs by a closed formula, scopes, and the trace that is written of them. */
 class DenoiserProfileTest {
@@ -41,13 +41,13 @@ class DenoiserProfileTest {
     private static final int BATCH = 2;
     private static final Shapes SHAPES = new Shapes(48, 32, BATCH, TEXT);
 
-    private static SyntheticModel tiny(Kind kind) {
-        return SyntheticModel.tiny(kind, new Vocabularies(50, 51, 52));
+    private static SyntheticModel tiny(String kind) {
+        return Families.synthetic(kind).tiny(new Vocabularies(50, 51, 52));
     }
 
     /** What {@code bench} says of it, and a profile of two steps. */
     private record Run(Measurement measured, Profile profile, MmditConfig config, long nanos) {
-        static Run of(Kind kind) {
+        static Run of(String kind) {
             try (CpuBackend backend = new CpuBackend(2, Precision.F32)) {
                 Measurement measured = new Bench(backend, new Settings(2, 0, 1, null), _ -> { })
                         .measure(ModelCases.denoiser(tiny(kind), SHAPES).getFirst());
@@ -58,18 +58,18 @@ class DenoiserProfileTest {
             }
         }
 
-        private static MmditConfig steps(ProfilingBackend profiling, Kind kind) {
+        private static MmditConfig steps(ProfilingBackend profiling, String kind) {
             @SuppressWarnings("unchecked")
             var one = (Case<Denoiser>) ModelCases.denoiser(tiny(kind), SHAPES).getFirst();
             return Stages.run(profiling, SyntheticFiles.tensors(tiny(kind), Component.DENOISER, DType.BF16), false,
-                    Component.DENOISER, one.loader(), (Stage<Denoiser> stage) -> {
+                    Component.DENOISER, "denoiser", one.loader(), (Stage<Denoiser> stage) -> {
                 Runnable run = one.prepare().prepare(stage.model(), stage.compute());
                 for (int step = 0; step < 2; step++) {
                     try (var _ = stage.compute().backend().scope(Scope.STEP, step)) {
                         run.run();
                     }
                 }
-                return stage.model().mmdit().config();
+                return (MmditConfig) stage.model().config();
             }, _ -> { });
         }
     }
@@ -94,8 +94,8 @@ class DenoiserProfileTest {
     }
 
     @ParameterizedTest
-    @EnumSource
-    void flopsAreThoseOfTheFormula(Kind kind) {
+    @ValueSource(strings = {"sd3-medium", "sd35-medium", "sd35-large"})
+    void flopsAreThoseOfTheFormula(String kind) {
         Run run = Run.of(kind);
         assertThat(run.measured.flops()).isEqualTo(flops(run.config));
         assertThat(run.measured.seconds()).hasSize(2).allMatch(seconds -> seconds > 0);
@@ -115,7 +115,7 @@ class DenoiserProfileTest {
 
     @Test
     void scopesAreClosedAndOperationsFillNoMoreThanTheTime() {
-        Run run = Run.of(Kind.SD35_MEDIUM);
+        Run run = Run.of("sd35-medium");
         Profile profile = run.profile;
         List<String> blocks = IntStream.range(0, run.config.depth()).mapToObj(i -> "transformer_blocks." + i).toList();
         List<String> wanted = new ArrayList<>(List.of("load", "count", "workspace"));
@@ -136,7 +136,7 @@ class DenoiserProfileTest {
 
     @Test
     void theTraceNests(@TempDir Path folder) throws Exception {
-        Run run = Run.of(Kind.SD35_MEDIUM);
+        Run run = Run.of("sd35-medium");
         Path file = folder.resolve("trace.json");
         TraceFile.write(file, run.profile);
         JsonNode root = new ObjectMapper().reader().with(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)

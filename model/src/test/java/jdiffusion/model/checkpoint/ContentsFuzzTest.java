@@ -11,11 +11,8 @@ import java.util.TreeMap;
 import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.LlamaT5Names;
 import jdiffusion.model.checkpoint.names.Naming;
-import jdiffusion.model.checkpoint.names.StabilityNames;
-import jdiffusion.model.mmdit.Mmdit;
-import jdiffusion.model.text.ClipTextEncoder;
-import jdiffusion.model.text.T5Encoder;
-import jdiffusion.model.vae.Vae;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.sd3.StabilityNames;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.QuantisedSource;
@@ -81,19 +78,15 @@ class ContentsFuzzTest {
 
     private static void load(Map<String, Tensor> all) {
         TensorSource source = QuantisedSource.of(new TinyModel.Tensors("damaged.safetensors", all));
-        Contents contents = Contents.of(source, "damaged.safetensors");
+        Architecture architecture = Families.ALL.getFirst();
+        Contents contents = Contents.of(source, "damaged.safetensors", architecture);
         contents.refuseStrays(source);
         contents.parts().forEach((component, part) -> {
-            TensorSource ours = new ComponentFile(component, Path.of("damaged.safetensors"), part, false)
+            TensorSource ours = new ComponentFile(architecture, component, Path.of("damaged.safetensors"), part, false)
                     .tensors(source);
-            ConfigFile config = DerivedConfig.of(component, ours, "damaged.safetensors");
-            Weights weights = Weights.of(ours, Placement.onHost());
-            switch (component) {
-                case CLIP_L, CLIP_G -> ClipTextEncoder.load(weights, config);
-                case T5 -> T5Encoder.load(weights, config);
-                case DENOISER -> Mmdit.load(weights, config);
-                case VAE -> Vae.load(weights, config);
-            }
+            Network network = architecture.network(component);
+            network.load(Weights.of(ours, Placement.onHost()),
+                    ConfigFile.of("damaged.safetensors", network.derived(ours)));
         });
     }
 }

@@ -15,7 +15,8 @@ import jdiffusion.model.checkpoint.names.ClipNames;
 import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.LlamaT5Names;
 import jdiffusion.model.checkpoint.names.Naming;
-import jdiffusion.model.checkpoint.names.StabilityNames;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.sd3.StabilityNames;
 import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
@@ -75,8 +76,8 @@ class LayoutsTest {
         Path layouts = TestData.reference().resolve("layouts");
         return Stream.of("sharded", "single", "single/sd3.5_medium_shapes.safetensors", "all_in_one.safetensors")
                 .map(name -> DynamicTest.dynamicTest(name, () -> {
-                    ModelFiles model = Models.open(layouts.resolve(name), ModelSources.NONE);
-                    ModelFiles diffusers = Models.open(layouts.resolve("diffusers"), ModelSources.NONE);
+                    ModelFiles model = Families.open(layouts.resolve(name), ModelSources.NONE);
+                    ModelFiles diffusers = Families.open(layouts.resolve("diffusers"), ModelSources.NONE);
                     for (Component component : Component.values()) {
                         try (ModelFiles.Open open = model.open(component);
                                 ModelFiles.Open expected = diffusers.open(component)) {
@@ -97,7 +98,7 @@ class LayoutsTest {
     void backToTheOriginal() {
         Path layouts = TestData.reference().resolve("layouts");
         Map<String, Tensor> made = new TreeMap<>();
-        ModelFiles diffusers = Models.open(layouts.resolve("diffusers"), ModelSources.NONE);
+        ModelFiles diffusers = Families.open(layouts.resolve("diffusers"), ModelSources.NONE);
         try (ModelFiles.Open denoiser = diffusers.open(Component.DENOISER);
                 ModelFiles.Open vae = diffusers.open(Component.VAE);
                 SafetensorsFile single = SafetensorsFile.open(
@@ -117,7 +118,7 @@ class LayoutsTest {
                 TinyModel.original(new LlamaT5Names(), "", tiny(Component.T5)), null);
         Path vae = Files.createDirectories(folder.resolve("vae")).resolve("x.safetensors");
         SafetensorsWriter.write(vae, TINY.get(Component.VAE), Map.of());
-        ModelFiles model = Models.open(denoiser, ModelSources.NONE);
+        ModelFiles model = Families.open(denoiser, ModelSources.NONE);
         assertTiny(model, Set.of(Component.DENOISER, Component.T5, Component.VAE));
         assertThat(model.missing(Component.CLIP_L)).contains("no CLIP-L was found", "clip_l.safetensors", "--clip-l",
                 "--no-clip-l", "holds the denoiser", "vae");
@@ -136,7 +137,7 @@ class LayoutsTest {
         assertThat(all).containsKey("text_encoders.clip_g.transformer.text_model.text_projection");
         Path file = folder.resolve("all.gguf");
         TinyModel.gguf(file, all, null);
-        assertTiny(Models.open(file, ModelSources.NONE), TINY.keySet());
+        assertTiny(Families.open(file, ModelSources.NONE), TINY.keySet());
     }
 
     /** A matrix in blocks is cut into its parts by rows. */
@@ -144,7 +145,7 @@ class LayoutsTest {
     void ggufInBlocks() {
         Path file = folder.resolve("q8.gguf");
         TinyModel.gguf(file, TinyModel.original(new StabilityNames(), "", tiny(Component.DENOISER)), BlockFormat.Q8_0);
-        try (ModelFiles.Open open = Models.open(file, ModelSources.NONE).open(Component.DENOISER)) {
+        try (ModelFiles.Open open = Families.open(file, ModelSources.NONE).open(Component.DENOISER)) {
             for (String name : new String[] {"transformer_blocks.0.attn.to_k.weight", "norm_out.linear.weight"}) {
                 float[] expected = values(tiny(Component.DENOISER), name);
                 float[] actual = values(open.tensors(), name);
@@ -172,7 +173,7 @@ class LayoutsTest {
         all.putAll(TinyModel.original(new LlamaT5Names(), "t5xxl.", tiny(Component.T5)));
         Path file = folder.resolve("odd.safetensors");
         SafetensorsWriter.write(file, all, Map.of());
-        assertTiny(Models.open(file, ModelSources.NONE), TINY.keySet());
+        assertTiny(Families.open(file, ModelSources.NONE), TINY.keySet());
     }
 
     /** Published files of CLIP-L alone have no projection, since SD3 takes its pooled output as it is. */
@@ -182,7 +183,7 @@ class LayoutsTest {
         clip.remove("text_projection.weight");
         SafetensorsWriter.write(folder.resolve("clip_l.safetensors"), clip, Map.of());
         SafetensorsWriter.write(folder.resolve("model.safetensors"), TINY.get(Component.DENOISER), Map.of());
-        try (ModelFiles.Open open = Models.open(folder.resolve("model.safetensors"), ModelSources.NONE)
+        try (ModelFiles.Open open = Families.open(folder.resolve("model.safetensors"), ModelSources.NONE)
                 .open(Component.CLIP_L)) {
             Tensor projection = open.tensors().find("text_projection.weight");
             assertThat(projection.shape().dims()).containsExactly(16, 16);

@@ -20,9 +20,11 @@ import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.LlamaT5Names;
 import jdiffusion.model.checkpoint.names.Naming;
-import jdiffusion.model.checkpoint.names.StabilityNames;
-import jdiffusion.model.mmdit.MmditConfig;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.Variant;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.sd3.MmditConfig;
+import jdiffusion.model.sd3.StabilityNames;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
@@ -80,39 +82,44 @@ class ModelsTest {
     private AbstractThrowableAssert<?, ? extends Throwable> assertFails(Path path, ModelSources sources) {
         return assertThatThrownBy(() -> {
             try (CpuBackend backend = new CpuBackend(1, Precision.F32);
-                    Pipeline pipeline = Pipeline.open(Models.open(path, sources), backend)) {
+                    Pipeline pipeline = Pipeline.open(Families.open(path, sources), backend)) {
                 pipeline.check(pipeline.request("x").toBuilder().size(16, 16).build());
             }
         }).isInstanceOf(InputException.class).satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
     }
 
-    private Family family(Path path, Family chosen) {
-        ModelFiles files = Models.open(path, new ModelSources(Map.of(), Set.of(), null, chosen));
+    private String variant(Path path, String chosen) {
+        return variantOf(path, chosen).name();
+    }
+
+    private Variant variantOf(Path path, String chosen) {
+        ModelFiles files = Families.open(path, new ModelSources(Map.of(), Set.of(), null, chosen));
         try (ModelFiles.Open open = files.open(Component.DENOISER)) {
-            return files.family(MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config()));
+            return Families.of(files).variant(files,
+                    MmditConfig.of(Weights.of(open.tensors(), Placement.onHost()), open.config()));
         }
     }
 
     @Test
-    void families() {
+    void variants() {
         Path medium3 = folder.resolve("sd3.safetensors");
         write(medium3, "", TinyModel.denoiser(64, 2, 0, false), false);
         Path medium35 = folder.resolve("turbo-medium.safetensors");
         write(medium35, "diffusion_model.", TinyModel.denoiser(64, 2, 1, true), false);
         Path turbo = folder.resolve("SD3.5_Large_Turbo-x.safetensors");
         write(turbo, DENOISER, TinyModel.denoiser(64, 2, 0, true), false);
-        assertThat(family(medium3, null)).isEqualTo(Family.SD3_MEDIUM);
-        assertThat(family(medium35, null)).isEqualTo(Family.SD35_MEDIUM);
-        assertThat(family(model, null)).isEqualTo(Family.SD35_LARGE);
-        assertThat(family(turbo, null)).isEqualTo(Family.SD35_LARGE_TURBO);
-        assertThat(family(turbo, Family.SD35_LARGE)).isEqualTo(Family.SD35_LARGE);
-        assertThat(family(model, Family.SD35_LARGE_TURBO)).isEqualTo(Family.SD35_LARGE_TURBO);
-        assertThatThrownBy(() -> family(model, Family.SD35_MEDIUM)).isInstanceOf(InputException.class)
+        assertThat(variant(medium3, null)).isEqualTo("sd3-medium");
+        assertThat(variant(medium35, null)).isEqualTo("sd3.5-medium");
+        assertThat(variant(model, null)).isEqualTo("sd3.5-large");
+        assertThat(variant(turbo, null)).isEqualTo("sd3.5-large-turbo");
+        assertThat(variant(turbo, "sd3.5-large")).isEqualTo("sd3.5-large");
+        assertThat(variant(model, "sd3.5-large-turbo")).isEqualTo("sd3.5-large-turbo");
+        assertThatThrownBy(() -> variant(model, "sd3.5-medium")).isInstanceOf(InputException.class)
                 .hasMessageContainingAll("sd3.5_large.safetensors", "--variant says sd3.5-medium",
                         "SD3.5 Large", "2 blocks of width 64");
-        assertThatThrownBy(() -> Family.of("sdxl")).hasMessageContainingAll("sdxl", "sd3.5-large-turbo");
-        assertThat(Family.SD35_LARGE_TURBO.steps()).isEqualTo(4);
-        assertThat(Family.SD35_LARGE_TURBO.guidance()).isEqualTo(1);
+        assertThatThrownBy(() -> Families.variant("sd4")).hasMessageContainingAll("sd4", "sd3.5-large-turbo");
+        assertThat(variantOf(turbo, null).steps()).isEqualTo(4);
+        assertThat(variantOf(turbo, null).guidance()).isEqualTo(1);
     }
 
     @Test
@@ -121,7 +128,7 @@ class ModelsTest {
         write("text_encoders/clip_g.safetensors", TinyModel.clip(32, 32));
         write("text_encoders/t5xxl_fp16.safetensors", TinyModel.t5());
         write("text_encoders/t5xxl_fp8_e4m3fn.safetensors", TinyModel.t5());
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         assertThat(Component.values()).allMatch(files::has);
         assertThat(files.place(Component.T5)).contains("t5xxl_fp16.safetensors");
         assertThat(files.notes()).singleElement().asString().contains("t5xxl_fp16", "t5xxl_fp8_e4m3fn", "--t5xxl");
@@ -136,7 +143,7 @@ class ModelsTest {
         write("models/clip/clip_g.safetensors", TinyModel.clip(32, 32));
         write("models/clip/umt5_xxl.safetensors", TinyModel.t5());
         write("models/text_encoders/google-t5.safetensors", TinyModel.t5());
-        ModelFiles files = Models.open(checkpoint, ModelSources.NONE);
+        ModelFiles files = Families.open(checkpoint, ModelSources.NONE);
         assertThat(Component.values()).allMatch(files::has);
         assertThat(files.place(Component.T5)).contains("google-t5");
     }
@@ -150,7 +157,7 @@ class ModelsTest {
                 new TinyModel.Tensors("tiny", TinyModel.t5())));
         whole.putAll(TinyModel.denoiser(64, 2, 0, true));
         write("t5_and_all.safetensors", whole);
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         assertThat(files.has(Component.CLIP_L)).isFalse();
         assertThat(files.has(Component.CLIP_G)).isFalse();
         assertThat(files.has(Component.T5)).isFalse();
@@ -166,12 +173,12 @@ class ModelsTest {
             all.putAll(TinyModel.original(Naming.DIFFUSERS, "text_encoders.clip_g.transformer.",
                     new TinyModel.Tensors("tiny", TinyModel.clip(32, 32))));
         });
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         assertThat(files.has(Component.T5)).isFalse();
         assertThat(files.missing(Component.T5)).isNull();
         assertThat(files.notes()).singleElement().asString().contains("not T5", "left out", "--t5xxl");
         Path t5 = write("elsewhere/t5.safetensors", TinyModel.t5());
-        assertThat(Models.open(model, with(Component.T5, t5)).has(Component.T5)).isTrue();
+        assertThat(Families.open(model, with(Component.T5, t5)).has(Component.T5)).isTrue();
     }
 
     @Test
@@ -180,17 +187,17 @@ class ModelsTest {
         assertFails(bare, ModelSources.NONE).hasMessageContainingAll("transformer.safetensors", "no VAE was found",
                 "--vae");
         Path vae = write("bare/ae.safetensors", TinyModel.vae());
-        assertThat(Models.open(bare, ModelSources.NONE).place(Component.VAE)).contains("ae.safetensors");
-        assertThat(Models.open(bare, with(Component.VAE, vae)).has(Component.VAE)).isTrue();
+        assertThat(Families.open(bare, ModelSources.NONE).place(Component.VAE)).contains("ae.safetensors");
+        assertThat(Families.open(bare, with(Component.VAE, vae)).has(Component.VAE)).isTrue();
     }
 
     @Test
     void theDenoiserInAFileOfItsOwn() throws IOException {
         Path other = write("turbo/denoiser.safetensors", TinyModel.denoiser(64, 2, 1, true));
-        ModelFiles files = Models.open(model, with(Component.DENOISER, other));
+        ModelFiles files = Families.open(model, with(Component.DENOISER, other));
         assertThat(files.place(Component.DENOISER)).contains("denoiser.safetensors", "diffusers' names");
         assertThat(files.place(Component.VAE)).contains("sd3.5_large.safetensors");
-        ModelFiles shapes = Models.open(TestData.defaultModel(), with(Component.DENOISER, other));
+        ModelFiles shapes = Families.open(TestData.defaultModel(), with(Component.DENOISER, other));
         assertThat(shapes.layout()).isEqualTo("diffusers folder with components of other files");
         assertThat(shapes.place(Component.VAE)).isEqualTo("vae");
     }
@@ -201,14 +208,14 @@ class ModelsTest {
         write("b_clip_l.safetensors", TinyModel.clip(16, 16));
         assertFails(folder, ModelSources.NONE).hasMessageContainingAll("both a_clip_l.safetensors and"
                 + " b_clip_l.safetensors hold CLIP-L", "--clip-l");
-        ModelFiles files = Models.open(folder, with(Component.CLIP_L, folder.resolve("b_clip_l.safetensors")));
+        ModelFiles files = Families.open(folder, with(Component.CLIP_L, folder.resolve("b_clip_l.safetensors")));
         assertThat(files.place(Component.CLIP_L)).contains("b_clip_l");
     }
 
     @Test
     void aForeignFileInAFolderOfFilesIsLeftAside() throws IOException {
         write("foreign.safetensors", Map.of("unet.conv.weight", Tensor.of(new float[4], 2, 2)));
-        ModelFiles files = Models.open(folder, ModelSources.NONE);
+        ModelFiles files = Families.open(folder, ModelSources.NONE);
         assertThat(files.place(Component.DENOISER)).contains("sd3.5_large.safetensors");
         assertThat(files.notes()).contains("foreign.safetensors is left aside: its tensors are of no network that is"
                 + " known here");
@@ -221,7 +228,7 @@ class ModelsTest {
         for (String name : new String[] {"b", "a", "c"}) {
             write(name + "/clip_l.safetensors", TinyModel.clip(16, 16));
         }
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         assertThat(files.notes()).contains("CLIP-L is taken from " + folder.resolve("a/clip_l.safetensors")
                 + ", the first by name of the folders that have one, not from " + folder.resolve("b") + ", "
                 + folder.resolve("c") + "; choose with --clip-l");
@@ -321,7 +328,7 @@ class ModelsTest {
     @Test
     void noTokenizer() throws IOException {
         write("clip_l.safetensors", TinyModel.clip(16, 16));
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         assertThatThrownBy(() -> files.tokenizer(Component.CLIP_L)).isInstanceOf(InputException.class)
                 .hasMessageContainingAll("no tokenizer for CLIP-L", "vocab.json with merges.txt", folder.toString(),
                         "tokenizer_2", "--tokenizer");
@@ -380,13 +387,13 @@ class ModelsTest {
     void theShapeSaysWhichClip() {
         Map<String, Tensor> tokens = Map.of("text_model.embeddings.token_embedding.weight",
                 Tensor.of(new float[1280], 1, 1280));
-        Contents contents = Contents.of(new TinyModel.Tensors("clip_l", tokens), "clip_l.safetensors");
+        Contents contents = Contents.of(new TinyModel.Tensors("clip_l", tokens), "clip_l.safetensors", Families.ALL.getFirst());
         assertThat(contents.parts()).containsOnlyKeys(Component.CLIP_G);
         assertThat(contents.withClipAs(Component.CLIP_L, new TinyModel.Tensors("clip_l", tokens)).parts())
                 .containsOnlyKeys(Component.CLIP_G);
         Map<String, Tensor> small = Map.of("text_model.embeddings.token_embedding.weight",
                 Tensor.of(new float[8], 1, 8));
-        Contents unnamed = Contents.of(new TinyModel.Tensors("x", small), "x.safetensors");
+        Contents unnamed = Contents.of(new TinyModel.Tensors("x", small), "x.safetensors", Families.ALL.getFirst());
         assertThat(unnamed.parts()).containsOnlyKeys(Component.CLIP_L);
         assertThat(unnamed.withClipAs(Component.CLIP_G, new TinyModel.Tensors("x", small)).parts())
                 .containsOnlyKeys(Component.CLIP_G);

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 import jdiffusion.model.TestData;
+import jdiffusion.model.families.Families;
 import jdiffusion.model.text.ClipConfig;
 import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.tensor.InputException;
@@ -37,7 +38,7 @@ class StoredConfigTest {
     }
 
     private ClipConfig load(String metadata) {
-        try (ModelFiles.Open open = Models.openParts(clip(metadata)).open(Component.CLIP_L)) {
+        try (ModelFiles.Open open = Families.models().openParts(clip(metadata)).open(Component.CLIP_L)) {
             return ClipTextEncoder.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).config();
         }
     }

@@ -18,8 +18,9 @@ import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.LlamaT5Names;
 import jdiffusion.model.checkpoint.names.Naming;
-import jdiffusion.model.checkpoint.names.StabilityNames;
+import jdiffusion.model.families.Families;
 import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sd3.StabilityNames;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
@@ -87,11 +88,15 @@ class UsersFilesTest {
         if (!Files.exists(model)) {
             write("model/denoiser.safetensors", TINY.get(Component.DENOISER));
         }
-        return Models.open(component == Component.DENOISER ? file : model, component == Component.DENOISER
+        return Families.open(component == Component.DENOISER ? file : model, component == Component.DENOISER
                 ? ModelSources.NONE : new ModelSources(Map.of(component, file), Set.of(), null, null));
     }
 
     /** Each network in a file of its own, with what stands in for its other half and for a trainer's leftovers. */
+    private static String folder(Component component) {
+        return Families.ALL.getFirst().folder(component);
+    }
+
     @ParameterizedTest
     @CsvSource({"CLIP_L,vision_model.encoder.layers.0.mlp.fc1.weight;visual_projection.weight;logit_scale,3 of CLIP's",
         "CLIP_G,vision_model.embeddings.class_embedding;text_model.embeddings.position_ids,1 of CLIP's other",
@@ -120,7 +125,7 @@ class UsersFilesTest {
     @EnumSource(Component.class)
     void otherHalvesInAFolderOfDiffusers(Component component) throws IOException {
         Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
-        Path file = model.resolve(component.folder()).resolve(component.weights() + ".safetensors");
+        Path file = model.resolve(folder(component)).resolve(component.weights() + ".safetensors");
         Set<String> before = Set.copyOf(TestData.names(file));
         String name = switch (component) {
             case CLIP_L, CLIP_G -> "vision_model.post_layernorm.weight";
@@ -129,12 +134,12 @@ class UsersFilesTest {
             case DENOISER -> "ema.proj_out.weight";
         };
         TestData.rewrite(file, all -> all.put(name, junk()));
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         try (ModelFiles.Open open = files.open(component)) {
             assertThat(open.tensors().names()).isEqualTo(before);
         }
         assertThat(files.notes()).singleElement().asString()
-                .startsWith(component.folder() + ": 1 tensor is not needed and left aside: 1 of ");
+                .startsWith(folder(component) + ": 1 tensor is not needed and left aside: 1 of ");
     }
 
     @ParameterizedTest
@@ -178,13 +183,13 @@ class UsersFilesTest {
         Path gguf = folder.resolve("all.gguf");
         TinyModel.gguf(gguf, all, null);
         for (Path file : List.of(write("all.safetensors", all), gguf)) {
-            ModelFiles files = Models.open(file, ModelSources.NONE);
+            ModelFiles files = Families.open(file, ModelSources.NONE);
             for (Component component : List.of(Component.DENOISER, Component.VAE, Component.CLIP_L, Component.T5)) {
                 assertTiny(files, component);
             }
         }
         all.put("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", junk());
-        assertThatThrownBy(() -> Models.open(write("twice.safetensors", all), ModelSources.NONE))
+        assertThatThrownBy(() -> Families.open(write("twice.safetensors", all), ModelSources.NONE))
                 .isInstanceOf(InputException.class).hasMessageContaining("the file mixes two layouts");
     }
 
@@ -192,7 +197,7 @@ class UsersFilesTest {
     void averagesBesideTheWeights() throws IOException {
         Map<String, Tensor> all = renamed(Component.DENOISER, name -> "net." + name);
         all.keySet().stream().toList().forEach(name -> all.put(name.replaceFirst("net", "net_ema"), junk()));
-        ModelFiles files = Models.open(write("both.safetensors", all), ModelSources.NONE);
+        ModelFiles files = Families.open(write("both.safetensors", all), ModelSources.NONE);
         assertTiny(files, Component.DENOISER);
         assertThat(files.notes()).anyMatch(note -> note.contains("of averages of weights (EMA)"));
     }
@@ -212,15 +217,15 @@ class UsersFilesTest {
     @EnumSource(value = Component.class, names = {"CLIP_L", "CLIP_G", "T5"})
     void anEncoderThatWasNotDownloaded(Component encoder) throws IOException {
         Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
-        Path weights = model.resolve(encoder.folder()).resolve("model.safetensors");
+        Path weights = model.resolve(folder(encoder)).resolve("model.safetensors");
         Files.delete(weights);
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         assertThat(files.has(encoder)).isFalse();
-        assertThat(files.missing(encoder)).contains(model.resolve(encoder.folder()).toString(), encoder.label(),
+        assertThat(files.missing(encoder)).contains(model.resolve(folder(encoder)).toString(), encoder.label(),
                 "--no-" + encoder.option());
         assertThatThrownBy(() -> files.open(encoder)).isInstanceOf(InputException.class)
                 .hasMessage(files.missing(encoder));
-        ModelFiles without = Models.open(model, new ModelSources(Map.of(), Set.of(encoder), null, null));
+        ModelFiles without = Families.open(model, new ModelSources(Map.of(), Set.of(encoder), null, null));
         assertThat(without.missing(encoder)).isNull();
     }
 
@@ -233,7 +238,7 @@ class UsersFilesTest {
             }
         }
         Files.delete(model.resolve("tokenizer_3"));
-        assertThatThrownBy(() -> Models.open(model, ModelSources.NONE).tokenizer(Component.T5))
+        assertThatThrownBy(() -> Families.open(model, ModelSources.NONE).tokenizer(Component.T5))
                 .isInstanceOf(InputException.class).hasMessageContaining("--no-t5");
     }
 
@@ -243,13 +248,13 @@ class UsersFilesTest {
         Path file = model.resolve("scheduler/scheduler_config.json");
         Files.writeString(file, "\uFEFF{\"_class_name\": \"UniPCMultistepScheduler\", \"use_flow_sigmas\": true,"
                 + " \"flow_shift\": 2.5}");
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         assertThat(files.scheduler().shift()).isEqualTo(2.5);
         assertThat(files.notes()).singleElement().asString().contains(file.toString(), "UniPC");
         Files.writeString(file, "{\"_class_name\": \"PNDMScheduler\"}");
-        assertThat(files.scheduler().shift()).isEqualTo(Family.SHIFT);
+        assertThat(files.scheduler().shift()).isEqualTo(3);
         Files.delete(file);
-        assertThat(files.scheduler().shift()).isEqualTo(Family.SHIFT);
+        assertThat(files.scheduler().shift()).isEqualTo(3);
         assertThat(files.scheduler().sampler()).isEqualTo(Sampler.Kind.EULER);
         assertThat(files.notes()).singleElement().asString().contains(file + " is not there", "shift 3");
     }
@@ -268,13 +273,13 @@ class UsersFilesTest {
                 Files.createSymbolicLink(link, Files.move(file, blobs.resolve("blob" + n++)));
             }
         }
-        assertThat(Models.open(top, ModelSources.NONE).origin()).isEqualTo(commit.toString());
+        assertThat(Families.open(top, ModelSources.NONE).origin()).isEqualTo(commit.toString());
         Files.createDirectories(top.resolve("snapshots/fff"));
-        assertThatThrownBy(() -> Models.open(top, ModelSources.NONE)).isInstanceOf(InputException.class)
+        assertThatThrownBy(() -> Families.open(top, ModelSources.NONE)).isInstanceOf(InputException.class)
                 .hasMessageContainingAll("refs/main names none", commit.toString());
         Files.createDirectories(top.resolve("refs"));
         Files.writeString(top.resolve("refs/main"), "0123abc\n");
-        ModelFiles model = Models.open(Path.of(top + "/"), ModelSources.NONE);
+        ModelFiles model = Families.open(Path.of(top + "/"), ModelSources.NONE);
         assertThat(Component.values()).allMatch(model::has);
         Path link = commit.resolve("vae/diffusion_pytorch_model.safetensors");
         Files.delete(link.toRealPath());
@@ -288,12 +293,12 @@ class UsersFilesTest {
         Path vae = model.resolve("vae");
         Path weights = vae.resolve("diffusion_pytorch_model.safetensors");
         Path half = Files.copy(weights, vae.resolve("diffusion_pytorch_model.fp16.safetensors"));
-        assertThat(Models.open(model, ModelSources.NONE).notes()).containsExactly(
+        assertThat(Families.open(model, ModelSources.NONE).notes()).containsExactly(
                 "vae: diffusion_pytorch_model.safetensors is taken, not diffusion_pytorch_model.fp16.safetensors");
         Files.delete(weights);
-        assertThat(Models.open(model, ModelSources.NONE).notes()).isEmpty();
+        assertThat(Families.open(model, ModelSources.NONE).notes()).isEmpty();
         Files.move(half, vae.resolve("diffusion_pytorch_model.SAFETENSORS"));
-        Models.open(model, ModelSources.NONE).open(Component.VAE).close();
+        Families.open(model, ModelSources.NONE).open(Component.VAE).close();
     }
 
     private static void change(Path file, UnaryOperator<String> change) throws IOException {
@@ -304,7 +309,7 @@ class UsersFilesTest {
     @Test
     void marksAndNulls() throws IOException {
         Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
-        int[] ids = Models.open(model, ModelSources.NONE).tokenizer(Component.CLIP_L).encode("a red circle", 77).ids();
+        int[] ids = Families.open(model, ModelSources.NONE).tokenizer(Component.CLIP_L).encode("a red circle", 77).ids();
         try (Stream<Path> files = Files.walk(model)) {
             for (Path file : files.filter(f -> f.toString().matches(".*\\.(json|txt)")).toList()) {
                 change(file, text -> "\uFEFF" + (text.startsWith("{")
@@ -323,7 +328,7 @@ class UsersFilesTest {
         };
         plain.accept(model.resolve("tokenizer/vocab.json"));
         plain.accept(model.resolve("tokenizer_2/vocab.json"));
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         for (Component component : Component.values()) {
             files.open(component).close();
         }
@@ -336,7 +341,7 @@ class UsersFilesTest {
     @CsvSource({"x.safetensors.part,not finished", "x.safetensors.incomplete,not finished", "x.pkl,pickle"})
     void namesOfOtherFiles(String name, String message) throws IOException {
         Path file = Files.writeString(folder.resolve(name), "x");
-        assertThatThrownBy(() -> Models.open(file, ModelSources.NONE)).isInstanceOf(InputException.class)
+        assertThatThrownBy(() -> Families.open(file, ModelSources.NONE)).isInstanceOf(InputException.class)
                 .hasMessageContainingAll(name, message);
     }
 
@@ -351,6 +356,6 @@ class UsersFilesTest {
     @Test
     void endingsInCapitals() throws IOException {
         Path file = write("DENOISER.SAFETENSORS", TINY.get(Component.DENOISER));
-        assertTiny(Models.open(file, ModelSources.NONE), Component.DENOISER);
+        assertTiny(Families.open(file, ModelSources.NONE), Component.DENOISER);
     }
 }

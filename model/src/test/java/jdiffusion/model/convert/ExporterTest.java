@@ -15,7 +15,7 @@ import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
-import jdiffusion.model.checkpoint.Models;
+import jdiffusion.model.families.Families;
 import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.model.quantize.QuantizingFiles;
 import jdiffusion.model.quantize.Stored;
@@ -48,7 +48,7 @@ class ExporterTest {
 
     /** Opens the model, writes it, and closes it. */
     private static void export(Path model, ExportOptions options, java.util.function.Consumer<Exporter> how) {
-        try (CheckpointSource source = new CheckpointSource(Models.open(model, ModelSources.NONE))) {
+        try (CheckpointSource source = new CheckpointSource(Families.open(model, ModelSources.NONE))) {
             how.accept(new Exporter(source, options, ExportProgress.NONE));
         }
     }
@@ -96,12 +96,12 @@ class ExporterTest {
         export(layouts().resolve("single/sd3.5_medium_shapes.safetensors"), options(ALL, null),
                 e -> e.writeDiffusers(back));
         for (Component component : Component.values()) {
-            String name = component.folder() + "/" + component.weights() + ".safetensors";
+            String name = Families.ALL.getFirst().folder(component) + "/" + component.weights() + ".safetensors";
             assertSame(back.resolve(name), layouts().resolve("diffusers").resolve(name), "");
         }
         assertThat(back.resolve("tokenizer_3/spiece.model")).exists();
-        assertThat(Models.open(back, ModelSources.NONE).scheduler())
-                .isEqualTo(Models.open(layouts().resolve("diffusers"), ModelSources.NONE).scheduler());
+        assertThat(Families.open(back, ModelSources.NONE).scheduler())
+                .isEqualTo(Families.open(layouts().resolve("diffusers"), ModelSources.NONE).scheduler());
     }
 
     @Test
@@ -121,11 +121,11 @@ class ExporterTest {
     /** What is written equals what quantising on the way in gives, whatever the file. */
     @Test
     void theFileAndTheWayInAgree() {
-        ModelFiles model = Models.open(layouts().resolve("diffusers"), ModelSources.NONE);
+        ModelFiles model = Families.open(layouts().resolve("diffusers"), ModelSources.NONE);
         Path gguf = folder.resolve("d.gguf");
         export(layouts().resolve("diffusers"), options(Set.of(Component.DENOISER), "q4_0"), e -> e.writeGguf(gguf));
         QuantizingFiles quantising = new QuantizingFiles(model, QuantizeRules.parse("q4_0"));
-        try (ModelFiles.Open a = Models.openParts(gguf).open(Component.DENOISER);
+        try (ModelFiles.Open a = Families.models().openParts(gguf).open(Component.DENOISER);
                 ModelFiles.Open b = quantising.open(Component.DENOISER);
                 ModelFiles.Open c = quantising.inspect(Component.DENOISER)) {
             int blocks = 0;
@@ -148,7 +148,7 @@ class ExporterTest {
 
     @Test
     void whatIsOfTheWantedTypeStaysAsItIs() {
-        ModelFiles model = Models.open(layouts().resolve("nf4"), ModelSources.NONE);
+        ModelFiles model = Families.open(layouts().resolve("nf4"), ModelSources.NONE);
         String name = "transformer_blocks.0.attn.to_q.weight";
         try (ModelFiles.Open stored = model.open(Component.DENOISER)) {
             Weight before = stored.tensors().weight(name);
@@ -173,8 +173,8 @@ class ExporterTest {
         export(layouts().resolve("diffusers"), options(Set.of(Component.DENOISER), "nf4"), e -> e.writeDiffusers(nf4));
         export(nf4, options(Set.of(Component.DENOISER), null), e -> e.writeFile(single));
         String name = "transformer_blocks.0.attn.to_k.weight";
-        try (ModelFiles.Open a = Models.open(nf4, ModelSources.NONE).open(Component.DENOISER);
-                ModelFiles.Open b = Models.openParts(single).open(Component.DENOISER);
+        try (ModelFiles.Open a = Families.open(nf4, ModelSources.NONE).open(Component.DENOISER);
+                ModelFiles.Open b = Families.models().openParts(single).open(Component.DENOISER);
                 SafetensorsFile file = SafetensorsFile.open(single)) {
             assertThat(read(b.tensors(), name)).isEqualTo(read(a.tensors(), name));
             assertThat(file.find("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight").type())
@@ -229,10 +229,10 @@ class ExporterTest {
         try (var files = Files.list(small.resolve("transformer"))) {
             assertThat(files.filter(f -> f.toString().endsWith(".safetensors")).count()).isGreaterThan(2);
         }
-        ModelFiles written = Models.open(small, ModelSources.NONE);
+        ModelFiles written = Families.open(small, ModelSources.NONE);
         assertThat(written.has(Component.T5)).isFalse();
         try (ModelFiles.Open a = written.open(Component.DENOISER);
-                ModelFiles.Open b = Models.open(layouts().resolve("nf4"), ModelSources.NONE).open(Component.DENOISER)) {
+                ModelFiles.Open b = Families.open(layouts().resolve("nf4"), ModelSources.NONE).open(Component.DENOISER)) {
             assertThat(a.tensors().find("pos_embed.pos_embed").type()).isEqualTo(DType.F16);
             String name = "transformer_blocks.0.attn.to_q.weight";
             assertThat(a.tensors().weight(name)).isInstanceOf(Weight.FourBit.class);

@@ -13,6 +13,7 @@ import java.util.List;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;

@@ -8,6 +8,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.model.TestData;
+import jdiffusion.model.family.Progress;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;

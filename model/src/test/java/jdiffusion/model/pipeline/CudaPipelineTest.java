@@ -11,10 +11,13 @@ import jdiffusion.model.Compute;
 import jdiffusion.model.EmulatedCuda;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.DiffusersFolder;
+import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
-import jdiffusion.model.mmdit.Mmdit;
-import jdiffusion.model.mmdit.MmditRun;
+import jdiffusion.model.sd3.Mmdit;
+import jdiffusion.model.sd3.MmditRun;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.tensor.Tensor;
@@ -64,8 +67,8 @@ class CudaPipelineTest {
     void aBlockIsFewLaunches() {
         List<Long> launches = new ArrayList<>();
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, true)) {
-            Stages.run(cuda.backend(), DiffusersFolder.open(TestData.defaultModel()).open(Component.DENOISER),
-                    false, Component.DENOISER, Mmdit::load, (Stage<Mmdit> stage) -> {
+            Stages.run(cuda.backend(), Families.open(TestData.defaultModel(), ModelSources.NONE)
+                    .open(Component.DENOISER), false, Component.DENOISER, "transformer", Mmdit::load, (Stage<Mmdit> stage) -> {
                         evaluate(stage, () -> launches.add(cuda.backend().launches()));
                         return null;
                     }, _ -> { });

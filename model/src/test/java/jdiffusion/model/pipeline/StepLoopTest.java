@@ -11,6 +11,8 @@ import java.util.function.Supplier;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
 import org.junit.jupiter.api.Test;

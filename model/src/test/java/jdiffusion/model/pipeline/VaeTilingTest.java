@@ -9,7 +9,9 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.ModelSources;
-import jdiffusion.model.checkpoint.Models;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.stage.Offload;
@@ -35,7 +37,7 @@ class VaeTilingTest {
 
     private static Drawn draw(Backend backend, MemoryPolicy policy) {
         List<StageMemory> memory = new ArrayList<>();
-        try (Pipeline pipeline = Pipeline.open(Models.open(TestData.defaultModel(), ModelSources.NONE), backend,
+        try (Pipeline pipeline = Pipeline.open(Families.open(TestData.defaultModel(), ModelSources.NONE), backend,
                 policy)) {
             GenerationRequest request = pipeline.request("a large yellow star on a purple background").toBuilder()
                     .size(SIZE, SIZE).steps(6).seed(7).t5Length(20).build();

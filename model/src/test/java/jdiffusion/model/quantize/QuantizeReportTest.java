@@ -9,6 +9,7 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.WrappedFiles;
+import jdiffusion.model.families.Families;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
@@ -53,7 +54,7 @@ class QuantizeReportTest {
 
     @Test
     void aMatrixWithoutAllItsParts() {
-        var files = new WrappedFiles(DiffusersFolder.open(TestData.defaultModel())) {
+        var files = new WrappedFiles(DiffusersFolder.open(TestData.defaultModel(), Families.ALL)) {
             @Override
             public Open open(Component component) {
                 return new Damaged(DAMAGED, ConfigFile.empty("none"));

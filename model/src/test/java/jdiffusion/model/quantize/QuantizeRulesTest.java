@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.families.Families;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
 import org.junit.jupiter.api.Test;
@@ -16,7 +17,7 @@ class QuantizeRulesTest {
     private static final String Q = "transformer_blocks.3.attn.to_q.weight";
 
     private static QuantizeRules.Decision decide(String rules, Component component, String name, int... dims) {
-        return QuantizeRules.parse(rules).decide(component, name, Shape.of(dims));
+        return QuantizeRules.parse(rules).decide(Families.ALL.getFirst(), component, name, Shape.of(dims));
     }
 
     @Test

@@ -9,11 +9,11 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import jdiffusion.model.TestData;
+import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
-import jdiffusion.model.checkpoint.Family;
 import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.mmdit.MmditConfig;
+import jdiffusion.model.families.Families;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.DType;
@@ -156,8 +156,18 @@ record ManifestModel(Path manifests, String denoiser, boolean fourBit, Path fold
     }
 
     @Override
-    public Family family(MmditConfig config) {
-        return Family.of(config);
+    public Architecture architecture() {
+        return Families.ALL.getFirst();
+    }
+
+    @Override
+    public String variant() {
+        return null;
+    }
+
+    @Override
+    public Path named() {
+        return null;
     }
 
     @Override

@@ -14,10 +14,11 @@ import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.DiffusersFolder;
+import jdiffusion.model.families.Families;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
-import jdiffusion.model.pipeline.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
-import jdiffusion.model.pipeline.Progress;
 import jdiffusion.model.sampling.SkipLayers;
 import org.junit.jupiter.api.Test;
 
@@ -47,7 +48,7 @@ class MemoryPlanTest {
     }
 
     private static Pipeline open(Backend backend, Offload offload) {
-        return Pipeline.open(DiffusersFolder.open(TestData.defaultModel()), backend, MemoryPolicy.of(offload));
+        return Pipeline.open(DiffusersFolder.open(TestData.defaultModel(), Families.ALL), backend, MemoryPolicy.of(offload));
     }
 
     @Test
@@ -84,7 +85,7 @@ class MemoryPlanTest {
     void aDeviceTakesWhatWasPlannedOnTiles() {
         MemoryPolicy tiled = new MemoryPolicy(Offload.STAGES, Set.of(), MemoryPolicy.Tiling.ON, 4, Long.MAX_VALUE);
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
-            Pipeline pipeline = Pipeline.open(DiffusersFolder.open(TestData.defaultModel()), cuda.backend(), tiled);
+            Pipeline pipeline = Pipeline.open(DiffusersFolder.open(TestData.defaultModel(), Families.ALL), cuda.backend(), tiled);
             Run run = run(pipeline);
             assertThat(run.taken).isEqualTo(run.plan.stages());
             assertThat(cuda.peakBytes()).isEqualTo(run.plan.peak());

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
+import jdiffusion.model.reference.Comparison;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;

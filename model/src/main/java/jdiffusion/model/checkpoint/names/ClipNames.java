@@ -10,6 +10,10 @@ import java.util.List;
  * @param bare whether the names lack {@code text_model.}
  */
 public record ClipNames(boolean bare) implements Naming {
+    /** The table of tokens, whose width tells one CLIP from the other. */
+    public static final String TOKENS = "text_model.embeddings.token_embedding.weight";
+    /** What its name starts with where names are bare. */
+    public static final String BARE_TOKENS = "embeddings.token_embedding.";
     private static final String TOWER = "text_model.";
     private static final String PROJECTION = "text_projection.weight";
     private static final NameTable TABLE = new NameTable().plain("text_model.text_projection", PROJECTION);

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** Pairs of name templates, read in either direction. */
-final class NameTable {
+/** Pairs of name templates, read in either direction: see {@link NameTemplate} for the places in them. */
+public final class NameTable {
     private final Map<String, List<Rule>> byOriginal = new HashMap<>();
     private final Map<String, List<Rule>> byName = new HashMap<>();
 
@@ -21,24 +21,27 @@ final class NameTable {
     }
 
     /** The same tensor under another name. */
-    NameTable plain(String original, String name) {
+    public NameTable plain(String original, String name) {
         return add(original, Mapped.Form.PLAIN, name);
     }
 
     /** Several tensors of diffusers are one in the layout, one below the other. */
-    NameTable joined(String original, String... names) {
+    public NameTable joined(String original, String... names) {
         return add(original, Mapped.Form.PLAIN, names);
     }
 
-    NameTable swapped(String original, String name) {
+    /** The same tensor with its halves in the other order. */
+    public NameTable swapped(String original, String name) {
         return add(original, Mapped.Form.SWAPPED, name);
     }
 
-    NameTable convolution(String original, String name) {
+    /** A matrix that the layout stores as a convolution of one pixel. */
+    public NameTable convolution(String original, String name) {
         return add(original, Mapped.Form.CONVOLUTION, name);
     }
 
-    NameTable leadingOne(String original, String name) {
+    /** A tensor of which GGUF files drop the leading 1. */
+    public NameTable leadingOne(String original, String name) {
         return add(original, Mapped.Form.LEADING_ONE, name);
     }
 
@@ -50,7 +53,7 @@ final class NameTable {
     }
 
     /** @param levels from which the templates' {@code ~} counts */
-    List<Mapped> fromOriginal(Collection<String> originals, int levels) {
+    public List<Mapped> fromOriginal(Collection<String> originals, int levels) {
         return originals.stream().map(original -> {
             for (Rule rule : byOriginal.getOrDefault(NameTemplate.key(original), List.of())) {
                 NameTemplate.Filling filling = rule.original.match(original, levels);
@@ -62,7 +65,8 @@ final class NameTable {
         }).toList();
     }
 
-    List<Mapped> toOriginal(Collection<String> names, int levels) {
+    /** The relations in the other direction. */
+    public List<Mapped> toOriginal(Collection<String> names, int levels) {
         Map<String, Mapped> all = new LinkedHashMap<>();
         for (String name : names) {
             Mapped mapped = ofName(name, levels);
@@ -84,7 +88,7 @@ final class NameTable {
     }
 
     /** One more than the largest number that follows {@code start} in any of the names; 0 for none. */
-    static int count(Collection<String> names, String start) {
+    public static int count(Collection<String> names, String start) {
         int most = 0;
         for (String name : names) {
             if (name.startsWith(start)) {

@@ -10,6 +10,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import jdiffusion.model.TestData;
+import jdiffusion.model.sd3.StabilityNames;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import org.junit.jupiter.api.Test;

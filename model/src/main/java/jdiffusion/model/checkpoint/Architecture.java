@@ -1,0 +1,75 @@
+package jdiffusion.model.checkpoint;
+
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.tokenizer.TokenizerKind;
+import jdiffusion.tensor.TensorSource;
+
+/** What a family's files are like: all that reading, converting, quantising and adapting a model must know of it. */
+public interface Architecture {
+    /** One word in lower case: sd3. GGUF files name it as their architecture. */
+    String name();
+
+    /** What it is called in messages: SD3. */
+    String label();
+
+    /** The class that {@code model_index.json} names. */
+    String pipeline();
+
+    /** The published models in words, for messages. */
+    String models();
+
+    /** Its components, encoders first, in the order in which their outputs are joined. */
+    List<ComponentFormat> formats();
+
+    /** The scheduler of its published models, for files that come without one. */
+    SchedulerConfig scheduler();
+
+    /** Whether a component of this kind, told by shapes, can serve a denoiser. */
+    boolean fits(Component component, TensorSource tensors, TensorSource denoiser);
+
+    /** Which published model these files are, for messages. */
+    String model(ModelFiles files);
+
+    /** Of its ControlNets; null when none can be read. */
+    default ControlNetFormat controlNet() {
+        return null;
+    }
+
+    /** Whether a {@code model_index.json} of that class is of this architecture. */
+    default boolean isPipeline(String className) {
+        return className.startsWith(pipeline().substring(0, pipeline().length() - "Pipeline".length()));
+    }
+
+    default Set<Component> components() {
+        return formats().stream().map(ComponentFormat::component).collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** @throws IllegalArgumentException when it has no such component */
+    default ComponentFormat format(Component component) {
+        return formats().stream().filter(format -> format.component() == component).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(label() + " has no " + component));
+    }
+
+    default Network network(Component component) {
+        return format(component).network();
+    }
+
+    /** Folder of a component in the diffusers layout. */
+    default String folder(Component component) {
+        return format(component).folder();
+    }
+
+    /** Kind of an encoder's tokenizer; null for what reads no text. */
+    default TokenizerKind tokenizerKind(Component component) {
+        return network(component).tokenizer();
+    }
+
+    /** Folder of an encoder's tokenizer there; null for what reads no text. */
+    default String tokenizerFolder(Component component) {
+        return format(component).tokenizer();
+    }
+}

@@ -1,0 +1,65 @@
+package jdiffusion.model.checkpoint;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
+import java.util.Set;
+import jdiffusion.model.checkpoint.names.Naming;
+import jdiffusion.model.tokenizer.TokenizerKind;
+import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.Weights;
+
+/**
+ * All that there is to know of the files of one kind of network: CLIP, T5, the autoencoder, a family's denoiser.
+ * Tensors have the names of the diffusers layout here, but for {@link #signatures}.
+ */
+public interface Network {
+    /** What it is called among the networks that are known: CLIP, MMDiT. */
+    String label();
+
+    /** The class that {@code config.json} and {@code model_index.json} name. */
+    String className();
+
+    /** By what it is recognised in a file of weights. */
+    List<Signature> signatures();
+
+    /** The names that files in the layout of its publisher have. */
+    Naming original();
+
+    /** What shapes do not say, as the published models have it, for files without a configuration. */
+    ObjectNode derived(TensorSource tensors);
+
+    /** The keys of {@code config.json} that shapes say nothing of. */
+    Set<String> silent();
+
+    /**
+     * All that other programs need to build it, as far as its tensors say it.
+     *
+     * @throws jdiffusion.tensor.InputException when tensors and configuration contradict each other
+     */
+    ObjectNode described(Weights weights, ConfigFile config);
+
+    /** Whether a {@code config.json} is that of such a network with these tensors. */
+    boolean isOf(ConfigFile config, TensorSource tensors);
+
+    /**
+     * Builds it from its tensors; nothing is computed.
+     *
+     * @throws jdiffusion.tensor.InputException when tensors are missing, left over or of wrong shapes
+     */
+    Object load(Weights weights, ConfigFile config);
+
+    /** The kind of tokenizer that feeds it; null when it reads no text. */
+    default TokenizerKind tokenizer() {
+        return null;
+    }
+
+    /** Why a matrix is not quantised unless a pattern names it; null when it is. */
+    default String sensitive(String tensor) {
+        return null;
+    }
+
+    /** The tensors with those that files leave out because all know what is in them. */
+    default TensorSource completed(TensorSource tensors) {
+        return tensors;
+    }
+}

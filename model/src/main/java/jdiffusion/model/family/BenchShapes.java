@@ -1,0 +1,34 @@
+package jdiffusion.model.family;
+
+import java.util.List;
+
+/** The single operations of a denoiser whose speed is measured, and the sizes at which it can be. */
+public interface BenchShapes {
+    /** Pixels of a patch: sides of pictures are multiples of it. */
+    int multiple();
+
+    /** Pixels of the largest side. */
+    int largest();
+
+    /**
+     * Tokens of text that the denoiser reads.
+     *
+     * @param tokens of the encoder that reads most
+     */
+    int contextTokens(int tokens);
+
+    /**
+     * The linear layers of a block.
+     *
+     * @param tokens of text, of the encoder that reads most
+     * @return products [m, k] x [k, n], as {m, k, n}
+     */
+    List<int[]> products(int batch, int width, int height, int tokens);
+
+    /**
+     * The attentions of a block.
+     *
+     * @return [batch, heads, tokens, channels] each
+     */
+    List<int[]> attentions(int batch, int width, int height, int tokens);
+}

@@ -1,0 +1,41 @@
+package jdiffusion.model.family;
+
+import java.util.List;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.stage.StageMemory;
+import jdiffusion.model.tokenizer.Tokens;
+
+/**
+ * Requests to conditionings, with the text encoders of a family, one after the other: each one's weights are open only
+ * while it runs.
+ */
+public interface Conditioner {
+    /** Told of what each encoder could not take in, and of the memory it used. */
+    interface Listener {
+        /** @param tokens ids and what was cut off, of one prompt for one encoder */
+        default void tokenized(Component encoder, String prompt, Tokens tokens) {
+        }
+
+        /** One encoder is done. */
+        default void encoded(StageMemory memory) {
+        }
+    }
+
+    /**
+     * Fails, before anything is computed, when the encoders and tokenizers that a request needs are not there, or do
+     * not belong to the denoiser; or when the request asks something of the text that the family cannot do.
+     *
+     * @param encoders whether the encoders will run at all; if not, only the request is looked at
+     */
+    void check(GenerationRequest request, boolean encoders);
+
+    /** The encoders that a request needs, kept on the device if nothing is offloaded. */
+    void hold(GenerationRequest request);
+
+    /**
+     * The conditionings of the negative prompt and of the prompt, in this order.
+     *
+     * @param both the negative one too, which only guidance needs
+     */
+    List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener);
+}

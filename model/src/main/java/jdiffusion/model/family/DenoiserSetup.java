@@ -1,0 +1,38 @@
+package jdiffusion.model.family;
+
+import java.util.List;
+
+/**
+ * What a run of a denoiser is for.
+ *
+ * @param branches the conditioning of each guidance branch; the batch is all images of the first, then of the next
+ * @param images   pictures that are drawn at once
+ * @param height   of the latents
+ * @param width    of the latents
+ * @param times    the times that it will be asked for, as far as known, in their order: what depends on them alone is
+ *                 then computed for many at once
+ * @param skipped  layers that are left out, for skip-layer guidance; usually none
+ * @param control  latents [channels, height, width] that the ControlNet reads; null for a run without it
+ */
+public record DenoiserSetup(List<Conditioning> branches, int images, int height, int width, float[] times,
+                            List<Integer> skipped, float[] control) {
+    public DenoiserSetup {
+        branches = List.copyOf(branches);
+        skipped = List.copyOf(skipped);
+    }
+
+    /** One without more than the usual. */
+    public DenoiserSetup(List<Conditioning> branches, int images, int height, int width, float[] times) {
+        this(branches, images, height, width, times, List.of(), null);
+    }
+
+    /** Entries of a batch. */
+    public int batch() {
+        return branches.size() * images;
+    }
+
+    /** For each entry of the batch its conditioning. */
+    public Conditioning branch(int entry) {
+        return branches.get(entry / images);
+    }
+}

@@ -1,0 +1,235 @@
+package jdiffusion.model.family;
+
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SigmaSchedule;
+import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.tensor.InputException;
+
+/**
+ * Everything that decides a picture, with nothing left open. A pipeline gives one with the
+ * checkpoint's defaults; {@link #toBuilder()} changes it.
+ *
+ * @param prompt         what to draw
+ * @param negativePrompt what guidance steers away from; empty is encoded like any text
+ * @param width          pixels, a multiple of 16
+ * @param height         pixels, a multiple of 16
+ * @param steps          steps of the schedule
+ * @param guidance       classifier-free guidance scale (Ho and Salimans, 2022); 1 or less means none
+ * @param seed           of {@code torch.Generator("cpu")}, 64 bits without a sign
+ * @param images         pictures to draw
+ * @param seeds          how further pictures get their noise
+ * @param sampler        the integration method
+ * @param schedule       the spacing of noise levels
+ * @param shift          static timestep shift; NaN for what the checkpoint's scheduler says
+ * @param t5Length       tokens for T5
+ * @param t5             whether T5 runs
+ * @param skipLayers     skip-layer guidance
+ * @param init           picture to start from, or null
+ * @param strength       with init: share of the steps that are run, above 0 up to 1
+ * @param mask           with init: white where to draw, black where to keep; or null
+ * @param control        what the model's ControlNet reads, or null for none of it
+ */
+public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
+                                float guidance, long seed, int images, Seeds seeds, Sampler.Kind sampler,
+                                SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
+                                Picture init, double strength, Picture mask, Control control) {
+    /** How the pictures of one request differ. */
+    public enum Seeds {
+        /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
+        CONSECUTIVE,
+        /** One draw of noise for the whole batch, as diffusers does with one generator. */
+        ONE_DRAW
+    }
+
+    public GenerationRequest {
+        if (steps < 1) {
+            throw new InputException(steps + " steps are asked for; at least 1 is needed");
+        }
+        if (images < 1) {
+            throw new InputException(images + " pictures are asked for; at least 1 is needed");
+        }
+        if (!Float.isFinite(guidance) || guidance < 0) {
+            throw new InputException("the guidance scale is " + guidance + "; use 0 or more (1 for no guidance)");
+        }
+        if (mask != null && init == null) {
+            throw new InputException("a mask needs a picture to start from; give an init image as well");
+        }
+        if (init != null && (init.width() != width || init.height() != height)) {
+            throw new InputException("the init image is " + init.width() + "x" + init.height() + ", the picture "
+                    + width + "x" + height + "; resize one of them");
+        }
+        if (mask != null && (mask.width() != width || mask.height() != height)) {
+            throw new InputException("the mask is " + mask.width() + "x" + mask.height() + ", the picture " + width
+                    + "x" + height + "; make them the same size");
+        }
+        if (control != null && (control.picture().width() != width || control.picture().height() != height)) {
+            throw new InputException("the ControlNet's picture is " + control.picture().width() + "x"
+                    + control.picture().height() + ", the picture " + width + "x" + height + "; resize one of them");
+        }
+    }
+
+    /** Whether two predictions are made and combined. */
+    public boolean guided() {
+        return guidance > 1;
+    }
+
+    /** The mask at the latents' size, by the nearest pixel, 1 where to draw; for all channels alike. Null for none. */
+    public float[] latentMask(LatentSpace space) {
+        if (mask == null) {
+            return null;
+        }
+        int rows = height / space.factor();
+        int columns = width / space.factor();
+        int[] luma = mask.luma();
+        float[] values = new float[space.channels() * rows * columns];
+        for (int i = 0; i < values.length; i++) {
+            int y = i / columns % rows * space.factor();
+            int x = i % columns * space.factor();
+            values[i] = luma[y * width + x] >= Picture.WHITE ? 1 : 0;
+        }
+        return values;
+    }
+
+    public Builder toBuilder() {
+        return new Builder(this);
+    }
+
+    /** A request under change; see {@link GenerationRequest} for the meanings. */
+    public static final class Builder {
+        private String prompt;
+        private String negativePrompt;
+        private int width;
+        private int height;
+        private int steps;
+        private float guidance;
+        private long seed;
+        private int images;
+        private Seeds seeds;
+        private Sampler.Kind sampler;
+        private SigmaSchedule schedule;
+        private float shift;
+        private int t5Length;
+        private boolean t5;
+        private SkipLayers skipLayers;
+        private Picture init;
+        private double strength;
+        private Picture mask;
+        private Control control;
+
+        private Builder(GenerationRequest r) {
+            prompt = r.prompt;
+            negativePrompt = r.negativePrompt;
+            width = r.width;
+            height = r.height;
+            steps = r.steps;
+            guidance = r.guidance;
+            seed = r.seed;
+            images = r.images;
+            seeds = r.seeds;
+            sampler = r.sampler;
+            schedule = r.schedule;
+            shift = r.shift;
+            t5Length = r.t5Length;
+            t5 = r.t5;
+            skipLayers = r.skipLayers;
+            init = r.init;
+            strength = r.strength;
+            mask = r.mask;
+            control = r.control;
+        }
+
+        public Builder prompt(String value) {
+            prompt = value;
+            return this;
+        }
+
+        public Builder negativePrompt(String value) {
+            negativePrompt = value;
+            return this;
+        }
+
+        public Builder size(int newWidth, int newHeight) {
+            width = newWidth;
+            height = newHeight;
+            return this;
+        }
+
+        public Builder steps(int value) {
+            steps = value;
+            return this;
+        }
+
+        public Builder guidance(float value) {
+            guidance = value;
+            return this;
+        }
+
+        public Builder seed(long value) {
+            seed = value;
+            return this;
+        }
+
+        public Builder images(int value) {
+            images = value;
+            return this;
+        }
+
+        public Builder seeds(Seeds value) {
+            seeds = value;
+            return this;
+        }
+
+        public Builder sampler(Sampler.Kind value) {
+            sampler = value;
+            return this;
+        }
+
+        public Builder schedule(SigmaSchedule value) {
+            schedule = value;
+            return this;
+        }
+
+        public Builder shift(float value) {
+            shift = value;
+            return this;
+        }
+
+        public Builder t5Length(int value) {
+            t5Length = value;
+            return this;
+        }
+
+        public Builder t5(boolean value) {
+            t5 = value;
+            return this;
+        }
+
+        public Builder skipLayers(SkipLayers value) {
+            skipLayers = value;
+            return this;
+        }
+
+        /** A picture to start from, and the share of the steps to run on it. */
+        public Builder init(Picture picture, double newStrength) {
+            init = picture;
+            strength = newStrength;
+            return this;
+        }
+
+        public Builder mask(Picture value) {
+            mask = value;
+            return this;
+        }
+
+        public Builder control(Control value) {
+            control = value;
+            return this;
+        }
+
+        public GenerationRequest build() {
+            return new GenerationRequest(prompt, negativePrompt, width, height, steps, guidance, seed, images, seeds,
+                    sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+package jdiffusion.model.family;
+
+import java.time.Duration;
+import java.util.function.Supplier;
+import jdiffusion.model.stage.StageMemory;
+
+/** Follows a pipeline. All methods are called on the thread that runs it; the defaults do nothing. */
+public interface Progress {
+    /** Follows nothing. */
+    Progress NONE = new Progress() {
+    };
+
+    /** The visible parts of a run, in order. */
+    enum Stage { ENCODE_TEXT, ENCODE_IMAGE, DENOISE, DECODE }
+
+    /** @param units steps that {@link #step} will report, or 0 */
+    default void started(Stage stage, int units) {
+    }
+
+    /**
+     * An evaluation of the denoiser is done.
+     *
+     * @param done    evaluations so far, of all pictures
+     * @param latents the latents now, [batch, channels, h/8, w/8]; copied from the device when asked for
+     */
+    default void step(int done, Supplier<float[]> latents) {
+    }
+
+    /** A component has run. */
+    default void used(Stage stage, StageMemory memory) {
+    }
+
+    /** @param bytes the most memory of the stage: weights and temporaries */
+    default void finished(Stage stage, Duration time, long bytes) {
+    }
+
+    /** Something the user should know, one line: text that an encoder had to cut, say. */
+    default void note(String line) {
+    }
+
+    /** Asked after each evaluation; true ends the run with a {@link java.util.concurrent.CancellationException}. */
+    default boolean cancelled() {
+        return false;
+    }
+}

@@ -1,0 +1,114 @@
+package jdiffusion.model.family;
+
+import java.util.List;
+import java.util.function.BiConsumer;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.stage.Stage;
+import jdiffusion.model.stage.Stages;
+import jdiffusion.model.text.ClipTextEncoder;
+import jdiffusion.model.text.T5Encoder;
+import jdiffusion.model.tokenizer.Tokens;
+import jdiffusion.tensor.InputException;
+
+/** Runs the text encoders that families share, from prompts to numbers on the host. */
+public final class TextEncoders {
+    /** Tokens that CLIP reads. */
+    public static final int CLIP_LENGTH = 77;
+
+    private final Stages stages;
+    private final ModelFiles files;
+
+    public TextEncoders(Stages stages) {
+        this.stages = stages;
+        this.files = stages.files();
+    }
+
+    /**
+     * One CLIP encoder's output for all prompts, flattened.
+     *
+     * @param hidden [prompts, CLIP_LENGTH, width] the penultimate hidden state
+     * @param pooled [prompts, pooledWidth]
+     */
+    public record Clip(float[] hidden, int width, float[] pooled, int pooledWidth) {
+        /** One prompt's part to a column of the context and a place in the pooled embedding. */
+        public void copy(int prompt, float[] context, int contextWidth, int column, float[] toPooled, int at) {
+            for (int i = 0; i < CLIP_LENGTH; i++) {
+                System.arraycopy(hidden, (prompt * CLIP_LENGTH + i) * width, context, i * contextWidth + column,
+                        width);
+            }
+            System.arraycopy(pooled, prompt * pooledWidth, toPooled, at, pooledWidth);
+        }
+    }
+
+    /** An encoder, kept on the device if nothing is offloaded; nothing is done where there is none. */
+    public void hold(Component encoder) {
+        if (files.has(encoder)) {
+            stages.hold(encoder, encoder == Component.T5 ? T5Encoder::load : ClipTextEncoder::load);
+        }
+    }
+
+    /** Fails when an encoder that is there has no tokenizer. */
+    public void checkTokenizer(Component encoder) {
+        if (files.has(encoder) && !stages.counting() && files.vocabulary(encoder) == null) {
+            // Its message is the one.
+            files.tokenizer(encoder);
+        }
+    }
+
+    /** Null when there is no such encoder. */
+    public Clip clip(Component encoder, List<String> prompts, Conditioner.Listener listener) {
+        if (!files.has(encoder)) {
+            return null;
+        }
+        int[][] ids = tokenize(encoder, prompts, CLIP_LENGTH, listener);
+        return stages.run(encoder, ClipTextEncoder::load, (Stage<ClipTextEncoder> stage) -> {
+            ClipTextEncoder model = stage.model();
+            checkVocabulary(encoder, ids, model.config().vocabulary());
+            ClipTextEncoder.Output output = model.apply(stage.compute(), ids);
+            return new Clip(stage.download(output.hidden()), model.config().hidden(),
+                    stage.download(output.pooled()), model.config().projection());
+        }, listener::encoded);
+    }
+
+    /**
+     * @param check of the encoder, with what names its files
+     * @return [prompts, length, width]
+     */
+    public float[] t5(List<String> prompts, int length, BiConsumer<T5Encoder, String> check,
+                      Conditioner.Listener listener) {
+        int[][] ids = tokenize(Component.T5, prompts, length, listener);
+        return stages.run(Component.T5, T5Encoder::load, (Stage<T5Encoder> stage) -> {
+            check.accept(stage.model(), files.origin());
+            checkVocabulary(Component.T5, ids, stage.model().config().vocabulary());
+            return stage.download(stage.model().apply(stage.compute(), ids));
+        }, listener::encoded);
+    }
+
+    /** Token ids of each prompt; to count memory their number is enough. */
+    private int[][] tokenize(Component encoder, List<String> prompts, int length, Conditioner.Listener listener) {
+        if (stages.counting()) {
+            return new int[prompts.size()][length];
+        }
+        var tokenizer = files.tokenizer(encoder);
+        int[][] ids = new int[prompts.size()][];
+        for (int i = 0; i < ids.length; i++) {
+            Tokens tokens = tokenizer.encode(prompts.get(i), length);
+            listener.tokenized(encoder, prompts.get(i), tokens);
+            ids[i] = tokens.ids();
+        }
+        return ids;
+    }
+
+    private void checkVocabulary(Component encoder, int[][] ids, int vocabulary) {
+        for (int[] row : ids) {
+            for (int id : row) {
+                if (id >= vocabulary) {
+                    throw new InputException(files.origin() + ": the " + files.architecture().tokenizerFolder(encoder)
+                            + " gave id " + id + ", the " + files.architecture().folder(encoder) + " knows "
+                            + vocabulary + " tokens; these two do not belong together");
+                }
+            }
+        }
+    }
+}

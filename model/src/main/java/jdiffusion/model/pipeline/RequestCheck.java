@@ -1,0 +1,58 @@
+package jdiffusion.model.pipeline;
+
+import jdiffusion.model.family.Conditioner;
+import jdiffusion.model.family.DenoiserConfig;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.ImageSize;
+import jdiffusion.model.sampling.Sigmas;
+import jdiffusion.tensor.InputException;
+
+/** Fails, before anything is computed, when a model cannot do what is asked. */
+record RequestCheck(ModelInfo model, Conditioner conditioner) {
+    /** Numbers of one run's pictures: they are handed over in one array. */
+    private static final int MOST_VALUES = Integer.MAX_VALUE - 8;
+
+    /** @param text whether the text encoders will run */
+    void check(GenerationRequest request, boolean text) {
+        sizes().check(request.width(), request.height());
+        long values = 3L * request.width() * request.height();
+        if (request.images() > MOST_VALUES / values) {
+            throw new InputException(request.images() + " pictures of " + request.width() + "x" + request.height()
+                    + " are more than one run can hold; at most " + MOST_VALUES / values + " of this size");
+        }
+        checkLayers(request);
+        if (request.control() != null && model.control() == null) {
+            throw new InputException("a ControlNet's picture is given, but no ControlNet; give one with --control-net");
+        }
+        conditioner.check(request, false);
+        Sigmas sigmas = model.sigmas(request);
+        if (request.init() != null) {
+            sigmas.start(request.strength());
+        }
+        if (text) {
+            conditioner.check(request, true);
+        }
+    }
+
+    private void checkLayers(GenerationRequest request) {
+        int layers = model.denoiser().layers();
+        for (int layer : request.skipLayers().layers()) {
+            if (layers == 0) {
+                throw new InputException("layer " + layer + " cannot be skipped; " + model.family().label()
+                        + " has no layers for skip-layer guidance");
+            }
+            if (layer < 0 || layer >= layers) {
+                throw new InputException("layer " + layer + " cannot be skipped; this model has layers 0 to "
+                        + (layers - 1));
+            }
+        }
+    }
+
+    /** Which sizes the model can draw. */
+    ImageSize sizes() {
+        DenoiserConfig denoiser = model.denoiser();
+        int patch = model.patch();
+        return new ImageSize(patch, denoiser.positions() == 0 ? Integer.MAX_VALUE - patch
+                : denoiser.positions() * patch);
+    }
+}

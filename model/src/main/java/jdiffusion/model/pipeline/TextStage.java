@@ -1,0 +1,44 @@
+package jdiffusion.model.pipeline;
+
+import java.util.List;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.family.Conditioner;
+import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
+import jdiffusion.model.stage.StageMemory;
+import jdiffusion.model.tokenizer.Tokens;
+
+/** From prompts to what the denoiser reads of them. */
+record TextStage(ModelInfo model, Conditioner conditioner) {
+    /** Characters of a text in a message. */
+    private static final int SHOWN = 60;
+
+    List<Conditioning> run(GenerationRequest request, Progress progress) {
+        StageClock clock = new StageClock(Progress.Stage.ENCODE_TEXT, 0, progress);
+        List<Conditioning> all = conditioner.encode(request, request.guided(), new Conditioner.Listener() {
+            @Override
+            public void tokenized(Component encoder, String prompt, Tokens tokens) {
+                if (tokens.cut() > 0) {
+                    progress.note("the prompt is too long for " + model.files().architecture().folder(encoder) + ": "
+                            + tokens.used() + " tokens of which " + tokens.cut() + " were cut, from \""
+                            + beginning(tokens.cutText()) + "\" on");
+                }
+            }
+
+            @Override
+            public void encoded(StageMemory memory) {
+                clock.used(memory);
+            }
+        });
+        clock.stop();
+        return all;
+    }
+
+    /** Enough of a text to find it by, on one line. */
+    private static String beginning(String text) {
+        String line = text.replaceAll("[\\p{Cntrl}\\s]+", " ");
+        return line.codePointCount(0, line.length()) <= SHOWN ? line
+                : line.substring(0, line.offsetByCodePoints(0, SHOWN)) + "...";
+    }
+}

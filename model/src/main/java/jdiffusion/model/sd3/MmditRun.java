@@ -1,0 +1,177 @@
+package jdiffusion.model.sd3;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.model.Compute;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+
+/**
+ * A denoiser set up for one size of image and batch: the loop over steps calls {@link #velocity} and allocates
+ * nothing.
+ */
+public final class MmditRun {
+    private final Mmdit model;
+    private final Compute compute;
+    private final MmditBuffers buffers;
+    private final StepModulations modulations;
+    private final ControlRun control;
+
+    /** A run of the denoiser alone. */
+    public MmditRun(Mmdit model, Compute compute, int batch, int height, int width, int text) {
+        this(new Sd3Denoiser(model, null), compute, batch, height, width, text, new float[0]);
+    }
+
+    /**
+     * @param batch  images times guidance branches
+     * @param height of the latents
+     * @param width  of the latents
+     * @param text   tokens of text
+     * @param times  timesteps that {@link #velocity} will be asked for, as far as known, in their order: what depends
+     *               on them alone is then computed for many at once
+     */
+    public MmditRun(Sd3Denoiser denoiser, Compute compute, int batch, int height, int width, int text, float[] times) {
+        MmditConfig c = denoiser.mmdit().config();
+        int rows = height / c.patch();
+        int columns = width / c.patch();
+        if (height % c.patch() != 0 || width % c.patch() != 0) {
+            throw new InputException("latents of " + height + "x" + width + " do not divide into patches of "
+                    + c.patch());
+        }
+        if (rows > c.positions() || columns > c.positions()) {
+            throw new InputException("latents of " + height + "x" + width + " reach beyond the denoiser's table of "
+                    + c.positions() + "x" + c.positions() + " positions; at most " + c.positions() * c.patch()
+                    + " latent pixels a side");
+        }
+        this.model = denoiser.mmdit();
+        this.compute = compute;
+        this.buffers = MmditBuffers.allocate(compute.workspace(), c, batch, rows * columns, text);
+        this.modulations = new StepModulations(model.conditioning(), compute.backend(), compute.workspace(),
+                c.hidden(), batch, times, parts(c), StepModulations.MOST_BYTES);
+        model.positionTable().apply(compute.backend(), centre(c.positions(), rows, columns), buffers.positions());
+        int[] ids = new int[batch * rows * columns];
+        Arrays.setAll(ids, i -> i % (rows * columns));
+        compute.backend().upload(ids, buffers.positionIds());
+        this.control = denoiser.net() == null ? null
+                : new ControlRun(denoiser.net(), compute, buffers, batch, rows, columns, text, times);
+    }
+
+    /** Of the blocks' modulations, and of the final one. */
+    private static List<int[]> parts(MmditConfig c) {
+        List<int[]> parts = new ArrayList<>();
+        for (int i = 0; i < c.depth(); i++) {
+            parts.add(JointBlock.parts(c.dualBlocks().contains(i), i == c.depth() - 1));
+        }
+        parts.add(new int[] {2});
+        return parts;
+    }
+
+    /** Rows of the square table of positions: its centre, cut to the image's size. */
+    static int[] centre(int side, int rows, int columns) {
+        int top = (side - rows) / 2;
+        int left = (side - columns) / 2;
+        int[] ids = new int[rows * columns];
+        Arrays.setAll(ids, token -> (top + token / columns) * side + left + token % columns);
+        return ids;
+    }
+
+    /**
+     * Sets the text of all later calls.
+     *
+     * @param context [batch, text, contextDim]
+     * @param pooled  [batch, pooledDim]
+     */
+    public void setText(Tensor context, Tensor pooled) {
+        Backend backend = compute.backend();
+        model.contextEmbedding().apply(backend, context, buffers.embeddedContext());
+        modulations.setText(pooled);
+        if (control != null) {
+            control.setText(context, pooled);
+        }
+    }
+
+    /**
+     * Sets what the ControlNet reads; it takes part from the next {@link #setControlStrength} on.
+     *
+     * @param latents of the second image for each entry of the batch, [batch, inChannels, height, width]
+     */
+    public void setControl(Tensor latents) {
+        control.setCondition(latents);
+    }
+
+    /** Factor of what the ControlNet adds; 0, as at first, leaves it out. */
+    public void setControlStrength(float strength) {
+        control.setStrength(strength);
+    }
+
+    /**
+     * The velocity v(x, t) = noise - image of the rectified flow.
+     *
+     * @param latents  [batch, inChannels, height, width]
+     * @param timestep 1000 * sigma, the same for the whole batch
+     * @param skip     blocks to leave out, for skip-layer guidance; usually none
+     * @param velocity [batch, outChannels, height, width], written
+     */
+    public void velocity(Tensor latents, float timestep, List<Integer> skip, Tensor velocity) {
+        modulations.select(timestep);
+        if (controlled()) {
+            control.modulations().select(timestep);
+        }
+        evaluate(latents, skip, velocity);
+    }
+
+    /** The same with a timestep for each entry of the batch. */
+    public void velocity(Tensor latents, float[] timesteps, List<Integer> skip, Tensor velocity) {
+        modulations.select(timesteps);
+        if (controlled()) {
+            control.modulations().select(timesteps);
+        }
+        evaluate(latents, skip, velocity);
+    }
+
+    private boolean controlled() {
+        return control != null && control.active();
+    }
+
+    private void evaluate(Tensor latents, List<Integer> skip, Tensor velocity) {
+        Backend backend = compute.backend();
+        MmditBuffers a = buffers;
+        int patch = model.config().patch();
+        backend.patchify(latents, patch, a.patches());                  // [b, n, c p p]
+        model.patchEmbedding().apply(backend, a.patches(), a.image());  // [b, n, d]
+        backend.embedding(a.positionIds(), a.positions(), true, a.image());
+        backend.activate(Activation.NONE, a.embeddedContext(), a.context());
+        boolean controlled = controlled();
+        if (controlled) {
+            control.run(a.image());
+        }
+        if (compute.traced()) {
+            compute.trace().see("embedded.image", a.image());
+            compute.trace().see("embedded.context", a.context());
+            compute.trace().see("conditioning", modulations.conditioning());
+        }
+
+        model.blocks().run(skip::contains, true, (block, i) -> {
+            try (var _ = backend.scope("transformer_blocks", i)) {
+                block.apply(backend, a, modulations, i);
+            }
+            if (controlled) {
+                control.addTo(a.image(), i, model.config().depth());
+            }
+            if (compute.traced()) {
+                compute.trace().see("block." + i + ".image", a.image());
+                compute.trace().see("block." + i + ".context", a.context());
+            }
+        });
+
+        Tensor[] mod = modulations.of(model.config().depth(), model.finalModulation())[0];
+        JointBlock.norm(backend, a.image(), mod[JointBlock.CONTINUOUS_SCALE], mod[JointBlock.CONTINUOUS_SHIFT],
+                a.normed());
+        model.projection().apply(backend, a.normed(), a.prediction());  // [b, n, p p c]
+        backend.unpatchify(a.prediction(), patch, velocity);            // [b, c, h, w]
+    }
+}

@@ -1,0 +1,154 @@
+package jdiffusion.model.sd3;
+
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.family.Conditioner;
+import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.DenoiserConfig;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.TextEncoders;
+import jdiffusion.model.stage.Stages;
+import jdiffusion.model.text.T5Encoder;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weights;
+
+/**
+ * The text of SD3: CLIP-L and CLIP-G side by side, zeros up to T5's width, and T5's rows below; CLIP-L's pooled output,
+ * then CLIP-G's. A CLIP encoder that was left out gives zeros; without either, the context is T5's rows alone (the rule
+ * of ComfyUI's SD3ClipModel). Without T5 its rows are zero (the rule of diffusers).
+ */
+final class Sd3Conditioner implements Conditioner {
+    /** T5 was trained with up to 512 tokens; its relative positions have no other limit. */
+    static final int T5_LONGEST = 512;
+    static final int T5_USUAL = 256;
+
+    private final Stages stages;
+    private final ModelFiles files;
+    private final TextEncoders encoders;
+    private final DenoiserConfig denoiser;
+
+    Sd3Conditioner(Stages stages, DenoiserConfig denoiser) {
+        this.stages = stages;
+        this.files = stages.files();
+        this.encoders = new TextEncoders(stages);
+        this.denoiser = denoiser;
+    }
+
+    static Conditioning blank(DenoiserConfig denoiser, int t5Length) {
+        int tokens = TextEncoders.CLIP_LENGTH + t5Length;
+        int width = denoiser.contextDim();
+        return Conditioning.of(Tensor.of(new float[Math.multiplyExact(tokens, width)], tokens, width),
+                Tensor.of(new float[denoiser.pooledDim()], denoiser.pooledDim()));
+    }
+
+    @Override
+    public void check(GenerationRequest request, boolean run) {
+        checkT5Length(request.t5Length());
+        if (!run) {
+            return;
+        }
+        boolean t5 = request.t5();
+        for (Component encoder : Component.ENCODERS) {
+            if ((encoder != Component.T5 || t5) && files.missing(encoder) != null) {
+                throw new InputException(files.missing(encoder));
+            }
+        }
+        for (Component encoder : Component.ENCODERS) {
+            if (encoder != Component.T5 || t5) {
+                encoders.checkTokenizer(encoder);
+            }
+        }
+        if (t5 && !files.has(Component.T5)) {
+            throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");
+        }
+        if (!t5 && !files.has(Component.CLIP_L) && !files.has(Component.CLIP_G)) {
+            throw new InputException(files.origin() + ": without CLIP-L, CLIP-G and T5 nothing reads the prompt; keep"
+                    + " one of them");
+        }
+        if (t5) {
+            checkT5();
+        }
+    }
+
+    /** Fails when T5 cannot be given that many tokens. */
+    static void checkT5Length(int t5Length) {
+        if (t5Length < 1 || t5Length > T5_LONGEST) {
+            throw new InputException("the T5 length is " + t5Length + "; use 1 to " + T5_LONGEST
+                    + " tokens (77 and 256 are usual)");
+        }
+    }
+
+    /** Fails when T5 is not this denoiser's; it runs last of the encoders, and much later than it is opened. */
+    private void checkT5() {
+        try (ModelFiles.Open open = files.inspect(Component.T5)) {
+            checkWidth(T5Encoder.load(Weights.of(open.tensors(), Placement.onHost()), open.config()),
+                    open.tensors().origin());
+        }
+    }
+
+    private void checkWidth(T5Encoder encoder, String origin) {
+        if (encoder.config().hidden() != denoiser.contextDim()) {
+            throw new InputException(origin + ": T5 is " + encoder.config().hidden()
+                    + " wide, the denoiser's text input " + denoiser.contextDim()
+                    + "; these do not belong together, choose another T5 with --t5xxl");
+        }
+    }
+
+    @Override
+    public void hold(GenerationRequest request) {
+        encoders.hold(Component.CLIP_L);
+        encoders.hold(Component.CLIP_G);
+        if (request.t5()) {
+            encoders.hold(Component.T5);
+        }
+    }
+
+    @Override
+    public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
+        List<String> prompts = both ? List.of(request.negativePrompt(), request.prompt()) : List.of(request.prompt());
+        int t5Length = request.t5Length();
+        int contextWidth = denoiser.contextDim();
+        int pooledWidth = denoiser.pooledDim();
+        checkT5Length(t5Length);
+        TextEncoders.Clip l = encoders.clip(Component.CLIP_L, prompts, listener);
+        TextEncoders.Clip g = encoders.clip(Component.CLIP_G, prompts, listener);
+        // CLIP-L's pooled output is as wide as its hidden states.
+        int left = l != null ? l.width() : g != null ? pooledWidth - g.pooledWidth() : 0;
+        int right = g != null ? g.width() : 0;
+        if (left < 0 || left + right > contextWidth || l != null && g == null && l.pooledWidth() > pooledWidth) {
+            throw new InputException(files.origin() + ": the CLIP encoders are " + left + " and " + right
+                    + " wide, which does not fit the denoiser's " + contextWidth + " and, pooled, " + pooledWidth
+                    + "; do these components belong together?");
+        }
+        float[] t5 = request.t5() ? encoders.t5(prompts, t5Length, this::checkWidth, listener) : null;
+
+        List<Conditioning> out = new ArrayList<>();
+        int clipRows = l != null || g != null ? TextEncoders.CLIP_LENGTH : 0;
+        int tokens = clipRows + t5Length;
+        int pooledSize = l != null && g != null ? l.pooledWidth() + g.pooledWidth() : pooledWidth;
+        for (int p = 0; p < prompts.size(); p++) {
+            float[] context = new float[tokens * contextWidth];
+            float[] pooled = new float[pooledSize];
+            if (l != null) {
+                l.copy(p, context, contextWidth, 0, pooled, 0);
+            }
+            if (g != null) {
+                g.copy(p, context, contextWidth, left, pooled, pooledSize - g.pooledWidth());
+            }
+            if (t5 != null) {
+                int size = t5Length * contextWidth;
+                System.arraycopy(t5, p * size, context, clipRows * contextWidth, size);
+            }
+            out.add(Conditioning.of(Tensor.of(context, tokens, contextWidth), Tensor.of(pooled, pooledSize)));
+        }
+        if (pooledSize != pooledWidth) {
+            throw new InputException(files.origin() + ": the CLIP encoders' pooled outputs are " + pooledSize
+                    + " wide, the denoiser's input " + pooledWidth + "; do these components belong together?");
+        }
+        return out;
+    }
+}
