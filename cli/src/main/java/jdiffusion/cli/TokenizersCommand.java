@@ -89,10 +89,10 @@ final class TokenizersCommand implements Callable<Integer> {
             all = files.vocabularies(encoder);
             files.tokenizer(encoder);
         } catch (InputException e) {
-            return new Group(encoder.label(), encoder.tokenizerKind(), null, all, e.getMessage());
+            return new Group(encoder.label(), files.architecture().tokenizerKind(encoder), null, all, e.getMessage());
         }
         VocabularyFile used = files.vocabulary(encoder);
-        return new Group(encoder.label(), encoder.tokenizerKind(), all.stream()
+        return new Group(encoder.label(), files.architecture().tokenizerKind(encoder), all.stream()
                 .filter(looked -> looked.file().equals(used)).findFirst().orElse(null), all, null);
     }
 

@@ -343,11 +343,11 @@ class ModelsTest {
     void aVocabularyInsideT5sFile() {
         Path t5 = folder.resolve("t5xxl.gguf");
         writeT5(t5, 10);
-        ModelFiles files = Models.open(model, ModelSources.NONE);
+        ModelFiles files = Families.open(model, ModelSources.NONE);
         assertThat(files.tokenizer(Component.T5).encode("b t0")).containsExactly(3, 4, 3, 2, 5, 1);
         assertThat(files.vocabulary(Component.T5).path()).isEqualTo(t5);
         writeT5(t5, 12);
-        ModelFiles other = Models.open(model, ModelSources.NONE);
+        ModelFiles other = Families.open(model, ModelSources.NONE);
         assertThatThrownBy(() -> other.tokenizer(Component.T5)).isInstanceOf(InputException.class)
                 .hasMessageContainingAll("no tokenizer for T5", "t5xxl.gguf: its vocabulary has 12 tokens",
                         "10 rows of T5's table");
