@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
@@ -69,7 +71,11 @@ class CommandsTest {
     @ValueSource(strings = {"--help", "generate --help", "help generate", "--version", "completion", "devices --json",
         "inspect --json", "plan --json"})
     void anOutputThatCannotBeWritten(String args) throws IOException {
-        Object[] all = (args + (args.startsWith("inspect") ? " " + TestModel.SHAPES : "")).split(" ");
+        List<Object> given = new ArrayList<>(List.of(args.split(" ")));
+        if (args.startsWith("inspect")) {
+            given.add(TestModel.SHAPES);
+        }
+        Object[] all = given.toArray();
         Cli full = Cli.into(failing("No space left on device"), all);
         assertThat(full.err()).singleElement().asString().startsWith(
                 "jdiffusion: standard output: cannot be written (No space left on device); make room");

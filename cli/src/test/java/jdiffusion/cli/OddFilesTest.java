@@ -76,7 +76,8 @@ class OddFilesTest {
         check(folder.resolve("m"), file + ": is a folder; a plain file is needed");
         Files.delete(file);
         Files.createSymbolicLink(file, file.getFileName());
-        check(folder.resolve("m"), file + ": cannot be read (Too many levels of symbolic links");
+        // Why follows, in the system's language.
+        check(folder.resolve("m"), file + ": cannot be read (");
     }
 
     @ParameterizedTest

@@ -79,7 +79,8 @@ class DriverBuildTest {
     @Test
     void whatTheDynamicLinkerSaysIsPassedOn() throws Exception {
         Path file = Files.writeString(folder.resolve("libcuda.so.1"), "not ELF, but with room for a header".repeat(9));
-        assertThat(DriverLibrary.loaderSays(file)).startsWith(file + ": invalid ELF header").doesNotContain("noexec");
+        assertThat(DriverLibrary.loaderSays(file)).startsWith(file + ": ").doesNotContain("noexec")
+                .doesNotContain(file + ": " + file);
     }
 
     @Test

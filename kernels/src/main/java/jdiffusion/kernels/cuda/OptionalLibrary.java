@@ -62,6 +62,9 @@ public final class OptionalLibrary {
         if (!system.toLowerCase(Locale.ROOT).equals("linux amd64")) {
             return "its bindings do not load on this platform (" + system + "); use Linux on x86-64";
         }
-        return "its bindings do not load (" + message.lines().findFirst().orElse("").strip() + "); " + remedy;
+        // The dynamic linker's line names the library, in whichever language.
+        String cause = message.lines().filter(line -> line.contains(".so: ")).findFirst()
+                .or(() -> message.lines().findFirst()).orElse("").strip();
+        return "its bindings do not load (" + cause + "); " + remedy;
     }
 }

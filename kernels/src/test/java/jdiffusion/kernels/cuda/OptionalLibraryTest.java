@@ -52,6 +52,13 @@ class OptionalLibraryTest {
     }
 
     @Test
+    void inOtherLanguagesTheLibraryIsNamedToo() {
+        OptionalLibrary library = library(failing("Error while loading\n/tmp/libJFast.so: libfast.so.3: Kann die"
+                + " Shared-Object-Datei nicht öffnen\n\tat ..."));
+        assertThat(library.obstacle()).contains("libfast.so.3: Kann die").doesNotContain("\n");
+    }
+
+    @Test
     void cublasAndCudnnThatAreNotInstalled() throws IOException, InterruptedException {
         List<String> lines = inNewJvm();
         assumeFalse(lines.contains("here"), "skipped: cuBLAS or cuDNN is installed here");
@@ -78,6 +85,8 @@ class OptionalLibraryTest {
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                 OptionalLibraryTest.class.getName()).redirectErrorStream(true);
         java.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"));
+        // What the dynamic linker says is understood in English.
+        java.environment().put("LC_ALL", "C.UTF-8");
         Process process = java.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor()).as(output).isZero();
