@@ -56,6 +56,11 @@ final class Order {
         return number < start;
     }
 
+    /** What has a smaller number than this comes before all that any thread does now. */
+    int last() {
+        return ofBlock;
+    }
+
     /** True when what {@code other} did under that number comes before what {@code thread} does now. */
     boolean isBefore(int other, int number, int thread) {
         return number < ofBlock || other == thread || other >> 5 == thread >> 5 && number < ofWarp[other >> 5]

@@ -92,9 +92,7 @@ final class SharedChecker {
             int from = (int) w.address[lane] >> shift;
             int to = from + (bytes >> shift);
             if (how == READ) {
-                for (int i = from; i < to; i++) {
-                    read(i, own);
-                }
+                read(from, to, own);
             } else if (!write(from, to, own)) {
                 again |= 1 << lane;
             }
@@ -113,28 +111,34 @@ final class SharedChecker {
         }
     }
 
-    private void read(int cell, long own) {
-        long last = writes[cell];
-        if (order.isOld(number(last))) {
-            throw uninitialised(cell, own);
-        }
-        compare(cell, last, "written", own);
+    private void read(int from, int to, long own) {
+        long recent = (long) order.last() << NUMBER_SHIFT;
         int thread = thread(own);
-        long one = reads[cell];
-        if (isBefore(one, thread)) {
-            reads[cell] = own;
-            return;
-        }
-        long other = otherReads[cell];
-        // Of three that are in no order, two are kept, of different warps if there are.
-        if (isBefore(other, thread)
-                || thread(one) >> 5 == thread(other) >> 5 && thread(one) >> 5 != thread >> 5) {
-            otherReads[cell] = own;
+        for (int i = from; i < to; i++) {
+            long last = writes[i];
+            if (order.isOld(number(last))) {
+                throw uninitialised(i, own);
+            }
+            if (last >= recent || (last & UNDER_WAY) != 0) {
+                compare(i, last, "written", own);
+            }
+            long one = reads[i];
+            if (one < recent || isBefore(one, thread)) {
+                reads[i] = own;
+                continue;
+            }
+            long other = otherReads[i];
+            // Of three that are in no order, two are kept, of different warps if there are.
+            if (other < recent || isBefore(other, thread)
+                    || thread(one) >> 5 == thread(other) >> 5 && thread(one) >> 5 != thread >> 5) {
+                otherReads[i] = own;
+            }
         }
     }
 
     /** False when another lane of the same instruction has written there already. */
     private boolean write(int from, int to, long own) {
+        long recent = (long) order.last() << NUMBER_SHIFT;
         for (int i = from; i < to; i++) {
             long last = writes[i];
             if (how == ATOMIC && order.isOld(number(last))) {
@@ -143,9 +147,13 @@ final class SharedChecker {
             if (how == WRITE && number(last) == number(own)) {
                 return false;
             }
-            compare(i, last, "written", own);
-            compare(i, reads[i], "read", own);
-            compare(i, otherReads[i], "read", own);
+            if (last >= recent || (last & UNDER_WAY) != 0) {
+                compare(i, last, "written", own);
+            }
+            if (reads[i] >= recent) {
+                compare(i, reads[i], "read", own);
+                compare(i, otherReads[i], "read", own);
+            }
             writes[i] = own;
             reads[i] = 0;
             otherReads[i] = 0;
