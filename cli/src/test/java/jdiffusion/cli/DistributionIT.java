@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,6 +49,14 @@ class DistributionIT {
         assertThat(Cli.run("generate", PROMPT, "--device", "cpu", "-o", expected).code()).isZero();
     }
 
+    /** JUnit would warn of links out of its folder. */
+    @AfterAll
+    static void deleteLinks() throws IOException {
+        for (String tool : TOOLS) {
+            Files.delete(tools.resolve(tool));
+        }
+    }
+
     @Test
     void withItsJavaItDrawsWhereThereIsNone() throws Exception {
         Path home = Files.createDirectory(folder.resolve("with its Java"));
@@ -62,7 +71,8 @@ class DistributionIT {
         assertDrawn(picture);
 
         List<String> log = startsFromCache(launcher, Map.of());
-        assertThat(log).as("code for the CPU that it was packed on").noneMatch(line -> line.contains("AOT code entries"));
+        assertThat(log).as("code for the CPU that it was packed on")
+                .noneMatch(line -> line.contains("AOT code entries"));
         assertThat(all(home)).as("files: nothing is written into the package").isEqualTo(before);
         assertHasTexts(launcher.getParent());
         try (Stream<Path> java = Files.walk(launcher.resolveSibling("java"))) {
