@@ -10,7 +10,9 @@ import jdiffusion.model.Compute;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.sampling.Prediction;
 import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SamplerSettings;
 import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
@@ -23,6 +25,8 @@ final class DenoiseLoop {
     private final Backend backend;
     private final Sigmas sigmas;
     private final Sampler sampler;
+    /** What a stochastic sampler draws in a step; null for others. */
+    private final float[] drawn;
     private final int first;
     private final GuidedPrediction prediction;
     private final Tensor latents;
@@ -48,7 +52,9 @@ final class DenoiseLoop {
         Workspace w = compute.workspace();
         int channels = denoiser.config().outChannels();
         this.latents = w.f32(images, channels, height, width);
-        this.sampler = request.sampler().create(sigmas, w, latents);
+        SamplerSettings settings = request.sampler().settings();
+        this.sampler = settings.create(sigmas, Prediction.VELOCITY, w, latents);
+        this.drawn = settings.drawsNoise() ? new float[Math.toIntExact(latents.shape().size())] : null;
         this.prediction = new GuidedPrediction(denoiser, compute, request, images, prompts, height, width, sigmas,
                 first, control);
         this.init = request.init() == null ? null : w.f32(images, channels, height, width);
@@ -90,7 +96,10 @@ final class DenoiseLoop {
         }
         for (int i = first; i < sigmas.evaluations(); i++) {
             try (var _ = backend.scope(Scope.STEP, i - first)) {
-                step(i);
+                step(i, out -> {
+                    noise.random().normals(drawn);
+                    backend.upload(drawn, out);
+                });
             }
             afterStep.accept(() -> backend.download(latents));
             if (cancelled.get()) {
@@ -100,8 +109,8 @@ final class DenoiseLoop {
         return backend.download(latents);
     }
 
-    private void step(int i) {
-        sampler.step(backend, first, i, prediction.at(i, latents), latents);
+    private void step(int i, Sampler.NoiseSource noise) {
+        sampler.step(backend, first, i, prediction.at(i, latents), latents, noise);
         if (masking != null) {
             keepUnmasked(i);
         }
@@ -109,7 +118,7 @@ final class DenoiseLoop {
 
     /** Goes through one evaluation of each kind, to count memory: the others take no more. */
     void count() {
-        step(first);
+        step(first, _ -> { });
         prediction.countOthers(latents);
     }
 

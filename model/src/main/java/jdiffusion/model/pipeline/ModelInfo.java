@@ -11,6 +11,7 @@ import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Variant;
+import jdiffusion.model.sampling.Prediction;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.sampling.SkipLayers;
@@ -91,6 +92,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
     Sigmas sigmas(GenerationRequest request) {
         SchedulerConfig config = Float.isNaN(request.shift()) ? scheduler : scheduler.withShift(request.shift());
         int tokens = (request.width() / patch()) * (request.height() / patch());
-        return request.sampler().evaluations(Sigmas.of(request.schedule(), request.steps(), config, tokens));
+        return request.sampler().settings().evaluations(
+                Sigmas.of(request.schedule(), request.steps(), config, tokens), Prediction.VELOCITY);
     }
 }

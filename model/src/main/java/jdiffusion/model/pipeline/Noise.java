@@ -6,12 +6,13 @@ import jdiffusion.model.sampling.TorchRandom;
 
 /**
  * The random numbers of one draw, in the order in which diffusers takes them from its generator: first the sample of
- * the init image's latents, then the noise.
+ * the init image's latents, then the noise, then what a stochastic sampler draws in its steps.
  *
- * @param noise [images, channels, h, w]
- * @param init  [images, channels, h, w] latents of the init image, scaled for the denoiser; null without one
+ * @param noise  [images, channels, h, w]
+ * @param init   [images, channels, h, w] latents of the init image, scaled for the denoiser; null without one
+ * @param random for more
  */
-record Noise(float[] noise, float[] init) {
+record Noise(float[] noise, float[] init, TorchRandom random) {
     /**
      * @param moments [2, channels, h, w] mean and log-variance of the init image's latents, or null
      * @param size    channels * h * w
@@ -29,6 +30,6 @@ record Noise(float[] noise, float[] init) {
         }
         float[] noise = new float[images * size];
         random.normals(noise);
-        return new Noise(noise, init);
+        return new Noise(noise, init, random);
     }
 }

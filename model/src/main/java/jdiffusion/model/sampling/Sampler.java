@@ -1,114 +1,134 @@
 package jdiffusion.model.sampling;
 
-import java.util.List;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
 import jdiffusion.kernels.Backend;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Workspace;
 
 /**
- * Integrates the rectified flow dx/dsigma = v(x, sigma) from noise to image. It knows no model: after each
- * evaluation of the velocity at {@code sigmas.timestep(i)} it moves the latents to where the next one is due.
+ * Integrates from noise to image. It knows no model: after each evaluation of the network at
+ * {@code sigmas.timestep(i)} it moves the latents to where the next one is due. It sees the network's output through a
+ * {@link Prediction}, as the denoised estimate D or as the derivative (x - D) / sigma, for flows and diffusions alike.
  */
-public sealed interface Sampler {
+public interface Sampler {
     /** The samplers by name. */
     enum Kind {
-        /** One evaluation a step; diffusers' FlowMatchEulerDiscreteScheduler. */
+        /** One evaluation a step; diffusers' FlowMatchEulerDiscreteScheduler, EulerDiscrete- and EDMEulerScheduler. */
         EULER,
-        /** The trapezoidal rule, two evaluations a step; diffusers' FlowMatchHeunDiscreteScheduler. */
+        /**
+         * Euler's step to a lower level, then new noise up to the next one; k-diffusion and
+         * EulerAncestralDiscreteScheduler. For flows as ComfyUI, which keeps the weight of the image.
+         */
+        EULER_ANCESTRAL,
+        /** The trapezoidal rule, two evaluations a step (Karras et al., 2022, algorithm 1). */
         HEUN,
+        /** The midpoint rule, in the middle of ln sigma (DPM-Solver-2, Lu et al., 2022); KDPM2DiscreteScheduler. */
+        DPM2,
+        /** The same with new noise after each step; KDPM2AncestralDiscreteScheduler. */
+        DPM2_ANCESTRAL,
+        /** DPM-Solver++(2S), Lu et al. (2022), with new noise after each step, in k-diffusion's form. */
+        DPMPP_2S_ANCESTRAL,
         /** DPM-Solver++(2M), Lu et al. (2022), in the form of k-diffusion that Stability's SD3.5 code uses. */
-        DPMPP_2M;
+        DPMPP_2M,
+        /** SDE-DPM-Solver++(2M) (Lu et al., 2022): new noise in every step. */
+        DPMPP_2M_SDE,
+        /** Its third order in k-diffusion's form. */
+        DPMPP_3M_SDE,
+        /** DPM-Solver++ with steps of first and second order in turn; DPMSolverSinglestepScheduler. */
+        DPMPP_2S,
+        /** DPM-Solver++(3M), Lu et al. (2022); DPMSolverMultistepScheduler of order 3. */
+        DPMPP_3M,
+        /** A linear multistep method of fourth order (Katherine Crowson's k-diffusion; LMSDiscreteScheduler). */
+        LMS,
+        /** Song et al., "Denoising Diffusion Implicit Models", 2020; with eta above 0 as much of DDPM's noise. */
+        DDIM,
+        /** The denoised estimate with new noise (Luo et al., "Latent Consistency Models", 2023). */
+        LCM,
+        /** Zhao et al., "UniPC: A Unified Predictor-Corrector Framework", 2023, B(h) = e^h - 1, second order. */
+        UNIPC,
+        /** Zhang and Chen, "Fast Sampling of Diffusion Models with Exponential Integrator", 2022: DEIS in log-rho. */
+        DEIS,
+        /** Zhang et al., "Improved Order Analysis and Design of Exponential Integrator", 2023 (RES), two steps. */
+        RES_MULTISTEP,
+        /** Cui et al., "Elucidating the Solution Space of Extended Reverse-Time SDE", 2023, third order. */
+        ER_SDE;
 
-        /** The name on the command line: lower case. */
+        /** Names that other tools give them, in lower case without blanks, after A1111's "DPM++" became "dpmpp". */
+        private static final Map<String, Kind> OTHER_NAMES = Map.ofEntries(
+                Map.entry("eulera", EULER_ANCESTRAL), Map.entry("euler_a", EULER_ANCESTRAL),
+                Map.entry("dpm_2", DPM2), Map.entry("dpm_2_ancestral", DPM2_ANCESTRAL),
+                Map.entry("dpm2a", DPM2_ANCESTRAL),
+                Map.entry("dpmpp2m", DPMPP_2M), Map.entry("dpmpp2msde", DPMPP_2M_SDE),
+                Map.entry("dpmpp3msde", DPMPP_3M_SDE), Map.entry("dpmpp2sa", DPMPP_2S_ANCESTRAL),
+                Map.entry("uni_pc", UNIPC), Map.entry("uni_pc_bh2", UNIPC));
+
+        /** The name on the command line: lower case, that of ComfyUI where it has one. */
         public String label() {
             return name().toLowerCase(Locale.ROOT);
         }
 
         /** The sampler of that label, or of a name that other tools use for it. */
         public static Kind of(String label) {
-            return switch (label.toLowerCase(Locale.ROOT)) {
-                case "euler" -> EULER;
-                case "heun" -> HEUN;
-                case "dpmpp_2m", "dpm++2m", "dpm++ 2m" -> DPMPP_2M;
-                default -> throw new InputException("sampler '" + label + "' is unknown; use euler, heun or dpmpp_2m");
-            };
+            String name = label.toLowerCase(Locale.ROOT);
+            for (Kind kind : values()) {
+                if (kind.label().equals(name)) {
+                    return kind;
+                }
+            }
+            Kind other = OTHER_NAMES.get(name.replace("dpm++", "dpmpp").replace(" ", ""));
+            if (other == null) {
+                throw new InputException("sampler '" + label + "' is unknown; use one of "
+                        + Arrays.stream(values()).map(Kind::label).collect(Collectors.joining(", ")));
+            }
+            return other;
         }
 
-        /** The evaluations that this sampler makes of a schedule's steps. */
-        public Sigmas evaluations(Sigmas steps) {
-            return this == HEUN ? steps.heun() : steps;
-        }
-
-        /** @param like a tensor of the latents' shape, for the sampler's own memory */
-        public Sampler create(Sigmas sigmas, Workspace workspace, Tensor like) {
+        /** Whether it draws noise in its steps, unless told otherwise. */
+        public boolean isStochastic() {
             return switch (this) {
-                case EULER -> new Euler(sigmas);
-                case HEUN -> new Heun(sigmas, workspace.f32(like.shape().dims()), workspace.f32(like.shape().dims()));
-                case DPMPP_2M -> new DpmPlusPlus2M(sigmas, workspace.f32(like.shape().dims()),
-                        workspace.f32(like.shape().dims()));
+                case EULER_ANCESTRAL, DPM2_ANCESTRAL, DPMPP_2S_ANCESTRAL, DPMPP_2M_SDE, DPMPP_3M_SDE, LCM, ER_SDE ->
+                        true;
+                default -> false;
             };
         }
-    }
 
-    /**
-     * @param first    the evaluation that this run started with (not 0 when it starts from an image)
-     * @param i        the evaluation that gave {@code velocity}
-     * @param velocity [batch, c, h, w]; may be overwritten
-     * @param latents  [batch, c, h, w], from the place of evaluation i to that of i + 1
-     */
-    void step(Backend backend, int first, int i, Tensor velocity, Tensor latents);
+        /** This sampler with nothing else said. */
+        public SamplerSettings settings() {
+            return SamplerSettings.of(this);
+        }
 
-    /** x += (sigma' - sigma) v */
-    record Euler(Sigmas sigmas) implements Sampler {
-        @Override
-        public void step(Backend backend, int first, int i, Tensor velocity, Tensor latents) {
-            float dt = sigmas.sigma(i + 1) - sigmas.sigma(i);
-            backend.combine(new float[] {1, dt}, List.of(latents, velocity), latents);
+        /** How much noise it adds, unless told otherwise: the eta of the papers. */
+        public double eta() {
+            return isStochastic() ? 1 : 0;
         }
     }
 
-    /**
-     * An even evaluation predicts with Euler's step, the odd one after it does the step again from its start with
-     * the mean of both velocities.
-     */
-    record Heun(Sigmas sigmas, Tensor start, Tensor slope) implements Sampler {
-        @Override
-        public void step(Backend backend, int first, int i, Tensor velocity, Tensor latents) {
-            if (i % 2 == 0) {
-                backend.combine(new float[] {1}, List.of(latents), start);
-                backend.combine(new float[] {1}, List.of(velocity), slope);
-                float dt = sigmas.sigma(i + 1) - sigmas.sigma(i);
-                backend.combine(new float[] {1, dt}, List.of(start, slope), latents);
-            } else {
-                float half = (sigmas.sigma(i) - sigmas.sigma(i - 1)) / 2;
-                backend.combine(new float[] {1, half, half}, List.of(start, slope, velocity), latents);
-            }
-        }
+    /** Where the random numbers of a stochastic sampler come from. */
+    @FunctionalInterface
+    interface NoiseSource {
+        /** Of a sampler that draws none. */
+        NoiseSource NONE = _ -> {
+            throw new IllegalStateException("this sampler draws no noise");
+        };
+
+        /** Standard normal numbers, one draw for the whole tensor. */
+        void draw(Tensor out);
     }
 
     /**
-     * With r = sigma'/sigma, h = -ln r and D = x - sigma v: x' = r x + (1 - r) D*, where D* extrapolates D linearly
-     * in log sigma from the step before; the first and the last step take D itself.
+     * @param first      the evaluation that this run started with (not 0 when it starts from an image)
+     * @param i          the evaluation that gave {@code prediction}
+     * @param prediction [batch, c, h, w] the network's output, guided; may be overwritten
+     * @param latents    [batch, c, h, w], from the place of evaluation i to that of i + 1
+     * @param noise      asked by stochastic samplers, in diffusers' order where diffusers has them
      */
-    record DpmPlusPlus2M(Sigmas sigmas, Tensor denoised, Tensor previous) implements Sampler {
-        @Override
-        public void step(Backend backend, int first, int i, Tensor velocity, Tensor latents) {
-            double sigma = sigmas.sigma(i);
-            double next = sigmas.sigma(i + 1);
-            double ratio = next / sigma;
-            backend.combine(new float[] {1, (float) -sigma}, List.of(latents, velocity), denoised);
-            if (i == first || next == 0) {
-                backend.combine(new float[] {(float) ratio, (float) (1 - ratio)}, List.of(latents, denoised), latents);
-            } else {
-                double h = Math.log(sigma / next);
-                double before = Math.log(sigmas.sigma(i - 1) / sigma);
-                double half = h / (2 * before);
-                backend.combine(new float[] {(float) ratio, (float) ((1 - ratio) * (1 + half)),
-                    (float) (-(1 - ratio) * half)}, List.of(latents, denoised, previous), latents);
-            }
-            backend.combine(new float[] {1}, List.of(denoised), previous);
-        }
+    void step(Backend backend, int first, int i, Tensor prediction, Tensor latents, NoiseSource noise);
+
+    /** A step of a sampler that draws no noise. */
+    default void step(Backend backend, int first, int i, Tensor prediction, Tensor latents) {
+        step(backend, first, i, prediction, latents, NoiseSource.NONE);
     }
 }

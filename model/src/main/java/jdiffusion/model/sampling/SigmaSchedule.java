@@ -26,7 +26,17 @@ public enum SigmaSchedule {
     /** Equal steps in the logarithm of sigma. */
     EXPONENTIAL,
     /** Quantiles of the beta distribution with both parameters 0.6 (Lee et al., "Beta Sampling is All You Need"). */
-    BETA;
+    BETA,
+    /** Every n-th entry of the table of training noise levels from the second on; may be one more than asked for. */
+    DDIM_UNIFORM,
+    /** Equal steps in the arcus tangent of sigma (Sabour et al., "Align Your Steps", 2024, equation 10). */
+    KL_OPTIMAL,
+    /** Timesteps from the last down in equal steps; see {@link TimestepSpacing}. */
+    TRAILING,
+    /** Timesteps from the first up in equal steps. */
+    LEADING,
+    /** Timesteps from the last to the first. */
+    LINSPACE;
 
     private static final double RHO = 7;
     private static final double BETA_SHAPE = 0.6;
@@ -53,7 +63,10 @@ public enum SigmaSchedule {
                 + Arrays.stream(values()).map(SigmaSchedule::label).collect(Collectors.joining(", ")));
     }
 
-    /** The noise levels of {@code steps} steps without the final 0, not yet rounded to float. */
+    /**
+     * The noise levels of {@code steps} steps of a flow without the final 0, not yet rounded to float; a few schedules
+     * give some more or fewer.
+     */
     double[] spread(int steps, Shift shift, double terminal, int trainTimesteps) {
         return switch (this) {
             case NORMAL -> normal(steps, shift, terminal, trainTimesteps);
@@ -63,8 +76,39 @@ public enum SigmaSchedule {
                 var normal = normal(steps, shift, terminal, trainTimesteps);
                 double max = normal[0];
                 double min = normal[steps - 1];
-                yield this == KARRAS ? karras(max, min, steps)
-                        : this == EXPONENTIAL ? exponential(max, min, steps) : beta(max, min, steps);
+                yield between(max, min, steps);
+            }
+            case DDIM_UNIFORM, KL_OPTIMAL, TRAILING, LEADING, LINSPACE ->
+                    stretch(NamedSchedule.levels(this, steps, table(shift, trainTimesteps)), terminal);
+        };
+    }
+
+    /** Levels of this form from one end to the other; for those that are a curve between two ends. */
+    double[] between(double max, double min, int steps) {
+        return switch (this) {
+            case KARRAS -> karras(max, min, steps);
+            case EXPONENTIAL -> exponential(max, min, steps);
+            case BETA -> beta(max, min, steps);
+            default -> throw new IllegalStateException(label() + " is no curve between two levels");
+        };
+    }
+
+    /** ComfyUI's table of a flow. */
+    private static NoiseTable table(Shift shift, int trainTimesteps) {
+        return new NoiseTable() {
+            @Override
+            public int size() {
+                return trainTimesteps;
+            }
+
+            @Override
+            public double level(int index) {
+                return tableEntry(index + 1, shift, trainTimesteps);
+            }
+
+            @Override
+            public double levelAt(double index) {
+                return comfySigma((float) (index + 1) / trainTimesteps * COMFY_TIME, shift);
             }
         };
     }

@@ -25,13 +25,14 @@ class SamplerTest {
     /** The error at the end of {@code steps} steps from x = 1. */
     private static double error(Sampler.Kind kind, int steps, SigmaSchedule schedule) {
         try (var backend = new CpuBackend(1, Precision.F32); Workspace workspace = backend.newWorkspace(1 << 20)) {
-            Sigmas sigmas = kind.evaluations(Sigmas.of(schedule, steps, SchedulerConfig.ofShift(1), 16));
+            Sigmas sigmas = kind.settings().evaluations(Sigmas.of(schedule, steps, SchedulerConfig.ofShift(1), 16),
+                    Prediction.VELOCITY);
             Tensor x = workspace.f32(1, 1, 3, 5);
             Tensor v = workspace.f32(1, 1, 3, 5);
             float[] values = new float[15];
             java.util.Arrays.fill(values, 1);
             backend.upload(values, x);
-            Sampler sampler = kind.create(sigmas, workspace, x);
+            Sampler sampler = kind.settings().create(sigmas, Prediction.VELOCITY, workspace, x);
             for (int i = 0; i < sigmas.evaluations(); i++) {
                 float[] at = backend.download(x);
                 for (int j = 0; j < at.length; j++) {

@@ -180,8 +180,10 @@ class SigmasTest {
                 .isInstanceOf(InputException.class).hasMessage(steps + " steps are asked for; use 1 to 10000");
     }
 
+    /** The others start below, as their originals do. */
     @ParameterizedTest
-    @EnumSource(SigmaSchedule.class)
+    @EnumSource(value = SigmaSchedule.class, names = {"DDIM_UNIFORM", "LEADING", "LINSPACE", "TRAILING", "KL_OPTIMAL"},
+            mode = EnumSource.Mode.EXCLUDE)
     void levelsFallFromOneToZeroForAllSettings(SigmaSchedule schedule) {
         for (int steps : new int[] {1, 2, 3, 17, 1000, 1001, Sigmas.MAX_STEPS}) {
             for (double shift : new double[] {0.01, 0.7, 1, 3, 1.7, 100}) {
@@ -207,7 +209,25 @@ class SigmasTest {
         assertThat(SigmaSchedule.SGM_UNIFORM.label()).isEqualTo("sgm_uniform");
         assertThat(SigmaSchedule.of("Karras")).isEqualTo(SigmaSchedule.KARRAS);
         assertThatThrownBy(() -> SigmaSchedule.of("karas")).isInstanceOf(InputException.class).hasMessage(
-                "schedule 'karas' is unknown; use one of normal, simple, sgm_uniform, karras, exponential, beta");
+                "schedule 'karas' is unknown; use one of normal, simple, sgm_uniform, karras, exponential, beta,"
+                        + " ddim_uniform, kl_optimal, trailing, leading, linspace");
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = SigmaSchedule.class, names = {"DDIM_UNIFORM", "LEADING", "LINSPACE", "TRAILING", "KL_OPTIMAL"})
+    void levelsOfTheTableFallToZero(SigmaSchedule schedule) {
+        for (int steps : new int[] {1, 2, 3, 17, 20, 30, 500}) {
+            for (double shift : new double[] {0.7, 1, 3}) {
+                var sigmas = make(schedule, steps, shift);
+                assertThat(sigmas.length - 1).isBetween(steps, schedule == SigmaSchedule.DDIM_UNIFORM ? 2 * steps
+                        : steps);
+                assertThat(sigmas[0]).isBetween(1e-3f * (float) Math.min(1, shift), 1f);
+                for (int i = 0; i + 1 < sigmas.length; i++) {
+                    assertThat(sigmas[i + 1]).isLessThan(sigmas[i]).isGreaterThanOrEqualTo(0);
+                }
+            }
+        }
+        assertThat(make(SigmaSchedule.TRAILING, 4, 1)).containsExactly(1f, 0.75f, 0.5f, 0.25f, 0f);
     }
 
     private static float[] make(SigmaSchedule schedule, int steps, double shift) {
