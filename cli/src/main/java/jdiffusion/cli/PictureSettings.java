@@ -321,15 +321,32 @@ final class PictureSettings {
     static String samplerName(Sampler.Kind kind) {
         return switch (kind) {
             case EULER -> "Euler";
+            case EULER_ANCESTRAL -> "Euler a";
             case HEUN -> "Heun";
+            case DPM2 -> "DPM2";
+            case DPM2_ANCESTRAL -> "DPM2 a";
+            case DPMPP_2S_ANCESTRAL -> "DPM++ 2S a";
             case DPMPP_2M -> "DPM++ 2M";
+            case DPMPP_2M_SDE -> "DPM++ 2M SDE";
+            case DPMPP_3M_SDE -> "DPM++ 3M SDE";
+            case DPMPP_2S -> "DPM++ 2S";
+            case DPMPP_3M -> "DPM++ 3M";
+            case LMS -> "LMS";
+            case DDIM -> "DDIM";
+            case LCM -> "LCM";
+            case UNIPC -> "UniPC";
+            case DEIS -> "DEIS";
+            case RES_MULTISTEP -> "Res Multistep";
+            case ER_SDE -> "ER SDE";
         };
     }
 
     private static String scheduleName(SigmaSchedule schedule) {
         return switch (schedule) {
             case SGM_UNIFORM -> "SGM Uniform";
-            case NORMAL, SIMPLE, KARRAS, EXPONENTIAL, BETA ->
+            case KL_OPTIMAL -> "KL Optimal";
+            case DDIM_UNIFORM -> "DDIM Uniform";
+            case NORMAL, SIMPLE, KARRAS, EXPONENTIAL, BETA, TRAILING, LEADING, LINSPACE ->
                     schedule.name().charAt(0) + schedule.label().substring(1);
         };
     }
