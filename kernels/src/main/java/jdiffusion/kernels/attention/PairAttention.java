@@ -34,24 +34,24 @@ final class PairAttention {
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    /** What keys are a multiple of, so that rows are, and pairs of them too. */
+    private static final int KEY_UNIT = 2 * MR;
 
     private final Cpu cpu;
+    private final HeadRows heads;
     private AttentionCall call;
     private int headDim;
     /** Channels of packed rows. */
     private int width;
     /** Rows of packed V: all channels, and whole panels of them. */
     private int valueRows;
-    /** What the rows of products are a multiple of. */
-    private int unit;
-    /** What keys are a multiple of, so that rows are, and pairs of them too. */
-    private int keyUnit;
     private int keys;
     /** Words of a row of packed V. */
     private int valueStride;
 
     PairAttention(Cpu cpu) {
         this.cpu = cpu;
+        heads = new HeadRows(cpu);
     }
 
     void run(AttentionCall given) {
@@ -59,9 +59,8 @@ final class PairAttention {
         headDim = call.shape().headDim();
         width = up(headDim, 2 * SIDE);
         valueRows = up(width, MR);
-        unit = cpu.products().rowUnit();
-        keyUnit = unit == MR ? 2 * MR : unit;
-        keys = up(call.keys(), keyUnit);
+        heads.begin(call, width);
+        keys = up(call.keys(), KEY_UNIT);
         valueStride = up(keys / 2, SIDE);
         int keySize = Math.multiplyExact(keys, width / 2);
         int valueSize = Math.multiplyExact(valueRows, valueStride);
@@ -86,6 +85,7 @@ final class PairAttention {
                 attend(start + slot, item % blocks * NR, k, slot * keySize, v, slot * valueSize, worker);
             });
         }
+        heads.end();
         call = null;
     }
 
@@ -97,7 +97,8 @@ final class PairAttention {
             int first = Math.max(from, start);
             int count = Math.min(end, start + stream.length()) - first;
             if (count > 0) {
-                rows(stream.k(), stream.kNorm(), pair, first - start, count, to, at + first * width / 2, worker);
+                heads.read(stream.k(), stream.kNorm(), pair, first - start, count, MemorySegment.ofArray(to),
+                        (long) Float.BYTES * (at + first * width / 2), worker);
             }
             start += stream.length();
         }
@@ -105,48 +106,6 @@ final class PairAttention {
         if (rest < end) {
             Arrays.fill(to, at + rest * width / 2, at + end * width / 2, 0);
         }
-    }
-
-    /** Tokens as rows of words, after their norm where there is one. */
-    private void rows(Tensor from, Tensor normWeight, int pair, int token, int count, float[] to, int at, int worker) {
-        MachinePairs code = cpu.products().pairs();
-        long offset = call.offset(from, pair, token);
-        if (width != headDim) {
-            float[] filled = cpu.local(worker, Buffer.ROW, KEYS * width);
-            gather(from, pair, token, count, filled, 0);
-            code.rows(filled, 0, width, count, width, norm(normWeight, worker), to, at);
-        } else if (call.type() == DType.F32) {
-            code.rows(from.data(), offset, rowBytes(from), count, width, norm(normWeight, worker), to, at);
-        } else if (normWeight != null) {
-            code.normedWords(from.data(), offset, rowBytes(from), count, width, wordNorm(normWeight, worker), to, at);
-        } else {
-            for (int i = 0; i < count; i++) {
-                MemorySegment.copy(from.data(), FLOAT, offset + i * rowBytes(from), to, at + i * width / 2, width / 2);
-            }
-        }
-    }
-
-    /** The parameters of a norm as {@link MachinePairs#rows} takes them; null for none. */
-    private float[] norm(Tensor weight, int worker) {
-        if (weight == null) {
-            return null;
-        }
-        int head = MachinePairs.NORM_HEAD;
-        float[] norm = cpu.local(worker, Buffer.STATISTICS, head + width);
-        Arrays.fill(norm, 0, head / 2, 1f / headDim);
-        Arrays.fill(norm, head / 2, head, call.shape().normEps());
-        Widen.run(weight.data(), weight.type(), 0, norm, head, headDim);
-        Arrays.fill(norm, head + headDim, head + width, 0);
-        return norm;
-    }
-
-    /** The same as {@link MachinePairs#normedWords} takes them, and behind them the weight. */
-    private float[] wordNorm(Tensor weight, int worker) {
-        int size = MachinePairs.wordNormSize(width);
-        float[] norm = cpu.local(worker, Buffer.STATISTICS, size + width);
-        Widen.run(weight.data(), weight.type(), 0, norm, size, width);
-        cpu.products().pairs().wordNorm(1f / width, call.shape().normEps(), norm, size, width, norm);
-        return norm;
     }
 
     private void packValues(int pair, int from, float[] to, int at, int worker) {
@@ -164,11 +123,11 @@ final class PairAttention {
                 Tensor v = stream.v();
                 long offset = call.offset(v, pair, first - start);
                 if (!direct) {
-                    gather(v, pair, first - start, count, filled, (first - from) * width);
+                    heads.gather(v, pair, first - start, count, filled, (first - from) * width);
                 } else if (call.type() == DType.F32) {
-                    code.pairs(v.data(), offset, rowBytes(v), KEYS / 2, width, words, 0);
+                    code.pairs(v.data(), offset, v.rowOffset(1), KEYS / 2, width, words, 0);
                 } else {
-                    code.pairsOfWords(v.data(), offset, rowBytes(v), KEYS / 2, width, words, 0);
+                    code.pairsOfWords(v.data(), offset, v.rowOffset(1), KEYS / 2, width, words, 0);
                 }
             }
             start += stream.length();
@@ -188,17 +147,8 @@ final class PairAttention {
         }
     }
 
-    /** A head's channels of tokens, filled up with zeros. */
-    private void gather(Tensor from, int pair, int token, int count, float[] to, int at) {
-        for (int i = 0; i < count; i++) {
-            int row = at + i * width;
-            call.read(from, pair, token + i, to, row);
-            Arrays.fill(to, row + headDim, row + width, 0);
-        }
-    }
-
     private void attend(int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
-        int channels = up(headDim, unit);
+        int channels = up(headDim, MR);
         int count = Math.min(NR, call.queries() - from);
         MachinePairs code = cpu.products().pairs();
         float[] q = cpu.local(worker, Buffer.B_PANEL, NR * width / 2);
@@ -210,7 +160,7 @@ final class PairAttention {
         Arrays.fill(sums, 0, valueRows * NR, 0);
         code.reset(state, 0);
         boolean causal = call.shape().causal();
-        int end = causal ? Math.min(keys, up(from + count, keyUnit)) : keys;
+        int end = causal ? Math.min(keys, up(from + count, KEY_UNIT)) : keys;
         for (int key = 0; key < end; key += KEYS) {
             int n = Math.min(KEYS, end - key);
             int left = kAt + key * width / 2;
@@ -235,8 +185,8 @@ final class PairAttention {
             int first = Math.max(from, start);
             int tokens = Math.min(from + count, start + length) - first;
             if (tokens > 0) {
-                rows(stream.q(), stream.qNorm(), pair, first - start, tokens, rows, (first - from) * width / 2,
-                        worker);
+                heads.read(stream.q(), stream.qNorm(), pair, first - start, tokens, MemorySegment.ofArray(rows),
+                        (long) Float.BYTES * ((first - from) * width / 2), worker);
             }
             start += length;
         }
@@ -303,11 +253,6 @@ final class PairAttention {
         if (headDim % 2 == 1) {
             to.set(SHORT, offset + (long) Float.BYTES * whole, (short) Float.floatToRawIntBits(words[at + whole]));
         }
-    }
-
-    /** Distance of a tensor's rows in bytes. */
-    private static long rowBytes(Tensor tensor) {
-        return tensor.rowOffset(1) - tensor.rowOffset(0);
     }
 
     private static int up(int n, int step) {

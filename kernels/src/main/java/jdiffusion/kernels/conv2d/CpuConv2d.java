@@ -13,19 +13,21 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * Convolution on the CPU: {@link DirectConv2d}, or for strides above 1 a matrix product whose left rows are the patches
- * under the kernel, gathered a chunk at a time. The order along k is (y, x, channel): channels-last, a row of a patch
- * is then one run of memory.
+ * Convolution on the CPU: {@link DirectConv2d} or {@link TileConv2d}, or for strides above 1 a matrix product whose left
+ * rows are the patches under the kernel, gathered a chunk at a time. The order along k is (y, x, channel):
+ * channels-last, a row of a patch is then one run of memory.
  */
 public final class CpuConv2d {
     private final Cpu cpu;
     private final DirectConv2d direct;
+    private final TileConv2d tiles;
     private final Gemm gemm;
     private final Patches factors;
 
     public CpuConv2d(Cpu cpu) {
         this.cpu = cpu;
         direct = new DirectConv2d(cpu);
+        tiles = new TileConv2d(cpu);
         gemm = new Gemm(cpu);
         factors = new Patches(cpu);
     }
@@ -41,7 +43,7 @@ public final class CpuConv2d {
         Operands.float32("conv2d", x);
         Operands.float32("conv2d", out);
         if (DirectConv2d.takes(shape)) {
-            direct.run(shape, x, weight, bias, epilogue, out);
+            direct(null, shape, false, x, weight, bias, epilogue, out);
             return;
         }
         int k = shape.kernel() * shape.kernel() * shape.cin();
@@ -63,14 +65,26 @@ public final class CpuConv2d {
         if (!DirectConv2d.takes(shape)) {
             throw new IllegalArgumentException("normedConv2d needs a stride of 1, got " + shape);
         }
-        direct.runNormed(norm, shape, x, weight, bias, epilogue, out);
+        direct(norm, shape, false, x, weight, bias, epilogue, out);
     }
 
     /** See {@link jdiffusion.kernels.Backend#upsampledConv2d}. */
     public void runDoubled(Tensor x, Tensor weight, Tensor bias, Tensor out) {
         UpsampledConv2d.shape(x, weight, bias, out);
         Operands.float32("upsampledConv2d", x, out);
-        direct.runDoubled(x, weight, bias, out);
+        // The shape that counts here is that of the image as it is.
+        var s = x.shape();
+        direct(null, Conv2dShape.same(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out.cols(), 3), true, x, weight, bias,
+                Epilogue.STORE, out);
+    }
+
+    private void direct(GroupNormCall norm, Conv2dShape shape, boolean doubled, Tensor x, Tensor weight, Tensor bias,
+                        Epilogue epilogue, Tensor out) {
+        if (cpu.products().amx() != null) {
+            tiles.run(norm, shape, doubled, x, weight, bias, epilogue, out);
+        } else {
+            direct.run(norm, shape, doubled, x, weight, bias, epilogue, out);
+        }
     }
 
     private static final class Patches implements Gemm.Factors {

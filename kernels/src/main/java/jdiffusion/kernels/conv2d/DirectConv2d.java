@@ -7,16 +7,12 @@ import java.util.Arrays;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
-import jdiffusion.kernels.cpu.Pointwise;
 import jdiffusion.kernels.cpu.TileStore;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.cpu.Workers;
-import jdiffusion.kernels.groupnorm.CpuGroupNorm;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.machine.Ahead;
-import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.Start;
-import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -37,34 +33,19 @@ final class DirectConv2d {
     private static final int LEAST_PANELS = 16;
     /** Steps of a call times its panels, some microseconds. */
     private static final int CALL = 6144;
-    /** Numbers that are rounded at a time. */
-    private static final int RUN = 4096;
-    /** Words up to a multiple of which rounding may write. */
-    private static final int LINE = 16;
-    /** Words of a row that tiles take at a time. */
-    private static final int TILE_WORDS = 16;
 
     private final Cpu cpu;
     private final TileStore store;
     private final Ahead[] ahead;
-    private final CpuGroupNorm groupNorm;
+    private final ConvBand input;
     private final KernelPanels kernels;
-    private final Workers.Body copyRow = this::copyRow;
     private final Workers.Body multiply = this::multiply;
 
     private Conv2dShape shape;
-    private GroupNormCall norm;
-    private CpuGroupNorm.Factors factors;
-    /** For machine code; null where Java normalises. */
-    private float[] channelFactors;
-    private Tensor x;
     private Tensor out;
     private boolean doubled;
-    /** Numbers of a pixel in the band, and words. */
-    private int channels;
+    /** Words of a pixel in the band. */
     private int pixel;
-    /** Whether the input's pixels follow each other without gaps, as those of the band do. */
-    private boolean dense;
     /** Pixels of a row of the band. */
     private int pitch;
     private int side;
@@ -75,8 +56,6 @@ final class DirectConv2d {
     private float[] bias;
     private int image;
     private int firstRow;
-    /** Rows of a panel: what the products take at a time. */
-    private int unit;
     private int panels;
     private int groups;
     private int end;
@@ -86,7 +65,7 @@ final class DirectConv2d {
         store = new TileStore(cpu);
         ahead = new Ahead[cpu.workers().count()];
         Arrays.setAll(ahead, _ -> new Ahead());
-        groupNorm = new CpuGroupNorm(cpu);
+        input = new ConvBand(cpu);
         kernels = new KernelPanels(cpu);
     }
 
@@ -94,37 +73,21 @@ final class DirectConv2d {
         return shape.stride() == 1;
     }
 
-    /** See {@link CpuConv2d#run}; the stride is 1. */
-    void run(Conv2dShape given, Tensor input, Tensor weight, Tensor biasVector, Epilogue epilogue, Tensor out) {
-        run(null, given, false, input, weight, biasVector, epilogue, out);
-    }
-
-    /** See {@link CpuConv2d#runNormed}: the norm is applied on the way into the band. */
-    void runNormed(GroupNormCall first, Conv2dShape given, Tensor input, Tensor weight, Tensor biasVector,
-                   Epilogue epilogue, Tensor out) {
-        run(first, given, false, input, weight, biasVector, epilogue, out);
-    }
-
-    /** See {@link CpuConv2d#runDoubled}; the shape that counts here is that of the image as it is. */
-    void runDoubled(Tensor input, Tensor weight, Tensor biasVector, Tensor out) {
-        var s = input.shape();
-        run(null, Conv2dShape.same(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out.cols(), 3), true, input, weight,
-                biasVector, Epilogue.STORE, out);
-    }
-
-    private void run(GroupNormCall first, Conv2dShape given, boolean twice, Tensor input, Tensor weight,
-                     Tensor biasVector, Epilogue epilogue, Tensor to) {
-        norm = first;
-        channelFactors = null;
+    /**
+     * See {@link CpuConv2d}; the stride is 1.
+     *
+     * @param norm  of the input, applied on the way into the band; null for none
+     * @param twice whether the image is to be seen as doubled; the shape is that of the image as it is
+     */
+    void run(GroupNormCall norm, Conv2dShape given, boolean twice, Tensor x, Tensor weight, Tensor biasVector,
+             Epilogue epilogue, Tensor to) {
         shape = given;
         doubled = twice;
-        x = input;
-        boolean pairs = cpu.products().inPairs();
-        pixel = Math.ceilDiv(shape.cin(), pairs ? 4 : 2) * 2;
-        channels = pairs ? 2 * pixel : pixel;
-        dense = shape.cin() == channels && x.rowStride() == channels;
-        // Room behind a row for what rounding writes past its end.
-        pitch = shape.width() + shape.padLow() + Math.max(shape.padHigh(), Math.ceilDiv(LINE, pixel));
+        int multiple = cpu.products().inPairs() ? 4 : 2;
+        int channels = Math.ceilDiv(shape.cin(), multiple) * multiple;
+        input.begin(norm, shape, x, channels);
+        pixel = input.pixel();
+        pitch = input.pitch();
         side = twice ? 2 : shape.kernel();
         outHeight = shape.outHeight();
         outWidth = shape.outWidth();
@@ -134,94 +97,33 @@ final class DirectConv2d {
         if (biasVector != null) {
             Widen.vector(biasVector, bias);
         }
-        right = kernels.pack(weight, bias, twice, channels);
+        right = kernels.pack(new KernelRows(weight, twice, channels), bias);
         out = to;
         store.begin(epilogue, to);
         int row = Math.multiplyExact(pitch, pixel);
         int most = Math.clamp(BAND / row - shape.kernel() + 1, 1, outHeight);
         int rows = Math.ceilDiv(outHeight, Math.ceilDiv(outHeight, most));
         // The last panel may reach past the last row.
-        unit = pixel % TILE_WORDS == 0 ? cpu.products().rowUnit() : MR;
-        int spare = (unit + MR + side) * pixel;
+        int spare = (2 * MR + side) * pixel;
         band = cpu.shared(Buffer.A_PANEL,
                 Math.addExact(Math.multiplyExact(rows + shape.kernel() - 1, row), spare));
         for (image = 0; image < shape.batch(); image++) {
-            if (norm != null) {
-                Tensor one = x.slice(image, image + 1);
-                factors = groupNorm.factors(one, norm.groups(), norm.weight(), norm.bias(), norm.eps(), one);
-                if (dense && pairs && channels % (2 * LINE) == 0 && MachinePairs.norms(norm.activation())) {
-                    channelFactors = cpu.shared(Buffer.STATISTICS, 3 * channels);
-                    factors.of(0, channelFactors);
-                }
-            }
+            input.image(image);
             for (firstRow = 0; firstRow < outHeight; firstRow += rows) {
                 band(Math.min(rows, outHeight - firstRow), strips);
             }
         }
         store.end();
-        norm = null;
-        factors = null;
-        channelFactors = null;
-        x = null;
+        input.end();
         out = null;
     }
 
     private void band(int rows, int strips) {
-        cpu.workers().run(rows + shape.kernel() - 1, copyRow);
+        input.copy(firstRow, rows, band);
         end = (rows - 1) * pitch + outWidth;
-        panels = Math.ceilDiv(end, unit);
-        int most = Math.clamp(ITEM / (unit * pixel), LEAST_PANELS * MR / unit, MOST_PANELS * MR / unit);
-        groups = Math.ceilDiv(panels, most);
+        panels = Math.ceilDiv(end, MR);
+        groups = Math.ceilDiv(panels, Math.clamp(ITEM / (MR * pixel), LEAST_PANELS, MOST_PANELS));
         cpu.workers().run((doubled ? 4 : 1) * strips * groups, multiply);
-    }
-
-    /** A row of the input into the band, with zeros around it. */
-    private void copyRow(int row, int worker) {
-        int at = row * pitch * pixel;
-        int y = firstRow + row - shape.padLow();
-        if (y < 0 || y >= shape.height()) {
-            Arrays.fill(band, at, at + pitch * pixel, 0f);
-            return;
-        }
-        int left = shape.padLow() * pixel;
-        Arrays.fill(band, at, at + left, 0f);
-        int first = (image * shape.height() + y) * shape.width();
-        int step = norm != null ? factors.pixels() : Math.max(1, RUN / channels);
-        boolean pairs = cpu.products().inPairs();
-        float[] run = pairs ? cpu.local(worker, Buffer.ROW, cpu.products().padded(step * channels)) : band;
-        for (int done = 0; done < shape.width(); done += step) {
-            int count = Math.min(step, shape.width() - done);
-            int place = at + left + done * pixel;
-            int to = pairs ? 0 : place;
-            if (channelFactors != null) {
-                cpu.products().pairs().normed(norm.activation(), x.data(), x.rowOffset(first + done), count, channels,
-                        channelFactors, band, place);
-                continue;
-            }
-            if (dense) {
-                read(first + done, run, to, count * channels);
-            } else {
-                for (int p = 0; p < count; p++) {
-                    read(first + done + p, run, to + p * channels, shape.cin());
-                    Arrays.fill(run, to + p * channels + shape.cin(), to + (p + 1) * channels, 0f);
-                }
-            }
-            if (pairs) {
-                cpu.products().roundPairs(run, count * channels, band, place);
-            } else {
-                Widen.round(cpu.precision(), run, to, count * channels);
-            }
-        }
-        Arrays.fill(band, at + left + shape.width() * pixel, at + pitch * pixel, 0f);
-    }
-
-    /** Numbers of the input from a pixel on, normalised where that is wanted. */
-    private void read(int from, float[] to, int at, int n) {
-        Widen.run(x.data(), DType.F32, x.rowOffset(from), to, at, n);
-        if (norm != null) {
-            factors.apply(0, to, at, n);
-            Pointwise.activate(norm.activation(), to, at, n);
-        }
     }
 
     private void multiply(int item, int worker) {
@@ -233,16 +135,12 @@ final class DirectConv2d {
         int width = kernels.width(strip);
         int columns = kernels.columns(strip);
         int steps = side * pixel;
-        int rows = count * unit;
-        int from = (first * unit + set / 2 * pitch + set % 2) * pixel;
+        int rows = count * MR;
+        int from = (first * MR + set / 2 * pitch + set % 2) * pixel;
         float[] tiles = cpu.local(worker, Buffer.TILE, (rows + MR) * width);
-        boolean onTiles = width == NR && unit != MR;
         for (int column = 0; column < columns; column += width) {
             int kernel = kernels.at(set, strip, column);
             int channel = strip * KernelPanels.STRIP + column;
-            for (int r = 0; r < rows && onTiles; r++) {
-                System.arraycopy(bias, channel, tiles, r * width, width);
-            }
             Ahead next = ahead[worker];
             next.nothingToWrite();
             for (int y = 0; y < side; y++) {
@@ -250,18 +148,16 @@ final class DirectConv2d {
                 int left = from + y * pitch * pixel;
                 int panel = kernel + y * steps * width;
                 if (y == side - 1) {
-                    int pixels = pixelOf(set, firstRow + first * unit / pitch, first * unit % pitch);
+                    int pixels = pixelOf(set, firstRow + first * MR / pitch, first * MR % pitch);
                     next.toWrite(out.data(), out.rowOffset(pixels) + 4L * channel, apart() * out.rowOffset(1));
                 }
-                if (onTiles) {
-                    cpu.products().multiplyRows(Start.SUMS, rows, steps, band, left, pixel, right, panel, tiles, 0);
-                } else if (width == NR) {
+                if (width == NR) {
                     multiply(start, rows, steps, left, panel, tiles, next);
                 } else {
                     multiplyNarrow(start, width, rows, steps, left, panel, tiles);
                 }
             }
-            store(set, first * unit, rows, tiles, width, channel, Math.min(width, columns - column));
+            store(set, first * MR, rows, tiles, width, channel, Math.min(width, columns - column));
         }
     }
 

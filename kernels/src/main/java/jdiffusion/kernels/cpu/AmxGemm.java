@@ -1,267 +1,323 @@
 package jdiffusion.kernels.cpu;
 
-import static jdiffusion.kernels.machine.AmxProducts.BLOCK_FLOATS;
-import static jdiffusion.kernels.machine.AmxProducts.DEPTH;
-import static jdiffusion.kernels.machine.AmxProducts.PACKED_ROWS;
-import static jdiffusion.kernels.machine.AmxProducts.SIDE;
-import static jdiffusion.kernels.machine.AmxProducts.STEP_WORDS;
+import static jdiffusion.kernels.machine.AmxPanels.BLOCK_BYTES;
+import static jdiffusion.kernels.machine.AmxPanels.DEPTH;
+import static jdiffusion.kernels.machine.AmxPanels.HALF_STEP_BYTES;
+import static jdiffusion.kernels.machine.AmxPanels.LINE;
+import static jdiffusion.kernels.machine.AmxPanels.PACKED_ROWS;
+import static jdiffusion.kernels.machine.AmxPanels.ROW_STEP_BYTES;
+import static jdiffusion.kernels.machine.AmxPanels.SIDE;
+import static jdiffusion.kernels.machine.AmxPanels.STEP_BYTES;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
-import jdiffusion.kernels.machine.AmxProducts;
-import jdiffusion.kernels.machine.Into;
+import jdiffusion.kernels.machine.Ahead;
+import jdiffusion.kernels.machine.AmxPanels;
+import jdiffusion.kernels.machine.Beside;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * {@link Gemm} on AMX's tiles. Left rows are rounded and packed, a chunk of them at a time, into an array that all
- * workers share: for each part along k, the blocks of 32 rows one after the other. An item of work is a strip of up to
- * {@link #MOST_STRIP} times 32 columns by a group of blocks: for a part along k after the other, 32 right rows at a
- * time, from where they are stored if that is in bfloat16, pass all blocks of the group. The sums wait between parts
- * transposed, in blocks of 32 by 32, and come back into rows at the end, with bias and epilogue.
+ * {@link Gemm} on AMX's tiles. Left rows are read where they lie if they are bfloat16 in whole cache lines; others are
+ * rounded, or copied, into memory that all workers share. An item of work is a panel of {@link #PANEL_BLOCKS} times 32
+ * columns by a group of left rows: the worker packs its right rows, for {@link #CHUNK_PARTS} parts along k, into its own
+ * second-level cache, and 32 left rows after the other pass them, a part along k at a time. Where all of k is one chunk,
+ * the sums of 32 rows stay in the first-level cache until they are finished, and a worker keeps its panel for the next
+ * item; else they wait in memory.
  *
- * <p>The order of a sum's parts depends on k alone: rows and columns are padded with zeros to whole blocks.
+ * <p>Each sum is one chain in the order of k, however the work is cut; rows and columns are padded with zeros to whole
+ * blocks, k to whole steps.
  */
 final class AmxGemm {
-    /** Steps along k of a part: 32 right rows of it are 32 KiB, two thirds of the first-level cache. */
-    private static final int PART_STEPS = 16;
-    /** Widths of 32 columns of an item; with {@link #MOST_GROUP} its parts take 0.7 MiB of the second-level cache. */
-    private static final int MOST_STRIP = 4;
-    /** Blocks of 32 left rows of an item. */
-    private static final int MOST_GROUP = 12;
-    /** Words of a chunk of left rows, 8 MiB. */
-    private static final int CHUNK = 1 << 21;
-    private static final int ITEMS_PER_WORKER = 4;
-    private static final int STEP_ROW_WORDS = DEPTH / 2;
-    /** Distance of right rows that are copied: not a multiple of a page, for the cache's sake. */
-    private static final int COPY_STRIDE = PART_STEPS * STEP_ROW_WORDS + 16;
-    /** Where rows are a multiple of it apart, they push each other out of the first-level cache. */
-    private static final int CACHE_WAY = 2048;
+    /** Steps along k of a part: 32 left rows of it are 32 KiB, two thirds of the first-level cache. */
+    static final int PART_STEPS = 16;
+    /** Widths of 32 columns of a panel, and the parts it has along k: 768 KiB of the second-level cache. */
+    static final int PANEL_BLOCKS = 8;
+    static final int CHUNK_PARTS = 3;
+    /** Blocks of 32 left rows of an item whose sums wait in memory. */
+    private static final int MOST_GROUP = 160;
+    /** Bytes of left rows that are rounded at a time. */
+    private static final long ROUNDED = 32 << 20;
+    private static final int ITEMS_PER_WORKER = 2;
+    /** Ways of cutting rows that are looked at, and the share of workers' time that may be lost without looking on. */
+    private static final int CUTS = 4;
+    private static final double LOST = 0.05;
 
     private final Cpu cpu;
-    private final TileStore store;
+    private final AmxStore store;
+    private final Ahead[] ahead;
+    /** The panel that each worker has packed, -1 for none. */
+    private final int[] packed;
     private final Workers.Body packLeft = this::packLeft;
     private final Workers.Body multiply = this::multiply;
 
-    private AmxProducts products;
+    private AmxPanels panels;
     private Gemm.Factors factors;
-    private Epilogue epilogue;
-    private Activation activation;
-    /** Whether machine code does the activation. */
-    private boolean activated;
-    private Tensor out;
-    private int n;
+    private int m;
     private int k;
     private int steps;
     private int partSteps;
-    private float[] bias;
-    private float[] left;
+    private int chunkSteps;
+    private int rowBytes;
+    /** Where left rows lie as the product takes them; null where they do not. */
+    private Tensor inPlace;
+    /** Left rows that were rounded or copied, the last block's where they lie in place. */
+    private MemorySegment left;
     private int chunkStart;
     private int chunkRows;
     private int blocks;
-    private int strips;
-    private int strip;
+    private int n;
+    private int columnBlocks;
+    private int panelBlocks;
     private int groups;
 
     AmxGemm(Cpu cpu) {
         this.cpu = cpu;
-        store = new TileStore(cpu);
+        store = new AmxStore(cpu);
+        ahead = new Ahead[cpu.workers().count()];
+        Arrays.setAll(ahead, _ -> new Ahead());
+        packed = new int[cpu.workers().count()];
     }
 
-    /** See {@link Gemm#run}; there is at least a row and a column. */
-    void run(int rows, int columns, int depth, Gemm.Factors given, Tensor biasVector, Epilogue how, Tensor to) {
-        products = cpu.products().amx();
+    /** See {@link Gemm#run(int, int, Gemm.Factors, Runnable)}; there is at least a row. */
+    void run(int rows, int depth, Gemm.Factors given, Runnable products) {
+        panels = cpu.products().amx();
         factors = given;
-        epilogue = how;
-        out = to;
-        n = columns;
+        m = rows;
         k = depth;
-        int padded = Math.ceilDiv(n, SIDE) * SIDE;
-        bias = cpu.shared(Buffer.ROW, padded);
-        Arrays.fill(bias, 0, padded, 0f);
-        if (biasVector != null) {
-            Widen.vector(biasVector, bias);
-        }
-        activation = epilogue.activation();
-        activated = AmxProducts.activates(activation);
-        // A row's activation must not depend on where its block ends, so all rows get it from the same code.
-        store.begin(activated ? epilogue.withoutActivation() : epilogue, out);
         steps = Math.max(1, Math.ceilDiv(k, DEPTH));
-        partSteps = Math.ceilDiv(steps, Math.ceilDiv(steps, PART_STEPS));
-        int blocksInAll = Math.ceilDiv(rows, SIDE);
-        int most = Math.clamp(CHUNK / ((long) steps * STEP_WORDS), 1, blocksInAll);
-        int chunkBlocks = Math.ceilDiv(blocksInAll, Math.ceilDiv(blocksInAll, most));
-        left = cpu.shared(Buffer.A_PANEL, Math.multiplyExact(chunkBlocks, Math.multiplyExact(steps, STEP_WORDS)));
-        for (chunkStart = 0; chunkStart < rows; chunkStart += chunkBlocks * SIDE) {
-            chunkRows = Math.min(chunkBlocks * SIDE, rows - chunkStart);
+        partSteps = share(steps, PART_STEPS);
+        chunkSteps = share(Math.ceilDiv(steps, partSteps), CHUNK_PARTS) * partSteps;
+        rowBytes = Math.multiplyExact(steps, ROW_STEP_BYTES);
+        Tensor words = k > 0 && k % DEPTH == 0 ? factors.leftWords() : null;
+        inPlace = words != null && inLines(words) ? words : null;
+        int blocksInAll = Math.ceilDiv(m, SIDE);
+        int held = inPlace != null ? blocksInAll
+                : share(blocksInAll, Math.clamp(ROUNDED / ((long) SIDE * rowBytes), 1, blocksInAll));
+        left = cpu.sharedMemory(Buffer.A_PANEL, (inPlace != null ? 1L : held) * SIDE * rowBytes);
+        for (chunkStart = 0; chunkStart < m; chunkStart += held * SIDE) {
+            chunkRows = Math.min(held * SIDE, m - chunkStart);
             blocks = Math.ceilDiv(chunkRows, SIDE);
-            cpu.workers().run(blocks * (SIDE / PACKED_ROWS), packLeft);
-            cut();
-            cpu.workers().run(strips * groups, multiply);
+            int first = inPlace == null ? 0 : chunkRows / SIDE;
+            cpu.workers().run((blocks - first) * (SIDE / PACKED_ROWS), packLeft);
+            products.run();
         }
-        store.end();
+        inPlace = null;
         factors = null;
-        epilogue = null;
-        out = null;
     }
 
-    /** Items as large as the caches like, but enough for all workers. */
-    private void cut() {
-        int wanted = ITEMS_PER_WORKER * cpu.workers().count();
-        strip = MOST_STRIP;
-        groups = Math.ceilDiv(blocks, MOST_GROUP);
-        while (strip > 1 && Math.ceilDiv(n, strip * SIDE) * groups < wanted) {
-            strip /= 2;
-        }
-        strips = Math.ceilDiv(n, strip * SIDE);
-        groups = Math.clamp(Math.ceilDiv(wanted, strips), groups, blocks);
+    /** The least size of as many equal shares as it takes of at most {@code most}. */
+    private static int share(int all, int most) {
+        return Math.ceilDiv(all, Math.ceilDiv(all, most));
     }
 
+    /** Whether every row is in whole cache lines. */
+    private static boolean inLines(Tensor rows) {
+        return rows.data().isNative() && (rows.data().address() | rows.rowOffset(1)) % LINE == 0;
+    }
+
+    /** Half a block of left rows, those beyond the last one 0. */
     private void packLeft(int item, int worker) {
-        int row = item * PACKED_ROWS;
-        int half = row % SIDE / PACKED_ROWS * (STEP_WORDS / 2);
-        Tensor place = row + PACKED_ROWS <= chunkRows && k == steps * DEPTH ? factors.leftPlace() : null;
+        int row = (inPlace == null ? 0 : chunkRows / SIDE * SIDE) + item * PACKED_ROWS;
+        int count = Math.clamp(chunkRows - row, 0, PACKED_ROWS);
+        long at = (long) item * PACKED_ROWS * rowBytes;
+        Tensor place = k > 0 && k % DEPTH == 0 ? factors.leftPlace() : null;
         if (place != null) {
-            long offset = place.rowOffset(chunkStart + row);
-            for (int step = 0; step < steps; step += partSteps) {
-                int count = Math.min(partSteps, steps - step);
-                products.pack(place.data(), offset + (long) Float.BYTES * step * DEPTH, place.rowOffset(1), count,
-                        left, leftAt(step, count, row / SIDE) + half);
+            cpu.products().pairs().rows(place.data(), place.rowOffset(chunkStart + row), place.rowOffset(1), count, k,
+                    null, left, at);
+        } else {
+            for (int r = 0; r < count; r++) {
+                leftRow(chunkStart + row + r, at + (long) r * rowBytes, worker);
             }
+        }
+        left.asSlice(at + (long) count * rowBytes, (long) (PACKED_ROWS - count) * rowBytes).fill((byte) 0);
+    }
+
+    private void leftRow(int row, long at, int worker) {
+        Tensor words = factors.leftWords();
+        if (words != null) {
+            long bytes = (long) Short.BYTES * k;
+            MemorySegment.copy(words.data(), words.rowOffset(row), left, at, bytes);
+            left.asSlice(at + bytes, rowBytes - bytes).fill((byte) 0);
             return;
         }
-        int stride = steps * DEPTH + 16;
-        float[] rows = cpu.local(worker, Buffer.ROW, PACKED_ROWS * stride);
-        for (int r = 0; r < PACKED_ROWS; r++) {
-            int from = 0;
-            if (row + r < chunkRows) {
-                factors.left(chunkStart + row + r, rows, r * stride);
-                from = k;
-            }
-            Arrays.fill(rows, r * stride + from, r * stride + steps * DEPTH, 0f);
-        }
-        for (int step = 0; step < steps; step += partSteps) {
-            int count = Math.min(partSteps, steps - step);
-            products.pack(rows, step * DEPTH, stride, count, left, leftAt(step, count, row / SIDE) + half);
-        }
+        float[] numbers = cpu.local(worker, Buffer.ROW, steps * DEPTH);
+        factors.left(row, numbers, 0);
+        Arrays.fill(numbers, k, steps * DEPTH, 0f);
+        cpu.products().roundPairs(numbers, steps * DEPTH, left, at);
     }
 
-    /** Where a block's part of {@code count} steps begins. */
-    private int leftAt(int step, int count, int block) {
-        return (step * blocks + block * count) * STEP_WORDS;
+    /** See {@link Gemm#product}; there is at least a column. */
+    void product(int columns, Tensor biasVector, Epilogue epilogue, Tensor to) {
+        n = columns;
+        columnBlocks = Math.ceilDiv(n, SIDE);
+        panelBlocks = share(columnBlocks, PANEL_BLOCKS);
+        int count = Math.ceilDiv(columnBlocks, panelBlocks);
+        groups = groups(count);
+        Arrays.fill(packed, -1);
+        store.begin(biasVector, n, epilogue, to);
+        cpu.workers().run(count * groups, multiply);
+        store.end();
+    }
+
+    /** Groups of rows, so many that there is work for all workers until the end. */
+    private int groups(int count) {
+        int workers = cpu.workers().count();
+        int least = chunkSteps < steps ? Math.ceilDiv(blocks, MOST_GROUP) : 1;
+        if (workers == 1) {
+            return least;
+        }
+        int best = Math.clamp(Math.ceilDiv(ITEMS_PER_WORKER * workers, count), least, Math.max(least, blocks));
+        for (int cut = best; cut < Math.min(best + CUTS, blocks + 1); cut++) {
+            if (lost(count * cut, workers) < lost(count * best, workers) - LOST) {
+                best = cut;
+            }
+        }
+        return best;
+    }
+
+    private static double lost(int items, int workers) {
+        return 1 - items / (double) (Math.ceilDiv(items, workers) * workers);
     }
 
     private void multiply(int item, int worker) {
-        int column = item % strips * strip * SIDE;
-        int group = item / strips;
+        int panel = item / groups;
+        int group = item % groups;
         int first = (int) ((long) blocks * group / groups);
         int count = (int) ((long) blocks * (group + 1) / groups) - first;
-        int widths = Math.min(strip, Math.ceilDiv(n - column, SIDE));
-        float[] sums = cpu.local(worker, Buffer.TILE, widths * count * BLOCK_FLOATS);
-        for (int step = 0; step < steps; step += partSteps) {
-            int part = Math.min(partSteps, steps - step);
-            for (int w = 0; w < widths; w++) {
-                product(column + w * SIDE, step, part, first, count, sums, w * count * BLOCK_FLOATS, worker);
+        int columnBlock = panel * panelBlocks;
+        int widths = Math.min(panelBlocks, columnBlocks - columnBlock);
+        boolean once = chunkSteps >= steps;
+        MemorySegment right = cpu.localMemory(worker, Buffer.B_PANEL, (long) panelBlocks * chunkSteps * STEP_BYTES);
+        long blockSums = (long) panelBlocks * BLOCK_BYTES;
+        MemorySegment sums = cpu.localMemory(worker, Buffer.SUMS, once ? blockSums : count * blockSums);
+        store.beginPanel(columnBlock * SIDE, worker);
+        for (int from = 0; from < steps; from += chunkSteps) {
+            int end = Math.min(from + chunkSteps, steps);
+            if (!once || packed[worker] != panel) {
+                packed[worker] = panel;
+                packRight(columnBlock, widths, from, end, right, worker);
+            }
+            for (int b = 0; b < count; b++) {
+                long at = once ? 0 : b * blockSums;
+                for (int step = from; step < end; step += partSteps) {
+                    int part = Math.min(partSteps, end - step);
+                    boolean last = b + 1 == count && step + part == end;
+                    lookAhead(ahead[worker], first + b + (step + part == end ? 1 : 0),
+                            step + part == end ? from : step + part, last);
+                    Beside beside = beside(ahead[worker], item, widths, from, end, step, first + b,
+                            (count - b) * Math.ceilDiv(end - from, partSteps) - (step - from) / partSteps);
+                    int block = first + b;
+                    boolean there = inPlace != null && (block + 1) * SIDE <= chunkRows;
+                    long offset = (there ? inPlace.rowOffset(block * SIDE) : leftAt(block))
+                            + (long) step * ROW_STEP_BYTES;
+                    panels.multiply(step == 0, there ? inPlace.data() : left, offset,
+                            there ? inPlace.rowOffset(1) : rowBytes, part, right,
+                            (long) widths * (step - from) * STEP_BYTES, widths, sums, at, beside, ahead[worker]);
+                }
+                if (end == steps) {
+                    int row = (first + b) * SIDE;
+                    store.rows(sums, at, chunkStart + row, 1, Math.min(SIDE, chunkRows - row), columnBlock * SIDE,
+                            widths, worker);
+                }
             }
         }
-        finish(column, widths, first, count, sums, worker);
     }
 
-    /** One part of the sums of 32 columns, from {@code column} on, and a group of blocks. */
-    private void product(int column, int step, int part, int first, int count, float[] sums, int sumsAt, int worker) {
-        int leftAt = leftAt(step, part, first);
-        Tensor place = column + SIDE <= n && (step + part) * DEPTH <= k ? factors.rightPlace(column, SIDE) : null;
-        // A copy takes about as long as the product with one block.
-        if (place != null && (count <= 2 || place.rowOffset(1) % CACHE_WAY != 0)) {
-            long offset = 2L * step * DEPTH;
-            Mapped.touch(place, offset, 2 * part * DEPTH);
-            products.multiply(step == 0, place.data(), offset, place.rowOffset(1), part, left, leftAt, count, sums,
-                    sumsAt);
-            return;
+    private long leftAt(int block) {
+        return inPlace != null ? 0 : (long) block * SIDE * rowBytes;
+    }
+
+    /** The left rows that come next: another part of these, or the first of the block behind them. */
+    private void lookAhead(Ahead to, int block, int step, boolean nothing) {
+        long offset = (long) step * ROW_STEP_BYTES;
+        if (nothing) {
+            to.nothingToRead();
+        } else if (inPlace != null && (block + 1) * SIDE <= chunkRows) {
+            to.toRead(inPlace.data(), inPlace.rowOffset(block * SIDE) + offset, inPlace.rowOffset(1));
+        } else {
+            to.toRead(left, leftAt(block) + offset, rowBytes);
         }
-        float[] copy = cpu.local(worker, Buffer.A_PANEL, SIDE * COPY_STRIDE);
-        for (int r = 0; r < SIDE; r++) {
-            right(column + r, step * DEPTH, part, copy, r * COPY_STRIDE, worker);
+    }
+
+    /**
+     * What else comes into the cache: with the last calls before a panel is packed its right rows, for each call a block
+     * and a part of them; else with a block's last part the rows of the output.
+     *
+     * @param callsLeft until this worker packs again, this one included
+     */
+    private Beside beside(Ahead to, int item, int widths, int from, int end, int step, int block, int callsLeft) {
+        int nextFrom = end < steps ? end : 0;
+        int nextPanel = end < steps ? item / groups : (item + 1) / groups;
+        int nextBlock = nextPanel * panelBlocks;
+        int nextParts = Math.ceilDiv(Math.min(chunkSteps, steps - nextFrom), partSteps);
+        boolean packs = chunkSteps < steps || (item + 1) % groups == 0;
+        int piece = Math.min(panelBlocks, columnBlocks - nextBlock) * nextParts - callsLeft;
+        if (packs && piece >= 0) {
+            int column = (nextBlock + piece / nextParts) * SIDE;
+            Tensor rows = column + SIDE <= n ? factors.rightPlace(column, SIDE) : null;
+            if (rows != null) {
+                to.toWrite(rows.data(), (long) (nextFrom + piece % nextParts * partSteps) * ROW_STEP_BYTES,
+                        rows.rowOffset(1));
+                return Beside.ROWS;
+            }
         }
-        products.multiply(step == 0, copy, 0, COPY_STRIDE, part, left, leftAt, count, sums, sumsAt);
+        return step + partSteps < steps ? Beside.NOTHING
+                : store.ahead(to, chunkStart + block * SIDE, 1, item / groups * panelBlocks * SIDE);
+    }
+
+    /** Right rows of some blocks of columns, steps {@code from} to {@code end}, as [part][block][step]. */
+    private void packRight(int columnBlock, int widths, int from, int end, MemorySegment to, int worker) {
+        for (int half = 0; half < 2 * widths; half++) {
+            int column = columnBlock * SIDE + half * PACKED_ROWS;
+            int whole = Math.min(end, k / DEPTH);
+            Tensor place = column + PACKED_ROWS <= n && whole > from ? factors.rightPlace(column, PACKED_ROWS) : null;
+            int done = place == null ? from : whole;
+            if (place != null) {
+                Mapped.touch(place, (long) from * ROW_STEP_BYTES, (done - from) * ROW_STEP_BYTES);
+                packColumns(place.data(), (long) from * ROW_STEP_BYTES, place.rowOffset(1), half, widths, from, from,
+                        done, end, to);
+            }
+            if (done < end) {
+                int bytes = (end - done) * ROW_STEP_BYTES;
+                MemorySegment rows = cpu.localMemory(worker, Buffer.ROW, (long) PACKED_ROWS * bytes);
+                for (int r = 0; r < PACKED_ROWS; r++) {
+                    rightRow(column + r, done * DEPTH, (end - done) * DEPTH, rows, (long) r * bytes, worker);
+                }
+                packColumns(rows, 0, bytes, half, widths, from, done, end, end, to);
+            }
+        }
+    }
+
+    /** Half a block's rows, of which steps {@code done} to {@code to} begin at {@code offset}. */
+    private void packColumns(MemorySegment rows, long offset, long stride, int half, int widths, int from, int done,
+                             int to, int end, MemorySegment panel) {
+        int next;
+        for (int step = done; step < to; step = next) {
+            int part = from + (step - from) / partSteps * partSteps;
+            int partEnd = Math.min(part + partSteps, end);
+            next = Math.min(partEnd, to);
+            long at = ((long) widths * (part - from) + (long) half / 2 * (partEnd - part) + step - part) * STEP_BYTES
+                    + half % 2 * HALF_STEP_BYTES;
+            panels.packColumns(rows, offset + (long) (step - done) * ROW_STEP_BYTES, stride, next - step, panel, at);
+        }
     }
 
     /** Words of a right row, 0 beyond n and k. */
-    private void right(int row, int from, int part, float[] to, int at, int worker) {
-        int words = part * STEP_ROW_WORDS;
-        int count = Math.min(part * DEPTH, k - from);
-        if (row >= n || count <= 0) {
-            Arrays.fill(to, at, at + words, 0f);
-        } else if (factors.rightStored(row, from, count, to, at)) {
-            Arrays.fill(to, at + Math.ceilDiv(count, 2), at + words, 0f);
+    private void rightRow(int row, int from, int numbers, MemorySegment to, long at, int worker) {
+        int count = Math.clamp(k - from, 0, numbers);
+        float[] values = cpu.local(worker, Buffer.ROW, numbers);
+        if (row >= n || count == 0) {
+            to.asSlice(at, (long) Short.BYTES * numbers).fill((byte) 0);
+        } else if (factors.rightStored(row, from, count, values, 0)) {
+            Arrays.fill(values, Math.ceilDiv(count, 2), numbers / 2, 0f);
+            MemorySegment.copy(values, 0, to, Narrow.FLOAT, at, numbers / 2);
         } else {
-            float[] numbers = cpu.local(worker, Buffer.ROW, PART_STEPS * DEPTH);
-            factors.right(row, from, count, numbers, 0);
-            Arrays.fill(numbers, count, part * DEPTH, 0f);
-            products.roundPairs(numbers, 0, words, to, at);
-        }
-    }
-
-    /** Brings sums into the output: runs of blocks at once where that is all they need, else row by row. */
-    private void finish(int column, int widths, int first, int count, float[] sums, int worker) {
-        boolean plain = activated && column + widths * SIDE <= n && out.type() == DType.F32;
-        float[] vectors = cpu.local(worker, Buffer.STATISTICS, 2 * SIDE);
-        int end;
-        for (int b = 0; b < count; b = end) {
-            end = b + 1;
-            if (plain && gateRow(first + b) >= 0) {
-                while (end < count && gateRow(first + end) == gateRow(first + b)) {
-                    end++;
-                }
-                for (int w = 0; w < widths; w++) {
-                    whole(column + w * SIDE, first + b, end - b, sums, (w * count + b) * BLOCK_FLOATS, vectors);
-                }
-            } else {
-                byRows(column, widths, first + b, sums, b * BLOCK_FLOATS, count * BLOCK_FLOATS, worker, vectors);
-            }
-        }
-    }
-
-    /** The row of the gate for all rows of a block, 0 without a gate; -1 where they differ or rows are missing. */
-    private int gateRow(int block) {
-        if ((block + 1) * SIDE > chunkRows) {
-            return -1;
-        }
-        if (epilogue.gate() == null) {
-            return 0;
-        }
-        int rowsPerGate = out.rows() / epilogue.gate().rows();
-        int row = chunkStart + block * SIDE;
-        int gate = row / rowsPerGate;
-        return (row + SIDE - 1) / rowsPerGate == gate ? gate : -1;
-    }
-
-    private void whole(int column, int block, int count, float[] sums, int sumsAt, float[] vectors) {
-        System.arraycopy(bias, column, vectors, 0, SIDE);
-        Into into = TileStore.into(epilogue);
-        if (into == Into.GATED_ADD) {
-            Tensor gate = epilogue.gate();
-            long offset = gate.rowOffset(gateRow(block)) + (long) Float.BYTES * column;
-            Widen.run(gate.data(), gate.type(), offset, vectors, SIDE, SIDE);
-        }
-        long offset = out.rowOffset(chunkStart + block * SIDE) + (long) Float.BYTES * column;
-        products.unpack(into, activation, sums, sumsAt, count, vectors, out.data(), offset, out.rowOffset(1));
-    }
-
-    private void byRows(int column, int widths, int block, float[] sums, int sumsAt, int apart, int worker,
-                        float[] vectors) {
-        int width = widths * SIDE;
-        float[] rows = cpu.local(worker, Buffer.SUMS, SIDE * width);
-        for (int w = 0; w < widths; w++) {
-            System.arraycopy(bias, column + w * SIDE, vectors, 0, SIDE);
-            products.unpack(activated ? activation : Activation.NONE, sums, sumsAt + w * apart, 1, vectors, rows,
-                    w * SIDE, width);
-        }
-        int count = Math.min(SIDE, chunkRows - block * SIDE);
-        for (int r = 0; r < count; r++) {
-            store.panel(rows, r * width, width, chunkStart + block * SIDE + r, 1, column, Math.min(width, n - column));
+            factors.right(row, from, count, values, 0);
+            Arrays.fill(values, count, numbers, 0f);
+            cpu.products().roundPairs(values, numbers, to, at);
         }
     }
 }

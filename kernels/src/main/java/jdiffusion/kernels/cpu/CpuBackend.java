@@ -91,7 +91,7 @@ public final class CpuBackend implements Backend {
      */
     public static DType operandType(Precision precision, CpuLevel level) {
         boolean words = precision == Precision.BF16 && MachinePairs.takes(MicroKernel.NR)
-                && (level == null ? CpuLevel.best() : level) == CpuLevel.AVX512BF16;
+                && (level == null ? CpuLevel.best() : level).hasPairs();
         return words ? DType.BF16 : DType.F32;
     }
 

@@ -122,22 +122,20 @@ public final class Gemm {
     }
 
     /**
-     * Several products with one left factor, which is packed once (but not at the level AMX): {@code products} calls
-     * {@link #product} for each, and is itself called for each chunk of the left rows. The factors have to give right
-     * rows of the product called for.
+     * Several products with one left factor, which is packed once: {@code products} calls {@link #product} for each, and
+     * is itself called for each chunk of the left rows. The factors have to give right rows of the product called for.
      */
     public void run(int rows, int depth, Factors given, Runnable products) {
         if (rows == 0) {
             return;
         }
+        if (cpu.products().amx() != null) {
+            amx.run(rows, depth, given, products);
+            return;
+        }
         factors = given;
         m = rows;
         k = depth;
-        if (cpu.products().amx() != null) {
-            products.run();
-            factors = null;
-            return;
-        }
         inPairs = cpu.products().inPairs();
         words = inPairs ? Math.ceilDiv(k, 2) : k;
         // An odd number of cache lines, so that the rows of a panel do not fall into one cache set.
@@ -164,7 +162,7 @@ public final class Gemm {
             return;
         }
         if (cpu.products().amx() != null) {
-            amx.run(m, columns, k, factors, biasVector, epilogue, to);
+            amx.product(columns, biasVector, epilogue, to);
             return;
         }
         n = columns;
@@ -242,7 +240,7 @@ public final class Gemm {
                 int rows = Math.min(together * MR, chunkRows - row);
                 lookAhead(ahead[worker], next, nextStart, p - nextFrom);
                 if (last) {
-                    ahead[worker].toWrite(out.data(), 
+                    ahead[worker].toWrite(out.data(),
                             out.rowOffset(chunkStart + row) + (long) out.type().bytes() * column, out.rowOffset(1));
                 } else {
                     ahead[worker].nothingToWrite();

@@ -17,7 +17,7 @@ import jdk.incubator.vector.ShortVector;
 
 /** Float32 arrays stored as runs of numbers, rounded to nearest even: the way back from {@link Widen}. */
 final class Narrow {
-    private static final ValueLayout.OfFloat FLOAT =
+    static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

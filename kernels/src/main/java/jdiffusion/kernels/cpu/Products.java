@@ -3,7 +3,7 @@ package jdiffusion.kernels.cpu;
 import java.lang.foreign.MemorySegment;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.machine.Ahead;
-import jdiffusion.kernels.machine.AmxProducts;
+import jdiffusion.kernels.machine.AmxPanels;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.MachineProducts;
@@ -19,15 +19,12 @@ import jdiffusion.kernels.machine.Start;
  * levels by the order within a pair and by subnormal numbers, which count as zero.
  */
 public final class Products implements AutoCloseable {
-    /** Columns of {@link #multiplyRows} on tiles. */
-    static final int TILE_COLUMNS = Math.max(MicroKernel.NR, AmxProducts.SIDE);
-
     private final Precision precision;
     private final CpuLevel wanted;
     private CpuLevel level;
     private boolean closed;
     private volatile MachineProducts machine;
-    private volatile AmxProducts amx;
+    private volatile AmxPanels amx;
     private volatile MachineStores stores;
 
     /**
@@ -42,7 +39,7 @@ public final class Products implements AutoCloseable {
     }
 
     /** Products in bfloat16 at the level AMX by way of what is given, whatever this CPU has. */
-    Products(MachineProducts code, AmxProducts tiles, MachineStores rows) {
+    Products(MachineProducts code, AmxPanels tiles, MachineStores rows) {
         precision = Precision.BF16;
         wanted = CpuLevel.AMX;
         level = CpuLevel.AMX;
@@ -61,8 +58,9 @@ public final class Products implements AutoCloseable {
             CpuLevel chosen = CpuLevel.VECTOR;
             try {
                 chosen = wanted == null ? CpuLevel.best() : wanted;
-                if (!closed && chosen == CpuLevel.AMX && precision == Precision.BF16) {
-                    amx = new AmxProducts(TILE_COLUMNS);
+                if (!closed && chosen == CpuLevel.AMX && precision == Precision.BF16
+                        && MachinePairs.takes(MicroKernel.NR)) {
+                    amx = new AmxPanels();
                 }
                 // Levels are in order, best first.
                 if (!closed && chosen.compareTo(CpuLevel.AVX512) <= 0 && MachineStores.takes(MicroKernel.NR)) {
@@ -95,8 +93,8 @@ public final class Products implements AutoCloseable {
         return level;
     }
 
-    /** Products on tiles; null where there are none, or not in bfloat16. */
-    AmxProducts amx() {
+    /** Products on tiles; null where there are none, or not in bfloat16. There is {@link #pairs} too, then. */
+    public AmxPanels amx() {
         return amx;
     }
 
@@ -178,29 +176,24 @@ public final class Products implements AutoCloseable {
         machine.roundPairs(from, 0, Math.ceilDiv(count, 2), to, at);
     }
 
+    /** The same with words anywhere, {@code at} in bytes. */
+    public void roundPairs(float[] from, int count, MemorySegment to, long at) {
+        if (count % 2 == 1) {
+            from[count] = 0;
+        }
+        machine.roundPairs(from, 0, Math.ceilDiv(count, 2), to, at);
+    }
+
     /**
      * sums [rows][NR] += A B, or from another start, on operands in pairs; only with {@link #inPairs}.
      *
      * @param start {@link Start#SUMS} or {@link Start#ZERO}
-     * @param rows  a multiple of {@link #rowUnit}
-     * @param k     words of a row, a multiple of 2, and where {@link #rowUnit} is more than MR of 16
+     * @param rows  a multiple of MR
+     * @param k     words of a row, a multiple of 2
      */
     public void multiplyRows(Start start, int rows, int k, float[] a, int aOffset, int aStride, float[] b,
                              int bOffset, float[] sums, int sumsOffset) {
-        if (rowsOnTiles()) {
-            amx.multiplyRows(start == Start.ZERO, rows, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
-        } else {
-            machine.multiply(start, rows / MicroKernel.MR, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
-        }
-    }
-
-    /** What the rows of {@link #multiplyRows} are a multiple of. */
-    public int rowUnit() {
-        return rowsOnTiles() ? AmxProducts.SIDE : MicroKernel.MR;
-    }
-
-    private boolean rowsOnTiles() {
-        return amx != null && MicroKernel.NR == TILE_COLUMNS;
+        machine.multiply(start, rows / MicroKernel.MR, k, a, aOffset, aStride, b, bOffset, sums, sumsOffset);
     }
 
     /** What goes with products in pairs; only with {@link #inPairs}. */
@@ -218,9 +211,6 @@ public final class Products implements AutoCloseable {
         MachineProducts code = machine;
         if (code != null) {
             code.forgetArrays();
-        }
-        if (amx != null) {
-            amx.forgetArrays();
         }
         if (stores != null) {
             stores.forgetArrays();

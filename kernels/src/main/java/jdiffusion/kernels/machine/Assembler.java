@@ -26,6 +26,7 @@ final class Assembler extends Encoder {
     private static final Op VSQRTPS = new Op(MAP_0F, NONE, false, 0x51);
     private static final Op VFMADD213PS = new Op(MAP_0F38, P66, false, 0xa8);
     private static final Op VRNDSCALEPS = new Op(MAP_0F3A, P66, false, 0x08);
+    private static final Op VREDUCEPS = new Op(MAP_0F3A, P66, false, 0x56);
     private static final Op VSCALEFPS = new Op(MAP_0F38, P66, false, 0x2c);
     private static final Op VPBROADCASTD = new Op(MAP_0F38, P66, false, 0x7c);
     private static final Op VUNPCKLPS = new Op(MAP_0F, NONE, false, 0x14);
@@ -57,6 +58,10 @@ final class Assembler extends Encoder {
 
     void mov(Gpr to, Mem from) {
         rexMemory(true, new int[] {0x8b}, to.number(), from);
+    }
+
+    void mov(Mem to, Gpr from) {
+        rexMemory(true, new int[] {0x89}, from.number(), to);
     }
 
     /** The lower 32 bits. */
@@ -96,7 +101,12 @@ final class Assembler extends Encoder {
         emitDistance(to);
     }
 
-    /** Brings the cache line of an address, if there is one, into the second-level cache. */
+    /** Brings the cache line of an address, if there is one, into the first-level cache. */
+    void prefetcht0(Mem address) {
+        rexMemory(false, new int[] {0x0f, 0x18}, 1, address);
+    }
+
+    /** The same into the second-level cache. */
     void prefetcht1(Mem address) {
         rexMemory(false, new int[] {0x0f, 0x18}, 2, address);
     }
@@ -228,6 +238,12 @@ final class Assembler extends Encoder {
     /** The greatest whole number that is not above. */
     void vrndscalepsDown(Vec to, Vec of) {
         evex(VRNDSCALEPS, to, null, of);
+        emit(DOWN);
+    }
+
+    /** of - floor(of), rounded down; 0 where it is infinite. */
+    void vreducepsDown(Vec to, Vec of) {
+        evex(VREDUCEPS, to, null, of);
         emit(DOWN);
     }
 

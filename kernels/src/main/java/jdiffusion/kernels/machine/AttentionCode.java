@@ -118,19 +118,29 @@ final class AttentionCode {
         x.ret();
     }
 
+    /** An instruction that makes one vector of two. */
+    interface Join {
+        void write(Vec to, Vec a, Vec b);
+    }
+
     /** The sum of all lanes, in every lane, in an order that is the same for each. */
     static void inEveryLane(Assembler x, Vec sum, Vec a, Vec b) {
+        inEveryLane(x, x::vaddps, sum, a, b);
+    }
+
+    /** All lanes joined, in every lane. */
+    static void inEveryLane(Assembler x, Join join, Vec all, Vec a, Vec b) {
         for (int parts : new int[] {0x4e, 0xb1}) {
-            x.vshuff32x4(a, sum, sum, parts);
-            x.vaddps(sum, sum, a);
+            x.vshuff32x4(a, all, all, parts);
+            join.write(all, all, a);
         }
-        x.vunpcklpd(a, sum, sum);
-        x.vunpckhpd(b, sum, sum);
-        x.vaddps(sum, a, b);
-        x.vunpcklps(a, sum, sum);
+        x.vunpcklpd(a, all, all);
+        x.vunpckhpd(b, all, all);
+        join.write(all, a, b);
+        x.vunpcklps(a, all, all);
         x.vunpckhpd(b, a, a);
         x.vunpcklpd(a, a, a);
-        x.vaddps(sum, a, b);
+        join.write(all, a, b);
     }
 
     /**
@@ -301,11 +311,16 @@ final class AttentionCode {
         broadcast(x, least(), scratch, LEAST);
     }
 
-    /** to = 2^(of - floor(of)) by Horner's rule. */
+    /** to = 2^(of - floor(of)). */
     static void power(Assembler x, Vec of, Vec fraction, Vec to) {
-        int last = POWER.length - 1;
         x.vrndscalepsDown(fraction, of);
         x.vsubps(fraction, of, fraction);
+        powerOfFraction(x, fraction, to);
+    }
+
+    /** to = 2^fraction by Horner's rule. */
+    static void powerOfFraction(Assembler x, Vec fraction, Vec to) {
+        int last = POWER.length - 1;
         x.vmovaps(to, coefficient(last));
         for (int i = last - 1; i >= 0; i--) {
             x.vfmadd213ps(to, fraction, coefficient(i));

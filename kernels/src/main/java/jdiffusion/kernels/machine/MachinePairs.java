@@ -72,23 +72,28 @@ public final class MachinePairs implements AutoCloseable {
      * @param channels of a row, a multiple of 32
      * @param norm     null, or 16 times 1 / n, 16 times eps, then [channels]: rows are multiplied by
      *                 1 / sqrt(sum(row^2) / n + eps) and by these
+     * @param at       in bytes
      */
-    public void rows(MemorySegment from, long offset, long stride, int count, int channels, float[] norm, float[] to,
-                     int at) {
+    public void rows(MemorySegment from, long offset, long stride, int count, int channels, float[] norm,
+                     MemorySegment to, long at) {
         requireRows(count, stride, channels, 2 * SIDE);
         if (count == 0) {
             return;
         }
         Objects.checkFromIndexSize(offset, lastRow(count - 1, stride) + (long) WORD * channels, from.byteSize());
-        Objects.checkFromIndexSize(at, (long) count * channels / 2, to.length);
+        Objects.checkFromIndexSize(at, (long) HALF * count * channels, to.byteSize());
         if (norm == null) {
-            rows.call(from, offset, MemorySegment.NULL, 0, segments.of(to), (long) WORD * at, count, stride,
-                    channels / (2 * SIDE));
+            rows.call(from, offset, MemorySegment.NULL, 0, to, at, count, stride, channels / (2 * SIDE));
         } else {
             Objects.checkFromIndexSize(0, NORM_HEAD + channels, norm.length);
-            normed.call(from, offset, segments.of(norm), 0, segments.of(to), (long) WORD * at, count, stride,
-                    channels / (2 * SIDE));
+            normed.call(from, offset, segments.of(norm), 0, to, at, count, stride, channels / (2 * SIDE));
         }
+    }
+
+    /** The same into an array; {@code at} counts its words. */
+    public void rows(MemorySegment from, long offset, long stride, int count, int channels, float[] norm, float[] to,
+                     int at) {
+        rows(from, offset, stride, count, channels, norm, segments.of(to), (long) WORD * at);
     }
 
     /** The same from an array; {@code from} and {@code stride} count floats. */
@@ -134,18 +139,24 @@ public final class MachinePairs implements AutoCloseable {
      * @param stride   distance of the rows in bytes
      * @param channels of a row, a multiple of 32
      * @param norm     as {@link #wordNorm} writes it
+     * @param at       in bytes
      */
     public void normedWords(MemorySegment from, long offset, long stride, int count, int channels, float[] norm,
-                            float[] to, int at) {
+                            MemorySegment to, long at) {
         requireRows(count, stride, channels, 2 * SIDE);
         if (count == 0) {
             return;
         }
         Objects.checkFromIndexSize(offset, lastRow(count - 1, stride) + (long) HALF * channels, from.byteSize());
         Objects.checkFromIndexSize(0, wordNormSize(channels), norm.length);
-        Objects.checkFromIndexSize(at, (long) count * channels / 2, to.length);
-        normedWords.call(from, offset, segments.of(norm), 0, segments.of(to), (long) WORD * at, count, stride,
-                channels / (2 * SIDE));
+        Objects.checkFromIndexSize(at, (long) HALF * count * channels, to.byteSize());
+        normedWords.call(from, offset, segments.of(norm), 0, to, at, count, stride, channels / (2 * SIDE));
+    }
+
+    /** The same into an array; {@code at} counts its words. */
+    public void normedWords(MemorySegment from, long offset, long stride, int count, int channels, float[] norm,
+                            float[] to, int at) {
+        normedWords(from, offset, stride, count, channels, norm, segments.of(to), (long) WORD * at);
     }
 
     /** Whether {@link #normed} knows an activation. */
@@ -161,9 +172,10 @@ public final class MachinePairs implements AutoCloseable {
      * @param pixels     so few that it takes some microseconds
      * @param channels   of a pixel, a multiple of 32
      * @param factors    [3][channels]: (x + a) * b + c
+     * @param at         in bytes
      */
     public void normed(Activation activation, MemorySegment from, long offset, int pixels, int channels,
-                       float[] factors, float[] to, int at) {
+                       float[] factors, MemorySegment to, long at) {
         requireRows(pixels, 0, channels, 2 * SIDE);
         if (!norms(activation)) {
             throw new IllegalArgumentException("no code for " + activation);
@@ -174,9 +186,15 @@ public final class MachinePairs implements AutoCloseable {
         long numbers = Math.multiplyExact((long) pixels, channels);
         Objects.checkFromIndexSize(offset, WORD * numbers, from.byteSize());
         Objects.checkFromIndexSize(0, 3L * channels, factors.length);
-        Objects.checkFromIndexSize(at, numbers / 2, to.length);
-        norms.computeIfAbsent(activation, makeNorm).call(from, offset, segments.of(factors), 0, segments.of(to),
-                (long) WORD * at, channels / (2 * SIDE), (long) WORD * channels, pixels);
+        Objects.checkFromIndexSize(at, HALF * numbers, to.byteSize());
+        norms.computeIfAbsent(activation, makeNorm).call(from, offset, segments.of(factors), 0, to, at,
+                channels / (2 * SIDE), (long) WORD * channels, pixels);
+    }
+
+    /** The same into an array; {@code at} counts its words. */
+    public void normed(Activation activation, MemorySegment from, long offset, int pixels, int channels,
+                       float[] factors, float[] to, int at) {
+        normed(activation, from, offset, pixels, channels, factors, segments.of(to), (long) WORD * at);
     }
 
     /**

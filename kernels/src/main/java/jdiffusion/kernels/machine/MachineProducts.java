@@ -153,17 +153,16 @@ public final class MachineProducts implements AutoCloseable {
      * the words are filled up to a multiple of 16, and in {@code from} twice as many numbers are read.
      */
     public void roundPairs(float[] from, int at, int words, float[] to, int toAt) {
-        roundPairs(roundPairs, segments, from, at, words, to, toAt);
+        roundPairs(from, at, words, segments.of(to), (long) WORD * toAt);
     }
 
-    static void roundPairs(MachineCall function, ArraySegments segments, float[] from, int at, int words, float[] to,
-                           int toAt) {
+    /** The same with words anywhere, {@code toAt} in bytes. */
+    public void roundPairs(float[] from, int at, int words, MemorySegment to, long toAt) {
         int rounded = up(words);
         Objects.checkFromIndexSize(at, 2L * rounded, from.length);
-        Objects.checkFromIndexSize(toAt, rounded, to.length);
+        Objects.checkFromIndexSize(toAt, (long) WORD * rounded, to.byteSize());
         if (rounded > 0) {
-            function.call(segments.of(from), (long) WORD * at, MemorySegment.NULL, 0,
-                    segments.of(to), (long) WORD * toAt, rounded, 0, 0);
+            roundPairs.call(segments.of(from), (long) WORD * at, MemorySegment.NULL, 0, to, toAt, rounded, 0, 0);
         }
     }
 

@@ -14,8 +14,12 @@ public final class Pages {
     private static final long NO_FILE = -1;
     /** Of Linux on x86-64. */
     private static final long PAGE = 4096;
-    /** Fewer than a few large pages are not worth it. */
-    private static final long LEAST = 16L << 20;
+    /** Of the larger kind, and what is too little for them. */
+    private static final long LARGE_PAGE = 2L << 20;
+    private static final long LEAST_LARGE = 1L << 19;
+    private static final long LINE = 64;
+    /** Java's own zeros cost little below it. */
+    private static final long LEAST_ZEROS = 16L << 20;
 
     private Pages() {
     }
@@ -29,18 +33,40 @@ public final class Pages {
      * @throws OutOfMemoryError when there is not enough memory
      */
     public static MemorySegment zeros(long bytes, Arena arena) {
-        long size = Math.ceilDiv(bytes, PAGE) * PAGE;
-        if (bytes < LEAST || bytes > Runtime.getRuntime().maxMemory() || CodeMemory.obstacle() != null) {
-            return arena.allocate(bytes, 64);
+        if (bytes < LEAST_ZEROS || bytes > Runtime.getRuntime().maxMemory() || CodeMemory.obstacle() != null) {
+            return arena.allocate(bytes, LINE);
         }
-        long address = Syscall.MMAP.call(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, NO_FILE, 0);
-        if (address == Syscall.FAILED) {
+        MemorySegment pages = map(bytes, arena);
+        if (pages == null) {
             throw new OutOfMemoryError("the system has no " + bytes + " bytes");
         }
+        return pages;
+    }
+
+    /**
+     * Memory for machine code to work in, zeros, aligned to a cache line, and where it is much and the system has them to
+     * a large page, in such pages; lives as long as the arena.
+     *
+     * @throws OutOfMemoryError when there is not enough memory
+     */
+    public static MemorySegment large(long bytes, Arena arena) {
+        MemorySegment pages = bytes < LEAST_LARGE || CodeMemory.obstacle() != null ? null : map(bytes, arena);
+        return pages != null ? pages : arena.allocate(bytes, LINE);
+    }
+
+    /** Memory from the system that begins at a large page; null where it has not that much. */
+    private static MemorySegment map(long bytes, Arena arena) {
+        long size = Math.ceilDiv(bytes, LARGE_PAGE) * LARGE_PAGE;
+        long all = size + LARGE_PAGE - PAGE;
+        long address = Syscall.MMAP.call(0, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, NO_FILE, 0);
+        if (address == Syscall.FAILED) {
+            return null;
+        }
+        long start = Math.ceilDiv(address, LARGE_PAGE) * LARGE_PAGE;
         // A wish for fewer, larger pages; where the system does not grant it, nothing is lost.
-        Syscall.MADVISE.call(address, size, MADV_HUGEPAGE, 0, 0, 0);
-        return MemorySegment.ofAddress(address).reinterpret(size, arena,
-                pages -> Syscall.MUNMAP.call(pages.address(), size, 0, 0, 0, 0)).asSlice(0, bytes);
+        Syscall.MADVISE.call(start, size, MADV_HUGEPAGE, 0, 0, 0);
+        return MemorySegment.ofAddress(address).reinterpret(all, arena,
+                pages -> Syscall.MUNMAP.call(pages.address(), all, 0, 0, 0, 0)).asSlice(start - address, bytes);
     }
 
     /**

@@ -1,21 +1,25 @@
 package jdiffusion.kernels.machine;
 
-import static jdiffusion.kernels.machine.AmxCode.ROW_BYTES;
-import static jdiffusion.kernels.machine.AmxCode.TILE;
-import static jdiffusion.kernels.machine.AmxCode.TILE_BYTES;
+import static jdiffusion.kernels.machine.AmxTiles.ROW_BYTES;
+import static jdiffusion.kernels.machine.AmxTiles.TILE;
+import static jdiffusion.kernels.machine.AmxTiles.TILE_BYTES;
 import static jdiffusion.kernels.machine.Gpr.R10;
 import static jdiffusion.kernels.machine.Gpr.R11;
 import static jdiffusion.kernels.machine.Gpr.RAX;
 import static jdiffusion.kernels.machine.MachineFunction.A;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import java.lang.foreign.ValueLayout;
+import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import jdiffusion.tensor.FloatFormat;
 
 /**
- * The loop of {@link AmxCode} on the same four tiles of operands again and again, which the first-level cache keeps:
- * what products on tiles would reach if every operand were in it.
+ * The loop of {@link AmxBlock} on the same four tiles of operands again and again, which the first-level cache keeps:
+ * what products on tiles would reach if every operand were in it. The operands are random, since a CPU takes less power
+ * for zeros, or the same number everywhere, and then runs faster than any product of weights does.
  */
 public final class TilePeak implements AutoCloseable {
     /** Some tens of microseconds. */
@@ -24,8 +28,7 @@ public final class TilePeak implements AutoCloseable {
 
     private final int rounds;
     private final MachineCall function;
-    /** Pairs of bfloat16 are small numbers too. */
-    private final MemorySegment operands;
+    private final MemorySegment operands = Arena.ofAuto().allocate(4 * TILE_BYTES, ROW_BYTES);
 
     /** Only where {@link CpuLevel#AMX} has no obstacle. */
     public TilePeak() {
@@ -35,16 +38,17 @@ public final class TilePeak implements AutoCloseable {
     /** @param load makes a function out of what its writer emits */
     TilePeak(int rounds, Function<Consumer<Assembler>, ? extends MachineCall> load) {
         this.rounds = rounds;
-        float[] ones = new float[4 * TILE_BYTES / Float.BYTES];
-        Arrays.fill(ones, 0.5f);
-        operands = MemorySegment.ofArray(ones);
+        SplittableRandom random = new SplittableRandom(1);
+        for (long at = 0; at < operands.byteSize(); at += Short.BYTES) {
+            operands.set(ValueLayout.JAVA_SHORT, at, FloatFormat.floatToBf16((float) random.nextGaussian()));
+        }
         function = load.apply(TilePeak::write);
     }
 
     private static void write(Assembler x) {
         x.add(A, MachineFunction.A_OFFSET);
         x.mov(RAX, MachineFunction.N);
-        AmxCode.configure(x, R10);
+        AmxTiles.configure(x, R10);
         x.mov(R11, ROW_BYTES);
         Tmm[] tiles = Tmm.values();
         for (int i = 0; i < 4; i++) {
@@ -65,7 +69,7 @@ public final class TilePeak implements AutoCloseable {
     }
 
     /**
-     * Computes for some microseconds.
+     * Computes for some microseconds, on sums that begin at 0.
      *
      * @return floating-point operations that were done
      */

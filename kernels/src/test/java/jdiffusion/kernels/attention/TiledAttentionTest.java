@@ -11,7 +11,9 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.InterpretedCpu;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.Levels;
+import jdiffusion.kernels.machine.TileCount;
 import jdiffusion.tensor.DType;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -23,7 +25,11 @@ class TiledAttentionTest {
     static List<AttentionCase> problems() {
         return List.of(AttentionCase.of(1, 1, 64, 32), AttentionCase.of(1, 1, 7, 1),
                 AttentionCase.of(2, 1, 24, 70).causal(), AttentionCase.of(1, 2, 33, 35).biased(),
-                AttentionCase.of(1, 1, 64, 20, 193).norm(DType.BF16).silent(1), AttentionCase.of(1, 1, 16, 9, 30));
+                AttentionCase.of(1, 1, 64, 20, 193).norm(DType.BF16).silent(1), AttentionCase.of(1, 1, 16, 9, 30),
+                AttentionCase.of(1, 1, 32, 300).causal(), AttentionCase.of(1, 2, 72, 257).norm(DType.F32),
+                AttentionCase.of(1, 1, 24, 290).scale(1).biased(), AttentionCase.of(1, 1, 24, 70).causal().biased(),
+                AttentionCase.of(1, 1, 160, 64), AttentionCase.of(1, 2, 64, 70, 0), AttentionCase.of(1, 1, 32, 256),
+                AttentionCase.of(1, 1, 64, 150).spread(100));
     }
 
     @ParameterizedTest
@@ -60,6 +66,46 @@ class TiledAttentionTest {
             assertThat(widened).as("%s, stream %d of the asking", problem, s)
                     .containsExactly(exact.get(s), within(2 * naiveError + 1e-6));
         }
+    }
+
+    /** Wherever a head and its queries come among the others, and whoever computes them. */
+    @Test
+    void resultsDoNotDependOnThreadsOrBatch() {
+        AttentionCase problem = AttentionCase.of(2, 2, 32, 45, 300);
+        AttentionCase.Arguments arguments = problem.arguments(DType.BF16, DType.BF16);
+        List<float[]> one;
+        List<float[]> three;
+        try (Cpu cpu = InterpretedCpu.withTiles(1); Cpu other = InterpretedCpu.withTiles(3)) {
+            one = problem.run(cpu, arguments);
+            three = problem.run(other, problem.arguments(DType.BF16, DType.BF16));
+            for (int s = 0; s < one.size(); s++) {
+                assertThat(three.get(s)).isEqualTo(one.get(s));
+            }
+            List<AttentionStream> second = arguments.streams().stream().map(stream -> AttentionStream.of(
+                    stream.q().slice(1, 2), stream.k().slice(1, 2), stream.v().slice(1, 2), stream.out().slice(1, 2)))
+                    .toList();
+            new CpuAttention(cpu).run(AttentionShape.of(1, 2, 32), second, null);
+            for (int s = 0; s < one.size(); s++) {
+                float[] all = one.get(s);
+                assertThat(second.get(s).out().toArray())
+                        .isEqualTo(Arrays.copyOfRange(all, all.length / 2, all.length));
+            }
+        }
+    }
+
+    /** Those of the design: for 32 queries and 32 keys as many products of tiles as the numbers need. */
+    @Test
+    void thereAreNoMoreProductsThanNeeded() {
+        TileCount count = new TileCount();
+        AttentionCase problem = AttentionCase.of(1, 1, 64, 300);
+        try (Cpu cpu = InterpretedCpu.withTiles(1, count)) {
+            problem.run(cpu, problem.arguments(DType.BF16, DType.BF16));
+        }
+        long blocks = 10 * 10;
+        assertThat(count.products()).isEqualTo(blocks * (4 * 2 + 4 * 2));
+        // Four operands for each four products, and sums of values are read and stored for each chunk of keys.
+        assertThat(count.loads()).isEqualTo(count.products() + 10 * 2 * 2 * 4);
+        assertThat(count.stores()).isEqualTo(blocks * 4 + 10 * 2 * 2 * 4);
     }
 
     /** The interpreter and the CPU that it stands for. */

@@ -9,6 +9,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.InterpretedCpu;
+import jdiffusion.kernels.machine.TileCount;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.Test;
@@ -63,6 +64,62 @@ class TiledConv2dTest {
                     Conv2dReference.doubledExact(s, rounded, weight.toArray(), bias.toArray(), Precision.BF16),
                     Conv2dReference.doubledNaive(s, rounded, weight.toArray(), bias.toArray(), Precision.BF16));
         }
+    }
+
+    /** Kernels that cannot change are packed once and kept: calls after the first give the same, others their own. */
+    @Test
+    void keptKernelsAreTheirOwn() {
+        Conv2dShape s = Conv2dShape.same(1, 5, 6, 33, 40, 3);
+        Tensor x = TestTensors.random(1, DType.F32, 1, 1, 5, 6, 33);
+        Tensor[] weights = {readOnly(2), readOnly(3)};
+        Tensor out = Tensor.of(new float[5 * 6 * 40], 1, 5, 6, 40);
+        try (Cpu cpu = InterpretedCpu.withTiles(2)) {
+            CpuConv2d conv = new CpuConv2d(cpu);
+            for (int round = 0; round < 3; round++) {
+                for (Tensor weight : weights) {
+                    conv.run(s, x, weight, null, Epilogue.STORE, out);
+                    assertThat(out.toArray()).isEqualTo(run(1, s, x, weight));
+                }
+            }
+        }
+    }
+
+    private static Tensor readOnly(int seed) {
+        Tensor weight = TestTensors.random(seed, DType.BF16, 0.1, 40, 33, 3, 3);
+        return Tensor.of(weight.data().asReadOnly(), weight.type(), weight.shape());
+    }
+
+    /** Weights that change are packed anew. */
+    @Test
+    void kernelsThatChangeAreNotKept() {
+        Conv2dShape s = Conv2dShape.same(1, 3, 4, 32, 32, 1);
+        Tensor x = TestTensors.random(1, DType.F32, 1, 1, 3, 4, 32);
+        float[] values = new float[32 * 32];
+        Tensor weight = Tensor.of(values, 32, 32, 1, 1);
+        Tensor out = Tensor.of(new float[3 * 4 * 32], 1, 3, 4, 32);
+        try (Cpu cpu = InterpretedCpu.withTiles(1)) {
+            CpuConv2d conv = new CpuConv2d(cpu);
+            for (int round = 1; round <= 3; round++) {
+                Arrays.fill(values, round);
+                conv.run(s, x, weight, null, Epilogue.STORE, out);
+                assertThat(out.toArray()).isEqualTo(run(1, s, x, weight)).doesNotContain(0f);
+            }
+        }
+    }
+
+    /** For 32 places, 32 output channels and 32 channels of each tap four products. */
+    @Test
+    void thereAreNoMoreProductsThanNeeded() {
+        TileCount count = new TileCount();
+        Conv2dShape s = Conv2dShape.same(1, 6, 31, 64, 96, 3);
+        try (Cpu cpu = InterpretedCpu.withTiles(2, count)) {
+            new CpuConv2d(cpu).run(s, TestTensors.random(1, DType.F32, 1, 1, 6, 31, 64),
+                    TestTensors.random(2, DType.BF16, 1, 96, 64, 3, 3), null, Epilogue.STORE,
+                    Tensor.of(new float[6 * 31 * 96], 1, 6, 31, 96));
+        }
+        // The places are those of rows with their padding, one image row being 33 of them.
+        int places = Math.ceilDiv(5 * 33 + 31, 32);
+        assertThat(count.products()).isEqualTo(places * 3L * 9 * 2 * 4);
     }
 
     /** An image by itself and beside another. */

@@ -16,6 +16,7 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.InterpretedCpu;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.Levels;
+import jdiffusion.kernels.machine.TileCount;
 import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
@@ -107,26 +108,98 @@ class TiledLinearTest {
                 .isEqualTo(run(1, x, Weight.of(Tensor.of(values, w.rows(), w.cols())), null, Epilogue.STORE));
     }
 
-    /** Distances of rows at which they are copied first, and at which they are not, for few rows and for many. */
+    /** Left rows that are read where they lie, copied because they cross cache lines, and rounded from float32. */
     @Test
-    void copiedRightRowsGiveTheSame() {
-        Tensor wide = TestTensors.random(1, DType.BF16, 1, 32, 1024);
-        float[] values = wide.columns(0, 64).toArray();
-        for (int rows : new int[] {3, 100}) {
-            Tensor x = TestTensors.random(2, DType.F32, 1, rows, 64);
-            float[] apart = run(1, x, Weight.of(wide.columns(0, 64)), null, Epilogue.STORE);
-            assertThat(apart).isEqualTo(run(1, x, Weight.of(Tensor.of(values, 32, 64)), null, Epilogue.STORE));
+    void leftRowsMayLieAnywhere() {
+        Weight w = Weight.of(TestTensors.random(1, DType.BF16, 1, 70, 1600));
+        try (Arena arena = Arena.ofShared()) {
+            for (int[] size : new int[][] {{33, 96}, {64, 1600}, {1, 64}, {70, 40}}) {
+                int rows = size[0];
+                int k = size[1];
+                Tensor stored = TestTensors.random(2, DType.BF16, 1, rows, k);
+                Weight part = Weight.of(((Weight.Dense) w).tensor().columns(0, k));
+                float[] expected = run(1, Tensor.of(stored.toArray(), rows, k), part, null, Epilogue.STORE);
+                for (int behind : new int[] {0, 2, 64}) {
+                    MemorySegment memory = arena.allocate(stored.byteSize() + behind, 64).asSlice(behind);
+                    memory.copyFrom(stored.data());
+                    Tensor there = Tensor.of(memory, DType.BF16, Shape.of(rows, k));
+                    assertThat(run(2, there, part, null, Epilogue.STORE)).isEqualTo(expected);
+                }
+            }
+        }
+    }
+
+    /** k in one chunk and in several, and its parts of all sizes: the chain of a sum is the same. */
+    @Test
+    void resultsDoNotDependOnHowKIsCut() {
+        Tensor x = TestTensors.random(1, DType.BF16, 1, 35, 3200);
+        Tensor w = TestTensors.random(2, DType.BF16, 1, 33, 3200);
+        float[] whole = run(1, x, Weight.of(w), null, Epilogue.STORE);
+        // Zeros behind k change no sum but the sign of its zeros.
+        for (int k : new int[] {1536, 1568, 3072}) {
+            float[] zeros = x.toArray();
+            for (int i = 0; i < zeros.length; i++) {
+                zeros[i] = i % 3200 < k ? zeros[i] : 0;
+            }
+            assertThat(run(1, x.columns(0, k), Weight.of(w.columns(0, k)), null, Epilogue.STORE))
+                    .isEqualTo(run(1, Tensor.of(zeros, 35, 3200), Weight.of(w), null, Epilogue.STORE))
+                    .isNotEqualTo(whole);
+        }
+    }
+
+    @Test
+    void outputInBfloat16IsRounded() {
+        Tensor x = TestTensors.random(1, DType.BF16, 1, 37, 64);
+        Weight w = Weight.of(TestTensors.random(2, DType.BF16, 1, 300, 64));
+        for (Activation activation : Activation.values()) {
+            Epilogue epilogue = Epilogue.activate(activation);
+            float[] wide = run(1, x, w, null, epilogue);
+            Tensor out = Tensor.of(MemorySegment.ofArray(new short[37 * 300]), DType.BF16, Shape.of(37, 300));
+            try (Cpu cpu = InterpretedCpu.withTiles(2)) {
+                new CpuLinear(cpu).run(new LinearCall(x, w, null, epilogue, out));
+            }
+            assertThat(out.toArray()).isEqualTo(TestTensors.rounded(Precision.BF16, wide));
+        }
+    }
+
+    /**
+     * What the design counts: for 32 rows, 32 columns and 32 of k four products and four operands; sums are read and
+     * stored once for each part of k.
+     */
+    @Test
+    void thereAreNoMoreTileOperationsThanNeeded() {
+        for (int[] size : new int[][] {{64, 96, 1024}, {33, 300, 3072}}) {
+            TileCount count = new TileCount();
+            Tensor x = TestTensors.random(1, DType.BF16, 1, size[0], size[2]);
+            Weight w = Weight.of(TestTensors.random(2, DType.BF16, 1, size[1], size[2]));
+            try (Cpu cpu = InterpretedCpu.withTiles(2, count)) {
+                new CpuLinear(cpu).run(new LinearCall(x, w, null, Epilogue.STORE,
+                        Tensor.of(new float[size[0] * size[1]], size[0], size[1])));
+            }
+            long blocks = (long) Math.ceilDiv(size[0], 32) * Math.ceilDiv(size[1], 32);
+            long parts = size[2] / 512;
+            assertThat(count.products()).isEqualTo(blocks * size[2] / 32 * 4);
+            assertThat(count.loads()).isEqualTo(count.products() + blocks * (parts - 1) * 4);
+            assertThat(count.stores()).isEqualTo(blocks * parts * 4);
         }
     }
 
     @Test
     void resultsDoNotDependOnThreadsOrBatch() {
-        Tensor x = TestTensors.random(1, DType.F32, 1, 150, 544);
-        Weight w = Weight.of(TestTensors.random(2, DType.BF16, 1, 90, 544));
+        threadsAndBatch(544);
+        threadsAndBatch(2000);
+    }
+
+    /** Workers in numbers that cut panels and groups of rows otherwise. */
+    private static void threadsAndBatch(int k) {
+        Tensor x = TestTensors.random(1, DType.F32, 1, 150, k);
+        Weight w = Weight.of(TestTensors.random(2, DType.BF16, 1, 90, k));
         Tensor bias = TestTensors.random(3, DType.F32, 1, 90);
         Epilogue silu = Epilogue.activate(Activation.SILU);
         float[] one = run(1, x, w, bias, silu);
-        assertThat(run(3, x, w, bias, silu)).isEqualTo(one);
+        for (int threads : new int[] {2, 3, 7}) {
+            assertThat(run(threads, x, w, bias, silu)).isEqualTo(one);
+        }
         for (int row : new int[] {0, 1, 100, 149}) {
             float[] alone = run(2, x.slice(row, row + 1), w, bias, silu);
             assertThat(alone).isEqualTo(Arrays.copyOfRange(one, row * 90, (row + 1) * 90));

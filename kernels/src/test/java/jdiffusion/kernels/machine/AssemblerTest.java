@@ -150,6 +150,11 @@ class AssemblerTest {
             x.movd(Mem.at(Gpr.RSP), Gpr.RCX);
             x.pop(Gpr.RAX);
         })).isEqualTo(456);
+        assertThat(run(123, 456, x -> {
+            x.push(Gpr.RAX);
+            x.mov(Mem.at(Gpr.RSP), Gpr.R10);
+            x.pop(Gpr.RAX);
+        })).isEqualTo(456);
     }
 
     /** As binutils' assembler writes them, but for the VEX prefix, which it shortens to two bytes where it can. */
@@ -158,6 +163,7 @@ class AssemblerTest {
         check(Assembler::cpuid, "0fa2");
         check(Assembler::xgetbv, "0f01d0");
         check(Assembler::vzeroupper, "c5f877");
+        check(x -> x.prefetcht0(Mem.at(Gpr.R10, 512)), "410f188a00020000");
         check(x -> x.prefetcht1(Mem.at(Gpr.RDI)), "0f1817");
         check(x -> x.prefetcht1(Mem.at(Gpr.R11, 64)), "410f185340");
         check(x -> x.prefetchw(Mem.at(Gpr.R11)), "410f0d0b");
@@ -191,6 +197,7 @@ class AssemblerTest {
         check(x -> x.vaddps(Vec.zmm(1), Vec.zmm(2), Mem.at(Gpr.RDX, 64)), "62f16c48584a01");
         check(x -> x.vmulps(Vec.zmm(0), Vec.zmm(17), Vec.zmm(3)), "62f1744059c3");
         check(x -> x.vrndscalepsDown(Vec.zmm(5), Vec.zmm(18)), "62b37d4808ea09");
+        check(x -> x.vreducepsDown(Vec.zmm(5), Vec.zmm(18)), "62b37d4856ea09");
         check(x -> x.vscalefps(Vec.zmm(1), Vec.zmm(7), Vec.zmm(18)), "62b245482cca");
         check(x -> x.vpbroadcastd(Vec.zmm(22), Gpr.R9), "62c27d487cf1");
         check(x -> x.vpxord(Vec.zmm(23), Vec.zmm(23), Vec.zmm(23)), "62a14540efff");
@@ -257,6 +264,11 @@ class AssemblerTest {
             x.vdivps(to, a, b);
             x.vrndscalepsDown(to, to);
         }, (to, a, b, i) -> (float) Math.floor(a[i] / b[i]));
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
+            x.vdivps(to, a, b);
+            x.vreducepsDown(to, to);
+        }, (to, a, b, i) -> a[i] / b[i] == Math.floor(a[i] / b[i]) ? -0f
+                : a[i] / b[i] - (float) Math.floor(a[i] / b[i]));
         three(CpuLevel.AVX512, bits, Assembler::vscalefps,
                 (to, a, b, i) -> (float) (a[i] * Math.pow(2, Math.floor(b[i]))));
         for (Gpr value : new Gpr[] {Gpr.RAX, Gpr.R11}) {

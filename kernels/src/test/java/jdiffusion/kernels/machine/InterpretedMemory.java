@@ -10,6 +10,7 @@ import java.util.List;
 final class InterpretedMemory {
     private static final long FIRST = 0x7e00_0000_0000L;
     private static final long APART = 1L << 36;
+    private static final int LINE = 64;
     private static final ValueLayout.OfInt INT =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG =
@@ -23,12 +24,16 @@ final class InterpretedMemory {
         }
     }
 
-    /** Gives a segment an address; that of NULL is 0. No alignment is better than four bytes. */
+    /**
+     * Gives a segment an address; that of NULL is 0. One on the heap begins at no multiple of more than four bytes, one
+     * that is not as far behind a cache line as it does.
+     */
     long place(MemorySegment segment) {
         if (segment.equals(MemorySegment.NULL)) {
             return 0;
         }
-        long start = FIRST + APART * regions.size() + 4 * (3 + regions.size());
+        int behind = segment.isNative() ? (int) (segment.address() % LINE) : 4 * (3 + regions.size());
+        long start = FIRST + APART * regions.size() + behind;
         regions.add(new Region(start, segment));
         return start;
     }

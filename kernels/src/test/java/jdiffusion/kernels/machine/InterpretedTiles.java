@@ -11,6 +11,7 @@ final class InterpretedTiles {
     private static final int MOST_ROWS = 16;
     private static final int MOST_BYTES = 64;
     private static final int CONFIG_BYTES = 64;
+    private static final int LINE = 64;
 
     private final int[][][] tiles = new int[TILES][MOST_ROWS][MOST_BYTES / 4];
     private final int[] rows = new int[TILES];
@@ -19,12 +20,18 @@ final class InterpretedTiles {
     private final float[][] highB = new float[MOST_ROWS][MOST_BYTES / 4];
     private final float[] low = new float[MOST_BYTES / 4];
     private final float[] high = new float[MOST_BYTES / 4];
+    private final TileCount count;
     private boolean configured;
     private long flops;
 
     /** Multiplications and additions of all products so far. */
     long flops() {
         return flops;
+    }
+
+    /** @param count null for tiles whose rows may lie across cache lines */
+    InterpretedTiles(TileCount count) {
+        this.count = count;
     }
 
     /** Whether tiles are in use: so after LDTILECFG, until TILERELEASE. */
@@ -78,6 +85,10 @@ final class InterpretedTiles {
 
     void load(InterpretedMemory memory, int tile, long address, long stride) {
         requireShape(tile);
+        if (count != null) {
+            requireLines(tile, address, stride);
+            count.load();
+        }
         for (int r = 0; r < rows[tile]; r++) {
             int[] row = tiles[tile][r];
             Arrays.fill(row, 0);
@@ -88,6 +99,10 @@ final class InterpretedTiles {
 
     void store(InterpretedMemory memory, int tile, long address, long stride) {
         requireShape(tile);
+        if (count != null) {
+            requireLines(tile, address, stride);
+            count.store();
+        }
         for (int r = 0; r < rows[tile]; r++) {
             memory.write(address + r * stride, tiles[tile][r], bytes[tile] / 4);
         }
@@ -100,6 +115,9 @@ final class InterpretedTiles {
         requireShape(b);
         require(rows[sum] == rows[a] && bytes[sum] == bytes[b] && bytes[a] / 4 == rows[b],
                 "#UD: shapes of tiles " + sum + ", " + a + " and " + b + " do not fit");
+        if (count != null) {
+            count.product();
+        }
         int n = bytes[sum] / 4;
         for (int k = 0; k < rows[b]; k++) {
             for (int j = 0; j < n; j++) {
@@ -141,6 +159,15 @@ final class InterpretedTiles {
         require(configured, "#UD: no tile has a shape");
         require(rows[tile] > 0, "#UD: tile " + tile + " has no shape");
         require(bytes[tile] % 4 == 0, "#UD: rows of tile " + tile + " have " + bytes[tile] + " bytes");
+    }
+
+    /** The CPU would only be slow. */
+    private void requireLines(int tile, long address, long stride) {
+        for (int r = 0; r < rows[tile]; r++) {
+            int inLine = (int) ((address + r * stride) % LINE);
+            require(inLine + bytes[tile] <= LINE, "row " + r + " of tile " + tile + " begins " + inLine
+                    + " bytes behind a cache line");
+        }
     }
 
     private static void require(boolean holds, String otherwise) {

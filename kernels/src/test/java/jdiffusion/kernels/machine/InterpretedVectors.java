@@ -31,6 +31,7 @@ final class InterpretedVectors {
     private static final int VFMADD213PS = 0x21a8;
     private static final int VSCALEFPS = 0x212c;
     private static final int VRNDSCALEPS = 0x3108;
+    private static final int VREDUCEPS = 0x3156;
     private static final int DOWN = 9;
 
     private final int[][] registers = new int[32][WORDS];
@@ -56,14 +57,15 @@ final class InterpretedVectors {
     static boolean needsEvex(int code) {
         return switch (code) {
             case VDPBF16PS, VCVTNE2PS2BF16, VPERMW, VPERMT2W, VPSLLD, VPANDD, VSHUFF32X4, VPXORD, VSCALEFPS,
-                 VRNDSCALEPS -> true;
+                 VRNDSCALEPS, VREDUCEPS -> true;
             default -> false;
         };
     }
 
     /** Whether it has no second operand. */
     private static boolean isUnary(int code) {
-        return code == VMOVAPS || code == VSQRTPS || code == VRNDSCALEPS;
+        return code == VMOVAPS || code == VSQRTPS || code == VRNDSCALEPS
+                || code == VREDUCEPS;
     }
 
     /** What lies beyond becomes 0. */
@@ -100,12 +102,13 @@ final class InterpretedVectors {
                     result[i] = bits(arithmetic(code, real(a[i]), real(b[i])));
                 }
             }
-            case VRNDSCALEPS -> {
+            case VRNDSCALEPS, VREDUCEPS -> {
                 if (parts != DOWN) {
-                    throw new MachineFault("vrndscaleps with %x is not known".formatted(parts));
+                    throw new MachineFault("instruction %x with %x is not known".formatted(code, parts));
                 }
                 for (int i = 0; i < lanes; i++) {
-                    result[i] = bits((float) Math.floor(real(b[i])));
+                    float whole = (float) Math.floor(real(b[i]));
+                    result[i] = bits(code == VRNDSCALEPS ? whole : fraction(real(b[i]), whole));
                 }
             }
             case VPSLLD -> {
@@ -191,6 +194,15 @@ final class InterpretedVectors {
             default -> throw new MachineFault("instruction %x is not known".formatted(code));
         }
         set(code == VPSLLD ? first : to, result, lanes);
+    }
+
+    /** Rounded towards minus infinity, as whole numbers were found: of a whole number it is -0. An infinite one has 0. */
+    private static float fraction(float value, float whole) {
+        if (Float.isInfinite(value)) {
+            return 0;
+        }
+        float nearest = (float) ((double) value - whole);
+        return value == whole ? -0f : (double) nearest + whole > value ? Math.nextDown(nearest) : nearest;
     }
 
     private static float arithmetic(int code, float a, float b) {

@@ -21,7 +21,7 @@ final class Interpreter {
     private final byte[] code;
     private final InterpretedMemory memory = new InterpretedMemory();
     private final InterpretedVectors vectors = new InterpretedVectors();
-    private final InterpretedTiles tiles = new InterpretedTiles();
+    private final InterpretedTiles tiles;
     private final long[] registers = new long[16];
     private final int[] words = new int[16];
     private int at;
@@ -40,7 +40,13 @@ final class Interpreter {
     private boolean hasIndex;
 
     Interpreter(byte[] code) {
+        this(code, null);
+    }
+
+    /** @param count see {@link InterpretedFunction} */
+    Interpreter(byte[] code, TileCount count) {
         this.code = code;
+        tiles = new InterpretedTiles(count);
     }
 
     /** {@link MachineCall#call}. */

@@ -96,6 +96,7 @@ class InterpreterTest {
         three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vpslld(to, Mem.at(MachineFunction.B), 16));
         three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vpermt2w(to, a, Mem.at(MachineFunction.B)));
         three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vrndscalepsDown(to, a));
+        three(CpuLevel.AVX512, bits, (x, to, a, b) -> x.vreducepsDown(to, a));
         three(CpuLevel.AVX512, bits, (x, to, a, b) -> {
             x.mov(Gpr.R10, Float.floatToRawIntBits(-150.75f));
             x.vpbroadcastd(b, Gpr.R10);

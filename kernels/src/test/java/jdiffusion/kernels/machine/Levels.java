@@ -11,9 +11,9 @@ public final class Levels {
         assumeTrue(level.obstacle() == null, () -> level.label() + ": " + level.obstacle());
     }
 
-    /** Products on tiles by the interpreter, also where the CPU has no tiles. */
-    public static AmxProducts interpretedTiles(int columns) {
-        return new AmxProducts(columns, InterpretedFunction::new);
+    /** Products on tiles by the interpreter, also where the CPU has no tiles; none may lie across cache lines. */
+    public static AmxPanels interpretedTiles(TileCount count) {
+        return new AmxPanels(body -> new InterpretedFunction(body, count));
     }
 
     /** All that products in bfloat16 need beside tiles, by the interpreter. */

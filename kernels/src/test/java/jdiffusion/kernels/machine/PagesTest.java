@@ -28,6 +28,20 @@ class PagesTest {
         assertThatThrownBy(() -> memory.get(ValueLayout.JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
     }
 
+    /** Little memory, and what begins at a page of 2 MiB. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 100, (1L << 19) - 4, 1L << 19, (3L << 20) + 4})
+    void memoryForMachineCodeIsAligned(long bytes) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment memory = Pages.large(bytes, arena);
+            assertThat(memory.byteSize()).isEqualTo(bytes);
+            boolean large = bytes >= 1L << 19 && CodeMemory.obstacle() == null;
+            assertThat(memory.address() % (large ? 2 << 20 : 64)).isZero();
+            assertThat(memory.get(ValueLayout.JAVA_BYTE, bytes - 1)).isZero();
+            memory.fill((byte) 7);
+        }
+    }
+
     @Test
     void moreThanThereIsIsRefused() {
         try (Arena arena = Arena.ofConfined()) {

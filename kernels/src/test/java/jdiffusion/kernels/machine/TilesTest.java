@@ -3,6 +3,7 @@ package jdiffusion.kernels.machine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -201,6 +202,45 @@ class TilesTest {
         byte[] shapes = shapes(new int[] {0}, new int[] {1}, new int[] {4});
         assertThatThrownBy(() -> function.call(MemorySegment.ofArray(shapes), 0, MemorySegment.NULL, 0,
                 MemorySegment.NULL, 0, 0, 0, 0)).isInstanceOf(MachineFault.class).hasMessageContaining("left in use");
+    }
+
+    /** Rows that cross cache lines, and those that end with one. */
+    @Test
+    void rowsAcrossCacheLinesAreFaultsWhereWanted() {
+        TileCount count = new TileCount();
+        InterpretedFunction function = new InterpretedFunction(x -> {
+            x.ldtilecfg(Mem.at(MachineFunction.A));
+            x.mov(Gpr.RAX, MachineFunction.STRIDE);
+            x.add(MachineFunction.B, MachineFunction.B_OFFSET);
+            x.tileloadd(Tmm.TMM0, Mem.at(MachineFunction.B, Gpr.RAX, 1));
+            x.tilestored(Mem.at(MachineFunction.B, Gpr.RAX, 1), Tmm.TMM0);
+            x.tilerelease();
+            x.ret();
+        }, count);
+        MemorySegment shapes = MemorySegment.ofArray(shapes(new int[] {0}, new int[] {2}, new int[] {32}));
+        MemorySegment memory = Arena.ofAuto().allocate(256, 64);
+        function.call(shapes, 0, memory, 32, MemorySegment.NULL, 0, 0, 64, 0);
+        assertThat(count.loads()).isOne();
+        assertThat(count.stores()).isOne();
+        assertThat(count.products()).isZero();
+        for (int[] place : new int[][] {{36, 64}, {0, 40}}) {
+            assertThatThrownBy(() -> function.call(shapes, 0, memory, place[0], MemorySegment.NULL, 0, 0, place[1], 0))
+                    .isInstanceOf(MachineFault.class).hasMessageContaining("behind a cache line");
+        }
+        MemorySegment array = MemorySegment.ofArray(new byte[256]);
+        assertThatThrownBy(() -> function.call(shapes, 0, array, 32, MemorySegment.NULL, 0, 0, 64, 0))
+                .isInstanceOf(MachineFault.class).hasMessageContaining("behind a cache line");
+    }
+
+    /** As many operations as it says, on operands in cache lines. */
+    @Test
+    void thePeakCountsWhatItDoes() {
+        TileCount count = new TileCount();
+        try (TilePeak peak = new TilePeak(3, body -> new InterpretedFunction(body, count))) {
+            assertThat(peak.run()).isEqualTo(count.products() * 2 * 16 * 16 * 32);
+        }
+        assertThat(count.products()).isEqualTo(3 * 4);
+        assertThat(count.loads()).isEqualTo(3 * 4);
     }
 
     @Test
