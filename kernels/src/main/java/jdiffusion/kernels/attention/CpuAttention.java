@@ -24,8 +24,8 @@ import jdiffusion.tensor.Tensor;
  * over keys never sums across lanes. K and V are packed once for each head; a work item is then a head and
  * {@link #QUERIES} queries, and goes through the keys in blocks of {@link #KEYS}.
  *
- * <p>Where {@link jdiffusion.kernels.cpu.Products#inPairs}, {@link PairAttention} does the same, with AMX's tiles {@link
- * TileAttention}, and q, k, v and out are float32 or bfloat16, all of them; elsewhere they are float32.
+ * <p>Where {@link jdiffusion.kernels.cpu.Products#inPairs}, {@link PairAttention} does the same, with AMX's tiles
+ * {@link TileAttention}, and q, k, v and out are float32 or bfloat16, all of them; elsewhere they are float32.
  */
 public final class CpuAttention {
     /** Queries of a work item: with fewer, narrow vectors would read the packed K and V too often. */

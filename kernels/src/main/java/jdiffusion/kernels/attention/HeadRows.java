@@ -10,8 +10,8 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * A head's queries, keys or values as rows of bfloat16, normalised where there is a norm, channels filled up with zeros.
- * Rows that need nothing of it are copied; where they have to be filled up, they are widened first.
+ * A head's queries, keys or values as rows of bfloat16, normalised where there is a norm, channels filled up with
+ * zeros. Rows that need nothing of it are copied; where they have to be filled up, they are widened first.
  */
 final class HeadRows {
     private final Cpu cpu;
@@ -56,7 +56,8 @@ final class HeadRows {
         } else if (call.type() == DType.F32) {
             code.rows(from.data(), offset, from.rowOffset(1), count, width, norm(normWeight, worker), to, at);
         } else if (normWeight != null) {
-            code.normedWords(from.data(), offset, from.rowOffset(1), count, width, wordNorm(normWeight, worker), to, at);
+            code.normedWords(from.data(), offset, from.rowOffset(1), count, width, wordNorm(normWeight, worker), to,
+                    at);
         } else {
             for (int i = 0; i < count; i++) {
                 MemorySegment.copy(from.data(), offset + i * from.rowOffset(1), to, at + i * bytes(), bytes());

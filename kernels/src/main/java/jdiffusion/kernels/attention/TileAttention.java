@@ -2,7 +2,6 @@ package jdiffusion.kernels.attention;
 
 import static jdiffusion.kernels.machine.AmxAttention.KEYS;
 import static jdiffusion.kernels.machine.AmxAttention.MASKED;
-import static jdiffusion.kernels.machine.AmxAttention.MOST_CHUNKS;
 import static jdiffusion.kernels.machine.AmxPanels.DEPTH;
 import static jdiffusion.kernels.machine.AmxPanels.HALF_STEP_BYTES;
 import static jdiffusion.kernels.machine.AmxPanels.PACKED_ROWS;
@@ -111,8 +110,8 @@ final class TileAttention {
             int first = Math.max(from, start);
             int tokens = Math.min(from + count, start + stream.length()) - first;
             if (tokens > 0) {
-                heads.read(ofKeys ? stream.k() : stream.v(), ofKeys ? stream.kNorm() : null, pair, first - start, tokens,
-                        to, (first - from) * heads.bytes(), worker);
+                heads.read(ofKeys ? stream.k() : stream.v(), ofKeys ? stream.kNorm() : null, pair, first - start,
+                        tokens, to, (first - from) * heads.bytes(), worker);
             }
             start += stream.length();
         }
@@ -139,8 +138,9 @@ final class TileAttention {
         int end = call.shape().causal() ? Math.min(keys, up(from + count, KEYS)) : keys;
         int whole = Math.min(end, call.keys()) / KEYS * KEYS;
         float scale = call.shape().scale();
-        for (int key = 0; key < whole; key += MOST_CHUNKS * KEYS) {
-            int chunks = Math.min(MOST_CHUNKS, (whole - key) / KEYS);
+        int most = AmxAttention.mostChunks(width);
+        for (int key = 0; key < whole; key += most * KEYS) {
+            int chunks = Math.min(most, (whole - key) / KEYS);
             code.attend(block, width, packed, at(slot, key), chunks, scale, biased ? biasOf(from, key) : -1);
         }
         if (whole < end) {
@@ -172,8 +172,8 @@ final class TileAttention {
     }
 
     /**
-     * What is added to scores by the distance of key and query, divided by what they will be multiplied by, with room for
-     * queries and keys that are none.
+     * What is added to scores by the distance of key and query, divided by what they will be multiplied by, with room
+     * for queries and keys that are none.
      */
     private void bias(int pair, MemorySegment block, int worker) {
         int n = 2 * call.keys() - 1;

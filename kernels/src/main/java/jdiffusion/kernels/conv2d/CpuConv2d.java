@@ -13,8 +13,8 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * Convolution on the CPU: {@link DirectConv2d} or {@link TileConv2d}, or for strides above 1 a matrix product whose left
- * rows are the patches under the kernel, gathered a chunk at a time. The order along k is (y, x, channel):
+ * Convolution on the CPU: {@link DirectConv2d} or {@link TileConv2d}, or for strides above 1 a matrix product whose
+ * left rows are the patches under the kernel, gathered a chunk at a time. The order along k is (y, x, channel):
  * channels-last, a row of a patch is then one run of memory.
  */
 public final class CpuConv2d {

@@ -158,9 +158,9 @@ final class KernelTiles {
         for (int y = 0; y < rows; y++) {
             for (int step = 0; step < steps; step += partSteps) {
                 int count = Math.min(partSteps, steps - step);
-                cpu.products().amx().packColumns(words, (long) (y * steps + step) * ROW_STEP_BYTES, stride, count, tiles,
-                        at(set, panel, y, step) + (long) (block - panel * panelBlocks) * count * STEP_BYTES
-                                + half * HALF_STEP_BYTES);
+                long to = at(set, panel, y, step) + (long) (block - panel * panelBlocks) * count * STEP_BYTES;
+                cpu.products().amx().packColumns(words, (long) (y * steps + step) * ROW_STEP_BYTES, stride, count,
+                        tiles, to + half * HALF_STEP_BYTES);
             }
         }
     }

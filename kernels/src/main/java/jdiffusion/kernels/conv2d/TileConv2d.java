@@ -20,9 +20,9 @@ import jdiffusion.tensor.Tensor;
 
 /**
  * {@link DirectConv2d} on AMX's tiles: 32 neighbouring places of the band are left rows, a pixel apart, whose channels
- * are filled up with zeros to whole steps. An item of work is a panel of output channels by a group of places; row after
- * row of the kernel passes all of them, while that row of the panel and the group's sums stay in the second-level cache.
- * Bias and epilogue come last.
+ * are filled up with zeros to whole steps. An item of work is a panel of output channels by a group of places; row
+ * after row of the kernel passes all of them, while that row of the panel and the group's sums stay in the second-level
+ * cache. Bias and epilogue come last.
  */
 final class TileConv2d {
     /** Bytes of a band. */
@@ -100,8 +100,8 @@ final class TileConv2d {
         end = (rows - 1) * pitch + shape.outWidth();
         blocks = Math.ceilDiv(end, SIDE);
         int all = sets() * kernels.panels();
-        groups = Math.clamp(Math.ceilDiv(ITEMS_PER_WORKER * cpu.workers().count(), all), Math.ceilDiv(blocks, MOST_GROUP),
-                blocks);
+        int wanted = Math.ceilDiv(ITEMS_PER_WORKER * cpu.workers().count(), all);
+        groups = Math.clamp(wanted, Math.ceilDiv(blocks, MOST_GROUP), blocks);
         cpu.workers().run(all * groups, multiply);
     }
 
@@ -123,25 +123,29 @@ final class TileConv2d {
         for (int y = 0; y < side; y++) {
             for (int b = 0; b < count; b++) {
                 long left = from + ((long) y * pitch + b * SIDE) * pixel;
+                long at = (long) b * widths * BLOCK_BYTES;
                 for (int step = 0; step < steps; step += kernels.partSteps()) {
                     int part = Math.min(kernels.partSteps(), steps - step);
                     boolean last = step + part == steps;
-                    if (last && b + 1 == count) {
-                        ahead[worker].nothingToRead();
-                    } else {
-                        ahead[worker].toRead(band, last ? left + SIDE * pixel : left + (long) (step + part) * ROW_STEP_BYTES,
-                                pixel);
-                    }
+                    lookAhead(left, last, step + part, last && b + 1 == count, worker);
+                    Beside beside = last && y + 1 == side ? output(set, panel, (first + b) * SIDE, worker)
+                            : Beside.NOTHING;
                     cpu.products().amx().multiply(y == 0 && step == 0, band, left + (long) step * ROW_STEP_BYTES, pixel,
-                            part, tiles, kernels.at(set, panel, y, step), widths, sums,
-                            (long) b * widths * BLOCK_BYTES,
-                            last && y + 1 == side ? output(set, panel, (first + b) * SIDE, worker) : Beside.NOTHING,
-                            ahead[worker]);
+                            part, tiles, kernels.at(set, panel, y, step), widths, sums, at, beside, ahead[worker]);
                 }
             }
         }
         for (int b = 0; b < count; b++) {
             store(set, panel, (first + b) * SIDE, sums, (long) b * widths * BLOCK_BYTES, worker);
+        }
+    }
+
+    /** The pixels that come next: another part of these along k, or those of the next block. */
+    private void lookAhead(long left, boolean toNextBlock, int step, boolean nothing, int worker) {
+        if (nothing) {
+            ahead[worker].nothingToRead();
+        } else {
+            ahead[worker].toRead(band, left + (toNextBlock ? SIDE * pixel : (long) step * ROW_STEP_BYTES), pixel);
         }
     }
 

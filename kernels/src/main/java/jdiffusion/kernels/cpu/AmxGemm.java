@@ -22,10 +22,10 @@ import jdiffusion.tensor.Tensor;
 /**
  * {@link Gemm} on AMX's tiles. Left rows are read where they lie if they are bfloat16 in whole cache lines; others are
  * rounded, or copied, into memory that all workers share. An item of work is a panel of {@link #PANEL_BLOCKS} times 32
- * columns by a group of left rows: the worker packs its right rows, for {@link #CHUNK_PARTS} parts along k, into its own
- * second-level cache, and 32 left rows after the other pass them, a part along k at a time. Where all of k is one chunk,
- * the sums of 32 rows stay in the first-level cache until they are finished, and a worker keeps its panel for the next
- * item; else they wait in memory.
+ * columns by a group of left rows: the worker packs its right rows, for {@link #CHUNK_PARTS} parts along k, into its
+ * own second-level cache, and 32 left rows after the other pass them, a part along k at a time. Where all of k is one
+ * chunk, the sums of 32 rows stay in the first-level cache until they are finished, and a worker keeps its panel for
+ * the next item; else they wait in memory.
  *
  * <p>Each sum is one chain in the order of k, however the work is cut; rows and columns are padded with zeros to whole
  * blocks, k to whole steps.
@@ -47,9 +47,7 @@ final class AmxGemm {
 
     private final Cpu cpu;
     private final AmxStore store;
-    private final Ahead[] ahead;
-    /** The panel that each worker has packed, -1 for none. */
-    private final int[] packed;
+    private final Item[] items;
     private final Workers.Body packLeft = this::packLeft;
     private final Workers.Body multiply = this::multiply;
 
@@ -73,12 +71,33 @@ final class AmxGemm {
     private int panelBlocks;
     private int groups;
 
+    /** What a worker is at. */
+    private static final class Item {
+        private final Ahead ahead = new Ahead();
+        /** The panel whose right rows are packed, -1 for none. */
+        private int packed;
+        private MemorySegment right;
+        private MemorySegment sums;
+        /** Bytes from the sums of a block of rows to those of the next; 0 where they are finished before. */
+        private int sumsApart;
+        private int number;
+        private int panel;
+        /** Blocks of left rows. */
+        private int first;
+        private int count;
+        /** Blocks of columns. */
+        private int columnBlock;
+        private int widths;
+        /** Steps of the chunk along k. */
+        private int from;
+        private int end;
+    }
+
     AmxGemm(Cpu cpu) {
         this.cpu = cpu;
         store = new AmxStore(cpu);
-        ahead = new Ahead[cpu.workers().count()];
-        Arrays.setAll(ahead, _ -> new Ahead());
-        packed = new int[cpu.workers().count()];
+        items = new Item[cpu.workers().count()];
+        Arrays.setAll(items, _ -> new Item());
     }
 
     /** See {@link Gemm#run(int, int, Gemm.Factors, Runnable)}; there is at least a row. */
@@ -156,7 +175,9 @@ final class AmxGemm {
         panelBlocks = share(columnBlocks, PANEL_BLOCKS);
         int count = Math.ceilDiv(columnBlocks, panelBlocks);
         groups = groups(count);
-        Arrays.fill(packed, -1);
+        for (Item item : items) {
+            item.packed = -1;
+        }
         store.begin(biasVector, n, epilogue, to);
         cpu.workers().run(count * groups, multiply);
         store.end();
@@ -182,47 +203,52 @@ final class AmxGemm {
         return 1 - items / (double) (Math.ceilDiv(items, workers) * workers);
     }
 
-    private void multiply(int item, int worker) {
-        int panel = item / groups;
-        int group = item % groups;
-        int first = (int) ((long) blocks * group / groups);
-        int count = (int) ((long) blocks * (group + 1) / groups) - first;
-        int columnBlock = panel * panelBlocks;
-        int widths = Math.min(panelBlocks, columnBlocks - columnBlock);
+    private void multiply(int number, int worker) {
+        Item item = items[worker];
+        item.number = number;
+        item.panel = number / groups;
+        item.first = (int) ((long) blocks * (number % groups) / groups);
+        item.count = (int) ((long) blocks * (number % groups + 1) / groups) - item.first;
+        item.columnBlock = item.panel * panelBlocks;
+        item.widths = Math.min(panelBlocks, columnBlocks - item.columnBlock);
         boolean once = chunkSteps >= steps;
-        MemorySegment right = cpu.localMemory(worker, Buffer.B_PANEL, (long) panelBlocks * chunkSteps * STEP_BYTES);
-        long blockSums = (long) panelBlocks * BLOCK_BYTES;
-        MemorySegment sums = cpu.localMemory(worker, Buffer.SUMS, once ? blockSums : count * blockSums);
-        store.beginPanel(columnBlock * SIDE, worker);
-        for (int from = 0; from < steps; from += chunkSteps) {
-            int end = Math.min(from + chunkSteps, steps);
-            if (!once || packed[worker] != panel) {
-                packed[worker] = panel;
-                packRight(columnBlock, widths, from, end, right, worker);
+        item.right = cpu.localMemory(worker, Buffer.B_PANEL, (long) panelBlocks * chunkSteps * STEP_BYTES);
+        item.sumsApart = once ? 0 : panelBlocks * BLOCK_BYTES;
+        item.sums = cpu.localMemory(worker, Buffer.SUMS,
+                (long) panelBlocks * BLOCK_BYTES + (item.count - 1L) * item.sumsApart);
+        store.beginPanel(item.columnBlock * SIDE, worker);
+        for (item.from = 0; item.from < steps; item.from += chunkSteps) {
+            item.end = Math.min(item.from + chunkSteps, steps);
+            if (!once || item.packed != item.panel) {
+                item.packed = item.panel;
+                packRight(item.columnBlock, item.widths, item.from, item.end, item.right, worker);
             }
-            for (int b = 0; b < count; b++) {
-                long at = once ? 0 : b * blockSums;
-                for (int step = from; step < end; step += partSteps) {
-                    int part = Math.min(partSteps, end - step);
-                    boolean last = b + 1 == count && step + part == end;
-                    lookAhead(ahead[worker], first + b + (step + part == end ? 1 : 0),
-                            step + part == end ? from : step + part, last);
-                    Beside beside = beside(ahead[worker], item, widths, from, end, step, first + b,
-                            (count - b) * Math.ceilDiv(end - from, partSteps) - (step - from) / partSteps);
-                    int block = first + b;
-                    boolean there = inPlace != null && (block + 1) * SIDE <= chunkRows;
-                    long offset = (there ? inPlace.rowOffset(block * SIDE) : leftAt(block))
-                            + (long) step * ROW_STEP_BYTES;
-                    panels.multiply(step == 0, there ? inPlace.data() : left, offset,
-                            there ? inPlace.rowOffset(1) : rowBytes, part, right,
-                            (long) widths * (step - from) * STEP_BYTES, widths, sums, at, beside, ahead[worker]);
-                }
-                if (end == steps) {
-                    int row = (first + b) * SIDE;
-                    store.rows(sums, at, chunkStart + row, 1, Math.min(SIDE, chunkRows - row), columnBlock * SIDE,
-                            widths, worker);
-                }
+            for (int b = 0; b < item.count; b++) {
+                block(item, b, worker);
             }
+        }
+    }
+
+    /** All parts of a chunk for a block of left rows, and where it is the last chunk their way into the output. */
+    private void block(Item item, int b, int worker) {
+        int block = item.first + b;
+        boolean there = inPlace != null && (block + 1) * SIDE <= chunkRows;
+        MemorySegment rows = there ? inPlace.data() : left;
+        long at = there ? inPlace.rowOffset(block * SIDE) : leftAt(block);
+        long apart = there ? inPlace.rowOffset(1) : rowBytes;
+        long sumsAt = (long) b * item.sumsApart;
+        for (int step = item.from; step < item.end; step += partSteps) {
+            int part = Math.min(partSteps, item.end - step);
+            boolean last = step + part == item.end;
+            lookAhead(item.ahead, block + (last ? 1 : 0), last ? item.from : step + part, last && b + 1 == item.count);
+            Beside beside = beside(item, b, step);
+            panels.multiply(step == 0, rows, at + (long) step * ROW_STEP_BYTES, apart, part, item.right,
+                    (long) item.widths * (step - item.from) * STEP_BYTES, item.widths, item.sums, sumsAt, beside,
+                    item.ahead);
+        }
+        if (item.end == steps) {
+            store.rows(item.sums, sumsAt, chunkStart + block * SIDE, 1, Math.min(SIDE, chunkRows - block * SIDE),
+                    item.columnBlock * SIDE, item.widths, worker);
         }
     }
 
@@ -243,29 +269,29 @@ final class AmxGemm {
     }
 
     /**
-     * What else comes into the cache: with the last calls before a panel is packed its right rows, for each call a block
+     * What else comes into the cache: with the last calls before a panel is packed its right rows, each call a block
      * and a part of them; else with a block's last part the rows of the output.
-     *
-     * @param callsLeft until this worker packs again, this one included
      */
-    private Beside beside(Ahead to, int item, int widths, int from, int end, int step, int block, int callsLeft) {
-        int nextFrom = end < steps ? end : 0;
-        int nextPanel = end < steps ? item / groups : (item + 1) / groups;
-        int nextBlock = nextPanel * panelBlocks;
+    private Beside beside(Item item, int b, int step) {
+        boolean toNextPanel = item.end == steps;
+        int nextFrom = toNextPanel ? 0 : item.end;
+        int nextBlock = (toNextPanel ? (item.number + 1) / groups : item.panel) * panelBlocks;
         int nextParts = Math.ceilDiv(Math.min(chunkSteps, steps - nextFrom), partSteps);
-        boolean packs = chunkSteps < steps || (item + 1) % groups == 0;
+        int callsLeft = (item.count - b) * Math.ceilDiv(item.end - item.from, partSteps)
+                - (step - item.from) / partSteps;
         int piece = Math.min(panelBlocks, columnBlocks - nextBlock) * nextParts - callsLeft;
+        boolean packs = chunkSteps < steps || (item.number + 1) % groups == 0;
         if (packs && piece >= 0) {
             int column = (nextBlock + piece / nextParts) * SIDE;
             Tensor rows = column + SIDE <= n ? factors.rightPlace(column, SIDE) : null;
             if (rows != null) {
-                to.toWrite(rows.data(), (long) (nextFrom + piece % nextParts * partSteps) * ROW_STEP_BYTES,
+                item.ahead.toWrite(rows.data(), (long) (nextFrom + piece % nextParts * partSteps) * ROW_STEP_BYTES,
                         rows.rowOffset(1));
                 return Beside.ROWS;
             }
         }
         return step + partSteps < steps ? Beside.NOTHING
-                : store.ahead(to, chunkStart + block * SIDE, 1, item / groups * panelBlocks * SIDE);
+                : store.ahead(item.ahead, chunkStart + (item.first + b) * SIDE, 1, item.columnBlock * SIDE);
     }
 
     /** Right rows of some blocks of columns, steps {@code from} to {@code end}, as [part][block][step]. */

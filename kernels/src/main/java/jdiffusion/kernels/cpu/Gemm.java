@@ -122,8 +122,9 @@ public final class Gemm {
     }
 
     /**
-     * Several products with one left factor, which is packed once: {@code products} calls {@link #product} for each, and
-     * is itself called for each chunk of the left rows. The factors have to give right rows of the product called for.
+     * Several products with one left factor, which is packed once: {@code products} calls {@link #product} for each,
+     * and is itself called for each chunk of the left rows. The factors have to give right rows of the product called
+     * for.
      */
     public void run(int rows, int depth, Factors given, Runnable products) {
         if (rows == 0) {

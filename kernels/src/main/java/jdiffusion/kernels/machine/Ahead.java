@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 /**
  * What a product asks the CPU to bring into its caches while it computes: rows that will be read soon, and those of the
  * output that its sums will go to. These are hints: nothing fails, not even where memory can no longer be read. A
- * thread's own.
+ * thread's own. In which order they come is said here of {@link ProductCode}, of tiles by {@link AmxPanelCode}.
  */
 public final class Ahead {
     /** Panels after which a strip of 64 rows has been asked for. */

@@ -24,8 +24,8 @@ import java.util.function.Function;
 public final class AmxAttention implements AutoCloseable {
     /** Keys of a chunk, after which the largest score is looked at; the last chunk may have fewer. */
     public static final int KEYS = AmxAttentionCode.MOST_BLOCKS * SIDE;
-    /** Chunks of a call, some tens of microseconds. */
-    public static final int MOST_CHUNKS = 16;
+    /** Chunks of a call times their channels, some tens of microseconds. */
+    private static final int MOST = 1024;
     /** Scales of scores are less. */
     public static final float MOST_SCALE = 64;
     /** Added to a score it leaves no power; finite, so that a maximum of such is no infinity. */
@@ -51,6 +51,11 @@ public final class AmxAttention implements AutoCloseable {
         float[] state = new float[2 * SIDE * LINE / Float.BYTES];
         Arrays.fill(state, 0, state.length / 2, AmxAttentionCode.LEAST);
         beginning = MemorySegment.ofArray(state);
+    }
+
+    /** Chunks of a call. */
+    public static int mostChunks(int channels) {
+        return Math.max(1, MOST / channels);
     }
 
     /** Bytes of packed keys and values, {@code keys} a multiple of 32. */
@@ -87,14 +92,14 @@ public final class AmxAttention implements AutoCloseable {
      * @param packed   [chunks]: keys by {@link AmxPanels#packColumns} as {@code KEYS / 32} blocks of
      *                 {@code channels / 32} steps, then values by {@link AmxPanels#packRows} as {@code channels / 32}
      *                 blocks of {@code KEYS / 32} steps
-     * @param chunks   at most {@link #MOST_CHUNKS}
+     * @param chunks   at most {@link #mostChunks}
      * @param scale    of scores and bias, positive, less than {@link #MOST_SCALE}
      * @param biasFrom the number in the block's bias that belongs to the first query and key, every query's lies one
      *                 before that of the query before; -1 for no bias
      */
     public void attend(MemorySegment block, int channels, MemorySegment packed, long at, int chunks, float scale,
                        int biasFrom) {
-        if (chunks < 1 || chunks > MOST_CHUNKS) {
+        if (chunks < 1 || chunks > mostChunks(channels)) {
             throw new IllegalArgumentException(chunks + " chunks of keys");
         }
         attend(biasFrom < 0 ? whole : wholeBiased, block, channels, packed, at, chunks, KEYS, scale, biasFrom);

@@ -21,14 +21,14 @@ import static jdiffusion.kernels.machine.MachineFunction.C;
 import static jdiffusion.kernels.machine.MachineFunction.C_OFFSET;
 
 /**
- * Attention of 32 queries to some keys on AMX's tiles with an online softmax (Milakov and Gimelshein, 2018): queries are
- * rows, keys lie side by side, so that neither queries nor what is summed for them are transposed.
+ * Attention of 32 queries to some keys on AMX's tiles with an online softmax (Milakov and Gimelshein, 2018): queries
+ * are rows, keys lie side by side, so that neither queries nor what is summed for them are transposed.
  *
- * <p>A is one query block's memory, by the offsets here: scores as {@link AmxBlock} sums them, the powers that become of
- * them as rows of bfloat16, for each query the largest score so far, in 16 lanes, and the sum of its powers, in 16
+ * <p>A is one query block's memory, by the offsets here: scores as {@link AmxBlock} sums them, the powers that become
+ * of them as rows of bfloat16, for each query the largest score so far, in 16 lanes, and the sum of its powers, in 16
  * parts; then 32 queries of 32 N channels in bfloat16. C are the sums of values, [N blocks of channels]. B is READ
- * chunks of COUNT times 32 keys, one behind the other: keys as columns [block of keys][N steps][two tiles], then values as
- * rows [block of channels][COUNT steps][two tiles]. STRIDE is the float32 f: powers are 2^(f (score - largest)).
+ * chunks of COUNT times 32 keys, one behind the other: keys as columns [block of keys][N steps][two tiles], then values
+ * as rows [block of channels][COUNT steps][two tiles]. STRIDE is the float32 f: powers are 2^(f (score - largest)).
  *
  * @param masked whether the last 32 keys' scores are at most what lies at {@link #MASK}: 32 numbers
  * @param biased whether to each score is added what lies WRITE bytes on: for the first query from there on a number for
@@ -300,8 +300,8 @@ record AmxAttentionCode(boolean masked, boolean biased) {
 
     /**
      * COUNT rows of sums of values, N blocks of channels, divided by the softmax's sum: A and B are those of the first
-     * row, {@link #TOTALS} and the sums of values, C the first row of the output, STRIDE bytes apart. Where the sum is 0
-     * the output is.
+     * row, {@link #TOTALS} and the sums of values, C the first row of the output, STRIDE bytes apart. Where the sum is
+     * 0 the output is.
      */
     static void divide(Assembler x, boolean rounds) {
         Vec least = Vec.zmm(12);

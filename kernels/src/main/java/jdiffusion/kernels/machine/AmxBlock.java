@@ -9,10 +9,10 @@ import static jdiffusion.kernels.machine.Tmm.TMM6;
 import static jdiffusion.kernels.machine.Tmm.TMM7;
 
 /**
- * The innermost loop of all products on AMX's tiles: a block of 32 by 32 sums in four tiles takes 32 more of k with each
- * step. A is 32 rows of bfloat16; B two tiles a step, [16 pairs of k][16 columns] each; a block of sums is
- * [left, right][32 rows][16 columns] of float32, so that both halves of a row lie 64 bytes by its number from where
- * they begin. Four sums do not wait for each other; A's rows stay in the first-level cache, B passes by once.
+ * The innermost loop of all products on AMX's tiles: a block of 32 by 32 sums in four tiles takes 32 more of k with
+ * each step. A is 32 rows of bfloat16; B two tiles a step, [16 pairs of k][16 columns] each; a block of sums is [left,
+ * right][32 rows][16 columns] of float32, so that both halves of a row lie 64 bytes by its number from where they
+ * begin. Four sums do not wait for each other; A's rows stay in the first-level cache, B passes by once.
  *
  * @param upper      A's rows 0 to 15, goes forward a step at a time
  * @param lower      A's rows 16 to 31

@@ -17,8 +17,8 @@ import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
 
 /**
  * The way of finished sums, as {@link AmxBlock} leaves them, into rows of the output, with AVX512_BF16: COUNT rows of N
- * blocks, the first row's sums from A on, go to rows from C on, STRIDE bytes apart. B is what is added to each row, before
- * its activation; READ bytes behind it lies what rows are multiplied by with {@link Into#GATED_ADD}.
+ * blocks, the first row's sums from A on, go to rows from C on, STRIDE bytes apart. B is what is added to each row,
+ * before its activation; READ bytes behind it lies what rows are multiplied by with {@link Into#GATED_ADD}.
  */
 record AmxFinishCode(Into into, ActivationCode activation) {
     private static final Vec LEFT = Vec.zmm(0);

@@ -57,9 +57,9 @@ final class AmxPackCode {
     }
 
     /**
-     * Rows that are B's rows, for one step: 32 of 32 N numbers from A on, STRIDE bytes apart, to N times two tiles from C
-     * on, COUNT bytes from one to the next; each word of theirs is two numbers one below the other. B holds
-     * {@link WordCode#join}.
+     * Rows that are B's rows, for one step: 32 of 32 N numbers from A on, STRIDE bytes apart, to N times two tiles from
+     * C on, COUNT bytes from one to the next; each word of theirs is two numbers one below the other. B holds {@link
+     * WordCode#join}.
      */
     static void rows(Assembler x) {
         Vec left = Vec.zmm(0);

@@ -24,9 +24,9 @@ import static jdiffusion.kernels.machine.MachineFunction.C_OFFSET;
  * The inner loops of matrix products on AMX's tiles: 32 rows A, STRIDE bytes apart, by a panel B of COUNT blocks of 32
  * columns, [block][N steps][two tiles], into sums C [block]; see {@link AmxBlock}. Neither N nor COUNT is 0.
  *
- * <p>Meanwhile rows of A that will be needed next come into the second-level cache, with block i lines of rows i, i + 8,
- * i + 16 and i + 24 from READ on; sums of the next block into the first; and from WRITE on what {@link Beside} says, in
- * the same order.
+ * <p>Meanwhile rows of A that will be needed next come into the second-level cache, with block i lines of rows i, i +
+ * 8, i + 16 and i + 24 from READ on; sums of the next block into the first; and from WRITE on what {@link Beside} says,
+ * in the same order.
  *
  * @param fresh  whether sums begin at 0, not at what C holds
  * @param beside what lies at WRITE

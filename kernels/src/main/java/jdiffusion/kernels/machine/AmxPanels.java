@@ -42,9 +42,23 @@ public final class AmxPanels implements AutoCloseable {
     private final AmxAttention attention;
     private final MemorySegment join = MemorySegment.ofArray(WordCode.join());
 
-    /** Only where {@link CpuLevel#AMX} has no obstacle. */
+    /**
+     * For this CPU.
+     *
+     * @throws IllegalArgumentException where {@link CpuLevel#AMX} has an obstacle; asking for one asks Linux for tiles,
+     *                                  without whose permission a first use of them would end the JVM
+     */
     public AmxPanels() {
-        this(MachineFunction::new);
+        this(onThisCpu());
+    }
+
+    /** What loads code that uses tiles. */
+    static Function<Consumer<Assembler>, ? extends MachineCall> onThisCpu() {
+        String obstacle = CpuLevel.AMX.obstacle();
+        if (obstacle != null) {
+            throw new IllegalArgumentException("no products on tiles: " + obstacle);
+        }
+        return MachineFunction::new;
     }
 
     /** @param load makes a function out of what its writer emits */

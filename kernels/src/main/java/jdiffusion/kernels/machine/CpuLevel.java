@@ -4,7 +4,7 @@ import java.util.Locale;
 
 /** The instructions that matrix products run on, best first. */
 public enum CpuLevel {
-    /** AMX-BF16 for products in bfloat16, AVX512_BF16 for those too narrow for tiles, AVX-512 for others. */
+    /** AMX-BF16 for products in bfloat16, AVX-512 for others. */
     AMX("AMX-TILE and AMX-BF16", "products in bf16 on tiles of 16 by 16, others as avx512"),
     /** AVX512_BF16 for products in bfloat16, AVX-512 for others. */
     AVX512BF16("AVX512_BF16", "products in bf16 two at a time, others as avx512"),

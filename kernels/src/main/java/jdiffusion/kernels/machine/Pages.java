@@ -44,8 +44,8 @@ public final class Pages {
     }
 
     /**
-     * Memory for machine code to work in, zeros, aligned to a cache line, and where it is much and the system has them to
-     * a large page, in such pages; lives as long as the arena.
+     * Memory for machine code to work in, zeros, aligned to a cache line, and where it is much and the system has them
+     * to a large page, in such pages; lives as long as the arena.
      *
      * @throws OutOfMemoryError when there is not enough memory
      */

@@ -30,9 +30,9 @@ public final class TilePeak implements AutoCloseable {
     private final MachineCall function;
     private final MemorySegment operands = Arena.ofAuto().allocate(4 * TILE_BYTES, ROW_BYTES);
 
-    /** Only where {@link CpuLevel#AMX} has no obstacle. */
+    /** For this CPU, where {@link CpuLevel#AMX} has no obstacle. */
     public TilePeak() {
-        this(ROUNDS, MachineFunction::new);
+        this(ROUNDS, AmxPanels.onThisCpu());
     }
 
     /** @param load makes a function out of what its writer emits */

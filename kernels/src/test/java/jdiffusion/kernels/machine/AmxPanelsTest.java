@@ -10,6 +10,7 @@ import static jdiffusion.kernels.machine.AmxPanels.SUMS_ROW_BYTES;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -219,6 +220,16 @@ class AmxPanelsTest {
                             .isCloseTo(expected, within(Math.abs(expected) * 2e-6 + 1e-14));
                 }
             }
+        }
+    }
+
+    /** Code with tiles is not even loaded before Linux was asked whether it lets this process use them. */
+    @Test
+    void withoutTilesThereIsNoCodeForThem() {
+        String obstacle = CpuLevel.AMX.obstacle();
+        assumeTrue(obstacle != null, "this CPU has tiles");
+        for (Runnable make : new Runnable[] {AmxPanels::new, TilePeak::new}) {
+            assertThatThrownBy(make::run).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(obstacle);
         }
     }
 

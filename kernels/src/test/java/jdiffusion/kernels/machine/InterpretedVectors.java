@@ -196,7 +196,7 @@ final class InterpretedVectors {
         set(code == VPSLLD ? first : to, result, lanes);
     }
 
-    /** Rounded towards minus infinity, as whole numbers were found: of a whole number it is -0. An infinite one has 0. */
+    /** Rounded down, as the whole number was: of a whole number it is -0. An infinite one has 0. */
     private static float fraction(float value, float whole) {
         if (Float.isInfinite(value)) {
             return 0;
