@@ -172,7 +172,7 @@ final class AmxGemm {
     void product(int columns, Tensor biasVector, Epilogue epilogue, Tensor to) {
         n = columns;
         columnBlocks = Math.ceilDiv(n, SIDE);
-        panelBlocks = share(columnBlocks, PANEL_BLOCKS);
+        panelBlocks = panelBlocks();
         int count = Math.ceilDiv(columnBlocks, panelBlocks);
         groups = groups(count);
         for (Item item : items) {
@@ -181,6 +181,19 @@ final class AmxGemm {
         store.begin(biasVector, n, epilogue, to);
         cpu.workers().run(count * groups, multiply);
         store.end();
+    }
+
+    /**
+     * Blocks of a panel: fewer where there are so many workers that each would pack a panel for a few rows only. What a
+     * worker reads is least where an item has about as many rows as columns.
+     */
+    private int panelBlocks() {
+        int width = share(columnBlocks, PANEL_BLOCKS);
+        long all = (long) blocks * columnBlocks / ((long) ITEMS_PER_WORKER * cpu.workers().count());
+        while (width > 1 && all < 2L * width * width) {
+            width = (width + 1) / 2;
+        }
+        return width;
     }
 
     /** Groups of rows, so many that there is work for all workers until the end. */

@@ -212,9 +212,14 @@ record AmxAttentionCode(boolean masked, boolean biased) {
         x.vmovaps(LARGEST_OF_RIGHT, LARGEST_SCORE);
         begin(x);
         x.bind(block);
-        scores(x, EVEN, ODD);
-        x.vmaxps(LARGEST_SCORE, LARGEST_SCORE, EVEN);
-        x.vmaxps(LARGEST_OF_RIGHT, LARGEST_OF_RIGHT, ODD);
+        if (biased) {
+            scores(x, EVEN, ODD);
+            x.vmaxps(LARGEST_SCORE, LARGEST_SCORE, EVEN);
+            x.vmaxps(LARGEST_OF_RIGHT, LARGEST_OF_RIGHT, ODD);
+        } else {
+            x.vmaxps(LARGEST_SCORE, LARGEST_SCORE, Mem.at(AT));
+            x.vmaxps(LARGEST_OF_RIGHT, LARGEST_OF_RIGHT, Mem.at(AT, HALF));
+        }
         next(x);
         x.jne(block);
         x.vmaxps(LARGEST_SCORE, LARGEST_SCORE, LARGEST_OF_RIGHT);
