@@ -83,6 +83,38 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         return shape.batch() * shape.heads();
     }
 
+    /** Tokens of one stream that follow each other. */
+    interface Run {
+        /**
+         * @param token of the stream, the first
+         * @param at    its distance from the first key or query asked for
+         */
+        void of(AttentionStream stream, int token, int at, int count);
+    }
+
+    /** The runs of keys {@code from} to {@code from + count} that there are, in their order. */
+    void forKeys(int from, int count, Run run) {
+        forTokens(from, count, run, false);
+    }
+
+    /** The same of queries. */
+    void forQueries(int from, int count, Run run) {
+        forTokens(from, count, run, true);
+    }
+
+    private void forTokens(int from, int count, Run run, boolean asking) {
+        int start = 0;
+        for (AttentionStream stream : streams) {
+            int length = asking && stream.q() == null ? 0 : stream.length();
+            int first = Math.max(from, start);
+            int tokens = Math.min(from + count, start + length) - first;
+            if (tokens > 0) {
+                run.of(stream, first - start, first - from, tokens);
+            }
+            start += length;
+        }
+    }
+
     /** One head's channels of a token of a [batch, n, heads * headDim] tensor, widened. */
     void read(Tensor from, int pair, int token, float[] to, int at) {
         Widen.run(from.data(), from.type(), offset(from, pair, token), to, at, shape.headDim());

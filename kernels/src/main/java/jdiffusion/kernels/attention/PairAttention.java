@@ -92,16 +92,9 @@ final class PairAttention {
     /** Keys {@code from} to the end of their block, zeros after the last one. */
     private void packKeys(int pair, int from, float[] to, int at, int worker) {
         int end = Math.min(from + KEYS, keys);
-        int start = 0;
-        for (AttentionStream stream : call.streams()) {
-            int first = Math.max(from, start);
-            int count = Math.min(end, start + stream.length()) - first;
-            if (count > 0) {
-                heads.read(stream.k(), stream.kNorm(), pair, first - start, count, MemorySegment.ofArray(to),
-                        (long) Float.BYTES * (at + first * width / 2), worker);
-            }
-            start += stream.length();
-        }
+        MemorySegment words = MemorySegment.ofArray(to);
+        call.forKeys(from, end - from, (stream, token, first, count) -> heads.read(stream.k(), stream.kNorm(), pair,
+                token, count, words, (long) Float.BYTES * (at + (from + first) * width / 2), worker));
         int rest = Math.max(from, call.keys());
         if (rest < end) {
             Arrays.fill(to, at + rest * width / 2, at + end * width / 2, 0);
@@ -179,17 +172,9 @@ final class PairAttention {
     /** Queries become right rows, zeros after the last one. */
     private void packQueries(int pair, int from, int count, float[] to, int worker) {
         float[] rows = cpu.local(worker, Buffer.SCORES, KEYS * Math.max(NR, width / 2));
-        int start = 0;
-        for (AttentionStream stream : call.streams()) {
-            int length = stream.q() == null ? 0 : stream.length();
-            int first = Math.max(from, start);
-            int tokens = Math.min(from + count, start + length) - first;
-            if (tokens > 0) {
-                heads.read(stream.q(), stream.qNorm(), pair, first - start, tokens, MemorySegment.ofArray(rows),
-                        (long) Float.BYTES * ((first - from) * width / 2), worker);
-            }
-            start += length;
-        }
+        MemorySegment words = MemorySegment.ofArray(rows);
+        call.forQueries(from, count, (stream, token, first, tokens) -> heads.read(stream.q(), stream.qNorm(), pair,
+                token, tokens, words, (long) Float.BYTES * (first * width / 2), worker));
         Arrays.fill(rows, count * width / 2, NR * width / 2, 0);
         for (int query = 0; query < NR; query += SIDE) {
             cpu.products().pairs().transpose(rows, query * width / 2, width / 2, width / 2, to, query, NR);

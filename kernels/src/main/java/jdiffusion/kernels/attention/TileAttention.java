@@ -62,7 +62,7 @@ final class TileAttention {
         headBytes = AmxAttention.packedBytes(keys, width);
         heads.begin(call, width);
         int pairs = call.pairs();
-        int held = Math.ceilDiv(pairs, Math.ceilDiv(pairs, (int) Math.clamp(PACKED / headBytes, 1, pairs)));
+        int held = Math.ceilDiv(pairs, Math.ceilDiv(pairs, Math.clamp(PACKED / headBytes, 1, pairs)));
         packed = cpu.sharedMemory(Buffer.A_PANEL, held * headBytes);
         int chunks = Math.ceilDiv(keys, KEYS);
         int blocks = Math.ceilDiv(call.queries(), SIDE);
@@ -105,16 +105,8 @@ final class TileAttention {
 
     /** Tokens {@code from} to {@code from + count}, their keys or values. */
     private void rows(boolean ofKeys, int pair, int from, int count, MemorySegment to, int worker) {
-        int start = 0;
-        for (AttentionStream stream : call.streams()) {
-            int first = Math.max(from, start);
-            int tokens = Math.min(from + count, start + stream.length()) - first;
-            if (tokens > 0) {
-                heads.read(ofKeys ? stream.k() : stream.v(), ofKeys ? stream.kNorm() : null, pair, first - start,
-                        tokens, to, (first - from) * heads.bytes(), worker);
-            }
-            start += stream.length();
-        }
+        call.forKeys(from, count, (stream, token, at, tokens) -> heads.read(ofKeys ? stream.k() : stream.v(),
+                ofKeys ? stream.kNorm() : null, pair, token, tokens, to, at * heads.bytes(), worker));
         clear(to, Math.max(0, call.keys() - from), count);
     }
 
@@ -152,17 +144,8 @@ final class TileAttention {
 
     private void queries(int pair, int from, int count, MemorySegment block, int worker) {
         MemorySegment rows = block.asSlice(AmxAttention.queriesAt());
-        int start = 0;
-        for (AttentionStream stream : call.streams()) {
-            int length = stream.q() == null ? 0 : stream.length();
-            int first = Math.max(from, start);
-            int tokens = Math.min(from + count, start + length) - first;
-            if (tokens > 0) {
-                heads.read(stream.q(), stream.qNorm(), pair, first - start, tokens, rows,
-                        (first - from) * heads.bytes(), worker);
-            }
-            start += length;
-        }
+        call.forQueries(from, count, (stream, token, at, tokens) -> heads.read(stream.q(), stream.qNorm(), pair, token,
+                tokens, rows, at * heads.bytes(), worker));
         clear(rows, count, SIDE);
     }
 
@@ -196,22 +179,15 @@ final class TileAttention {
     private void write(int pair, int from, int count, MemorySegment block, int worker) {
         AmxAttention code = cpu.products().amx().attention();
         boolean words = call.type() == DType.BF16;
-        int start = 0;
-        for (AttentionStream stream : call.streams()) {
-            int length = stream.q() == null ? 0 : stream.length();
-            int first = Math.max(from, start);
-            int tokens = Math.min(from + count, start + length) - first;
-            if (tokens > 0) {
-                Tensor out = stream.out();
-                long offset = call.offset(out, pair, first - start);
-                if (width == call.shape().headDim()) {
-                    code.divide(words, block, width, first - from, tokens, out.data(), offset, out.rowOffset(1));
-                } else {
-                    filled(words, block, first - from, tokens, out, offset, worker);
-                }
+        call.forQueries(from, count, (stream, token, at, tokens) -> {
+            Tensor out = stream.out();
+            long offset = call.offset(out, pair, token);
+            if (width == call.shape().headDim()) {
+                code.divide(words, block, width, at, tokens, out.data(), offset, out.rowOffset(1));
+            } else {
+                filled(words, block, at, tokens, out, offset, worker);
             }
-            start += length;
-        }
+        });
     }
 
     /** Rows of more channels than the head has. */

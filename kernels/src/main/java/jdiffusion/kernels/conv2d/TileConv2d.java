@@ -77,7 +77,7 @@ final class TileConv2d {
         tiles = kernels.pack(new KernelRows(weight, twice, channels));
         store.begin(bias, to.cols(), epilogue, to);
         long row = pitch * pixel;
-        int most = (int) Math.clamp(BAND / row - shape.kernel() + 1, 1, shape.outHeight());
+        int most = Math.clamp(BAND / row - shape.kernel() + 1, 1, shape.outHeight());
         int rows = Math.ceilDiv(shape.outHeight(), Math.ceilDiv(shape.outHeight(), most));
         // The last block may reach past the last row.
         long bytes = (rows + shape.kernel() - 1) * row + (SIDE + side) * pixel;

@@ -232,9 +232,9 @@ class TilesTest {
                 .isInstanceOf(MachineFault.class).hasMessageContaining("behind a cache line");
     }
 
-    /** As many operations as it says, on operands in cache lines. */
+    /** Four loads and four products a round, none of them across lines. */
     @Test
-    void thePeakCountsWhatItDoes() {
+    void thePeakHasItsOperandsInCacheLines() {
         TileCount count = new TileCount();
         try (TilePeak peak = new TilePeak(3, body -> new InterpretedFunction(body, count))) {
             assertThat(peak.run()).isEqualTo(count.products() * 2 * 16 * 16 * 32);
