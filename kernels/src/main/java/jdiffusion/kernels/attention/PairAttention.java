@@ -9,7 +9,6 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
-import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.DType;

@@ -16,7 +16,6 @@ import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.machine.Ahead;
 import jdiffusion.kernels.machine.AmxPanels;
 import jdiffusion.kernels.machine.Beside;
-import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
