@@ -169,7 +169,7 @@ class AmxProductsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU"})
+    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU", "RELU"})
     void rowsAreActivated(Activation activation) {
         try (AmxProducts products = products()) {
             float[] sums = new float[BLOCK_FLOATS];
