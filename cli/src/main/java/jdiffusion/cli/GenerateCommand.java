@@ -71,8 +71,8 @@ final class GenerateCommand implements Callable<Integer> {
     private Path from;
 
     @Option(names = "--preview", paramLabel = "N",
-            description = "Write NAME.preview.png every N evaluations: the latents' rough colours, or what --taesd makes of"
-                + " them. The last one stays.")
+            description = "Write NAME.preview.png every N evaluations: the latents' rough colours, or what --taesd"
+                + " makes of them. The last one stays.")
     private Integer preview;
 
     @Mixin
