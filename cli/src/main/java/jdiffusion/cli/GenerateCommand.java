@@ -18,6 +18,7 @@ import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
@@ -70,7 +71,8 @@ final class GenerateCommand implements Callable<Integer> {
     private Path from;
 
     @Option(names = "--preview", paramLabel = "N",
-            description = "Write NAME.preview.png every N evaluations: the latents' rough colours. The last one stays.")
+            description = "Write NAME.preview.png every N evaluations: the latents' rough colours, or what --taesd"
+                + " makes of them. The last one stays.")
     private Integer preview;
 
     @Mixin
@@ -99,8 +101,8 @@ final class GenerateCommand implements Callable<Integer> {
 
     /** What was decided before the first computation. */
     private record Plan(Pipeline pipeline, Devices.Opened device, String modelName, GenerationRequest request,
-                        InputPictures inputs, LoraRecord loras, ControlInput control, OutputFiles files,
-                        LatentPreview projection) {
+                        InputPictures inputs, LoraRecord loras, ControlInput control, TaesdInput taesd,
+                        OutputFiles files, LatentPictures pictures) {
     }
 
     @Override
@@ -116,6 +118,8 @@ final class GenerateCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
         }
         checkNumbers();
+        TaesdInput taesd = TaesdInput.of(options);
+        taesd.checkUsed(preview != null);
         Path folder = model.path();
         String modelName = name(folder);
         if (source != null) {
@@ -124,13 +128,14 @@ final class GenerateCommand implements Callable<Integer> {
         InputPictures inputs = InputPictures.read(options, notes::add);
         if (source != null) {
             source.checkInputs(inputs, notes::add);
+            source.checkTaesd(taesd, notes::add);
         }
         List<Lora> loras = adapters.loras(options.prompt, options.negativePrompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = profiling.wrap(opened.backend());
             ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())), loras, adapters);
             control.files().notes().forEach(notes::add);
-            Pipeline pipeline = Pipeline.open(control.files(), backend);
+            Pipeline pipeline = taesd.addTo(Pipeline.open(control.files(), backend));
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
             if (source != null) {
                 source.checkLoras(record, notes::add);
@@ -151,14 +156,16 @@ final class GenerateCommand implements Callable<Integer> {
             request = control.addTo(inputs.addTo(request, options.strength));
             inputs.checkMask(request, pipeline.latents().factor(), notes::add);
             pipeline.check(request);
-            LatentPreview projection = preview == null ? null : LatentPreview.of(pipeline.files().generationConfig(),
-                    pipeline.latents().channels(), pipeline.family().preview());
+            LatentPictures pictures = preview == null ? null : taesd.file() != null ? pipeline.previews(taesd.file())
+                    : LatentPreview.of(pipeline.files().generationConfig(), pipeline.latents().channels(),
+                            pipeline.family().preview());
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
                     .filter(Objects::nonNull).toList();
             try (Pipeline fitted = memoryOptions.fit(pipeline, request, opened.backend(), notes::add);
-                    OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), projection != null,
+                    OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), pictures != null,
                             read)) {
-                draw(new Plan(fitted, opened, modelName, request, inputs, record, control, written, projection),
+                draw(new Plan(fitted, opened, modelName, request, inputs, record, control, taesd, written,
+                        pictures),
                         folder, notes, start);
             } catch (RuntimeException e) {
                 if (json) {
@@ -200,7 +207,7 @@ final class GenerateCommand implements Callable<Integer> {
             console.line("device: " + plan.device.backend().describe());
             console.line("settings: " + settings(plan));
             List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
-            Previews previews = plan.projection == null ? null : new Previews(plan.projection, preview,
+            Previews previews = plan.pictures == null ? null : new Previews(plan.pictures, preview,
                     plan.pipeline.latents().factor(), request, plan.files);
             if (previews != null) {
                 followers.add(previews);
@@ -218,7 +225,7 @@ final class GenerateCommand implements Callable<Integer> {
                 Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
                 String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName,
                         plan.device.backend().precision(), plan.inputs, plan.loras, plan.control,
-                        quantizing, memoryOptions).text();
+                        plan.taesd, quantizing, memoryOptions).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + Seed.text(one.seed()) + ")");
@@ -283,7 +290,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (r.init() != null) {
             line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
         }
-        line.append(plan.control.inWords(r));
+        line.append(plan.control.inWords(r)).append(plan.taesd.inWords());
         plan.loras.hashes().keySet().forEach(name -> line.append(", LoRA ").append(name));
         return line.toString();
     }

@@ -84,6 +84,14 @@ final class GenerateOptions {
     @Option(names = "--mask", paramLabel = "FILE", description = "White where to draw, black where to keep.")
     Path mask;
 
+    @Option(names = "--taesd", paramLabel = "PATH",
+            description = "A TAESD, the small autoencoder, for previews: its folder or file.")
+    Path taesd;
+
+    @Option(names = "--taesd-only", negatable = true,
+            description = "Whether it decodes the picture too, in place of the VAE: faster, not as sharp.")
+    Boolean taesdOnly;
+
     @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
             description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32 on the CPU, bf16 on"
                 + " CUDA devices.")

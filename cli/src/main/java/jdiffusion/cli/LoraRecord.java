@@ -29,7 +29,7 @@ record LoraRecord(String prompt, List<String> options, Map<String, String> hashe
     static final String HASHES = "Lora hashes";
     private static final int DIGITS = 12;
     private static final int CHUNK = 1 << 20;
-    private static final String SUFFIX = ".safetensors";
+    static final String SUFFIX = ".safetensors";
 
     static LoraRecord of(String prompt, AdapterOptions options, List<Lora> loras) {
         Map<String, String> hashes = new LinkedHashMap<>();
@@ -54,7 +54,7 @@ record LoraRecord(String prompt, List<String> options, Map<String, String> hashe
     }
 
     /** The beginning of SHA-256 of all behind the header, which training programs like to change. */
-    private static String hash(Path file) {
+    static String hash(Path file) {
         try (FileChannel channel = InputFile.open(file)) {
             ByteBuffer length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
             channel.read(length, 0);

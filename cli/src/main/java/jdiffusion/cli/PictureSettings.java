@@ -33,7 +33,7 @@ final class PictureSettings {
     private static final String QUANTIZE = "Quantize";
     /** Keys that change nothing here or are dealt with one by one. */
     private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
-            LoraRecord.HASHES, ControlInput.NET, ControlInput.HASH);
+            LoraRecord.HASHES, ControlInput.NET, ControlInput.HASH, TaesdInput.HASH);
     private static final int MOST_NAMED = 12;
 
     private final Path file;
@@ -50,8 +50,8 @@ final class PictureSettings {
 
     /** The text for the file of a request's only picture. */
     static Infotext describe(GenerationRequest r, ModelFiles files, String model, Precision precision,
-                             InputPictures inputs, LoraRecord loras, ControlInput control, QuantizeOptions quantizing,
-                             MemoryOptions memory) {
+                             InputPictures inputs, LoraRecord loras, ControlInput control, TaesdInput taesd,
+                             QuantizeOptions quantizing, MemoryOptions memory) {
         Map<String, String> fields = new LinkedHashMap<>();
         fields.put("Steps", Integer.toString(r.steps()));
         fields.put("Sampler", samplerName(r.sampler()));
@@ -95,6 +95,7 @@ final class PictureSettings {
         memory.describe(fields);
         loras.describe(fields);
         control.describe(r, fields);
+        taesd.describe(fields);
         fields.put("Precision", Devices.label(precision));
         fields.put("RNG", "CPU");
         fields.put("Version", Version.line());
@@ -149,6 +150,14 @@ final class PictureSettings {
             o.skipLayerEnd = or(o.skipLayerEnd, end);
         }
         o.precision = or(o.precision, take("Precision"));
+        String taesd = take(TaesdInput.NAME);
+        if (taesd != null && o.taesdOnly == null) {
+            if (o.taesd == null) {
+                throw new InputException(file + ": was decoded by the TAESD '" + InputException.shown(taesd)
+                        + "'; give it with --taesd, or say --no-taesd-only for the model's VAE");
+            }
+            o.taesdOnly = true;
+        }
         fillInit(o);
     }
 
@@ -262,6 +271,13 @@ final class PictureSettings {
     void checkControl(ControlInput control, Consumer<String> notes) {
         checkHash(ControlInput.HASH, control.picture() == null ? null : InputPictures.hash(control.picture()),
                 "ControlNet's picture", notes);
+    }
+
+    /** Notes when the picture was decoded by another TAESD. */
+    void checkTaesd(TaesdInput taesd, Consumer<String> notes) {
+        if (taesd.decodes()) {
+            checkHash(TaesdInput.HASH, taesd.hash(), "TAESD", notes);
+        }
     }
 
     private void checkHash(String key, String given, String what, Consumer<String> notes) {

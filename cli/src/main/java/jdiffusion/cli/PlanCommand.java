@@ -70,10 +70,11 @@ final class PlanCommand implements Callable<Integer> {
         options.check();
         model.checkNotLeftOut(options.leftOut());
         InputPictures inputs = InputPictures.read(options, notes::add);
+        TaesdInput taesd = TaesdInput.of(options);
         CountingBackend backend = Devices.counting(deviceOptions, options.precision);
         ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())),
                 adapters.loras(options.prompt, options.negativePrompt), adapters);
-        Pipeline opened = Pipeline.open(control.files(), backend);
+        Pipeline opened = taesd.addTo(Pipeline.open(control.files(), backend));
         int patch = opened.sizes().multiple();
         inputs.chooseSize(options, patch, notes::add);
         GenerationRequest request = control.addTo(inputs.addTo(options.applyTo(opened.request(options.prompt)).build(),

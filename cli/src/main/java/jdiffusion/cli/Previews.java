@@ -2,7 +2,7 @@ package jdiffusion.cli;
 
 import java.util.Map;
 import java.util.function.Supplier;
-import jdiffusion.model.image.LatentPreview;
+import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.family.GenerationRequest;
@@ -10,7 +10,7 @@ import jdiffusion.model.family.Progress;
 
 /** Writes what can be seen of the latents so far, every few evaluations, over one file for each picture. */
 final class Previews implements Progress {
-    private final LatentPreview projection;
+    private final LatentPictures pictures;
     private final int every;
     private final int factor;
     private final GenerationRequest request;
@@ -18,8 +18,8 @@ final class Previews implements Progress {
     private int image;
 
     /** @param factor pixels of the picture for one of the latents */
-    Previews(LatentPreview projection, int every, int factor, GenerationRequest request, OutputFiles files) {
-        this.projection = projection;
+    Previews(LatentPictures pictures, int every, int factor, GenerationRequest request, OutputFiles files) {
+        this.pictures = pictures;
         this.every = every;
         this.factor = factor;
         this.request = request;
@@ -34,8 +34,10 @@ final class Previews implements Progress {
     @Override
     public void step(int done, Supplier<float[]> latents) {
         if (done % every == 0) {
-            Picture small = projection.picture(latents.get(), request.height() / factor, request.width() / factor);
-            Picture picture = small.resized(request.width(), request.height());
+            Picture picture = pictures.picture(latents.get(), request.height() / factor, request.width() / factor);
+            if (picture.width() != request.width() || picture.height() != request.height()) {
+                picture = picture.resized(request.width(), request.height());
+            }
             files.write(files.preview(image), Png.encode(picture, Map.of()));
         }
     }

@@ -11,5 +11,7 @@ public enum Activation {
     /** GELU by the error function: x/2 (1 + erf(x / sqrt 2)). */
     GELU_ERF,
     /** x / (1 + exp(-1.702 x)), CLIP-L's. */
-    QUICK_GELU
+    QUICK_GELU,
+    /** x where it is not below 0, else 0. */
+    RELU
 }

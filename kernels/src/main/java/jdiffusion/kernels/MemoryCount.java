@@ -18,7 +18,7 @@ public final class MemoryCount {
         return live;
     }
 
-    /** The most since the beginning, or the last {@link #restart}. */
+    /** The most since the beginning or the last {@link #restart}, and in a run around the one that restarted. */
     public long peak() {
         return peak;
     }
@@ -26,5 +26,10 @@ public final class MemoryCount {
     /** Counts the peak anew, from what is in use now. */
     public void restart() {
         peak = live;
+    }
+
+    /** Goes on with the count that was interrupted by {@link #restart}. */
+    public void resume(long peakBefore) {
+        peak = Math.max(peak, peakBefore);
     }
 }

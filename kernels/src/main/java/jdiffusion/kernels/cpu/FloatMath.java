@@ -52,6 +52,11 @@ public final class FloatMath {
         return x / (exp(x * -1.702f) + 1f);
     }
 
+    /** See {@link VectorMath#relu}. */
+    public static float relu(float x) {
+        return x < 0f ? 0f : x;
+    }
+
     /** See {@link VectorMath#geluTanh}. */
     public static float geluTanh(float x) {
         float inner = (x * x * 0.044715f + 1f) * x;

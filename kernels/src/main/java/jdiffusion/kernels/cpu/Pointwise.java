@@ -38,6 +38,11 @@ public final class Pointwise {
                     values[at + i] = FloatMath.quickGelu(values[at + i]);
                 }
             }
+            case RELU -> {
+                for (int i = Group.RELU.ready() ? reluVectors(values, at, n) : 0; i < n; i++) {
+                    values[at + i] = FloatMath.relu(values[at + i]);
+                }
+            }
         }
     }
 
@@ -71,6 +76,14 @@ public final class Pointwise {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             VectorMath.quickGelu(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
+        }
+        return i;
+    }
+
+    static int reluVectors(float[] values, int at, int n) {
+        int i = 0;
+        for (; i <= n - LANES; i += LANES) {
+            VectorMath.relu(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
         }
         return i;
     }

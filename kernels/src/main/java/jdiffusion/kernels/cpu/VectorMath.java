@@ -81,6 +81,11 @@ public final class VectorMath {
         return x.div(exp(x.mul(-1.702f)).add(1f));
     }
 
+    /** 0 for x below 0, else x: NaN stays NaN. */
+    public static FloatVector relu(FloatVector x) {
+        return x.blend(0f, x.compare(LT, 0f));
+    }
+
     /**
      * x/2 (1 + tanh(s)) with s = sqrt(2/pi) (x + 0.044715 x^3), as x / (1 + e^-2s), which is the same and keeps its
      * relative accuracy where tanh is near -1.

@@ -29,7 +29,7 @@ public final class WarmUp {
      */
     public enum Group {
         PRODUCT(0), TRANSPOSE(0), BFLOAT16(0), STORE(0), SOFTMAX(0), GELU_TANH(0), SILU(0), NARROW_PRODUCT(0),
-        QUICK_GELU(OFTEN), GELU_ERF(OFTEN), ROUND(OFTEN), NARROW(OFTEN), FLOAT16(OFTEN),
+        QUICK_GELU(OFTEN), GELU_ERF(OFTEN), RELU(OFTEN), ROUND(OFTEN), NARROW(OFTEN), FLOAT16(OFTEN),
         FLOAT8(OFTEN), CODES(OFTEN), ADAPTER(OFTEN);
 
         private int wantedAfter;
@@ -137,6 +137,7 @@ public final class WarmUp {
             case SILU -> () -> Pointwise.siluVectors(c, 0, RUN);
             case QUICK_GELU -> () -> Pointwise.quickGeluVectors(c, 0, RUN);
             case GELU_ERF -> () -> Pointwise.geluErfVectors(c, 0, RUN);
+            case RELU -> () -> Pointwise.reluVectors(c, 0, RUN);
             case ROUND -> () -> Widen.roundVectors(c, 0, RUN);
             case NARROW -> () -> Narrow.bf16Vectors(c, 0, stored, 0, RUN);
             case FLOAT16 -> () -> Widen.f16Vectors(stored, 0, b, 0, RUN);

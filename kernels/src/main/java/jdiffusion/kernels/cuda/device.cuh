@@ -102,7 +102,7 @@ static __device__ __forceinline__ void store_as(void* p, int type, long long i, 
 
 // ---- Activations, numbered as jdiffusion.kernels.Activation's ordinals.
 
-enum Activation : int { NONE = 0, SILU = 1, GELU_TANH = 2, GELU_ERF = 3, QUICK_GELU = 4 };
+enum Activation : int { NONE = 0, SILU = 1, GELU_TANH = 2, GELU_ERF = 3, QUICK_GELU = 4, RELU = 5 };
 
 static __device__ __forceinline__ float activate(int activation, float x) {
     switch (activation) {
@@ -113,6 +113,7 @@ static __device__ __forceinline__ float activate(int activation, float x) {
         }
         case GELU_ERF: return 0.5f * x * (1.0f + erff(x * 0.7071067811865476f));
         case QUICK_GELU: return x / (1.0f + expf(-1.702f * x));
+        case RELU: return x < 0.0f ? 0.0f : x;
         default: return x;
     }
 }

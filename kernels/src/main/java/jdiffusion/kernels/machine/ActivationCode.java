@@ -3,8 +3,8 @@ package jdiffusion.kernels.machine;
 import jdiffusion.kernels.Activation;
 
 /**
- * Activations of the form x / (1 + 2^t(x)) on vectors in registers, with AVX-512: x times a sigmoid. Registers 16 to 29
- * are overwritten.
+ * Activations of the form x / (1 + 2^t(x)), x times a sigmoid, and the larger of x and 0, on vectors in registers, with
+ * AVX-512. Registers 16 to 29 are overwritten.
  */
 record ActivationCode(Activation activation) {
     private static final Vec T = Vec.zmm(23);
@@ -14,12 +14,13 @@ record ActivationCode(Activation activation) {
     private static final Vec MOST = Vec.zmm(27);
     private static final Vec LINEAR = Vec.zmm(28);
     private static final Vec CUBIC = Vec.zmm(29);
+    private static final Vec ZERO = Vec.zmm(29);
     private static final double LOG2_E = 1 / Math.log(2);
 
-    /** Whether it has that form; NONE needs no code. */
+    /** Whether it has such a form; NONE needs no code. */
     static boolean has(Activation activation) {
         return switch (activation) {
-            case NONE, SILU, GELU_TANH, QUICK_GELU -> true;
+            case NONE, SILU, GELU_TANH, QUICK_GELU, RELU -> true;
             case GELU_ERF -> false;
         };
     }
@@ -30,13 +31,17 @@ record ActivationCode(Activation activation) {
             case SILU -> -LOG2_E;
             case QUICK_GELU -> -1.702 * LOG2_E;
             case GELU_TANH -> -2 * Math.sqrt(2 / Math.PI) * LOG2_E;
-            case NONE, GELU_ERF -> throw new IllegalArgumentException(activation + " is no sigmoid");
+            case NONE, GELU_ERF, RELU -> throw new IllegalArgumentException(activation + " is no sigmoid");
         };
     }
 
     /** Writes what {@link #apply} needs into its registers, by way of {@code scratch}. */
     void constants(Assembler x, Gpr scratch) {
         if (activation == Activation.NONE) {
+            return;
+        }
+        if (activation == Activation.RELU) {
+            AttentionCode.broadcast(x, ZERO, scratch, 0);
             return;
         }
         AttentionCode.powers(x, scratch);
@@ -68,6 +73,11 @@ record ActivationCode(Activation activation) {
 
     void apply(Assembler x, Vec value) {
         if (activation == Activation.NONE) {
+            return;
+        }
+        if (activation == Activation.RELU) {
+            // Of two zeros, and where one is no number, the instruction takes the second.
+            x.vmaxps(value, ZERO, value);
             return;
         }
         if (activation == Activation.GELU_TANH) {

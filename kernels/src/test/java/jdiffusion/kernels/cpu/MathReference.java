@@ -14,6 +14,7 @@ public final class MathReference {
             case GELU_TANH -> x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
             case GELU_ERF -> x / 2 * (1 + erf(x / Math.sqrt(2)));
             case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
+            case RELU -> x < 0 ? 0 : x;
         };
     }
 

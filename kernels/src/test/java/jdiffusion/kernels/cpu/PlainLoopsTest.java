@@ -64,10 +64,12 @@ class PlainLoopsTest {
         float[] tanh = x.clone();
         float[] erf = x.clone();
         float[] quick = x.clone();
+        float[] relu = x.clone();
         Pointwise.siluVectors(silu, 0, x.length);
         Pointwise.geluTanhVectors(tanh, 0, x.length);
         Pointwise.geluErfVectors(erf, 0, x.length);
         Pointwise.quickGeluVectors(quick, 0, x.length);
+        Pointwise.reluVectors(relu, 0, x.length);
         for (int i = 0; i < x.length; i++) {
             assertThat(Float.floatToIntBits(FloatMath.silu(x[i]))).as("silu " + x[i])
                     .isEqualTo(Float.floatToIntBits(silu[i]));
@@ -77,6 +79,8 @@ class PlainLoopsTest {
                     .isEqualTo(Float.floatToIntBits(erf[i]));
             assertThat(Float.floatToIntBits(FloatMath.quickGelu(x[i]))).as("quick gelu " + x[i])
                     .isEqualTo(Float.floatToIntBits(quick[i]));
+            assertThat(Float.floatToIntBits(FloatMath.relu(x[i]))).as("relu " + x[i])
+                    .isEqualTo(Float.floatToIntBits(relu[i]));
         }
     }
 

@@ -77,6 +77,7 @@ class CudaElementwiseTest extends DeviceTest {
                 case GELU_TANH -> 0.5f * x * (1 + (float) Math.tanh(0.79788456f * (x + 0.044715f * x * x * x)));
                 case GELU_ERF -> 0.5f * x * (1 + (float) MathReference.erf(x * 0.70710678f));
                 case QUICK_GELU -> x / (1 + (float) Math.exp(-1.702f * x));
+                case RELU -> x < 0 ? 0 : x;
             };
         }
         return out;

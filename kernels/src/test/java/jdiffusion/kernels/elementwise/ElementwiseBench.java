@@ -30,7 +30,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 3, time = 1)
 @Fork(value = 1, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
 public class ElementwiseBench {
-    @Param({"SILU", "GELU_TANH", "GATED", "COMBINE", "BLEND"})
+    @Param({"SILU", "GELU_TANH", "RELU", "GATED", "COMBINE", "BLEND"})
     String problem;
 
     private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);

@@ -215,7 +215,7 @@ class MachinePairsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU"})
+    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU", "RELU"})
     void activationsAreThoseOfTheirFormulas(Activation activation) {
         float[] values = gaps(3 + 48 + 2);
         for (int i = 0; i < 48; i++) {
@@ -237,6 +237,7 @@ class MachinePairsTest {
             double expected = switch (activation) {
                 case SILU -> x / (1 + Math.exp(-x));
                 case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
+                case RELU -> Math.max(x, 0);
                 default -> x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
             };
             assertThat((double) values[3 + i]).isCloseTo(expected, within(Math.abs(x) * 1e-6));

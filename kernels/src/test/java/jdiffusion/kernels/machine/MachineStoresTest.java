@@ -94,7 +94,7 @@ class MachineStoresTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU"})
+    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU", "RELU"})
     void sumsAreActivatedFirst(Activation activation) {
         int columns = 64;
         float[] sums = new float[ROWS * columns];

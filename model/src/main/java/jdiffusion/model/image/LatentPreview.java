@@ -10,7 +10,7 @@ import jdiffusion.tensor.InputException;
  * @param factors [channels][3], to red, green and blue in -1 to 1
  * @param bias    [3]
  */
-public record LatentPreview(float[][] factors, float[] bias) {
+public record LatentPreview(float[][] factors, float[] bias) implements LatentPictures {
     private static final String FACTORS = "latent_rgb_factors";
     private static final String BIAS = "latent_rgb_bias";
 
@@ -50,11 +50,8 @@ public record LatentPreview(float[][] factors, float[] bias) {
         return new float[] {node.get(0).floatValue(), node.get(1).floatValue(), node.get(2).floatValue()};
     }
 
-    /**
-     * One pixel for each latent pixel.
-     *
-     * @param latents [batch, channels, height, width]; the first is shown
-     */
+    /** One pixel for each latent pixel. */
+    @Override
     public Picture picture(float[] latents, int height, int width) {
         byte[] rgb = new byte[3 * height * width];
         int plane = height * width;

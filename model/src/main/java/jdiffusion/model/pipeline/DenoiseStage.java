@@ -19,7 +19,7 @@ record DenoiseStage(ModelInfo model, Stages stages) {
         int height = request.height() / space.factor();
         int width = request.width() / space.factor();
         int size = space.size(request.height(), request.width());
-        ImageCoder coder = new ImageCoder(stages, space);
+        ImageCoder coder = new ImageCoder(stages, space, null);
         float[] moments = request.init() == null ? null
                 : coder.encode(request, request.init().toModel(), progress);
         float[] control = request.control() == null ? null : space.means(coder.encode(request,

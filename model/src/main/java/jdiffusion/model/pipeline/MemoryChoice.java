@@ -95,7 +95,8 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
                 policy.streamed().stream().sorted().map(component ->
                         pipeline.files().architecture().folder(component) + " streamed"));
         Stream<String> tiles = plan.stages().stream().filter(stage -> stage.tile() > 0)
-                .map(stage -> "VAE in tiles of " + stage.tile() + " pixels").distinct();
+                .map(stage -> (stage.name().startsWith("taesd") ? "TAESD" : "VAE") + " in tiles of " + stage.tile()
+                        + " pixels").distinct();
         return "memory: at most " + gibi(plan.peak())
                 + (policy.budget() == Long.MAX_VALUE ? "" : " of " + gibi(policy.budget()))
                 + (plan.mapped() > 0 ? " beside the mapped files" : "")

@@ -2,6 +2,7 @@ package jdiffusion.model.pipeline;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.counting.CountingBackend;
@@ -19,12 +20,14 @@ import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.family.Variant;
+import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.stage.Stages;
+import jdiffusion.model.vae.TaesdFile;
 import jdiffusion.model.vae.Vae;
 
 /**
@@ -34,14 +37,19 @@ import jdiffusion.model.vae.Vae;
  * offloads nothing holds anything that closing it gives back.
  */
 public final class Pipeline implements AutoCloseable {
+    /** Side of a preview's tiles in latent pixels. */
+    private static final int PREVIEW_TILE = 64;
+
     private final ModelInfo model;
     private final MemoryPolicy policy;
+    private final TaesdFile taesd;
     private final Stages stages;
     private final Conditioner conditioner;
 
-    private Pipeline(ModelInfo model, Backend backend, MemoryPolicy policy) {
+    private Pipeline(ModelInfo model, Backend backend, MemoryPolicy policy, TaesdFile taesd) {
         this.model = model;
         this.policy = policy;
+        this.taesd = taesd;
         this.stages = new Stages(model.files(), backend, policy);
         this.conditioner = model.family().conditioner(stages, model.denoiser());
     }
@@ -58,7 +66,7 @@ public final class Pipeline implements AutoCloseable {
 
     /** The same with a wish for what is kept in memory. */
     public static Pipeline open(ModelFiles files, Backend backend, MemoryPolicy policy) {
-        return new Pipeline(ModelInfo.of(files), backend, policy);
+        return new Pipeline(ModelInfo.of(files), backend, policy, null);
     }
 
     public MemoryPolicy policy() {
@@ -67,7 +75,36 @@ public final class Pipeline implements AutoCloseable {
 
     /** The same model under another policy. */
     public Pipeline withPolicy(MemoryPolicy other) {
-        return new Pipeline(model, stages.backend(), other);
+        return new Pipeline(model, stages.backend(), other, taesd);
+    }
+
+    /**
+     * The same model with a TAESD that decodes in its VAE's place; init images are still encoded by the VAE.
+     *
+     * @throws jdiffusion.tensor.InputException when it is made for other latents
+     */
+    public Pipeline withTaesd(TaesdFile file) {
+        file.checkFit(latents().channels(), latents().factor());
+        return new Pipeline(model, stages.backend(), policy, file);
+    }
+
+    /**
+     * Pictures of latents by a TAESD, on tiles, which can be made while this pipeline denoises.
+     *
+     * @throws jdiffusion.tensor.InputException when it is made for other latents
+     */
+    public LatentPictures previews(TaesdFile file) {
+        file.checkFit(latents().channels(), latents().factor());
+        LatentSpace space = latents();
+        Stages own = new Stages(model.files(), stages.backend(),
+                MemoryPolicy.of(policy.offload()).withTiling(MemoryPolicy.Tiling.ON, PREVIEW_TILE));
+        ImageCoder coder = new ImageCoder(own, space, file);
+        return (latents, height, width) -> {
+            int size = space.size(height * space.factor(), width * space.factor());
+            float[] first = latents.length == size ? latents : Arrays.copyOf(latents, size);
+            return Picture.ofModel(coder.decode(first, 1, height * space.factor(), width * space.factor(), false,
+                    _ -> { }), 0, width * space.factor(), height * space.factor());
+        };
     }
 
     public Family family() {
@@ -135,12 +172,14 @@ public final class Pipeline implements AutoCloseable {
     /** Brings all weights of a request to the device, if nothing is offloaded. */
     public void hold(GenerationRequest request) {
         conditioner.hold(request);
-        holdPictures();
+        holdPictures(request);
     }
 
-    private void holdPictures() {
+    private void holdPictures(GenerationRequest request) {
         stages.hold(Component.DENOISER, family()::loadDenoiser);
-        stages.hold(Component.VAE, Vae::load);
+        if (taesd == null || request.init() != null || request.control() != null) {
+            stages.hold(Component.VAE, Vae::load);
+        }
     }
 
     /** The memory that each stage of {@link #generate} takes, found by going through it without computing anything. */
@@ -161,12 +200,12 @@ public final class Pipeline implements AutoCloseable {
                 runs.add(memory);
             }
         };
-        try (Pipeline twin = new Pipeline(model, CountingBackend.of(stages.backend()), policy)) {
+        try (Pipeline twin = new Pipeline(model, CountingBackend.of(stages.backend()), policy, taesd)) {
             if (text) {
                 twin.generate(request, count);
             } else {
                 twin.checker().check(request, false);
-                twin.holdPictures();
+                twin.holdPictures(request);
                 Conditioning none = family().blank(model.denoiser(), request.t5Length());
                 List<Conditioning> prompts = request.guided() ? List.of(none, none) : List.of(none);
                 twin.decodeValues(request, twin.denoise(request, prompts, count), count);
@@ -197,7 +236,7 @@ public final class Pipeline implements AutoCloseable {
 
     /** The same as numbers: [images, 3, height, width], about -1 to 1. */
     public float[] decodeValues(GenerationRequest request, float[] latents, Progress progress) {
-        return new ImageCoder(stages, latents()).decode(request, latents, progress);
+        return new ImageCoder(stages, latents(), taesd).decode(request, latents, progress);
     }
 
     /** Lets go of components that stayed on the device. */

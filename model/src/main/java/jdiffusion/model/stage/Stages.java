@@ -2,7 +2,9 @@ package jdiffusion.model.stage;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.Compute;
@@ -89,9 +91,26 @@ public final class Stages implements AutoCloseable {
         String name = files.architecture().folder(component);
         try (var _ = backend.scope(name)) {
             if (policy.offload() == Offload.NONE) {
-                return run(backend, component, name, held(component, loader), work, report);
+                return run(backend, component, name, label(component, name), held(component, loader), work, report);
             }
             return run(backend, open(component), policy.streams(component), component, name, loader, work, report);
+        }
+    }
+
+    /**
+     * A network in a component's place whose files are not the model's.
+     *
+     * @param name  in plans and profiles
+     * @param label in messages
+     */
+    public record Other(Component component, String name, String label, Supplier<ModelFiles.Open> files) {
+    }
+
+    /** The same with another network, which is there for this run alone; it may be in the midst of another run. */
+    public <M, T> T run(Other other, Stage.Loader<M> loader, Stage.Work<M, T> work, Consumer<StageMemory> report) {
+        try (var _ = backend.scope(other.name());
+                Loaded<M> loaded = load(backend, other.files().get(), false, loader)) {
+            return run(backend, other.component(), other.name(), other.label(), loaded, work, report);
         }
     }
 
@@ -109,14 +128,18 @@ public final class Stages implements AutoCloseable {
                                String name, Stage.Loader<M> loader, Stage.Work<M, T> work,
                                Consumer<StageMemory> report) {
         try (Loaded<M> loaded = load(backend, open, streaming, loader)) {
-            return run(backend, component, name, loaded, work, report);
+            return run(backend, component, name, label(component, name), loaded, work, report);
         }
     }
 
-    private static <M, T> T run(Backend backend, Component component, String name, Loaded<M> loaded,
+    private static String label(Component component, String name) {
+        return component == Component.VAE ? "VAE" : name;
+    }
+
+    private static <M, T> T run(Backend backend, Component component, String name, String said, Loaded<M> loaded,
                                 Stage.Work<M, T> work, Consumer<StageMemory> report) {
-        String said = component == Component.VAE ? "VAE" : name;
         long bytes;
+        long peakBefore = backend.memory().peak();
         backend.memory().restart();
         try (Workspace measuring = loaded.counter.measuringWorkspace(); var _ = backend.scope("count")) {
             work.run(new Stage<>(said, loaded.counted, new Compute(loaded.counter, measuring),
@@ -131,6 +154,8 @@ public final class Stages implements AutoCloseable {
             report.accept(new StageMemory(component, name, mapped, size.resident(), 2 * size.slots(),
                     bytes, backend.memory().peak(), 0));
             return result;
+        } finally {
+            backend.memory().resume(peakBefore);
         }
     }
 
@@ -142,17 +167,28 @@ public final class Stages implements AutoCloseable {
 
     /** Whether a component's work would keep within the budget. */
     public <M, T> boolean fits(Component component, Stage.Loader<M> loader, Stage.Work<M, T> work) {
+        Loaded<?> own = held.get(component);
+        return fits(own == null ? 0 : own.placement.size().total(), (twin, report) -> run(twin,
+                files.inspect(component), policy.streams(component), component, files.architecture().folder(component),
+                loader, work, report));
+    }
+
+    /** The same of another network's. */
+    public <M, T> boolean fits(Other other, Stage.Loader<M> loader, Stage.Work<M, T> work) {
+        return fits(0, (twin, report) -> run(twin, other.files().get(), false, other.component(), other.name(),
+                loader, work, report));
+    }
+
+    /** @param own bytes of what stays on the device and is part of the run */
+    private boolean fits(long own, BiConsumer<CountingBackend, Consumer<StageMemory>> run) {
         CountingBackend twin = CountingBackend.of(backend);
         long budget = policy.budget(twin.isDevice());
         if (budget == Long.MAX_VALUE) {
             return true;
         }
-        Loaded<?> own = held.get(component);
-        long others = policy.offload() != Offload.NONE ? 0
-                : backend.memory().live() - (own == null ? 0 : own.placement.size().total());
+        long others = policy.offload() != Offload.NONE ? 0 : backend.memory().live() - own;
         long[] peak = {0};
-        run(twin, files.inspect(component), policy.streams(component), component,
-                files.architecture().folder(component), loader, work, memory -> peak[0] = memory.peak());
+        run.accept(twin, memory -> peak[0] = memory.peak());
         return others + peak[0] <= budget;
     }
 

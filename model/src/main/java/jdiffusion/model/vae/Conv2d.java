@@ -8,10 +8,14 @@ import jdiffusion.model.Compute;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 
-/** A convolution with weight [cout, cin, k, k] and bias [cout], on images [batch, h, w, channels]. */
+/** A convolution with weight [cout, cin, k, k] and bias [cout] or null, on images [batch, h, w, channels]. */
 record Conv2d(Tensor weight, Tensor bias) {
     static Conv2d load(Weights w, int out, int in, int kernel) {
         return new Conv2d(w.kernels("weight", out, in, kernel, kernel), w.tensor("bias", out));
+    }
+
+    static Conv2d withoutBias(Weights w, int out, int in, int kernel) {
+        return new Conv2d(w.kernels("weight", out, in, kernel, kernel), null);
     }
 
     int out() {
@@ -37,6 +41,13 @@ record Conv2d(Tensor weight, Tensor bias) {
     void applyHalving(Backend backend, Tensor x, Tensor out) {
         var s = x.shape();
         backend.conv2d(new Conv2dShape(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out(), weight.shape().dim(2), 2, 0, 1),
+                x, weight, bias, Epilogue.STORE, out);
+    }
+
+    /** Half the size: stride 2, zeros at all ends alike. */
+    void applyStrided(Backend backend, Tensor x, Tensor out) {
+        var s = x.shape();
+        backend.conv2d(new Conv2dShape(s.dim(0), s.dim(1), s.dim(2), s.dim(3), out(), weight.shape().dim(2), 2, 1, 1),
                 x, weight, bias, Epilogue.STORE, out);
     }
 }

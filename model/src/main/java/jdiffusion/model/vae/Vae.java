@@ -12,7 +12,7 @@ import jdiffusion.tensor.Workspace;
  * The autoencoder between images and latents. Its interface is channels-first, as in the checkpoint's own code;
  * inside, images are channels-last. Activations are float32: float16 overflows here.
  */
-public record Vae(VaeConfig config, VaeEncoder encoder, VaeDecoder decoder) {
+public record Vae(VaeConfig config, VaeEncoder encoder, VaeDecoder decoder) implements LatentDecoder {
     /** Bounds on the log-variance, as in the reference's DiagonalGaussianDistribution. */
     public static final float LOGVAR_MIN = -30;
     public static final float LOGVAR_MAX = 20;
@@ -55,6 +55,7 @@ public record Vae(VaeConfig config, VaeEncoder encoder, VaeDecoder decoder) {
      * @param latents [batch, latentChannels, h, w] of the autoencoder (not of the denoiser: see VaeConfig.scale)
      * @return [batch, 3, f h, f w], about -1 to 1
      */
+    @Override
     public Tensor decode(Compute compute, Tensor latents) {
         Backend backend = compute.backend();
         Workspace w = compute.workspace();

@@ -61,7 +61,8 @@ public record VaeConfig(int latentChannels, List<Integer> channels, int layers, 
         return c;
     }
 
-    private static Shape kernels(Weights w, ConfigFile config, String name) {
+    /** The shape of a convolution's weight, from which sizes are derived. */
+    static Shape kernels(Weights w, ConfigFile config, String name) {
         Shape shape = w.shape(name);
         if (shape.rank() != 4) {
             throw new InputException(config.origin() + ": the tensor " + name + " beside it is " + shape

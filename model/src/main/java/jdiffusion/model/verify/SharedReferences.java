@@ -9,6 +9,10 @@ import jdiffusion.model.reference.ReferenceKind;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.model.text.T5Encoder;
+import jdiffusion.model.vae.LatentDecoder;
+import jdiffusion.model.vae.Taesd;
+import jdiffusion.model.vae.TaesdConfig;
+import jdiffusion.model.vae.TaesdFile;
 import jdiffusion.model.vae.Vae;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
@@ -20,7 +24,9 @@ final class SharedReferences {
             new ReferenceKind<>(List.of("CLIPTextModelWithProjection", "clip_text_model"), Component.CLIP_L,
                     ClipTextEncoder::load, SharedReferences::clip),
             new ReferenceKind<>(List.of("T5EncoderModel", "t5"), Component.T5, T5Encoder::load, SharedReferences::t5),
-            new ReferenceKind<>(List.of("AutoencoderKL"), Component.VAE, Vae::load, SharedReferences::vae));
+            new ReferenceKind<>(List.of("AutoencoderKL"), Component.VAE, Vae::load, SharedReferences::vae),
+            new ReferenceKind<>(List.of(TaesdConfig.CLASS), Component.VAE, Taesd::load, SharedReferences::taesd,
+                    SharedReferences::taesdLayouts));
 
     private SharedReferences() {
     }
@@ -60,13 +66,33 @@ final class SharedReferences {
             expected.compare("mean", shape, mean);
             expected.compare("logvar", shape, logvar);
         }
+        decoded(path, expected, compute, vae, vae.config().latentChannels());
+    }
+
+    private static void taesd(Path path, Expected expected, Stage<Taesd> stage) {
+        Compute compute = stage.compute();
+        Taesd taesd = stage.model();
+        if (expected.has("image")) {
+            Tensor latents = taesd.encode(compute, expected.upload(compute, "image", 4));
+            expected.compare("mean", latents.shape(), compute.backend().download(latents));
+        }
+        decoded(path, expected, compute, taesd, taesd.config().latentChannels());
+    }
+
+    private static List<ReferenceKind.Layout> taesdLayouts(Path folder) {
+        List<TaesdFile> files = TaesdFile.all(folder);
+        return (files.isEmpty() ? List.of(TaesdFile.of(folder)) : files).stream()
+                .map(file -> new ReferenceKind.Layout(file.given().toString(), file::open)).toList();
+    }
+
+    private static void decoded(Path path, Expected expected, Compute compute, LatentDecoder decoder, int channels) {
         if (expected.has("latents")) {
             Tensor latents = expected.upload(compute, "latents", 4);
-            if (latents.shape().dim(1) != vae.config().latentChannels()) {
-                throw new InputException(path + ": latents " + latents.shape() + " do not fit a VAE of "
-                        + vae.config().latentChannels() + " channels");
+            if (latents.shape().dim(1) != channels) {
+                throw new InputException(path + ": latents " + latents.shape() + " do not fit a VAE of " + channels
+                        + " channels");
             }
-            Tensor image = vae.decode(compute, latents);
+            Tensor image = decoder.decode(compute, latents);
             expected.compare("decoded", image.shape(), compute.backend().download(image));
         }
     }

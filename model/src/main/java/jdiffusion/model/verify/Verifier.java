@@ -1,17 +1,15 @@
 package jdiffusion.model.verify;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.ConfigFile;
-import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.reference.Comparison;
 import jdiffusion.model.reference.Expected;
 import jdiffusion.model.reference.ReferenceKind;
 import jdiffusion.model.stage.Stages;
-import jdiffusion.tensor.safetensors.Checkpoint;
 import jdiffusion.tensor.safetensors.SafetensorsFile;
 
 /** Recomputes reference folders and compares every tensor in them. */
@@ -45,30 +43,26 @@ public final class Verifier {
     public List<Comparison> verify(ReferenceFolder folder) {
         Path path = folder.path();
         try (SafetensorsFile io = SafetensorsFile.open(path.resolve(ReferenceFolder.IO))) {
-            Expected expected = new Expected(path.toString(), io, tolerance);
             if (folder.kind() == null) {
+                Expected expected = new Expected(path.toString(), io, tolerance);
                 new PipelineVerifier(backend, model, sources, defaultModel).verify(path, expected);
-            } else {
-                run(path, folder.kind(), expected);
+                return expected.finish();
             }
-            return expected.finish();
+            List<Comparison> all = new ArrayList<>();
+            for (ReferenceKind.Layout layout : folder.kind().layouts().apply(path)) {
+                Expected expected = new Expected(layout.label(), io, tolerance);
+                run(path, folder.kind(), layout, expected);
+                all.addAll(expected.finish());
+            }
+            return all;
         }
     }
 
-    private <M> void run(Path path, ReferenceKind<M> kind, Expected expected) {
-        ConfigFile config = ConfigFile.read(path.resolve("config.json"));
+    private <M> void run(Path path, ReferenceKind<M> kind, ReferenceKind.Layout layout, Expected expected) {
         Component component = kind.component();
-        Stages.run(backend, new Files(Checkpoint.open(path, component.weights()), config), false, component,
-                component.option(), kind.loader(), stage -> {
-                    kind.check().run(path, stage.counting() ? expected.blank() : expected, stage);
-                    return null;
-                }, _ -> { });
-    }
-
-    private record Files(Checkpoint tensors, ConfigFile config) implements ModelFiles.Open {
-        @Override
-        public void close() {
-            tensors.close();
-        }
+        Stages.run(backend, layout.files().get(), false, component, component.option(), kind.loader(), stage -> {
+            kind.check().run(path, stage.counting() ? expected.blank() : expected, stage);
+            return null;
+        }, _ -> { });
     }
 }

@@ -15,6 +15,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SigmaSchedule;
 import org.junit.jupiter.api.Test;
 
 /** What the loop over steps promises: no garbage, and the same bytes whatever the threads and the batch. */
@@ -77,7 +78,10 @@ class StepLoopTest {
         }
     }
 
-    /** Those that draw noise draw another picture of the same: most of it is background. */
+    /**
+     * Those that draw noise draw another picture of the same: most of it is background. The schedule is one without a
+     * last level close to 0, over which solvers of third order would extrapolate far.
+     */
     @Test
     void everySamplerAndPrecisionDrawsAboutTheSamePicture() {
         Picture reference = null;
@@ -86,7 +90,8 @@ class StepLoopTest {
             try (var backend = new CpuBackend(2, precision)) {
                 var pipeline = Pipeline.open(TestData.defaultModel(), backend);
                 Picture picture = pipeline.generate(pipeline.request("a red circle on a blue background").toBuilder()
-                        .size(64, 64).t5Length(32).steps(12).sampler(sampler).build(), Progress.NONE).getFirst();
+                        .size(64, 64).t5Length(32).steps(12).sampler(sampler)
+                        .schedule(SigmaSchedule.SIMPLE).build(), Progress.NONE).getFirst();
                 reference = reference == null ? picture : reference;
                 assertThat(difference(reference, picture)).as(sampler.label())
                         .isBetween(sampler == Sampler.Kind.EULER || sampler == Sampler.Kind.DDIM ? 0 : 1e-6,

@@ -106,7 +106,7 @@ class SettingsReaderTest {
                 {"sui_image_params": {"prompt": "a", "model": "Official/sd_xl_base_1.0.safetensors",
                 "seed": "18446744073709551615",
                 "steps": 20, "cfgscale": 7.0, "width": 1024, "height": 768, "comfyuisampler": "dpmpp_2m",
-                "scheduler": "kl_optimal",
+                "scheduler": "ltx2",
                 "loras": ["ink", "style/oil"], "loraweights": ["0.5", "1"], "initimagecreativity": 0.6,
                 "refinersteps": 40,
                 "swarm_version": "0.9.6"}, "sui_extra_data": {"date": "2025-01-25"}}""");
@@ -118,7 +118,7 @@ class SettingsReaderTest {
         assertThat(found.hasInit()).isTrue();
         assertThat(found.strength()).isEqualTo(0.6);
         assertThat(found.more()).containsOnlyKeys("refinersteps");
-        assertThat(found.notes()).singleElement().asString().contains("the schedule 'kl_optimal'",
+        assertThat(found.notes()).singleElement().asString().contains("the schedule 'ltx2'",
                 "the default is used");
         assertThat(read("parameters", "{\"sui_image_params\": {\"prompt\": \"a\", \"seed\": -1, \"loras\": \"x,y\"}}")
                 .notes()).singleElement().asString().contains("the seed of", "is -1");
