@@ -35,7 +35,8 @@ final class Arguments {
             if (option != null && option.arity().min() > 0 && i + 1 < args.length) {
                 String value = args[++i];
                 if (isText(value, spec)) {
-                    options.add(arg + "=" + value);
+                    // Behind an option of one letter picocli would look again whether the value is an option.
+                    options.add(option.longestName() + "=" + value);
                 } else {
                     options.add(arg);
                     options.add(value);

@@ -52,7 +52,7 @@ class BadInputTest {
         "-b 0                           | --batch-count is 0",
         "-b 1000000000                  | --batch-count is 1000000000",
         "-b 2 -s 18446744073709551615   | the seeds of 2 pictures from 18446744073709551615 on are too large",
-        "--sampling-method ddim         | sampler 'ddim' is unknown; use euler, heun or dpmpp_2m",
+        "--sampling-method ddpm         | sampler 'ddpm' is unknown; use one of euler, euler_ancestral, heun, dpm2",
         "--scheduler never              | schedule 'never' is unknown; use one of normal",
         "--flow-shift 0                 | shift is 0.0",
         "--flow-shift NaN               | --flow-shift is NaN",

@@ -46,7 +46,7 @@ class CommandsTest {
             "--offload", "--vae-tiling", "--vae-tile-size", "--vram", "--profile", "--trace"}) {
             assertThat(help).contains(option);
         }
-        assertThat(help).contains("euler, heun, dpmpp_2m").contains("sgm_uniform");
+        assertThat(help).contains("euler_ancestral", "dpmpp_2m", "er_sde", "sgm_uniform", "kl_optimal");
     }
 
     @Test

@@ -196,7 +196,7 @@ class AmxPanelsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU"})
+    @EnumSource(names = {"SILU", "GELU_TANH", "QUICK_GELU", "RELU"})
     void rowsAreActivated(Activation activation) {
         try (AmxPanels panels = panels()) {
             float[] sums = new float[BLOCK_BYTES / 4];

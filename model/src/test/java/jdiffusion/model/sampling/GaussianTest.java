@@ -100,15 +100,18 @@ class GaussianTest {
         }
     }
 
-    /** Where the equation leads from a first level and noise of 1: to the last level, and from there to D. */
-    private static double exact(NoiseScheduler model, SigmaSchedule schedule, int steps) {
+    /**
+     * Where the equation leads from a first level and noise of 1: to the last level, and from there to D; LMS follows
+     * the equation to the end.
+     */
+    private static double exact(NoiseScheduler model, Sampler.Kind kind, SigmaSchedule schedule, int steps) {
         Sigmas sigmas = model.sigmas(schedule, steps, 0);
         Prediction p = model.prediction();
         double first = sigmas.sigma(0);
-        double last = sigmas.sigma(sigmas.evaluations() - 1);
+        double last = kind == Sampler.Kind.LMS ? 0 : sigmas.sigma(sigmas.evaluations() - 1);
         double x = MEAN * p.signal(last) + (sigmas.startFactor() - p.signal(first) * MEAN) * deviation(p, last)
                 / deviation(p, first);
-        return denoised(p, last, x, false);
+        return last == 0 ? x : denoised(p, last, x, false);
     }
 
     private static double deviation(Prediction p, double sigma) {
@@ -117,7 +120,7 @@ class GaussianTest {
 
     private static double error(NoiseScheduler model, Sampler.Kind kind, int steps) {
         double end = run(model, kind.settings().withEta(0), SigmaSchedule.KARRAS, steps, new float[] {1, 1, 1}, 0)[0];
-        return Math.abs(end - exact(model, SigmaSchedule.KARRAS, steps));
+        return Math.abs(end - exact(model, kind, SigmaSchedule.KARRAS, steps));
     }
 
     /** How many times smaller the error is with twice the steps: at least the power of two of the order, nearly. */
@@ -132,7 +135,9 @@ class GaussianTest {
                     };
                     double coarse = error(model, kind, 100);
                     double fine = error(model, kind, 200);
-                    assertThat(fine).as("errors %s and %s", coarse, fine).isLessThan(Math.max(coarse / least, 5e-6));
+                    // A flow's first level has no lambda; solvers in lambda begin at one with a little signal.
+                    double floor = kind == Sampler.Kind.UNIPC && model == FLOW ? 1e-4 : 5e-6;
+                    assertThat(fine).as("errors %s and %s", coarse, fine).isLessThan(Math.max(coarse / least, floor));
                 })));
     }
 
