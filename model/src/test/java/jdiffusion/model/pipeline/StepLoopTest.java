@@ -7,6 +7,8 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
@@ -80,24 +82,29 @@ class StepLoopTest {
 
     /**
      * Those that draw noise draw another picture of the same: most of it is background. The schedule is one without a
-     * last level close to 0, over which solvers of third order would extrapolate far.
+     * last level close to 0, over which solvers of third order would extrapolate far, and LMS, which is stable for
+     * small steps only, takes more of them.
      */
     @Test
     void everySamplerAndPrecisionDrawsAboutTheSamePicture() {
+        Map<String, Double> far = new TreeMap<>();
         Picture reference = null;
         for (Sampler.Kind sampler : Sampler.Kind.values()) {
             Precision precision = sampler == Sampler.Kind.DPMPP_2M ? Precision.BF16 : Precision.F32;
             try (var backend = new CpuBackend(2, precision)) {
                 var pipeline = Pipeline.open(TestData.defaultModel(), backend);
                 Picture picture = pipeline.generate(pipeline.request("a red circle on a blue background").toBuilder()
-                        .size(64, 64).t5Length(32).steps(12).sampler(sampler)
+                        .size(64, 64).t5Length(32).steps(sampler == Sampler.Kind.LMS ? 36 : 12).sampler(sampler)
                         .schedule(SigmaSchedule.SIMPLE).build(), Progress.NONE).getFirst();
                 reference = reference == null ? picture : reference;
-                assertThat(difference(reference, picture)).as(sampler.label())
-                        .isBetween(sampler == Sampler.Kind.EULER || sampler == Sampler.Kind.DDIM ? 0 : 1e-6,
-                                sampler.isStochastic() ? 60.0 : 20.0);
+                double difference = difference(reference, picture);
+                boolean same = sampler == Sampler.Kind.EULER || sampler == Sampler.Kind.DDIM;
+                if (same != (difference == 0) || difference > (sampler.isStochastic() ? 60 : 20)) {
+                    far.put(sampler.label(), difference);
+                }
             }
         }
+        assertThat(far).isEmpty();
     }
 
     @Test
