@@ -20,7 +20,8 @@ import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.reference.ReferenceKind;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.FlowScheduler;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.synthetic.ClipSizes;
 import jdiffusion.model.synthetic.NetworkSizes;
@@ -268,8 +269,8 @@ final class Toy implements Family {
     }
 
     @Override
-    public SchedulerConfig scheduler() {
-        return SchedulerConfig.ofShift(1);
+    public NoiseScheduler scheduler() {
+        return FlowScheduler.ofShift(1);
     }
 
     @Override
@@ -341,6 +342,6 @@ final class Toy implements Family {
     static SyntheticModel synthetic(int vocabulary) {
         return new SyntheticModel(new Toy(), Map.of(Component.DENOISER, new Sizes(), Component.CLIP_L,
                 new ClipSizes(vocabulary, 32, 2, 64, 2, POOLED, "quick_gelu"), Component.VAE,
-                new VaeSizes(List.of(32, 32), 1, 32, CHANNELS, 0.5, 0)), SchedulerConfig.ofShift(1));
+                new VaeSizes(List.of(32, 32), 1, 32, CHANNELS, 0.5, 0)), FlowScheduler.ofShift(1));
     }
 }
