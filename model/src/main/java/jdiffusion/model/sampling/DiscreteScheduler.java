@@ -51,16 +51,6 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
     }
 
     @Override
-    public NoiseScheduler read(JsonNode json, String where) {
-        return NoiseScheduler.ofDiffusion(json, where);
-    }
-
-    @Override
-    public SigmaSchedule schedule() {
-        return null;
-    }
-
-    @Override
     public String describe() {
         return (curve != null ? curve.label() : spacing.name().toLowerCase(Locale.ROOT)) + ", " + table.size()
                 + " training timesteps";

@@ -72,16 +72,6 @@ public record EdmScheduler(double lowest, double highest, Prediction prediction,
     }
 
     @Override
-    public NoiseScheduler read(JsonNode json, String where) {
-        return NoiseScheduler.ofDiffusion(json, where);
-    }
-
-    @Override
-    public SigmaSchedule schedule() {
-        return null;
-    }
-
-    @Override
     public String describe() {
         return "EDM from " + highest + " to " + lowest;
     }

@@ -26,19 +26,16 @@ public interface NoiseScheduler {
         return usual.read(JsonTree.read(bytes, file.toString()), file.toString());
     }
 
-    /** The configuration of a scheduler for models that are no flows. */
-    static NoiseScheduler ofDiffusion(JsonNode json, String where) {
-        boolean edm = json != null && json.path("_class_name").asText("").startsWith("EDM");
-        return edm ? EdmScheduler.of(json, where) : DiscreteScheduler.of(json, where);
-    }
-
     /**
      * What a parsed file says of a model of the same kind as this one's.
      *
      * @param where names the file in messages
      * @throws InputException if a value cannot be used
      */
-    NoiseScheduler read(JsonNode json, String where);
+    default NoiseScheduler read(JsonNode json, String where) {
+        boolean edm = json != null && json.path("_class_name").asText("").startsWith("EDM");
+        return edm ? EdmScheduler.of(json, where) : DiscreteScheduler.of(json, where);
+    }
 
     /** What the network's output means. */
     Prediction prediction();
@@ -47,7 +44,9 @@ public interface NoiseScheduler {
     SamplerSettings sampler();
 
     /** The schedule of the command line that gives its own levels; null when none does. */
-    SigmaSchedule schedule();
+    default SigmaSchedule schedule() {
+        return null;
+    }
 
     /**
      * The file's own levels of so many steps, before the sampler doubles any.

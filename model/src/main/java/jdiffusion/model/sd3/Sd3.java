@@ -105,7 +105,7 @@ public final class Sd3 implements Family {
     /** Of diffusers' kind, those that see the text may have been trained with any picture. */
     @Override
     public ControlNetFormat controlNet() {
-        return new ControlNetFormat(new ControlNetNames(), "pos_embed_input.proj.weight", "context_embedder.weight");
+        return new ControlNetFormat(ControlNetNames.NAMES, "pos_embed_input.proj.weight", "context_embedder.weight");
     }
 
     @Override

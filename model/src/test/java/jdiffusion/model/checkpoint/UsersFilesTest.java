@@ -179,7 +179,7 @@ class UsersFilesTest {
                 new TinyModel.Tensors("tiny", TINY.get(Component.VAE))).forEach(all::put);
         TinyModel.original(Naming.DIFFUSERS, "text_encoders._orig_mod.clip_l.transformer.",
                 new TinyModel.Tensors("tiny", TINY.get(Component.CLIP_L))).forEach(all::put);
-        TinyModel.original(new LlamaT5Names(), "text_encoders.t5xxl.module.transformer.",
+        TinyModel.original(LlamaT5Names.NAMES, "text_encoders.t5xxl.module.transformer.",
                 new TinyModel.Tensors("tiny", TINY.get(Component.T5))).forEach(all::put);
         Path gguf = folder.resolve("all.gguf");
         TinyModel.gguf(gguf, all, null);
