@@ -15,7 +15,7 @@ import jdiffusion.model.pipeline.Pipeline;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The README's example of use in a Java program, from a package that sees only what is public. */
+/** The documentation's example of use in a Java program, from a package that sees only what is public. */
 class ReadmeTest {
     @Test
     void theExampleDrawsAStar(@TempDir Path folder) throws IOException {
@@ -35,7 +35,7 @@ class ReadmeTest {
         int[] centre = colour(drawn, 64, 64);
         assertThat(corner[2]).as("purple background").isGreaterThan(corner[1] + 40);
         assertThat(Math.min(centre[0], centre[1])).as("yellow star").isGreaterThan(centre[2] + 40);
-        assertThat(Files.readString(model.resolve("../../README.md")))
+        assertThat(Files.readString(model.resolve("../../docs/library.md")))
                 .contains("pipeline.request(\"a large yellow star on a purple background\").toBuilder()")
                 .contains(".seed(7).steps(20).size(128, 128).build();");
     }

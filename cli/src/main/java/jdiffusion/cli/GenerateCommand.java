@@ -23,7 +23,8 @@ import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.FlowScheduler;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.settings.Infotext;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.TensorSource;
@@ -264,23 +265,24 @@ final class GenerateCommand implements Callable<Integer> {
     /** All that was decided, on one line. */
     private static String settings(Plan plan) {
         GenerationRequest r = plan.request;
-        SchedulerConfig scheduler = plan.pipeline.files().scheduler();
+        NoiseScheduler scheduler = plan.pipeline.files().scheduler();
         Set<Component> components = plan.pipeline.family().components();
-        String shift = Float.isNaN(r.shift())
-                ? scheduler.useDynamicShifting() ? "dynamic" : Double.toString(scheduler.shift())
-                : Float.toString(r.shift());
+        String shift = !(scheduler instanceof FlowScheduler flow) ? ""
+                : ", shift " + (Float.isNaN(r.shift()) ? flow.shift() : Float.toString(r.shift()));
         StringBuilder line = new StringBuilder();
         line.append(r.width()).append('x').append(r.height()).append(", ").append(r.steps())
                 .append(r.steps() == 1 ? " step of " : " steps of ")
-                .append(r.sampler().label()).append(", schedule ").append(r.schedule().label())
-                .append(", shift ").append(shift).append(", cfg scale ").append(r.guidance())
+                .append(r.sampler().kind().label()).append(", schedule ")
+                .append(r.schedule() == null ? scheduler.describe() : r.schedule().label())
+                .append(shift).append(", cfg scale ").append(r.guidance())
                 .append(", seed ").append(Seed.text(r.seed()))
                 .append(r.images() > 1 ? " to " + Seed.text(r.seed() + r.images() - 1) : "")
                 .append(!components.contains(Component.T5) ? ""
                         : ", T5 " + (r.t5() ? r.t5Length() + " tokens" : "off"))
                 .append(", precision ").append(Devices.label(plan.device.backend().precision()));
         for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
-            line.append(plan.pipeline.files().has(clip) || !components.contains(clip) ? "" : ", " + clip.label() + " off");
+            boolean off = components.contains(clip) && !plan.pipeline.files().has(clip);
+            line.append(off ? ", " + clip.label() + " off" : "");
         }
         if (!r.skipLayers().layers().isEmpty()) {
             line.append(", skip layers ").append(r.skipLayers().layers()).append(" scale ")

@@ -16,10 +16,10 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ComponentFormat;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.checkpoint.Network;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
-import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Shape;
@@ -157,14 +157,11 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
     }
 
     private static void describe(Pipeline pipeline, Map<String, String> facts) {
-        SchedulerConfig scheduler = pipeline.files().scheduler();
         GenerationRequest defaults = pipeline.request("");
         facts.put("denoiser", pipeline.denoiserConfig().describe());
-        facts.put("scheduler", scheduler.schedule().label() + ", shift "
-                + (scheduler.useDynamicShifting() ? "dynamic" : scheduler.shift()) + ", "
-                + scheduler.numTrainTimesteps() + " training timesteps");
+        facts.put("scheduler", pipeline.files().scheduler().describe());
         facts.put("defaults", defaults.width() + "x" + defaults.height() + ", " + defaults.steps() + " steps of "
-                + defaults.sampler().label() + ", cfg scale " + defaults.guidance()
+                + defaults.sampler().kind().label() + ", cfg scale " + defaults.guidance()
                 + (!pipeline.family().components().contains(Component.T5) ? ""
                 : ", T5 " + (defaults.t5() ? defaults.t5Length() + " tokens" : "off")));
         int patch = pipeline.sizes().multiple();
@@ -175,9 +172,10 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
 
     private static Part component(ModelFiles files, Component component) {
         try (ModelFiles.Open open = files.open(component)) {
-            return part(files.architecture().folder(component), files.place(component), status(() -> files.architecture()
-                    .network(component).load(Weights.of(open.tensors(), Placement.onHost()), open.config())),
-                    open.tensors());
+            Network network = files.architecture().network(component);
+            String status = status(() ->
+                    network.load(Weights.of(open.tensors(), Placement.onHost()), open.config()));
+            return part(files.architecture().folder(component), files.place(component), status, open.tensors());
         } catch (InputException e) {
             return Part.without(files.architecture().folder(component), e.getMessage());
         }

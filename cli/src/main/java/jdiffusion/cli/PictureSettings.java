@@ -54,8 +54,10 @@ final class PictureSettings {
                              QuantizeOptions quantizing, MemoryOptions memory) {
         Map<String, String> fields = new LinkedHashMap<>();
         fields.put("Steps", Integer.toString(r.steps()));
-        fields.put("Sampler", samplerName(r.sampler()));
-        fields.put("Schedule type", scheduleName(r.schedule()));
+        fields.put("Sampler", samplerName(r.sampler().kind()));
+        if (r.schedule() != null) {
+            fields.put("Schedule type", scheduleName(r.schedule()));
+        }
         fields.put("CFG scale", number(r.guidance()));
         fields.put("Seed", Seed.text(r.seed()));
         fields.put("Size", r.width() + "x" + r.height());

@@ -31,7 +31,8 @@ final class Report implements Progress {
                 .put("width", r.width()).put("height", r.height())
                 .put("steps", r.steps()).put("cfg_scale", r.guidance())
                 .put("seed", Seed.number(r.seed())).put("batch_count", r.images())
-                .put("sampling_method", r.sampler().label()).put("scheduler", r.schedule().label());
+                .put("sampling_method", r.sampler().kind().label())
+                .put("scheduler", r.schedule() == null ? null : r.schedule().label());
         if (Float.isNaN(r.shift())) {
             request.putNull("flow_shift");
         } else {

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.TokenizerKind;
 import jdiffusion.tensor.TensorSource;
 
@@ -26,7 +26,7 @@ public interface Architecture {
     List<ComponentFormat> formats();
 
     /** The scheduler of its published models, for files that come without one. */
-    SchedulerConfig scheduler();
+    NoiseScheduler scheduler();
 
     /** Whether a component of this kind, told by shapes, can serve a denoiser. */
     boolean fits(Component component, TensorSource tensors, TensorSource denoiser);

@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.model.tokenizer.places.Looked;
@@ -143,7 +143,7 @@ final class Assembled implements ModelFiles {
 
     /** That of the base, beside the files or in them; else the one that all published models have. */
     @Override
-    public SchedulerConfig scheduler() {
+    public NoiseScheduler scheduler() {
         if (base != null) {
             return base.scheduler();
         }
@@ -152,13 +152,12 @@ final class Assembled implements ModelFiles {
                 folder.resolve("scheduler_config.json"),
                 folder.resolve("..").resolve("scheduler").resolve("scheduler_config.json").normalize())) {
             if (InputFile.isThere(file)) {
-                return SchedulerConfig.read(file, architecture.scheduler());
+                return NoiseScheduler.read(file, architecture.scheduler());
             }
         }
         ObjectNode stored = stored(StoredConfig.SCHEDULER);
         return stored == null ? architecture.scheduler()
-                : SchedulerConfig.of(stored, storedOrigin(StoredConfig.SCHEDULER),
-                        architecture.scheduler());
+                : architecture.scheduler().read(stored, storedOrigin(StoredConfig.SCHEDULER));
     }
 
     @Override

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.model.tokenizer.places.Looked;
@@ -46,6 +46,10 @@ public final class DiffusersFolder implements ModelFiles {
 
     private String folder(Component component) {
         return architecture.folder(component);
+    }
+
+    private Path tokenizerFolder(Component component) {
+        return root.resolve(architecture.tokenizerFolder(component));
     }
 
     public static DiffusersFolder open(Path root, List<? extends Architecture> known) {
@@ -118,6 +122,10 @@ public final class DiffusersFolder implements ModelFiles {
             if (has(component)) {
                 note(component, notes);
             }
+        }
+        if (!InputFile.isThere(schedulerFile())) {
+            notes.add(schedulerFile() + " is not there; the schedule of published models of this family is taken: "
+                    + architecture.scheduler().describe());
         }
         try {
             notes.addAll(scheduler().notes());
@@ -196,7 +204,7 @@ public final class DiffusersFolder implements ModelFiles {
 
     @Override
     public Tokenizer tokenizer(Component component) {
-        Path folder = root.resolve(architecture.tokenizerFolder(component));
+        Path folder = tokenizerFolder(component);
         if (component == Component.T5 && !Files.isDirectory(folder)) {
             throw new InputException(folder + ": the tokenizer of T5 is not there; download it, or leave T5 out with"
                     + " --no-t5");
@@ -206,22 +214,22 @@ public final class DiffusersFolder implements ModelFiles {
 
     @Override
     public VocabularyFile vocabulary(Component component) {
-        return VocabularyFile.in(root.resolve(architecture.tokenizerFolder(component)), architecture.tokenizerKind(component));
+        return VocabularyFile.in(tokenizerFolder(component), architecture.tokenizerKind(component));
     }
 
     @Override
     public List<Looked> vocabularies(Component component) {
-        return new TokenizerPlaces(List.of(Place.beside(List.of(root.resolve(architecture.tokenizerFolder(component))))), this)
-                .all(component);
+        return new TokenizerPlaces(List.of(Place.beside(List.of(tokenizerFolder(component)))), this).all(component);
     }
 
     @Override
-    public SchedulerConfig scheduler() {
-        Path file = root.resolve("scheduler").resolve("scheduler_config.json");
-        SchedulerConfig usual = architecture.scheduler();
-        return InputFile.isThere(file) ? SchedulerConfig.read(file, usual)
-                : usual.withNote(file + " is not there; shift " + usual.shift()
-                        + ", as published models of this family have it, is taken");
+    public NoiseScheduler scheduler() {
+        return InputFile.isThere(schedulerFile()) ? NoiseScheduler.read(schedulerFile(), architecture.scheduler())
+                : architecture.scheduler();
+    }
+
+    private Path schedulerFile() {
+        return root.resolve("scheduler").resolve("scheduler_config.json");
     }
 
     @Override

@@ -2,7 +2,7 @@ package jdiffusion.model.checkpoint;
 
 import java.nio.file.Path;
 import java.util.List;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.model.tokenizer.places.Looked;
@@ -72,7 +72,7 @@ public interface ModelFiles {
         return List.of();
     }
 
-    SchedulerConfig scheduler();
+    NoiseScheduler scheduler();
 
     /** The checkpoint's own wishes for sampling; empty when it has none. */
     ConfigFile generationConfig();

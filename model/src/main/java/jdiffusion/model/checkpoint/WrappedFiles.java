@@ -2,7 +2,7 @@ package jdiffusion.model.checkpoint;
 
 import java.nio.file.Path;
 import java.util.List;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.model.tokenizer.places.Looked;
@@ -81,7 +81,7 @@ public abstract class WrappedFiles implements ModelFiles {
     }
 
     @Override
-    public SchedulerConfig scheduler() {
+    public NoiseScheduler scheduler() {
         return model.scheduler();
     }
 

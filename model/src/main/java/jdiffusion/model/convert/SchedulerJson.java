@@ -3,6 +3,8 @@ package jdiffusion.model.convert;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Locale;
+import jdiffusion.model.sampling.FlowScheduler;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.sampling.SigmaSchedule;
@@ -12,7 +14,15 @@ public final class SchedulerJson {
     private SchedulerJson() {
     }
 
-    public static ObjectNode of(SchedulerConfig c) {
+    /** @throws IllegalArgumentException for schedulers that no family's files are written with yet */
+    public static ObjectNode of(NoiseScheduler scheduler) {
+        if (scheduler instanceof FlowScheduler flow) {
+            return of(flow.config());
+        }
+        throw new IllegalArgumentException("no way is known to write " + scheduler);
+    }
+
+    private static ObjectNode of(SchedulerConfig c) {
         ObjectNode json = JsonNodeFactory.instance.objectNode()
                 .put("_class_name",
                         "FlowMatch" + (c.sampler() == Sampler.Kind.HEUN ? "Heun" : "Euler") + "DiscreteScheduler")

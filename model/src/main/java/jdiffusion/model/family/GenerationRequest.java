@@ -2,6 +2,7 @@ package jdiffusion.model.family;
 
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SamplerSettings;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.tensor.InputException;
@@ -19,8 +20,8 @@ import jdiffusion.tensor.InputException;
  * @param seed           of {@code torch.Generator("cpu")}, 64 bits without a sign
  * @param images         pictures to draw
  * @param seeds          how further pictures get their noise
- * @param sampler        the integration method
- * @param schedule       the spacing of noise levels
+ * @param sampler        the integration method, with what its name leaves open
+ * @param schedule       the spacing of noise levels; null for the checkpoint's own
  * @param shift          static timestep shift; NaN for what the checkpoint's scheduler says
  * @param t5Length       tokens for T5
  * @param t5             whether T5 runs
@@ -31,7 +32,7 @@ import jdiffusion.tensor.InputException;
  * @param control        what the model's ControlNet reads, or null for none of it
  */
 public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
-                                float guidance, long seed, int images, Seeds seeds, Sampler.Kind sampler,
+                                float guidance, long seed, int images, Seeds seeds, SamplerSettings sampler,
                                 SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
                                 Picture init, double strength, Picture mask, Control control) {
     /** How the pictures of one request differ. */
@@ -106,7 +107,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private long seed;
         private int images;
         private Seeds seeds;
-        private Sampler.Kind sampler;
+        private SamplerSettings sampler;
         private SigmaSchedule schedule;
         private float shift;
         private int t5Length;
@@ -180,7 +181,12 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return this;
         }
 
+        /** A sampler with what tools mean by its name. */
         public Builder sampler(Sampler.Kind value) {
+            return sampler(value.settings());
+        }
+
+        public Builder sampler(SamplerSettings value) {
             sampler = value;
             return this;
         }

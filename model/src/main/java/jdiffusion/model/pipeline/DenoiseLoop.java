@@ -7,13 +7,10 @@ import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Scope;
 import jdiffusion.model.Compute;
-import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.Denoiser;
+import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
-import jdiffusion.model.sampling.Prediction;
 import jdiffusion.model.sampling.Sampler;
-import jdiffusion.model.sampling.SamplerSettings;
-import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 
@@ -23,11 +20,10 @@ import jdiffusion.tensor.Workspace;
  */
 final class DenoiseLoop {
     private final Backend backend;
-    private final Sigmas sigmas;
+    private final Walk walk;
     private final Sampler sampler;
     /** What a stochastic sampler draws in a step; null for others. */
     private final float[] drawn;
-    private final int first;
     private final GuidedPrediction prediction;
     private final Tensor latents;
     private final Tensor init;
@@ -38,44 +34,29 @@ final class DenoiseLoop {
     }
 
     /**
-     * @param prompts the conditionings of the negative prompt (if guided) and of the prompt
-     * @param height  of the latents
-     * @param width   of the latents
-     * @param mask    [channels, height, width] 1 where to draw; null for everywhere
-     * @param control [channels, height, width] what the ControlNet reads; null for none
+     * @param setup with the conditionings of the negative prompt (if guided) and of the prompt
+     * @param mask  [channels, height, width] 1 where to draw; null for everywhere
      */
-    DenoiseLoop(Denoiser denoiser, Compute compute, GenerationRequest request, int images,
-                List<Conditioning> prompts, int height, int width, Sigmas sigmas, float[] mask, float[] control) {
+    DenoiseLoop(Denoiser denoiser, Compute compute, GenerationRequest request, Walk walk, DenoiserSetup setup,
+                float[] mask) {
         this.backend = compute.backend();
-        this.sigmas = sigmas;
-        this.first = first(request, sigmas);
+        this.walk = walk;
         Workspace w = compute.workspace();
-        int channels = denoiser.config().outChannels();
-        this.latents = w.f32(images, channels, height, width);
-        SamplerSettings settings = request.sampler().settings();
-        this.sampler = settings.create(sigmas, Prediction.VELOCITY, w, latents);
-        this.drawn = settings.drawsNoise() ? new float[Math.toIntExact(latents.shape().size())] : null;
-        this.prediction = new GuidedPrediction(denoiser, compute, request, images, prompts, height, width, sigmas,
-                first, control);
-        this.init = request.init() == null ? null : w.f32(images, channels, height, width);
+        int[] dims = {setup.images(), denoiser.config().outChannels(), setup.height(), setup.width()};
+        this.latents = w.f32(dims);
+        this.sampler = request.sampler().create(walk.sigmas(), walk.prediction(), w, latents);
+        this.drawn = request.sampler().drawsNoise() ? new float[Math.toIntExact(latents.shape().size())] : null;
+        this.prediction = new GuidedPrediction(denoiser, compute, request, walk, setup);
+        this.init = request.init() == null ? null : w.f32(dims);
         if (mask == null) {
             this.masking = null;
         } else {
-            Tensor all = w.f32(images, channels, height, width);
-            for (int i = 0; i < images; i++) {
+            Tensor all = w.f32(dims);
+            for (int i = 0; i < setup.images(); i++) {
                 backend.upload(mask, all.at(i));
             }
-            this.masking = new Masking(all, w.f32(all.shape().dims()), w.f32(all.shape().dims()));
+            this.masking = new Masking(all, w.f32(dims), w.f32(dims));
         }
-    }
-
-    /** Evaluations of the denoiser in one run. */
-    static int evaluations(GenerationRequest request, Sigmas sigmas) {
-        return sigmas.evaluations() - first(request, sigmas);
-    }
-
-    private static int first(GenerationRequest request, Sigmas sigmas) {
-        return request.init() == null ? 0 : sigmas.start(request.strength());
     }
 
     /**
@@ -86,16 +67,17 @@ final class DenoiseLoop {
     float[] run(Noise noise, Consumer<Supplier<float[]>> afterStep, Supplier<Boolean> cancelled) {
         backend.upload(noise.noise(), latents);
         if (noise.init() != null) {
-            // At strength 1, where sigma is 1, this is the noise alone.
-            float sigma = sigmas.sigma(first);
             backend.upload(noise.init(), init);
             if (masking != null) {
                 backend.upload(noise.noise(), masking.noise());
             }
-            backend.combine(new float[] {sigma, 1 - sigma}, List.of(latents, init), latents);
+            // For a flow at strength 1, where sigma is 1, this is the noise alone.
+            backend.combine(walk.mixed(walk.first()), List.of(latents, init), latents);
+        } else if (walk.sigmas().startFactor() != 1) {
+            backend.combine(new float[] {(float) walk.sigmas().startFactor()}, List.of(latents), latents);
         }
-        for (int i = first; i < sigmas.evaluations(); i++) {
-            try (var _ = backend.scope(Scope.STEP, i - first)) {
+        for (int i = walk.first(); i < walk.end(); i++) {
+            try (var _ = backend.scope(Scope.STEP, i - walk.first())) {
                 step(i, out -> {
                     noise.random().normals(drawn);
                     backend.upload(drawn, out);
@@ -103,14 +85,14 @@ final class DenoiseLoop {
             }
             afterStep.accept(() -> backend.download(latents));
             if (cancelled.get()) {
-                throw new CancellationException("cancelled after evaluation " + (i - first + 1));
+                throw new CancellationException("cancelled after evaluation " + (i - walk.first() + 1));
             }
         }
         return backend.download(latents);
     }
 
     private void step(int i, Sampler.NoiseSource noise) {
-        sampler.step(backend, first, i, prediction.at(i, latents), latents, noise);
+        sampler.step(backend, walk.first(), i, prediction.at(i, latents), latents, noise);
         if (masking != null) {
             keepUnmasked(i);
         }
@@ -118,14 +100,13 @@ final class DenoiseLoop {
 
     /** Goes through one evaluation of each kind, to count memory: the others take no more. */
     void count() {
-        step(first, _ -> { });
+        step(walk.first(), _ -> { });
         prediction.countOthers(latents);
     }
 
     /** Puts the init image, noised to the next level, back where the mask keeps it. */
     private void keepUnmasked(int i) {
-        float sigma = i + 1 < sigmas.evaluations() ? sigmas.sigma(i + 1) : 0;
-        backend.combine(new float[] {sigma, 1 - sigma}, List.of(masking.noise(), init), masking.known());
+        backend.combine(walk.mixed(i + 1), List.of(masking.noise(), init), masking.known());
         backend.blend(masking.mask(), latents, masking.known(), latents);
     }
 }

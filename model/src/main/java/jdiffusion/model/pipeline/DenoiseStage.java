@@ -4,10 +4,10 @@ import java.util.List;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.Denoiser;
+import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Progress;
-import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.Stages;
 
@@ -31,13 +31,12 @@ record DenoiseStage(ModelInfo model, Stages stages) {
         boolean oneDraw = request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
         int batch = oneDraw ? request.images() : 1;
         int draws = oneDraw ? 1 : request.images();
-        Sigmas sigmas = model.sigmas(request);
-        StageClock clock = new StageClock(Progress.Stage.DENOISE, draws * DenoiseLoop.evaluations(request, sigmas),
-                progress);
+        Walk walk = model.walk(request);
+        StageClock clock = new StageClock(Progress.Stage.DENOISE, draws * walk.evaluations(), progress);
         float[] mask = request.latentMask(space);
+        DenoiserSetup setup = new DenoiserSetup(prompts, batch, height, width, new float[0], List.of(), control);
         return stages.run(Component.DENOISER, model.family()::loadDenoiser, (Stage<Denoiser> stage) -> {
-            DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, batch, prompts, height, width,
-                    sigmas, mask, control);
+            DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, walk, setup, mask);
             float[] all = new float[Math.multiplyExact(request.images(), size)];
             if (stage.counting()) {
                 loop.count();

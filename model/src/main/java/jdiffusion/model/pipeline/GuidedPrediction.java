@@ -10,7 +10,6 @@ import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
-import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 
@@ -21,40 +20,36 @@ import jdiffusion.tensor.Workspace;
 final class GuidedPrediction {
     private final GenerationRequest request;
     private final Backend backend;
-    private final Sigmas sigmas;
+    private final Walk walk;
     private final int images;
-    private final int first;
     private final DenoiserRun run;
     private final DenoiserRun skipRun;
+    /** All branches' latents; of one branch only where the network does not read latents as they are. */
     private final Tensor input;
     private final Tensor output;
     private final Tensor guided;
     private final Tensor skipOutput;
 
     /**
-     * @param images   pictures at once
-     * @param branches the conditionings of the negative prompt (if guided) and of the prompt
-     * @param height   of the latents
-     * @param width    of the latents
-     * @param first    evaluation of this run
-     * @param control  [channels, height, width] what the ControlNet reads; null for none
+     * @param setup with the conditionings of the negative prompt (if guided) and of the prompt
      */
-    GuidedPrediction(Denoiser denoiser, Compute compute, GenerationRequest request, int images,
-                     List<Conditioning> branches, int height, int width, Sigmas sigmas, int first, float[] control) {
+    GuidedPrediction(Denoiser denoiser, Compute compute, GenerationRequest request, Walk walk, DenoiserSetup setup) {
         this.request = request;
         this.backend = compute.backend();
-        this.sigmas = sigmas;
-        this.images = images;
-        this.first = first;
+        this.walk = walk;
+        this.images = setup.images();
+        int height = setup.height();
+        int width = setup.width();
+        List<Conditioning> branches = setup.branches();
         Workspace w = compute.workspace();
         int in = denoiser.config().inChannels();
         int out = denoiser.config().outChannels();
-        int batch = branches.size() * images;
+        int batch = setup.batch();
         this.input = w.f32(batch, in, height, width);
         this.output = w.f32(batch, out, height, width);
         this.guided = w.f32(images, out, height, width);
         this.run = denoiser.start(compute,
-                new DenoiserSetup(branches, images, height, width, times(_ -> true), List.of(), control));
+                new DenoiserSetup(branches, images, height, width, times(_ -> true), List.of(), setup.control()));
         List<Integer> layers = request.skipLayers().layers();
         if (request.guided() && !layers.isEmpty()) {
             this.skipRun = denoiser.start(compute, new DenoiserSetup(branches.subList(branches.size() - 1,
@@ -68,43 +63,48 @@ final class GuidedPrediction {
 
     /** Times of the evaluations of this run that are wanted. */
     private float[] times(IntPredicate wanted) {
-        int[] evaluations = IntStream.range(first, sigmas.evaluations()).filter(wanted).toArray();
+        int[] evaluations = IntStream.range(walk.first(), walk.end()).filter(wanted).toArray();
         float[] times = new float[evaluations.length];
         for (int i = 0; i < times.length; i++) {
-            times[i] = sigmas.timestep(evaluations[i]);
+            times[i] = walk.sigmas().timestep(evaluations[i]);
         }
         return times;
     }
 
     /** Whether skip-layer guidance takes part in an evaluation. */
     private boolean skips(int i) {
-        return request.skipLayers().active(i - first, sigmas.evaluations() - first);
+        return request.skipLayers().active(i - walk.first(), walk.evaluations());
     }
 
     /**
      * Classifier-free guidance u + g (c - u), and skip-layer guidance + s (c - skipped).
      *
-     * @param latents [images, channels, height, width] as the network wants them
+     * @param latents [images, channels, height, width] as the sampler has them
      * @return valid until the next call
      */
     Tensor at(int i, Tensor latents) {
-        float time = sigmas.timestep(i);
+        float time = walk.sigmas().timestep(i);
         if (request.control() != null) {
-            run.controlStrength(request.control().strengthAt(i - first, sigmas.evaluations() - first));
+            run.controlStrength(request.control().strengthAt(i - walk.first(), walk.evaluations()));
         }
+        float factor = (float) walk.prediction().input(walk.sigmas().sigma(i));
+        Tensor read = factor == 1 ? latents : input.slice(0, images);
         if (!request.guided()) {
-            run.predict(latents, time, output);
+            if (factor != 1) {
+                backend.combine(new float[] {factor}, List.of(latents), read);
+            }
+            run.predict(read, time, output);
             return output;
         }
-        backend.combine(new float[] {1}, List.of(latents), input.slice(0, images));
-        backend.combine(new float[] {1}, List.of(latents), input.slice(images, 2 * images));
+        backend.combine(new float[] {factor}, List.of(latents), input.slice(0, images));
+        backend.combine(new float[] {factor}, List.of(latents), input.slice(images, 2 * images));
         run.predict(input, time, output);
         Tensor unconditional = output.slice(0, images);
         Tensor conditional = output.slice(images, 2 * images);
         float g = request.guidance();
         if (skipRun != null && skips(i)) {
             float s = request.skipLayers().scale();
-            skipRun.predict(latents, time, skipOutput);
+            skipRun.predict(read, time, skipOutput);
             backend.combine(new float[] {1 - g, g + s, -s}, List.of(unconditional, conditional, skipOutput), guided);
         } else {
             backend.combine(new float[] {1 - g, g}, List.of(unconditional, conditional), guided);
@@ -115,12 +115,12 @@ final class GuidedPrediction {
     /** Goes through what {@link #at} did not do in the first evaluation, to count memory. */
     void countOthers(Tensor latents) {
         if (skipRun != null) {
-            IntStream.range(first, sigmas.evaluations()).filter(this::skips).limit(1)
-                    .forEach(i -> skipRun.predict(latents, sigmas.timestep(i), skipOutput));
+            IntStream.range(walk.first(), walk.end()).filter(this::skips).limit(1)
+                    .forEach(i -> skipRun.predict(latents, walk.sigmas().timestep(i), skipOutput));
         }
         if (request.control() != null) {
             run.controlStrength(1);
-            run.predict(input, sigmas.timestep(first), output);
+            run.predict(input, walk.sigmas().timestep(walk.first()), output);
         }
     }
 }

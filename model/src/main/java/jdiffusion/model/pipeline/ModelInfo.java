@@ -11,8 +11,8 @@ import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Variant;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Prediction;
-import jdiffusion.model.sampling.SchedulerConfig;
 import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.model.vae.Vae;
@@ -28,7 +28,7 @@ import jdiffusion.tensor.Weights;
  * @param defaults  a request with the checkpoint's wishes, and the family's where it has none
  */
 record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfig denoiser, ControlTraits control,
-                 LatentSpace latents, SchedulerConfig scheduler, GenerationRequest defaults) {
+                 LatentSpace latents, NoiseScheduler scheduler, GenerationRequest defaults) {
     private static final long DEFAULT_SEED = 42;
     private static final double DEFAULT_STRENGTH = 0.6;
 
@@ -38,7 +38,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
      */
     static ModelInfo of(ModelFiles files) {
         Family family = Families.of(files);
-        SchedulerConfig scheduler = files.scheduler();
+        NoiseScheduler scheduler = files.scheduler();
         DenoiserConfig denoiser;
         ControlTraits control;
         int sampleSize;
@@ -60,7 +60,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
     }
 
     private static GenerationRequest defaults(ModelFiles files, Family family, Variant variant, ControlTraits control,
-                                              SchedulerConfig scheduler, int size) {
+                                              NoiseScheduler scheduler, int size) {
         ConfigFile wishes = files.generationConfig();
         int steps = control == null ? variant.steps() : control.steps(variant.steps());
         return new GenerationRequest("", "", wishes.positiveInteger("width", size),
@@ -90,9 +90,19 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
 
     /** The noise levels at which a request asks the denoiser. */
     Sigmas sigmas(GenerationRequest request) {
-        SchedulerConfig config = Float.isNaN(request.shift()) ? scheduler : scheduler.withShift(request.shift());
+        NoiseScheduler own = Float.isNaN(request.shift()) ? scheduler : scheduler.withShift(request.shift());
         int tokens = (request.width() / patch()) * (request.height() / patch());
-        return request.sampler().settings().evaluations(
-                Sigmas.of(request.schedule(), request.steps(), config, tokens), Prediction.VELOCITY);
+        Sigmas steps = request.schedule() == null ? own.sigmas(request.steps(), tokens)
+                : own.sigmas(request.schedule(), request.steps(), tokens);
+        return request.sampler().evaluations(steps, scheduler.prediction());
+    }
+
+    /** The same, from where a picture to start from lets it begin: diffusers' pipelines count in two ways. */
+    Walk walk(GenerationRequest request) {
+        Sigmas sigmas = sigmas(request);
+        Prediction prediction = scheduler.prediction();
+        int first = request.init() == null ? 0 : prediction.isFlow() ? sigmas.start(request.strength())
+                : sigmas.startOfWhole(request.strength());
+        return new Walk(sigmas, first, prediction);
     }
 }

@@ -4,7 +4,6 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
-import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.tensor.InputException;
 
 /** Fails, before anything is computed, when a model cannot do what is asked. */
@@ -25,10 +24,7 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
             throw new InputException("a ControlNet's picture is given, but no ControlNet; give one with --control-net");
         }
         conditioner.check(request, false);
-        Sigmas sigmas = model.sigmas(request);
-        if (request.init() != null) {
-            sigmas.start(request.strength());
-        }
+        model.walk(request);
         if (text) {
             conditioner.check(request, true);
         }

@@ -79,13 +79,7 @@ public final class Expected {
 
     /** Compares when the reference has a tensor of that name. */
     public void compare(String name, Shape shape, float[] actual) {
-        if (has(name)) {
-            Tensor expected = find(name);
-            seen.add(name);
-            comparisons.add(expected.shape().equals(shape)
-                    ? Comparison.of(component, name, shape, actual, expected.toArray(), tolerance)
-                    : mismatch(name, expected.shape()));
-        }
+        compareWithin(name, shape, actual, 1);
     }
 
     /** The same with so many times the tolerance. */

@@ -2,6 +2,7 @@ package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Arrays;
+import java.util.Locale;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -47,6 +48,12 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
      */
     public static DiscreteScheduler of(JsonNode json, String where) {
         return DiscreteSchedulerFile.read(json, where);
+    }
+
+    @Override
+    public String describe() {
+        return (curve != null ? curve.label() : spacing.name().toLowerCase(Locale.ROOT)) + ", " + table.size()
+                + " training timesteps";
     }
 
     @Override

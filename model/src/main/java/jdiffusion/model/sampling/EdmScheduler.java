@@ -72,6 +72,11 @@ public record EdmScheduler(double lowest, double highest, Prediction prediction,
     }
 
     @Override
+    public String describe() {
+        return "EDM from " + highest + " to " + lowest;
+    }
+
+    @Override
     public Sigmas sigmas(int steps, int imageTokens) {
         Sigmas.checkSteps(steps);
         float[] sigmas = new float[steps + 1];

@@ -1,11 +1,8 @@
 package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.file.Path;
 import java.util.List;
-import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.InputFile;
 
 /**
  * The {@code scheduler_config.json} of a diffusers checkpoint.
@@ -34,7 +31,6 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
     }
 
     private static final int MAX_TRAIN_TIMESTEPS = 1_000_000;
-    private static final int MAX_FILE_SIZE = 1 << 20;
     /**
      * Near t = 1 a rounding error grows by the inverse of the shift, and a static shift acts twice: with one still
      * smaller than the inverse of this, the first noise level would visibly exceed 1.
@@ -67,17 +63,6 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
     public static SchedulerConfig ofShift(double shift) {
         return new SchedulerConfig(1000, shift, false, 0.5, 1.15, 256, 4096, 0, TimeShiftType.EXPONENTIAL,
                 SigmaSchedule.NORMAL, Sampler.Kind.EULER, List.of());
-    }
-
-    /**
-     * Reads a {@code scheduler_config.json}.
-     *
-     * @param usual what holds for models of this family, for files of schedulers that are not made for them
-     * @throws InputException if it cannot be read, is not JSON, or has values that cannot be
-     */
-    public static SchedulerConfig read(Path file, SchedulerConfig usual) {
-        byte[] bytes = InputFile.bytes(file, MAX_FILE_SIZE, "a scheduler_config.json");
-        return of(JsonTree.read(bytes, file.toString()), file.toString(), usual);
     }
 
     /**

@@ -1,14 +1,12 @@
 package jdiffusion.model.sd3;
 
-import java.util.Collection;
-import java.util.List;
-import jdiffusion.model.checkpoint.names.Mapped;
 import jdiffusion.model.checkpoint.names.NameTable;
 import jdiffusion.model.checkpoint.names.Naming;
+import jdiffusion.model.checkpoint.names.TableNames;
 
 /** The ControlNets of SD3.5 Large as Stability publishes them: half of diffusers' names, and the blocks' own. */
-public final class ControlNetNames implements Naming {
-    private static final NameTable TABLE = new NameTable()
+final class ControlNetNames {
+    static final Naming NAMES = new TableNames("Stability's names of ControlNets", new NameTable()
             .plain("transformer_blocks.#.adaLN_modulation.1.*", "transformer_blocks.#.norm1.linear.*")
             .joined("transformer_blocks.#.attn.qkv.*", "transformer_blocks.#.attn.to_q.*",
                     "transformer_blocks.#.attn.to_k.*", "transformer_blocks.#.attn.to_v.*")
@@ -19,20 +17,8 @@ public final class ControlNetNames implements Naming {
             .plain("t_embedder.mlp.0.*", "time_text_embed.timestep_embedder.linear_1.*")
             .plain("t_embedder.mlp.2.*", "time_text_embed.timestep_embedder.linear_2.*")
             .plain("y_embedder.mlp.0.*", "time_text_embed.text_embedder.linear_1.*")
-            .plain("y_embedder.mlp.2.*", "time_text_embed.text_embedder.linear_2.*");
+            .plain("y_embedder.mlp.2.*", "time_text_embed.text_embedder.linear_2.*"));
 
-    @Override
-    public String label() {
-        return "Stability's names of ControlNets";
-    }
-
-    @Override
-    public List<Mapped> fromOriginal(Collection<String> originals) {
-        return TABLE.fromOriginal(originals, 0);
-    }
-
-    @Override
-    public List<Mapped> toOriginal(Collection<String> names) {
-        return TABLE.toOriginal(names, 0);
+    private ControlNetNames() {
     }
 }

@@ -19,7 +19,7 @@ import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.reference.ReferenceKind;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.FlowScheduler;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.text.ClipNetwork;
@@ -98,14 +98,14 @@ public final class Sd3 implements Family {
     }
 
     @Override
-    public SchedulerConfig scheduler() {
-        return SchedulerConfig.ofShift(SHIFT);
+    public FlowScheduler scheduler() {
+        return FlowScheduler.ofShift(SHIFT);
     }
 
     /** Of diffusers' kind, those that see the text may have been trained with any picture. */
     @Override
     public ControlNetFormat controlNet() {
-        return new ControlNetFormat(new ControlNetNames(), "pos_embed_input.proj.weight", "context_embedder.weight");
+        return new ControlNetFormat(ControlNetNames.NAMES, "pos_embed_input.proj.weight", "context_embedder.weight");
     }
 
     @Override

@@ -9,7 +9,7 @@ import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.TensorSource;
@@ -112,7 +112,7 @@ public final class SyntheticFiles implements ModelFiles, AutoCloseable {
     }
 
     @Override
-    public SchedulerConfig scheduler() {
+    public NoiseScheduler scheduler() {
         return model.scheduler();
     }
 

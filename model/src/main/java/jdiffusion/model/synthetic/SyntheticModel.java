@@ -7,7 +7,7 @@ import java.util.Map;
 import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.convert.Outgoing;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.tensor.DType;
 
 /**
@@ -17,7 +17,7 @@ import jdiffusion.tensor.DType;
  * @param parts sizes of the architecture's components
  */
 public record SyntheticModel(Architecture architecture, Map<Component, NetworkSizes> parts,
-                             SchedulerConfig scheduler) {
+                             NoiseScheduler scheduler) {
     /**
      * Rows of the token tables.
      *

@@ -34,7 +34,7 @@ public record T5Network(List<Signature> signatures) implements Network {
         List<Signature> signatures = new ArrayList<>();
         for (String prefix : all) {
             signatures.add(new Signature(prefix, "encoder.block.", new T5Names("")));
-            signatures.add(new Signature(prefix, "enc.blk.", new LlamaT5Names()));
+            signatures.add(new Signature(prefix, "enc.blk.", LlamaT5Names.NAMES));
         }
         signatures.add(new Signature("", "block.0.layer.0.SelfAttention.", new T5Names("encoder.")));
         return new T5Network(List.copyOf(signatures));

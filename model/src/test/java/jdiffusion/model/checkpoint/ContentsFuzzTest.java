@@ -33,7 +33,7 @@ class ContentsFuzzTest {
         all.putAll(original(new StabilityNames(), "model.diffusion_model.", TinyModel.denoiser(64, 2, 1, true)));
         all.putAll(original(new LdmVaeNames(), "first_stage_model.", TinyModel.vae()));
         all.putAll(original(Naming.DIFFUSERS, "text_encoders.clip_l.transformer.", TinyModel.clip(16, 16)));
-        all.putAll(original(new LlamaT5Names(), "text_encoders.t5xxl.transformer.", TinyModel.t5()));
+        all.putAll(original(LlamaT5Names.NAMES, "text_encoders.t5xxl.transformer.", TinyModel.t5()));
         return all;
     }
 

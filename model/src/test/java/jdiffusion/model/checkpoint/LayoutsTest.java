@@ -115,7 +115,7 @@ class LayoutsTest {
         Path denoiser = folder.resolve("sd3.5-F32.gguf");
         TinyModel.gguf(denoiser, TinyModel.original(new StabilityNames(), "", tiny(Component.DENOISER)), null);
         TinyModel.gguf(folder.resolve("t5-v1_1-xxl-encoder.gguf"),
-                TinyModel.original(new LlamaT5Names(), "", tiny(Component.T5)), null);
+                TinyModel.original(LlamaT5Names.NAMES, "", tiny(Component.T5)), null);
         Path vae = Files.createDirectories(folder.resolve("vae")).resolve("x.safetensors");
         SafetensorsWriter.write(vae, TINY.get(Component.VAE), Map.of());
         ModelFiles model = Families.open(denoiser, ModelSources.NONE);
@@ -170,7 +170,7 @@ class LayoutsTest {
         all.putAll(TinyModel.original(Naming.DIFFUSERS, "text_encoders.clip_l.transformer.", tiny(Component.CLIP_L)));
         all.put("text_encoders.clip_l.logit_scale", Tensor.of(new float[1], 1));
         all.putAll(TinyModel.original(Naming.DIFFUSERS, "text_encoder_2.", tiny(Component.CLIP_G)));
-        all.putAll(TinyModel.original(new LlamaT5Names(), "t5xxl.", tiny(Component.T5)));
+        all.putAll(TinyModel.original(LlamaT5Names.NAMES, "t5xxl.", tiny(Component.T5)));
         Path file = folder.resolve("odd.safetensors");
         SafetensorsWriter.write(file, all, Map.of());
         assertTiny(Families.open(file, ModelSources.NONE), TINY.keySet());

@@ -363,7 +363,7 @@ class ModelsTest {
         for (int i = all.size(); i < tokens; i++) {
             all.add(String.valueOf(i - 5));
         }
-        TinyModel.gguf(file, TinyModel.original(new LlamaT5Names(), "", new TinyModel.Tensors("t5", TinyModel.t5())),
+        TinyModel.gguf(file, TinyModel.original(LlamaT5Names.NAMES, "", new TinyModel.Tensors("t5", TinyModel.t5())),
                 null, new GgufWriter().put("tokenizer.ggml.model", "t5").put("tokenizer.ggml.tokens", all)
                         .put("tokenizer.ggml.scores", new float[tokens]).put("tokenizer.ggml.token_type", types));
     }

@@ -19,6 +19,7 @@ import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.LlamaT5Names;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.families.Families;
+import jdiffusion.model.sampling.FlowScheduler;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sd3.StabilityNames;
 import jdiffusion.tensor.InputException;
@@ -178,7 +179,7 @@ class UsersFilesTest {
                 new TinyModel.Tensors("tiny", TINY.get(Component.VAE))).forEach(all::put);
         TinyModel.original(Naming.DIFFUSERS, "text_encoders._orig_mod.clip_l.transformer.",
                 new TinyModel.Tensors("tiny", TINY.get(Component.CLIP_L))).forEach(all::put);
-        TinyModel.original(new LlamaT5Names(), "text_encoders.t5xxl.module.transformer.",
+        TinyModel.original(LlamaT5Names.NAMES, "text_encoders.t5xxl.module.transformer.",
                 new TinyModel.Tensors("tiny", TINY.get(Component.T5))).forEach(all::put);
         Path gguf = folder.resolve("all.gguf");
         TinyModel.gguf(gguf, all, null);
@@ -249,13 +250,13 @@ class UsersFilesTest {
         Files.writeString(file, "\uFEFF{\"_class_name\": \"UniPCMultistepScheduler\", \"use_flow_sigmas\": true,"
                 + " \"flow_shift\": 2.5}");
         ModelFiles files = Families.open(model, ModelSources.NONE);
-        assertThat(files.scheduler().shift()).isEqualTo(2.5);
+        assertThat(((FlowScheduler) files.scheduler()).config().shift()).isEqualTo(2.5);
         assertThat(files.notes()).singleElement().asString().contains(file.toString(), "UniPC");
         Files.writeString(file, "{\"_class_name\": \"PNDMScheduler\"}");
-        assertThat(files.scheduler().shift()).isEqualTo(3);
+        assertThat(((FlowScheduler) files.scheduler()).config().shift()).isEqualTo(3);
         Files.delete(file);
-        assertThat(files.scheduler().shift()).isEqualTo(3);
-        assertThat(files.scheduler().sampler()).isEqualTo(Sampler.Kind.EULER);
+        assertThat(((FlowScheduler) files.scheduler()).config().shift()).isEqualTo(3);
+        assertThat(files.scheduler().sampler().kind()).isEqualTo(Sampler.Kind.EULER);
         assertThat(files.notes()).singleElement().asString().contains(file + " is not there", "shift 3");
     }
 
@@ -309,7 +310,8 @@ class UsersFilesTest {
     @Test
     void marksAndNulls() throws IOException {
         Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
-        int[] ids = Families.open(model, ModelSources.NONE).tokenizer(Component.CLIP_L).encode("a red circle", 77).ids();
+        int[] ids = Families.open(model, ModelSources.NONE).tokenizer(Component.CLIP_L)
+                .encode("a red circle", 77).ids();
         try (Stream<Path> files = Files.walk(model)) {
             for (Path file : files.filter(f -> f.toString().matches(".*\\.(json|txt)")).toList()) {
                 change(file, text -> "\uFEFF" + (text.startsWith("{")
@@ -334,7 +336,7 @@ class UsersFilesTest {
         }
         assertThat(files.tokenizer(Component.CLIP_L).encode("a red circle", 77).ids()).isEqualTo(ids);
         assertThat(files.tokenizer(Component.T5).encode("a red circle", 20).ids()).isNotEmpty();
-        assertThat(files.scheduler().shift()).isEqualTo(1);
+        assertThat(((FlowScheduler) files.scheduler()).config().shift()).isEqualTo(1);
     }
 
     @ParameterizedTest

@@ -22,6 +22,7 @@ import jdiffusion.model.convert.ExportProgress;
 import jdiffusion.model.convert.Exporter;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.model.sd3.Sd3;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.synthetic.SyntheticSource;
@@ -111,7 +112,7 @@ class NewFamilyTest {
         try (CpuBackend backend = new CpuBackend(1, Precision.F32);
                 Pipeline pipeline = Pipeline.open(models.open(diffusers, ModelSources.NONE), backend)) {
             GenerationRequest request = pipeline.request("a cat").toBuilder()
-                    .skipLayers(new jdiffusion.model.sampling.SkipLayers(List.of(0), 1, 0, 1)).build();
+                    .skipLayers(new SkipLayers(List.of(0), 1, 0, 1)).build();
             assertThatThrownBy(() -> pipeline.check(request)).isInstanceOf(InputException.class)
                     .hasMessageContaining("Toy has no layers for skip-layer guidance");
         }

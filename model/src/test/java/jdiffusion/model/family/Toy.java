@@ -1,9 +1,11 @@
 package jdiffusion.model.family;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
@@ -14,13 +16,14 @@ import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.Network;
 import jdiffusion.model.checkpoint.Signature;
-import jdiffusion.model.checkpoint.names.Mapped;
 import jdiffusion.model.checkpoint.names.NameTable;
 import jdiffusion.model.checkpoint.names.Naming;
+import jdiffusion.model.checkpoint.names.TableNames;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.reference.ReferenceKind;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.FlowScheduler;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.synthetic.ClipSizes;
 import jdiffusion.model.synthetic.NetworkSizes;
@@ -44,8 +47,8 @@ final class Toy implements Family {
     static final int CHANNELS = 4;
     static final int POOLED = 32;
     private static final Variant ONLY = new Variant("toy", "Toy", 3, 2, 32);
-    private static final NameTable NAMES = new NameTable().plain("toy.mix.*", "transformer_blocks.0.mix.*")
-            .plain("toy.text.*", "toy_text.*");
+    private static final Naming NAMES = new TableNames("the toy's names", new NameTable()
+            .plain("toy.mix.*", "transformer_blocks.0.mix.*").plain("toy.text.*", "toy_text.*"));
 
     /** Both are matrices: of the pooled text, and of the channels. */
     record Sizes() implements NetworkSizes {
@@ -79,22 +82,7 @@ final class Toy implements Family {
 
         @Override
         public Naming original() {
-            return new Naming() {
-                @Override
-                public String label() {
-                    return "the toy's names";
-                }
-
-                @Override
-                public List<Mapped> fromOriginal(java.util.Collection<String> originals) {
-                    return NAMES.fromOriginal(originals, 0);
-                }
-
-                @Override
-                public List<Mapped> toOriginal(java.util.Collection<String> names) {
-                    return NAMES.toOriginal(names, 0);
-                }
-            };
+            return NAMES;
         }
 
         @Override
@@ -235,8 +223,8 @@ final class Toy implements Family {
             List<String> prompts = both ? List.of(request.negativePrompt(), request.prompt())
                     : List.of(request.prompt());
             TextEncoders.Clip clip = encoders.clip(Component.CLIP_L, prompts, listener);
-            return java.util.stream.IntStream.range(0, prompts.size()).mapToObj(i -> new Conditioning(Map.of(
-                    Conditioning.POOLED, Tensor.of(java.util.Arrays.copyOfRange(clip.pooled(), i * POOLED,
+            return IntStream.range(0, prompts.size()).mapToObj(i -> new Conditioning(Map.of(
+                    Conditioning.POOLED, Tensor.of(Arrays.copyOfRange(clip.pooled(), i * POOLED,
                             (i + 1) * POOLED), POOLED)))).toList();
         }
     }
@@ -268,8 +256,8 @@ final class Toy implements Family {
     }
 
     @Override
-    public SchedulerConfig scheduler() {
-        return SchedulerConfig.ofShift(1);
+    public NoiseScheduler scheduler() {
+        return FlowScheduler.ofShift(1);
     }
 
     @Override
@@ -341,6 +329,6 @@ final class Toy implements Family {
     static SyntheticModel synthetic(int vocabulary) {
         return new SyntheticModel(new Toy(), Map.of(Component.DENOISER, new Sizes(), Component.CLIP_L,
                 new ClipSizes(vocabulary, 32, 2, 64, 2, POOLED, "quick_gelu"), Component.VAE,
-                new VaeSizes(List.of(32, 32), 1, 32, CHANNELS, 0.5, 0)), SchedulerConfig.ofShift(1));
+                new VaeSizes(List.of(32, 32), 1, 32, CHANNELS, 0.5, 0)), FlowScheduler.ofShift(1));
     }
 }

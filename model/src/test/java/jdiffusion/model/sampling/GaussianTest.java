@@ -3,7 +3,6 @@ package jdiffusion.model.sampling;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Precision;
@@ -24,32 +23,7 @@ class GaussianTest {
     private static final double SPREAD = 0.5;
     private static final int NUMBERS = 60_000;
 
-    private static final NoiseScheduler FLOW = new NoiseScheduler() {
-        @Override
-        public Prediction prediction() {
-            return Prediction.VELOCITY;
-        }
-
-        @Override
-        public SamplerSettings sampler() {
-            return Sampler.Kind.EULER.settings();
-        }
-
-        @Override
-        public Sigmas sigmas(int steps, int imageTokens) {
-            return sigmas(SigmaSchedule.SIMPLE, steps, imageTokens);
-        }
-
-        @Override
-        public Sigmas sigmas(SigmaSchedule schedule, int steps, int imageTokens) {
-            return Sigmas.of(schedule, steps, SchedulerConfig.ofShift(1), 16);
-        }
-
-        @Override
-        public Sigmas sigmas(float[] levels) {
-            return Sigmas.ofFlow(Arrays.copyOf(levels, levels.length + 1), 1000);
-        }
-    };
+    private static final NoiseScheduler FLOW = FlowScheduler.ofShift(1);
     private static final List<NoiseScheduler> MODELS = List.of(FLOW,
             DiscreteScheduler.stableDiffusion(Prediction.EPSILON), DiscreteScheduler.stableDiffusion(Prediction.V),
             EdmScheduler.playground());

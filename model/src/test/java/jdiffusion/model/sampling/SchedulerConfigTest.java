@@ -21,6 +21,10 @@ class SchedulerConfigTest {
     private static final SchedulerConfig USUAL = SchedulerConfig.ofShift(3);
     private static final String EULER = "\"_class_name\": \"FlowMatchEulerDiscreteScheduler\"";
 
+    private static SchedulerConfig read(Path file) {
+        return ((FlowScheduler) NoiseScheduler.read(file, new FlowScheduler(USUAL))).config();
+    }
+
     @Test
     void readsEveryField(@TempDir Path folder) throws IOException {
         var file = Files.writeString(folder.resolve("scheduler_config.json"), "{" + EULER + """
@@ -29,7 +33,7 @@ class SchedulerConfigTest {
                 "shift": 3.0, "shift_terminal": 0.1, "stochastic_sampling": false, "time_shift_type": "linear",
                 "use_beta_sigmas": true, "use_dynamic_shifting": true, "use_exponential_sigmas": false,
                 "use_karras_sigmas": false}""");
-        assertThat(SchedulerConfig.read(file, USUAL)).isEqualTo(new SchedulerConfig(500, 3, true, 0.25, 2, 100, 900,
+        assertThat(read(file)).isEqualTo(new SchedulerConfig(500, 3, true, 0.25, 2, 100, 900,
                 0.1, SchedulerConfig.TimeShiftType.LINEAR, SigmaSchedule.BETA, Sampler.Kind.EULER, List.of()));
     }
 
@@ -136,7 +140,7 @@ class SchedulerConfigTest {
     @ValueSource(strings = {"", "{", "{\"a\": ", "nonsense", "{\"_class_name\": 3}", "\u0000\u0001"})
     void brokenFilesAreNamed(String text, @TempDir Path folder) throws IOException {
         var file = Files.write(folder.resolve("scheduler_config.json"), text.getBytes(StandardCharsets.UTF_8));
-        assertThatThrownBy(() -> SchedulerConfig.read(file, USUAL)).isInstanceOf(InputException.class)
+        assertThatThrownBy(() -> read(file)).isInstanceOf(InputException.class)
                 .hasMessageStartingWith(file.toString()).hasMessageNotContaining("\n");
     }
 
@@ -145,7 +149,7 @@ class SchedulerConfigTest {
         var deep = Files.writeString(folder.resolve("deep.json"), "[".repeat(500_000));
         var huge = Files.write(folder.resolve("huge.json"), new byte[(1 << 20) + 1]);
         for (var file : new Path[] {deep, huge, folder.resolve("missing.json"), folder}) {
-            assertThatThrownBy(() -> SchedulerConfig.read(file, USUAL)).isInstanceOf(InputException.class)
+            assertThatThrownBy(() -> read(file)).isInstanceOf(InputException.class)
                     .hasMessageStartingWith(file.toString());
         }
     }

@@ -161,7 +161,7 @@ class ControlNetTest {
         TensorSource base = RenamedSource.of(new Source(denoiser), "",
                 new StabilityNames().fromOriginal(denoiser.keySet()));
         TensorSource net = RenamedSource.of(new Source(control), "",
-                new ControlNetNames().fromOriginal(control.keySet()));
+                ControlNetNames.NAMES.fromOriginal(control.keySet()));
         for (String name : base.names()) {
             Tensor tensor = base.find(name);
             all.put(name, tensor != null ? tensor : swapped(base, name));

@@ -14,7 +14,8 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.families.Families;
-import jdiffusion.model.sampling.SchedulerConfig;
+import jdiffusion.model.sampling.FlowScheduler;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
@@ -176,8 +177,8 @@ record ManifestModel(Path manifests, String denoiser, boolean fourBit, Path fold
     }
 
     @Override
-    public SchedulerConfig scheduler() {
-        return SchedulerConfig.ofShift(3);
+    public NoiseScheduler scheduler() {
+        return FlowScheduler.ofShift(3);
     }
 
     @Override

@@ -1,11 +1,8 @@
 package jdiffusion.model.checkpoint.names;
 
-import java.util.Collection;
-import java.util.List;
-
 /** The encoder of T5 as llama.cpp names it in GGUF files. */
-public final class LlamaT5Names implements Naming {
-    private static final NameTable TABLE = new NameTable()
+public final class LlamaT5Names {
+    public static final Naming NAMES = new TableNames("llama.cpp's names", new NameTable()
             .plain("token_embd.weight", "shared.weight")
             .plain("enc.output_norm.weight", "encoder.final_layer_norm.weight")
             .plain("enc.blk.#.attn_rel_b.weight",
@@ -18,20 +15,8 @@ public final class LlamaT5Names implements Naming {
             .plain("enc.blk.#.ffn_gate.weight", "encoder.block.#.layer.1.DenseReluDense.wi_0.weight")
             .plain("enc.blk.#.ffn_up.weight", "encoder.block.#.layer.1.DenseReluDense.wi_1.weight")
             .plain("enc.blk.#.ffn_down.weight", "encoder.block.#.layer.1.DenseReluDense.wo.weight")
-            .plain("enc.blk.#.ffn_norm.weight", "encoder.block.#.layer.1.layer_norm.weight");
+            .plain("enc.blk.#.ffn_norm.weight", "encoder.block.#.layer.1.layer_norm.weight"));
 
-    @Override
-    public String label() {
-        return "llama.cpp's names";
-    }
-
-    @Override
-    public List<Mapped> fromOriginal(Collection<String> originals) {
-        return TABLE.fromOriginal(originals, 0);
-    }
-
-    @Override
-    public List<Mapped> toOriginal(Collection<String> names) {
-        return TABLE.toOriginal(names, 0);
+    private LlamaT5Names() {
     }
 }

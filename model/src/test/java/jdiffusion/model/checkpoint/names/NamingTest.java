@@ -31,7 +31,7 @@ class NamingTest {
         "t5-xxl", "clip-l", "clip-g"})
     void thereAndBack(String manifest) {
         Naming naming = manifest.contains("transformer") ? new StabilityNames() : manifest.equals("vae")
-                ? new LdmVaeNames() : manifest.startsWith("t5") ? new LlamaT5Names() : new ClipNames();
+                ? new LdmVaeNames() : manifest.startsWith("t5") ? LlamaT5Names.NAMES : new ClipNames();
         Set<String> names = published(manifest);
         List<Mapped> originals = naming.toOriginal(names);
         assertThat(originals).extracting(Mapped::original).doesNotHaveDuplicates();

@@ -1,0 +1,73 @@
+package jdiffusion.model.sampling;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+import jdiffusion.tensor.InputException;
+
+/** The schedule of a rectified flow, as diffusers' {@code FlowMatch...} schedulers have it. */
+public record FlowScheduler(SchedulerConfig config) implements NoiseScheduler {
+    /** One of a static shift, with diffusers' values for the rest. */
+    public static FlowScheduler ofShift(double shift) {
+        return new FlowScheduler(SchedulerConfig.ofShift(shift));
+    }
+
+    @Override
+    public NoiseScheduler read(JsonNode json, String where) {
+        return new FlowScheduler(SchedulerConfig.of(json, where, config));
+    }
+
+    @Override
+    public Prediction prediction() {
+        return Prediction.VELOCITY;
+    }
+
+    @Override
+    public SamplerSettings sampler() {
+        return config.sampler().settings();
+    }
+
+    @Override
+    public SigmaSchedule schedule() {
+        return config.schedule();
+    }
+
+    @Override
+    public Sigmas sigmas(int steps, int imageTokens) {
+        return sigmas(config.schedule(), steps, imageTokens);
+    }
+
+    @Override
+    public Sigmas sigmas(SigmaSchedule schedule, int steps, int imageTokens) {
+        return Sigmas.of(schedule, steps, config, imageTokens);
+    }
+
+    @Override
+    public Sigmas sigmas(float[] levels) {
+        Levels.check(levels, 1);
+        float[] sigmas = new float[levels.length + 1];
+        System.arraycopy(levels, 0, sigmas, 0, levels.length);
+        return Sigmas.ofFlow(sigmas, config.numTrainTimesteps());
+    }
+
+    /** @throws InputException when the shift cannot be used */
+    @Override
+    public NoiseScheduler withShift(double factor) {
+        return new FlowScheduler(config.withShift(factor));
+    }
+
+    @Override
+    public List<String> notes() {
+        return config.notes();
+    }
+
+    /** The shift in words: a number, or that it comes from the size of the picture. */
+    public String shift() {
+        return config.useDynamicShifting() ? "dynamic" : Double.toString(config.shift());
+    }
+
+    @Override
+    public String describe() {
+        return config.schedule().label() + ", shift " + shift() + ", " + config.numTrainTimesteps()
+                + " training timesteps";
+    }
+}
