@@ -75,8 +75,8 @@ class HabitsTest {
 
     @Test
     void aPromptThatBeginsWithAHyphen() {
-        Path file = draw("x.png", "-- a red circle", "-n", "-blue");
-        assertThat(text(file)).startsWith("-- a red circle\nNegative prompt: -blue\n");
+        Path file = draw("x.png", "-- a red circle", "-n", "-dark");
+        assertThat(text(file)).startsWith("-- a red circle\nNegative prompt: -dark\n");
     }
 
     @Test
