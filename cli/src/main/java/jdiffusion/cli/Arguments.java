@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Set;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
 
 /** The words of a command line, changed so that a text that begins with a hyphen is not taken for an option. */
 final class Arguments {
@@ -17,9 +18,11 @@ final class Arguments {
 
     /**
      * A value that begins with a hyphen is joined to its option; a text with spaces that begins with one, and is no
-     * option with its value, is put at the end behind {@code --}.
+     * option with its value, is put at the end behind {@code --}. Options are not taken for values; the parser is told
+     * not to look for that itself, since to it whatever begins with an option's letter is one, such as {@code -blue}.
      *
      * @param spec of the command that comes first
+     * @throws ParameterException when an option has another option where its value should be
      */
     static String[] of(String[] args, CommandSpec spec) {
         List<String> options = new ArrayList<>();
@@ -35,8 +38,10 @@ final class Arguments {
             if (option != null && option.arity().min() > 0 && i + 1 < args.length) {
                 String value = args[++i];
                 if (isText(value, spec)) {
-                    // Behind an option of one letter picocli would look again whether the value is an option.
                     options.add(option.longestName() + "=" + value);
+                } else if (value.length() > 1 && value.startsWith("-")) {
+                    throw new ParameterException(spec.commandLine(), "Expected parameter for option '"
+                            + option.longestName() + "' but found '" + value + "'");
                 } else {
                     options.add(arg);
                     options.add(value);

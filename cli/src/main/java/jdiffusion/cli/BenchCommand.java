@@ -28,8 +28,8 @@ import picocli.CommandLine.Parameters;
         header = "Measure how fast this machine is.",
         description = "Times a model's parts on random weights of true shapes, bfloat16, made in memory: gemm,"
             + " attention and conv (single operations), denoiser (one evaluation), vae (decoding), text (each encoder),"
-            + " image (a whole picture). Each runs once, or for a second, before its runs count; before each run that counts"
-            + " the peak of multiply-adds on registers is measured on all threads. Shares are medians of both.",
+            + " image (a whole picture). Each runs once, or for a second, before its runs count; before each run that"
+            + " counts the peak of multiply-adds on registers is measured on all threads. Shares are medians of both.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion bench",

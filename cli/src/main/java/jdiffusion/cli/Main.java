@@ -95,6 +95,7 @@ public final class Main implements Runnable {
         }
         // Of an option that is given twice the last counts, as everywhere else.
         commandLine.registerConverter(Path.class, Main::path).setExpandAtFiles(false).setOverwrittenOptionsAllowed(true)
+                .setAllowOptionsAsOptionParameters(true)
                 .setOut(new java.io.PrintWriter(out, true))
                 .setErr(new java.io.PrintWriter(err, true))
                 .setParameterExceptionHandler((e, _) -> misuse(e))
@@ -102,6 +103,8 @@ public final class Main implements Runnable {
         try {
             CommandLine first = args.length == 0 ? null : commandLine.getSubcommands().get(args[0]);
             return commandLine.execute(first == null ? args : Arguments.of(args, first.getCommandSpec()));
+        } catch (ParameterException e) {
+            return misuse(e);
         } catch (OutOfMemoryError e) {
             return fail(FAILED, "out of memory (" + e.getMessage() + "); ask for a smaller picture", e);
         } catch (InternalError e) {

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 /** What people are used to from other programs. */
@@ -61,11 +62,8 @@ class HabitsTest {
         "generate;--seed;-1;a                    | generate;--seed=-1;a",
         "generate;--negative-prompt=a b;c        | generate;--negative-prompt=a b;c",
         "generate;--stpes;1                      | generate;--stpes;1",
-        "generate;--steps;--seed;1               | generate;--steps;--seed;1",
-        "generate;-n;--seed=1;a                  | generate;-n;--seed=1;a",
         "generate;-n;-blue;a                     | generate;--negative-prompt=-blue;a",
         "generate;-shiny red;-n;x                | generate;-n;x;--;-shiny red",
-        "generate;-n;-W512;a                     | generate;-n;-W512;a",
         "generate;--;- a                         | generate;--;- a",
         "generate;-;a                            | generate;-;a"})
     void textsThatBeginWithAHyphen(String given, String wanted) {
@@ -73,10 +71,20 @@ class HabitsTest {
         assertThat(Arguments.of(given.split(";"), generate.getCommandSpec())).containsExactly(wanted.split(";"));
     }
 
-    @Test
-    void aPromptThatBeginsWithAHyphen() {
-        Path file = draw("x.png", "-- a red circle", "-n", "-dark");
-        assertThat(text(file)).startsWith("-- a red circle\nNegative prompt: -dark\n");
+    @ParameterizedTest
+    @ValueSource(strings = {"--steps;--seed;1", "-n;--seed=1;a", "-n;-W512;a", "-n;--;a", "-n;--help"})
+    void anOptionIsNoValue(String given) {
+        Cli run = Cli.run((Object[]) ("generate;" + given).split(";"));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).singleElement().asString().contains("Expected parameter for option '--", "but found '",
+                given.split(";")[1]);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-blue", "-dark", "-bad, -ugly", "--no stripes"})
+    void aPromptAndAValueThatBeginWithAHyphen(String negative) {
+        Path file = draw("x.png", "-- a red circle", "-n", negative);
+        assertThat(text(file)).startsWith("-- a red circle\nNegative prompt: " + negative + "\n");
     }
 
     @Test

@@ -17,7 +17,7 @@ final class CompileKernels {
     private CompileKernels() {
     }
 
-    /** @param args folders: the sources, {@code src/main/java}; the resources, {@code src/main/resources}; the classes */
+    /** @param args folders: of sources, {@code src/main/java}; of resources, {@code src/main/resources}; of classes */
     public static void main(String[] args) throws IOException {
         Path root = Path.of(args[0], "jdiffusion", "kernels");
         Path resources = Path.of(args[1], "jdiffusion", "kernels");

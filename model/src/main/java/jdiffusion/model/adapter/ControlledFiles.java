@@ -1,23 +1,20 @@
 package jdiffusion.model.adapter;
 
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ControlNetFormat;
+import jdiffusion.model.checkpoint.JoinedSource;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.WrappedFiles;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.QuantisedSource;
-import jdiffusion.tensor.Shape;
-import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
-import jdiffusion.tensor.Weight;
 
-/** A model with a ControlNet, whose tensors and configuration come with the denoiser's: with {@link #CONTROL} before their names. */
+/**
+ * A model with a ControlNet, whose tensors and configuration come with the denoiser's: with {@link #CONTROL} before
+ * their names.
+ */
 public final class ControlledFiles extends WrappedFiles {
     /** Before the names of a ControlNet's tensors, and the name of its configuration in the denoiser's. */
     public static final String CONTROL = "control_net";
@@ -81,7 +78,7 @@ public final class ControlledFiles extends WrappedFiles {
     private record ControlledOpen(Open base, ControlNetFile file) implements Open {
         @Override
         public TensorSource tensors() {
-            return new Both(QuantisedSource.of(base.tensors()), file.tensors());
+            return new JoinedSource(QuantisedSource.of(base.tensors()), file.tensors(), PREFIX);
         }
 
         @Override
@@ -93,56 +90,6 @@ public final class ControlledFiles extends WrappedFiles {
         public void close() {
             file.close();
             base.close();
-        }
-    }
-
-    /** Two sources as one, the second under a prefix. */
-    private record Both(TensorSource denoiser, TensorSource control) implements TensorSource {
-        @Override
-        public String origin() {
-            return denoiser.origin() + " with " + control.origin();
-        }
-
-        @Override
-        public Set<String> names() {
-            Set<String> names = new TreeSet<>(denoiser.names());
-            control.names().forEach(name -> names.add(PREFIX + name));
-            return names;
-        }
-
-        private TensorSource owner(String name) {
-            return name.startsWith(PREFIX) ? control : denoiser;
-        }
-
-        private static String inside(String name) {
-            return name.startsWith(PREFIX) ? name.substring(PREFIX.length()) : name;
-        }
-
-        @Override
-        public Tensor find(String name) {
-            return owner(name).find(inside(name));
-        }
-
-        @Override
-        public Weight weight(String name) {
-            return owner(name).weight(inside(name));
-        }
-
-        @Override
-        public Shape shape(String name) {
-            return owner(name).shape(inside(name));
-        }
-
-        @Override
-        public String stored(String name) {
-            String inside = inside(name);
-            String stored = owner(name).stored(inside);
-            return stored.equals(inside) ? name : stored;
-        }
-
-        @Override
-        public List<String> faults() {
-            return Stream.concat(denoiser.faults().stream(), control.faults().stream()).toList();
         }
     }
 }

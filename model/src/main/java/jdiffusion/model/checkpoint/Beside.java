@@ -80,7 +80,8 @@ final class Beside {
 
     /** From the first of the folders below that has one. */
     private ComponentFile below(Component component) {
-        List<Path> folders = foldersBelow().stream().flatMap(f -> Stream.of(f, f.resolve(architecture.folder(component))))
+        List<Path> folders = foldersBelow().stream()
+                .flatMap(f -> Stream.of(f, f.resolve(architecture.folder(component))))
                 .filter(Files::isDirectory).filter(place -> files(place).stream()
                         .anyMatch(file -> isNamed(file, component) && peek(file).containsKey(component))).toList();
         if (folders.isEmpty()) {

@@ -7,7 +7,8 @@ import jdiffusion.model.checkpoint.names.Naming;
  *
  * @param naming  of the publisher's files
  * @param mark    a tensor that all of them have under diffusers' names
- * @param anyKind a tensor of those that read whatever picture they were trained with, so that its kind need not be known
+ * @param anyKind a tensor of those that read whatever picture they were trained with, so that its kind need not be
+ *                known
  */
 public record ControlNetFormat(Naming naming, String mark, String anyKind) {
 }

@@ -47,7 +47,8 @@ public final class Exporter {
             writer.writeIndex(parts.keySet());
             parts.forEach((component, tensors) -> {
                 writer.writeConfig(component, tensors);
-                SafetensorsWriter.writeShards(temporary.resolve(source.architecture().folder(component)), component.weights(),
+                SafetensorsWriter.writeShards(temporary.resolve(source.architecture().folder(component)),
+                        component.weights(),
                         SafetensorsParts.of(tensors, ""), METADATA, options.largestFile(), progress::written);
                 writer.writeTokenizer(component, progress);
             });
@@ -104,7 +105,8 @@ public final class Exporter {
         OutputFile.checkFile(file);
         Map<Component, List<Outgoing>> parts = parts(Format.GGUF);
         start(parts);
-        GgufParts.write(file, source.architecture().name(), parts.get(Component.DENOISER), config(parts.keySet()), progress::written);
+        GgufParts.write(file, source.architecture().name(), parts.get(Component.DENOISER),
+                config(parts.keySet()), progress::written);
     }
 
     private void write(Path file, List<Entry> entries, Collection<Component> components) {

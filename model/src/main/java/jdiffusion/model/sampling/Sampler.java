@@ -56,14 +56,12 @@ public interface Sampler {
         /** Cui et al., "Elucidating the Solution Space of Extended Reverse-Time SDE", 2023, third order. */
         ER_SDE;
 
-        /** Names that other tools give them, in lower case without blanks, after A1111's "DPM++" became "dpmpp". */
+        /** Names that other tools give them, {@linkplain #squeezed squeezed}. */
         private static final Map<String, Kind> OTHER_NAMES = Map.ofEntries(
-                Map.entry("eulera", EULER_ANCESTRAL), Map.entry("euler_a", EULER_ANCESTRAL),
-                Map.entry("dpm_2", DPM2), Map.entry("dpm_2_ancestral", DPM2_ANCESTRAL),
-                Map.entry("dpm2a", DPM2_ANCESTRAL),
-                Map.entry("dpmpp2m", DPMPP_2M), Map.entry("dpmpp2msde", DPMPP_2M_SDE),
-                Map.entry("dpmpp3msde", DPMPP_3M_SDE), Map.entry("dpmpp2sa", DPMPP_2S_ANCESTRAL),
-                Map.entry("uni_pc", UNIPC), Map.entry("uni_pc_bh2", UNIPC));
+                Map.entry("eulera", EULER_ANCESTRAL), Map.entry("dpm2a", DPM2_ANCESTRAL), Map.entry("kdpm2", DPM2),
+                Map.entry("kdpm2a", DPM2_ANCESTRAL), Map.entry("kdpm2ancestral", DPM2_ANCESTRAL),
+                Map.entry("dpmpp2sa", DPMPP_2S_ANCESTRAL), Map.entry("dpmpp2msdegpu", DPMPP_2M_SDE),
+                Map.entry("dpmpp3msdegpu", DPMPP_3M_SDE), Map.entry("unipcbh2", UNIPC));
 
         /** The name on the command line: lower case, that of ComfyUI where it has one. */
         public String label() {
@@ -72,18 +70,24 @@ public interface Sampler {
 
         /** The sampler of that label, or of a name that other tools use for it. */
         public static Kind of(String label) {
-            String name = label.toLowerCase(Locale.ROOT);
-            for (Kind kind : values()) {
-                if (kind.label().equals(name)) {
-                    return kind;
-                }
-            }
-            Kind other = OTHER_NAMES.get(name.replace("dpm++", "dpmpp").replace(" ", ""));
-            if (other == null) {
+            Kind kind = find(label);
+            if (kind == null) {
                 throw new InputException("sampler '" + label + "' is unknown; use one of "
                         + Arrays.stream(values()).map(Kind::label).collect(Collectors.joining(", ")));
             }
-            return other;
+            return kind;
+        }
+
+        /** The same; null when there is none. */
+        public static Kind find(String label) {
+            String name = squeezed(label);
+            return Arrays.stream(values()).filter(kind -> squeezed(kind.label()).equals(name)).findFirst()
+                    .orElse(OTHER_NAMES.get(name));
+        }
+
+        /** "DPM++ 2M_SDE" as "dpmpp2msde". */
+        private static String squeezed(String name) {
+            return name.toLowerCase(Locale.ROOT).replace("dpm++", "dpmpp").replaceAll("[\\s_-]+", "");
         }
 
         /** Whether it draws noise in its steps, unless told otherwise. */

@@ -75,7 +75,7 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
      */
     public static SchedulerConfig of(JsonNode json, String where, SchedulerConfig usual) {
         try {
-            return new SchedulerFile(json, where).parse(usual);
+            return new SchedulerFile(new SchedulerFields(json), where).parse(usual);
         } catch (InputException e) {
             throw new InputException(where + ": " + e.getMessage(), e);
         }

@@ -42,7 +42,8 @@ enum Sd3Synthetic implements SyntheticKind {
         Vocabularies v = Vocabularies.PUBLISHED;
         return of(full, new ClipSizes(v.clipL(), 768, 12, 3072, 12, 768, "quick_gelu"),
                 new ClipSizes(v.clipG(), 1280, 20, 5120, 32, 1280, "gelu"),
-                new T5Sizes(v.t5(), 4096, 64, 64, 10240, 24), new VaeSizes(List.of(128, 256, 512, 512), 2, 1024, CHANNELS,
+                new T5Sizes(v.t5(), 4096, 64, 64, 10240, 24),
+                new VaeSizes(List.of(128, 256, 512, 512), 2, 1024, CHANNELS,
                 Sd3.LATENT_SCALE, Sd3.LATENT_SHIFT));
     }
 

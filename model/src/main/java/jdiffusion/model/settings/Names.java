@@ -16,13 +16,6 @@ import jdiffusion.model.sampling.SigmaSchedule;
  * @param schedule the name of the schedule that stood behind the sampler's; null for none
  */
 record Names(Sampler.Kind sampler, String schedule) {
-    /** Other names than our labels, both without what {@link #squeezed} takes away. */
-    private static final Map<String, String> SAMPLERS = Map.ofEntries(
-            Map.entry("eulera", "eulerancestral"), Map.entry("dpm2a", "dpm2ancestral"), Map.entry("kdpm2", "dpm2"),
-            Map.entry("kdpm2a", "dpm2ancestral"), Map.entry("kdpm2ancestral", "dpm2ancestral"),
-            Map.entry("dpmpp2sa", "dpmpp2sancestral"), Map.entry("unipcbh2", "unipc"),
-            Map.entry("dpmpp2msdegpu", "dpmpp2msde"), Map.entry("dpmpp3msdegpu", "dpmpp3msde"));
-
     private static final Map<String, String> SCHEDULES = Map.of("discrete", "normal");
     /** The program that draws chooses. */
     private static final Set<String> OPEN = Set.of("", "automatic", "auto", "default", "native", "none");
@@ -32,24 +25,17 @@ record Names(Sampler.Kind sampler, String schedule) {
 
     static Names of(String name) {
         String spaced = spaced(name);
-        Sampler.Kind whole = sampler(spaced);
+        Sampler.Kind whole = Sampler.Kind.find(spaced);
         if (whole != null) {
             return new Names(whole, null);
         }
         for (String suffix : SUFFIXES) {
             if (spaced.endsWith(" " + suffix)) {
-                return new Names(sampler(spaced.substring(0, spaced.length() - suffix.length())),
+                return new Names(Sampler.Kind.find(spaced.substring(0, spaced.length() - suffix.length())),
                         suffix.equals("k") ? "karras" : suffix);
             }
         }
         return new Names(null, null);
-    }
-
-    private static Sampler.Kind sampler(String spaced) {
-        String name = squeezed(spaced);
-        String known = SAMPLERS.getOrDefault(name, name);
-        return Arrays.stream(Sampler.Kind.values()).filter(kind -> squeezed(kind.label()).equals(known)).findFirst()
-                .orElse(null);
     }
 
     /** Whether the name leaves the schedule to the program. */

@@ -14,7 +14,8 @@ import jdiffusion.model.checkpoint.Component;
  *                  at any time of the run: the above, scratch memory, and components that stay
  * @param tile      side of the tiles that the VAE works on, in pixels of the picture; 0 when it sees the whole
  */
-public record StageMemory(Component component, String name, long mapped, long weights, long slots, long workspace, long peak, int tile) {
+public record StageMemory(Component component, String name, long mapped, long weights, long slots, long workspace,
+                          long peak, int tile) {
     /** Scratch memory and the weights of other components. */
     public long others() {
         return peak - weights - slots - workspace;

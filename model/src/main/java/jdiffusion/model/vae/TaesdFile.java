@@ -11,6 +11,7 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.JoinedSource;
 import jdiffusion.model.checkpoint.HubCache;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.WeightsFile;
@@ -159,7 +160,7 @@ public record TaesdFile(Path given, Path decoder, Path encoder) {
             TensorSource tensors = sequence ? renamed(first.tensors(), TaesdFile::decoderName) : first.tensors();
             if (second != null) {
                 tensors = new JoinedSource(tensors, renamed(second.tensors(),
-                        name -> ENCODER + LAYERS + name));
+                        name -> ENCODER + LAYERS + name), "");
             }
             return new Opened(first, second, tensors, config(sequence));
         } catch (RuntimeException e) {
