@@ -50,6 +50,20 @@ public final class WeightBlocks<T> {
         }
     }
 
+    /**
+     * Runs some of the blocks; the one after them is likely to be next, after the last one the first.
+     *
+     * @param from the first of them
+     * @param to   after the last of them
+     */
+    public void run(int from, int to, Action<T> action) {
+        for (int i = from; i < to; i++) {
+            placement.enter(number(i));
+            action.apply(blocks.get(i), i);
+            placement.leave(number(i), number((i + 1) % blocks.size()));
+        }
+    }
+
     private int after(int i, IntPredicate skipped) {
         int next = i + 1;
         while (next < blocks.size() && skipped.test(next)) {

@@ -8,6 +8,7 @@ import java.util.NavigableSet;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /**
  * A checkpoint seen from one of its name prefixes. Model code walks it with {@link #at} and asks for every tensor
@@ -99,12 +100,21 @@ public final class Weights {
 
     /** A stack of {@code depth} layers, {@code name.0.}, {@code name.1.}, ... */
     public <T> WeightBlocks<T> blocks(String name, int depth, BlockLoader<T> loader) {
+        return blocks(IntStream.range(0, depth).mapToObj(i -> at(name, i)).toList(), loader);
+    }
+
+    /**
+     * Layers wherever they are.
+     *
+     * @param layers in the order in which they will run
+     */
+    public <T> WeightBlocks<T> blocks(List<Weights> layers, BlockLoader<T> loader) {
         List<T> blocks = new ArrayList<>();
         int first = Placement.NO_BLOCK;
-        for (int i = 0; i < depth; i++) {
+        for (int i = 0; i < layers.size(); i++) {
             int number = ledger.placement.beginBlock();
             first = i == 0 ? number : first;
-            blocks.add(loader.load(at(name, i), i));
+            blocks.add(loader.load(layers.get(i), i));
             ledger.placement.endBlock();
         }
         return new WeightBlocks<>(blocks, ledger.placement, first);

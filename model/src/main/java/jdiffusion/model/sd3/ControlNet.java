@@ -4,6 +4,8 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.Linear;
+import jdiffusion.model.nn.StepModulations;
+import jdiffusion.model.nn.TimeTextEmbedding;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.WeightBlocks;
@@ -48,7 +50,7 @@ public record ControlNet(ControlNetConfig config, Linear patchEmbedding, Embeddi
                 joint ? patches(w.at("pos_embed"), c) : null,
                 joint ? positions(w.at("pos_embed"), c) : null,
                 joint ? Linear.load(w.at("context_embedder"), d, c.contextDim()) : null,
-                TimeTextEmbedding.load(w.at("time_text_embed"), c),
+                Mmdit.conditioning(w.at("time_text_embed"), c),
                 patches(w.at("pos_embed_input"), c),
                 w.blocks("transformer_blocks", c.depth(), (layer, i) -> new Block(
                         joint ? JointBlock.load(layer, c, i, false) : null,

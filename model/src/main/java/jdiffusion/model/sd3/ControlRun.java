@@ -7,6 +7,8 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
+import jdiffusion.model.nn.StepModulations.Parts;
+import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
@@ -48,9 +50,10 @@ final class ControlRun {
         }
         buffers = shared.beside(w.f32(batch, tokens, d), joint ? w.f32(batch, text, d) : null,
                 joint ? w.f32(batch, text, d) : null);
-        List<int[]> parts = new ArrayList<>();
+        List<List<Parts>> parts = new ArrayList<>();
         for (int i = 0; i < c.depth(); i++) {
-            parts.add(joint ? JointBlock.parts(c.dualBlocks().contains(i), false) : new int[] {ImageBlock.PARTS});
+            parts.add(joint ? Parts.of(d, JointBlock.parts(c.dualBlocks().contains(i), false))
+                    : Parts.of(d, ImageBlock.PARTS));
         }
         modulations = new StepModulations(net.conditioning(), compute.backend(), w, d, batch, times, parts,
                 StepModulations.MOST_BYTES);

@@ -8,6 +8,8 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
+import jdiffusion.model.nn.StepModulations.Parts;
+import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 

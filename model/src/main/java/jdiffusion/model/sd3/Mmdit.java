@@ -3,6 +3,7 @@ package jdiffusion.model.sd3;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.Linear;
+import jdiffusion.model.nn.TimeTextEmbedding;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.WeightBlocks;
@@ -26,6 +27,11 @@ public record Mmdit(MmditConfig config, Linear patchEmbedding, Embedding positio
         return model;
     }
 
+    static TimeTextEmbedding conditioning(Weights w, MmditConfig c) {
+        return TimeTextEmbedding.load(w.at("timestep_embedder"), MmditConfig.TIMESTEP_CHANNELS,
+                w.at("text_embedder"), c.pooledDim(), c.hidden());
+    }
+
     /** The same where the files have more than this. */
     static Mmdit read(Weights w, ConfigFile file) {
         MmditConfig c = MmditConfig.of(w, file);
@@ -40,7 +46,7 @@ public record Mmdit(MmditConfig config, Linear patchEmbedding, Embedding positio
                 new Linear(Weight.of(patches), embed.tensor("proj.bias", d)),
                 new Embedding(Weight.of(embed.onHost("pos_embed", 1, c.positions() * c.positions(), d).at(0))),
                 Linear.load(w.at("context_embedder"), d, c.contextDim()),
-                TimeTextEmbedding.load(w.at("time_text_embed"), c),
+                conditioning(w.at("time_text_embed"), c),
                 blocks,
                 Linear.load(w.at("norm_out.linear"), 2 * d, d),
                 Linear.load(w.at("proj_out"), p * p * c.outChannels(), d));

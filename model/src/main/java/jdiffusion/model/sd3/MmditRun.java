@@ -7,6 +7,8 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
+import jdiffusion.model.nn.StepModulations.Parts;
+import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
@@ -61,12 +63,12 @@ public final class MmditRun {
     }
 
     /** Of the blocks' modulations, and of the final one. */
-    private static List<int[]> parts(MmditConfig c) {
-        List<int[]> parts = new ArrayList<>();
+    private static List<List<Parts>> parts(MmditConfig c) {
+        List<List<Parts>> parts = new ArrayList<>();
         for (int i = 0; i < c.depth(); i++) {
-            parts.add(JointBlock.parts(c.dualBlocks().contains(i), i == c.depth() - 1));
+            parts.add(Parts.of(c.hidden(), JointBlock.parts(c.dualBlocks().contains(i), i == c.depth() - 1)));
         }
-        parts.add(new int[] {2});
+        parts.add(Parts.of(c.hidden(), 2));
         return parts;
     }
 

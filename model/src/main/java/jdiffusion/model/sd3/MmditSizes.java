@@ -23,7 +23,6 @@ record MmditSizes(int depth, int heads, int dual, boolean qkNorm, int positions,
     static final int HEAD = 64;
     static final int PATCH = 2;
     private static final int CHANNELS = 16;
-    private static final int TIMESTEP_CHANNELS = 256;
     /** So small that shift, scale and gate stay well below 1, and the residual stream grows slowly. */
     private static final double MODULATION = 0.2;
 
@@ -51,7 +50,7 @@ record MmditSizes(int depth, int heads, int dual, boolean qkNorm, int positions,
         int d = hidden();
         t.add("pos_embed.pos_embed", new Positions(positions, sampleSize / PATCH, d))
                 .conv("pos_embed.proj", d, CHANNELS, PATCH)
-                .linear("time_text_embed.timestep_embedder.linear_1", d, TIMESTEP_CHANNELS)
+                .linear("time_text_embed.timestep_embedder.linear_1", d, MmditConfig.TIMESTEP_CHANNELS)
                 .linear("time_text_embed.timestep_embedder.linear_2", d, d)
                 .linear("time_text_embed.text_embedder.linear_1", d, pooledDim)
                 .linear("time_text_embed.text_embedder.linear_2", d, d)

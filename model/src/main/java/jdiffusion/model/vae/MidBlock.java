@@ -7,6 +7,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.model.Compute;
+import jdiffusion.model.nn.GroupNorm;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
@@ -17,7 +18,7 @@ record MidBlock(ResnetBlock first, GroupNorm norm, Linear q, Linear k, Linear v,
     static MidBlock load(Weights w, VaeConfig c, int channels) {
         Weights attention = w.at("attentions", 0);
         return new MidBlock(ResnetBlock.load(w.at("resnets", 0), c, channels, channels),
-                GroupNorm.load(attention.at("group_norm"), c, channels),
+                c.norm(attention.at("group_norm"), channels),
                 Linear.load(attention.at("to_q"), channels, channels),
                 Linear.load(attention.at("to_k"), channels, channels),
                 Linear.load(attention.at("to_v"), channels, channels),

@@ -2,6 +2,8 @@ package jdiffusion.model.vae;
 
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
+import jdiffusion.model.nn.Conv2d;
+import jdiffusion.model.nn.GroupNorm;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
@@ -9,8 +11,8 @@ import jdiffusion.tensor.Workspace;
 /** x + conv(silu(norm(conv(silu(norm(x)))))), with a 1x1 convolution on x where the widths differ. */
 record ResnetBlock(GroupNorm norm1, Conv2d conv1, GroupNorm norm2, Conv2d conv2, Conv2d shortcut) {
     static ResnetBlock load(Weights w, VaeConfig c, int in, int out) {
-        return new ResnetBlock(GroupNorm.load(w.at("norm1"), c, in), Conv2d.load(w.at("conv1"), out, in, 3),
-                GroupNorm.load(w.at("norm2"), c, out), Conv2d.load(w.at("conv2"), out, out, 3),
+        return new ResnetBlock(c.norm(w.at("norm1"), in), Conv2d.load(w.at("conv1"), out, in, 3),
+                c.norm(w.at("norm2"), out), Conv2d.load(w.at("conv2"), out, out, 3),
                 in == out ? null : Conv2d.load(w.at("conv_shortcut"), out, in, 1));
     }
 

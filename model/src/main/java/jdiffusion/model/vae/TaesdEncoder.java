@@ -6,6 +6,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.nn.Conv2d;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;

@@ -3,6 +3,7 @@ package jdiffusion.model.vae;
 import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.nn.GroupNorm;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Weights;
@@ -20,7 +21,7 @@ import jdiffusion.tensor.Weights;
  */
 public record VaeConfig(int latentChannels, List<Integer> channels, int layers, int groups, float scale, float shift) {
     /** Epsilon of every GroupNorm. */
-    static final float EPS = 1e-6f;
+    private static final float EPS = 1e-6f;
     /** Each halves the image; SD3 has 4. */
     private static final int MOST_LEVELS = 8;
 
@@ -69,6 +70,11 @@ public record VaeConfig(int latentChannels, List<Integer> channels, int layers, 
                     + "; a convolution's 4 dimensions are expected");
         }
         return shape;
+    }
+
+    /** One of its norms. */
+    GroupNorm norm(Weights w, int width) {
+        return GroupNorm.load(w, width, groups, EPS);
     }
 
     /** Pixels of the image per latent pixel, each way. */

@@ -5,6 +5,8 @@ import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
+import jdiffusion.model.nn.Conv2d;
+import jdiffusion.model.nn.GroupNorm;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
@@ -38,7 +40,7 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
         }
         return new VaeDecoder(Conv2d.load(w.at("conv_in"), coarsest, c.latentChannels(), 3),
                 MidBlock.load(w.at("mid_block"), c, coarsest), List.copyOf(levels),
-                GroupNorm.load(w.at("conv_norm_out"), c, c.channels().getFirst()),
+                c.norm(w.at("conv_norm_out"), c.channels().getFirst()),
                 Conv2d.load(w.at("conv_out"), 3, c.channels().getFirst(), 3));
     }
 

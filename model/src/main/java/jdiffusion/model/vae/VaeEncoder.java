@@ -5,6 +5,8 @@ import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
+import jdiffusion.model.nn.Conv2d;
+import jdiffusion.model.nn.GroupNorm;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
@@ -37,7 +39,7 @@ record VaeEncoder(Conv2d in, List<Level> levels, MidBlock middle, GroupNorm norm
             in = out;
         }
         return new VaeEncoder(Conv2d.load(w.at("conv_in"), finest, 3, 3), List.copyOf(levels),
-                MidBlock.load(w.at("mid_block"), c, coarsest), GroupNorm.load(w.at("conv_norm_out"), c, coarsest),
+                MidBlock.load(w.at("mid_block"), c, coarsest), c.norm(w.at("conv_norm_out"), coarsest),
                 Conv2d.load(w.at("conv_out"), 2 * c.latentChannels(), coarsest, 3));
     }
 

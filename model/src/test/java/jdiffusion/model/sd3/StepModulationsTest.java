@@ -11,6 +11,8 @@ import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.nn.Linear;
+import jdiffusion.model.nn.StepModulations.Parts;
+import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
@@ -69,7 +71,7 @@ class StepModulationsTest {
     private static StepModulations modulations(Mmdit model, Backend backend, Workspace w, float[] times,
                                                long mostBytes) {
         return new StepModulations(model.conditioning(), backend, w, model.config().hidden(), BATCH, times,
-                List.of(new int[] {2}, new int[] {2}), mostBytes);
+                List.of(Parts.of(model.config().hidden(), 2), Parts.of(model.config().hidden(), 2)), mostBytes);
     }
 
     /** Of both layers; the second layer is left out in the first step, as a skipped block is. */

@@ -1,35 +1,40 @@
-package jdiffusion.model.sd3;
+package jdiffusion.model.nn;
 
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
-import jdiffusion.model.nn.Linear;
-import jdiffusion.model.nn.Mlp;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 
 /** The vector that conditions every block: an MLP of the timestep's sinusoids plus an MLP of the pooled text. */
-record TimeTextEmbedding(Mlp timestep, Mlp text) {
-    static TimeTextEmbedding load(Weights w, MmditConfig c) {
-        return new TimeTextEmbedding(mlp(w.at("timestep_embedder"), c, MmditConfig.TIMESTEP_CHANNELS),
-                mlp(w.at("text_embedder"), c, c.pooledDim()));
+public record TimeTextEmbedding(Mlp timestep, Mlp text) {
+    /**
+     * @param timestep layers {@code linear_1} [d, channels] and {@code linear_2} [d, d]
+     * @param text     the same [d, pooled], [d, d]
+     */
+    public static TimeTextEmbedding load(Weights timestep, int channels, Weights text, int pooled, int d) {
+        return new TimeTextEmbedding(mlp(timestep, d, channels), mlp(text, d, pooled));
     }
 
-    private static Mlp mlp(Weights w, MmditConfig c, int in) {
-        int d = c.hidden();
+    private static Mlp mlp(Weights w, int d, int in) {
         return new Mlp(Linear.load(w.at("linear_1"), d, in), Activation.SILU, Linear.load(w.at("linear_2"), d, d));
+    }
+
+    /** Numbers of a timestep's sinusoids. */
+    public int channels() {
+        return timestep.up().weight().cols();
     }
 
     /**
      * Adds the timesteps' part to the text's.
      *
      * @param times    [m]
-     * @param sinusoid [m, TIMESTEP_CHANNELS], written
+     * @param sinusoid [m, channels], written
      * @param hidden   [m, d], written
      * @param sum      [m, d] the text's part; updated
      * @param silu     [m, d] silu(sum), written
      */
-    void apply(Backend backend, Tensor times, Tensor sinusoid, Tensor hidden, Tensor sum, Tensor silu) {
+    public void apply(Backend backend, Tensor times, Tensor sinusoid, Tensor hidden, Tensor sum, Tensor silu) {
         backend.timestepEmbedding(times, sinusoid);
         timestep.apply(backend, sinusoid, hidden, Epilogue.ADD, sum);
         backend.activate(Activation.SILU, sum, silu);
