@@ -275,6 +275,7 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(r.sampler().kind().label()).append(", schedule ")
                 .append(r.schedule() == null ? scheduler.describe() : r.schedule().label())
                 .append(shift).append(", cfg scale ").append(r.guidance())
+                .append(r.guidanceRescale() > 0 ? " rescaled by " + r.guidanceRescale() : "")
                 .append(", seed ").append(Seed.text(r.seed()))
                 .append(r.images() > 1 ? " to " + Seed.text(r.seed() + r.images() - 1) : "")
                 .append(!components.contains(Component.T5) ? ""

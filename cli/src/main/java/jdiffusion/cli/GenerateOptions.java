@@ -34,6 +34,11 @@ final class GenerateOptions {
             description = "How closely to follow the prompt; 1 for no guidance.")
     Float cfgScale;
 
+    @Option(names = "--guidance-rescale", paramLabel = "SHARE",
+            description = "How far guidance keeps the spread of the prediction with the prompt, 0 (not at all) to 1;"
+                + " 0.7 helps v-prediction and zero terminal SNR. Default: 0.")
+    Float guidanceRescale;
+
     @Option(names = {"-s", "--seed"}, paramLabel = "N",
             description = "0 to 2^64 - 1, or 'random' (or -1). Default: 42.")
     String seed;
@@ -104,6 +109,7 @@ final class GenerateOptions {
                 .negativePrompt(or(negativePrompt, defaults.negativePrompt()))
                 .steps(or(steps, defaults.steps()))
                 .guidance(or(cfgScale, defaults.guidance()))
+                .guidanceRescale(or(guidanceRescale, defaults.guidanceRescale()))
                 .t5Length(or(t5Length, defaults.t5Length()))
                 .skipLayers(skipLayers(defaults.skipLayers()));
         if (seed != null) {

@@ -30,6 +30,7 @@ final class PictureSettings {
     private static final String STRENGTH = "Denoising strength";
     private static final String INIT_HASH = "Init image hash";
     private static final String MASK_HASH = "Mask hash";
+    private static final String RESCALE = "Guidance rescale";
     private static final String QUANTIZE = "Quantize";
     /** Keys that change nothing here or are dealt with one by one. */
     private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
@@ -59,6 +60,9 @@ final class PictureSettings {
             fields.put("Schedule type", scheduleName(r.schedule()));
         }
         fields.put("CFG scale", number(r.guidance()));
+        if (r.guidanceRescale() > 0) {
+            fields.put(RESCALE, number(r.guidanceRescale()));
+        }
         fields.put("Seed", Seed.text(r.seed()));
         fields.put("Size", r.width() + "x" + r.height());
         fields.put("Model", model);
@@ -125,6 +129,7 @@ final class PictureSettings {
         o.negativePrompt = or(o.negativePrompt, found.negativePrompt());
         o.steps = or(o.steps, found.steps());
         o.cfgScale = or(o.cfgScale, found.guidance());
+        o.guidanceRescale = or(o.guidanceRescale, decimal(RESCALE));
         o.seed = or(o.seed, found.seed() == null ? null : Seed.text(found.seed()));
         sized = o.width == null && o.height == null && found.width() != null && found.height() != null;
         o.width = or(o.width, found.width());

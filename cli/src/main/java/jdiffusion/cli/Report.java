@@ -30,6 +30,7 @@ final class Report implements Progress {
                 .put("prompt", r.prompt()).put("negative_prompt", r.negativePrompt())
                 .put("width", r.width()).put("height", r.height())
                 .put("steps", r.steps()).put("cfg_scale", r.guidance())
+                .put("guidance_rescale", r.guidanceRescale())
                 .put("seed", Seed.number(r.seed())).put("batch_count", r.images())
                 .put("sampling_method", r.sampler().kind().label())
                 .put("scheduler", r.schedule() == null ? null : r.schedule().label());

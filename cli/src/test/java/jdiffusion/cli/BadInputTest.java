@@ -41,6 +41,8 @@ class BadInputTest {
         "-s 18446744073709551616        | from 0 to 18446744073709551615, or 'random'",
         "--cfg-scale NaN                | the guidance scale is NaN",
         "--cfg-scale -1                 | the guidance scale is -1.0",
+        "--guidance-rescale 1.5         | the guidance rescale is 1.5; use 0 (off) to 1",
+        "--guidance-rescale NaN         | the guidance rescale is NaN",
         "--vae-tiling red               | --vae-tiling red is unknown; use auto, on or off",
         "--vae-tiling off --vae-tile-size 256 | --vae-tiling off and --vae-tile-size 256 contradict each other",
         "--no-clip-l --clip-l x         | --no-clip-l leaves CLIP-L out, but --clip-l x gives it",

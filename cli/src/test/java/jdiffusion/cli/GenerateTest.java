@@ -22,9 +22,10 @@ class GenerateTest {
     void drawsAndRepeats() throws IOException {
         Path first = folder.resolve("first.png");
         Cli run = Cli.run("generate", "a red circle,\nNegative prompt: \"no\" ünï 日本", "-n", " blurry", "-W", 64,
-                "-H", 48, "--steps", 2, "-s", 7, "--cfg-scale", 3.3, "--sampling-method", "dpmpp_2m", "--scheduler",
-                "sgm_uniform", "--flow-shift", 2.2, "--t5-length", 40, "--skip-layers", "1,2", "--skip-layer-start",
-                0.1, "--skip-layer-end", 0.9, "--precision", "bf16", "-o", first);
+                "-H", 48, "--steps", 2, "-s", 7, "--cfg-scale", 3.3, "--guidance-rescale", 0.7,
+                "--sampling-method", "dpmpp_2m", "--scheduler", "sgm_uniform", "--flow-shift", 2.2, "--t5-length", 40,
+                "--skip-layers", "1,2", "--skip-layer-start", 0.1, "--skip-layer-end", 0.9, "--precision", "bf16",
+                "-o", first);
         assertThat(run.code()).as(run.err().toString()).isZero();
         assertThat(run.out()).isEmpty();
         Picture picture = Png.read(first).picture();

@@ -81,8 +81,15 @@ public interface Backend extends AutoCloseable {
     /** Copies host indices into an {@code I32} tensor of this device. */
     void upload(int[] values, Tensor to);
 
-    /** Copies a tensor of this device to the host, after all work on it is done. */
-    float[] download(Tensor from);
+    /** Copies a tensor of this device to a host array of as many elements, after all work on it is done. */
+    void download(Tensor from, float[] to);
+
+    /** The same, into a new array. */
+    default float[] download(Tensor from) {
+        float[] values = new float[Math.toIntExact(from.shape().size())];
+        download(from, values);
+        return values;
+    }
 
     /** Linear layers of which none reads what another writes: a device may run them as one. */
     void linear(List<LinearCall> calls);

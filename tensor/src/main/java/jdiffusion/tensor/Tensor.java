@@ -141,6 +141,15 @@ public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride)
     /** All elements in order as float32, rows with gaps closed up. */
     public float[] toArray() {
         float[] out = new float[Math.toIntExact(shape.size())];
+        copyTo(out);
+        return out;
+    }
+
+    /** Copies all elements in order as float32, rows with gaps closed up, into an array of as many. */
+    public void copyTo(float[] out) {
+        if (out.length != shape.size()) {
+            throw new IllegalArgumentException(this + " into " + out.length + " values");
+        }
         int cols = cols();
         int rows = shape.size() == 0 ? 0 : rows();
         for (int r = 0; r < rows; r++) {
@@ -152,7 +161,6 @@ public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride)
                 }
             }
         }
-        return out;
     }
 
     /** Overwrites all elements of a float32 or bfloat16 tensor in order, rounded to nearest even. */

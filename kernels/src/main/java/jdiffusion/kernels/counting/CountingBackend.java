@@ -141,8 +141,8 @@ public final class CountingBackend implements Backend {
     }
 
     @Override
-    public float[] download(Tensor from) {
-        return new float[Math.toIntExact(from.shape().size())];
+    public void download(Tensor from, float[] to) {
+        size("download", to.length, from);
     }
 
     @Override

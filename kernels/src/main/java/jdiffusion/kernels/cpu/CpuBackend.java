@@ -170,8 +170,8 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public float[] download(Tensor from) {
-        return from.toArray();
+    public void download(Tensor from, float[] to) {
+        from.copyTo(to);
     }
 
     @Override

@@ -168,8 +168,8 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public float[] download(Tensor from) {
-        return transfer.download(from);
+    public void download(Tensor from, float[] to) {
+        transfer.download(from, to);
     }
 
     @Override

@@ -46,16 +46,23 @@ public final class CudaTransfer {
         return values;
     }
 
-    /** All elements in order as float32, rows with gaps closed up. */
-    public float[] download(Tensor from) {
-        if (from.shape().size() == 0) {
-            return new float[0];
+    /** All elements in order as float32, rows with gaps closed up, into an array of as many. */
+    public void download(Tensor from, float[] to) {
+        if (to.length != from.shape().size()) {
+            throw new IllegalArgumentException(from + " into " + to.length + " values");
+        }
+        if (to.length == 0) {
+            return;
+        }
+        if (from.type() == DType.F32 && from.isContiguous()) {
+            cuda.copyOut(from.data().address(), MemorySegment.ofArray(to));
+            return;
         }
         long bytes = from.rowOffset(from.rows() - 1) + (long) from.cols() * from.type().bytes();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment copy = arena.allocate(bytes, 8);
             cuda.copyOut(from.data().address(), copy);
-            return new Tensor(copy, from.type(), from.shape(), from.rowStride()).toArray();
+            new Tensor(copy, from.type(), from.shape(), from.rowStride()).copyTo(to);
         }
     }
 

@@ -30,11 +30,15 @@ import jdiffusion.tensor.InputException;
  * @param strength       with init: share of the steps that are run, above 0 up to 1
  * @param mask           with init: white where to draw, black where to keep; or null
  * @param control        what the model's ControlNet reads, or null for none of it
+ * @param guidanceRescale with guidance: the share, 0 to 1, in which its result gets the deviation of the prediction
+ *                       with the prompt (Lin et al., "Common Diffusion Noise Schedules and Sample Steps are
+ *                       Flawed", 2023, section 3.4)
  */
 public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
                                 float guidance, long seed, int images, Seeds seeds, SamplerSettings sampler,
                                 SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
-                                Picture init, double strength, Picture mask, Control control) {
+                                Picture init, double strength, Picture mask, Control control,
+                                float guidanceRescale) {
     /** How the pictures of one request differ. */
     public enum Seeds {
         /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
@@ -52,6 +56,9 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         }
         if (!Float.isFinite(guidance) || guidance < 0) {
             throw new InputException("the guidance scale is " + guidance + "; use 0 or more (1 for no guidance)");
+        }
+        if (!(guidanceRescale >= 0 && guidanceRescale <= 1)) {
+            throw new InputException("the guidance rescale is " + guidanceRescale + "; use 0 (off) to 1");
         }
         if (mask != null && init == null) {
             throw new InputException("a mask needs a picture to start from; give an init image as well");
@@ -117,6 +124,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private double strength;
         private Picture mask;
         private Control control;
+        private float guidanceRescale;
 
         private Builder(GenerationRequest r) {
             prompt = r.prompt;
@@ -138,6 +146,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             strength = r.strength;
             mask = r.mask;
             control = r.control;
+            guidanceRescale = r.guidanceRescale;
         }
 
         public Builder prompt(String value) {
@@ -233,9 +242,16 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return this;
         }
 
+        /** The share in which guidance keeps the deviation of the prediction with the prompt. */
+        public Builder guidanceRescale(float value) {
+            guidanceRescale = value;
+            return this;
+        }
+
         public GenerationRequest build() {
             return new GenerationRequest(prompt, negativePrompt, width, height, steps, guidance, seed, images, seeds,
-                    sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control);
+                    sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control,
+                    guidanceRescale);
         }
     }
 }

@@ -14,7 +14,8 @@ import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 
 /**
- * The network's output with all guidance: with and without the prompt, with layers left out, with a ControlNet.
+ * The network's output with all guidance: with and without the prompt, with layers left out, with a ControlNet,
+ * rescaled.
  * Everything is allocated in the constructor.
  */
 final class GuidedPrediction {
@@ -29,6 +30,7 @@ final class GuidedPrediction {
     private final Tensor output;
     private final Tensor guided;
     private final Tensor skipOutput;
+    private final GuidanceRescale rescale;
 
     /**
      * @param setup with the conditionings of the negative prompt (if guided) and of the prompt
@@ -50,6 +52,8 @@ final class GuidedPrediction {
         this.guided = w.f32(images, out, height, width);
         this.run = denoiser.start(compute,
                 new DenoiserSetup(branches, images, height, width, times(_ -> true), List.of(), setup.control()));
+        this.rescale = request.guided() && request.guidanceRescale() > 0
+                ? new GuidanceRescale(request.guidanceRescale(), out * height * width) : null;
         List<Integer> layers = request.skipLayers().layers();
         if (request.guided() && !layers.isEmpty()) {
             this.skipRun = denoiser.start(compute, new DenoiserSetup(branches.subList(branches.size() - 1,
@@ -77,7 +81,7 @@ final class GuidedPrediction {
     }
 
     /**
-     * Classifier-free guidance u + g (c - u), and skip-layer guidance + s (c - skipped).
+     * Classifier-free guidance u + g (c - u), and skip-layer guidance + s (c - skipped); then rescaled.
      *
      * @param latents [images, channels, height, width] as the sampler has them
      * @return valid until the next call
@@ -108,6 +112,9 @@ final class GuidedPrediction {
             backend.combine(new float[] {1 - g, g + s, -s}, List.of(unconditional, conditional, skipOutput), guided);
         } else {
             backend.combine(new float[] {1 - g, g}, List.of(unconditional, conditional), guided);
+        }
+        if (rescale != null) {
+            rescale.apply(backend, conditional, guided);
         }
         return guided;
     }

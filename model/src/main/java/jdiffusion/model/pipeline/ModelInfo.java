@@ -70,7 +70,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                 scheduler.sampler(), scheduler.schedule(), Float.NaN,
                 wishes.positiveInteger("max_sequence_length", family.textTokens(), family.mostTextTokens()),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null,
-                DEFAULT_STRENGTH, null, null);
+                DEFAULT_STRENGTH, null, null, 0);
     }
 
     private static float guidance(ConfigFile wishes, Variant variant, ControlTraits control) {

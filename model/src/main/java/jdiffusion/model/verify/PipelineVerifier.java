@@ -105,6 +105,7 @@ final class PipelineVerifier {
                 .seed(file.longInteger("seed", 0))
                 .steps(file.size("steps"))
                 .guidance((float) file.number("cfg", 1))
+                .guidanceRescale((float) file.number("guidance_rescale", 0))
                 .size(file.size("width"), file.size("height"))
                 .t5Length(file.integer("max_sequence_length", 256))
                 .t5(!file.flag("no_t5", false))
