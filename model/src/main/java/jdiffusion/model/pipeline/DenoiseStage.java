@@ -24,7 +24,7 @@ record DenoiseStage(ModelInfo model, Stages stages) {
                 : coder.encode(request, request.init().toModel(), progress);
         float[] control = request.control() == null ? null : space.means(coder.encode(request,
                 request.control().pixels(model.control()), progress), !model.control().withoutShift());
-        if (!request.guided() && !(request.skipLayers().layers().isEmpty() && request.negativePrompt().isEmpty()
+        if (!request.guided() && !(request.skipLayers().layers().isEmpty() && request.negativeText().isEmpty()
                 && request.guidanceRescale() == 0)) {
             progress.note("without guidance (a scale of 1 or less) a negative prompt, skipped layers and a guidance"
                     + " rescale have no effect");

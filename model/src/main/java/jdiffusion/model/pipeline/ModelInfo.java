@@ -10,6 +10,8 @@ import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
+import jdiffusion.model.family.MicroConditioning;
+import jdiffusion.model.family.TextOptions;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Prediction;
@@ -38,7 +40,6 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
      */
     static ModelInfo of(ModelFiles files) {
         Family family = Families.of(files);
-        NoiseScheduler scheduler = files.scheduler();
         DenoiserConfig denoiser;
         ControlTraits control;
         int sampleSize;
@@ -54,6 +55,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
         }
         family.checkFit(files, denoiser, latents);
         Variant variant = family.variant(files, denoiser);
+        NoiseScheduler scheduler = files.scheduler();
         int size = variant.size() > 0 ? variant.size() : sampleSize * latents.factor();
         return new ModelInfo(files, family, variant, denoiser, control, latents, scheduler,
                 defaults(files, family, variant, control, scheduler, size));
@@ -63,14 +65,14 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                                               NoiseScheduler scheduler, int size) {
         ConfigFile wishes = files.generationConfig();
         int steps = control == null ? variant.steps() : control.steps(variant.steps());
-        return new GenerationRequest("", "", wishes.positiveInteger("width", size),
+        return new GenerationRequest("", null, wishes.positiveInteger("width", size),
                 wishes.positiveInteger("height", size),
                 wishes.positiveInteger("num_inference_steps", steps), guidance(wishes, variant, control),
                 DEFAULT_SEED, 1, GenerationRequest.Seeds.CONSECUTIVE,
                 scheduler.sampler(), scheduler.schedule(), Float.NaN,
                 wishes.positiveInteger("max_sequence_length", family.textTokens(), family.mostTextTokens()),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null,
-                DEFAULT_STRENGTH, null, null, 0);
+                DEFAULT_STRENGTH, null, null, 0, TextOptions.DEFAULT, MicroConditioning.DEFAULT);
     }
 
     private static float guidance(ConfigFile wishes, Variant variant, ControlTraits control) {
