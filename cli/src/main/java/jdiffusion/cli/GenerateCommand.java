@@ -19,7 +19,6 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.LatentPictures;
-import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
@@ -158,8 +157,7 @@ final class GenerateCommand implements Callable<Integer> {
             inputs.checkMask(request, pipeline.latents().factor(), notes::add);
             pipeline.check(request);
             LatentPictures pictures = preview == null ? null : taesd.file() != null ? pipeline.previews(taesd.file())
-                    : LatentPreview.of(pipeline.files().generationConfig(), pipeline.latents().channels(),
-                            pipeline.family().preview());
+                    : pipeline.previews();
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
                     .filter(Objects::nonNull).toList();
             try (Pipeline fitted = memoryOptions.fit(pipeline, request, opened.backend(), notes::add);

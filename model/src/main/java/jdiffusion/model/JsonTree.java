@@ -88,11 +88,12 @@ public final class JsonTree {
         };
     }
 
-    /** A whole number, a text, a list of whole numbers, or null. */
+    /** A whole number, true or false, a text, a list of whole numbers, or null. */
     public static JsonNode of(Object value) {
         return switch (value) {
             case null -> NODES.nullNode();
             case Integer number -> NODES.numberNode(number);
+            case Boolean flag -> NODES.booleanNode(flag);
             case String text -> NODES.textNode(text);
             case List<?> list -> {
                 ArrayNode array = NODES.arrayNode();

@@ -3,7 +3,6 @@ package jdiffusion.model.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
-import jdiffusion.model.checkpoint.names.RenamedSource;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.TensorSource;
 
@@ -23,7 +22,7 @@ record ComponentFile(Architecture architecture, Component component, Path file, 
         WeightsFile opened = WeightsFile.open(file);
         try {
             TensorSource tensors = tensors(opened.tensors());
-            return new Opened(opened, tensors, config(opened, tensors));
+            return new Opened(opened, tensors, config(opened, part.all(opened.tensors())));
         } catch (RuntimeException | Error e) {
             opened.close();
             throw e;
@@ -39,8 +38,7 @@ record ComponentFile(Architecture architecture, Component component, Path file, 
 
     /** The component under diffusers' names. */
     TensorSource tensors(TensorSource all) {
-        return architecture.network(component).completed(
-                RenamedSource.of(all, part.prefix(), part.naming().fromOriginal(part.names())));
+        return architecture.network(component).completed(part.weights(all));
     }
 
     /** The published models' values, and over them those in the file and those beside it. */

@@ -189,6 +189,25 @@ public final class ConfigFile {
         return out;
     }
 
+    /** A list of finite numbers; empty when missing. */
+    public List<Float> numbers(String key) {
+        JsonNode value = root.get(key);
+        List<Float> out = new ArrayList<>();
+        if (value == null || value.isNull()) {
+            return out;
+        }
+        if (!value.isArray()) {
+            throw new InputException(origin + ": " + key + " is " + value + ", not a list of numbers");
+        }
+        for (JsonNode entry : value) {
+            if (!entry.isNumber() || !Float.isFinite(entry.floatValue())) {
+                throw new InputException(origin + ": " + key + " holds " + entry + ", not a number");
+            }
+            out.add(entry.floatValue());
+        }
+        return out;
+    }
+
     /** Notes a contradiction when the key is there with another value than the tensors imply. */
     public void expect(String key, Object fromTensors) {
         JsonNode value = root.get(key);

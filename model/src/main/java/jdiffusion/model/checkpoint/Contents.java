@@ -42,10 +42,26 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
     /**
      * One component's tensors.
      *
-     * @param prefix of their names in the file
-     * @param names  without the prefix
+     * @param prefix  of their names in the file
+     * @param names   without the prefix
+     * @param outside names that have no prefix and are no weights of it: see {@link Network#outside()}
      */
-    record Part(String prefix, Naming naming, List<String> names) {
+    record Part(String prefix, Naming naming, List<String> names, List<String> outside) {
+        /** Its weights under diffusers' names. */
+        TensorSource weights(TensorSource file) {
+            return RenamedSource.of(file, prefix, naming.fromOriginal(names));
+        }
+
+        /** The same with the tensors outside. */
+        TensorSource all(TensorSource file) {
+            if (outside.isEmpty()) {
+                return weights(file);
+            }
+            List<Mapped> all = new ArrayList<>(outside.stream().map(name -> Mapped.plain(name, name)).toList());
+            naming.fromOriginal(names).forEach(mapped -> all.add(
+                    new Mapped(prefix + mapped.original(), mapped.names(), mapped.form())));
+            return RenamedSource.of(file, "", all);
+        }
     }
 
     /**
@@ -153,6 +169,7 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
     private static Contents assign(TensorSource source, NavigableSet<String> names, Map<Component, Known> found,
                                    Architecture architecture) {
         Map<Component, List<String>> lists = new EnumMap<>(Component.class);
+        Map<Component, List<String>> outside = new EnumMap<>(Component.class);
         Map<String, Component> byPrefix = new HashMap<>();
         found.forEach((component, known) -> {
             Component other = byPrefix.put(known.prefix(), component);
@@ -162,10 +179,20 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
                         + " files");
             }
             lists.put(component, new ArrayList<>());
+            outside.put(component, new ArrayList<>());
         });
         List<String> strays = new ArrayList<>();
         LeftAside aside = new LeftAside();
         for (String name : names) {
+            Component owner = outsideOf(name, architecture);
+            if (owner != null) {
+                if (outside.containsKey(owner)) {
+                    outside.get(owner).add(name);
+                } else {
+                    aside.add(LeftAside.Kind.TRAINING, name);
+                }
+                continue;
+            }
             String prefix = byPrefix.keySet().stream().filter(name::startsWith)
                     .max((a, b) -> a.length() - b.length()).orElse(null);
             String inside = prefix == null ? name : name.substring(prefix.length());
@@ -181,8 +208,15 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
         }
         Map<Component, Part> parts = new EnumMap<>(Component.class);
         found.forEach((component, known) -> parts.put(component,
-                new Part(known.prefix(), known.signature.naming(), List.copyOf(lists.get(component)))));
+                new Part(known.prefix(), known.signature.naming(), List.copyOf(lists.get(component)),
+                        List.copyOf(outside.get(component)))));
         return new Contents(architecture, parts, List.copyOf(strays), aside);
+    }
+
+    /** Of which component a tensor without a prefix says something; null for none. */
+    private static Component outsideOf(String name, Architecture architecture) {
+        return architecture.formats().stream().filter(format -> format.network().outside().contains(name))
+                .map(ComponentFormat::component).findFirst().orElse(null);
     }
 
     /** Whether T5's token table is there under the name of its decoder alone. */
@@ -208,7 +242,7 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
         aside.accept(contents.aside);
         List<Mapped> all = part.naming.fromOriginal(part.names);
         return part.prefix.isEmpty() && all.size() == source.names().size() && all.stream().allMatch(Mapped::same)
-                ? source : RenamedSource.of(source, part.prefix, all);
+                ? source : part.weights(source);
     }
 
     /** The published ones are told by their width, others by the names of file and folder; CLIP-L if all is silent. */

@@ -2,9 +2,11 @@ package jdiffusion.model.checkpoint;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.tokenizer.TokenizerKind;
+import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weights;
 
@@ -25,7 +27,24 @@ public interface Network {
     /** The names that files in the layout of its publisher have. */
     Naming original();
 
-    /** What shapes do not say, as the published models have it, for files without a configuration. */
+    /**
+     * Names of tensors that stand without any prefix in a file of all components, and say of this one what a
+     * {@code config.json} says in the diffusers layout. They are no weights of it.
+     */
+    default Set<String> outside() {
+        return Set.of();
+    }
+
+    /** Those tensors by what a {@code config.json} says. */
+    default Map<String, Tensor> outside(ConfigFile config) {
+        return Map.of();
+    }
+
+    /**
+     * What shapes do not say, as the published models have it, for files without a configuration.
+     *
+     * @param tensors with those {@link #outside()}
+     */
     ObjectNode derived(TensorSource tensors);
 
     /** The keys of {@code config.json} that shapes say nothing of. */

@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.StoredConfig;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.quantize.QuantizeRules;
@@ -156,8 +157,11 @@ public final class Exporter {
         Map<Component, List<Outgoing>> parts = new EnumMap<>(Component.class);
         for (Component component : source.architecture().components()) {
             if (source.has(component) && options.components().contains(component)) {
-                List<Outgoing> tensors = Relayout.of(source.tensors(component), naming(format, component),
-                        prefix(format, component), format == Format.GGUF);
+                List<Outgoing> tensors = new ArrayList<>(Relayout.of(source.tensors(component),
+                        naming(format, component), prefix(format, component), format == Format.GGUF));
+                if (format == Format.SINGLE || format == Format.ALL_IN_ONE) {
+                    tensors.addAll(outside(component));
+                }
                 parts.put(component, tensors.stream().map(t -> finished(component, t, format)).toList());
             }
         }
@@ -167,6 +171,14 @@ public final class Exporter {
         made.forEach((what, count) -> progress.note(count + (count == 1 ? " matrix" : " matrices") + " stored as "
                 + what));
         return parts;
+    }
+
+    /** What tensors without a prefix say of it in files of all components. */
+    private List<Outgoing> outside(Component component) {
+        String folder = source.architecture().folder(component);
+        return source.architecture().network(component).outside(ConfigFile.of(folder, source.config(component)))
+                .entrySet().stream().map(entry -> new Outgoing(entry.getKey(), entry.getKey(),
+                        entry.getValue().shape(), null, Stored.of(entry.getValue()))).toList();
     }
 
     /** The tensor as it is going to be stored. */

@@ -1,25 +1,42 @@
 package jdiffusion.model.family;
 
+import java.util.Arrays;
 import jdiffusion.model.vae.Vae;
 import jdiffusion.model.vae.VaeConfig;
 
 /**
- * The latents that a denoiser works on, as they come from its autoencoder: (z - shift) * scale.
+ * The latents that a denoiser works on, as they come from its autoencoder: (z - mean) * scale / deviation.
  *
- * @param channels       of the latents
- * @param factor         pixels of the picture for each latent pixel, each way
- * @param scale          see above
- * @param shift          see above
- * @param inpaintedShift what is added in decoding what was drawn inside a mask; diffusers' pipelines differ in this
+ * @param channels      of the latents
+ * @param factor        pixels of the picture for each latent pixel, each way
+ * @param scale         see above
+ * @param means         see above, one for each channel: all are the shift where the autoencoder has one for all
+ * @param deviations    see above, one for each channel: all 1 where the autoencoder has none
+ * @param inpaintedMean what is added to all channels in decoding what was drawn inside a mask, where diffusers'
+ *                      pipelines differ in this; NaN for the means
+ * @param picturedScale of latents without means and deviations, which previews and TAESD read; 0 when they read the
+ *                      denoiser's own
  */
-public record LatentSpace(int channels, int factor, float scale, float shift, float inpaintedShift) {
+public record LatentSpace(int channels, int factor, float scale, float[] means, float[] deviations,
+                          float inpaintedMean, float picturedScale) {
     public static LatentSpace of(VaeConfig vae) {
-        return new LatentSpace(vae.latentChannels(), vae.factor(), vae.scale(), vae.shift(), vae.shift());
+        float[] means = new float[vae.latentChannels()];
+        float[] deviations = new float[vae.latentChannels()];
+        for (int c = 0; c < means.length; c++) {
+            means[c] = vae.means().isEmpty() ? vae.shift() : vae.means().get(c);
+            deviations[c] = vae.deviations().isEmpty() ? 1 : vae.deviations().get(c);
+        }
+        return new LatentSpace(means.length, vae.factor(), vae.scale(), means, deviations, Float.NaN, 0);
     }
 
     /** One where decoding after inpainting leaves the shift out. */
     public LatentSpace withoutInpaintedShift() {
-        return new LatentSpace(channels, factor, scale, shift, 0);
+        return new LatentSpace(channels, factor, scale, means, deviations, 0, picturedScale);
+    }
+
+    /** One whose previews and TAESD were made for latents z * scale of the same autoencoder. */
+    public LatentSpace picturedAt(float scaleOfPictured) {
+        return new LatentSpace(channels, factor, scale, means, deviations, inpaintedMean, scaleOfPictured);
     }
 
     /** Numbers of one picture's latents. */
@@ -35,11 +52,12 @@ public record LatentSpace(int channels, int factor, float scale, float shift, fl
      */
     public float[] sample(float[] moments, float[] normals) {
         int size = normals.length;
+        int plane = size / channels;
         float[] latents = new float[size];
         for (int i = 0; i < size; i++) {
             float logvar = Math.clamp(moments[size + i], Vae.LOGVAR_MIN, Vae.LOGVAR_MAX);
             float sample = moments[i] + (float) Math.exp(0.5f * logvar) * normals[i];
-            latents[i] = (sample - shift) * scale;
+            latents[i] = (sample - means[i / plane]) * scale / deviations[i / plane];
         }
         return latents;
     }
@@ -48,13 +66,14 @@ public record LatentSpace(int channels, int factor, float scale, float shift, fl
      * The means of what the VAE encoded, scaled for the denoiser.
      *
      * @param moments [2, channels, h, w] means and log-variances
-     * @param shifted whether the shift is taken off
+     * @param shifted whether the channels' means are taken off
      */
     public float[] means(float[] moments, boolean shifted) {
         float[] latents = new float[moments.length / 2];
-        float less = shifted ? shift : 0;
+        int plane = latents.length / channels;
         for (int i = 0; i < latents.length; i++) {
-            latents[i] = (moments[i] - less) * scale;
+            float less = shifted ? means[i / plane] : 0;
+            latents[i] = (moments[i] - less) * scale / deviations[i / plane];
         }
         return latents;
     }
@@ -62,14 +81,41 @@ public record LatentSpace(int channels, int factor, float scale, float shift, fl
     /**
      * Latents as the VAE decodes them.
      *
+     * @param latents   [images, channels, h, w]
+     * @param plane     h * w
      * @param inpainted whether they were drawn inside a mask
      */
-    public float[] unscaled(float[] latents, boolean inpainted) {
+    public float[] unscaled(float[] latents, int plane, boolean inpainted) {
         float[] unscaled = new float[latents.length];
-        float more = inpainted ? inpaintedShift : shift;
         for (int i = 0; i < unscaled.length; i++) {
-            unscaled[i] = latents[i] / scale + more;
+            int channel = i / plane % channels;
+            float more = inpainted && !Float.isNaN(inpaintedMean) ? inpaintedMean : means[channel];
+            unscaled[i] = latents[i] * deviations[channel] / scale + more;
         }
         return unscaled;
+    }
+
+    /**
+     * Latents as previews and TAESD read them; these latents themselves where that is the same.
+     *
+     * @param latents [images, channels, h, w]
+     * @param plane   h * w
+     */
+    public float[] pictured(float[] latents, int plane) {
+        boolean same = picturedScale == 0 || picturedScale == scale && all(means, 0) && all(deviations, 1);
+        if (same) {
+            return latents;
+        }
+        float[] pictured = unscaled(latents, plane, false);
+        for (int i = 0; i < pictured.length; i++) {
+            pictured[i] *= picturedScale;
+        }
+        return pictured;
+    }
+
+    private static boolean all(float[] values, float value) {
+        float[] wanted = new float[values.length];
+        Arrays.fill(wanted, value);
+        return Arrays.equals(values, wanted);
     }
 }

@@ -72,9 +72,10 @@ final class ImageCoder {
         int columns = width / space.factor();
         return taesd != null
                 ? run(new Coder<>(new Stages.Other(Component.VAE, "taesd", "TAESD", taesd::open), Taesd::load,
-                        Taesd::decode, "decode"), direction, latents, images, rows, columns, report)
+                        Taesd::decode, "decode"), direction, space.pictured(latents, rows * columns), images, rows,
+                        columns, report)
                 : run(new Coder<>(null, Vae::load, Vae::decode, "decode"), direction,
-                        space.unscaled(latents, inpainted), images, rows, columns, report);
+                        space.unscaled(latents, rows * columns, inpainted), images, rows, columns, report);
     }
 
     /** One half of an autoencoder on one tile. */

@@ -21,6 +21,7 @@ import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.image.LatentPictures;
+import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.stage.MemoryPlan;
@@ -105,6 +106,19 @@ public final class Pipeline implements AutoCloseable {
             return Picture.ofModel(coder.decode(first, 1, height * space.factor(), width * space.factor(), false,
                     _ -> { }), 0, width * space.factor(), height * space.factor());
         };
+    }
+
+    /**
+     * Rough pictures of latents by the checkpoint's own projection, or the one that is known for its family.
+     *
+     * @throws jdiffusion.tensor.InputException when there is none
+     */
+    public LatentPictures previews() {
+        LatentSpace space = latents();
+        LatentPreview usual = family().preview();
+        LatentPreview preview = LatentPreview.of(files().generationConfig(), space.channels(), usual);
+        return preview != usual ? preview : (latents, height, width) ->
+                preview.picture(space.pictured(latents, height * width), height, width);
     }
 
     public Family family() {

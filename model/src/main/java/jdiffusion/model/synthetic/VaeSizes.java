@@ -12,11 +12,17 @@ import java.util.List;
  * @param layers   residual blocks at each resolution of the encoder; the decoder has one more
  * @param latents  channels of the latents
  * @param scale    of the latents
- * @param shift    of the latents
+ * @param shift    of the latents; 0 for none
+ * @param quant    whether there are 1x1 convolutions behind the encoder and before the decoder
  */
-public record VaeSizes(List<Integer> channels, int layers, int sampleSize, int latents, double scale, double shift)
-        implements NetworkSizes {
+public record VaeSizes(List<Integer> channels, int layers, int sampleSize, int latents, double scale, double shift,
+                       boolean quant) implements NetworkSizes {
     private static final int COLOURS = 3;
+
+    /** One without such convolutions. */
+    public VaeSizes(List<Integer> channels, int layers, int sampleSize, int latents, double scale, double shift) {
+        this(channels, layers, sampleSize, latents, scale, shift, false);
+    }
 
     @Override
     public ObjectNode config() {
@@ -32,8 +38,8 @@ public record VaeSizes(List<Integer> channels, int layers, int sampleSize, int l
         }
         config.put("layers_per_block", layers).put("act_fn", "silu").put("latent_channels", latents)
                 .put("norm_num_groups", 32).put("sample_size", sampleSize).put("scaling_factor", scale)
-                .put("shift_factor", shift).putNull("latents_mean").putNull("latents_std");
-        return config.put("force_upcast", true).put("use_quant_conv", false).put("use_post_quant_conv", false)
+                .put("shift_factor", shift == 0 ? null : shift).putNull("latents_mean").putNull("latents_std");
+        return config.put("force_upcast", true).put("use_quant_conv", quant).put("use_post_quant_conv", quant)
                 .put("mid_block_add_attention", true);
     }
 
@@ -61,6 +67,9 @@ public record VaeSizes(List<Integer> channels, int layers, int sampleSize, int l
             }
         }
         middle(t, "decoder.mid_block", coarsest);
+        if (quant) {
+            t.conv("quant_conv", 2 * latents, 2 * latents, 1).conv("post_quant_conv", latents, latents, 1);
+        }
         t.norm("decoder.conv_norm_out", in).conv("decoder.conv_out", COLOURS, in, 3);
     }
 

@@ -1,6 +1,7 @@
 package jdiffusion.model.vae;
 
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.tensor.InputException;
@@ -11,15 +12,24 @@ import jdiffusion.tensor.Workspace;
 /**
  * The autoencoder between images and latents. Its interface is channels-first, as in the checkpoint's own code;
  * inside, images are channels-last. Activations are float32: float16 overflows here.
+ *
+ * @param quantisation     1x1, on what the encoder gives; null where there is none
+ * @param postQuantisation 1x1, on latents before they are decoded; null where there is none
  */
-public record Vae(VaeConfig config, VaeEncoder encoder, VaeDecoder decoder) implements LatentDecoder {
+public record Vae(VaeConfig config, VaeEncoder encoder, Conv2d quantisation, Conv2d postQuantisation,
+                  VaeDecoder decoder) implements LatentDecoder {
     /** Bounds on the log-variance, as in the reference's DiagonalGaussianDistribution. */
     public static final float LOGVAR_MIN = -30;
     public static final float LOGVAR_MAX = 20;
 
     public static Vae load(Weights w, ConfigFile file) {
         VaeConfig c = VaeConfig.of(w, file);
-        Vae vae = new Vae(c, VaeEncoder.load(w.at("encoder"), c), VaeDecoder.load(w.at("decoder"), c));
+        int moments = 2 * c.latentChannels();
+        Vae vae = new Vae(c, VaeEncoder.load(w.at("encoder"), c),
+                VaeConfig.hasQuantisation(w) ? Conv2d.load(w.at("quant_conv"), moments, moments, 1) : null,
+                VaeConfig.hasPostQuantisation(w)
+                        ? Conv2d.load(w.at("post_quant_conv"), c.latentChannels(), c.latentChannels(), 1) : null,
+                VaeDecoder.load(w.at("decoder"), c));
         w.finish();
         return vae;
     }
@@ -46,7 +56,7 @@ public record Vae(VaeConfig config, VaeEncoder encoder, VaeDecoder decoder) impl
             Tensor pixels = w.f32(s.dim(0), s.dim(2), s.dim(3), 3);
             backend.channelsLast(image, pixels);
             encoder.apply(compute, pixels, moments);
-            backend.channelsFirst(moments, out);
+            backend.channelsFirst(convolved(compute, quantisation, moments), out);
         }
         return out;
     }
@@ -68,10 +78,20 @@ public record Vae(VaeConfig config, VaeEncoder encoder, VaeDecoder decoder) impl
                 Tensor last = w.f32(1, s.dim(2), s.dim(3), s.dim(1));
                 Tensor pixels = w.f32(1, s.dim(2) * f, s.dim(3) * f, 3);
                 backend.channelsLast(latents.slice(i, i + 1), last);
-                decoder.apply(compute, last, pixels);
+                decoder.apply(compute, convolved(compute, postQuantisation, last), pixels);
                 backend.channelsFirst(pixels, out.slice(i, i + 1));
             }
         }
+        return out;
+    }
+
+    /** @param convolution of as many channels as x [batch, h, w, channels]; null gives x */
+    private static Tensor convolved(Compute compute, Conv2d convolution, Tensor x) {
+        if (convolution == null) {
+            return x;
+        }
+        Tensor out = compute.workspace().f32(x.shape().dims());
+        convolution.apply(compute.backend(), x, Epilogue.STORE, out);
         return out;
     }
 }

@@ -30,7 +30,9 @@ public final class LdmVaeNames implements Naming {
             attention(table, half + "mid.attn_1.proj_out", half + "mid_block.attentions.0.to_out.0");
         }
         return table.plain("encoder.down.#.downsample.conv.*", "encoder.down_blocks.#.downsamplers.0.conv.*")
-                .plain("decoder.up.#.upsample.conv.*", "decoder.up_blocks.~.upsamplers.0.conv.*");
+                .plain("decoder.up.#.upsample.conv.*", "decoder.up_blocks.~.upsamplers.0.conv.*")
+                .plain("quant_conv.*", "quant_conv.*")
+                .plain("post_quant_conv.*", "post_quant_conv.*");
     }
 
     private static void attention(NameTable table, String stored, String ours) {
