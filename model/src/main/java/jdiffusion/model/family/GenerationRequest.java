@@ -1,5 +1,6 @@
 package jdiffusion.model.family;
 
+import java.util.List;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SamplerSettings;
@@ -34,6 +35,8 @@ import jdiffusion.tensor.InputException;
  * @param guidanceRescale with guidance: the share, 0 to 1, in which its result gets the deviation of the prediction
  *                       with the prompt (Lin et al., "Common Diffusion Noise Schedules and Sample Steps are
  *                       Flawed", 2023, section 3.4)
+ * @param sigmas         noise levels by hand in place of a schedule, one a step, falling, without the final 0; empty
+ *                       for none
  * @param text           what of the text only some families read
  * @param micro          what SDXL is told of the picture's size
  */
@@ -41,7 +44,8 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
                                 float guidance, long seed, int images, Seeds seeds, SamplerSettings sampler,
                                 SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
                                 Picture init, double strength, Picture mask, Control control,
-                                float guidanceRescale, TextOptions text, MicroConditioning micro) {
+                                float guidanceRescale, List<Float> sigmas, TextOptions text,
+                                MicroConditioning micro) {
     /** How the pictures of one request differ. */
     public enum Seeds {
         /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
@@ -62,6 +66,15 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         }
         if (!(guidanceRescale >= 0 && guidanceRescale <= 1)) {
             throw new InputException("the guidance rescale is " + guidanceRescale + "; use 0 (off) to 1");
+        }
+        sigmas = List.copyOf(sigmas);
+        if (!sigmas.isEmpty() && sigmas.size() != steps) {
+            throw new InputException(sigmas.size() + " noise levels are given, but " + steps
+                    + " steps are asked for; leave out one of the two");
+        }
+        if (!sigmas.isEmpty() && (schedule != null || !Float.isNaN(shift))) {
+            throw new InputException("noise levels are given by hand, on which a schedule"
+                    + " and a shift do not act; leave out one of the two");
         }
         if (mask != null && init == null) {
             throw new InputException("a mask needs a picture to start from; give an init image as well");
@@ -133,6 +146,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private Picture mask;
         private Control control;
         private float guidanceRescale;
+        private List<Float> sigmas;
         private TextOptions text;
         private MicroConditioning micro;
 
@@ -157,6 +171,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             mask = r.mask;
             control = r.control;
             guidanceRescale = r.guidanceRescale;
+            sigmas = r.sigmas;
             text = r.text;
             micro = r.micro;
         }
@@ -260,6 +275,17 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return this;
         }
 
+        /** Noise levels in place of steps, schedule and shift. */
+        public Builder sigmas(List<Float> values) {
+            sigmas = values;
+            if (!values.isEmpty()) {
+                steps = values.size();
+                schedule = null;
+                shift = Float.NaN;
+            }
+            return this;
+        }
+
         public Builder text(TextOptions value) {
             text = value;
             return this;
@@ -273,7 +299,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         public GenerationRequest build() {
             return new GenerationRequest(prompt, negativePrompt, width, height, steps, guidance, seed, images, seeds,
                     sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control,
-                    guidanceRescale, text, micro);
+                    guidanceRescale, sigmas, text, micro);
         }
     }
 }

@@ -1,5 +1,6 @@
 package jdiffusion.model.pipeline;
 
+import java.util.List;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
@@ -72,7 +73,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                 scheduler.sampler(), scheduler.schedule(), Float.NaN,
                 wishes.positiveInteger("max_sequence_length", family.textTokens(), family.mostTextTokens()),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null,
-                DEFAULT_STRENGTH, null, null, 0, TextOptions.DEFAULT, MicroConditioning.DEFAULT);
+                DEFAULT_STRENGTH, null, null, 0, List.of(), TextOptions.DEFAULT, MicroConditioning.DEFAULT);
     }
 
     private static float guidance(ConfigFile wishes, Variant variant, ControlTraits control) {
@@ -85,6 +86,11 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
         return value;
     }
 
+    /** Whether the denoiser reads mask and masked picture beside the latents, as inpainting models do. */
+    boolean readsMasked() {
+        return denoiser.inChannels() > denoiser.outChannels();
+    }
+
     /** Pixels of a patch of the denoiser. */
     int patch() {
         return latents.factor() * denoiser.patch();
@@ -94,7 +100,8 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
     Sigmas sigmas(GenerationRequest request) {
         NoiseScheduler own = Float.isNaN(request.shift()) ? scheduler : scheduler.withShift(request.shift());
         int tokens = (request.width() / patch()) * (request.height() / patch());
-        Sigmas steps = request.schedule() == null ? own.sigmas(request.steps(), tokens)
+        Sigmas steps = !request.sigmas().isEmpty() ? own.sigmas(request.sigmas())
+                : request.schedule() == null ? own.sigmas(request.steps(), tokens)
                 : own.sigmas(request.schedule(), request.steps(), tokens);
         return request.sampler().evaluations(steps, scheduler.prediction());
     }

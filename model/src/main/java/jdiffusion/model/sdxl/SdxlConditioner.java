@@ -11,6 +11,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.stage.Stages;
+import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
@@ -20,6 +21,8 @@ import jdiffusion.tensor.Tensor;
  * negative text is zeros (the rule of diffusers and of A1111).
  */
 final class SdxlConditioner implements Conditioner {
+    private static final int NOWHERE = -1;
+
     private final ModelFiles files;
     private final TextEncoders encoders;
     private final UnetConfig unet;
@@ -78,12 +81,12 @@ final class SdxlConditioner implements Conditioner {
         boolean negative = both && !zeros;
         String second = or(request.text().prompt2(), request.prompt());
         String negativeSecond = or(request.text().negativePrompt2(), request.negativeText());
-        Encoded l = refiner ? null
+        TextEncoders.Clip l = refiner ? null
                 : encode(Component.CLIP_L, request, negative ? request.negativeText() : null, request.prompt(), listener);
-        Encoded g = encode(Component.CLIP_G, request, negative ? negativeSecond : null, second, listener);
+        TextEncoders.Clip g = encode(Component.CLIP_G, request, negative ? negativeSecond : null, second, listener);
         List<Conditioning> all = new ArrayList<>();
         for (boolean less : both ? new boolean[] {true, false} : new boolean[] {false}) {
-            all.add(joined(request, l, g, less, less && zeros));
+            all.add(joined(request, l, g, less, less ? zeros ? NOWHERE : 0 : negative ? 1 : 0));
         }
         return all;
     }
@@ -92,51 +95,34 @@ final class SdxlConditioner implements Conditioner {
         return value == null ? otherwise : value;
     }
 
-    /** An encoder's outputs, and where those of the two prompts are in them. */
-    private record Encoded(TextEncoders.Clip negative, TextEncoders.Clip positive, int positiveAt) {
-        TextEncoders.Clip of(boolean less) {
-            return less ? negative : positive;
-        }
-
-        int at(boolean less) {
-            return less ? 0 : positiveAt;
-        }
-    }
-
     /** @param negative null when it is not to be encoded */
-    private Encoded encode(Component encoder, GenerationRequest request, String negative, String prompt,
-                           Listener listener) {
-        int skip = request.text().clipSkip();
-        if (negative == null) {
-            TextEncoders.Clip clip = encoders.clip(encoder, List.of(prompt), skip, listener);
-            return new Encoded(null, clip, 0);
-        }
-        if (skip == 0) {
-            TextEncoders.Clip clip = encoders.clip(encoder, List.of(negative, prompt), skip, listener);
-            return new Encoded(clip, clip, 1);
-        }
+    private TextEncoders.Clip encode(Component encoder, GenerationRequest request, String negative, String prompt,
+                                     Listener listener) {
         // Only the prompt leaves layers out.
-        return new Encoded(encoders.clip(encoder, List.of(negative), 0, listener),
-                encoders.clip(encoder, List.of(prompt), skip, listener), 0);
+        int skip = request.text().clipSkip();
+        var pooled = encoder == Component.CLIP_G ? ClipTextEncoder.Pooled.PROJECTED : ClipTextEncoder.Pooled.NONE;
+        return negative == null ? encoders.clip(encoder, List.of(prompt), new int[] {skip}, pooled, listener)
+                : encoders.clip(encoder, List.of(negative, prompt), new int[] {0, skip}, pooled, listener);
     }
 
-    private Conditioning joined(GenerationRequest request, Encoded l, Encoded g, boolean less, boolean zeros) {
-        int left = l == null ? 0 : l.positive.width();
-        int width = left + g.positive.width();
+    /** @param at place of the text in what was encoded; NOWHERE for zeros */
+    private Conditioning joined(GenerationRequest request, TextEncoders.Clip l, TextEncoders.Clip g, boolean less,
+                                int at) {
+        int left = l == null ? 0 : l.width();
+        int width = left + g.width();
         if (width != unet.contextDim()) {
             throw new InputException(files.origin() + ": the text encoders are " + left + " and "
-                    + g.positive.width() + " wide, which does not fit the denoiser's " + unet.contextDim()
+                    + g.width() + " wide, which does not fit the denoiser's " + unet.contextDim()
                     + "; do these components belong together?");
         }
         int tokens = TextEncoders.CLIP_LENGTH;
         float[] context = new float[tokens * width];
-        float[] pooled = new float[g.positive.pooledWidth()];
-        if (!zeros) {
+        float[] pooled = new float[g.pooledWidth()];
+        if (at != NOWHERE) {
             if (l != null) {
-                l.of(less).copy(l.at(less), context, width, 0);
+                l.copy(at, context, width, 0, pooled, 0);
             }
-            g.of(less).copy(g.at(less), context, width, left);
-            g.of(less).copyPooled(g.at(less), pooled, 0);
+            g.copy(at, context, width, left, pooled, 0);
         }
         MicroConditioning micro = request.micro();
         float[] ids = micro.ids(request.height(), request.width(), refiner, less, request.init() != null);
