@@ -26,6 +26,15 @@ public interface Progress {
     default void step(int done, Supplier<float[]> latents) {
     }
 
+    /**
+     * A tensor of the run by its name in reference data: {@code latents.start} before the first evaluation,
+     * {@code model_input.N}, {@code noise.N} that a step draws, N evaluations after the first.
+     *
+     * @param values copied from the device when asked for
+     */
+    default void see(String name, Supplier<float[]> values) {
+    }
+
     /** A component has run. */
     default void used(Stage stage, StageMemory memory) {
     }

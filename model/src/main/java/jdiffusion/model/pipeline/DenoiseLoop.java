@@ -3,15 +3,15 @@ package jdiffusion.model.pipeline;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
-import java.util.function.Consumer;
-import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Scope;
 import jdiffusion.model.Compute;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
 import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.TorchRandom;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 
@@ -66,11 +66,11 @@ final class DenoiseLoop {
     }
 
     /**
-     * Runs from noise to clean latents [images, channels, height, width].
+     * Runs from noise to the latents at the walk's end [images, channels, height, width].
      *
-     * @param afterStep sees the latents' supplier after each evaluation
+     * @param before evaluations of earlier draws, for the progress
      */
-    float[] run(Noise noise, Consumer<Supplier<float[]>> afterStep, Supplier<Boolean> cancelled) {
+    float[] run(Noise noise, Progress progress, int before) {
         backend.upload(noise.noise(), latents);
         if (noise.init() != null) {
             backend.upload(noise.init(), init);
@@ -87,18 +87,36 @@ final class DenoiseLoop {
         } else if (walk.sigmas().startFactor() != 1) {
             backend.combine(new float[] {(float) walk.sigmas().startFactor()}, List.of(latents), latents);
         }
+        return run(noise.random(), progress, before);
+    }
+
+    /** Goes on from latents at the walk's first level. */
+    float[] run(float[] from, TorchRandom random, Progress progress, int before) {
+        backend.upload(from, latents);
+        return run(random, progress, before);
+    }
+
+    private float[] run(TorchRandom random, Progress progress, int before) {
+        progress.see("latents.start", this::download);
         for (int i = walk.first(); i < walk.end(); i++) {
-            try (var _ = backend.scope(Scope.STEP, i - walk.first())) {
+            int n = i - walk.first();
+            try (var _ = backend.scope(Scope.STEP, n)) {
                 step(i, out -> {
-                    noise.random().normals(drawn);
+                    random.normals(drawn);
+                    progress.see("noise." + n, () -> drawn);
                     backend.upload(drawn, out);
                 });
             }
-            afterStep.accept(() -> backend.download(latents));
-            if (cancelled.get()) {
-                throw new CancellationException("cancelled after evaluation " + (i - walk.first() + 1));
+            progress.see("model_input." + n, () -> backend.download(prediction.input()));
+            progress.step(before + n + 1, this::download);
+            if (progress.cancelled()) {
+                throw new CancellationException("cancelled after evaluation " + (n + 1));
             }
         }
+        return download();
+    }
+
+    private float[] download() {
         return backend.download(latents);
     }
 

@@ -1,5 +1,7 @@
 package jdiffusion.model.pipeline;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.Conditioning;
@@ -15,15 +17,33 @@ import jdiffusion.model.stage.Stages;
 
 /** From noise to clean latents, for all pictures of a request. */
 record DenoiseStage(ModelInfo model, Stages stages) {
+    /**
+     * Latents on the way, for another model to go on with.
+     *
+     * @param latents [images, channels, height, width]
+     * @param randoms of each draw
+     */
+    record Unfinished(float[] latents, List<TorchRandom> randoms) {
+    }
+
     /** Clean latents [images, channels, height, width] as the denoiser sees them. */
     float[] run(GenerationRequest request, List<Conditioning> prompts, Progress progress) {
+        return run(request, prompts, model.walk(request), null, progress).latents();
+    }
+
+    /**
+     * A part of the way.
+     *
+     * @param from where it starts; null for noise, or for the request's picture
+     */
+    Unfinished run(GenerationRequest request, List<Conditioning> prompts, Walk walk, Unfinished from,
+                   Progress progress) {
         LatentSpace space = model.latents();
         int height = request.height() / space.factor();
         int width = request.width() / space.factor();
         int size = space.size(request.height(), request.width());
         ImageCoder coder = new ImageCoder(stages, space, null);
-        Walk walk = model.walk(request);
-        Noise.Moments moments = moments(request, walk, coder, progress);
+        Noise.Moments moments = from == null ? moments(request, walk, coder, progress) : null;
         float[] control = request.control() == null ? null : space.means(coder.encode(request,
                 request.control().pixels(model.control()), progress), !model.control().withoutShift());
         if (!request.guided() && !(request.skipLayers().layers().isEmpty() && request.negativeText().isEmpty()
@@ -40,18 +60,22 @@ record DenoiseStage(ModelInfo model, Stages stages) {
         return stages.run(Component.DENOISER, model.family()::loadDenoiser, (Stage<Denoiser> stage) -> {
             DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, walk, setup, mask);
             float[] all = new float[Math.multiplyExact(request.images(), size)];
+            List<TorchRandom> randoms = new ArrayList<>();
             if (stage.counting()) {
                 loop.count();
-                return all;
+                return new Unfinished(all, randoms);
             }
-            int[] done = {0};
             for (int draw = 0; draw < draws; draw++) {
-                Noise noise = Noise.draw(new TorchRandom(request.seed() + draw), batch, size, moments, space);
-                float[] latents = loop.run(noise, supplier -> progress.step(++done[0], supplier),
-                        progress::cancelled);
-                System.arraycopy(latents, 0, all, draw * batch * size, latents.length);
+                int at = draw * batch * size;
+                TorchRandom random = from == null ? new TorchRandom(request.seed() + draw) : from.randoms.get(draw);
+                int before = draw * walk.evaluations();
+                float[] latents = from == null
+                        ? loop.run(Noise.draw(random, batch, size, moments, space), progress, before)
+                        : loop.run(Arrays.copyOfRange(from.latents, at, at + batch * size), random, progress, before);
+                System.arraycopy(latents, 0, all, at, latents.length);
+                randoms.add(random);
             }
-            return stage.check(all);
+            return new Unfinished(stage.check(all), randoms);
         }, memory -> {
             clock.used(memory);
             clock.stop();

@@ -124,6 +124,11 @@ final class GuidedPrediction {
         return guided;
     }
 
+    /** What the network read last, one branch: [images, inChannels, height, width]. */
+    Tensor input() {
+        return input.slice(0, images);
+    }
+
     /** The latents as the network wants them, from an entry of the batch on. */
     private void scaled(float factor, Tensor latents, int entry) {
         float[] factors = {factor};

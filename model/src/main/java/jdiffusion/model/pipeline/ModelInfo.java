@@ -62,6 +62,12 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                 defaults(files, family, variant, control, scheduler, size));
     }
 
+    /** The same with another scheduler. */
+    ModelInfo with(NoiseScheduler other) {
+        return new ModelInfo(files, family, variant, denoiser, control, latents, other,
+                defaults.toBuilder().sampler(other.sampler()).schedule(other.schedule()).build());
+    }
+
     private static GenerationRequest defaults(ModelFiles files, Family family, Variant variant, ControlTraits control,
                                               NoiseScheduler scheduler, int size) {
         ConfigFile wishes = files.generationConfig();

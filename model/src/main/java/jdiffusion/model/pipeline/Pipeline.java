@@ -23,6 +23,7 @@ import jdiffusion.model.family.Variant;
 import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.MemoryPolicy;
@@ -167,6 +168,16 @@ public final class Pipeline implements AutoCloseable {
         return model.sigmas(request);
     }
 
+    /** The first of them that a request asks for: not 0 when it starts from a picture. */
+    public int firstEvaluation(GenerationRequest request) {
+        return model.walk(request).first();
+    }
+
+    /** Whether diffusers keeps latents variance-preserving with this model's scheduler. */
+    public boolean preserving() {
+        return model.scheduler().preserving();
+    }
+
     /** Fails, before anything is computed, when this model cannot do what is asked. */
     public void check(GenerationRequest request) {
         checker().check(request, true);
@@ -214,7 +225,7 @@ public final class Pipeline implements AutoCloseable {
                 runs.add(memory);
             }
         };
-        try (Pipeline twin = new Pipeline(model, CountingBackend.of(stages.backend()), policy, taesd)) {
+        try (Pipeline twin = counting()) {
             if (text) {
                 twin.generate(request, count);
             } else {
@@ -235,7 +246,29 @@ public final class Pipeline implements AutoCloseable {
 
     /** Clean latents [images, channels, height / factor, width / factor] as the denoiser sees them. */
     public float[] denoise(GenerationRequest request, List<Conditioning> prompts, Progress progress) {
-        return new DenoiseStage(model, stages).run(request, prompts, progress);
+        return denoiseStage().run(request, prompts, progress);
+    }
+
+    DenoiseStage denoiseStage() {
+        return new DenoiseStage(model, stages);
+    }
+
+    ModelInfo info() {
+        return model;
+    }
+
+    /** The same model where nothing is computed and memory is counted. */
+    Pipeline counting() {
+        return new Pipeline(model, CountingBackend.of(stages.backend()), policy, taesd);
+    }
+
+    /**
+     * The same model with another scheduler, whose sampler and levels its requests get.
+     *
+     * @param scheduler of the same kind of model
+     */
+    public Pipeline withScheduler(NoiseScheduler scheduler) {
+        return new Pipeline(model.with(scheduler), stages.backend(), policy, taesd);
     }
 
     /** The pictures of latents that {@link #denoise} gave. */

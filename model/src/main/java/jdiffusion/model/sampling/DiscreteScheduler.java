@@ -64,6 +64,11 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
     }
 
     @Override
+    public boolean preserving() {
+        return rules.preserving;
+    }
+
+    @Override
     public String describe() {
         return (curve != null ? curve.label() : spacing.name().toLowerCase(Locale.ROOT)) + ", " + table.size()
                 + " training timesteps";

@@ -40,6 +40,11 @@ public interface NoiseScheduler {
     /** What the network's output means. */
     Prediction prediction();
 
+    /** Whether diffusers keeps latents variance-preserving with it, as x / sqrt(1 + sigma^2). */
+    default boolean preserving() {
+        return false;
+    }
+
     /** The sampler that the file names. */
     SamplerSettings sampler();
 

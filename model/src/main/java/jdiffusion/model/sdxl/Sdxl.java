@@ -56,11 +56,11 @@ public final class Sdxl implements Family {
     private static final String EDM_MEANS = "edm_mean";
 
     private static final List<ComponentFormat> FORMATS = List.of(
-            new ComponentFormat(Component.CLIP_L, ClipNetwork.ofL(), "text_encoder", "tokenizer", true,
+            new ComponentFormat(Component.CLIP_L, ClipNetwork.ofLWithoutProjection(), "text_encoder", "tokenizer", true,
                     "conditioner.embedders.0.transformer.", List.of("text_encoder.", "base_model.model.text_encoder.",
                     "text_encoders.clip_l.transformer.", "text_encoders.clip_l.", "clip_l.transformer.", "clip_l.",
                     "lora_te1_")),
-            new ComponentFormat(Component.CLIP_G, ClipNetwork.ofG(), "text_encoder_2", "tokenizer_2", false,
+            new ComponentFormat(Component.CLIP_G, ClipNetwork.ofOpenClip(), "text_encoder_2", "tokenizer_2", false,
                     "conditioner.embedders.1.model.", List.of("text_encoder_2.", "base_model.model.text_encoder_2.",
                     "text_encoders.clip_g.transformer.", "text_encoders.clip_g.", "clip_g.transformer.", "clip_g.",
                     "lora_te2_")),

@@ -125,7 +125,7 @@ final class SdxlConditioner implements Conditioner {
             g.copy(at, context, width, left, pooled, 0);
         }
         MicroConditioning micro = request.micro();
-        float[] ids = micro.ids(request.height(), request.width(), refiner, less, request.init() != null);
+        float[] ids = micro.ids(request.height(), request.width(), refiner, less, refiner || request.init() != null);
         float[] added = SizeEmbedding.join(pooled, ids, unet.addedDim(), files.origin());
         return new Conditioning(Map.of(
                 Conditioning.CONTEXT, Tensor.of(context, tokens, width),

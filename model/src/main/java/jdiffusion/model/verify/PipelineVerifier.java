@@ -1,14 +1,20 @@
 package jdiffusion.model.verify;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.EnumSet;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
+import jdiffusion.model.adapter.AdaptedFiles;
+import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.families.Families;
@@ -16,12 +22,17 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
+import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.family.TextOptions;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.RefinedPipeline;
 import jdiffusion.model.reference.Expected;
 import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SamplerSettings;
+import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.model.tokenizer.Tokens;
 import jdiffusion.tensor.InputException;
@@ -47,22 +58,82 @@ final class PipelineVerifier {
 
     void verify(Path path, Expected expected) {
         ConfigFile file = ConfigFile.read(path.resolve("request.json"));
-        Pipeline pipeline = Pipeline.open(Families.open(model(path, file), sources), backend);
+        Pipeline pipeline = scheduled(Pipeline.open(adapted(path, file, open(path, file, "model")), backend), file);
         GenerationRequest request = request(path, file, pipeline);
+        if (file.has("refiner")) {
+            refined(path, file, pipeline, request, expected);
+            return;
+        }
         pipeline.check(request);
-        expected.compare("sigmas", Shape.of(pipeline.sigmas(request).toArray().length),
-                pipeline.sigmas(request).toArray());
-        compareText(pipeline, request, expected);
+        compareLevels(pipeline, request, "", 0, expected);
+        compareText(pipeline, request, "", expected);
         List<Conditioning> conditionings = pipeline.encode(request, Progress.NONE);
+        float[] latents = pipeline.denoise(request, conditionings, steps(pipeline, pipeline, request, expected));
+        compareImage(pipeline, request, latents, expected);
+    }
+
+    /** A base model and a refiner. */
+    private void refined(Path path, ConfigFile file, Pipeline base, GenerationRequest request, Expected expected) {
+        Pipeline refiner = Pipeline.open(open(path, file, "refiner"), backend);
+        RefinedPipeline both = new RefinedPipeline(base, refiner,
+                file.number("refiner_start", RefinedPipeline.USUAL_START));
+        both.check(request);
+        int first = both.baseEvaluations(request);
+        compareLevels(base, request, "", first, expected);
+        compareLevels(refiner, request, "refiner.", first, expected);
+        compareText(base, request, "", expected);
+        compareText(refiner, request, "refiner.", expected);
+        float[] latents = both.denoise(request, base.encode(request, Progress.NONE),
+                refiner.encode(request, Progress.NONE), steps(base, refiner, request, expected));
+        compareImage(refiner, request, latents, expected);
+    }
+
+    /** Compares what is seen on the way. */
+    private static Progress steps(Pipeline pipeline, Pipeline last, GenerationRequest request, Expected expected) {
         LatentSpace space = pipeline.latents();
-        Shape latentShape = Shape.of(request.images(), space.channels(), request.height() / space.factor(),
-                request.width() / space.factor());
-        float[] latents = pipeline.denoise(request, conditionings, new Progress() {
+        int height = request.height() / space.factor();
+        int width = request.width() / space.factor();
+        Shape shape = Shape.of(request.images(), space.channels(), height, width);
+        Shape inputs = Shape.of(request.images(), last.denoiserConfig().inChannels(), height, width);
+        int[] done = {0};
+        int start = pipeline.firstEvaluation(request);
+        return new Progress() {
             @Override
-            public void step(int done, Supplier<float[]> now) {
-                expected.compareWithin("latents." + (done - 1), latentShape, now.get(), LATENTS_FACTOR);
+            public void step(int ignored, Supplier<float[]> now) {
+                expected.compareWithin("latents." + done[0], shape,
+                        asReference(pipeline, request, start + done[0] + 1, now.get()), LATENTS_FACTOR);
+                done[0]++;
             }
-        });
+
+            @Override
+            public void see(String name, Supplier<float[]> values) {
+                if (done[0] == 0 && name.equals("latents.start")) {
+                    expected.compareWithin(name, shape, asReference(pipeline, request, start, values.get()),
+                            LATENTS_FACTOR);
+                } else if (name.startsWith("noise.")) {
+                    expected.compare("noise." + done[0], shape, values.get());
+                } else if (name.startsWith("model_input.") && expected.has("model_input." + done[0])) {
+                    expected.compareWithin("model_input." + done[0], inputs, values.get(), LATENTS_FACTOR);
+                }
+            }
+        };
+    }
+
+    /** Latents before an evaluation, as the reference's scheduler has them. */
+    private static float[] asReference(Pipeline pipeline, GenerationRequest request, int evaluation, float[] x) {
+        float[] sigmas = pipeline.sigmas(request).toArray();
+        if (pipeline.preserving()) {
+            double sigma = evaluation < sigmas.length - 1 ? sigmas[evaluation] : 0;
+            float factor = (float) (1 / Math.sqrt(1 + sigma * sigma));
+            for (int i = 0; i < x.length; i++) {
+                x[i] *= factor;
+            }
+        }
+        return x;
+    }
+
+    private static void compareImage(Pipeline pipeline, GenerationRequest request, float[] latents,
+                                     Expected expected) {
         float[] image = pipeline.decodeValues(request, latents, Progress.NONE);
         for (int i = 0; i < image.length; i++) {
             image[i] = Math.clamp(image[i] / 2 + 0.5f, 0, 1);
@@ -71,14 +142,56 @@ final class PipelineVerifier {
     }
 
     /**
+     * The levels of the whole schedule, and the times of the part that runs.
+     *
+     * @param refined evaluations before the refiner; 0 without one
+     */
+    private static void compareLevels(Pipeline pipeline, GenerationRequest request, String prefix, int refined,
+                                      Expected expected) {
+        Sigmas sigmas = pipeline.sigmas(request);
+        expected.compare(prefix + "sigmas", Shape.of(sigmas.toArray().length), sigmas.toArray());
+        float[] all = sigmas.timesteps();
+        int start = pipeline.firstEvaluation(request);
+        int change = start + refined;
+        float[] times = refined == 0 ? Arrays.copyOfRange(all, start, all.length)
+                : prefix.isEmpty() ? Arrays.copyOfRange(all, start, change)
+                : Arrays.copyOfRange(all, change, all.length);
+        expected.compare(prefix + "timesteps", Shape.of(times.length), times);
+    }
+
+    /** The scheduler that a request names in place of the model's. */
+    private static Pipeline scheduled(Pipeline pipeline, ConfigFile file) {
+        JsonNode own = file.root().get("scheduler");
+        return own == null || own.isNull() ? pipeline
+                : pipeline.withScheduler(pipeline.family().scheduler().read(own, file.origin()));
+    }
+
+    private ModelFiles adapted(Path path, ConfigFile file, ModelFiles files) {
+        List<Lora> loras = new ArrayList<>();
+        for (JsonNode lora : file.root().path("lora")) {
+            loras.add(new Lora(path.resolve(lora.path("file").asText()).normalize(),
+                    (float) lora.path("scale").asDouble(1)));
+        }
+        return AdaptedFiles.of(files, loras);
+    }
+
+    private ModelFiles open(Path path, ConfigFile file, String key) {
+        String denoiser = key.equals("model") ? file.text("denoiser", "") : "";
+        ModelSources extra = denoiser.isEmpty() ? sources : new ModelSources(
+                Map.of(Component.DENOISER, path.resolve(denoiser).normalize()), sources.leftOut(),
+                sources.tokenizer(), sources.variant(), sources.elsewhere());
+        return Families.open(model(path, file, key), extra);
+    }
+
+    /**
      * The model given for all, or the one of the name that the request gives, in a folder above; {@code dense} stands
      * for the folder {@code diffusers} of unquantised weights.
      */
-    private Path model(Path path, ConfigFile file) {
-        if (model != null) {
+    private Path model(Path path, ConfigFile file, String key) {
+        if (model != null && key.equals("model")) {
             return model;
         }
-        String name = file.text("model", "");
+        String name = file.text(key, "");
         if (name.isEmpty()) {
             return defaultModel;
         }
@@ -101,22 +214,29 @@ final class PipelineVerifier {
         SkipLayers off = SkipLayers.OFF;
         var builder = pipeline.request(file.text("prompt", ""))
                 .toBuilder()
-                .negativePrompt(file.text("negative_prompt", ""))
+                .negativePrompt(file.has("negative_prompt") ? file.text("negative_prompt", "") : null)
                 .seed(file.longInteger("seed", 0))
                 .steps(file.size("steps"))
                 .guidance((float) file.number("cfg", 1))
                 .guidanceRescale((float) file.number("guidance_rescale", 0))
                 .size(file.size("width"), file.size("height"))
-                .t5Length(file.integer("max_sequence_length", 256))
-                .t5(!file.flag("no_t5", false))
+                .guidanceRescale((float) file.number("guidance_rescale", 0))
+                .text(new TextOptions(text(file, "prompt_2"), text(file, "negative_prompt_2"),
+                        file.integer("clip_skip", 0)))
+                .micro(micro(file))
                 .images(file.integer("num_images", 1))
                 .seeds(GenerationRequest.Seeds.ONE_DRAW)
                 .shift((float) file.number("shift", Float.NaN))
-                .sampler(Sampler.Kind.of(file.text("sampler", "euler")))
                 .skipLayers(new SkipLayers(file.integers("skip_layers"),
                         (float) file.number("skip_layer_scale", off.scale()),
                         (float) file.number("skip_layer_start", off.start()),
                         (float) file.number("skip_layer_stop", off.stop())));
+        if (pipeline.family().components().contains(Component.T5)) {
+            builder.t5Length(file.integer("max_sequence_length", 256)).t5(!file.flag("no_t5", false));
+        }
+        SamplerSettings sampler = file.has("sampler") ? Sampler.Kind.of(file.text("sampler", "")).settings()
+                : pipeline.request("").sampler();
+        builder.sampler(file.has("eta") ? sampler.withEta(file.number("eta", 0)) : sampler);
         if (file.has("init")) {
             Picture init = Png.read(path.resolve("init.png")).picture();
             builder.init(init, file.number("strength", 0.6));
@@ -127,22 +247,45 @@ final class PipelineVerifier {
         return builder.build();
     }
 
-    /** Token ids per encoder, and the embeddings of both prompts even when there is no guidance. */
-    private void compareText(Pipeline pipeline, GenerationRequest request, Expected expected) {
-        Set<Component> negatives = EnumSet.noneOf(Component.class);
+    private static String text(ConfigFile file, String key) {
+        return file.has(key) ? file.text(key, "") : null;
+    }
+
+    private static MicroConditioning micro(ConfigFile file) {
+        MicroConditioning usual = MicroConditioning.DEFAULT;
+        return new MicroConditioning(pair(file, "original_size"), pair(file, "crops_coords_top_left"),
+                pair(file, "target_size"), pair(file, "negative_original_size"),
+                pair(file, "negative_crops_coords_top_left"), pair(file, "negative_target_size"),
+                (float) file.number("aesthetic_score", usual.aesthetic()),
+                (float) file.number("negative_aesthetic_score", usual.negativeAesthetic()));
+    }
+
+    private static MicroConditioning.Pair pair(ConfigFile file, String key) {
+        List<Integer> values = file.integers(key);
+        if (!values.isEmpty() && values.size() != 2) {
+            throw new InputException(file.origin() + ": " + key + " is " + values + "; two numbers are needed");
+        }
+        return values.isEmpty() ? null : new MicroConditioning.Pair(values.get(0), values.get(1));
+    }
+
+    /** Token ids per encoder, and the conditionings of both prompts even when there is no guidance. */
+    private static void compareText(Pipeline pipeline, GenerationRequest request, String prefix, Expected expected) {
+        Map<Component, Tokens> last = new EnumMap<>(Component.class);
         List<Conditioning> both = pipeline.conditioner().encode(request, true, new Conditioner.Listener() {
             @Override
             public void tokenized(Component encoder, String prompt, Tokens tokens) {
                 // Each encoder sees the negative prompt first, then the prompt, whose ids the reference has.
-                if (!negatives.add(encoder)) {
-                    expected.compareIndices("input_ids." + encoder.option().replace('-', '_'), tokens.ids());
-                }
+                last.put(encoder, tokens);
             }
         });
+        last.forEach((encoder, tokens) -> expected.compareIndices(
+                prefix + "input_ids." + encoder.option().replace('-', '_'), tokens.ids()));
         String[] prefixes = {"negative_", ""};
         for (int i = 0; i < prefixes.length; i++) {
-            compare(expected, prefixes[i] + "prompt_embeds", both.get(i), Conditioning.CONTEXT);
-            compare(expected, prefixes[i] + "pooled_prompt_embeds", both.get(i), Conditioning.POOLED);
+            String start = prefix + prefixes[i];
+            compare(expected, start + "prompt_embeds", both.get(i), Conditioning.CONTEXT);
+            compare(expected, start + "pooled_prompt_embeds", both.get(i), Conditioning.POOLED);
+            compare(expected, start + "add_time_ids", both.get(i), "time_ids");
         }
     }
 
