@@ -100,7 +100,9 @@ public interface Backend extends AutoCloseable {
     }
 
     /**
-     * Attention over the tokens of all streams joined, never holding a matrix of tokens by tokens.
+     * Attention over the tokens of all streams joined, never holding a matrix of tokens by tokens: the queries of each
+     * stream meet the keys of all. A stream without queries is only asked, one without keys only asks, as in
+     * cross-attention; streams may differ in length.
      *
      * @param relativeBias [heads, 2 n - 1] added to the scaled scores of key j for query i at column j - i + n - 1
      *                     (single stream of n tokens only); null for none. T5's position bias in its compact form.
@@ -131,7 +133,7 @@ public interface Backend extends AutoCloseable {
      * Convolution of x [batch, h, w, cin] with weight [cout, cin, kh, kw] into out [batch, oh, ow, cout].
      *
      * @param weight   as {@link Placement#kernels} gave it
-     * @param bias     [cout] or null
+     * @param bias     [cout], [batch, cout] for one of each image, or null
      * @param epilogue STORE or ADD without a gate
      */
     void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out);
@@ -140,17 +142,22 @@ public interface Backend extends AutoCloseable {
      * Convolution of the GroupNorm of x; out may not be x.
      *
      * @param shape     of stride 1
+     * @param bias      as of {@link #conv2d}
      * @param workspace where a device that does the one after the other puts the norm
      */
     void normedConv2d(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue,
                       Tensor out, Workspace workspace);
 
-    /** Doubles height and width by repetition: x [batch, h, w, c], out [batch, 2h, 2w, c]. */
+    /**
+     * Doubles height and width by repetition: x [batch, h, w, c], out [batch, 2h, 2w, c], without its last row or column
+     * where out has 2h - 1 or 2w - 1 of them.
+     */
     void upsampleNearest(Tensor x, Tensor out);
 
     /**
      * Doubles height and width by repetition, then convolves with kernels of 3 and the same size: x [batch, h, w, cin],
-     * weight [cout, cin, 3, 3], bias [cout] or null, out [batch, 2h, 2w, cout].
+     * weight [cout, cin, 3, 3], bias [cout] or null, out [batch, 2h, 2w, cout], or one less either way, as
+     * {@link #upsampleNearest} has it.
      *
      * @param workspace where a device that does the one after the other puts the doubled image
      */
@@ -173,6 +180,9 @@ public interface Backend extends AutoCloseable {
 
     /** [batch, h, w, c] to [batch, c, h, w]. */
     void channelsFirst(Tensor x, Tensor out);
+
+    /** a and b side by side: a [..., ca], b [..., cb], out [..., ca + cb]. */
+    void joinChannels(Tensor a, Tensor b, Tensor out);
 
     /**
      * Rows of a table: ids [m] (I32) or null for 0, 1, 2, ..., table [v, c], out [m, c].

@@ -71,6 +71,17 @@ public final class Operands {
         }
     }
 
+    /** Height and width of one image are twice those of the other, or one less; as many of both. */
+    public static void doubled(String operation, Tensor x, Tensor out) {
+        boolean fits = out.shape().dim(0) == x.shape().dim(0);
+        for (int i = 1; i <= 2; i++) {
+            fits &= Math.ceilDiv(out.shape().dim(i), 2) == x.shape().dim(i);
+        }
+        if (!fits) {
+            throw mismatch(operation, "twice the height and width in out, or one less,", x, out);
+        }
+    }
+
     /** Both are activations of rank 4. */
     public static void images(String operation, Tensor a, Tensor b) {
         activations(operation, a, b);

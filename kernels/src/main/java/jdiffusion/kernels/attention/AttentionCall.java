@@ -11,7 +11,7 @@ import jdiffusion.tensor.Tensor;
 
 /**
  * The arguments of one attention, checked, and the numbering of the joined tokens: keys and queries are each counted
- * through all streams, and a stream without q counts no queries.
+ * through all streams.
  *
  * @param type of q, k, v and out
  */
@@ -31,8 +31,11 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         for (int i = 0; i < streams.size(); i++) {
             AttentionStream stream = streams.get(i);
             check(shape, stream, i, type);
-            keys = Math.addExact(keys, stream.length());
-            queries += stream.q() == null ? 0 : stream.length();
+            keys = Math.addExact(keys, stream.keys());
+            queries = Math.addExact(queries, stream.queries());
+        }
+        if (queries > 0 && keys == 0) {
+            throw new IllegalArgumentException("attention: there are no keys for " + queries + " queries");
         }
         if (relativeBias != null) {
             checkParameter("relative bias", 0, relativeBias, shape.heads(), 2 * keys - 1);
@@ -41,11 +44,13 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
     }
 
     private static void check(AttentionShape shape, AttentionStream stream, int index, DType type) {
-        Tensor k = stream.k();
-        int n = k.shape().rank() == 3 ? k.shape().dim(1) : -1;
+        Tensor first = stream.k() == null ? stream.q() : stream.k();
+        int n = first.shape().rank() == 3 ? first.shape().dim(1) : -1;
         int width = Math.multiplyExact(shape.heads(), shape.headDim());
-        check("k", index, k, type, shape.batch(), n, width);
-        check("v", index, stream.v(), type, shape.batch(), n, width);
+        if (stream.k() != null) {
+            check("k", index, stream.k(), type, shape.batch(), n, width);
+            check("v", index, stream.v(), type, shape.batch(), n, width);
+        }
         if (stream.q() != null) {
             check("q", index, stream.q(), type, shape.batch(), n, width);
             check("out", index, stream.out(), type, shape.batch(), n, width);
@@ -105,7 +110,7 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
     private void forTokens(int from, int count, Run run, boolean asking) {
         int start = 0;
         for (AttentionStream stream : streams) {
-            int length = asking && stream.q() == null ? 0 : stream.length();
+            int length = asking ? stream.queries() : stream.keys();
             int first = Math.max(from, start);
             int tokens = Math.min(from + count, start + length) - first;
             if (tokens > 0) {
@@ -173,6 +178,11 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
     @Override
     public String toString() {
         return "attention of " + shape.batch() + "x" + shape.heads() + " heads of " + shape.headDim() + " channels, "
-                + streams.stream().map(s -> (s.q() == null ? "silent " : "") + s.length()).toList() + " tokens";
+                + streams.stream().map(AttentionCall::tokens).toList() + " tokens";
+    }
+
+    private static String tokens(AttentionStream stream) {
+        return stream.q() == null ? "silent " + stream.keys()
+                : (stream.k() == null ? "only asking " : "") + stream.queries();
     }
 }

@@ -97,12 +97,14 @@ public final class CpuAttention {
         }
     }
 
-    /** That of the first k, if it is one that q, k, v and out may have. */
+    /** That of the first stream, if it is one that q, k, v and out may have. */
     private DType operandType(List<AttentionStream> streams) {
-        DType type = streams.isEmpty() ? DType.F32 : streams.getFirst().k().type();
+        DType type = streams.isEmpty() ? DType.F32 : streams.getFirst().type();
         boolean inPairs = cpu.products().inPairs();
         if (type != DType.F32 && !(inPairs && type == DType.BF16)) {
-            throw new IllegalArgumentException("attention: k of stream 0 is " + streams.getFirst().k() + ", needs F32"
+            AttentionStream first = streams.getFirst();
+            throw new IllegalArgumentException("attention: " + (first.k() == null ? "q" : "k") + " of stream 0 is "
+                    + (first.k() == null ? first.q() : first.k()) + ", needs F32"
                     + (inPairs ? " or BF16" : ": there are no products in pairs of BF16 here"));
         }
         return type;
@@ -117,7 +119,7 @@ public final class CpuAttention {
         int start = 0;
         for (int s = 0; s < call.streams().size(); s++) {
             AttentionStream stream = call.streams().get(s);
-            int end = start + stream.length();
+            int end = start + stream.keys();
             if (from < end && start < to) {
                 readNorm(stream.kNorm(), row, d);
             }
@@ -234,7 +236,7 @@ public final class CpuAttention {
         int start = 0;
         for (int s = 0; s < call.streams().size(); s++) {
             AttentionStream stream = call.streams().get(s);
-            int end = start + (stream.q() == null ? 0 : stream.length());
+            int end = start + stream.queries();
             if (from < end && start < from + count) {
                 readNorm(stream.qNorm(), row, d);
             }
@@ -257,7 +259,7 @@ public final class CpuAttention {
         int start = 0;
         for (int s = 0; s < call.streams().size(); s++) {
             AttentionStream stream = call.streams().get(s);
-            int end = start + (stream.q() == null ? 0 : stream.length());
+            int end = start + stream.queries();
             for (int query = Math.max(from, start); query < Math.min(from + count, end); query++) {
                 int i = query - from;
                 int at = i / NR * NR * channels + i % NR;

@@ -82,14 +82,13 @@ public final class CudaAttention {
             if (acrossStreams) {
                 return Math.ceilDiv(call.queries(), queries);
             }
-            return call.streams().stream().filter(s -> s.q() != null)
-                    .mapToInt(s -> Math.ceilDiv(s.length(), queries)).sum();
+            return call.streams().stream().mapToInt(s -> Math.ceilDiv(s.queries(), queries)).sum();
         }
     }
 
     /** See {@link jdiffusion.kernels.Backend#attention}. */
     public void run(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
-        boolean half = !streams.isEmpty() && streams.getFirst().k().type() == DType.F16;
+        boolean half = !streams.isEmpty() && streams.getFirst().type() == DType.F16;
         AttentionCall call = AttentionCall.of(shape, streams, relativeBias, half ? DType.F16 : DType.BF16);
         if (streams.size() > MOST_STREAMS) {
             throw new IllegalArgumentException(call + ": more than " + MOST_STREAMS + " streams");
@@ -115,10 +114,9 @@ public final class CudaAttention {
         for (AttentionStream s : call.streams()) {
             args.pointer(s.q()).pointer(s.k()).pointer(s.v()).pointer(s.out());
             args.pointer(s.qNorm()).pointer(s.kNorm());
-            args.int32(s.length());
-            args.int32(stride(s.q())).int32(s.k().rowStride()).int32(s.v().rowStride()).int32(stride(s.out()));
+            args.int32(s.queries()).int32(s.keys());
+            args.int32(stride(s.q())).int32(stride(s.k())).int32(stride(s.v())).int32(stride(s.out()));
             args.int32(TypeCode.of(s.qNorm())).int32(TypeCode.of(s.kNorm()));
-            args.int32(s.q() == null ? 0 : s.length());
         }
         args.skip((MOST_STREAMS - call.streams().size()) * STREAM_BYTES);
         args.pointer(call.relativeBias()).int32(TypeCode.of(call.relativeBias()));

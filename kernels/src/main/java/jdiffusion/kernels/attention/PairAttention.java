@@ -109,7 +109,7 @@ final class PairAttention {
         boolean direct = false;
         for (AttentionStream stream : call.streams()) {
             int first = Math.max(from, start);
-            int count = Math.min(end, start + stream.length()) - first;
+            int count = Math.min(end, start + stream.keys()) - first;
             if (count > 0) {
                 direct = count == KEYS && width == headDim;
                 Tensor v = stream.v();
@@ -122,7 +122,7 @@ final class PairAttention {
                     code.pairsOfWords(v.data(), offset, v.rowOffset(1), KEYS / 2, width, words, 0);
                 }
             }
-            start += stream.length();
+            start += stream.keys();
         }
         if (!direct) {
             int present = Math.min(call.keys(), from + KEYS) - from;
@@ -216,7 +216,7 @@ final class PairAttention {
         }
         int start = 0;
         for (AttentionStream stream : call.streams()) {
-            int length = stream.q() == null ? 0 : stream.length();
+            int length = stream.queries();
             for (int query = Math.max(from, start); query < Math.min(from + count, start + length); query++) {
                 MemorySegment out = stream.out().data();
                 long offset = call.offset(stream.out(), pair, query - start);

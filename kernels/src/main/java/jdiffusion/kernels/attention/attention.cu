@@ -87,7 +87,7 @@ __device__ __forceinline__ void normalise(u8* tile, const float* weights, float 
 // The diagonals that a tile of scores meets, as powers of two: entry key - query + ROWS - 1, both counted in the tile.
 template <int D>
 __device__ __forceinline__ void load_bias(const Call& call, int head, int query, int key, float* to) {
-    int n = call.streams[0].n;
+    int n = call.streams[0].keys;
     int columns = 2 * n - 1;
     long long first = (long long)head * columns;
     for (int i = threadIdx.x; i < Shape<D>::ROWS + Shape<D>::KEYS; i += THREADS) {
@@ -102,8 +102,8 @@ template <typename T, int D>
 __device__ __forceinline__ void copy_keys(const Call& call, const Pair& pair, int tile, u8* stage) {
     constexpr int KEYS = Shape<D>::KEYS;
     constexpr int CHUNKS = Shape<D>::CHUNKS;
-    int stream = locate(tile, call.streams[0].n, call.streams[1].n, KEYS);
-    int n = OF_STREAM(call, stream, n);
+    int stream = locate(tile, call.streams[0].keys, call.streams[1].keys, KEYS);
+    int n = OF_STREAM(call, stream, keys);
     int kStride = OF_STREAM(call, stream, kStride);
     int vStride = OF_STREAM(call, stream, vStride);
     int key = tile * KEYS;
@@ -299,7 +299,7 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     int tile = blockIdx.x;
     int asking = locate(tile, call.streams[0].queries, call.streams[1].queries, ROWS);
     int query = tile * ROWS;
-    int n = OF_STREAM(call, asking, n);
+    int n = OF_STREAM(call, asking, queries);
     int rows = n - query;
     int chunks = call.headDim / 8;
     int stride = OF_STREAM(call, asking, qStride);
@@ -323,13 +323,13 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     queries.start(shared_address(shared.stages[1]), firstRow);
 
     int keyTiles = call.causal ? (min(n, query + ROWS) + KEYS - 1) / KEYS
-            : (call.streams[0].n + KEYS - 1) / KEYS + (call.streams[1].n + KEYS - 1) / KEYS
-                    + (call.streams[2].n + KEYS - 1) / KEYS;
+            : (call.streams[0].keys + KEYS - 1) / KEYS + (call.streams[1].keys + KEYS - 1) / KEYS
+                    + (call.streams[2].keys + KEYS - 1) / KEYS;
     for (int i = 0; i < keyTiles; i++) {
         int keyTile = i;
-        int stream = locate(keyTile, call.streams[0].n, call.streams[1].n, KEYS);
+        int stream = locate(keyTile, call.streams[0].keys, call.streams[1].keys, KEYS);
         int key = keyTile * KEYS;
-        int keys = OF_STREAM(call, stream, n) - key;
+        int keys = OF_STREAM(call, stream, keys) - key;
         u8* stage = shared.stages[i % 2];
         copy_wait<0>();
         if (OF_STREAM(call, stream, kNorm) != nullptr) {

@@ -45,7 +45,7 @@ template <typename T> __device__ __forceinline__ float normed(T x, float scale, 
 template <typename T>
 __device__ __forceinline__ float plain_score(const Call& call, const Pair& pair, const Plain& warp, int stream,
                                              int query, int key) {
-    int n = OF_STREAM(call, stream, n);
+    int n = OF_STREAM(call, stream, keys);
     const T* k = (const T*)OF_STREAM(call, stream, k) + offset(pair, n, OF_STREAM(call, stream, kStride), key);
     float scale = norm_scale(call, k, OF_STREAM(call, stream, kNorm));
     float score = 0;
@@ -72,8 +72,8 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
     Plain warp = {own, own + d, own + 2 * d, own + 3 * d};
     int query = blockIdx.x * PLAIN_WARPS + threadIdx.x / 32;
     int asking = locate(query, call.streams[0].queries, call.streams[1].queries, 1);
-    int n = OF_STREAM(call, asking, n);
-    if (query >= OF_STREAM(call, asking, queries)) {
+    int n = OF_STREAM(call, asking, queries);
+    if (query >= n) {
         return;
     }
     const T* asked = (const T*)OF_STREAM(call, asking, q) + offset(pair, n, OF_STREAM(call, asking, qStride), query);
@@ -91,9 +91,9 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
 #pragma unroll 1
     for (int s = 0; s < 3; s++) {
         plain_weights(OF_STREAM(call, s, kNorm), OF_STREAM(call, s, kNormType), d, warp.weights);
-        int end = call.causal ? min(query + 1, OF_STREAM(call, s, n)) : OF_STREAM(call, s, n);
+        int end = call.causal ? min(query + 1, OF_STREAM(call, s, keys)) : OF_STREAM(call, s, keys);
         int stride = OF_STREAM(call, s, vStride);
-        const T* v = (const T*)OF_STREAM(call, s, v) + offset(pair, OF_STREAM(call, s, n), stride, 0);
+        const T* v = (const T*)OF_STREAM(call, s, v) + offset(pair, OF_STREAM(call, s, keys), stride, 0);
 #pragma unroll 1
         for (int key = 0; key < end; key += 32) {
             float score = plain_score<T>(call, pair, warp, s, query, min(key + lane, end - 1));

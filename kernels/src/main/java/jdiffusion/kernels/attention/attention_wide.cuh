@@ -26,7 +26,7 @@ struct WideShared {
 template <typename T>
 __device__ __forceinline__ void copy_wide(const Call& call, const Pair& pair, u8* to, const void* from, int stride,
                                           int row) {
-    int n = call.streams[0].n;
+    int n = call.streams[0].keys;
     copy_tile<T, WIDE_KEYS, WIDE_CHUNKS, WIDE_THREADS>(shared_address(to),
             (const T*)from + offset(pair, n, stride, row), stride, n - row, call.headDim / 8);
     copy_commit();
@@ -99,7 +99,7 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
     int warp = threadIdx.x / 32;
     int piece = warp % 4;
     int ownTile = warp / 4;
-    int n = call.streams[0].n;
+    int n = call.streams[0].keys;
     int query = blockIdx.x * WIDE_ROWS;
     float factor = call.factor;
 

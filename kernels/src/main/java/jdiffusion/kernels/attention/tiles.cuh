@@ -3,8 +3,9 @@
 
 #include "device.cuh"
 
-// One stream, as CudaAttention packs it. Tensors are [batch, n, heads * headDim] with rows `...Stride` elements apart;
-// q and out are null together; norm weights are [headDim] of the type beside them, or null.
+// One stream, as CudaAttention packs it. q and out are [batch, queries, heads * headDim] or null, k and v are [batch,
+// keys, heads * headDim] or null, with rows `...Stride` elements apart; norm weights are [headDim] of the type beside
+// them, or null. A stream that does not ask has 0 queries, one that is not asked 0 keys.
 struct Stream {
     const void* q;
     const void* k;
@@ -12,14 +13,14 @@ struct Stream {
     void* out;
     const void* qNorm;
     const void* kNorm;
-    int n;
+    int queries;
+    int keys;
     int qStride;
     int kStride;
     int vStride;
     int outStride;
     int qNormType;
     int kNormType;
-    int queries; // n, or 0 when the stream asks nothing
 };
 
 // The arguments of every kernel, in the order of CudaAttention.pack. Streams that are not there have no tokens.

@@ -29,6 +29,11 @@ public record Conv2dShape(int batch, int height, int width, int cin, int cout, i
         return new Conv2dShape(batch, height, width, cin, cout, kernel, 1, kernel / 2, kernel / 2);
     }
 
+    /** That of one image of the batch. */
+    Conv2dShape single() {
+        return new Conv2dShape(1, height, width, cin, cout, kernel, stride, padLow, padHigh);
+    }
+
     public int outHeight() {
         return (height + padLow + padHigh - kernel) / stride + 1;
     }
@@ -51,7 +56,8 @@ public record Conv2dShape(int batch, int height, int width, int cin, int cout, i
         require(out, "output", Operands.isActivation(out), Shape.of(batch, outHeight(), outWidth(), cout));
         require(weight, "weight", weight.type().isFloat(), Shape.of(cout, cin, kernel, kernel));
         if (bias != null) {
-            require(bias, "bias", bias.type().isFloat(), Shape.of(cout));
+            require(bias, "bias", bias.type().isFloat(), hasBiasForEachImage(bias) ? Shape.of(batch, cout)
+                    : Shape.of(cout));
         }
         if (epilogue.mode() == Epilogue.Mode.MULTIPLY || epilogue.gate() != null) {
             throw new IllegalArgumentException("conv2d: epilogue " + epilogue + " is not STORE or ADD without a gate");
@@ -59,6 +65,16 @@ public record Conv2dShape(int batch, int height, int width, int cin, int cout, i
         if (!weight.isContiguous()) {
             throw new IllegalArgumentException("conv2d: the weight " + weight.shape() + " has gaps between rows");
         }
+    }
+
+    /** Whether a bias, or null, is [batch, cout] and not [cout]. */
+    static boolean hasBiasForEachImage(Tensor bias) {
+        return bias != null && bias.shape().rank() == 2;
+    }
+
+    /** [cout], the bias of an image; null for none. */
+    static Tensor biasOf(Tensor bias, int image) {
+        return hasBiasForEachImage(bias) ? bias.at(image) : bias;
     }
 
     private void require(Tensor tensor, String name, boolean typeFits, Shape wanted) {

@@ -35,7 +35,7 @@ public final class CpuConv2d {
     /**
      * Convolution of x [batch, h, w, cin] with weight [cout, cin, kh, kw] into out [batch, oh, ow, cout].
      *
-     * @param bias     [cout] or null
+     * @param bias     [cout], [batch, cout] or null
      * @param epilogue STORE or ADD without a gate
      */
     public void run(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
@@ -46,6 +46,16 @@ public final class CpuConv2d {
             direct(null, shape, false, x, weight, bias, epilogue, out);
             return;
         }
+        if (Conv2dShape.hasBiasForEachImage(bias)) {
+            for (int i = 0; i < shape.batch(); i++) {
+                gathered(shape.single(), x.slice(i, i + 1), weight, bias.at(i), epilogue, out.slice(i, i + 1));
+            }
+        } else {
+            gathered(shape, x, weight, bias, epilogue, out);
+        }
+    }
+
+    private void gathered(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
         int k = shape.kernel() * shape.kernel() * shape.cin();
         factors.shape = shape;
         factors.x = x;

@@ -75,7 +75,7 @@ public final class CudnnConv2d implements AutoCloseable {
      * Convolution of x [batch, h, w, cin] with weight [cout, cin, kh, kw] into out [batch, oh, ow, cout].
      *
      * @param weight   bfloat16, in memory [cout, kh, kw, cin]
-     * @param bias     [cout] of any stored floating-point type, or null
+     * @param bias     [cout] or [batch, cout] of any stored floating-point type, or null
      * @param epilogue STORE or ADD without a gate
      */
     public void run(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {

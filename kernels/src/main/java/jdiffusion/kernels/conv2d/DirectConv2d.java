@@ -53,7 +53,6 @@ final class DirectConv2d {
     private int outWidth;
     private float[] band;
     private float[] right;
-    private float[] bias;
     private int image;
     private int firstRow;
     private int panels;
@@ -79,7 +78,7 @@ final class DirectConv2d {
      * @param norm  of the input, applied on the way into the band; null for none
      * @param twice whether the image is to be seen as doubled; the shape is that of the image as it is
      */
-    void run(GroupNormCall norm, Conv2dShape given, boolean twice, Tensor x, Tensor weight, Tensor biasVector,
+    void run(GroupNormCall norm, Conv2dShape given, boolean twice, Tensor x, Tensor weight, Tensor bias,
              Epilogue epilogue, Tensor to) {
         shape = given;
         doubled = twice;
@@ -92,12 +91,8 @@ final class DirectConv2d {
         outHeight = shape.outHeight();
         outWidth = shape.outWidth();
         int strips = KernelPanels.strips(to.cols());
-        bias = cpu.shared(Buffer.ROW, strips * KernelPanels.STRIP);
-        Arrays.fill(bias, 0, strips * KernelPanels.STRIP, 0f);
-        if (biasVector != null) {
-            Widen.vector(biasVector, bias);
-        }
-        right = kernels.pack(new KernelRows(weight, twice, channels), bias);
+        right = kernels.pack(new KernelRows(weight, twice, channels));
+        boolean biasForEach = Conv2dShape.hasBiasForEachImage(bias);
         out = to;
         store.begin(epilogue, to);
         int row = Math.multiplyExact(pitch, pixel);
@@ -109,6 +104,9 @@ final class DirectConv2d {
                 Math.addExact(Math.multiplyExact(rows + shape.kernel() - 1, row), spare));
         for (image = 0; image < shape.batch(); image++) {
             input.image(image);
+            if (image == 0 || biasForEach) {
+                bias(Conv2dShape.biasOf(bias, image), strips);
+            }
             for (firstRow = 0; firstRow < outHeight; firstRow += rows) {
                 band(Math.min(rows, outHeight - firstRow), strips);
             }
@@ -118,12 +116,21 @@ final class DirectConv2d {
         out = null;
     }
 
+    private void bias(Tensor vector, int strips) {
+        float[] bias = cpu.shared(Buffer.ROW, strips * KernelPanels.STRIP);
+        Arrays.fill(bias, 0, strips * KernelPanels.STRIP, 0f);
+        if (vector != null) {
+            Widen.vector(vector, bias);
+        }
+        kernels.bias(sets(), bias);
+    }
+
     private void band(int rows, int strips) {
         input.copy(firstRow, rows, band);
         end = (rows - 1) * pitch + outWidth;
         panels = Math.ceilDiv(end, MR);
         groups = Math.ceilDiv(panels, Math.clamp(ITEM / (MR * pixel), LEAST_PANELS, MOST_PANELS));
-        cpu.workers().run((doubled ? 4 : 1) * strips * groups, multiply);
+        cpu.workers().run(sets() * strips * groups, multiply);
     }
 
     private void multiply(int item, int worker) {
@@ -176,6 +183,10 @@ final class DirectConv2d {
         for (int r = 0; r < rows; r += MR) {
             cpu.products().multiplyNarrow(start, steps, band, left + r * pixel, pixel, right, panel, tiles, r * width);
         }
+    }
+
+    private int sets() {
+        return doubled ? 4 : 1;
     }
 
     /** Pixels of the output from one to the next of a set. */

@@ -13,7 +13,7 @@ import jdiffusion.kernels.cpu.Workers;
 /**
  * The kernels of a convolution, packed to be the right operand of {@link jdiffusion.kernels.cpu.Products}: for each
  * strip of {@link #STRIP} output channels tiles [rows of the kernel][columns of it][channel in words][width] one after
- * the other, and before each its [width] biases.
+ * the other, and before each room for its [width] biases.
  */
 final class KernelPanels {
     /** Output channels of an item of work. */
@@ -25,7 +25,6 @@ final class KernelPanels {
     private final Workers.Body pack = this::pack;
 
     private KernelRows kernels;
-    private float[] bias;
     private int cout;
     private int words;
     private float[] panels;
@@ -34,14 +33,9 @@ final class KernelPanels {
         this.cpu = cpu;
     }
 
-    /**
-     * Packs into the buffer that stays valid for the call.
-     *
-     * @param biases [strips * STRIP]
-     */
-    float[] pack(KernelRows given, float[] biases) {
+    /** Packs into the buffer that stays valid for the call, without biases. */
+    float[] pack(KernelRows given) {
         kernels = given;
-        bias = biases;
         cout = given.cout();
         int numbers = given.side() * given.side() * given.channels();
         words = numbers / (cpu.products().inPairs() ? 2 : 1);
@@ -49,8 +43,24 @@ final class KernelPanels {
         panels = cpu.shared(Buffer.B_PANEL, Math.multiplyExact(sets * strips(), STRIP * (words + 1)));
         cpu.workers().run(sets * strips() * (STRIP / ROWS), pack);
         kernels = null;
-        bias = null;
         return panels;
+    }
+
+    /**
+     * Puts biases before the tiles.
+     *
+     * @param sets   of kernels
+     * @param biases [strips * STRIP]
+     */
+    void bias(int sets, float[] biases) {
+        for (int set = 0; set < sets; set++) {
+            for (int strip = 0; strip < strips(); strip++) {
+                int width = width(strip);
+                for (int column = 0; column < columns(strip); column += width) {
+                    System.arraycopy(biases, strip * STRIP + column, panels, at(set, strip, column) - width, width);
+                }
+            }
+        }
     }
 
     int strips() {
@@ -105,7 +115,6 @@ final class KernelPanels {
             }
         }
         int to = at(set, strip, first / width * width) + first % width;
-        System.arraycopy(bias, strip * STRIP + first, panels, to - width, ROWS);
         Transpose.run(ROWS, words, rows, 0, stride, panels, to, width, square);
     }
 }

@@ -75,7 +75,7 @@ final class TileConv2d {
         pitch = input.pitch();
         side = twice ? 2 : shape.kernel();
         tiles = kernels.pack(new KernelRows(weight, twice, channels));
-        store.begin(bias, to.cols(), epilogue, to);
+        store.begin(Conv2dShape.biasOf(bias, 0), to.cols(), epilogue, to);
         long row = pitch * pixel;
         int most = Math.clamp(BAND / row - shape.kernel() + 1, 1, shape.outHeight());
         int rows = Math.ceilDiv(shape.outHeight(), Math.ceilDiv(shape.outHeight(), most));
@@ -85,6 +85,9 @@ final class TileConv2d {
         band.asSlice(bytes - (SIDE + side) * pixel, (SIDE + side) * pixel).fill((byte) 0);
         for (image = 0; image < shape.batch(); image++) {
             input.image(image);
+            if (Conv2dShape.hasBiasForEachImage(bias)) {
+                store.bias(bias.at(image));
+            }
             for (firstRow = 0; firstRow < shape.outHeight(); firstRow += rows) {
                 band(Math.min(rows, shape.outHeight() - firstRow));
             }

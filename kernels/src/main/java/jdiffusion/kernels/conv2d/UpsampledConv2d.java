@@ -11,14 +11,19 @@ public final class UpsampledConv2d {
     private UpsampledConv2d() {
     }
 
-    /** Checks the tensors and gives the convolution of the doubled image. */
+    /** Checks the tensors and gives the convolution of the doubled image, or of what is kept of it. */
     public static Conv2dShape shape(Tensor x, Tensor weight, Tensor bias, Tensor out) {
         Operands.images("upsampledConv2d", x, out);
-        var s = x.shape();
-        Conv2dShape shape = Conv2dShape.same(s.dim(0), Math.multiplyExact(2, s.dim(1)),
-                Math.multiplyExact(2, s.dim(2)), s.dim(3), out.shape().dim(3), 3);
+        Operands.doubled("upsampledConv2d", x, out);
+        var s = out.shape();
+        Conv2dShape shape = Conv2dShape.same(s.dim(0), s.dim(1), s.dim(2), x.cols(), s.dim(3), 3);
         shape.checkAllButInput(weight, bias, Epilogue.STORE, out);
         return shape;
+    }
+
+    /** Whether out has all rows and columns of the doubled image. */
+    public static boolean isWhole(Tensor x, Tensor out) {
+        return out.shape().dim(1) == 2 * x.shape().dim(1) && out.shape().dim(2) == 2 * x.shape().dim(2);
     }
 
     /** One step after the other. */

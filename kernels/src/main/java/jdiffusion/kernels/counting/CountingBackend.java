@@ -194,7 +194,7 @@ public final class CountingBackend implements Backend {
 
     @Override
     public void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace) {
-        if (device == null) {
+        if (device == null && UpsampledConv2d.isWhole(x, out)) {
             UpsampledConv2d.shape(x, weight, bias, out);
         } else {
             UpsampledConv2d.inTwoSteps(this, x, weight, bias, out, workspace);
@@ -224,6 +224,11 @@ public final class CountingBackend implements Backend {
     @Override
     public void channelsFirst(Tensor x, Tensor out) {
         Operands.images("channelsFirst", x, out);
+    }
+
+    @Override
+    public void joinChannels(Tensor a, Tensor b, Tensor out) {
+        Operands.activations("joinChannels", a, b, out);
     }
 
     @Override

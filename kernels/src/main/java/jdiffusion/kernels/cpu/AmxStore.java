@@ -46,12 +46,7 @@ public final class AmxStore {
         n = columns;
         epilogue = how;
         out = to;
-        int padded = Math.ceilDiv(n, SIDE) * SIDE;
-        bias = cpu.shared(Buffer.ROW, padded);
-        Arrays.fill(bias, 0, padded, 0f);
-        if (biasVector != null) {
-            Widen.vector(biasVector, bias);
-        }
+        bias(biasVector);
         boolean activates = AmxPanels.activates(epilogue.activation());
         activation = activates ? epilogue.activation() : Activation.NONE;
         boolean rounds = out.type() == DType.BF16;
@@ -60,6 +55,16 @@ public final class AmxStore {
         rowsPerGate = epilogue.gate() == null ? 0 : out.rows() / epilogue.gate().rows();
         // A row's activation must not depend on where its block ends, so all rows get it from the same code.
         others.begin(activates ? epilogue.withoutActivation() : epilogue, out);
+    }
+
+    /** Goes on with another bias, [columns] or null. */
+    public void bias(Tensor vector) {
+        int padded = Math.ceilDiv(n, SIDE) * SIDE;
+        bias = cpu.shared(Buffer.ROW, padded);
+        Arrays.fill(bias, 0, padded, 0f);
+        if (vector != null) {
+            Widen.vector(vector, bias);
+        }
     }
 
     public void end() {

@@ -12,10 +12,12 @@ import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.attention.CpuAttention;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.conv2d.CpuConv2d;
+import jdiffusion.kernels.conv2d.UpsampledConv2d;
 import jdiffusion.kernels.elementwise.CpuElementwise;
 import jdiffusion.kernels.embedding.CpuEmbedding;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
+import jdiffusion.kernels.join.CpuJoin;
 import jdiffusion.kernels.layernorm.CpuLayerNorm;
 import jdiffusion.kernels.layout.CpuLayout;
 import jdiffusion.kernels.linear.CpuLinear;
@@ -48,6 +50,7 @@ public final class CpuBackend implements Backend {
     private final CpuUpsample upsample;
     private final CpuPatchify patchify;
     private final CpuLayout layout;
+    private final CpuJoin join;
     private final CpuEmbedding embedding;
     private final CpuElementwise elementwise;
     private boolean productsKnown;
@@ -80,6 +83,7 @@ public final class CpuBackend implements Backend {
         upsample = new CpuUpsample(cpu);
         patchify = new CpuPatchify(cpu);
         layout = new CpuLayout(cpu);
+        join = new CpuJoin(cpu);
         embedding = new CpuEmbedding(cpu);
         elementwise = new CpuElementwise(cpu);
     }
@@ -216,7 +220,11 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace) {
-        conv2d.runDoubled(x, weight, bias, out);
+        if (UpsampledConv2d.isWhole(x, out)) {
+            conv2d.runDoubled(x, weight, bias, out);
+        } else {
+            UpsampledConv2d.inTwoSteps(this, x, weight, bias, out, workspace);
+        }
     }
 
     @Override
@@ -242,6 +250,11 @@ public final class CpuBackend implements Backend {
     @Override
     public void channelsFirst(Tensor x, Tensor out) {
         layout.channelsFirst(x, out);
+    }
+
+    @Override
+    public void joinChannels(Tensor a, Tensor b, Tensor out) {
+        join.run(a, b, out);
     }
 
     @Override

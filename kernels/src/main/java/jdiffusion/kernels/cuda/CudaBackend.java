@@ -21,6 +21,7 @@ import jdiffusion.kernels.elementwise.CudaElementwise;
 import jdiffusion.kernels.embedding.CudaEmbedding;
 import jdiffusion.kernels.groupnorm.CudaGroupNorm;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
+import jdiffusion.kernels.join.CudaJoin;
 import jdiffusion.kernels.layernorm.CudaLayerNorm;
 import jdiffusion.kernels.layout.CudaLayout;
 import jdiffusion.kernels.linear.CublasLinear;
@@ -54,6 +55,7 @@ public final class CudaBackend implements Backend {
     private final CudaUpsample upsample;
     private final CudaPatchify patchify;
     private final CudaLayout layout;
+    private final CudaJoin join;
     private final CudaEmbedding embedding;
     private final CudaElementwise elementwise;
 
@@ -74,6 +76,7 @@ public final class CudaBackend implements Backend {
         upsample = new CudaUpsample(cuda);
         patchify = new CudaPatchify(cuda);
         layout = new CudaLayout(cuda);
+        join = new CudaJoin(cuda);
         embedding = new CudaEmbedding(cuda, transfer);
         elementwise = new CudaElementwise(cuda);
     }
@@ -251,6 +254,11 @@ public final class CudaBackend implements Backend {
     @Override
     public void channelsFirst(Tensor x, Tensor out) {
         layout.channelsFirst(x, out);
+    }
+
+    @Override
+    public void joinChannels(Tensor a, Tensor b, Tensor out) {
+        join.run(a, b, out);
     }
 
     @Override

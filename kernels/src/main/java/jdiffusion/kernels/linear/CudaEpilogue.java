@@ -25,7 +25,7 @@ public final class CudaEpilogue {
      *
      * @param y     address of [rows, cols] of out, without gaps between rows
      * @param yType its type
-     * @param bias  [cols] of any stored floating-point type, or null
+     * @param bias  [cols] or [batch, cols] of any stored floating-point type, or null
      * @param out   of a type that activations have
      */
     public void run(Supplier<String> what, long y, DType yType, Tensor bias, Epilogue epilogue, Tensor out) {

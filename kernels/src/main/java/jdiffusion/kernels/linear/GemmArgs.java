@@ -40,7 +40,11 @@ public final class GemmArgs {
         args.int32(left == null ? 0 : left.cols()).align(8);
     }
 
-    /** {@code struct Output} of a product [out.rows(), k] by [out.cols(), k], the end of a problem. */
+    /**
+     * {@code struct Output} of a product [out.rows(), k] by [out.cols(), k], the end of a problem.
+     *
+     * @param bias [n], [batch, n] for one of each of {@code batch} equal runs of rows, or null
+     */
     public static void output(KernelArgs args, Tensor bias, Epilogue epilogue, Tensor out, int k, int firstTile) {
         output(args, bias, epilogue, out, k, firstTile, 1);
     }
@@ -53,6 +57,7 @@ public final class GemmArgs {
                 .int32(epilogue.activation().ordinal()).int32(epilogue.mode().ordinal())
                 .int32(out.rowStride()).int32(gate == null ? 0 : gate.rowStride())
                 .int32(gate == null ? 1 : out.rows() / gate.rows())
+                .int32(bias == null ? 0 : bias.rowStride()).int32(bias == null ? 1 : out.rows() / bias.rows())
                 .int32(out.rows()).int32(out.cols()).int32(k).int32(firstTile).float32(scale).align(8);
     }
 

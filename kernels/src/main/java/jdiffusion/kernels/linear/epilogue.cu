@@ -23,7 +23,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         int col = (int)(first_col + offset - rows_down * o.n);
         float value = load_as_float(y, y_type, first + offset);
         if (o.bias != nullptr) {
-            value += load_as_float(o.bias, o.bias_type, col);
+            value += load_as_float(o.bias, o.bias_type, (long long)(row / o.bias_rows) * o.bias_stride + col);
         }
         value = activate(o.activation, value);
         long long at = (long long)row * o.out_stride + col;

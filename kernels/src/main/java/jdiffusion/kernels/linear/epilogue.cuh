@@ -6,7 +6,7 @@ enum Mode : int { STORE = 0, ADD = 1, MULTIPLY = 2 };
 
 // out = act(y), out + gate act(y) or out act(y) with y = scale a b^T + bias.
 struct Output {
-    const void* bias;   // [n] of bias_type, or null
+    const void* bias;   // [batch, n] of bias_type, or null
     const float* gate;  // [batch, n], or null for 1
     void* out;          // [m, n] of out_type
     int bias_type;
@@ -16,21 +16,26 @@ struct Output {
     int out_stride;   // elements
     int gate_stride;  // elements
     int gate_rows;    // rows of out for each row of gate
+    int bias_stride;  // elements
+    int bias_rows;    // rows of out for each row of bias
     int m, n, k;
     int first_tile;  // of this problem in the launch
     float scale;     // of the product, applied before this file's part
 };
 
-// Bias and activation, in place: a thread has one column.
+// Bias and activation, in place: a thread has one column, and reads a bias when it comes to the first row of it.
 template <class Shape>
-__device__ __forceinline__ void activate_rows(const Output& o, float* staged, int first_col) {
+__device__ __forceinline__ void activate_rows(const Output& o, float* staged, int first_row, int first_col) {
     int col = threadIdx.x % Shape::N;
     float bias = 0.0f;
-    if (o.bias != nullptr && first_col + col < o.n) {
-        bias = load_as_float(o.bias, o.bias_type, first_col + col);
-    }
+    int next_bias = o.bias != nullptr && first_col + col < o.n ? 0 : o.m;
 #pragma unroll 1
     for (int row = threadIdx.x / Shape::N; row < Shape::WARP_M; row += Shape::THREADS / Shape::N) {
+        if (first_row + row >= next_bias && first_row + row < o.m) {
+            int run = (first_row + row) / o.bias_rows;
+            bias = load_as_float(o.bias, o.bias_type, (long long)run * o.bias_stride + first_col + col);
+            next_bias = (run + 1) * o.bias_rows;
+        }
         float* y = staged + row * Shape::STAGED_COLS + col;
         *y = activate(o.activation, *y + bias);
     }

@@ -233,15 +233,16 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
     int warp_index = threadIdx.x / 32;
 #pragma unroll 1
     for (int pass = 0; pass < Shape::WARPS_M; pass++) {
+        int first_row = place.first_row + pass * Shape::WARP_M;
         __syncthreads();
         if (warp_index / Shape::WARPS_N == pass) {
             warp.stage(staged + warp_index % Shape::WARPS_N * Shape::WARP_N);
         }
         __syncthreads();
         if (o.bias != nullptr || o.activation != NONE) {
-            activate_rows<Shape>(o, staged, place.first_col);
+            activate_rows<Shape>(o, staged, first_row, place.first_col);
             __syncthreads();
         }
-        store_rows<Shape>(o, staged, place.first_row + pass * Shape::WARP_M, place.first_col);
+        store_rows<Shape>(o, staged, first_row, place.first_col);
     }
 }

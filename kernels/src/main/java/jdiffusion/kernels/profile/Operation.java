@@ -58,8 +58,8 @@ public record Operation(String kind, String shape, long flops, long bytes) {
         List<Tensor> touched = new ArrayList<>();
         touched.add(relativeBias);
         for (AttentionStream stream : streams) {
-            keys += stream.length();
-            queries += stream.q() == null ? 0 : stream.length();
+            keys += stream.keys();
+            queries += stream.queries();
             touched.addAll(Arrays.asList(stream.q(), stream.k(), stream.v(), stream.qNorm(), stream.kNorm(),
                     stream.out()));
         }
@@ -82,11 +82,12 @@ public record Operation(String kind, String shape, long flops, long bytes) {
         return new Operation("normedConv2d", plain.shape, plain.flops, plain.bytes);
     }
 
-    /** Of the nine products with a doubled image the four that differ are counted. */
+    /** Of the nine products with a doubled image the four that differ are counted, where all of it is kept. */
     static Operation upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
         Conv2dShape s = UpsampledConv2d.shape(x, weight, bias, out);
         Operation plain = conv2d(s, x, weight, bias, Epilogue.STORE, out);
-        return new Operation("upsampledConv2d", plain.shape, plain.flops / 9 * 4, plain.bytes);
+        long flops = UpsampledConv2d.isWhole(x, out) ? plain.flops / 9 * 4 : plain.flops;
+        return new Operation("upsampledConv2d", plain.shape, flops, plain.bytes);
     }
 
     /** One without products, named by the shape of {@code out}. */

@@ -191,6 +191,11 @@ public final class ProfilingBackend implements Backend {
     }
 
     @Override
+    public void joinChannels(Tensor a, Tensor b, Tensor out) {
+        measure(Operation.other("joinChannels", out, a, b, out), () -> backend.joinChannels(a, b, out));
+    }
+
+    @Override
     public void embedding(Tensor ids, Tensor table, boolean add, Tensor out) {
         long read = (long) out.rows() * table.cols() * table.type().bytes() + (ids == null ? 0 : ids.byteSize());
         measure(Operation.other("embedding", out, read + (add ? 2 : 1) * out.byteSize()),

@@ -7,7 +7,7 @@ import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Elements;
 import jdiffusion.tensor.Tensor;
 
-/** Nearest-neighbour upsampling by 2, channels last: every pixel becomes a square of four. */
+/** Nearest-neighbour upsampling by 2, channels last: every pixel becomes a square of four, or what is kept of it. */
 public final class CpuUpsample {
     private final Cpu cpu;
 
@@ -21,13 +21,17 @@ public final class CpuUpsample {
         check(x, out);
         int height = x.shape().dim(1);
         int width = x.shape().dim(2);
+        int outHeight = out.shape().dim(1);
+        int outWidth = out.shape().dim(2);
         cpu.workers().run(x.shape().dim(0) * height, (row, worker) -> {
-            for (int copy = 0; copy < 2; copy++) {
-                int to = (2 * row + copy) * 2 * width;
+            int first = row / height * outHeight + row % height * 2;
+            int copies = Math.min(2, outHeight - row % height * 2);
+            for (int copy = 0; copy < copies; copy++) {
+                int to = (first + copy) * outWidth;
                 if (x.type() == out.type()) {
-                    repeat(x, row * width, width, out, to);
+                    repeat(x, row * width, out, to, outWidth);
                 } else {
-                    convert(x, row * width, width, cpu.local(worker, Buffer.ROW, x.cols()), out, to);
+                    convert(x, row * width, cpu.local(worker, Buffer.ROW, x.cols()), out, to, outWidth);
                 }
             }
         });
@@ -35,29 +39,28 @@ public final class CpuUpsample {
 
     static void check(Tensor x, Tensor out) {
         Operands.images("upsampleNearest", x, out);
-        if (out.shape().dim(0) != x.shape().dim(0) || out.shape().dim(1) != 2L * x.shape().dim(1)
-                || out.shape().dim(2) != 2L * x.shape().dim(2) || out.cols() != x.cols()) {
-            throw Operands.mismatch("upsampleNearest", "twice the height and width in out", x, out);
+        Operands.doubled("upsampleNearest", x, out);
+        if (out.cols() != x.cols()) {
+            throw Operands.mismatch("upsampleNearest", "equal channels", x, out);
         }
     }
 
-    /** Writes each of {@code n} pixels from {@code first} on twice, from pixel {@code to} of out on. */
-    private static void repeat(Tensor x, int first, int n, Tensor out, int to) {
+    /** Writes {@code n} pixels from pixel {@code to} of out on, each pixel from {@code first} on twice. */
+    private static void repeat(Tensor x, int first, Tensor out, int to, int n) {
         long bytes = (long) x.cols() * x.type().bytes();
         for (int i = 0; i < n; i++) {
-            long from = x.rowOffset(first + i);
-            MemorySegment.copy(x.data(), from, out.data(), out.rowOffset(to + 2 * i), bytes);
-            MemorySegment.copy(x.data(), from, out.data(), out.rowOffset(to + 2 * i + 1), bytes);
+            MemorySegment.copy(x.data(), x.rowOffset(first + i / 2), out.data(), out.rowOffset(to + i), bytes);
         }
     }
 
     /** The same between different types. */
-    private static void convert(Tensor x, int first, int n, float[] pixel, Tensor out, int to) {
+    private static void convert(Tensor x, int first, float[] pixel, Tensor out, int to, int n) {
         int c = x.cols();
         for (int i = 0; i < n; i++) {
-            Elements.read(x, (long) (first + i) * c, c, pixel, 0);
-            Elements.write(pixel, 0, out, (long) (to + 2 * i) * c, c);
-            Elements.write(pixel, 0, out, (long) (to + 2 * i + 1) * c, c);
+            if (i % 2 == 0) {
+                Elements.read(x, (long) (first + i / 2) * c, c, pixel, 0);
+            }
+            Elements.write(pixel, 0, out, (long) (to + i) * c, c);
         }
     }
 }

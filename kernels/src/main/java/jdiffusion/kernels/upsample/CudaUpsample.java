@@ -18,10 +18,12 @@ public final class CudaUpsample {
     /** See {@link jdiffusion.kernels.Backend#upsampleNearest}. */
     public void run(Tensor x, Tensor out) {
         CpuUpsample.check(x, out);
-        int lines = Math.multiplyExact(x.shape().dim(0), x.shape().dim(1));
+        int height = x.shape().dim(1);
         int width = x.shape().dim(2);
+        int lines = Math.multiplyExact(x.shape().dim(0), height);
         int ofLine = Math.multiplyExact(width, x.cols());
-        KernelArgs args = cuda.args().rows(x).rows(out).int32(lines).int32(width).int32(x.cols()).align(8);
+        KernelArgs args = cuda.args().rows(x).rows(out).int32(lines).int32(height).int32(width)
+                .int32(out.shape().dim(1)).int32(out.shape().dim(2)).int32(x.cols()).align(8);
         launch.perRun(() -> "upsampleNearest of " + x, "upsample", lines, ofLine,
                 RowLaunch.width(out.rows(), x.cols(), x, out), args);
     }

@@ -1,11 +1,13 @@
-// Nearest-neighbour upsampling by 2, channels last: a run is read once and written to the four pixels of its square.
+// Nearest-neighbour upsampling by 2, channels last: a run is read once and written to those of the four pixels of its
+// square that are there.
 #include "rows.cuh"
 
 struct Upsample {
     Rows x;
     Rows out;
     int lines;
-    int width;
+    int height, width;
+    int out_height, out_width;  // twice those, or one less
     int channels;
 };
 
@@ -15,12 +17,20 @@ template <int W> __device__ __forceinline__ void upsample(const Upsample& k) {
         int pixel = (u32)element / (u32)k.channels;
         int channel = (u32)element % (u32)k.channels;
         Run<W> v = load<W>(k.x, (long long)line * k.width + pixel, channel);
-        long long above = 4LL * line * k.width + 2 * pixel;
-        long long below = above + 2 * k.width;
+        int y = line % k.height * 2;
+        long long above = ((long long)(line / k.height) * k.out_height + y) * k.out_width + 2 * pixel;
+        long long below = above + k.out_width;
+        bool right = 2 * pixel + 1 < k.out_width;
         store<W>(k.out, above, channel, v);
-        store<W>(k.out, above + 1, channel, v);
-        store<W>(k.out, below, channel, v);
-        store<W>(k.out, below + 1, channel, v);
+        if (right) {
+            store<W>(k.out, above + 1, channel, v);
+        }
+        if (y + 1 < k.out_height) {
+            store<W>(k.out, below, channel, v);
+            if (right) {
+                store<W>(k.out, below + 1, channel, v);
+            }
+        }
     });
 }
 

@@ -26,7 +26,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 3, time = 2)
 @Fork(value = 1, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
 public class AttentionBench {
-    @Param({"joint512px", "joint1024px", "small", "vae"})
+    @Param({"joint512px", "joint1024px", "small", "cross", "vae"})
     String problem;
 
     @Param({"F32", "BF16"})

@@ -19,37 +19,48 @@ import jdiffusion.tensor.Tensor;
  *
  * @param tokens  length of each stream
  * @param silent  index of the stream that asks no queries, or -1
+ * @param asking  index of the stream that has no keys, or -1
  * @param norm    storage type of the q and k norm weights, or null for none
  * @param bias    whether there is a relative bias
  * @param spread  standard deviation of q; large ones make a hard maximum of the softmax
  */
-record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DType norm, boolean bias, float spread) {
+record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int asking, DType norm, boolean bias,
+                     float spread) {
     static AttentionCase of(int batch, int heads, int headDim, Integer... tokens) {
-        return new AttentionCase(AttentionShape.of(batch, heads, headDim), List.of(tokens), -1, null, false, 1);
+        return new AttentionCase(AttentionShape.of(batch, heads, headDim), List.of(tokens), -1, -1, null, false, 1);
     }
 
     AttentionCase causal() {
-        return new AttentionCase(shape.withCausal(), tokens, silent, norm, bias, spread);
+        return new AttentionCase(shape.withCausal(), tokens, silent, asking, norm, bias, spread);
     }
 
     AttentionCase scale(float scale) {
-        return new AttentionCase(shape.withScale(scale), tokens, silent, norm, bias, spread);
+        return new AttentionCase(shape.withScale(scale), tokens, silent, asking, norm, bias, spread);
     }
 
     AttentionCase silent(int stream) {
-        return new AttentionCase(shape, tokens, stream, norm, bias, spread);
+        return new AttentionCase(shape, tokens, stream, asking, norm, bias, spread);
+    }
+
+    /** Queries of a picture, keys of a text. */
+    static AttentionCase cross(int batch, int heads, int headDim, int queries, int keys) {
+        return of(batch, heads, headDim, queries, keys).asking(0).silent(1);
+    }
+
+    AttentionCase asking(int stream) {
+        return new AttentionCase(shape, tokens, silent, stream, norm, bias, spread);
     }
 
     AttentionCase norm(DType type) {
-        return new AttentionCase(shape, tokens, silent, type, bias, spread);
+        return new AttentionCase(shape, tokens, silent, asking, type, bias, spread);
     }
 
     AttentionCase biased() {
-        return new AttentionCase(shape, tokens, silent, norm, true, spread);
+        return new AttentionCase(shape, tokens, silent, asking, norm, true, spread);
     }
 
     AttentionCase spread(float newSpread) {
-        return new AttentionCase(shape, tokens, silent, norm, bias, newSpread);
+        return new AttentionCase(shape, tokens, silent, asking, norm, bias, newSpread);
     }
 
     /** What the tests run: every feature, sizes around the kernel's blocks and far from multiples of them. */
@@ -73,18 +84,25 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
                 of(2, 2, 24, 77, 130).silent(0),
                 of(1, 2, 64, 5, 1, 63),
                 of(1, 2, 64, 70, 0),
+                cross(2, 2, 64, 150, 77),
+                cross(1, 2, 40, 33, 1),
+                cross(1, 3, 64, 1, 130).norm(DType.F32),
+                cross(2, 1, 24, 5, 64),
+                of(1, 2, 64, 70, 20, 77).asking(0).silent(2),
+                of(2, 1, 32, 40, 65).asking(1).norm(DType.BF16),
                 of(1, 1, 64, 150).spread(100),
                 of(1, 2, 24, 130).scale(1).biased().spread(30),
                 of(1, 2, 24, 70).causal().biased()));
         return cases;
     }
 
-    /** What the benchmark runs: MMDiT joined and image only, and the VAE's. */
+    /** What the benchmark runs: MMDiT joined and image only, SDXL's from image to text, and the VAE's. */
     static AttentionCase named(String name) {
         return switch (name) {
             case "joint512px" -> of(1, 24, 64, 1024, 333).norm(DType.F32);
             case "joint1024px" -> of(1, 24, 64, 4096, 333).norm(DType.F32);
             case "small" -> of(2, 4, 64, 64, 333);
+            case "cross" -> cross(1, 10, 64, 4096, 77);
             case "vae" -> of(1, 1, 512, 1024);
             default -> throw new IllegalArgumentException(name);
         };
@@ -99,7 +117,11 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
     }
 
     int keys() {
-        return tokens.stream().mapToInt(Integer::intValue).sum();
+        int keys = 0;
+        for (int s = 0; s < tokens.size(); s++) {
+            keys += s == asking ? 0 : tokens.get(s);
+        }
+        return keys;
     }
 
     /** The arguments, filled with the same numbers each time: each stream's q, k, v are columns of one tensor. */
@@ -132,8 +154,10 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, DTy
             Arrays.fill(wide, Float.NaN);
             Tensor out = stored(stored, wide, shape.batch(), n, width + 2).columns(1, width + 1);
             boolean asks = s != silent;
-            streams.add(new AttentionStream(asks ? qkv.columns(0, width) : null, qkv.columns(width, 2 * width),
-                    qkv.columns(2 * width, 3 * width), qNorm, kNorm, asks ? out : null));
+            boolean isAsked = s != asking;
+            streams.add(new AttentionStream(asks ? qkv.columns(0, width) : null,
+                    isAsked ? qkv.columns(width, 2 * width) : null, isAsked ? qkv.columns(2 * width, 3 * width) : null,
+                    qNorm, kNorm, asks ? out : null));
         }
         int columns = 2 * keys() - 1;
         Tensor relative = bias ? Tensor.of(gaussian(random, shape.heads() * columns, 2), shape.heads(), columns) : null;

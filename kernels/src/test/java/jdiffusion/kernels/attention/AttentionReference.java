@@ -80,7 +80,7 @@ final class AttentionReference {
         List<double[]> keys = new ArrayList<>();
         List<double[]> values = new ArrayList<>();
         for (AttentionStream stream : arguments.streams()) {
-            for (int token = 0; token < stream.length(); token++) {
+            for (int token = 0; token < stream.keys(); token++) {
                 keys.add(row(stream.k(), stream.kNorm(), b, head, token));
                 values.add(row(stream.v(), null, b, head, token));
             }
@@ -88,13 +88,13 @@ final class AttentionReference {
         int position = 0;
         int asking = 0;
         for (AttentionStream stream : arguments.streams()) {
-            for (int token = 0; stream.q() != null && token < stream.length(); token++) {
+            for (int token = 0; token < stream.queries(); token++) {
                 double[] q = row(stream.q(), stream.qNorm(), b, head, token);
                 double[] result = query(q, keys, values, head, position + token);
-                int to = ((b * stream.length() + token) * shape.heads() + head) * shape.headDim();
+                int to = ((b * stream.queries() + token) * shape.heads() + head) * shape.headDim();
                 System.arraycopy(result, 0, outputs.get(asking), to, result.length);
             }
-            position += stream.length();
+            position += stream.keys();
             asking += stream.q() == null ? 0 : 1;
         }
     }

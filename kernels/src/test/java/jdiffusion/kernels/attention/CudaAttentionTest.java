@@ -57,7 +57,10 @@ class CudaAttentionTest {
                 AttentionCase.of(1, 1, 64, 260, 77).norm(DType.F32),
                 AttentionCase.of(1, 2, 136, 65),
                 AttentionCase.of(1, 1, 256, 33).spread(30),
-                AttentionCase.of(1, 1, 520, 20)));
+                AttentionCase.of(1, 1, 520, 20),
+                AttentionCase.cross(1, 2, 128, 70, 77),
+                AttentionCase.cross(2, 1, 64, 260, 300),
+                AttentionCase.cross(1, 1, 160, 20, 77)));
         return cases;
     }
 
@@ -73,6 +76,7 @@ class CudaAttentionTest {
                 AttentionCase.of(1, 2, 32, 77).causal(),
                 AttentionCase.of(1, 1, 128, 70),
                 AttentionCase.of(1, 1, 512, 40),
+                AttentionCase.cross(1, 2, 64, 40, 77),
                 AttentionCase.of(1, 2, 7, 40));
     }
 
@@ -86,7 +90,8 @@ class CudaAttentionTest {
         return List.of(
                 AttentionCase.of(2, 2, 64, 33, 40).norm(DType.F8_E4M3),
                 AttentionCase.of(1, 2, 24, 70).causal().biased(),
-                AttentionCase.of(1, 2, 64, 20, 0, 37).silent(2));
+                AttentionCase.of(1, 2, 64, 20, 0, 37).silent(2),
+                AttentionCase.cross(1, 2, 64, 33, 77));
     }
 
     @ParameterizedTest
@@ -125,6 +130,7 @@ class CudaAttentionTest {
     static List<AttentionCase> batches() {
         return List.of(
                 AttentionCase.of(3, 2, 64, 70, 33).norm(DType.F32),
+                AttentionCase.cross(2, 2, 64, 70, 77),
                 AttentionCase.of(2, 1, 512, 40),
                 AttentionCase.of(2, 2, 32, 77).causal());
     }
@@ -248,7 +254,7 @@ class CudaAttentionTest {
             List<AttentionStream> streams = new ArrayList<>();
             List<Tensor> buffers = new ArrayList<>();
             for (AttentionStream s : arguments.streams()) {
-                int n = s.length();
+                int n = Math.max(s.queries(), s.keys());
                 float[] values = new float[shape.batch() * n * (2 * gap + 3 * width)];
                 Arrays.fill(values, Float.NaN);
                 copy(s.q(), values, gap, 2 * gap + 3 * width);
@@ -256,8 +262,8 @@ class CudaAttentionTest {
                 copy(s.v(), values, gap + 2 * width, 2 * gap + 3 * width);
                 Tensor qkv = put(type, values, shape.batch(), n, 2 * gap + 3 * width);
                 Tensor q = s.q() == null ? null : qkv.columns(gap, gap + width);
-                Tensor k = qkv.columns(gap + width, gap + 2 * width);
-                Tensor v = qkv.columns(gap + 2 * width, gap + 3 * width);
+                Tensor k = s.k() == null ? null : qkv.columns(gap + width, gap + 2 * width);
+                Tensor v = s.k() == null ? null : qkv.columns(gap + 2 * width, gap + 3 * width);
                 Tensor out = q;
                 if (q != null && !inPlace) {
                     float[] untouched = new float[shape.batch() * n * (2 * gap + width)];
@@ -288,11 +294,14 @@ class CudaAttentionTest {
         /** One sequence of the batch, its output apart. */
         OnDevice only(int sequence) {
             List<AttentionStream> some = streams.stream().map(s -> new AttentionStream(
-                    s.q().slice(sequence, sequence + 1), s.k().slice(sequence, sequence + 1),
-                    s.v().slice(sequence, sequence + 1), s.qNorm(), s.kNorm(),
-                    device.empty(s.k().type(), 1, s.length(), s.k().cols()))).toList();
+                    slice(s.q(), sequence), slice(s.k(), sequence), slice(s.v(), sequence), s.qNorm(), s.kNorm(),
+                    s.q() == null ? null : device.empty(s.q().type(), 1, s.queries(), s.q().cols()))).toList();
             return new OnDevice(new AttentionShape(1, shape.heads(), shape.headDim(), shape.scale(), shape.causal(),
                     shape.normEps()), some, bias, List.of(), 0);
+        }
+
+        private static Tensor slice(Tensor tensorOrNull, int sequence) {
+            return tensorOrNull == null ? null : tensorOrNull.slice(sequence, sequence + 1);
         }
 
         void run() {

@@ -29,7 +29,9 @@ class TiledAttentionTest {
                 AttentionCase.of(1, 1, 32, 300).causal(), AttentionCase.of(1, 2, 72, 257).norm(DType.F32),
                 AttentionCase.of(1, 1, 24, 290).scale(1).biased(), AttentionCase.of(1, 1, 24, 70).causal().biased(),
                 AttentionCase.of(1, 1, 160, 64), AttentionCase.of(1, 2, 64, 70, 0), AttentionCase.of(1, 1, 32, 256),
-                AttentionCase.of(1, 1, 64, 150).spread(100));
+                AttentionCase.of(1, 1, 64, 150).spread(100), AttentionCase.cross(2, 2, 64, 70, 77),
+                AttentionCase.cross(1, 1, 24, 33, 300).norm(DType.F32), AttentionCase.cross(1, 1, 64, 100, 1),
+                AttentionCase.of(1, 1, 32, 40, 20, 35).asking(0).silent(2));
     }
 
     @ParameterizedTest

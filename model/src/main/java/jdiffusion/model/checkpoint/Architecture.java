@@ -1,5 +1,6 @@
 package jdiffusion.model.checkpoint;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -27,6 +28,25 @@ public interface Architecture {
 
     /** The scheduler of its published models, for files that come without one. */
     NoiseScheduler scheduler();
+
+    /**
+     * The same, as far as the files themselves tell which of them it is.
+     *
+     * @param marks what there is to see of a model
+     */
+    default NoiseScheduler scheduler(Marks marks) {
+        return scheduler();
+    }
+
+    /**
+     * By what models of equal shapes may be told apart.
+     *
+     * @param variant what the user says; null for nothing
+     * @param file    of the denoiser
+     * @param names   of all tensors in it
+     */
+    record Marks(String variant, Path file, Set<String> names) {
+    }
 
     /** Whether a component of this kind, told by shapes, can serve a denoiser. */
     boolean fits(Component component, TensorSource tensors, TensorSource denoiser);

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
@@ -156,8 +157,23 @@ final class Assembled implements ModelFiles {
             }
         }
         ObjectNode stored = stored(StoredConfig.SCHEDULER);
-        return stored == null ? architecture.scheduler()
+        return stored == null ? architecture.scheduler(marks())
                 : architecture.scheduler().read(stored, storedOrigin(StoredConfig.SCHEDULER));
+    }
+
+    private Architecture.Marks marks() {
+        ComponentFile denoiser = files.get(Component.DENOISER);
+        if (denoiser == null) {
+            return new Architecture.Marks(sources.variant(), origin, Set.of());
+        }
+        try (WeightsFile file = WeightsFile.open(denoiser.file())) {
+            return new Architecture.Marks(sources.variant(), denoiser.file(), Set.copyOf(file.tensors().names()));
+        }
+    }
+
+    @Override
+    public ConfigFile index() {
+        return base == null ? ConfigFile.empty(origin()) : base.index();
     }
 
     @Override

@@ -228,6 +228,11 @@ public final class DiffusersFolder implements ModelFiles {
                 : architecture.scheduler();
     }
 
+    @Override
+    public ConfigFile index() {
+        return index;
+    }
+
     private Path schedulerFile() {
         return root.resolve("scheduler").resolve("scheduler_config.json");
     }

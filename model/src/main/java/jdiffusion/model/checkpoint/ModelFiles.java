@@ -74,6 +74,11 @@ public interface ModelFiles {
 
     NoiseScheduler scheduler();
 
+    /** {@code model_index.json}; empty in other layouts. */
+    default ConfigFile index() {
+        return ConfigFile.empty(origin());
+    }
+
     /** The checkpoint's own wishes for sampling; empty when it has none. */
     ConfigFile generationConfig();
 }

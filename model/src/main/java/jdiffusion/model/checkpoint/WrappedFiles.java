@@ -86,6 +86,11 @@ public abstract class WrappedFiles implements ModelFiles {
     }
 
     @Override
+    public ConfigFile index() {
+        return model.index();
+    }
+
+    @Override
     public ConfigFile generationConfig() {
         return model.generationConfig();
     }

@@ -14,8 +14,8 @@ import jdiffusion.tensor.Workspace;
 /**
  * The projections of the vector that conditions a network's layers, such as those of adaLN, for as many steps at once
  * as {@link #MOST_BYTES} hold: they depend on the timestep and the pooled text alone, and with few rows such a product
- * only reads its weights, a large part of all the network has. A block's are computed when it first needs them in a group of steps, so blocks that pass through slots
- * of a device's memory are read when they are there.
+ * only reads its weights, a large part of all the network has. A block's are computed when it first needs them in a
+ * group of steps, so blocks that pass through slots of a device's memory are read when they are there.
  */
 public final class StepModulations {
     /** What the projections of one group may take; a single step may take more. */

@@ -1,5 +1,6 @@
 package jdiffusion.model.pipeline;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
@@ -28,6 +29,9 @@ final class DenoiseLoop {
     private final Tensor latents;
     private final Tensor init;
     private final Masking masking;
+    /** Whether the start is noise alone though there is a picture: diffusers' inpainting at full strength. */
+    private final boolean whole;
+    private final float[] mask;
 
     /** Tensors of inpainting; null when the whole picture is drawn. */
     private record Masking(Tensor mask, Tensor noise, Tensor known) {
@@ -48,7 +52,9 @@ final class DenoiseLoop {
         this.drawn = request.sampler().drawsNoise() ? new float[Math.toIntExact(latents.shape().size())] : null;
         this.prediction = new GuidedPrediction(denoiser, compute, request, walk, setup);
         this.init = request.init() == null ? null : w.f32(dims);
-        if (mask == null) {
+        this.whole = mask != null && walk.first() == 0 && !walk.prediction().isFlow();
+        this.mask = mask;
+        if (mask == null || denoiser.config().inChannels() > denoiser.config().outChannels()) {
             this.masking = null;
         } else {
             Tensor all = w.f32(dims);
@@ -71,6 +77,11 @@ final class DenoiseLoop {
             if (masking != null) {
                 backend.upload(noise.noise(), masking.noise());
             }
+        }
+        if (noise.masked() != null) {
+            prediction.setMore(surroundings(noise.masked()));
+        }
+        if (noise.init() != null && !whole) {
             // For a flow at strength 1, where sigma is 1, this is the noise alone.
             backend.combine(walk.mixed(walk.first()), List.of(latents, init), latents);
         } else if (walk.sigmas().startFactor() != 1) {
@@ -89,6 +100,14 @@ final class DenoiseLoop {
             }
         }
         return backend.download(latents);
+    }
+
+    /** One channel of the mask, then the masked picture's latents. */
+    private float[] surroundings(float[] masked) {
+        int pixels = masked.length / latents.shape().dim(1);
+        float[] all = Arrays.copyOf(mask, pixels + masked.length);
+        System.arraycopy(masked, 0, all, pixels, masked.length);
+        return all;
     }
 
     private void step(int i, Sampler.NoiseSource noise) {

@@ -23,6 +23,9 @@ final class GuidedPrediction {
     private final Backend backend;
     private final Walk walk;
     private final int images;
+    /** Channels of the latents, and how many more the network reads. */
+    private final int channels;
+    private final int more;
     private final DenoiserRun run;
     private final DenoiserRun skipRun;
     /** All branches' latents; of one branch only where the network does not read latents as they are. */
@@ -47,6 +50,8 @@ final class GuidedPrediction {
         int in = denoiser.config().inChannels();
         int out = denoiser.config().outChannels();
         int batch = setup.batch();
+        this.channels = out;
+        this.more = in - out;
         this.input = w.f32(batch, in, height, width);
         this.output = w.f32(batch, out, height, width);
         this.guided = w.f32(images, out, height, width);
@@ -92,16 +97,16 @@ final class GuidedPrediction {
             run.controlStrength(request.control().strengthAt(i - walk.first(), walk.evaluations()));
         }
         float factor = (float) walk.prediction().input(walk.sigmas().sigma(i));
-        Tensor read = factor == 1 ? latents : input.slice(0, images);
+        Tensor read = factor == 1 && more == 0 ? latents : input.slice(0, images);
         if (!request.guided()) {
-            if (factor != 1) {
-                backend.combine(new float[] {factor}, List.of(latents), read);
+            if (read != latents) {
+                scaled(factor, latents, 0);
             }
             run.predict(read, time, output);
             return output;
         }
-        backend.combine(new float[] {factor}, List.of(latents), input.slice(0, images));
-        backend.combine(new float[] {factor}, List.of(latents), input.slice(images, 2 * images));
+        scaled(factor, latents, 0);
+        scaled(factor, latents, images);
         run.predict(input, time, output);
         Tensor unconditional = output.slice(0, images);
         Tensor conditional = output.slice(images, 2 * images);
@@ -117,6 +122,29 @@ final class GuidedPrediction {
             rescale.apply(backend, conditional, guided);
         }
         return guided;
+    }
+
+    /** The latents as the network wants them, from an entry of the batch on. */
+    private void scaled(float factor, Tensor latents, int entry) {
+        float[] factors = {factor};
+        if (more == 0) {
+            backend.combine(factors, List.of(latents), input.slice(entry, entry + images));
+            return;
+        }
+        for (int i = 0; i < images; i++) {
+            backend.combine(factors, List.of(latents.at(i)), input.at(entry + i).slice(0, channels));
+        }
+    }
+
+    /**
+     * Sets what the network reads behind the latents: in inpainting, mask and masked picture.
+     *
+     * @param values of its further channels, [channels, height, width], the same for the whole batch
+     */
+    void setMore(float[] values) {
+        for (int i = 0; i < input.shape().dim(0); i++) {
+            backend.upload(values, input.at(i).slice(channels, channels + more));
+        }
     }
 
     /** Goes through what {@link #at} did not do in the first evaluation, to count memory. */

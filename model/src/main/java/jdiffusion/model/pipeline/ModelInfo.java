@@ -1,5 +1,6 @@
 package jdiffusion.model.pipeline;
 
+import java.util.List;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
@@ -10,6 +11,8 @@ import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
+import jdiffusion.model.family.MicroConditioning;
+import jdiffusion.model.family.TextOptions;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Prediction;
@@ -38,7 +41,6 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
      */
     static ModelInfo of(ModelFiles files) {
         Family family = Families.of(files);
-        NoiseScheduler scheduler = files.scheduler();
         DenoiserConfig denoiser;
         ControlTraits control;
         int sampleSize;
@@ -54,6 +56,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
         }
         family.checkFit(files, denoiser, latents);
         Variant variant = family.variant(files, denoiser);
+        NoiseScheduler scheduler = files.scheduler();
         int size = variant.size() > 0 ? variant.size() : sampleSize * latents.factor();
         return new ModelInfo(files, family, variant, denoiser, control, latents, scheduler,
                 defaults(files, family, variant, control, scheduler, size));
@@ -63,14 +66,14 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                                               NoiseScheduler scheduler, int size) {
         ConfigFile wishes = files.generationConfig();
         int steps = control == null ? variant.steps() : control.steps(variant.steps());
-        return new GenerationRequest("", "", wishes.positiveInteger("width", size),
+        return new GenerationRequest("", null, wishes.positiveInteger("width", size),
                 wishes.positiveInteger("height", size),
                 wishes.positiveInteger("num_inference_steps", steps), guidance(wishes, variant, control),
                 DEFAULT_SEED, 1, GenerationRequest.Seeds.CONSECUTIVE,
                 scheduler.sampler(), scheduler.schedule(), Float.NaN,
                 wishes.positiveInteger("max_sequence_length", family.textTokens(), family.mostTextTokens()),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null,
-                DEFAULT_STRENGTH, null, null, 0);
+                DEFAULT_STRENGTH, null, null, 0, List.of(), TextOptions.DEFAULT, MicroConditioning.DEFAULT);
     }
 
     private static float guidance(ConfigFile wishes, Variant variant, ControlTraits control) {
@@ -83,6 +86,11 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
         return value;
     }
 
+    /** Whether the denoiser reads mask and masked picture beside the latents, as inpainting models do. */
+    boolean readsMasked() {
+        return denoiser.inChannels() > denoiser.outChannels();
+    }
+
     /** Pixels of a patch of the denoiser. */
     int patch() {
         return latents.factor() * denoiser.patch();
@@ -92,7 +100,8 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
     Sigmas sigmas(GenerationRequest request) {
         NoiseScheduler own = Float.isNaN(request.shift()) ? scheduler : scheduler.withShift(request.shift());
         int tokens = (request.width() / patch()) * (request.height() / patch());
-        Sigmas steps = request.schedule() == null ? own.sigmas(request.steps(), tokens)
+        Sigmas steps = !request.sigmas().isEmpty() ? own.sigmas(request.sigmas())
+                : request.schedule() == null ? own.sigmas(request.steps(), tokens)
                 : own.sigmas(request.schedule(), request.steps(), tokens);
         return request.sampler().evaluations(steps, scheduler.prediction());
     }

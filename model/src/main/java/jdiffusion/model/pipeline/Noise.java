@@ -6,19 +6,28 @@ import jdiffusion.model.sampling.TorchRandom;
 
 /**
  * The random numbers of one draw, in the order in which diffusers takes them from its generator: first the sample of
- * the init image's latents, then the noise, then what a stochastic sampler draws in its steps.
+ * the init image's latents, then the noise, then that of the masked image's latents, then what a stochastic sampler
+ * draws in its steps.
  *
  * @param noise  [images, channels, h, w]
  * @param init   [images, channels, h, w] latents of the init image, scaled for the denoiser; null without one
+ * @param masked [channels, h, w] latents of the masked init image, likewise; null where nothing reads them
  * @param random for more
  */
-record Noise(float[] noise, float[] init, TorchRandom random) {
+record Noise(float[] noise, float[] init, float[] masked, TorchRandom random) {
     /**
-     * @param moments [2, channels, h, w] mean and log-variance of the init image's latents, or null
-     * @param size    channels * h * w
+     * What there is to sample besides the noise.
+     *
+     * @param init   [2, channels, h, w] mean and log-variance of the init image's latents, or null
+     * @param masked the same of the masked image, or null
+     * @param draws  whether numbers are drawn for a masked image, though nothing may read it
      */
-    static Noise draw(long seed, int images, int size, float[] moments, LatentSpace space) {
-        TorchRandom random = new TorchRandom(seed);
+    record Moments(float[] init, float[] masked, boolean draws) {
+    }
+
+    /** @param size channels * h * w */
+    static Noise draw(TorchRandom random, int images, int size, Moments given, LatentSpace space) {
+        float[] moments = given.init;
         float[] init = null;
         if (moments != null) {
             float[] normals = new float[size];
@@ -30,6 +39,12 @@ record Noise(float[] noise, float[] init, TorchRandom random) {
         }
         float[] noise = new float[images * size];
         random.normals(noise);
-        return new Noise(noise, init, random);
+        float[] masked = null;
+        if (given.draws) {
+            float[] normals = new float[size];
+            random.normals(normals);
+            masked = given.masked == null ? null : space.sample(given.masked, normals);
+        }
+        return new Noise(noise, init, masked, random);
     }
 }

@@ -23,6 +23,10 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         if (request.control() != null && model.control() == null) {
             throw new InputException("a ControlNet's picture is given, but no ControlNet; give one with --control-net");
         }
+        if (model.readsMasked() && request.mask() == null) {
+            throw new InputException("this is an inpainting model: it reads a picture and a mask of what to draw in it;"
+                    + " give --init-img and --mask");
+        }
         conditioner.check(request, false);
         model.walk(request);
         if (text) {

@@ -109,7 +109,7 @@ final class Sd3Conditioner implements Conditioner {
 
     @Override
     public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
-        List<String> prompts = both ? List.of(request.negativePrompt(), request.prompt()) : List.of(request.prompt());
+        List<String> prompts = both ? List.of(request.negativeText(), request.prompt()) : List.of(request.prompt());
         int t5Length = request.t5Length();
         int contextWidth = denoiser.contextDim();
         int pooledWidth = denoiser.pooledDim();

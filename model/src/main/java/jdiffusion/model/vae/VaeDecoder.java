@@ -7,6 +7,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
 import jdiffusion.model.nn.Conv2d;
 import jdiffusion.model.nn.GroupNorm;
+import jdiffusion.model.nn.Turns;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;

@@ -1,4 +1,4 @@
-package jdiffusion.model.vae;
+package jdiffusion.model.nn;
 
 import java.util.List;
 import jdiffusion.tensor.DType;
@@ -14,8 +14,8 @@ import jdiffusion.tensor.Workspace;
  * @param even   memory for the outputs 0, 2, ...
  * @param odd    memory for the outputs 1, 3, ...
  */
-record Turns(List<Shape> shapes, Tensor even, Tensor odd) {
-    static Turns in(Workspace w, List<Shape> shapes) {
+public record Turns(List<Shape> shapes, Tensor even, Tensor odd) {
+    public static Turns in(Workspace w, List<Shape> shapes) {
         return new Turns(shapes, largest(w, shapes, 0), largest(w, shapes, 1));
     }
 
@@ -28,7 +28,7 @@ record Turns(List<Shape> shapes, Tensor even, Tensor odd) {
     }
 
     /** Output {@code i}; output i - 2 is lost when it is written. */
-    Tensor output(int i) {
+    public Tensor output(int i) {
         return Tensor.of((i % 2 == 0 ? even : odd).data(), DType.F32, shapes.get(i));
     }
 }

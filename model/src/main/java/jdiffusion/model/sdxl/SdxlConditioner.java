@@ -1,0 +1,136 @@
+package jdiffusion.model.sdxl;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.family.Conditioner;
+import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.MicroConditioning;
+import jdiffusion.model.family.TextEncoders;
+import jdiffusion.model.stage.Stages;
+import jdiffusion.model.text.ClipTextEncoder;
+import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
+
+/**
+ * The text of SDXL: CLIP-L and OpenCLIP's bigG side by side, bigG's pooled output, and behind it the embedded sizes. A
+ * refiner reads bigG alone. Where no negative prompt is given and {@code force_zeros_for_empty_prompt} says so, the
+ * negative text is zeros (the rule of diffusers and of A1111).
+ */
+final class SdxlConditioner implements Conditioner {
+    private static final int NOWHERE = -1;
+
+    private final ModelFiles files;
+    private final TextEncoders encoders;
+    private final UnetConfig unet;
+    private final boolean refiner;
+
+    SdxlConditioner(Stages stages, UnetConfig unet) {
+        this.files = stages.files();
+        this.encoders = new TextEncoders(stages);
+        this.unet = unet;
+        this.refiner = Sdxl.isRefiner(unet);
+    }
+
+    static Conditioning blank(UnetConfig unet) {
+        int tokens = TextEncoders.CLIP_LENGTH;
+        return new Conditioning(Map.of(
+                Conditioning.CONTEXT, Tensor.of(new float[tokens * unet.contextDim()], tokens, unet.contextDim()),
+                SizeEmbedding.ADDED, Tensor.of(new float[unet.addedDim()], unet.addedDim())));
+    }
+
+    @Override
+    public void check(GenerationRequest request, boolean run) {
+        if (request.t5Length() != TextEncoders.CLIP_LENGTH) {
+            throw new InputException("the T5 length is " + request.t5Length()
+                    + ", but SDXL has no T5; leave --t5-length out");
+        }
+        if (!run) {
+            return;
+        }
+        List<Component> needed = refiner ? List.of(Component.CLIP_G) : List.of(Component.CLIP_L, Component.CLIP_G);
+        for (Component encoder : needed) {
+            if (!files.has(encoder)) {
+                String why = files.missing(encoder);
+                throw new InputException(why != null ? why : files.origin() + ": " + encoder.label()
+                        + " is left out or not there, and SDXL's denoiser cannot do without it");
+            }
+        }
+        needed.forEach(encoders::checkTokenizer);
+    }
+
+    @Override
+    public void hold(GenerationRequest request) {
+        if (!refiner) {
+            encoders.hold(Component.CLIP_L);
+        }
+        encoders.hold(Component.CLIP_G);
+    }
+
+    /** Whether the negative text is zeros and not that of an empty prompt. */
+    private boolean zeros(GenerationRequest request) {
+        return request.negativePrompt() == null && files.index().flag("force_zeros_for_empty_prompt", !refiner);
+    }
+
+    @Override
+    public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
+        boolean zeros = zeros(request);
+        boolean negative = both && !zeros;
+        String second = or(request.text().prompt2(), request.prompt());
+        String negativeSecond = or(request.text().negativePrompt2(), request.negativeText());
+        TextEncoders.Clip l = refiner ? null
+                : encode(Component.CLIP_L, request, negative ? request.negativeText() : null, request.prompt(), listener);
+        TextEncoders.Clip g = encode(Component.CLIP_G, request, negative ? negativeSecond : null, second, listener);
+        List<Conditioning> all = new ArrayList<>();
+        for (boolean less : both ? new boolean[] {true, false} : new boolean[] {false}) {
+            all.add(joined(request, l, g, less, less ? zeros ? NOWHERE : 0 : negative ? 1 : 0));
+        }
+        return all;
+    }
+
+    private static String or(String value, String otherwise) {
+        return value == null ? otherwise : value;
+    }
+
+    /** @param negative null when it is not to be encoded */
+    private TextEncoders.Clip encode(Component encoder, GenerationRequest request, String negative, String prompt,
+                                     Listener listener) {
+        // Only the prompt leaves layers out.
+        int skip = request.text().clipSkip();
+        var pooled = encoder == Component.CLIP_G ? ClipTextEncoder.Pooled.PROJECTED : ClipTextEncoder.Pooled.NONE;
+        return negative == null ? encoders.clip(encoder, List.of(prompt), new int[] {skip}, pooled, listener)
+                : encoders.clip(encoder, List.of(negative, prompt), new int[] {0, skip}, pooled, listener);
+    }
+
+    /** @param at place of the text in what was encoded; NOWHERE for zeros */
+    private Conditioning joined(GenerationRequest request, TextEncoders.Clip l, TextEncoders.Clip g, boolean less,
+                                int at) {
+        int left = l == null ? 0 : l.width();
+        int width = left + g.width();
+        if (width != unet.contextDim()) {
+            throw new InputException(files.origin() + ": the text encoders are " + left + " and "
+                    + g.width() + " wide, which does not fit the denoiser's " + unet.contextDim()
+                    + "; do these components belong together?");
+        }
+        int tokens = TextEncoders.CLIP_LENGTH;
+        float[] context = new float[tokens * width];
+        float[] pooled = new float[g.pooledWidth()];
+        if (at != NOWHERE) {
+            if (l != null) {
+                l.copy(at, context, width, 0, pooled, 0);
+            }
+            g.copy(at, context, width, left, pooled, 0);
+        }
+        MicroConditioning micro = request.micro();
+        float[] ids = micro.ids(request.height(), request.width(), refiner, less, request.init() != null);
+        float[] added = SizeEmbedding.join(pooled, ids, unet.addedDim(), files.origin());
+        return new Conditioning(Map.of(
+                Conditioning.CONTEXT, Tensor.of(context, tokens, width),
+                Conditioning.POOLED, Tensor.of(pooled, pooled.length),
+                SizeEmbedding.IDS, Tensor.of(ids, ids.length),
+                SizeEmbedding.ADDED, Tensor.of(added, added.length)));
+    }
+}

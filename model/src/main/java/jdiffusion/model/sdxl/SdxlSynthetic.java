@@ -1,0 +1,57 @@
+package jdiffusion.model.sdxl;
+
+import java.util.List;
+import java.util.Map;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.sampling.DiscreteScheduler;
+import jdiffusion.model.sampling.NoiseScheduler;
+import jdiffusion.model.synthetic.ClipSizes;
+import jdiffusion.model.synthetic.SyntheticKind;
+import jdiffusion.model.synthetic.SyntheticModel;
+import jdiffusion.model.synthetic.SyntheticModel.Vocabularies;
+import jdiffusion.model.synthetic.VaeSizes;
+
+/** The published models whose shapes can be made. */
+enum SdxlSynthetic implements SyntheticKind {
+    SDXL("sdxl", new Sdxl().scheduler(), 4),
+    SDXL_TURBO("sdxl-turbo", DiscreteScheduler.turbo(), 4),
+    SDXL_INPAINTING("sdxl-inpainting", new Sdxl().scheduler(), 9);
+
+    private final String label;
+    private final NoiseScheduler scheduler;
+    private final int inChannels;
+
+    SdxlSynthetic(String label, NoiseScheduler scheduler, int inChannels) {
+        this.label = label;
+        this.scheduler = scheduler;
+        this.inChannels = inChannels;
+    }
+
+    @Override
+    public String label() {
+        return label;
+    }
+
+    @Override
+    public SyntheticModel full() {
+        Vocabularies v = Vocabularies.PUBLISHED;
+        int side = this == SDXL_TURBO ? Sdxl.TURBO.size() / 8 : Sdxl.SAMPLE_SIZE;
+        return of(new UnetSizes(inChannels, List.of(320, 640, 1280), List.of(0, 2, 10), 10, 2, 2048, 1280, 6, 256, side),
+                new ClipSizes(v.clipL(), 768, 12, 3072, 12, 0, "quick_gelu"),
+                new ClipSizes(v.clipG(), 1280, 20, 5120, 32, 1280, "gelu"),
+                new VaeSizes(List.of(128, 256, 512, 512), 2, 1024, UnetSizes.CHANNELS, Sdxl.LATENT_SCALE, 0, true));
+    }
+
+    @Override
+    public SyntheticModel tiny(Vocabularies v) {
+        return of(new UnetSizes(inChannels, List.of(64, 128, 192), List.of(0, 1, 2), 2, 1, 96, 32, 6, 16, 8),
+                new ClipSizes(v.clipL(), 32, 2, 64, 2, 0, "quick_gelu"),
+                new ClipSizes(v.clipG(), 64, 2, 128, 2, 32, "gelu"),
+                new VaeSizes(List.of(32, 32, 64, 64), 1, 64, UnetSizes.CHANNELS, Sdxl.LATENT_SCALE, 0, true));
+    }
+
+    private SyntheticModel of(UnetSizes unet, ClipSizes clipL, ClipSizes clipG, VaeSizes vae) {
+        return new SyntheticModel(new Sdxl(), Map.of(Component.DENOISER, unet, Component.CLIP_L, clipL,
+                Component.CLIP_G, clipG, Component.VAE, vae), scheduler);
+    }
+}

@@ -1,0 +1,60 @@
+package jdiffusion.model.sdxl;
+
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.model.Compute;
+import jdiffusion.model.nn.GroupNorm;
+import jdiffusion.model.nn.Linear;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.WeightBlocks;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+
+/**
+ * A transformer over the pixels of one resolution: x + out(blocks(in(norm(x)))).
+ *
+ * @param first of its blocks among all of the UNet, in the order in which they run
+ * @param depth how many there are
+ */
+record SpatialTransformer(GroupNorm norm, Linear in, int first, int depth, Linear out, int heads) {
+    static SpatialTransformer load(Weights w, UnetConfig c, int width, int first, int depth, int heads) {
+        return new SpatialTransformer(GroupNorm.load(w.at("norm"), width, c.groups(), UnetConfig.TRANSFORMER_EPS),
+                Linear.load(w.at("proj_in"), width, width), first, depth, Linear.load(w.at("proj_out"), width, width),
+                heads);
+    }
+
+    int width() {
+        return in.weight().rows();
+    }
+
+    /**
+     * Updates x [batch, h, w, width] in place.
+     *
+     * @param blocks of the whole UNet
+     * @param text   what each of them made of the text
+     */
+    void apply(Compute compute, WeightBlocks<TransformerBlock> blocks, List<TransformerBlock.Text> text, Tensor x) {
+        Backend backend = compute.backend();
+        Workspace w = compute.workspace();
+        var s = x.shape();
+        int batch = s.dim(0);
+        int pixels = s.dim(1) * s.dim(2);
+        int width = s.dim(3);
+        try (var _ = w.scope()) {
+            Tensor stream = w.f32(batch, pixels, width);
+            TransformerBlock.Buffers buffers = TransformerBlock.Buffers.in(w, batch, pixels, width);
+            norm.apply(backend, x, Activation.NONE, buffers.normed().reshape(s.dims()));
+            in.apply(backend, buffers.normed(), stream); // [batch, pixels, width]
+            AttentionShape shape = AttentionShape.of(batch, heads, width / heads);
+            blocks.run(first, first + depth, (block, i) -> {
+                try (var _ = backend.scope("transformer_blocks", i - first)) {
+                    block.apply(backend, shape, text.get(i), buffers, stream);
+                }
+            });
+            out.apply(backend, stream, Epilogue.ADD, x.reshape(batch, pixels, width));
+        }
+    }
+}

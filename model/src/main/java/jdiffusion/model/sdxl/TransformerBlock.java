@@ -1,0 +1,91 @@
+package jdiffusion.model.sdxl;
+
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.nn.LayerNorm;
+import jdiffusion.model.nn.Linear;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.Workspace;
+
+/**
+ * One block of a UNet's transformers: attention among the pixels, attention to the text, and a feed-forward layer with
+ * GEGLU (Shazeer, "GLU Variants Improve Transformer", 2020), each on a norm and added to the stream.
+ *
+ * @param value first half of the feed-forward's first matrix
+ * @param gate  second half
+ */
+record TransformerBlock(LayerNorm norm1, Attention self, LayerNorm norm2, Attention cross, LayerNorm norm3,
+                        Linear value, Linear gate, Linear down) {
+    /** Projections of an attention; what gives q, k and v has no bias. */
+    record Attention(Linear q, Linear k, Linear v, Linear out) {
+        static Attention load(Weights w, int width, int context) {
+            return new Attention(Linear.withoutBias(w.at("to_q"), width, width),
+                    Linear.withoutBias(w.at("to_k"), width, context), Linear.withoutBias(w.at("to_v"), width, context),
+                    Linear.load(w.at("to_out.0"), width, width));
+        }
+    }
+
+    /** What a block works in, each [batch, pixels, width] but for hidden, [batch, pixels, 4 width]. */
+    record Buffers(Tensor normed, Tensor q, Tensor k, Tensor v, Tensor hidden) {
+        static Buffers in(Workspace w, int batch, int pixels, int width) {
+            return new Buffers(w.operand(batch, pixels, width), w.operand(batch, pixels, width),
+                    w.operand(batch, pixels, width), w.operand(batch, pixels, width),
+                    w.operand(batch, pixels, UnetConfig.FF_RATIO * width));
+        }
+    }
+
+    /** Keys and values that a block makes of the text, [batch, tokens, width]: the same in each step. */
+    record Text(Tensor k, Tensor v) {
+        static Text in(Workspace w, int batch, int tokens, int width) {
+            return new Text(w.operand(batch, tokens, width), w.operand(batch, tokens, width));
+        }
+    }
+
+    static TransformerBlock load(Weights w, int width, int context) {
+        int inner = UnetConfig.FF_RATIO * width;
+        Weight both = w.at("ff.net.0.proj").matrix("weight", 2 * inner, width);
+        Tensor bias = w.at("ff.net.0.proj").tensor("bias", 2 * inner);
+        return new TransformerBlock(norm(w.at("norm1"), width), Attention.load(w.at("attn1"), width, width),
+                norm(w.at("norm2"), width), Attention.load(w.at("attn2"), width, context),
+                norm(w.at("norm3"), width),
+                new Linear(both.slice(0, inner), bias.slice(0, inner)),
+                new Linear(both.slice(inner, 2 * inner), bias.slice(inner, 2 * inner)),
+                Linear.load(w.at("ff.net.2"), width, inner));
+    }
+
+    private static LayerNorm norm(Weights w, int width) {
+        return LayerNorm.load(w, width, UnetConfig.BLOCK_EPS);
+    }
+
+    /** @param context [batch, tokens, contextDim] */
+    void readText(Backend backend, Tensor context, Text text) {
+        backend.linear(List.of(cross.k().call(context, Epilogue.STORE, text.k()),
+                cross.v().call(context, Epilogue.STORE, text.v())));
+    }
+
+    /** Updates x [batch, pixels, width] in place. */
+    void apply(Backend backend, AttentionShape shape, Text text, Buffers b, Tensor x) {
+        norm1.apply(backend, x, b.normed());
+        backend.linear(List.of(self.q().call(b.normed(), Epilogue.STORE, b.q()),
+                self.k().call(b.normed(), Epilogue.STORE, b.k()), self.v().call(b.normed(), Epilogue.STORE, b.v())));
+        backend.attention(shape, List.of(AttentionStream.of(b.q(), b.k(), b.v(), b.q())), null);
+        self.out().apply(backend, b.q(), Epilogue.ADD, x);
+
+        norm2.apply(backend, x, b.normed());
+        cross.q().apply(backend, b.normed(), b.q());
+        backend.attention(shape, List.of(AttentionStream.asking(b.q(), b.q()),
+                AttentionStream.asked(text.k(), text.v())), null);
+        cross.out().apply(backend, b.q(), Epilogue.ADD, x);
+
+        norm3.apply(backend, x, b.normed());
+        value.apply(backend, b.normed(), b.hidden());
+        gate.apply(backend, b.normed(), Epilogue.multiply(Activation.GELU_ERF), b.hidden());
+        down.apply(backend, b.hidden(), Epilogue.ADD, x);
+    }
+}
