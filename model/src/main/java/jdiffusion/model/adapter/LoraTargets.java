@@ -15,6 +15,8 @@ import jdiffusion.tensor.TensorSource;
  */
 final class LoraTargets {
     private static final String WEIGHT = ".weight";
+    /** Of q, k and v in OpenCLIP, whose module is called in_proj. */
+    private static final String JOINED_WEIGHT = "in_proj_weight";
     private static final String TEXT_MODEL = "text_model_";
 
     private final Map<String, Target> byName = new HashMap<>();
@@ -55,6 +57,10 @@ final class LoraTargets {
     }
 
     private void addOriginal(Mapped mapped, TensorSource tensors) {
+        if (!mapped.original().endsWith(WEIGHT) && !mapped.original().endsWith(JOINED_WEIGHT)) {
+            // A parameter that is no module's weight.
+            return;
+        }
         List<Slot> slots = new ArrayList<>();
         int rows = 0;
         int cols = 0;

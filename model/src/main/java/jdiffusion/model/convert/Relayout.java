@@ -1,5 +1,7 @@
 package jdiffusion.model.convert;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -46,12 +48,21 @@ final class Relayout {
         Shape shape = t.shape();
         return switch (form) {
             case SWAPPED -> new Outgoing(name, t.ours(), shape, new Swapped(t.elements()), swap(t.stored(), shape));
+            case TRANSPOSED -> transposed(name, t);
             case CONVOLUTION -> new Outgoing(name, t.ours(), Shape.of(shape.dim(0), shape.dim(1), 1, 1), t.elements(),
                     t.stored());
             case LEADING_ONE -> new Outgoing(name, t.ours(), dropOnes
                     ? Shape.of(Arrays.copyOfRange(shape.dims(), 1, shape.rank())) : shape, t.elements(), t.stored());
             case PLAIN -> new Outgoing(name, t.ours(), shape, t.elements(), t.stored());
         };
+    }
+
+    /** Its bytes with rows and columns exchanged, where it is no more than numbers. */
+    private static Outgoing transposed(String name, Outgoing t) {
+        Shape shape = Shape.of(t.shape().dim(1), t.shape().dim(0));
+        return new Outgoing(name, t.ours(), shape, new Turned(shape, t.elements()),
+                t.stored() instanceof Stored.Plain p
+                ? new Stored.Plain(p.type(), new TurnedContent(p.bytes(), shape, p.type().bytes())) : null);
     }
 
     /** One below the other. */
@@ -111,6 +122,47 @@ final class Relayout {
             }
             if (n < count) {
                 whole.read(first + n - half, count - n, to, at + n);
+            }
+        }
+    }
+
+    /** A matrix with rows and columns exchanged; such ones are small. */
+    private record Turned(Shape shape, Elements whole) implements Elements {
+        @Override
+        public void read(long first, int count, float[] to, int at) {
+            for (int i = 0; i < count; i++) {
+                long row = (first + i) / shape.cols();
+                long col = (first + i) % shape.cols();
+                whole.read(col * shape.rows() + row, 1, to, at + i);
+            }
+        }
+    }
+
+    /**
+     * The same for its bytes.
+     *
+     * @param shape after that
+     * @param size  bytes of an element
+     */
+    private record TurnedContent(Content whole, Shape shape, int size) implements Content {
+        @Override
+        public long byteSize() {
+            return whole.byteSize();
+        }
+
+        @Override
+        public int unit() {
+            return size;
+        }
+
+        @Override
+        public void read(long offset, MemorySegment to) {
+            MemorySegment all = Arena.ofAuto().allocate(Math.max(1, byteSize()), Long.BYTES);
+            whole.readAll(all);
+            for (long at = 0; at < to.byteSize(); at += size) {
+                long i = (offset + at) / size;
+                long from = i % shape.cols() * shape.rows() + i / shape.cols();
+                MemorySegment.copy(all, from * size, to, at, size);
             }
         }
     }

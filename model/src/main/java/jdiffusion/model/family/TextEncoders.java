@@ -27,8 +27,8 @@ public final class TextEncoders {
     /**
      * One CLIP encoder's output for all prompts, flattened.
      *
-     * @param hidden [prompts, CLIP_LENGTH, width] the penultimate hidden state
-     * @param pooled [prompts, pooledWidth]
+     * @param hidden [prompts, CLIP_LENGTH, width] the penultimate hidden state, or one before it
+     * @param pooled [prompts, pooledWidth]; empty when none was asked for
      */
     public record Clip(float[] hidden, int width, float[] pooled, int pooledWidth) {
         /** One prompt's part to a column of the context and a place in the pooled embedding. */
@@ -56,8 +56,19 @@ public final class TextEncoders {
         }
     }
 
-    /** Null when there is no such encoder. */
+    /** The penultimate hidden states and the projected pooled outputs; null when there is no such encoder. */
     public Clip clip(Component encoder, List<String> prompts, Conditioner.Listener listener) {
+        return clip(encoder, prompts, new int[prompts.size()], ClipTextEncoder.Pooled.PROJECTED, listener);
+    }
+
+    /**
+     * Null when there is no such encoder.
+     *
+     * @param skipped layers left out of each prompt's hidden state: see {@link ClipTextEncoder#apply}
+     * @param pooled  what is made of the final state
+     */
+    public Clip clip(Component encoder, List<String> prompts, int[] skipped, ClipTextEncoder.Pooled pooled,
+                     Conditioner.Listener listener) {
         if (!files.has(encoder)) {
             return null;
         }
@@ -65,9 +76,10 @@ public final class TextEncoders {
         return stages.run(encoder, ClipTextEncoder::load, (Stage<ClipTextEncoder> stage) -> {
             ClipTextEncoder model = stage.model();
             checkVocabulary(encoder, ids, model.config().vocabulary());
-            ClipTextEncoder.Output output = model.apply(stage.compute(), ids);
+            ClipTextEncoder.Output output = model.apply(stage.compute(), ids, skipped, pooled);
+            boolean none = output.pooled() == null;
             return new Clip(stage.download(output.hidden()), model.config().hidden(),
-                    stage.download(output.pooled()), model.config().projection());
+                    none ? new float[0] : stage.download(output.pooled()), none ? 0 : output.pooled().cols());
         }, listener::encoded);
     }
 

@@ -3,7 +3,11 @@ package jdiffusion.model.synthetic;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-/** A CLIP text encoder with projection. */
+/**
+ * A CLIP text encoder.
+ *
+ * @param projection width of the projected pooled output; 0 for an encoder without projection
+ */
 public record ClipSizes(int vocabulary, int hidden, int heads, int inner, int depth, int projection, String activation)
         implements NetworkSizes {
     private static final int POSITIONS = 77;
@@ -12,10 +16,10 @@ public record ClipSizes(int vocabulary, int hidden, int heads, int inner, int de
     @Override
     public ObjectNode config() {
         ObjectNode config = JsonNodeFactory.instance.objectNode();
-        config.putArray("architectures").add("CLIPTextModelWithProjection");
+        config.putArray("architectures").add(projection == 0 ? "CLIPTextModel" : "CLIPTextModelWithProjection");
         // The id 2 stands for the largest id of a sequence, which is the end token whatever the vocabulary.
         return config.put("model_type", "clip_text_model").put("vocab_size", vocabulary).put("hidden_size", hidden)
-                .put("intermediate_size", inner).put("projection_dim", projection).put("num_hidden_layers", depth)
+                .put("intermediate_size", inner).put("projection_dim", projection == 0 ? hidden : projection).put("num_hidden_layers", depth)
                 .put("num_attention_heads", heads).put("max_position_embeddings", POSITIONS)
                 .put("hidden_act", activation).put("layer_norm_eps", 1e-5).put("attention_dropout", 0.0)
                 .put("initializer_range", 0.02).put("initializer_factor", 1.0)
@@ -34,6 +38,9 @@ public record ClipSizes(int vocabulary, int hidden, int heads, int inner, int de
             t.norm(layer + ".layer_norm1", hidden).linear(layer + ".mlp.fc1", inner, hidden)
                     .linear(layer + ".mlp.fc2", hidden, inner).norm(layer + ".layer_norm2", hidden);
         }
-        t.norm("text_model.final_layer_norm", hidden).matrix("text_projection", 1, projection, hidden);
+        t.norm("text_model.final_layer_norm", hidden);
+        if (projection > 0) {
+            t.matrix("text_projection", 1, projection, hidden);
+        }
     }
 }

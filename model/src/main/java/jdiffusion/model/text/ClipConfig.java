@@ -7,14 +7,14 @@ import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Weights;
 
 /**
- * Sizes of a CLIP text encoder with projection (Radford et al., "Learning Transferable Visual Models From Natural
+ * Sizes of a CLIP text encoder (Radford et al., "Learning Transferable Visual Models From Natural
  * Language Supervision", 2021).
  *
  * @param hidden     width of the residual stream
  * @param heads      attention heads
  * @param inner      width of the feed-forward layers
  * @param depth      layers
- * @param projection width of the pooled output
+ * @param projection width of the projected pooled output; 0 for an encoder without projection
  * @param vocabulary rows of the token table
  * @param positions  longest sequence
  * @param activation quick-GELU in CLIP-L, GELU in CLIP-G
@@ -30,7 +30,7 @@ public record ClipConfig(int hidden, int heads, int inner, int depth, int projec
         Shape inner = w.shape("text_model.encoder.layers.0.mlp.fc1.weight");
         int heads = config.size("num_attention_heads");
         ClipConfig c = new ClipConfig(tokens.cols(), heads, inner.rows(), w.at("text_model.encoder").count("layers"),
-                w.shape("text_projection.weight").rows(), tokens.rows(), positions.rows(),
+                w.has("text_projection.weight") ? w.shape("text_projection.weight").rows() : 0, tokens.rows(), positions.rows(),
                 activation(config), config.integer("eos_token_id", 2), config.positiveNumber("layer_norm_eps", 1e-5));
         if (c.hidden % heads != 0) {
             throw new InputException(config.origin() + ": " + heads + " heads do not divide a width of " + c.hidden);
@@ -38,7 +38,10 @@ public record ClipConfig(int hidden, int heads, int inner, int depth, int projec
         config.expect("hidden_size", c.hidden);
         config.expect("intermediate_size", c.inner);
         config.expect("num_hidden_layers", c.depth);
-        config.expect("projection_dim", c.projection);
+        if (c.projection > 0) {
+            // Encoders that were saved without their projection still state its size.
+            config.expect("projection_dim", c.projection);
+        }
         config.expect("vocab_size", c.vocabulary);
         config.expect("max_position_embeddings", c.positions);
         config.check();

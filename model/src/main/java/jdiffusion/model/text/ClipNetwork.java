@@ -11,7 +11,10 @@ import jdiffusion.model.checkpoint.Network;
 import jdiffusion.model.checkpoint.Signature;
 import jdiffusion.model.checkpoint.names.AddedTensor;
 import jdiffusion.model.checkpoint.names.ClipNames;
+import jdiffusion.model.checkpoint.names.Mapped;
 import jdiffusion.model.checkpoint.names.Naming;
+import jdiffusion.model.checkpoint.names.OpenClipNames;
+import jdiffusion.model.checkpoint.names.RenamedSource;
 import jdiffusion.model.tokenizer.TokenizerKind;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
@@ -20,13 +23,15 @@ import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weights;
 
 /**
- * The files of a CLIP text encoder with projection.
+ * The files of a CLIP text encoder.
  *
  * @param activation of the published one: quick_gelu in CLIP-L, gelu in CLIP-G
  * @param signatures of its role, and those that both roles share
- * @param plain      whether files without a projection are meant to have that of CLIP-L: none, which is a one
+ * @param projection what the family does with its projection
+ * @param original   the names that its publisher's files have
  */
-public record ClipNetwork(String activation, List<Signature> signatures, boolean plain) implements Network {
+public record ClipNetwork(String activation, List<Signature> signatures, Projection projection, Naming original)
+        implements Network {
     private static final String PROJECTION = "text_projection.weight";
     private static final String TOWER = "text_model.";
     /** All published encoders have heads of 64; very small ones still have two. */
@@ -35,17 +40,51 @@ public record ClipNetwork(String activation, List<Signature> signatures, boolean
     /** Far beyond all encoders. */
     private static final int WIDEST = 1 << 13;
     private static final Naming NAMES = new ClipNames();
+    private static final List<String> OPEN_CLIP = List.of("transformer.resblocks.", "token_embedding.");
+
+    /** What a family does with the projection of the pooled output. */
+    public enum Projection {
+        /** It is needed. */
+        NEEDED,
+        /** It is needed, and files without one are meant to have one that changes nothing. */
+        ONE_WHERE_MISSING,
+        /** Nothing reads it: in a file that has one it is left out. */
+        NONE
+    }
 
     /** CLIP-L. */
     public static ClipNetwork ofL() {
+        return ofL(Projection.ONE_WHERE_MISSING);
+    }
+
+    /** CLIP-L without its projection, as SDXL and FLUX have it. */
+    public static ClipNetwork ofLWithoutProjection() {
+        return ofL(Projection.NONE);
+    }
+
+    private static ClipNetwork ofL(Projection projection) {
         return new ClipNetwork("quick_gelu", signatures("text_encoders.clip_l.transformer.", "text_encoders.clip_l.",
-                "clip_l.transformer.", "clip_l.", "text_encoder.", "te1.", "cond_stage_model.transformer."), true);
+                "clip_l.transformer.", "clip_l.", "text_encoder.", "te1.", "cond_stage_model.transformer.",
+                "conditioner.embedders.0.transformer."), projection, Naming.DIFFUSERS);
     }
 
     /** OpenCLIP's bigG under the names of transformers. */
     public static ClipNetwork ofG() {
-        return new ClipNetwork("gelu", signatures("text_encoders.clip_g.transformer.", "text_encoders.clip_g.",
-                "clip_g.transformer.", "clip_g.", "text_encoder_2.", "te2.", "cond_stage_model.1.transformer."), false);
+        return new ClipNetwork("gelu", signaturesOfG(), Projection.NEEDED, Naming.DIFFUSERS);
+    }
+
+    /** OpenCLIP's bigG under its own names too, which single files of SDXL and of its refiner have. */
+    public static ClipNetwork ofOpenClip() {
+        List<Signature> all = new ArrayList<>(signaturesOfG());
+        for (String prefix : List.of("conditioner.embedders.1.model.", "conditioner.embedders.0.model.", "")) {
+            all.add(new Signature(prefix, OPEN_CLIP, OpenClipNames.NAMES, false));
+        }
+        return new ClipNetwork("gelu", List.copyOf(all), Projection.NEEDED, OpenClipNames.NAMES);
+    }
+
+    private static List<Signature> signaturesOfG() {
+        return signatures("text_encoders.clip_g.transformer.", "text_encoders.clip_g.", "clip_g.transformer.",
+                "clip_g.", "text_encoder_2.", "te2.", "cond_stage_model.1.transformer.");
     }
 
     private static List<Signature> signatures(String... prefixes) {
@@ -66,17 +105,12 @@ public record ClipNetwork(String activation, List<Signature> signatures, boolean
 
     @Override
     public String className() {
-        return "CLIPTextModelWithProjection";
+        return projection == Projection.NONE ? "CLIPTextModel" : "CLIPTextModelWithProjection";
     }
 
     @Override
     public TokenizerKind tokenizer() {
         return TokenizerKind.CLIP;
-    }
-
-    @Override
-    public Naming original() {
-        return Naming.DIFFUSERS;
     }
 
     @Override
@@ -99,7 +133,7 @@ public record ClipNetwork(String activation, List<Signature> signatures, boolean
         json.putArray("architectures").add(className());
         return json.put("model_type", "clip_text_model").put("vocab_size", c.vocabulary())
                 .put("hidden_size", c.hidden()).put("intermediate_size", c.inner())
-                .put("projection_dim", c.projection()).put("num_hidden_layers", c.depth())
+                .put("projection_dim", c.projection() == 0 ? c.hidden() : c.projection()).put("num_hidden_layers", c.depth())
                 .put("num_attention_heads", c.heads()).put("max_position_embeddings", c.positions())
                 .put("hidden_act", switch (c.activation()) {
                     case QUICK_GELU -> "quick_gelu";
@@ -129,8 +163,14 @@ public record ClipNetwork(String activation, List<Signature> signatures, boolean
     @Override
     public TensorSource completed(TensorSource tensors) {
         Shape tokens = tensors.shape(ClipNames.TOKENS);
-        boolean whole = !plain || tensors.shape(PROJECTION) != null || tokens == null || tokens.cols() > WIDEST;
-        return whole ? tensors : new AddedTensor(tensors, PROJECTION, identity(tokens.cols()));
+        boolean has = tensors.shape(PROJECTION) != null;
+        return switch (projection) {
+            case NEEDED -> tensors;
+            case ONE_WHERE_MISSING -> has || tokens == null || tokens.cols() > WIDEST ? tensors
+                    : new AddedTensor(tensors, PROJECTION, identity(tokens.cols()));
+            case NONE -> !has ? tensors : RenamedSource.of(tensors, "", tensors.names().stream()
+                    .filter(name -> !name.equals(PROJECTION)).map(name -> Mapped.plain(name, name)).toList());
+        };
     }
 
     private static Tensor identity(int size) {

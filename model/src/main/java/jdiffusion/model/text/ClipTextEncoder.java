@@ -1,5 +1,6 @@
 package jdiffusion.model.text;
 
+import java.util.Arrays;
 import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
@@ -18,7 +19,11 @@ import jdiffusion.tensor.WeightBlocks;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
 
-/** CLIP-L's and CLIP-G's text tower: a causal pre-norm transformer over 77 tokens. */
+/**
+ * CLIP-L's and CLIP-G's text tower: a causal pre-norm transformer over 77 tokens.
+ *
+ * @param projection of the pooled output; null for an encoder without one
+ */
 public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positions, WeightBlocks<Layer> layers,
                               LayerNorm finalNorm, Linear projection) {
     /** One transformer layer. */
@@ -35,9 +40,19 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
         }
     }
 
+    /** What is made of the final state at the end token, after the final norm. */
+    public enum Pooled {
+        /** Nothing, so that layers behind the hidden state that is read need not run. */
+        NONE,
+        /** The state itself, [batch, hidden]. */
+        PLAIN,
+        /** The state times the projection, [batch, projection]. */
+        PROJECTED
+    }
+
     /**
-     * @param hidden [batch, n, hidden], the penultimate hidden state, which is what SD3 reads
-     * @param pooled [batch, projection], the final state at the end token, projected
+     * @param hidden [batch, n, hidden], the last but one hidden state, or one before it
+     * @param pooled null for none
      */
     public record Output(Tensor hidden, Tensor pooled) {
     }
@@ -54,16 +69,25 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
                 Embedding.load(text.at("embeddings.token_embedding"), c.vocabulary(), d),
                 text.at("embeddings.position_embedding").tensor("weight", c.positions(), d),
                 layers, LayerNorm.load(text.at("final_layer_norm"), d, c.eps()),
-                Linear.withoutBias(w.at("text_projection"), c.projection(), d));
+                c.projection() == 0 ? null : Linear.withoutBias(w.at("text_projection"), c.projection(), d));
         w.finish();
         return model;
     }
 
-    /**
-     * @param ids [batch][n] token ids, all rows of one length
-     * @return tensors of the compute's workspace
-     */
+    /** The last but one hidden state, and the pooled output, projected where there is a projection. */
     public Output apply(Compute compute, int[][] ids) {
+        return apply(compute, ids, new int[ids.length], projection == null ? Pooled.PLAIN : Pooled.PROJECTED);
+    }
+
+    /**
+     * @param ids     [batch][n] token ids, all rows of one length
+     * @param skipped [batch] layers left out of each row's hidden state beyond the last one ("clip skip"): the hidden
+     *                state is that before layer depth - 1 - skipped
+     * @param pooled  what is made of the final state
+     * @return tensors of the compute's workspace
+     * @throws InputException when there are not so many layers or tokens
+     */
+    public Output apply(Compute compute, int[][] ids, int[] skipped, Pooled pooled) {
         Backend backend = compute.backend();
         Workspace w = compute.workspace();
         int batch = ids.length;
@@ -72,8 +96,15 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
         if (n > config.positions()) {
             throw new InputException(n + " tokens are more than the encoder's " + config.positions() + " positions");
         }
-        Tensor penultimate = w.f32(batch, n, d);
-        Tensor pooled = w.f32(batch, config.projection());
+        if (pooled == Pooled.PROJECTED && projection == null) {
+            throw new IllegalArgumentException("this encoder has no projection");
+        }
+        checkSkipped(skipped);
+        Tensor read = w.f32(batch, n, d);
+        Tensor end = pooled == Pooled.NONE ? null
+                : w.f32(batch, pooled == Pooled.PROJECTED ? config.projection() : d);
+        int needed = pooled == Pooled.NONE ? layers.size() - 1 - Arrays.stream(skipped).min().orElse(0)
+                : layers.size();
         try (var _ = w.scope()) {
             Tensor x = embed(compute, ids);
             compute.trace().see("hidden_states.0", x);
@@ -83,10 +114,8 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
             Tensor v = w.operand(batch, n, d);
             Tensor hidden = w.operand(batch, n, config.inner());
             AttentionShape shape = AttentionShape.of(batch, config.heads(), d / config.heads()).withCausal();
-            layers.run(_ -> false, false, (layer, i) -> {
-                if (i == layers.size() - 1) {
-                    backend.combine(new float[] {1}, List.of(x), penultimate);
-                }
+            layers.run(i -> i >= needed, false, (layer, i) -> {
+                copyBefore(backend, i, skipped, x, read);
                 try (var _ = backend.scope("encoder.layers", i)) {
                     layer.norm1.apply(backend, x, normed);
                     backend.linear(List.of(layer.q.call(normed, Epilogue.STORE, q),
@@ -100,14 +129,40 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
                     compute.trace().see("hidden_states." + (i + 1), x);
                 }
             });
-            finalNorm.apply(backend, x, normed);
-            compute.trace().see("last_hidden_state", normed);
-            Tensor atEnd = w.operand(batch, d);
-            backend.embedding(endPositions(compute, ids), normed.reshape(batch * n, d), false, atEnd);
-            projection.apply(backend, atEnd, pooled);
-            compute.trace().see("pooled", pooled);
+            copyBefore(backend, needed, skipped, x, read);
+            if (pooled != Pooled.NONE) {
+                finalNorm.apply(backend, x, normed);
+                compute.trace().see("last_hidden_state", normed);
+                Tensor rows = normed.reshape(batch * n, d);
+                if (pooled == Pooled.PLAIN) {
+                    backend.embedding(endPositions(compute, ids), rows, false, end);
+                } else {
+                    Tensor atEnd = w.operand(batch, d);
+                    backend.embedding(endPositions(compute, ids), rows, false, atEnd);
+                    projection.apply(backend, atEnd, end);
+                }
+                compute.trace().see("pooled", end);
+            }
         }
-        return new Output(penultimate, pooled);
+        return new Output(read, end);
+    }
+
+    private void checkSkipped(int[] skipped) {
+        for (int skip : skipped) {
+            if (skip < 0 || skip >= layers.size()) {
+                throw new InputException("clip skip " + skip + ": this CLIP has " + layers.size()
+                        + " layers, so 0 to " + (layers.size() - 1) + " can be left out");
+            }
+        }
+    }
+
+    /** Copies the rows whose hidden state is the one before this layer. */
+    private void copyBefore(Backend backend, int layer, int[] skipped, Tensor x, Tensor read) {
+        for (int b = 0; b < skipped.length; b++) {
+            if (layer == layers.size() - 1 - skipped[b]) {
+                backend.combine(new float[] {1}, List.of(x.at(b)), read.at(b));
+            }
+        }
     }
 
     private Tensor embed(Compute compute, int[][] ids) {

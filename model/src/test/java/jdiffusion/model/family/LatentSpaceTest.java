@@ -12,7 +12,7 @@ class LatentSpaceTest {
     private static final LatentSpace SHIFTED = LatentSpace.of(
             new VaeConfig(2, List.of(32, 32), 1, 32, 1.5f, 0.25f, List.of(), List.of()));
     private static final LatentSpace PER_CHANNEL = LatentSpace.of(
-            new VaeConfig(2, List.of(32, 32), 1, 32, 0.5f, 0, List.of(-1.5f, 2), List.of(8f, 4f)));
+            new VaeConfig(2, List.of(32, 32), 1, 32, 0.5f, 0, List.of(-1.5f, 2f), List.of(8f, 4f)));
     private static final int PLANE = 3;
 
     @Test

@@ -29,7 +29,8 @@ class ReferenceDataTest {
     @TestFactory
     Stream<DynamicTest> components() {
         Path root = TestData.reference();
-        return Stream.of("denoiser", "text_encoder", "vae", "taesd", "sdxl/vae", "auraflow/vae").flatMap(name -> tests(root.resolve(name), null));
+        return Stream.of("denoiser", "text_encoder", "vae", "taesd", "sdxl/vae", "auraflow/vae", "sdxl/text_encoder",
+                "flux/text_encoder/clip-l").flatMap(name -> tests(root.resolve(name), null));
     }
 
     @TestFactory

@@ -19,7 +19,9 @@ public record Mapped(String original, List<String> names, Form form) {
         /** A tensor [1, n, d] of which GGUF files drop the 1. */
         LEADING_ONE,
         /** A matrix [n, k] that the layout stores as a convolution [n, k, 1, 1]. */
-        CONVOLUTION
+        CONVOLUTION,
+        /** A matrix with rows and columns exchanged. */
+        TRANSPOSED
     }
 
     public Mapped {

@@ -40,6 +40,11 @@ public final class NameTable {
         return add(original, Mapped.Form.CONVOLUTION, name);
     }
 
+    /** A matrix that the layout stores with rows and columns exchanged. */
+    public NameTable transposed(String original, String name) {
+        return add(original, Mapped.Form.TRANSPOSED, name);
+    }
+
     /** A tensor of which GGUF files drop the leading 1. */
     public NameTable leadingOne(String original, String name) {
         return add(original, Mapped.Form.LEADING_ONE, name);

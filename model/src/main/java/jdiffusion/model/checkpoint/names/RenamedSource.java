@@ -16,7 +16,7 @@ import jdiffusion.tensor.Weight;
 
 /**
  * One component of another layout under diffusers' names. Parts of joined tensors are views of their rows; only
- * vectors whose halves change places are copied.
+ * vectors whose halves change places and matrices that are turned are copied.
  */
 public final class RenamedSource implements TensorSource {
     private final TensorSource source;
@@ -79,6 +79,8 @@ public final class RenamedSource implements TensorSource {
         return switch (place.form) {
             case CONVOLUTION, LEADING_ONE -> tensor.reshape(turned(place, tensor.shape()).dims());
             // A matrix of two parts is no single view: see weight.
+            case TRANSPOSED -> tensor.shape().rank() == 2 && tensor.type().isFloat()
+                    ? copies.computeIfAbsent(name, _ -> transposed(tensor)) : tensor;
             case SWAPPED -> tensor.shape().rank() == 1 ? copies.computeIfAbsent(name, _ -> swapped(tensor)) : null;
             case PLAIN -> place.parts > 1 && divides(place, tensor.shape())
                     ? tensor.slice(from(place, tensor.shape(), 0), from(place, tensor.shape(), 1)) : tensor;
@@ -90,6 +92,13 @@ public final class RenamedSource implements TensorSource {
         Place place = places.get(name);
         if (place == null) {
             return null;
+        }
+        if (place.form == Mapped.Form.TRANSPOSED) {
+            Tensor tensor = find(name);
+            Weight weight = tensor == null ? source.weight(place.original) : null;
+            return weight != null ? Weight.of(copies.computeIfAbsent(name, _ -> transposed(weight)))
+                    : tensor != null && tensor.shape().rank() == 2 && tensor.type().isFloat() ? Weight.of(tensor)
+                    : null;
         }
         if (place.form == Mapped.Form.CONVOLUTION) {
             Tensor tensor = find(name);
@@ -149,6 +158,7 @@ public final class RenamedSource implements TensorSource {
             case CONVOLUTION -> shape.rank() == 4 && shape.dim(2) == 1 && shape.dim(3) == 1
                     ? Shape.of(shape.dim(0), shape.dim(1)) : shape;
             case LEADING_ONE -> shape.rank() == 2 ? Shape.of(1, shape.dim(0), shape.dim(1)) : shape;
+            case TRANSPOSED -> shape.rank() == 2 ? Shape.of(shape.dim(1), shape.dim(0)) : shape;
             case PLAIN, SWAPPED -> shape;
         };
     }
@@ -169,5 +179,33 @@ public final class RenamedSource implements TensorSource {
         MemorySegment.copy(vector.data(), half, copy, 0, rest);
         MemorySegment.copy(vector.data(), 0, copy, rest, half);
         return Tensor.of(copy, vector.type(), vector.shape());
+    }
+
+    private static Tensor transposed(Tensor matrix) {
+        int rows = matrix.rows();
+        int cols = matrix.cols();
+        int bytes = matrix.type().bytes();
+        MemorySegment from = matrix.data();
+        MemorySegment copy = Arena.ofAuto().allocate(Math.max(1, matrix.byteSize()), Long.BYTES);
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < cols; c++) {
+                MemorySegment.copy(from, ((long) r * cols + c) * bytes, copy, ((long) c * rows + r) * bytes, bytes);
+            }
+        }
+        return Tensor.of(copy, matrix.type(), Shape.of(cols, rows));
+    }
+
+    /** One that is stored quantised, in float32. */
+    private static Tensor transposed(Weight matrix) {
+        int rows = matrix.rows();
+        float[] turned = new float[Math.multiplyExact(rows, matrix.cols())];
+        float[] row = new float[matrix.cols()];
+        for (int r = 0; r < rows; r++) {
+            matrix.read(r, 0, row.length, row, 0);
+            for (int c = 0; c < row.length; c++) {
+                turned[c * rows + r] = row[c];
+            }
+        }
+        return Tensor.of(turned, row.length, rows);
     }
 }
