@@ -100,6 +100,13 @@ public interface Backend extends AutoCloseable {
     }
 
     /**
+     * A linear layer whose lower half gates its upper one: out = y1 * act(y2) with [y1, y2] = x w^T + bias, where x is
+     * [m, k], w [2n, k], bias [2n] or null, out [m, n]. With GELU it is GEGLU: Shazeer, "GLU Variants Improve
+     * Transformer" (2020).
+     */
+    void gatedLinear(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out);
+
+    /**
      * Attention over the tokens of all streams joined, never holding a matrix of tokens by tokens: the queries of each
      * stream meet the keys of all. A stream without queries is only asked, one without keys only asks, as in
      * cross-attention; streams may differ in length.

@@ -19,12 +19,14 @@ import jdiffusion.kernels.cuda.DeviceMemory;
 import jdiffusion.kernels.cuda.DevicePlacement;
 import jdiffusion.kernels.groupnorm.CudaGroupNorm;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
+import jdiffusion.kernels.linear.CudaGatedLinear;
 import jdiffusion.kernels.linear.CudaLinear;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Unreadable;
+import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Workspace;
 
 /**
@@ -148,6 +150,14 @@ public final class CountingBackend implements Backend {
     @Override
     public void linear(List<LinearCall> calls) {
         long bytes = device == null ? 0 : CudaLinear.scratchBytes(calls, operandType);
+        if (bytes > 0) {
+            device.scratch(bytes);
+        }
+    }
+
+    @Override
+    public void gatedLinear(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out) {
+        long bytes = device == null ? 0 : CudaGatedLinear.scratchBytes(x, w, bias, activation, out, operandType);
         if (bytes > 0) {
             device.scratch(bytes);
         }

@@ -31,6 +31,7 @@ import jdiffusion.kernels.upsample.CpuUpsample;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Workspace;
 
 /**
@@ -182,6 +183,12 @@ public final class CpuBackend implements Backend {
     public void linear(List<LinearCall> calls) {
         awaitProducts();
         linear.run(calls);
+    }
+
+    @Override
+    public void gatedLinear(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out) {
+        awaitProducts();
+        linear.run(LinearCall.gated(x, w, bias, activation, out));
     }
 
     @Override

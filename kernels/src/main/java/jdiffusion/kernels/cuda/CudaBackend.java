@@ -25,6 +25,7 @@ import jdiffusion.kernels.join.CudaJoin;
 import jdiffusion.kernels.layernorm.CudaLayerNorm;
 import jdiffusion.kernels.layout.CudaLayout;
 import jdiffusion.kernels.linear.CublasLinear;
+import jdiffusion.kernels.linear.CudaGatedLinear;
 import jdiffusion.kernels.linear.CudaLinear;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.kernels.patchify.CudaPatchify;
@@ -33,6 +34,7 @@ import jdiffusion.kernels.upsample.CudaUpsample;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Workspace;
 
 /** NVIDIA cards from compute capability 8.0 on. Each operation is in the package of its kernel. */
@@ -45,6 +47,7 @@ public final class CudaBackend implements Backend {
     private final String libraries;
     private final CudaTransfer transfer;
     private final CudaLinear linear;
+    private final CudaGatedLinear gatedLinear;
     private final CublasLinear cublas;
     private final CudaConv2d conv2d;
     private final CudnnConv2d cudnn;
@@ -66,6 +69,7 @@ public final class CudaBackend implements Backend {
                 + (options.kernels() != null ? ", kernels of " + options.kernels() : "");
         transfer = new CudaTransfer(cuda);
         linear = new CudaLinear(cuda);
+        gatedLinear = new CudaGatedLinear(cuda, linear);
         cublas = options.cublas() ? new CublasLinear(cuda) : null;
         conv2d = new CudaConv2d(cuda);
         cudnn = options.cudnn() ? new CudnnConv2d(cuda) : null;
@@ -181,6 +185,15 @@ public final class CudaBackend implements Backend {
             cublas.run(calls);
         } else {
             linear.run(calls);
+        }
+    }
+
+    @Override
+    public void gatedLinear(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out) {
+        if (cublas != null) {
+            cublas.run(LinearCall.gated(x, w, bias, activation, out));
+        } else {
+            gatedLinear.run(x, w, bias, activation, out);
         }
     }
 

@@ -49,7 +49,7 @@ public final class CublasLinear implements AutoCloseable {
         return LIBRARY.obstacle();
     }
 
-    /** See {@link jdiffusion.kernels.Backend#linear}; one after the other. */
+    /** See {@link jdiffusion.kernels.Backend#linear}; one after the other, so that one may read what others wrote. */
     public void run(List<LinearCall> calls) {
         calls.forEach(this::run);
     }

@@ -1,5 +1,7 @@
 package jdiffusion.kernels.linear;
 
+import java.util.List;
+import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Operands;
 import jdiffusion.tensor.DType;
@@ -30,6 +32,25 @@ public record LinearCall(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Ten
                 || out.rows() % gate.rows() != 0)) {
             throw misfit("gate", gate, w, out);
         }
+    }
+
+    /**
+     * A gated layer as two, the first of which has to be done before the second: see
+     * {@link jdiffusion.kernels.Backend#gatedLinear}.
+     */
+    public static List<LinearCall> gated(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out) {
+        int n = w.rows() / 2;
+        if (w.rows() % 2 != 0 || out.cols() != n) {
+            throw new IllegalArgumentException("gatedLinear: weight [" + w.rows() + ", " + w.cols()
+                    + "] is not twice as high as the columns of " + out);
+        }
+        if (bias != null && (bias.shape().rank() != 1 || bias.cols() != w.rows())) {
+            throw misfit("bias", bias, w, out);
+        }
+        return List.of(
+                new LinearCall(x, w.slice(0, n), bias == null ? null : bias.columns(0, n), Epilogue.STORE, out),
+                new LinearCall(x, w.slice(n, 2 * n), bias == null ? null : bias.columns(n, 2 * n),
+                        Epilogue.multiply(activation), out));
     }
 
     /** Rows of x and out. */

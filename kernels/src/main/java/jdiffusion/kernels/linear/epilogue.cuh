@@ -41,6 +41,25 @@ __device__ __forceinline__ void activate_rows(const Output& o, float* staged, in
     }
 }
 
+// The same where the left half of the columns are values and the right half their gates, whose biases lie behind those
+// of the values: values times activated gates take the place of the values.
+template <class Shape>
+__device__ __forceinline__ void gate_rows(const Output& o, float* staged, int first_col) {
+    constexpr int COLS = Shape::N / 2;
+    int col = threadIdx.x % COLS;
+    float value_bias = 0.0f;
+    float gate_bias = 0.0f;
+    if (o.bias != nullptr && first_col + col < o.n) {
+        value_bias = load_as_float(o.bias, o.bias_type, first_col + col);
+        gate_bias = load_as_float(o.bias, o.bias_type, (long long)o.n + first_col + col);
+    }
+#pragma unroll 1
+    for (int row = threadIdx.x / COLS; row < Shape::WARP_M; row += Shape::THREADS / COLS) {
+        float* y = staged + row * Shape::STAGED_COLS + col;
+        *y = (*y + value_bias) * activate(o.activation, y[COLS] + gate_bias);
+    }
+}
+
 // Four neighbours of out or the gate, of which `count` are there; together where their address allows it.
 static __device__ __forceinline__ void load_four(float (&y)[4], const void* p, int type, long long at, int count) {
     bool whole = count >= 4 && ((u64)p + at * bytes_of(type)) % (4 * bytes_of(type)) == 0;
@@ -80,11 +99,11 @@ static __device__ __forceinline__ void store_four(const float (&y)[4], void* p, 
     }
 }
 
-// Rows in shared memory to out: a thread has the same four columns of every row it takes, so that a warp writes 512 or
-// 256 bytes side by side.
-template <class Shape>
+// The first COLS columns of rows in shared memory to out: a thread has the same four columns of every row it takes, so
+// that a warp writes up to 512 bytes side by side.
+template <class Shape, int COLS = Shape::N>
 __device__ __forceinline__ void store_rows(const Output& o, const float* staged, int first_row, int first_col) {
-    constexpr int LANES = Shape::N / 4;
+    constexpr int LANES = COLS / 4;
     int col = threadIdx.x % LANES * 4;
     int count = o.n - (first_col + col);
 #pragma unroll 1

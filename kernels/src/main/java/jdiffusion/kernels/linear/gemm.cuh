@@ -137,8 +137,8 @@ template <class T, class Shape> struct WarpTile {
     }
 };
 
-// Which tile of which problem a block makes.
-template <class Shape> struct Place {
+// Which tile of which problem a block makes; its tile of out has COLS columns.
+template <class Shape, int COLS> struct Place {
     int problem;
     int first_row, first_col;
 
@@ -153,12 +153,12 @@ template <class Shape> struct Place {
 
         // Blocks that run together take the columns of a few rows of tiles, so that both operands stay in the L2 cache.
         int rows = (o.m + Shape::M - 1) / Shape::M;
-        int cols = (o.n + Shape::N - 1) / Shape::N;
+        int cols = (o.n + COLS - 1) / COLS;
         int group = tile / (ROW_TILES_PER_GROUP * cols);
         int group_rows = min(ROW_TILES_PER_GROUP, rows - group * ROW_TILES_PER_GROUP);
         int in_group = tile - group * ROW_TILES_PER_GROUP * cols;
         first_row = (group * ROW_TILES_PER_GROUP + in_group % group_rows) * Shape::M;
-        first_col = in_group / group_rows * Shape::N;
+        first_col = in_group / group_rows * COLS;
     }
 };
 
@@ -201,12 +201,14 @@ __device__ __forceinline__ void accumulate(Warp& warp, u32 ring, ALoader& a, BLo
     copy_wait<0>();
 }
 
-// One tile of one of the launch's problems; SIDED kernels apply its scale and add its side product.
+// One tile of one of the launch's problems; SIDED kernels apply its scale and add its side product. GATED ones make
+// columns of values and, by a loader of halves, as many of gates, and store the values times the activated gates.
 template <class Shape, typename T, template <typename, int, int> class ALoader,
-          template <typename, int, int> class BLoader, bool SIDED = false, class Launch>
+          template <typename, int, int> class BLoader, bool SIDED = false, bool GATED = false, class Launch>
 __device__ __forceinline__ void gemm(const Launch& launch) {
     __shared__ __align__(128) u8 shared[Shape::SHARED_BYTES];
-    Place<Shape> place(launch);
+    constexpr int COLS = GATED ? Shape::N / 2 : Shape::N;
+    Place<Shape, COLS> place(launch);
     const Output& o = launch.problems[place.problem].o;
     ALoader<T, Shape::M, Shape::THREADS> a;
     BLoader<T, Shape::N, Shape::THREADS> b;
@@ -239,10 +241,13 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
             warp.stage(staged + warp_index % Shape::WARPS_N * Shape::WARP_N);
         }
         __syncthreads();
-        if (o.bias != nullptr || o.activation != NONE) {
+        if (GATED) {
+            gate_rows<Shape>(o, staged, place.first_col);
+            __syncthreads();
+        } else if (o.bias != nullptr || o.activation != NONE) {
             activate_rows<Shape>(o, staged, first_row, place.first_col);
             __syncthreads();
         }
-        store_rows<Shape>(o, staged, first_row, place.first_col);
+        store_rows<Shape, COLS>(o, staged, first_row, place.first_col);
     }
 }

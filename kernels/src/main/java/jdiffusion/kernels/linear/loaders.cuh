@@ -27,7 +27,7 @@ template <typename T, int ROWS, int THREADS> struct AsyncRows {
         left = k - chunk * 8;
         from = (const u8*)o.p + ((long long)(first + row) * o.stride + chunk * 8) * 2;
         step = (long long)STEP * o.stride * 2;
-there = 0;
+        there = 0;
 #pragma unroll
         for (int i = 0; i < CHUNKS; i++) {
             there |= (u32)(first + row + i * STEP < rows) << i;
@@ -44,6 +44,18 @@ there = 0;
     }
 
     __device__ __forceinline__ void land(u32 tile) {
+    }
+};
+
+// The same of a matrix of two halves, one above the other: the first half of ROWS are rows of the upper one from
+// `first` on, the others those of the lower one. `rows` are those of a half.
+template <typename T, int ROWS, int THREADS> struct AsyncHalves : AsyncRows<T, ROWS, THREADS> {
+    static_assert(ROWS * 4 == 2 * THREADS, "a thread has a chunk of each half");
+
+    __device__ __forceinline__ void open(const Rows& o, int first, int rows, int k) {
+        AsyncRows<T, ROWS, THREADS>::open(o, first, rows, k);
+        this->step = (long long)rows * o.stride * 2;
+        this->there = first + (int)threadIdx.x / 4 < rows ? 3 : 0;
     }
 };
 

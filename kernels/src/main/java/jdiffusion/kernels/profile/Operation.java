@@ -15,6 +15,7 @@ import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.conv2d.UpsampledConv2d;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
 
 /**
  * What an operation is, however often it is done.
@@ -27,7 +28,7 @@ import jdiffusion.tensor.Tensor;
  */
 public record Operation(String kind, String shape, long flops, long bytes) {
     /** The kinds that are products: the work that a model is made of. */
-    private static final Set<String> PRODUCTS = Set.of("linear", "attention", "conv2d", "normedConv2d",
+    private static final Set<String> PRODUCTS = Set.of("linear", "gatedLinear", "attention", "conv2d", "normedConv2d",
             "upsampledConv2d");
 
     /** Whether it is a matrix product, an attention or a convolution. */
@@ -50,6 +51,11 @@ public record Operation(String kind, String shape, long flops, long bytes) {
         String shape = shapes.entrySet().stream().map(e -> (e.getValue() == 1 ? "" : e.getValue() + " of ")
                 + e.getKey()).collect(Collectors.joining(", "));
         return new Operation("linear", shape, flops, bytes);
+    }
+
+    static Operation gatedLinear(Tensor x, Weight w, Tensor bias, Tensor out) {
+        return new Operation("gatedLinear", x.rows() + "x" + w.cols() + "x" + w.rows(),
+                2L * x.rows() * w.rows() * w.cols(), x.byteSize() + w.byteSize() + size(bias) + out.byteSize());
     }
 
     static Operation attention(AttentionShape s, List<AttentionStream> streams, Tensor relativeBias) {

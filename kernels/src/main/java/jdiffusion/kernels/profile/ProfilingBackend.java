@@ -16,6 +16,7 @@ import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Workspace;
 
 /**
@@ -113,6 +114,11 @@ public final class ProfilingBackend implements Backend {
     @Override
     public void linear(List<LinearCall> calls) {
         measure(Operation.linear(calls), () -> backend.linear(calls));
+    }
+
+    @Override
+    public void gatedLinear(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out) {
+        measure(Operation.gatedLinear(x, w, bias, out), () -> backend.gatedLinear(x, w, bias, activation, out));
     }
 
     @Override

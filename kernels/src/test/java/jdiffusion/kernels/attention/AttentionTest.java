@@ -155,6 +155,27 @@ class AttentionTest {
         assertSame(inPlace.stream().map(s -> s.q().toArray()).toList(), problem.run(1, Precision.F32));
     }
 
+    /** Keys of a stream that does not ask are those of one whose answers nobody reads. */
+    @ParameterizedTest
+    @EnumSource
+    void crossAttentionIsAPartOfTheWhole(CpuLevel level) {
+        Levels.assume(level);
+        AttentionCase problem = AttentionCase.of(2, 2, 64, 77);
+        Tensor q = Tensor.of(AttentionCase.gaussian(new Random(4), 2 * 77 * 128, 1), 2, 77, 128);
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
+            AttentionStream text = problem.arguments().streams().getFirst();
+            Tensor whole = Tensor.of(new float[2 * 77 * 128], 2, 77, 128);
+            Tensor cross = Tensor.of(new float[2 * 77 * 128], 2, 77, 128);
+            try (Cpu cpu = new Cpu(2, precision, level)) {
+                CpuAttention attention = new CpuAttention(cpu);
+                attention.run(problem.shape(), List.of(AttentionStream.of(q, text.k(), text.v(), whole)), null);
+                attention.run(problem.shape(), List.of(AttentionStream.asked(text.k(), text.v()),
+                        AttentionStream.asking(q, cross)), null);
+            }
+            assertThat(cross.toArray()).isEqualTo(whole.toArray());
+        }
+    }
+
     @Test
     void writesNothingBesideItsColumns() {
         float[] wide = new float[3 * 10];
@@ -265,6 +286,14 @@ class AttentionTest {
         assertRefused(List.of(plain), shorter, "relative bias", "F32[1, 4, 8]", "[2, 9]");
         assertRefused(List.of(plain, plain), shorter, "relative bias", "single stream", "2");
         assertRefused(List.of(), null, "no stream");
+        assertRefused(List.of(AttentionStream.asking(x, x)), null, "no keys for 5 queries");
+        assertRefused(List.of(AttentionStream.asking(x, shorter), AttentionStream.asked(x, x)), null, "out of stream 0",
+                "F32[1, 4, 8]", "[1, 5, 8]");
+        assertRefused(List.of(AttentionStream.asking(half, half), AttentionStream.asked(half, half)), null,
+                "q of stream 0 is BF16[1, 5, 8]", "needs F32");
+        assertThatThrownBy(() -> AttentionStream.of(x, x, null, x)).hasMessage("k and v come together");
+        assertThatThrownBy(() -> AttentionStream.of(x, x, x, null)).hasMessage("q and out come together");
+        assertThatThrownBy(() -> AttentionStream.of(null, null, null, null)).hasMessageContaining("all of them");
     }
 
     /** The address is never read: the sizes alone are too much. */

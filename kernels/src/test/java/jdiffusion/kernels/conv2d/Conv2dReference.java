@@ -8,12 +8,12 @@ final class Conv2dReference {
     private Conv2dReference() {
     }
 
-    /** x [batch, h, w, cin], weight [cout, cin, kernel, kernel], bias [cout] or null, old [batch, oh, ow, cout]. */
+    /** x [batch, h, w, cin], weight [cout, cin, kernel, kernel], bias [cout], [batch, cout] or null, old [batch, oh, ow, cout]. */
     static double[] exact(Conv2dShape s, float[] x, float[] weight, float[] bias, float[] old) {
         double[] out = new double[s.batch() * s.outHeight() * s.outWidth() * s.cout()];
         for (int i = 0; i < out.length; i++) {
             int o = i % s.cout();
-            double sum = bias == null ? 0 : bias[o];
+            double sum = bias(s, bias, i);
             for (int c = 0; c < s.cin(); c++) {
                 for (int tap = 0; tap < s.kernel() * s.kernel(); tap++) {
                     int at = input(s, i / s.cout(), tap, c);
@@ -25,11 +25,16 @@ final class Conv2dReference {
         return out;
     }
 
+    private static float bias(Conv2dShape s, float[] bias, int i) {
+        int image = i / (s.outHeight() * s.outWidth() * s.cout());
+        return bias == null ? 0 : bias[bias.length == s.cout() ? i % s.cout() : image * s.cout() + i % s.cout()];
+    }
+
     static float[] naive(Conv2dShape s, float[] x, float[] weight, float[] bias, float[] old) {
         float[] out = new float[s.batch() * s.outHeight() * s.outWidth() * s.cout()];
         for (int i = 0; i < out.length; i++) {
             int o = i % s.cout();
-            float sum = bias == null ? 0 : bias[o];
+            float sum = bias(s, bias, i);
             for (int c = 0; c < s.cin(); c++) {
                 for (int tap = 0; tap < s.kernel() * s.kernel(); tap++) {
                     int at = input(s, i / s.cout(), tap, c);

@@ -4,19 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Closeness;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.Levels;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Workspace;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -215,6 +220,86 @@ class Conv2dTest {
         return largest;
     }
 
+    static List<Conv2dShape> batches() {
+        return List.of(Conv2dShape.same(3, 5, 7, 6, 70, 3), Conv2dShape.same(2, 9, 6, 64, 20, 1),
+                new Conv2dShape(2, 9, 7, 5, 6, 3, 2, 1, 1));
+    }
+
+    /** As if each image were convolved on its own. */
+    @ParameterizedTest
+    @EnumSource
+    void everyImageMayHaveABiasOfItsOwn(CpuLevel level) {
+        Levels.assume(level);
+        for (Conv2dShape s : batches()) {
+            for (Precision precision : TestTensors.CPU_PRECISIONS) {
+                try (Cpu cpu = new Cpu(2, precision, level)) {
+                    checkBiases(s, precision, cpu);
+                }
+            }
+        }
+    }
+
+    static void checkBiases(Conv2dShape s, Precision precision, Cpu cpu) {
+        Tensor x = TestTensors.random(1, DType.F32, 1, s.batch(), s.height(), s.width(), s.cin());
+        Tensor weight = TestTensors.random(2, DType.BF16, 0.1, s.cout(), s.cin(), s.kernel(), s.kernel());
+        Tensor biases = TestTensors.random(3, DType.F32, 1, s.batch(), s.cout() + 2).columns(1, s.cout() + 1);
+        Tensor out = Tensor.of(new float[s.batch() * s.outHeight() * s.outWidth() * s.cout()], s.batch(),
+                s.outHeight(), s.outWidth(), s.cout());
+        CpuConv2d conv2d = new CpuConv2d(cpu);
+        conv2d.run(s, x, weight, biases, Epilogue.STORE, out);
+        float[] xs = TestTensors.rounded(precision, x.toArray());
+        Closeness.check(s.toString(), out.toArray(),
+                Conv2dReference.exact(s, xs, weight.toArray(), biases.toArray(), null),
+                Conv2dReference.naive(s, xs, weight.toArray(), biases.toArray(), null));
+        for (int i = 0; i < s.batch(); i++) {
+            Tensor one = Tensor.of(new float[s.outHeight() * s.outWidth() * s.cout()], 1, s.outHeight(), s.outWidth(),
+                    s.cout());
+            conv2d.run(s.single(), x.slice(i, i + 1), weight, biases.at(i), Epilogue.STORE, one);
+            assertThat(one.toArray()).isEqualTo(out.slice(i, i + 1).toArray());
+        }
+        if (s.stride() == 1) {
+            GroupNormCall norm = new GroupNormCall(1, null, null, 1e-6f, Activation.SILU);
+            conv2d.runNormed(norm, s, x, weight, biases, Epilogue.STORE, out);
+            Tensor one = Tensor.of(new float[(int) out.slice(1, 2).shape().size()], 1, s.outHeight(), s.outWidth(),
+                    s.cout());
+            conv2d.runNormed(norm, s.single(), x.slice(1, 2), weight, biases.at(1), Epilogue.STORE, one);
+            assertThat(one.toArray()).isEqualTo(out.slice(1, 2).toArray());
+        }
+    }
+
+    /** Through the backend, since the image is doubled first; what is cut off is padding then. */
+    @ParameterizedTest
+    @EnumSource
+    void ofDoubledImagesWithoutTheLastRowOrColumn(CpuLevel level) {
+        Levels.assume(level);
+        for (int[] out : new int[][] {{9, 14}, {10, 13}, {9, 13}}) {
+            Conv2dShape s = Conv2dShape.same(2, out[0], out[1], 6, 5, 3);
+            float[] x = TestTensors.gaussian(1, 2 * 5 * 7 * 6, 1);
+            float[] doubled = new float[2 * s.height() * s.width() * 6];
+            for (int i = 0; i < doubled.length; i++) {
+                int column = i / 6 % s.width();
+                int row = i / 6 / s.width();
+                doubled[i] = x[((row / s.height() * 5 + row % s.height() / 2) * 7 + column / 2) * 6 + i % 6];
+            }
+            Tensor weight = TestTensors.random(2, DType.BF16, 0.2, 5, 6, 3, 3);
+            Tensor bias = TestTensors.random(3, DType.F32, 1, 5);
+            for (Precision precision : TestTensors.CPU_PRECISIONS) {
+                Tensor result = Tensor.of(new float[2 * s.height() * s.width() * 5], 2, s.height(), s.width(), 5);
+                try (Backend cpu = new CpuBackend(2, precision, level); Workspace counted =
+                        CountingBackend.of(cpu).measuringWorkspace()) {
+                    CountingBackend.of(cpu).upsampledConv2d(Tensor.of(x, 2, 5, 7, 6), weight, bias, result, counted);
+                    try (Workspace workspace = cpu.newWorkspace(counted.peak())) {
+                        cpu.upsampledConv2d(Tensor.of(x, 2, 5, 7, 6), weight, bias, result, workspace);
+                    }
+                }
+                float[] rounded = TestTensors.rounded(precision, doubled);
+                Closeness.check(s + " " + precision + " " + level, result.toArray(),
+                        Conv2dReference.exact(s, rounded, weight.toArray(), bias.toArray(), null),
+                        Conv2dReference.naive(s, rounded, weight.toArray(), bias.toArray(), null));
+            }
+        }
+    }
+
     @Test
     void shapesThatDoNotFitAreNamed() {
         Conv2dShape s = Conv2dShape.same(1, 4, 4, 2, 3, 3);
@@ -225,6 +310,7 @@ class Conv2dTest {
                 "[1, 4, 4, 2]");
         refuse(s, x, Tensor.of(new float[54], 2, 3, 3, 3), null, Epilogue.STORE, out, "[2, 3, 3, 3]", "[3, 2, 3, 3]");
         refuse(s, x, weight, Tensor.of(new float[2], 2), Epilogue.STORE, out, "bias", "[2]", "[3]");
+        refuse(s, x, weight, Tensor.of(new float[6], 2, 3), Epilogue.STORE, out, "bias", "[2, 3]", "[1, 3]");
         refuse(s, x, weight, null, Epilogue.STORE, Tensor.of(new float[32], 1, 4, 4, 2), "output", "[1, 4, 4, 3]");
         refuse(s, x, weight, null, Epilogue.multiply(Activation.NONE), out, "MULTIPLY");
         try (Cpu cpu = new Cpu(1, Precision.F32)) {

@@ -134,6 +134,26 @@ class CudaConv2dTest {
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContainingAll("[3, 2, 3, 3]", "[1, 4, 4, 3]");
     }
 
+    /** Images that end inside of a tile, and others that take several; as if each were convolved on its own. */
+    @Test
+    void everyImageMayHaveABiasOfItsOwn() {
+        for (Conv2dShape s : new Conv2dShape[] {Conv2dShape.same(3, 5, 7, 16, 70, 3), Conv2dShape.same(5, 2, 3, 8, 9, 1),
+            Conv2dShape.same(2, 11, 13, 5, 20, 3), Conv2dShape.same(2, 79, 79, 8, 129, 3)}) {
+            Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, s.batch(), s.height(), s.width(), s.cin()));
+            Tensor weight = place(TestTensors.random(2, DType.BF16, 0.2, s.cout(), s.cin(), s.kernel(), s.kernel()));
+            Tensor biases = device.put(TestTensors.random(3, DType.F16, 1, s.batch(), s.cout() + 3))
+                    .columns(2, s.cout() + 2);
+            Tensor out = device.empty(DType.F32, s.batch(), s.outHeight(), s.outWidth(), s.cout());
+            conv.run(s, x, weight, biases, Epilogue.STORE, out);
+            for (int i = 0; i < s.batch(); i++) {
+                Tensor one = device.empty(DType.F32, 1, s.outHeight(), s.outWidth(), s.cout());
+                conv.run(s.single(), x.slice(i, i + 1), weight, biases.at(i), Epilogue.STORE, one);
+                assertThat(device.get(one)).as("%s, image %d", s, i).isEqualTo(device.get(out.slice(i, i + 1)));
+            }
+            device.clear();
+        }
+    }
+
     private Tensor place(Tensor stored) {
         Tensor placed = device.empty(DType.BF16, stored.shape().dims());
         CudaConv2d.place(device.cuda(), device.put(stored), placed);

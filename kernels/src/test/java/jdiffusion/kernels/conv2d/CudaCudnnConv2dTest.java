@@ -92,6 +92,21 @@ class CudaCudnnConv2dTest {
     }
 
     @Test
+    void everyImageMayHaveABiasOfItsOwn() {
+        Conv2dShape s = Conv2dShape.same(3, 5, 7, 6, 10, 3);
+        Tensor x = device.put(DType.BF16, TestTensors.gaussian(1, 3 * 5 * 7 * 6, 1), 3, 5, 7, 6);
+        Tensor weight = placed(s, TestTensors.gaussian(2, 10 * 6 * 9, 1));
+        Tensor biases = device.put(DType.BF16, TestTensors.gaussian(3, 30, 1), 3, 10);
+        Tensor out = device.empty(DType.F32, 3, 5, 7, 10);
+        conv.run(s, x, weight, biases, Epilogue.STORE, out);
+        for (int i = 0; i < 3; i++) {
+            Tensor one = device.empty(DType.F32, 1, 5, 7, 10);
+            conv.run(s.single(), x.slice(i, i + 1), weight, biases.at(i), Epilogue.STORE, one);
+            assertThat(device.get(one)).isEqualTo(device.get(out.slice(i, i + 1)));
+        }
+    }
+
+    @Test
     void aRefusalSaysWhatWasRefused() {
         assumeFalse(TestDevice.isReal(), "skipped: it is the stand-in that refuses wide kernels");
         Conv2dShape s = Conv2dShape.same(1, 8, 8, 2, 3, 7);

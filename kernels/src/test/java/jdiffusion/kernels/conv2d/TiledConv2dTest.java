@@ -48,6 +48,13 @@ class TiledConv2dTest {
     }
 
     @Test
+    void everyImageMayHaveABiasOfItsOwn() {
+        try (Cpu cpu = InterpretedCpu.withTiles(2)) {
+            Conv2dTest.batches().forEach(s -> Conv2dTest.checkBiases(s, Precision.BF16, cpu));
+        }
+    }
+
+    @Test
     void ofDoubledImages() {
         for (int[] size : new int[][] {{9, 6, 64, 3}, {3, 20, 32, 70}}) {
             Conv2dShape s = Conv2dShape.same(2, 2 * size[0], 2 * size[1], size[2], size[3], 3);

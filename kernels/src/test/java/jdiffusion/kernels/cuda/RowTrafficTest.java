@@ -10,6 +10,7 @@ import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.elementwise.CudaElementwise;
 import jdiffusion.kernels.groupnorm.CudaGroupNorm;
 import jdiffusion.kernels.layernorm.CudaLayerNorm;
+import jdiffusion.kernels.join.CudaJoin;
 import jdiffusion.kernels.layout.CudaLayout;
 import jdiffusion.kernels.rmsnorm.CudaRmsNorm;
 import jdiffusion.kernels.upsample.CudaUpsample;
@@ -106,6 +107,14 @@ class RowTrafficTest {
     void upsamplingReadsAPixelOnce() {
         new CudaUpsample(cuda).run(values(DType.BF16, 1, 4, 8, 256), device.empty(DType.BF16, 1, 8, 16, 256));
         check("upsample_runs", 2L * 4 * 8 * 256, 4L * 2 * 4 * 8 * 256);
+    }
+
+    @Test
+    void joiningReadsAndWritesOnce() {
+        Tensor a = values(DType.F32, 1, 4, 8, 64);
+        Tensor b = values(DType.F32, 1, 4, 8, 128);
+        new CudaJoin(cuda).run(a, b, device.empty(DType.BF16, 1, 4, 8, 192));
+        check("join_runs", 4L * 4 * 8 * 192, 2L * 4 * 8 * 192);
     }
 
     @Test

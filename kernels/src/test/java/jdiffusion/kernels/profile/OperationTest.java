@@ -48,6 +48,16 @@ class OperationTest {
         assertThat(gate.bytes()).isEqualTo(6 * 4 * 4 + 3 * 4 * 2 + 2 * 6 * 3 * 4);
     }
 
+    /** Of a gated layer out has half the columns, and is written once. */
+    @Test
+    void aGatedLayerIsOfTwiceTheColumns() {
+        Operation gated = Operation.gatedLinear(f32(6, 4), bf16(10, 4), f32(10), f32(6, 5));
+        assertThat(gated.shape()).isEqualTo("6x4x10");
+        assertThat(gated.isProduct()).isTrue();
+        assertThat(gated.flops()).isEqualTo(2 * 6 * 4 * 10);
+        assertThat(gated.bytes()).isEqualTo(6 * 4 * 4 + 10 * 4 * 2 + 10 * 4 + 6 * 5 * 4);
+    }
+
     @Test
     void attentionOfStreamsOfWhichOneAsksNothing() {
         Tensor image = f32(2, 5, 6);
@@ -63,6 +73,28 @@ class OperationTest {
         assertThat(last.shape()).isEqualTo("[2, 3, 5 on 8, 2]");
         assertThat(last.flops()).isEqualTo(2L * 2 * (2 * 3) * 5 * 8 * 2);
         assertThat(last.bytes()).isEqualTo(4 * (4 * 60 + 2 * 36 + 2 + 21));
+    }
+
+    @Test
+    void crossAttentionMeetsTheKeysOfTheTextAlone() {
+        Tensor image = f32(2, 5, 6);
+        Tensor text = f32(2, 3, 6);
+        Operation cross = Operation.attention(AttentionShape.of(2, 3, 2),
+                List.of(AttentionStream.asking(image, image), AttentionStream.asked(text, text)), null);
+        assertThat(cross.shape()).isEqualTo("[2, 3, 5 on 3, 2]");
+        assertThat(cross.flops()).isEqualTo(2L * 2 * (2 * 3) * 5 * 3 * 2);
+        assertThat(cross.bytes()).isEqualTo(4 * (2 * 60 + 2 * 36));
+    }
+
+    /** Where a row is cut off, the image is doubled first, and all nine taps count. */
+    @Test
+    void convolutionOfADoubledImage() {
+        Tensor x = f32(1, 3, 2, 4);
+        Tensor weight = TestTensors.random(1, DType.BF16, 1, 5, 4, 3, 3);
+        assertThat(Operation.upsampledConv2d(x, weight, null, f32(1, 6, 4, 5)).flops())
+                .isEqualTo(2 * 6 * 4 * 5 * 4 * 4);
+        assertThat(Operation.upsampledConv2d(x, weight, null, f32(1, 5, 4, 5)).flops())
+                .isEqualTo(2 * 5 * 4 * 5 * 4 * 9);
     }
 
     @Test

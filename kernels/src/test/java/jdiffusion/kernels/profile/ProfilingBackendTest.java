@@ -73,6 +73,7 @@ class ProfilingBackendTest {
                 : type == Epilogue.class ? Epilogue.STORE : type == Activation.class ? Activation.SILU
                 : type == AttentionShape.class ? AttentionShape.of(1, 2, 3)
                 : type == GroupNormCall.class ? new GroupNormCall(1, tensor, tensor, 0, Activation.SILU)
+                : type == Weight.class ? Weight.of(Tensor.of(new float[6], 2, 3))
                 : type == Workspace.class ? Workspace.onHost(64)
                 : type == Conv2dShape.class ? Conv2dShape.same(1, 2, 3, 4, 4, 1) : null;
     }

@@ -31,24 +31,26 @@ class CudaUpsampleTest extends DeviceTest {
     @ParameterizedTest
     @MethodSource("casesInAllForms")
     void everyPixelBecomesASquare(UpsampleCase k, Form form) {
-        check(k.batch, k.h, k.w, k.c, form);
+        check(k.batch, k.h, k.w, k.c, k.outH, k.outW, form);
     }
 
     @ParameterizedTest
     @MethodSource("forms")
     void channelsInFours(Form form) {
-        check(2, 3, 5, 136, form);
+        check(2, 3, 5, 136, 6, 10, form);
+        check(2, 3, 5, 136, 5, 9, form);
     }
 
     static Stream<Form> forms() {
         return Form.ALL.stream();
     }
 
-    private void check(int batch, int h, int w, int c, Form form) {
+    private void check(int batch, int h, int w, int c, int outH, int outW, Form form) {
         float[] x = Samples.normal(1, (long) batch * h * w * c, 0, 1);
-        Tensor out = form.output(batch, 2 * h, 2 * w, c);
+        Tensor out = form.output(batch, outH, outW, c);
         upsample.run(form.input(x, batch, h, w, c), out);
-        assertThat(result(out)).isEqualTo(form.written(UpsampleReference.run(form.read(x), batch, h, w, c)));
+        assertThat(result(out))
+                .isEqualTo(form.written(UpsampleReference.run(form.read(x), batch, h, w, c, outH, outW)));
     }
 
     @Test

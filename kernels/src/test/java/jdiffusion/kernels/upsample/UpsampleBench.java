@@ -48,7 +48,7 @@ public class UpsampleBench {
     public void fill() {
         k = UpsampleCase.valueOf(problem);
         x = workspace.f32(k.batch, k.h, k.w, k.c);
-        out = workspace.f32(k.batch, 2 * k.h, 2 * k.w, k.c);
+        out = workspace.f32(k.batch, k.outH, k.outW, k.c);
     }
 
     @Benchmark

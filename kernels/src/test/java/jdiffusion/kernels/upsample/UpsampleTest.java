@@ -31,9 +31,9 @@ class UpsampleTest {
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = {"VAE_FIRST", "VAE_LAST"})
     void everyPixelBecomesASquare(UpsampleCase k) {
         float[] x = Samples.normal(1, (long) k.batch * k.h * k.w * k.c, 0, 1);
-        Tensor out = Samples.view(new float[4 * x.length], k.batch, 2 * k.h, 2 * k.w, k.c);
+        Tensor out = Samples.view(new float[k.outSize()], k.batch, k.outH, k.outW, k.c);
         upsample.run(Samples.view(x, k.batch, k.h, k.w, k.c), out);
-        assertThat(out.toArray()).isEqualTo(UpsampleReference.run(x, k.batch, k.h, k.w, k.c));
+        assertThat(out.toArray()).isEqualTo(UpsampleReference.run(x, k.batch, k.h, k.w, k.c, k.outH, k.outW));
         Samples.assertGapsUntouched(out);
     }
 
@@ -46,9 +46,9 @@ class UpsampleTest {
     @MethodSource("casesInNarrowForms")
     void bfloat16IsFloat32Rounded(UpsampleCase k, HostForm form) {
         float[] x = Samples.normal(1, (long) k.batch * k.h * k.w * k.c, 0, 1);
-        Tensor want = Tensor.of(new float[4 * x.length], k.batch, 2 * k.h, 2 * k.w, k.c);
+        Tensor want = Tensor.of(new float[k.outSize()], k.batch, k.outH, k.outW, k.c);
         upsample.run(Tensor.of(form.read(x), k.batch, k.h, k.w, k.c), want);
-        Tensor out = form.output(k.batch, 2 * k.h, 2 * k.w, k.c);
+        Tensor out = form.output(k.batch, k.outH, k.outW, k.c);
         upsample.run(form.input(x, k.batch, k.h, k.w, k.c), out);
         form.assertWritten(out, want);
     }
