@@ -23,6 +23,7 @@ import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weight;
@@ -225,6 +226,7 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
             case Weight.FourBit bits -> bits.map().get(0, 0) == -1 ? "nf4" : "fp4";
             case Weight.Rows rows -> label(rows.parts().getFirst());
             case Weight.Adapted adapted -> label(adapted.base());
+            case Stretched stretched -> label(stretched.base());
         };
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 import jdiffusion.model.image.Png;
@@ -74,6 +75,47 @@ class LoraOptionsTest {
         assertThat(Cli.run("generate", "--from", options, "-o", again).err())
                 .anyMatch(line -> line.startsWith("note: these are not the LoRAs that " + options));
         assertThat(pixels(again)).isNotEqualTo(pixels(options));
+    }
+
+    /** As {@link #lora}, with lengths for rows. */
+    private Path dora(int outputs) throws IOException {
+        float[] down = new float[256];
+        float[] up = new float[256];
+        float[] lengths = new float[outputs];
+        for (int i = 0; i < 256; i++) {
+            down[i] = 0.3f * (i % 5 - 2);
+            up[i] = 0.1f * (i % 3 - 1);
+        }
+        Arrays.fill(lengths, 1.5f);
+        String module = "lora_unet_transformer_blocks_0_attn_to_out_0.";
+        Path file = folder.resolve("dora.safetensors");
+        SafetensorsWriter.write(file, Map.of(module + "lora_down.weight", Tensor.of(down, 1, 256),
+                module + "lora_up.weight", Tensor.of(up, 256, 1), module + "dora_scale",
+                Tensor.of(lengths, outputs, 1)), Map.of());
+        return file;
+    }
+
+    @Test
+    void doraDrawsAndRepeats() throws IOException {
+        Path plain = folder.resolve("plain.png");
+        Path lora = folder.resolve("lora.png");
+        Path dora = folder.resolve("dora.png");
+        Path none = folder.resolve("none.png");
+        Path again = folder.resolve("again.png");
+        assertThat(Cli.draw("a cat", "-o", plain).code()).isZero();
+        assertThat(Cli.draw("a cat", "--lora", lora("one", 0.3f), "-o", lora).code()).isZero();
+        Path file = dora(256);
+        Cli run = Cli.draw("a cat", "--lora", file, "-o", dora);
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        assertThat(pixels(dora)).isNotEqualTo(pixels(plain)).isNotEqualTo(pixels(lora));
+        assertThat(Cli.draw("a cat", "--lora", file + ":0", "-o", none).code()).isZero();
+        assertThat(pixels(none)).isEqualTo(pixels(plain));
+        assertThat(Cli.run("generate", "--from", dora, "-o", again).code()).isZero();
+        assertThat(again).hasSameBinaryContentAs(dora);
+        Cli quantised = Cli.draw("a cat", "--lora", file + ":0.7", "--quantize", "nf4", "-o", again);
+        assertThat(quantised.code()).as(quantised.err().toString()).isZero();
+        assertFails("lora_unet_transformer_blocks_0_attn_to_out_0.dora_scale is [255, 1], but DoRA's lengths of a layer"
+                + " with 256 outputs and 256 inputs are [256, 1] or [1, 256]", "a", "--lora", dora(255));
     }
 
     private void assertFails(String message, Object... args) throws IOException {

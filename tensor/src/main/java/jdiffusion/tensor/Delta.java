@@ -15,6 +15,17 @@ public sealed interface Delta {
 
     Delta place(UnaryOperator<Tensor> placement);
 
+    /** The same with each element multiplied. */
+    Delta times(float factor);
+
+    /**
+     * The same with every row and every column multiplied by a factor of its own.
+     *
+     * @param rowFactors [rows], or null for 1
+     * @param colFactors [cols], or null for 1
+     */
+    Delta stretch(float[] rowFactors, float[] colFactors);
+
     /** Adds elements {@code from} to {@code from + count} of a row; for host memory, where speed does not matter. */
     void add(int row, int from, int count, float[] to, int at);
 
@@ -58,11 +69,39 @@ public sealed interface Delta {
         }
 
         @Override
+        public Delta times(float factor) {
+            return new LowRank(down, up, scale * factor);
+        }
+
+        @Override
+        public Delta stretch(float[] rowFactors, float[] colFactors) {
+            Tensor stretchedUp = up;
+            if (rowFactors != null) {
+                float[] values = up.toArray();
+                for (int i = 0; i < values.length; i++) {
+                    values[i] *= rowFactors[i / up.cols()];
+                }
+                stretchedUp = Tensor.of(values, up.rows(), up.cols());
+            }
+            Tensor stretchedDown = down;
+            if (colFactors != null) {
+                float[] values = down.toArray();
+                for (int i = 0; i < values.length; i++) {
+                    values[i] *= colFactors[i % down.cols()];
+                }
+                stretchedDown = Tensor.of(values, down.rows(), down.cols());
+            }
+            return new LowRank(stretchedDown, stretchedUp, scale);
+        }
+
+        @Override
         public void add(int row, int from, int count, float[] to, int at) {
+            float[] part = new float[count];
             for (int r = 0; r < down.rows(); r++) {
                 float factor = scale * up.get(row, r);
+                down.read(r, from, count, part, 0);
                 for (int i = 0; i < count; i++) {
-                    to[at + i] += factor * down.get(r, from + i);
+                    to[at + i] += factor * part[i];
                 }
             }
         }
@@ -72,11 +111,14 @@ public sealed interface Delta {
      * scale * (w1 kron w2), of which rows {@code first} to {@code first + rows}: LyCORIS' LoKr (Yeh et al., "Navigating
      * Text-To-Image Customization", 2023). w2 is left * right, or right alone.
      *
-     * @param w1    [a, b]
-     * @param left  [c, rank], or null
-     * @param right [rank, d], or without left [c, d]; a * c are all rows and b * d the columns
+     * @param w1         [a, b]
+     * @param left       [c, rank], or null
+     * @param right      [rank, d], or without left [c, d]; a * c are all rows and b * d the columns
+     * @param rowFactors F32, [rows], what each row is multiplied by in the end; null for 1
+     * @param colFactors F32, [b * d], the same of each column
      */
-    record Kronecker(Tensor w1, Tensor left, Tensor right, float scale, int first, int rows) implements Delta {
+    record Kronecker(Tensor w1, Tensor left, Tensor right, float scale, int first, int rows, Tensor rowFactors,
+                     Tensor colFactors) implements Delta {
         public Kronecker {
             if (w1.shape().rank() != 2 || right.shape().rank() != 2 || !w1.type().isFloat() || !right.type().isFloat()
                     || left != null && (left.shape().rank() != 2 || left.cols() != right.rows()
@@ -92,7 +134,8 @@ public sealed interface Delta {
 
         /** The whole product. */
         public static Kronecker of(Tensor w1, Tensor left, Tensor right, float scale) {
-            return new Kronecker(w1, left, right, scale, 0, Math.multiplyExact(w1.rows(), height(left, right)));
+            return new Kronecker(w1, left, right, scale, 0, Math.multiplyExact(w1.rows(), height(left, right)), null,
+                    null);
         }
 
         private static int height(Tensor left, Tensor right) {
@@ -106,7 +149,9 @@ public sealed interface Delta {
 
         @Override
         public long byteSize() {
-            return w1.byteSize() + (left == null ? 0 : left.byteSize()) + right.byteSize();
+            return w1.byteSize() + (left == null ? 0 : left.byteSize()) + right.byteSize()
+                    + (rowFactors == null ? 0 : rowFactors.byteSize())
+                    + (colFactors == null ? 0 : colFactors.byteSize());
         }
 
         @Override
@@ -114,13 +159,43 @@ public sealed interface Delta {
             if (from < 0 || to < from || to > rows) {
                 throw new IndexOutOfBoundsException("rows " + from + " to " + to + " of " + rows);
             }
-            return new Kronecker(w1, left, right, scale, first + from, to - from);
+            return new Kronecker(w1, left, right, scale, first + from, to - from,
+                    rowFactors == null ? null : rowFactors.slice(from, to), colFactors);
         }
 
         @Override
         public Delta place(UnaryOperator<Tensor> placement) {
             return new Kronecker(placement.apply(w1), left == null ? null : placement.apply(left),
-                    placement.apply(right), scale, first, rows);
+                    placement.apply(right), scale, first, rows,
+                    rowFactors == null ? null : placement.apply(rowFactors),
+                    colFactors == null ? null : placement.apply(colFactors));
+        }
+
+        @Override
+        public Delta times(float factor) {
+            return new Kronecker(w1, left, right, scale * factor, first, rows, rowFactors, colFactors);
+        }
+
+        @Override
+        public Delta stretch(float[] byRow, float[] byCol) {
+            return new Kronecker(w1, left, right, scale, first, rows, times(rowFactors, byRow),
+                    times(colFactors, byCol));
+        }
+
+        private static Tensor times(Tensor factors, float[] more) {
+            if (more == null) {
+                return factors;
+            }
+            float[] values = more.clone();
+            for (int i = 0; i < values.length && factors != null; i++) {
+                values[i] *= factors.get(0, i);
+            }
+            return Tensor.of(values, values.length);
+        }
+
+        /** What an element is multiplied by in the end. */
+        public float factor(int row, int col) {
+            return (rowFactors == null ? 1 : rowFactors.get(0, row)) * (colFactors == null ? 1 : colFactors.get(0, col));
         }
 
         @Override
@@ -131,7 +206,7 @@ public sealed interface Delta {
             float[] inner = innerRow((first + row) % height);
             for (int i = 0; i < count; i++) {
                 int col = from + i;
-                to[at + i] += scale * w1.get(block, col / width) * inner[col % width];
+                to[at + i] += scale * w1.get(block, col / width) * inner[col % width] * factor(row, col);
             }
         }
 

@@ -130,6 +130,29 @@ public record Tensor(MemorySegment data, DType type, Shape shape, int rowStride)
         };
     }
 
+    /** Elements {@code from} to {@code from + count} of a row, widened; for host memory. */
+    public void read(int row, int from, int count, float[] to, int at) {
+        long offset = rowOffset(row) + (long) from * type.bytes();
+        switch (type) {
+            case F32 -> MemorySegment.copy(data, FLOAT, offset, to, at, count);
+            case BF16 -> {
+                for (int i = 0; i < count; i++) {
+                    to[at + i] = FloatFormat.bf16ToFloat(data.get(SHORT, offset + 2L * i));
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < count; i++) {
+                    to[at + i] = FloatFormat.f16ToFloat(data.get(SHORT, offset + 2L * i));
+                }
+            }
+            default -> {
+                for (int i = 0; i < count; i++) {
+                    to[at + i] = get(row, from + i);
+                }
+            }
+        }
+    }
+
     /** Sets a float32 element; for host memory, where speed does not matter. */
     public void set(int row, int col, float value) {
         if (type != DType.F32) {

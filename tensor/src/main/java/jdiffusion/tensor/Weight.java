@@ -10,7 +10,8 @@ import java.util.function.UnaryOperator;
  * <p>A kernel packs panels of it into the layout that its inner loop wants, so a checkpoint is never converted, and
  * every new storage format is a case here and a packing routine in each backend.
  */
-public sealed interface Weight {
+public sealed interface Weight permits Weight.Dense, Weight.Scaled, Weight.Blocks, Weight.FourBit, Weight.Rows,
+        Weight.Adapted, Stretched {
     int rows();
 
     int cols();
@@ -65,9 +66,7 @@ public sealed interface Weight {
 
         @Override
         public void read(int row, int from, int count, float[] to, int at) {
-            for (int i = 0; i < count; i++) {
-                to[at + i] = tensor.get(row, from + i);
-            }
+            tensor.read(row, from, count, to, at);
         }
     }
 
@@ -110,8 +109,9 @@ public sealed interface Weight {
 
         @Override
         public void read(int row, int from, int count, float[] to, int at) {
-            for (int i = 0; i < count; i++) {
-                to[at + i] = tensor.get(row, from + i) * scale;
+            tensor.read(row, from, count, to, at);
+            for (int i = at; i < at + count; i++) {
+                to[i] *= scale;
             }
         }
     }

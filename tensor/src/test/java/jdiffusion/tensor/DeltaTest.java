@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
@@ -69,6 +70,41 @@ class DeltaTest {
         assertThat(delta.rows()).isEqualTo(15);
         assertThat(delta.byteSize()).isEqualTo((6 + 35) * 4);
         assertAdds(delta, kronecker(w1, plain, 0.7f), 0);
+    }
+
+    @Test
+    void rowsAndColumnsWithFactors() {
+        float[] rows = random(1, 15).toArray();
+        float[] columns = random(1, 14).toArray();
+        double[][] ones = new double[15][14];
+        for (int i = 0; i < 15; i++) {
+            for (int j = 0; j < 14; j++) {
+                ones[i][j] = (double) rows[i] * columns[j];
+            }
+        }
+        Tensor w1 = random(3, 2);
+        Tensor left = random(5, 2);
+        Tensor right = random(2, 7);
+        double[][] kronecker = kronecker(w1, product(left, right), 0.7);
+        Tensor up = random(15, 4);
+        Tensor down = random(4, 14);
+        double[][] pair = product(up, down);
+        for (int i = 0; i < 15; i++) {
+            for (int j = 0; j < 14; j++) {
+                kronecker[i][j] *= 3 * ones[i][j];
+                pair[i][j] *= -3 * ones[i][j];
+            }
+        }
+        for (Delta delta : List.of(Delta.Kronecker.of(w1, left, right, 0.7f), new Delta.LowRank(down, up, -1))) {
+            Delta once = delta.stretch(rows, columns).times(3);
+            Delta twice = delta.times(3).stretch(rows, null).slice(0, 15).stretch(null, columns);
+            double[][] wanted = delta instanceof Delta.LowRank ? pair : kronecker;
+            assertAdds(once, wanted, 0);
+            assertAdds(twice, wanted, 0);
+            assertAdds(once.slice(4, 13).slice(2, 3), wanted, 6);
+        }
+        assertThat(Delta.Kronecker.of(w1, left, right, 1).stretch(rows, null).byteSize())
+                .isEqualTo((6 + 10 + 14 + 15) * 4);
     }
 
     @Test

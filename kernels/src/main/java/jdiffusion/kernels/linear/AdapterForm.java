@@ -11,6 +11,7 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Unreadable;
 import jdiffusion.tensor.Weight;
@@ -19,7 +20,7 @@ import jdiffusion.tensor.Weight;
  * What becomes of adapted matrices on their way to a device. Low-rank pairs are joined to one, which lies beside a
  * quantised matrix; to one of bfloat16, float16 or float32 they are added when that is placed, by {@link Merge}. Other
  * adapters are added on the host, row by row, to a copy of the matrix in float32, float16 or bfloat16: its own type, or
- * that of the device's operands where its own is another.
+ * that of the device's operands where its own is another. So is a {@link Stretched} matrix made on the host.
  */
 public final class AdapterForm {
     /** Ranks are filled up with zeros to a multiple of this, so that rows are aligned. */
@@ -53,6 +54,7 @@ public final class AdapterForm {
             case Weight.Rows(List<Weight> parts) ->
                 new Weight.Rows(parts.stream().map(part -> of(part, merging)).toList());
             case Weight.Adapted(Weight base, List<Delta> deltas) -> adapted(base, deltas, merging);
+            case Stretched _ -> expanded(stored);
         };
     }
 
@@ -76,6 +78,9 @@ public final class AdapterForm {
             }
             return new Weight.Rows(adapted);
         }
+        if (base instanceof Stretched) {
+            return expanded(new Weight.Adapted(base, deltas));
+        }
         List<Delta.LowRank> pairs = new ArrayList<>();
         List<Delta> others = new ArrayList<>();
         for (Delta delta : deltas) {
@@ -85,7 +90,7 @@ public final class AdapterForm {
                 others.add(delta);
             }
         }
-        Weight dense = others.isEmpty() ? base : expanded(new Weight.Adapted(base, others), base);
+        Weight dense = others.isEmpty() ? base : expanded(new Weight.Adapted(base, others));
         return pairs.isEmpty() ? dense
                 : new Weight.Adapted(dense, merging && isMerged(dense) ? List.copyOf(pairs) : List.of(joined(pairs)));
     }
@@ -95,10 +100,19 @@ public final class AdapterForm {
         return base instanceof Weight.Dense(Tensor tensor) && isWide(tensor.type());
     }
 
-    private Weight expanded(Weight.Adapted whole, Weight base) {
-        DType type = base instanceof Weight.Dense(Tensor tensor) && isWide(tensor.type()) ? tensor.type() : operandType;
+    private Weight expanded(Weight whole) {
         int cols = whole.cols();
-        return Weight.of(make(type, whole.rows(), cols, (row, to) -> whole.read(row, 0, cols, to, 0)));
+        return Weight.of(make(expandedType(whole), whole.rows(), cols, (row, to) -> whole.read(row, 0, cols, to, 0)));
+    }
+
+    private DType expandedType(Weight whole) {
+        return switch (whole) {
+            case Weight.Adapted adapted -> expandedType(adapted.base());
+            case Stretched stretched -> expandedType(stretched.base());
+            case Weight.Rows rows -> expandedType(rows.parts().getFirst());
+            case Weight.Dense(Tensor tensor) when isWide(tensor.type()) -> tensor.type();
+            case Weight.Dense _, Weight.Scaled _, Weight.FourBit _, Weight.Blocks _ -> operandType;
+        };
     }
 
     private static boolean isWide(DType type) {

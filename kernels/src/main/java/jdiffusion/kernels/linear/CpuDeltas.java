@@ -9,6 +9,7 @@ import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.MultiplyAdd;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.Delta;
+import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 
@@ -76,6 +77,8 @@ final class CpuDeltas {
             for (Delta delta : adapted.deltas()) {
                 end = ready.containsKey(delta) ? end : place(delta, end);
             }
+        } else if (w instanceof Stretched stretched) {
+            end = place(stretched.base(), end);
         }
         return end;
     }
@@ -153,8 +156,21 @@ final class CpuDeltas {
                     MultiplyAdd.rows(rank, values, place.factors + row * rank, values, place.rows + from, place.stride,
                             to, at, count);
                 }
+                case Delta.Kronecker product when product.rowFactors() != null || product.colFactors() != null ->
+                    addStretched(product, place, row, from, count, to, at);
                 case Delta.Kronecker product -> add(product, place, row + product.first(), from, count, to, at);
             }
+        }
+    }
+
+    private void addStretched(Delta.Kronecker product, Ready place, int row, int from, int count, float[] to, int at) {
+        int height = height(product);
+        int width = product.right().cols();
+        int inner = place.rows + (row + product.first()) % height * place.stride;
+        int factors = place.factors + (row + product.first()) / height * product.w1().cols();
+        for (int i = 0; i < count; i++) {
+            int col = from + i;
+            to[at + i] += values[factors + col / width] * values[inner + col % width] * product.factor(row, col);
         }
     }
 

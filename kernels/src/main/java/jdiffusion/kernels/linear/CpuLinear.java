@@ -9,6 +9,7 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 
@@ -146,6 +147,11 @@ public final class CpuLinear {
                 case Weight.Adapted adapted -> {
                     read(adapted.base(), row, from, count, to, at);
                     deltas.add(adapted.deltas(), row, from, count, to, at);
+                    yield false;
+                }
+                case Stretched stretched -> {
+                    read(stretched.base(), row, from, count, to, at);
+                    stretched.stretch(row, from, count, to, at);
                     yield false;
                 }
             };

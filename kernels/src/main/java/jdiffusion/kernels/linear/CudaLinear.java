@@ -11,6 +11,7 @@ import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Unreadable;
 import jdiffusion.tensor.Weight;
@@ -159,6 +160,7 @@ public final class CudaLinear {
                 }
                 split(new LinearCall(call.x(), base, call.bias(), call.epilogue(), call.out()), own, parts);
             }
+            case Stretched _ -> throw new IllegalArgumentException("an adapter that was not placed: " + call);
             case Weight.Dense _, Weight.Scaled _, Weight.FourBit _, Weight.Blocks _ -> parts.add(new Part(call, pair));
         }
     }
@@ -176,7 +178,7 @@ public final class CudaLinear {
             case Weight.Dense _, Weight.Scaled _ -> DENSE;
             case Weight.FourBit _ -> FOUR_BIT;
             case Weight.Blocks _ -> BLOCKS;
-            case Weight.Rows _, Weight.Adapted _ -> throw new AssertionError("was split");
+            case Weight.Rows _, Weight.Adapted _, Stretched _ -> throw new AssertionError("was split");
         };
     }
 

@@ -15,6 +15,7 @@ import jdiffusion.kernels.linear.CudaWeights.Form;
 import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Delta;
+import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
@@ -155,6 +156,31 @@ class CudaAdapterTest {
         assertThat(form).isInstanceOf(Weight.Dense.class);
         assertThat(CudaWeights.read(form)).isEqualTo(Samples.rounded(DType.F16, CudaWeights.read(w)));
         assertThat(new AdapterForm(DType.F16, true).of(w, false).byteSize()).isEqualTo(form.byteSize());
+    }
+
+    /** On a device DoRA's matrix is a dense one too, rounded once, of its own type where that is wide. */
+    @Test
+    void stretchedMatricesAreExpanded() {
+        Tensor factors = Samples.stored(DType.F32, Samples.normal(3, 6, 1, 1), 6);
+        for (Weight base : List.of(new BlocksCase(BlockFormat.Q3_K, 6, 256).make(1),
+                Weight.of(Samples.stored(DType.F32, Samples.normal(4, 6 * 256, 0, 1), 6, 256)))) {
+            DType type = base instanceof Weight.Dense ? DType.F32 : DType.F16;
+            Weight stretched = new Stretched(base, factors, null);
+            for (Weight w : List.of(stretched, new Weight.Adapted(new Weight.Adapted(stretched,
+                    List.of(CudaWeights.pair(1, DType.BF16, 3, 6, 256, 1))),
+                    List.of(CudaWeights.pair(2, DType.BF16, 2, 6, 256, 1))))) {
+                for (boolean merging : new boolean[] {true, false}) {
+                    Weight form = new AdapterForm(DType.F16, false).of(w, merging);
+                    assertThat(((Weight.Dense) form).tensor().type()).isEqualTo(type);
+                    assertThat(CudaWeights.read(form)).isEqualTo(Samples.rounded(type, CudaWeights.read(w)));
+                    assertThat(new AdapterForm(DType.F16, true).of(w, merging).byteSize()).isEqualTo(form.byteSize());
+                }
+            }
+            LinearCall call = new LinearCall(Samples.stored(DType.BF16, new float[256], 1, 256), stretched, null,
+                    Epilogue.STORE, Samples.stored(DType.F32, new float[6], 1, 6));
+            assertThatThrownBy(() -> CudaLinear.scratchBytes(List.of(call), DType.BF16))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("was not placed");
+        }
     }
 
     @Test

@@ -12,6 +12,7 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Delta;
+import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
@@ -103,6 +104,30 @@ class StoredLinearTest {
             Weight w = new Weight.Adapted(base, List.of(delta, StoredWeights.adapted(base, 6, 3).deltas().getFirst()));
             check("all rows", w);
             check("some rows", w.slice(20, 45));
+        }
+    }
+
+    /** Factors of rows, of columns and of both, of what is stored and of what is added. */
+    @ParameterizedTest
+    @ValueSource(ints = {16, 75, 300})
+    void stretched(int cols) {
+        Tensor w1 = StoredWeights.dense(DType.F16, 1, 6, 4);
+        Delta product = Delta.Kronecker.of(w1, StoredWeights.dense(DType.BF16, 2, 13, 5),
+                StoredWeights.dense(DType.F32, 3, 5, cols), 0.3f);
+        Weight base = Weight.of(StoredWeights.dense(DType.BF16, 5, 6 * 13, 4 * cols));
+        float[] rows = StoredWeights.dense(DType.F32, 6, 1, 6 * 13).toArray();
+        float[] columns = StoredWeights.dense(DType.F32, 7, 1, 4 * cols).toArray();
+        Tensor ofRows = Tensor.of(rows, rows.length);
+        Tensor ofColumns = Tensor.of(columns, columns.length);
+        Delta pair = StoredWeights.adapted(base, 8, 3).deltas().getFirst();
+        List<Delta> deltas = List.of(product.stretch(rows, columns), product.stretch(null, columns).times(2),
+                product.stretch(rows, null), pair.stretch(rows, columns));
+        for (Weight inner : List.of(base, new Weight.Adapted(base, List.of(pair, product)))) {
+            for (Weight w : List.of(new Stretched(inner, ofRows, ofColumns), new Stretched(inner, null, ofColumns),
+                    new Weight.Adapted(new Stretched(inner, ofRows, null), deltas))) {
+                check("all rows", w);
+                check("some rows", w.slice(20, 45));
+            }
         }
     }
 

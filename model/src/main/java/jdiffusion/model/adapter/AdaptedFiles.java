@@ -2,9 +2,11 @@ package jdiffusion.model.adapter;
 
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
@@ -28,8 +30,11 @@ public final class AdaptedFiles extends WrappedFiles {
     /** What of the files has no effect. */
     private final List<String> notes = new ArrayList<>();
 
+    /** DoRA's factors of the components' matrices, once they were computed. */
+    private final Map<Component, Map<String, float[]>> factors = new EnumMap<>(Component.class);
+
     /** Rows of a module of a LoRA, by its place in the list. */
-    private record Addend(int lora, String module, LoraTargets.Slot slot) {
+    private record Addend(int lora, String module, LoraTargets.Target target, LoraTargets.Slot slot) {
     }
 
     private AdaptedFiles(ModelFiles model, List<Lora> loras) {
@@ -75,17 +80,18 @@ public final class AdaptedFiles extends WrappedFiles {
                 continue;
             }
             LoraTargets.Target target = match.target();
-            Delta delta = file.delta(module, 1);
+            Delta delta = file.delta(module);
             if (delta.rows() != target.rows() || delta.cols() != target.cols()) {
                 throw new InputException(file.origin() + ": " + InputException.shown(module.keys().getFirst())
                         + " is of a matrix [" + delta.rows() + ", " + delta.cols() + "], but "
                         + target.slots().stream().map(LoraTargets.Slot::tensor).toList() + " of " + origin()
                         + " is [" + target.rows() + ", " + target.cols() + "]; " + isItForAnother());
             }
+            file.magnitude(module, target);
             for (LoraTargets.Slot slot : target.slots()) {
                 plan.computeIfAbsent(match.component(), _ -> new LinkedHashMap<>())
                         .computeIfAbsent(slot.tensor(), _ -> new ArrayList<>())
-                        .add(new Addend(index, module.name(), slot));
+                        .add(new Addend(index, module.name(), target, slot));
             }
         }
         if (keys == 0) {
@@ -114,15 +120,15 @@ public final class AdaptedFiles extends WrappedFiles {
 
     @Override
     public Open open(Component component) {
-        return adapted(component, model().open(component));
+        return adapted(component, model().open(component), false);
     }
 
     @Override
     public Open inspect(Component component) {
-        return adapted(component, model().inspect(component));
+        return adapted(component, model().inspect(component), true);
     }
 
-    private Open adapted(Component component, Open base) {
+    private Open adapted(Component component, Open base, boolean sizesOnly) {
         Map<String, List<Addend>> addends = plan.getOrDefault(component, Map.of());
         if (addends.isEmpty()) {
             return base;
@@ -130,14 +136,17 @@ public final class AdaptedFiles extends WrappedFiles {
         Map<Integer, LoraFile> files = new LinkedHashMap<>();
         boolean opened = false;
         try {
-            AdaptedSource source = new AdaptedSource(QuantisedSource.of(base.tensors()));
+            AdaptedSource source = new AdaptedSource(QuantisedSource.of(base.tensors()), sizesOnly);
+            Map<String, Adaptation> adaptations = new HashMap<>();
+            Map<String, float[]> known = sizesOnly ? null
+                    : factors.computeIfAbsent(component, _ -> new ConcurrentHashMap<>());
             addends.forEach((tensor, list) -> {
                 for (Addend addend : list) {
                     float weight = loras.get(addend.lora).weight(component);
                     if (weight != 0) {
                         LoraFile file = files.computeIfAbsent(addend.lora, i -> LoraFile.open(loras.get(i)));
-                        LoraModule module = file.module(addend.module);
-                        source.add(tensor, addend.slot, () -> file.delta(module, weight));
+                        source.add(tensor, addend.slot, adaptations.computeIfAbsent(addend.lora + " " + addend.module,
+                                name -> adaptation(name, file, addend, weight, known)));
                     }
                 }
             });
@@ -149,6 +158,13 @@ public final class AdaptedFiles extends WrappedFiles {
                 base.close();
             }
         }
+    }
+
+    private static Adaptation adaptation(String name, LoraFile file, Addend addend, float weight,
+                                         Map<String, float[]> known) {
+        LoraModule module = file.module(addend.module);
+        return new Adaptation(name, addend.target, () -> file.delta(module), file.magnitude(module, addend.target),
+                weight, known);
     }
 
     private record AdaptedOpen(Open base, TensorSource tensors, List<LoraFile> files) implements Open {

@@ -4,36 +4,34 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
-import jdiffusion.tensor.Delta;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
+import jdiffusion.tensor.Unreadable;
 import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.WrappedSource;
 
-/** A component's tensors, some with deltas added. A convolution's weight, which has to be one tensor, is summed up. */
+/** A component's tensors, some of them adapted. A convolution's weight, which has to be one tensor, is summed up. */
 final class AdaptedSource extends WrappedSource {
+    private final boolean sizesOnly;
     private final Map<String, List<Addend>> addends = new HashMap<>();
-    private final Map<String, Weight> weights = new HashMap<>();
+    /** For each matrix, what it is before and after each of its addends. */
+    private final Map<String, List<Weight>> weights = new HashMap<>();
     private final Map<String, Tensor> sums = new HashMap<>();
 
-    private record Addend(LoraTargets.Slot slot, Supplier<Delta> module) {
-        /** The rows of the module that belong to the matrix, in the matrix's order. */
-        List<Delta> halves(int rows) {
-            Delta whole = module.get();
-            int half = rows / 2;
-            return slot.swapped() ? List.of(whole.slice(slot.from() + half, slot.to()),
-                    whole.slice(slot.from(), slot.from() + half)) : List.of(whole.slice(slot.from(), slot.to()));
-        }
+    private record Addend(Adaptation adaptation, LoraTargets.Slot slot) {
     }
 
-    AdaptedSource(TensorSource base) {
+    /** @param sizesOnly whether nothing but shapes and sizes will be asked for */
+    AdaptedSource(TensorSource base, boolean sizesOnly) {
         super(base);
+        this.sizesOnly = sizesOnly;
     }
 
-    void add(String tensor, LoraTargets.Slot slot, Supplier<Delta> module) {
-        addends.computeIfAbsent(tensor, _ -> new ArrayList<>()).add(new Addend(slot, module));
+    /** Adaptations of a matrix work one after the other, in the order in which they come here. */
+    void add(String tensor, LoraTargets.Slot slot, Adaptation adaptation) {
+        addends.computeIfAbsent(tensor, _ -> new ArrayList<>()).add(new Addend(adaptation, slot));
     }
 
     @Override
@@ -46,58 +44,61 @@ final class AdaptedSource extends WrappedSource {
 
     @Override
     public Weight weight(String name) {
-        if (!addends.containsKey(name) || base.shape(name).rank() != 2) {
+        if (!addends.containsKey(name) || base.shape(name).rank() != 2 || base.weight(name) == null) {
             return base.weight(name);
         }
-        Weight weight = weights.get(name);
-        if (weight == null) {
-            Weight stored = base.weight(name);
-            weight = stored == null ? null : adapted(name, stored);
-            weights.put(name, weight);
-        }
-        return weight;
+        return after(name, addends.get(name).size());
     }
 
-    /** Where a LoRA has the halves of a matrix swapped, the matrix is adapted in halves. */
-    private Weight adapted(String name, Weight stored) {
-        int rows = stored.rows();
-        List<Delta> whole = new ArrayList<>();
-        List<List<Delta>> halves = new ArrayList<>();
-        for (Addend addend : addends.get(name)) {
-            List<Delta> parts = addend.halves(rows);
-            if (parts.size() == 1) {
-                whole.add(parts.getFirst());
-            } else {
-                halves.add(parts);
-            }
+    /** A matrix with the first of its addends; of a convolution [rows, all columns]. */
+    private Weight after(String name, int count) {
+        List<Weight> known = weights.computeIfAbsent(name, _ -> new ArrayList<>(List.of(matrix(name))));
+        while (known.size() <= count) {
+            Addend addend = addends.get(name).get(known.size() - 1);
+            known.add(addend.adaptation.apply(known.getLast(), addend.slot, other -> before(other, addend)));
         }
-        if (halves.isEmpty()) {
-            return new Weight.Adapted(stored, whole);
+        return known.get(count);
+    }
+
+    private Weight before(String name, Addend addend) {
+        List<Addend> all = addends.get(name);
+        int count = 0;
+        while (all.get(count).adaptation != addend.adaptation) {
+            count++;
         }
-        Weight both = whole.isEmpty() ? stored : new Weight.Adapted(stored, whole);
-        return Weight.rows(new Weight.Adapted(both.slice(0, rows / 2), halves.stream().map(List::getFirst).toList()),
-                new Weight.Adapted(both.slice(rows / 2, rows), halves.stream().map(List::getLast).toList()));
+        return after(name, count);
+    }
+
+    /** The matrix without addends. */
+    private Weight matrix(String name) {
+        Shape shape = base.shape(name);
+        if (shape.rank() == 2) {
+            return base.weight(name);
+        }
+        int rows = shape.dim(0);
+        int cols = Math.toIntExact(shape.size() / rows);
+        Tensor plain = base.find(name);
+        if (plain != null) {
+            return Weight.of(plain.reshape(rows, cols));
+        }
+        Weight stored = base.weight(name);
+        float[] values = new float[Math.multiplyExact(rows, cols)];
+        for (int r = 0; r < stored.rows(); r++) {
+            stored.read(r, 0, stored.cols(), values, r * stored.cols());
+        }
+        return Weight.of(Tensor.of(values, rows, cols));
     }
 
     private Tensor sum(String name) {
         Shape shape = base.shape(name);
-        Tensor plain = base.find(name);
-        Weight stored = base.weight(name);
-        int rows = shape.dim(0);
-        int cols = Math.toIntExact(shape.size() / rows);
-        float[] values = new float[Math.multiplyExact(rows, cols)];
-        if (plain != null) {
-            System.arraycopy(plain.toArray(), 0, values, 0, values.length);
-        } else {
-            for (int r = 0; r < stored.rows(); r++) {
-                stored.read(r, 0, stored.cols(), values, r * stored.cols());
-            }
+        if (sizesOnly) {
+            return Tensor.of(Unreadable.at(0, shape.size() * DType.F32.bytes()), DType.F32, shape);
         }
-        for (Addend addend : addends.get(name)) {
-            Delta delta = addend.halves(rows).getFirst();
-            for (int r = 0; r < rows; r++) {
-                delta.add(r, 0, cols, values, r * cols);
-            }
+        Weight weight = after(name, addends.get(name).size());
+        weights.remove(name);
+        float[] values = new float[Math.multiplyExact(weight.rows(), weight.cols())];
+        for (int r = 0; r < weight.rows(); r++) {
+            weight.read(r, 0, weight.cols(), values, r * weight.cols());
         }
         return Tensor.of(values, shape.dims());
     }

@@ -84,9 +84,13 @@ final class LoraFile implements AutoCloseable {
         return strangers;
     }
 
-    /** @param weight the user's factor */
-    Delta delta(LoraModule module, float weight) {
-        return module.delta(settings, weight);
+    Delta delta(LoraModule module) {
+        return module.delta(settings);
+    }
+
+    /** DoRA's; null for none. */
+    Magnitude magnitude(LoraModule module, LoraTargets.Target target) {
+        return module.magnitude(settings, target);
     }
 
     @Override

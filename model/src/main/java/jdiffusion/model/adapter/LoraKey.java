@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 record LoraKey(String module, Part part) {
     /** The tensors of an adapted matrix. */
     enum Part {
-        DOWN("lora_down"), UP("lora_up"), ALPHA("alpha"),
+        DOWN("lora_down"), UP("lora_up"), ALPHA("alpha"), MAGNITUDE("dora_scale"),
         LOKR_W1("lokr_w1"), LOKR_W1_A("lokr_w1_a"), LOKR_W1_B("lokr_w1_b"),
         LOKR_W2("lokr_w2"), LOKR_W2_A("lokr_w2_a"), LOKR_W2_B("lokr_w2_b"),
         LOHA_W1_A("hada_w1_a"), LOHA_W1_B("hada_w1_b"), LOHA_W2_A("hada_w2_a"), LOHA_W2_B("hada_w2_b");
@@ -35,6 +35,10 @@ record LoraKey(String module, Part part) {
             + "\\.lora_(?:(?<a>A)|B)(?:(?:\\.[^.]+)?\\.weight)?"
             + "|\\.lora_(?:(?<down>down)|up)\\.weight"
             + "|[._]lora(?:_linear_layer)?\\.(?:(?<old>down)|up)\\.weight)");
+    /** PEFT's name for DoRA's magnitude, which has an element for each output. */
+    static final String OF_OUTPUTS = "lora_magnitude_vector";
+    private static final Pattern MAGNITUDE =
+            Pattern.compile("(?<module>.*)\\." + OF_OUTPUTS + "(?:(?:\\.[^.]+)?\\.weight|\\.default)?");
     private static final Map<String, Part> PARTS = new LinkedHashMap<>();
     /** What else training programs write, by its mark in the name, and what to call it. */
     private static final Map<Pattern, String> UNSUPPORTED = new LinkedHashMap<>();
@@ -43,7 +47,6 @@ record LoraKey(String module, Part part) {
         for (Part part : Part.values()) {
             PARTS.put("." + part.label, part);
         }
-        unsupported("\\.dora_scale|\\.lora_magnitude_vector", "DoRA");
         unsupported("\\.lora_mid|\\.lokr_t|\\.hada_t", "a Tucker decomposition");
         unsupported("\\.lora_B(\\.[^.]+)?\\.bias$|\\.lora_bias|\\.(lora_up|lora\\.up)\\.bias$", "a LoRA with biases");
         unsupported("\\.modules_to_save\\.|\\.original_module\\.", "a module that was trained whole (PEFT's"
@@ -66,6 +69,10 @@ record LoraKey(String module, Part part) {
         Part part = dot < 0 ? null : PARTS.get(name.substring(dot));
         if (part != null && part != Part.DOWN && part != Part.UP) {
             return new LoraKey(name.substring(0, dot), part);
+        }
+        Matcher magnitude = MAGNITUDE.matcher(name);
+        if (magnitude.matches()) {
+            return new LoraKey(magnitude.group("module"), Part.MAGNITUDE);
         }
         Matcher pair = PAIR.matcher(name);
         if (!pair.matches()) {

@@ -1,6 +1,7 @@
 package jdiffusion.model.adapter;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
@@ -10,6 +11,7 @@ import jdiffusion.model.adapter.LoraKey.Part;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 
 /** The tensors of a LoRA file that belong to one module, and the delta that they make. */
@@ -66,33 +68,59 @@ final class LoraModule {
     }
 
     /**
-     * What is added to the matrix.
+     * What is added to the matrix, as trained.
      *
      * @param settings the file's alphas where no tensor gives one
-     * @param weight   the user's factor
      */
-    Delta delta(LoraSettings settings, float weight) {
+    Delta delta(LoraSettings settings) {
         if (tensors.containsKey(Part.DOWN) || tensors.containsKey(Part.UP)) {
             Tensor down = flat(Part.DOWN);
             Tensor up = flat(Part.UP);
             checkProduct(up, Part.UP, down, Part.DOWN);
-            return new Delta.LowRank(down, up, scale(settings, down.rows(), weight));
+            return new Delta.LowRank(down, up, scale(settings, down.rows()));
         }
         if (keys.keySet().stream().anyMatch(part -> part.label().startsWith("hada"))) {
-            return hadamard(settings, weight);
+            return hadamard(settings);
         }
         if (keys.keySet().stream().anyMatch(part -> part.label().startsWith("lokr"))) {
-            return kronecker(settings, weight);
+            return kronecker(settings);
         }
-        throw new InputException(file + ": " + InputException.shown(keys.get(Part.ALPHA))
+        throw new InputException(file + ": " + InputException.shown(keys().getFirst())
                 + " stands alone; the matrices it belongs to are missing, the file is not whole");
+    }
+
+    /**
+     * DoRA's lengths; null when this is none. PEFT has one for each output. LyCORIS and OneTrainer have one for each
+     * input, [1, inputs, ...], or as they are told, for each output, [outputs, 1, ...].
+     */
+    Magnitude magnitude(LoraSettings settings, LoraTargets.Target target) {
+        Tensor lengths = tensors.get(Part.MAGNITUDE);
+        if (lengths == null) {
+            settings.checkPlain(name);
+            return null;
+        }
+        String key = keys.get(Part.MAGNITUDE);
+        Shape shape = lengths.shape();
+        long size = shape.size();
+        boolean vector = Arrays.stream(shape.dims()).anyMatch(dim -> dim == size);
+        boolean ofInputs = size == target.inputs() && !key.contains(LoraKey.OF_OUTPUTS);
+        boolean ofRows = size == target.rows() && (!ofInputs || shape.dim(0) == size);
+        if (!vector || !ofRows && !ofInputs) {
+            throw new InputException(file + ": " + InputException.shown(key) + " is " + shape
+                    + ", but DoRA's lengths of a layer with " + target.rows() + " outputs and " + target.inputs()
+                    + " inputs are [" + target.rows() + ", 1]"
+                    + (key.contains(LoraKey.OF_OUTPUTS) ? "" : " or [1, " + target.inputs() + "]")
+                    + "; the file is damaged or for another model");
+        }
+        return new Magnitude(file + ": " + InputException.shown(key), ofRows, lengths.toArray(),
+                target.cols() / target.inputs());
     }
 
     /**
      * (a1 b1) * (a2 b2), element by element (Hyeon-Woo et al., "FedPara", 2022), is one pair whose rank is the product
      * of both: each column of the one times each of the other.
      */
-    private Delta hadamard(LoraSettings settings, float weight) {
+    private Delta hadamard(LoraSettings settings) {
         Tensor a1 = flat(Part.LOHA_W1_A);
         Tensor b1 = flat(Part.LOHA_W1_B);
         Tensor a2 = flat(Part.LOHA_W2_A);
@@ -116,11 +144,11 @@ final class LoraModule {
             }
         }
         return new Delta.LowRank(Tensor.of(down, rank, b1.cols()), Tensor.of(up, a1.rows(), rank),
-                scale(settings, b1.rows(), weight));
+                scale(settings, b1.rows()));
     }
 
     /** Without a factor of low rank the file's alpha has no meaning, and LyCORIS takes 1. */
-    private Delta kronecker(LoraSettings settings, float weight) {
+    private Delta kronecker(LoraSettings settings) {
         int rank = 0;
         Tensor w1 = tensors.get(Part.LOKR_W1);
         if (w1 == null) {
@@ -145,7 +173,7 @@ final class LoraModule {
         }
         checked((long) w1.rows() * (left == null ? right : left).rows());
         checked((long) w1.cols() * right.cols());
-        return Delta.Kronecker.of(w1, left, right, rank == 0 ? weight : scale(settings, rank, weight));
+        return Delta.Kronecker.of(w1, left, right, rank == 0 ? 1 : scale(settings, rank));
     }
 
     /** Small tensors of a damaged file may be factors of a matrix that no memory could hold. */
@@ -170,16 +198,16 @@ final class LoraModule {
         return Tensor.of(values, a.rows(), b.cols());
     }
 
-    private float scale(LoraSettings settings, int rank, float weight) {
+    private float scale(LoraSettings settings, int rank) {
         Tensor alpha = tensors.get(Part.ALPHA);
         if (alpha == null) {
-            return (float) (settings.scale(name, rank) * weight);
+            return (float) settings.scale(name, rank);
         }
         if (alpha.shape().size() != 1) {
             throw new InputException(file + ": " + InputException.shown(keys.get(Part.ALPHA)) + " is "
                     + alpha.shape() + ", not one number");
         }
-        return (float) ((double) alpha.reshape(1, 1).get(0, 0) / rank * weight);
+        return (float) ((double) alpha.reshape(1, 1).get(0, 0) / rank);
     }
 
     /** A factor as a matrix: of a 1x1 or unfolded convolution all sizes but the first are its columns. */

@@ -78,9 +78,6 @@ final class LoraSettings {
                 break;
             }
         }
-        if (root.path(prefix + "use_dora").asBoolean()) {
-            throw new InputException(origin + ": says that this is DoRA, which is not supported; use a plain LoRA");
-        }
         String kind = root.path(prefix + "peft_type").asText("LORA");
         if (!KINDS.contains(kind)) {
             throw new InputException(origin + ": says that this is PEFT's " + InputException.shown(kind)
@@ -94,6 +91,14 @@ final class LoraSettings {
                     + InputException.shown(alpha.toString()) + ", not a number");
         }
         return alpha.doubleValue() / (root.path(prefix + "use_rslora").asBoolean() ? Math.sqrt(rank) : rank);
+    }
+
+    /** @throws InputException when a module without DoRA's magnitude is said to have one */
+    void checkPlain(String module) {
+        if (root.path(prefix(module) + "use_dora").asBoolean()) {
+            throw new InputException(origin + ": says that this is DoRA, but " + InputException.shown(module)
+                    + " has no magnitude; the file is not whole, download it again");
+        }
     }
 
     /** What a component's fields begin with; empty where the file is of one component. */

@@ -24,11 +24,12 @@ final class LoraTargets {
     /**
      * What one module of a LoRA file changes.
      *
-     * @param slots the matrices of the checkpoint, which lie one below the other in the module
-     * @param rows  of the module
-     * @param cols  of the module
+     * @param slots  the matrices of the checkpoint, which lie one below the other in the module
+     * @param rows   of the module, the layer's outputs
+     * @param cols   of the module
+     * @param inputs of the layer: the columns, or of a convolution its input channels
      */
-    record Target(List<Slot> slots, int rows, int cols) {
+    record Target(List<Slot> slots, int rows, int cols, int inputs) {
     }
 
     /**
@@ -45,7 +46,8 @@ final class LoraTargets {
             Shape shape = matrix(tensors, name);
             if (shape != null) {
                 int rows = shape.dim(0);
-                Target whole = new Target(List.of(new Slot(name, 0, rows, false)), rows, columns(shape));
+                Target whole = new Target(List.of(new Slot(name, 0, rows, false)), rows, columns(shape),
+                        shape.dim(1));
                 String module = module(name);
                 byName.put(flat(module), whole);
                 if (module.endsWith(".0")) {
@@ -64,17 +66,20 @@ final class LoraTargets {
         List<Slot> slots = new ArrayList<>();
         int rows = 0;
         int cols = 0;
+        int inputs = 0;
         for (int i = 0; i < mapped.names().size(); i++) {
             Shape shape = matrix(tensors, mapped.names().get(i));
             if (shape != null) {
                 rows = shape.dim(0);
                 cols = columns(shape);
+                inputs = shape.dim(1);
                 slots.add(new Slot(mapped.names().get(i), i * rows, (i + 1) * rows,
                         mapped.form() == Mapped.Form.SWAPPED));
             }
         }
         if (!slots.isEmpty()) {
-            byName.put(flat(module(mapped.original())), new Target(slots, mapped.names().size() * rows, cols));
+            byName.put(flat(module(mapped.original())), new Target(slots, mapped.names().size() * rows, cols,
+                    inputs));
         }
     }
 

@@ -8,6 +8,7 @@ import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.Content;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 
@@ -94,7 +95,7 @@ public sealed interface Stored {
                     : new FourBit.Nested(f.nested().blockSize(), Content.of(f.nested().absmax()), f.nested().map(),
                     f.nested().offset()));
             case Weight.Rows rows -> StoredRows.join(rows.parts().stream().map(Stored::of).toList());
-            case Weight.Adapted _ -> null;
+            case Weight.Adapted _, Stretched _ -> null;
         };
     }
 

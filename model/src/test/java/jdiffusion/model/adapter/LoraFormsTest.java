@@ -123,7 +123,7 @@ class LoraFormsTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"\"use_dora\": true | DoRA", "\"peft_type\": \"OFT\" | PEFT's OFT",
+    @CsvSource(delimiter = '|', value = {"\"use_dora\": true | has no magnitude", "\"peft_type\": \"OFT\" | PEFT's OFT",
         "\"lora_alpha\": \"x\" | not a number"})
     void settingsThatAreNotKnown(String field, String message) throws IOException {
         Files.writeString(folder.resolve("adapter_config.json"), "{" + field + "}");
@@ -195,7 +195,7 @@ class LoraFormsTest {
     @CsvSource({"base_model.model.proj_out.modules_to_save.weight,modules_to_save",
         "base_model.model.proj_out.modules_to_save.default.bias,modules_to_save",
         "base_model.model.proj_out.bias,PEFT's bias", "transformer.proj_out.lora_B.default.bias,a LoRA with biases",
-        "transformer.proj_out.lora_magnitude_vector.default.weight,DoRA", "transformer.proj_out.oft_r,OFT"})
+        "transformer.proj_out.oft_r,OFT"})
     void whatIsNotSupportedIsNamed(String key, String kind) {
         pair("transformer." + BLOCK + "to_q", 1);
         maker.put(key, 4);
