@@ -34,7 +34,7 @@ final class Arguments {
             if (arg.equals(END)) {
                 return args;
             }
-            OptionSpec option = spec.findOption(arg);
+            OptionSpec option = option(arg, spec);
             if (option != null && option.arity().min() > 0 && i + 1 < args.length) {
                 String value = args[++i];
                 if (isText(value, spec)) {
@@ -62,6 +62,11 @@ final class Arguments {
         return options.toArray(String[]::new);
     }
 
+    /** The option of that name; the parser finds those of "mask" and "quantize" as well, which are words here. */
+    private static OptionSpec option(String arg, CommandSpec spec) {
+        return arg.startsWith("-") ? spec.findOption(arg) : null;
+    }
+
     /** Whether the word behind an option can only be its value, though it begins with a hyphen. */
     private static boolean isText(String value, CommandSpec spec) {
         return value.length() > 1 && value.startsWith("-") && !value.equals(END) && spec.findOption(value) == null
@@ -83,7 +88,7 @@ final class Arguments {
     /** Whether one of the words behind the command is neither an option nor its value. */
     private static boolean isPrompted(List<String> args, CommandSpec spec) {
         for (int i = 1; i < args.size(); i++) {
-            OptionSpec option = spec.findOption(args.get(i));
+            OptionSpec option = option(args.get(i), spec);
             if (option != null && option.arity().min() > 0) {
                 i++;
             } else if (!args.get(i).startsWith("-")) {
