@@ -272,9 +272,11 @@ final class GenerateCommand implements Callable<Integer> {
         StringBuilder line = new StringBuilder();
         line.append(r.width()).append('x').append(r.height()).append(", ").append(r.steps())
                 .append(r.steps() == 1 ? " step of " : " steps of ")
-                .append(r.sampler().kind().label()).append(", schedule ")
-                .append(r.schedule() == null ? scheduler.describe() : r.schedule().label())
-                .append(shift).append(", cfg scale ").append(r.guidance())
+                .append(r.sampler().kind().label())
+                .append(r.sampler().eta() == r.sampler().kind().eta() ? "" : " with eta " + r.sampler().eta())
+                .append(", ").append(!r.sigmas().isEmpty() ? "levels by hand" : "schedule "
+                        + (r.schedule() == null ? scheduler.describe() : r.schedule().label()) + shift)
+                .append(", cfg scale ").append(r.guidance())
                 .append(r.guidanceRescale() > 0 ? " rescaled by " + r.guidanceRescale() : "")
                 .append(", seed ").append(Seed.text(r.seed()))
                 .append(r.images() > 1 ? " to " + Seed.text(r.seed() + r.images() - 1) : "")

@@ -8,10 +8,9 @@ import java.util.List;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.GenerationRequest;
-import jdiffusion.model.sampling.Sampler;
-import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.tensor.InputException;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options that decide the picture; null where the user says nothing. */
@@ -27,9 +26,6 @@ final class GenerateOptions {
     @Option(names = {"-H", "--height"}, paramLabel = "PIXELS", description = "A multiple of 16.")
     Integer height;
 
-    @Option(names = "--steps", paramLabel = "N", description = "Steps from noise to picture.")
-    Integer steps;
-
     @Option(names = "--cfg-scale", paramLabel = "X",
             description = "How closely to follow the prompt; 1 for no guidance.")
     Float cfgScale;
@@ -43,16 +39,8 @@ final class GenerateOptions {
             description = "0 to 2^64 - 1, or 'random' (or -1). Default: 42.")
     String seed;
 
-    @Option(names = "--sampling-method", paramLabel = "NAME", completionCandidates = Choices.Samplers.class,
-            description = "One of ${COMPLETION-CANDIDATES}.")
-    String samplingMethod;
-
-    @Option(names = "--scheduler", paramLabel = "NAME", completionCandidates = Choices.Schedules.class,
-            description = "Spacing of the noise levels: ${COMPLETION-CANDIDATES}.")
-    String scheduler;
-
-    @Option(names = "--flow-shift", paramLabel = "X", description = "Timestep shift (3 for SD3.5).")
-    Float flowShift;
+    @Mixin
+    final SamplingOptions sampling = new SamplingOptions();
 
     @Option(names = "--t5-length", paramLabel = "TOKENS", description = "Tokens for T5, up to 512.")
     Integer t5Length;
@@ -107,7 +95,6 @@ final class GenerateOptions {
         GenerationRequest.Builder request = defaults.toBuilder()
                 .size(or(width, defaults.width()), or(height, defaults.height()))
                 .negativePrompt(or(negativePrompt, defaults.negativePrompt()))
-                .steps(or(steps, defaults.steps()))
                 .guidance(or(cfgScale, defaults.guidance()))
                 .guidanceRescale(or(guidanceRescale, defaults.guidanceRescale()))
                 .t5Length(or(t5Length, defaults.t5Length()))
@@ -115,18 +102,7 @@ final class GenerateOptions {
         if (seed != null) {
             request.seed(Seed.orRandom(seed));
         }
-        if (samplingMethod != null) {
-            request.sampler(Sampler.Kind.of(samplingMethod));
-        }
-        if (scheduler != null) {
-            request.schedule(SigmaSchedule.of(scheduler));
-        }
-        if (flowShift != null) {
-            if (!Float.isFinite(flowShift)) {
-                throw new InputException("--flow-shift is " + flowShift + "; a number is needed");
-            }
-            request.shift(flowShift);
-        }
+        sampling.applyTo(defaults, request);
         if (noT5) {
             request.t5(false);
         }
@@ -135,6 +111,7 @@ final class GenerateOptions {
 
     /** Fails when options that the user gives contradict each other; call it before a picture's settings are read. */
     void check() {
+        sampling.check();
         if (noT5 && t5Length != null) {
             throw new InputException("--no-t5 leaves T5 out, but --t5-length " + t5Length
                     + " is for it; leave one of the two options out");

@@ -14,7 +14,6 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
-import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.model.settings.FoundSettings;
 import jdiffusion.model.settings.Infotext;
@@ -55,10 +54,7 @@ final class PictureSettings {
                              QuantizeOptions quantizing, MemoryOptions memory) {
         Map<String, String> fields = new LinkedHashMap<>();
         fields.put("Steps", Integer.toString(r.steps()));
-        fields.put("Sampler", samplerName(r.sampler().kind()));
-        if (r.schedule() != null) {
-            fields.put("Schedule type", scheduleName(r.schedule()));
-        }
+        SamplingText.describe(r, fields);
         fields.put("CFG scale", number(r.guidance()));
         if (r.guidanceRescale() > 0) {
             fields.put(RESCALE, number(r.guidanceRescale()));
@@ -127,16 +123,13 @@ final class PictureSettings {
     private void fill(GenerateOptions o) {
         o.prompt = or(o.prompt, found.prompt());
         o.negativePrompt = or(o.negativePrompt, found.negativePrompt());
-        o.steps = or(o.steps, found.steps());
         o.cfgScale = or(o.cfgScale, found.guidance());
         o.guidanceRescale = or(o.guidanceRescale, decimal(RESCALE));
         o.seed = or(o.seed, found.seed() == null ? null : Seed.text(found.seed()));
         sized = o.width == null && o.height == null && found.width() != null && found.height() != null;
         o.width = or(o.width, found.width());
         o.height = or(o.height, found.height());
-        o.samplingMethod = or(o.samplingMethod, found.sampler() == null ? null : found.sampler().label());
-        o.scheduler = or(o.scheduler, found.schedule() == null ? null : found.schedule().label());
-        o.flowShift = or(o.flowShift, found.shift());
+        fill(o.sampling);
         boolean withoutT5 = "off".equals(take("T5"));
         if (withoutT5 && o.t5Length != null) {
             throw new InputException(file + ": was drawn without T5, which --t5-length " + o.t5Length
@@ -166,6 +159,29 @@ final class PictureSettings {
             o.taesdOnly = true;
         }
         fillInit(o);
+    }
+
+    /** Levels by hand stand for steps, schedule and shift: whichever the user gives, the file's others are left. */
+    private void fill(SamplingOptions o) {
+        Sampler.Kind kind = found.sampler();
+        Double eta = precise(kind == Sampler.Kind.DDIM ? SamplingText.ETA_DDIM : SamplingText.ETA);
+        boolean ofModel = SamplingText.OF_MODEL.equals(take(SamplingText.SAMPLER_RULES));
+        if (kind != null && (o.samplingMethod == null || Sampler.Kind.find(o.samplingMethod) == kind)) {
+            o.ofModel = o.samplingMethod == null && ofModel;
+            o.samplingMethod = kind.label();
+            o.eta = or(o.eta, kind.takesEta() ? eta : null);
+        }
+        String sigmas = take(SamplingText.SIGMAS);
+        if (o.sigmas != null) {
+            return;
+        }
+        if (sigmas != null && o.steps == null && o.scheduler == null && o.flowShift == null) {
+            o.sigmas = sigmas;
+            return;
+        }
+        o.steps = or(o.steps, found.steps());
+        o.scheduler = or(o.scheduler, found.schedule() == null ? null : found.schedule().label());
+        o.flowShift = or(o.flowShift, found.shift());
     }
 
     private void fill(AdapterOptions o) {
@@ -339,38 +355,5 @@ final class PictureSettings {
     static String number(Number value) {
         String text = value.toString();
         return text.endsWith(".0") ? text.substring(0, text.length() - 2) : text;
-    }
-
-    static String samplerName(Sampler.Kind kind) {
-        return switch (kind) {
-            case EULER -> "Euler";
-            case EULER_ANCESTRAL -> "Euler a";
-            case HEUN -> "Heun";
-            case DPM2 -> "DPM2";
-            case DPM2_ANCESTRAL -> "DPM2 a";
-            case DPMPP_2S_ANCESTRAL -> "DPM++ 2S a";
-            case DPMPP_2M -> "DPM++ 2M";
-            case DPMPP_2M_SDE -> "DPM++ 2M SDE";
-            case DPMPP_3M_SDE -> "DPM++ 3M SDE";
-            case DPMPP_2S -> "DPM++ 2S";
-            case DPMPP_3M -> "DPM++ 3M";
-            case LMS -> "LMS";
-            case DDIM -> "DDIM";
-            case LCM -> "LCM";
-            case UNIPC -> "UniPC";
-            case DEIS -> "DEIS";
-            case RES_MULTISTEP -> "Res Multistep";
-            case ER_SDE -> "ER SDE";
-        };
-    }
-
-    private static String scheduleName(SigmaSchedule schedule) {
-        return switch (schedule) {
-            case SGM_UNIFORM -> "SGM Uniform";
-            case KL_OPTIMAL -> "KL Optimal";
-            case DDIM_UNIFORM -> "DDIM Uniform";
-            case NORMAL, SIMPLE, KARRAS, EXPONENTIAL, BETA, TRAILING, LEADING, LINSPACE ->
-                    schedule.name().charAt(0) + schedule.label().substring(1);
-        };
     }
 }

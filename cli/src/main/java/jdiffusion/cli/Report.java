@@ -33,7 +33,10 @@ final class Report implements Progress {
                 .put("guidance_rescale", r.guidanceRescale())
                 .put("seed", Seed.number(r.seed())).put("batch_count", r.images())
                 .put("sampling_method", r.sampler().kind().label())
+                .put("eta", r.sampler().eta())
                 .put("scheduler", r.schedule() == null ? null : r.schedule().label());
+        ArrayNode sigmas = request.putArray("sigmas");
+        r.sigmas().forEach(sigmas::add);
         if (Float.isNaN(r.shift())) {
             request.putNull("flow_shift");
         } else {

@@ -39,7 +39,7 @@ class CommandsTest {
         String help = Cli.run("generate", "--help").out();
         for (String option : new String[] {"--model", "-n,", "--negative-prompt", "-W,", "--width", "-H,", "--height",
             "--steps", "--cfg-scale", "--guidance-rescale", "-s,", "--seed", "-b,", "--batch-count",
-            "--sampling-method", "--scheduler",
+            "--sampling-method", "--eta", "--sigmas", "--scheduler",
             "--flow-shift", "--t5-length", "--no-t5", "--skip-layers", "--slg-scale", "--skip-layer-start",
             "--skip-layer-end", "-i,", "--init-img", "--strength", "--mask", "-o,", "--output", "--device",
             "--precision", "--threads", "--preview", "--json", "--from", "--kernels", "--gemm", "--conv",

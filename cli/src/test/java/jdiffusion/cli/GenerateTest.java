@@ -45,6 +45,46 @@ class GenerateTest {
         assertThat(Png.read(other).picture().rgb()).isNotEqualTo(picture.rgb());
     }
 
+    @Test
+    void etaAndLevelsByHand() throws IOException {
+        Path first = folder.resolve("first.png");
+        assertThat(Cli.run("generate", "a", "-W", 64, "-H", 64, "--no-t5", "--sampling-method", "euler_ancestral",
+                "--eta", 0.3, "--sigmas", "[1, 0.75, 0.3, 0.0]", "-o", first).code()).isZero();
+        assertThat(Png.texts(first).get("parameters")).contains("Steps: 3, Sampler: Euler a, Eta: 0.3, Sigmas: \"1,"
+                + " 0.75, 0.3\", CFG scale");
+        Path second = folder.resolve("second.png");
+        Cli repeated = Cli.run("generate", "--from", first, "-o", second);
+        assertThat(repeated.code()).as(repeated.err().toString()).isZero();
+        assertThat(second).hasSameBinaryContentAs(first);
+        assertThat(repeated.err()).noneMatch(line -> line.startsWith("note:"));
+
+        Path without = folder.resolve("without.png");
+        assertThat(Cli.run("generate", "--from", first, "--steps", 2, "--sampling-method", "euler", "-o", without)
+                .code()).isZero();
+        assertThat(Png.texts(without).get("parameters")).contains("Steps: 2, Sampler: Euler, Schedule type:"
+                + " Normal, CFG");
+        Path ddim = folder.resolve("ddim.png");
+        assertThat(Cli.run("generate", "--from", first, "--sigmas", "1 0.5", "--sampling-method", "ddim", "--eta", 1,
+                "-o", ddim).code()).isZero();
+        assertThat(Png.texts(ddim).get("parameters")).contains("Steps: 2, Sampler: DDIM, Eta DDIM: 1, Sigmas: \"1,"
+                + " 0.5\", CFG");
+        Path again = folder.resolve("again.png");
+        assertThat(Cli.run("generate", "--from", ddim, "-o", again).code()).isZero();
+        assertThat(again).hasSameBinaryContentAs(ddim);
+    }
+
+    /** Levels that a schedule gives, by hand. */
+    @Test
+    void levelsByHandAreThoseOfASchedule() throws IOException {
+        Path schedule = folder.resolve("schedule.png");
+        Path byHand = folder.resolve("hand.png");
+        assertThat(Cli.draw("a", "--steps", 4, "--flow-shift", 1, "--scheduler", "normal", "-o", schedule).code())
+                .isZero();
+        assertThat(Cli.run("generate", "a", "-W", 64, "-H", 64, "--no-t5", "--sigmas", "1,0.667,0.334,0.001", "-o",
+                byHand).code()).isZero();
+        assertThat(Png.read(byHand).picture().rgb()).isEqualTo(Png.read(schedule).picture().rgb());
+    }
+
     /** The denoiser's file takes the rest from the folders beside it; what was left out is kept in the picture. */
     @Test
     void aSingleFileDrawsWhatItsFolderDraws() throws IOException {

@@ -1,5 +1,6 @@
 package jdiffusion.model.family;
 
+import java.util.List;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SamplerSettings;
@@ -33,12 +34,14 @@ import jdiffusion.tensor.InputException;
  * @param guidanceRescale with guidance: the share, 0 to 1, in which its result gets the deviation of the prediction
  *                       with the prompt (Lin et al., "Common Diffusion Noise Schedules and Sample Steps are
  *                       Flawed", 2023, section 3.4)
+ * @param sigmas         noise levels by hand in place of a schedule, one a step, falling, without the final 0; empty
+ *                       for none
  */
 public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
                                 float guidance, long seed, int images, Seeds seeds, SamplerSettings sampler,
                                 SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
                                 Picture init, double strength, Picture mask, Control control,
-                                float guidanceRescale) {
+                                float guidanceRescale, List<Float> sigmas) {
     /** How the pictures of one request differ. */
     public enum Seeds {
         /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
@@ -59,6 +62,15 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         }
         if (!(guidanceRescale >= 0 && guidanceRescale <= 1)) {
             throw new InputException("the guidance rescale is " + guidanceRescale + "; use 0 (off) to 1");
+        }
+        sigmas = List.copyOf(sigmas);
+        if (!sigmas.isEmpty() && sigmas.size() != steps) {
+            throw new InputException(sigmas.size() + " noise levels are given, but " + steps
+                    + " steps are asked for; leave out one of the two");
+        }
+        if (!sigmas.isEmpty() && (schedule != null || !Float.isNaN(shift))) {
+            throw new InputException("noise levels are given by hand, on which a schedule"
+                    + " and a shift do not act; leave out one of the two");
         }
         if (mask != null && init == null) {
             throw new InputException("a mask needs a picture to start from; give an init image as well");
@@ -125,6 +137,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private Picture mask;
         private Control control;
         private float guidanceRescale;
+        private List<Float> sigmas;
 
         private Builder(GenerationRequest r) {
             prompt = r.prompt;
@@ -147,6 +160,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             mask = r.mask;
             control = r.control;
             guidanceRescale = r.guidanceRescale;
+            sigmas = r.sigmas;
         }
 
         public Builder prompt(String value) {
@@ -248,10 +262,21 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return this;
         }
 
+        /** Noise levels in place of steps, schedule and shift. */
+        public Builder sigmas(List<Float> values) {
+            sigmas = values;
+            if (!values.isEmpty()) {
+                steps = values.size();
+                schedule = null;
+                shift = Float.NaN;
+            }
+            return this;
+        }
+
         public GenerationRequest build() {
             return new GenerationRequest(prompt, negativePrompt, width, height, steps, guidance, seed, images, seeds,
                     sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control,
-                    guidanceRescale);
+                    guidanceRescale, sigmas);
         }
     }
 }

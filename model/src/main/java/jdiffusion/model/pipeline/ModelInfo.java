@@ -1,5 +1,6 @@
 package jdiffusion.model.pipeline;
 
+import java.util.List;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
@@ -70,7 +71,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                 scheduler.sampler(), scheduler.schedule(), Float.NaN,
                 wishes.positiveInteger("max_sequence_length", family.textTokens(), family.mostTextTokens()),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null,
-                DEFAULT_STRENGTH, null, null, 0);
+                DEFAULT_STRENGTH, null, null, 0, List.of());
     }
 
     private static float guidance(ConfigFile wishes, Variant variant, ControlTraits control) {
@@ -92,7 +93,8 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
     Sigmas sigmas(GenerationRequest request) {
         NoiseScheduler own = Float.isNaN(request.shift()) ? scheduler : scheduler.withShift(request.shift());
         int tokens = (request.width() / patch()) * (request.height() / patch());
-        Sigmas steps = request.schedule() == null ? own.sigmas(request.steps(), tokens)
+        Sigmas steps = !request.sigmas().isEmpty() ? own.sigmas(request.sigmas())
+                : request.schedule() == null ? own.sigmas(request.steps(), tokens)
                 : own.sigmas(request.schedule(), request.steps(), tokens);
         return request.sampler().evaluations(steps, scheduler.prediction());
     }

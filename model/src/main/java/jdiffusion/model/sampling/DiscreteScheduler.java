@@ -2,6 +2,7 @@ package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import jdiffusion.tensor.InputException;
 
@@ -126,21 +127,16 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
     @Override
     public Sigmas sigmas(SigmaSchedule schedule, int steps, int imageTokens) {
         Sigmas.checkSteps(steps);
-        return named(NamedSchedule.levels(schedule, steps, table));
+        return Levels.of(NamedSchedule.levels(schedule, steps, table), table.highest(), this::wholeTimestep);
     }
 
     @Override
-    public Sigmas sigmas(float[] levels) {
-        double[] values = new double[levels.length];
-        for (int i = 0; i < levels.length; i++) {
-            values[i] = levels[i];
-        }
-        Levels.check(levels, table.highest());
-        return named(values);
+    public Sigmas sigmas(List<Float> levels) {
+        return Levels.byHand(levels, table.highest(), this::wholeTimestep);
     }
 
-    /** As ComfyUI does: whole timesteps, and the start of the highest level keeps the variance. */
-    private Sigmas named(double[] levels) {
-        return Levels.of(levels, table.highest(), sigma -> Math.rint(table.timestep(sigma)));
+    /** As ComfyUI does. */
+    private double wholeTimestep(double sigma) {
+        return Math.rint(table.timestep(sigma));
     }
 }

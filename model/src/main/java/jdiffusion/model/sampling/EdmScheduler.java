@@ -1,6 +1,7 @@
 package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -115,13 +116,8 @@ public record EdmScheduler(double lowest, double highest, Prediction prediction,
     }
 
     @Override
-    public Sigmas sigmas(float[] levels) {
-        Levels.check(levels, highest);
-        double[] values = new double[levels.length];
-        for (int i = 0; i < levels.length; i++) {
-            values[i] = levels[i];
-        }
-        return Levels.of(values, highest, EdmScheduler::time);
+    public Sigmas sigmas(List<Float> levels) {
+        return Levels.byHand(levels, highest, EdmScheduler::time);
     }
 
     /** ComfyUI's table for continuous levels: a thousand, evenly in the logarithm. */

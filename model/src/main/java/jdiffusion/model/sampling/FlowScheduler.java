@@ -42,10 +42,12 @@ public record FlowScheduler(SchedulerConfig config) implements NoiseScheduler {
     }
 
     @Override
-    public Sigmas sigmas(float[] levels) {
+    public Sigmas sigmas(List<Float> levels) {
         Levels.check(levels, 1);
-        float[] sigmas = new float[levels.length + 1];
-        System.arraycopy(levels, 0, sigmas, 0, levels.length);
+        float[] sigmas = new float[levels.size() + 1];
+        for (int i = 0; i < levels.size(); i++) {
+            sigmas[i] = levels.get(i);
+        }
         return Sigmas.ofFlow(sigmas, config.numTrainTimesteps());
     }
 

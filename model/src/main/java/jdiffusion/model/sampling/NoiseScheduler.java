@@ -59,11 +59,11 @@ public interface NoiseScheduler {
     Sigmas sigmas(SigmaSchedule schedule, int steps, int imageTokens);
 
     /**
-     * Levels given by hand, falling, without the final 0.
+     * Levels given by hand, falling, without the final 0. A flow's shift does not act on them.
      *
      * @throws InputException if they do not fall or lie outside of what the model knows
      */
-    Sigmas sigmas(float[] levels);
+    Sigmas sigmas(List<Float> levels);
 
     /**
      * The same with another static shift of a flow's times.

@@ -99,6 +99,11 @@ public interface Sampler {
             };
         }
 
+        /** Whether its amount of noise can be chosen; LCM's follows from the levels. */
+        public boolean takesEta() {
+            return this == DDIM || isStochastic() && this != LCM;
+        }
+
         /** This sampler with nothing else said. */
         public SamplerSettings settings() {
             return SamplerSettings.of(this);

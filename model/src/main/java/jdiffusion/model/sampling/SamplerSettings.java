@@ -1,5 +1,7 @@
 package jdiffusion.model.sampling;
 
+import java.util.Arrays;
+import java.util.stream.Collectors;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
@@ -25,11 +27,11 @@ public record SamplerSettings(Sampler.Kind kind, double eta, int order, SecondOr
         HEUN
     }
 
-    private static final double LARGEST_ETA = 100;
+    private static final double LARGEST_ETA = 10;
 
     public SamplerSettings {
         if (!(eta >= 0 && eta <= LARGEST_ETA)) {
-            throw new InputException("eta is " + eta + "; use 0 or more (1 is usual)");
+            throw new InputException("eta is " + eta + "; use 0 (no noise) to " + (int) LARGEST_ETA);
         }
         if (order < 1 || order > 3) {
             throw new InputException("the solver's order is " + order + "; use 1 to 3");
@@ -45,8 +47,25 @@ public record SamplerSettings(Sampler.Kind kind, double eta, int order, SecondOr
         };
     }
 
+    /**
+     * The same sampler with another amount of noise.
+     *
+     * @throws InputException if it cannot have that
+     */
     public SamplerSettings withEta(double value) {
+        if (value != eta && !kind.takesEta()) {
+            throw new InputException("an eta of " + value + " is given, but the amount of noise that the sampler "
+                    + kind.label() + " draws cannot be chosen; leave it out or take one of "
+                    + Arrays.stream(Sampler.Kind.values()).filter(Sampler.Kind::takesEta).map(Sampler.Kind::label)
+                            .collect(Collectors.joining(", ")));
+        }
         return new SamplerSettings(kind, value, order, secondAs, lowerFinal, boundary);
+    }
+
+    /** Whether all but eta is as tools mean it by the name alone. */
+    public boolean isUsual() {
+        SamplerSettings usual = of(kind);
+        return equals(new SamplerSettings(kind, eta, usual.order, usual.secondAs, usual.lowerFinal, usual.boundary));
     }
 
     /** Whether its steps draw noise. */
