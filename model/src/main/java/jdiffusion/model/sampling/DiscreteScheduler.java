@@ -1,6 +1,7 @@
 package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -36,10 +37,13 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
         static final Rules EULER = new Rules(false, false, false, false, false);
     }
 
+    /** Steps of LCM's distilled schedule where nothing else is said. */
+    static final int ORIGINAL = 50;
+
     /** SDXL's own: Euler, leading, offset 1, on the table of Stable Diffusion. */
     public static DiscreteScheduler stableDiffusion(Prediction prediction) {
         return new DiscreteScheduler(BetaTable.stableDiffusion(), prediction, Sampler.Kind.EULER.settings(),
-                TimestepSpacing.LEADING, 1, null, Rules.EULER, false, 0);
+                TimestepSpacing.LEADING, 1, null, Rules.EULER, false, ORIGINAL);
     }
 
     /**
@@ -49,6 +53,11 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
      */
     public static DiscreteScheduler of(JsonNode json, String where) {
         return DiscreteSchedulerFile.read(json, where);
+    }
+
+    @Override
+    public ObjectNode write() {
+        return DiscreteSchedulerFile.write(this);
     }
 
     @Override
