@@ -133,7 +133,8 @@ final class GenerateCommand implements Callable<Integer> {
         List<Lora> loras = adapters.loras(options.prompt, options.negativePrompt);
         try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
             Backend backend = profiling.wrap(opened.backend());
-            ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())), loras, adapters);
+            ModelFiles files = options.sampling.of(model.open(options.leftOut()));
+            ControlInput control = ControlInput.of(quantizing.apply(files), loras, adapters);
             control.files().notes().forEach(notes::add);
             Pipeline pipeline = taesd.addTo(Pipeline.open(control.files(), backend));
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);

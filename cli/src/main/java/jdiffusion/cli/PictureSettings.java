@@ -101,7 +101,7 @@ final class PictureSettings {
         fields.put("Precision", Devices.label(precision));
         fields.put("RNG", "CPU");
         fields.put("Version", Version.line());
-        return new Infotext(loras.prompt(), r.negativePrompt(), fields);
+        return new Infotext(loras.prompt(), r.negativeText(), fields);
     }
 
     /**

@@ -72,7 +72,8 @@ final class PlanCommand implements Callable<Integer> {
         InputPictures inputs = InputPictures.read(options, notes::add);
         TaesdInput taesd = TaesdInput.of(options);
         CountingBackend backend = Devices.counting(deviceOptions, options.precision);
-        ControlInput control = ControlInput.of(quantizing.apply(model.open(options.leftOut())),
+        ControlInput control = ControlInput.of(
+                quantizing.apply(options.sampling.of(model.open(options.leftOut()))),
                 adapters.loras(options.prompt, options.negativePrompt), adapters);
         Pipeline opened = taesd.addTo(Pipeline.open(control.files(), backend));
         int patch = opened.sizes().multiple();

@@ -3,6 +3,8 @@ package jdiffusion.cli;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.SchedulerGiven;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SamplerSettings;
@@ -45,6 +47,13 @@ final class SamplingOptions {
             throw new InputException("--sigmas gives every noise level, on which " + other
                     + " does not act; leave one of the two options out");
         }
+    }
+
+    /** The model; its scheduler's file may be damaged where these options say all that it would. */
+    ModelFiles of(ModelFiles files) {
+        boolean levels = sigmas != null || scheduler != null
+                && (flowShift != null || !files.architecture().scheduler().prediction().isFlow());
+        return samplingMethod != null && levels ? new SchedulerGiven(files) : files;
     }
 
     void applyTo(GenerationRequest defaults, GenerationRequest.Builder request) {

@@ -158,6 +158,12 @@ class HabitsTest {
         Files.writeString(file, "{\"_class_name\": \"PNDMScheduler\", \"skip_prk_steps\": true}");
         assertThat(pixels(draw("x.png", "a", "--model", model, "--sampling-method", "dpmpp_2m", "--flow-shift", 4)))
                 .isEqualTo(wanted);
+        Files.writeString(file, "{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": ");
+        fails(file.toString(), "a", "--model", model, "--sampling-method", "dpmpp_2m", "--flow-shift", 4);
+        Cli run = Cli.draw("a", "--model", model, "--sampling-method", "dpmpp_2m", "--flow-shift", 4, "--steps", 1,
+                "--scheduler", "normal", "-o", folder.resolve("x.png"));
+        assertThat(run.err()).anyMatch(line -> line.startsWith("note: " + file) && line.contains("is left aside"));
+        assertThat(pixels(folder.resolve("x.png"))).isEqualTo(wanted);
         Files.delete(file);
         assertThat(pixels(draw("x.png", "a", "--model", model, "--sampling-method", "dpmpp_2m", "--flow-shift", 4)))
                 .isEqualTo(wanted);

@@ -91,7 +91,7 @@ public final class CheckpointSource implements ExportSource {
 
     @Override
     public ObjectNode scheduler() {
-        return SchedulerJson.of(files.scheduler());
+        return files.scheduler().write();
     }
 
     @Override

@@ -23,11 +23,31 @@ public final class BetaTable implements NoiseTable {
     private static final double COSINE_OFFSET = 0.008;
     private static final double LARGEST_COSINE_BETA = 0.999;
 
+    /**
+     * What a table is made of; see {@link BetaTable#of}.
+     *
+     * @param start the first beta
+     * @param end   the last beta
+     */
+    public record Betas(Kind kind, double start, double end, int count, boolean zeroTerminalSnr, boolean keepsZero) {
+        public Betas {
+            if (count < 2 || count > MOST_STEPS) {
+                throw new InputException("num_train_timesteps is " + count + "; it must be 2 to " + MOST_STEPS);
+            }
+            if (!(start > 0 && start < 1 && end > 0 && end < 1)) {
+                throw new InputException("beta_start and beta_end are " + start + " and " + end
+                        + "; they must be above 0 and below 1");
+            }
+        }
+    }
+
+    private final Betas betas;
     private final float[] products;
     private final float[] sigmas;
     private final double[] logs;
 
-    private BetaTable(float[] products) {
+    private BetaTable(Betas betas, float[] products) {
+        this.betas = betas;
         this.products = products;
         sigmas = new float[products.length];
         logs = new double[products.length];
@@ -45,19 +65,13 @@ public final class BetaTable implements NoiseTable {
      */
     public static BetaTable of(Kind kind, double start, double end, int count, boolean zeroTerminalSnr,
                                boolean keepsZero) {
-        if (count < 2 || count > MOST_STEPS) {
-            throw new InputException("num_train_timesteps is " + count + "; it must be 2 to " + MOST_STEPS);
-        }
-        if (!(start > 0 && start < 1 && end > 0 && end < 1)) {
-            throw new InputException("beta_start and beta_end are " + start + " and " + end
-                    + "; they must be above 0 and below 1");
-        }
+        Betas all = new Betas(kind, start, end, count, zeroTerminalSnr, keepsZero);
         float[] betas = betas(kind, start, end, count);
         float[] products = products(zeroTerminalSnr ? rescaled(betas) : betas);
         if (zeroTerminalSnr && !keepsZero) {
             products[count - 1] = ALMOST_ZERO;
         }
-        return new BetaTable(products);
+        return new BetaTable(all, products);
     }
 
     /** The table of Stable Diffusion 1 to XL. */
@@ -128,6 +142,21 @@ public final class BetaTable implements NoiseTable {
             before = product;
         }
         return rescaled;
+    }
+
+    /** What it is made of. */
+    public Betas betas() {
+        return betas;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof BetaTable table && table.betas.equals(betas);
+    }
+
+    @Override
+    public int hashCode() {
+        return betas.hashCode();
     }
 
     /** Timesteps of training. */

@@ -1,6 +1,7 @@
 package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -36,22 +37,25 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
         static final Rules EULER = new Rules(false, false, false, false, false);
     }
 
+    /** Steps of LCM's distilled schedule where nothing else is said. */
+    static final int ORIGINAL = 50;
+
     /** SDXL's own: Euler, leading, offset 1, on the table of Stable Diffusion. */
     public static DiscreteScheduler stableDiffusion(Prediction prediction) {
         return new DiscreteScheduler(BetaTable.stableDiffusion(), prediction, Sampler.Kind.EULER.settings(),
-                TimestepSpacing.LEADING, 1, null, Rules.EULER, false, 0);
+                TimestepSpacing.LEADING, 1, null, Rules.EULER, false, ORIGINAL);
     }
 
     /** SDXL Turbo's: ancestral Euler, trailing. */
     public static DiscreteScheduler turbo() {
         return new DiscreteScheduler(BetaTable.stableDiffusion(), Prediction.EPSILON,
-                Sampler.Kind.EULER_ANCESTRAL.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false, 0);
+                Sampler.Kind.EULER_ANCESTRAL.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false, ORIGINAL);
     }
 
     /** That of models that were trained to start from pure noise: Lin et al. (2024), who want trailing timesteps. */
     public static DiscreteScheduler zeroSnr(Prediction prediction) {
         return new DiscreteScheduler(BetaTable.of(BetaTable.Kind.SCALED_LINEAR, 0.00085, 0.012, 1000, true, false),
-                prediction, Sampler.Kind.EULER.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false, 0);
+                prediction, Sampler.Kind.EULER.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false, ORIGINAL);
     }
 
     /**
@@ -66,6 +70,11 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
     @Override
     public boolean preserving() {
         return rules.preserving;
+    }
+
+    @Override
+    public ObjectNode write() {
+        return DiscreteSchedulerFile.write(this);
     }
 
     @Override

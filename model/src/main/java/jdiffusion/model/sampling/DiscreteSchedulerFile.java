@@ -1,19 +1,14 @@
 package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.util.List;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Locale;
 import jdiffusion.model.sampling.DiscreteScheduler.Rules;
+import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 
 /** Reads the configurations of diffusers' schedulers for tables of betas, each class with its own rules. */
 final class DiscreteSchedulerFile {
-    /** Those that are read here. */
-    static final List<String> CLASSES = List.of("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
-            "HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
-            "LMSDiscreteScheduler", "DDIMScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler",
-            "DEISMultistepScheduler", "UniPCMultistepScheduler", "LCMScheduler");
-
     private DiscreteSchedulerFile() {
     }
 
@@ -30,85 +25,45 @@ final class DiscreteSchedulerFile {
         fields.refuse("thresholding");
         fields.refuse("use_flow_sigmas");
         fields.refuse("use_lu_lambdas");
-        return switch (name) {
-            case "EulerDiscreteScheduler" -> {
+        SchedulerSampler known = SchedulerSampler.find(name);
+        if (known == null) {
+            throw new InputException("_class_name is '" + name + "'; for a model of this kind use one of "
+                    + SchedulerSampler.classes());
+        }
+        SamplerSettings sampler = known.read(fields);
+        return switch (known) {
+            case EULER -> {
                 fields.expect("timestep_type", "discrete");
                 fields.expect("interpolation_type", "linear");
-                yield of(fields, Sampler.Kind.EULER.settings(), "linspace", Rules.EULER, ends(fields, "zero"));
+                yield of(fields, sampler, "linspace", Rules.EULER, ends(fields));
             }
-            case "EulerAncestralDiscreteScheduler" ->
-                    of(fields, Sampler.Kind.EULER_ANCESTRAL.settings(), "linspace", Rules.EULER, false);
-            case "HeunDiscreteScheduler" ->
-                    of(fields, Sampler.Kind.HEUN.settings(), "linspace", Rules.EULER, false);
-            case "LMSDiscreteScheduler" -> of(fields, Sampler.Kind.LMS.settings(), "linspace", Rules.EULER, false);
-            case "KDPM2DiscreteScheduler" -> kdpm(fields, Sampler.Kind.DPM2);
-            case "KDPM2AncestralDiscreteScheduler" -> kdpm(fields, Sampler.Kind.DPM2_ANCESTRAL);
-            case "DDIMScheduler" -> {
+            case EULER_ANCESTRAL, HEUN, LMS -> of(fields, sampler, "linspace", Rules.EULER, false);
+            case KDPM2, KDPM2_ANCESTRAL -> of(fields, sampler, "linspace",
+                    new Rules(false, false, fields.curve() == SigmaSchedule.KARRAS, false, false), false);
+            case DDIM -> {
                 if (fields.flag("clip_sample", true)) {
                     throw new InputException("clip_sample is true, as for models of pixels; only false is supported");
                 }
-                yield of(fields, Sampler.Kind.DDIM.settings(), "leading",
-                        new Rules(true, false, true, false, false), !fields.flag("set_alpha_to_one", true));
+                yield of(fields, sampler, "leading", new Rules(true, false, true, false, false),
+                        !fields.flag("set_alpha_to_one", true));
             }
-            case "LCMScheduler" -> of(fields, new SamplerSettings(Sampler.Kind.LCM, 1, 1,
-                    SamplerSettings.SecondOrder.MIDPOINT, false, true), "leading",
-                    new Rules(true, false, true, false, false), false);
-            case "DPMSolverMultistepScheduler" -> multistep(fields);
-            case "DPMSolverSinglestepScheduler" -> {
-                fields.expect("algorithm_type", "dpmsolver++");
-                if (fields.integer("solver_order", 2) != 2) {
-                    throw new InputException("solver_order is " + fields.integer("solver_order", 2)
-                            + "; of single-step solvers only order 2 is supported");
+            case LCM -> of(fields, sampler, "leading", new Rules(true, false, true, false, false), false);
+            case MULTISTEP -> {
+                if (fields.flag("euler_at_final") && ends(fields)) {
+                    throw new InputException("euler_at_final is true and final_sigmas_type 'sigma_min'; only 'zero' is"
+                            + " supported, where the last step is Euler's anyway");
                 }
-                // Its spacing is always that of linspace.
-                yield withSpacing(of(fields, Sampler.Kind.DPMPP_2S.settings(), "linspace",
-                        new Rules(true, true, true, true, false), ends(fields, "zero")), TimestepSpacing.LINSPACE);
+                yield of(fields, sampler, "linspace", new Rules(true, true, true, true, false), ends(fields));
             }
-            case "DEISMultistepScheduler" -> {
-                fields.expect("algorithm_type", "deis");
-                yield of(fields, new SamplerSettings(Sampler.Kind.DEIS, 0, fields.integer("solver_order", 2),
-                        SamplerSettings.SecondOrder.MIDPOINT, fields.flag("lower_order_final", true), false),
-                        "linspace", new Rules(true, true, true, true, true), true);
-            }
-            case "UniPCMultistepScheduler" -> {
-                fields.expect("solver_type", "bh2");
-                if (!fields.flag("predict_x0", true)) {
-                    throw new InputException("predict_x0 is false; only true is supported");
-                }
-                yield of(fields, new SamplerSettings(Sampler.Kind.UNIPC, 0, fields.integer("solver_order", 2),
-                        SamplerSettings.SecondOrder.MIDPOINT, fields.flag("lower_order_final", true), false),
-                        "linspace", new Rules(true, true, true, true, true), ends(fields, "zero"));
-            }
-            default -> throw new InputException("_class_name is '" + name + "'; for a model of this kind use one of "
-                    + String.join(", ", CLASSES));
+            case SINGLESTEP -> spaced(of(fields, sampler, "linspace", new Rules(true, true, true, true, false),
+                    ends(fields)));
+            case DEIS -> of(fields, sampler, "linspace", new Rules(true, true, true, true, true), true);
+            case UNIPC -> of(fields, sampler, "linspace", new Rules(true, true, true, true, true), ends(fields));
         };
     }
 
-    private static DiscreteScheduler multistep(SchedulerFields fields) {
-        int order = fields.integer("solver_order", 2);
-        boolean noisy = fields.choice("algorithm_type", "dpmsolver++", "sde-dpmsolver++") == 1;
-        if (order < 1 || order > 3) {
-            throw new InputException("solver_order is " + order + "; it must be 1 to 3");
-        }
-        if (fields.flag("euler_at_final") && ends(fields, "zero")) {
-            throw new InputException("euler_at_final is true and final_sigmas_type 'sigma_min'; only 'zero' is"
-                    + " supported, where the last step is Euler's anyway");
-        }
-        Sampler.Kind kind = noisy ? order == 3 ? Sampler.Kind.DPMPP_3M_SDE : Sampler.Kind.DPMPP_2M_SDE
-                : order == 3 ? Sampler.Kind.DPMPP_3M : Sampler.Kind.DPMPP_2M;
-        return of(fields, new SamplerSettings(kind, noisy ? 1 : 0, order, fields.secondOrder("solver_type"),
-                fields.flag("lower_order_final", true), false), "linspace", new Rules(true, true, true, true, false),
-                ends(fields, "zero"));
-    }
-
-    private static DiscreteScheduler kdpm(SchedulerFields fields, Sampler.Kind kind) {
-        SigmaSchedule curve = fields.curve();
-        return of(fields, kind.settings(), "linspace",
-                new Rules(false, false, curve == SigmaSchedule.KARRAS, false, false), false);
-    }
-
-    private static boolean ends(SchedulerFields fields, String standard) {
-        return fields.text("final_sigmas_type", standard).equals("sigma_min");
+    private static boolean ends(SchedulerFields fields) {
+        return fields.choice("final_sigmas_type", "zero", "sigma_min") == 1;
     }
 
     private static DiscreteScheduler of(SchedulerFields fields, SamplerSettings sampler, String spacing, Rules rules,
@@ -145,18 +100,65 @@ final class DiscreteSchedulerFile {
             case String other -> throw new InputException("timestep_spacing is '" + other.toLowerCase(Locale.ROOT)
                     + "'; it must be 'linspace', 'leading' or 'trailing'");
         };
-        int original = fields.integer("original_inference_steps", 50);
-        if (original < 1 || original > table.size()) {
+        int original = sampler.kind() == Sampler.Kind.LCM ? fields.integer("original_inference_steps",
+                DiscreteScheduler.ORIGINAL) : DiscreteScheduler.ORIGINAL;
+        if (sampler.kind() == Sampler.Kind.LCM && (original < 1 || original > table.size())) {
             throw new InputException("original_inference_steps is " + original + "; it must be 1 to " + table.size());
         }
-        boolean curves = sampler.kind() != Sampler.Kind.DDIM && sampler.kind() != Sampler.Kind.LCM
-                && sampler.kind() != Sampler.Kind.EULER_ANCESTRAL;
         return new DiscreteScheduler(table, prediction, sampler, spaced, fields.integer("steps_offset", 0),
-                curves ? fields.curve() : null, rules, endsAtFirst, original);
+                hasCurves(sampler.kind()) ? fields.curve() : null, rules, endsAtFirst, original);
     }
 
-    private static DiscreteScheduler withSpacing(DiscreteScheduler s, TimestepSpacing spacing) {
-        return new DiscreteScheduler(s.table(), s.prediction(), s.sampler(), spacing, s.offset(), s.curve(), s.rules(),
-                s.endsAtFirst(), s.original());
+    /** A single-step solver's spacing is that of linspace, whatever the file says. */
+    private static DiscreteScheduler spaced(DiscreteScheduler s) {
+        return new DiscreteScheduler(s.table(), s.prediction(), s.sampler(), TimestepSpacing.LINSPACE, 0, s.curve(),
+                s.rules(), s.endsAtFirst(), s.original());
+    }
+
+    private static boolean hasCurves(Sampler.Kind kind) {
+        return kind != Sampler.Kind.DDIM && kind != Sampler.Kind.LCM && kind != Sampler.Kind.EULER_ANCESTRAL;
+    }
+
+    /**
+     * Writes a file that {@link #read} reads back.
+     *
+     * @throws IllegalArgumentException if no class of diffusers does what the sampler does
+     */
+    static ObjectNode write(DiscreteScheduler s) {
+        Sampler.Kind kind = s.sampler().kind();
+        SchedulerSampler known = SchedulerSampler.of(kind);
+        if (known == null) {
+            throw new IllegalArgumentException("no scheduler of diffusers does what " + kind.label() + " does");
+        }
+        BetaTable.Betas betas = s.table().betas();
+        ObjectNode json = JsonTree.object();
+        known.write(s.sampler(), !s.endsAtFirst(), json);
+        json.put("num_train_timesteps", betas.count()).put("beta_start", betas.start()).put("beta_end", betas.end())
+                .put("beta_schedule", betas.kind().name().toLowerCase(Locale.ROOT)).putNull("trained_betas")
+                .put("prediction_type", s.prediction() == Prediction.V ? "v_prediction" : "epsilon");
+        if (known != SchedulerSampler.SINGLESTEP) {
+            json.put("timestep_spacing", s.spacing().name().toLowerCase(Locale.ROOT)).put("steps_offset", s.offset());
+        }
+        if (betas.zeroTerminalSnr()) {
+            json.put("rescale_betas_zero_snr", true);
+        }
+        if (hasCurves(kind)) {
+            json.put("use_karras_sigmas", s.curve() == SigmaSchedule.KARRAS)
+                    .put("use_exponential_sigmas", s.curve() == SigmaSchedule.EXPONENTIAL)
+                    .put("use_beta_sigmas", s.curve() == SigmaSchedule.BETA);
+        }
+        switch (known) {
+            case EULER -> json.put("interpolation_type", "linear").put("timestep_type", "discrete")
+                    .put("final_sigmas_type", last(s));
+            case MULTISTEP, SINGLESTEP, UNIPC -> json.put("final_sigmas_type", last(s));
+            case DDIM -> json.put("set_alpha_to_one", !s.endsAtFirst());
+            case LCM -> json.put("original_inference_steps", s.original());
+            default -> { }
+        }
+        return json;
+    }
+
+    private static String last(DiscreteScheduler s) {
+        return s.endsAtFirst() ? "sigma_min" : "zero";
     }
 }

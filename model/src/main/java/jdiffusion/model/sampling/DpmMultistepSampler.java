@@ -10,7 +10,7 @@ import jdiffusion.tensor.Tensor;
  * sigma' sqrt(1 - e^(-2 eta h)) noise, where D* extrapolates the estimates.
  *
  * @param heun       whether the second order takes the integral of D's slope
- * @param lowerFinal whether the step before the last of fewer than 15 is of second order at most
+ * @param lowerFinal whether the last steps of fewer than 15 go down in order
  */
 record DpmMultistepSampler(Solver solver, double eta, int order, boolean heun, boolean lowerFinal,
                            Solver.History denoised, Tensor drawn) implements Sampler {
@@ -32,8 +32,8 @@ record DpmMultistepSampler(Solver solver, double eta, int order, boolean heun, b
         double keep = next == 0 ? 0 : next / sigma * Math.exp(-eta * h);
         double weight = signal * -Math.expm1(-g);
         int reached = next == 0 ? 1 : Math.min(order, i - first + 1);
-        if (lowerFinal && i == solver.sigmas().evaluations() - 2 && solver.sigmas().evaluations() < FEW_STEPS) {
-            reached = Math.min(reached, 2);
+        if (lowerFinal && solver.sigmas().evaluations() < FEW_STEPS) {
+            reached = Math.min(reached, solver.sigmas().evaluations() - i);
         }
         switch (reached) {
             case 1 -> backend.combine(new float[] {(float) keep, (float) weight}, List.of(latents, newest), latents);

@@ -1,7 +1,9 @@
 package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
+import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -21,6 +23,8 @@ public record EdmScheduler(double lowest, double highest, Prediction prediction,
                            boolean endsAtLow, SamplerSettings sampler) implements NoiseScheduler {
     private static final double TIME = 0.25;
     private static final int TABLE = 1000;
+    private static final String EULER = "EDMEulerScheduler";
+    private static final String MULTISTEP = "EDMDPMSolverMultistepScheduler";
 
     public EdmScheduler {
         if (!(lowest > 0 && lowest < highest && highest <= 1e6)) {
@@ -35,12 +39,7 @@ public record EdmScheduler(double lowest, double highest, Prediction prediction,
     /** Playground v2.5's own. */
     public static EdmScheduler playground() {
         return new EdmScheduler(0.002, 80, new Prediction.Edm(0.5, false), 7, false, false,
-                diffusers(SamplerSettings.SecondOrder.MIDPOINT, 2));
-    }
-
-    private static SamplerSettings diffusers(SamplerSettings.SecondOrder second, int order) {
-        return new SamplerSettings(order == 3 ? Sampler.Kind.DPMPP_3M : Sampler.Kind.DPMPP_2M, 0, order, second, true,
-                false);
+                Sampler.Kind.DPMPP_2M.settings());
     }
 
     /**
@@ -51,12 +50,11 @@ public record EdmScheduler(double lowest, double highest, Prediction prediction,
     public static EdmScheduler of(JsonNode json, String where) {
         SchedulerFields fields = new SchedulerFields(json);
         try {
-            boolean euler = fields.text("_class_name", "").equals("EDMEulerScheduler");
-            int order = euler ? 2 : fields.integer("solver_order", 2);
+            boolean euler = fields.choice("_class_name", EULER, MULTISTEP) == 0;
             fields.expect("algorithm_type", "dpmsolver++");
             fields.refuse("thresholding");
             SamplerSettings sampler = euler ? Sampler.Kind.EULER.settings()
-                    : diffusers(fields.secondOrder("solver_type"), order);
+                    : SchedulerSampler.multistep(false, fields);
             return new EdmScheduler(fields.number("sigma_min", 0.002), fields.number("sigma_max", 80),
                     new Prediction.Edm(fields.number("sigma_data", 0.5), switch (fields.text("prediction_type",
                             "epsilon")) {
@@ -70,6 +68,29 @@ public record EdmScheduler(double lowest, double highest, Prediction prediction,
         } catch (InputException e) {
             throw new InputException(where + ": " + e.getMessage(), e);
         }
+    }
+
+    /** @throws IllegalArgumentException if it is neither Euler's method nor DPM-Solver++ */
+    @Override
+    public ObjectNode write() {
+        boolean euler = sampler.kind() == Sampler.Kind.EULER;
+        if (!euler && SchedulerSampler.of(sampler.kind()) != SchedulerSampler.MULTISTEP) {
+            throw new IllegalArgumentException("no scheduler of diffusers for EDM does what " + sampler.kind().label()
+                    + " does");
+        }
+        if (!(prediction instanceof Prediction.Edm edm)) {
+            throw new IllegalArgumentException("EDM's prediction is expected, not " + prediction);
+        }
+        ObjectNode json = JsonTree.object().put("_class_name", euler ? EULER : MULTISTEP).put("sigma_min", lowest)
+                .put("sigma_max", highest).put("sigma_data", edm.data())
+                .put("sigma_schedule", exponential ? "exponential" : "karras").put("num_train_timesteps", TABLE)
+                .put("prediction_type", edm.negative() ? "v_prediction" : "epsilon").put("rho", rho)
+                .put("final_sigmas_type", endsAtLow ? "sigma_min" : "zero");
+        if (!euler) {
+            json.put("algorithm_type", "dpmsolver++");
+            SchedulerSampler.writeMultistep(sampler, !endsAtLow, json);
+        }
+        return json;
     }
 
     @Override

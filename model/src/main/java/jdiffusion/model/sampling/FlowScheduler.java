@@ -1,6 +1,7 @@
 package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import jdiffusion.tensor.InputException;
 
@@ -17,13 +18,18 @@ public record FlowScheduler(SchedulerConfig config) implements NoiseScheduler {
     }
 
     @Override
+    public ObjectNode write() {
+        return SchedulerFile.write(config);
+    }
+
+    @Override
     public Prediction prediction() {
         return Prediction.VELOCITY;
     }
 
     @Override
     public SamplerSettings sampler() {
-        return config.sampler().settings();
+        return config.sampler();
     }
 
     @Override

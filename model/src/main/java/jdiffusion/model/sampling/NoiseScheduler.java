@@ -1,6 +1,7 @@
 package jdiffusion.model.sampling;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.model.JsonTree;
@@ -36,6 +37,13 @@ public interface NoiseScheduler {
         boolean edm = json != null && json.path("_class_name").asText("").startsWith("EDM");
         return edm ? EdmScheduler.of(json, where) : DiscreteScheduler.of(json, where);
     }
+
+    /**
+     * The {@code scheduler_config.json} that is read as this.
+     *
+     * @throws IllegalArgumentException if no scheduler of diffusers does the same
+     */
+    ObjectNode write();
 
     /** What the network's output means. */
     Prediction prediction();

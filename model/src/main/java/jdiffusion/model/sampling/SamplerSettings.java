@@ -101,9 +101,8 @@ public record SamplerSettings(Sampler.Kind kind, double eta, int order, SecondOr
             case DPM2 -> new Dpm2Sampler(solver, 0);
             case DPM2_ANCESTRAL -> new Dpm2Sampler(solver, eta);
             case DPMPP_2S_ANCESTRAL -> new Dpmpp2sAncestralSampler(solver, eta);
-            case DPMPP_2M -> new Dpmpp2mSampler(solver);
-            case DPMPP_2M_SDE, DPMPP_3M_SDE, DPMPP_3M ->
-                    new DpmMultistepSampler(solver, eta, order, secondAs == SecondOrder.HEUN, lowerFinal);
+            case DPMPP_2M -> equals(of(kind)) ? new Dpmpp2mSampler(solver) : multistep(solver);
+            case DPMPP_2M_SDE, DPMPP_3M_SDE, DPMPP_3M -> multistep(solver);
             case DPMPP_2S -> new Dpmpp2sSampler(solver);
             case LMS -> new LmsSampler(solver);
             case LCM -> new LcmSampler(solver, boundary);
@@ -112,5 +111,9 @@ public record SamplerSettings(Sampler.Kind kind, double eta, int order, SecondOr
             case RES_MULTISTEP -> new ResMultistepSampler(solver);
             case ER_SDE -> new ErSdeSampler(solver, eta);
         };
+    }
+
+    private Sampler multistep(Solver solver) {
+        return new DpmMultistepSampler(solver, eta, order, secondAs == SecondOrder.HEUN, lowerFinal);
     }
 }

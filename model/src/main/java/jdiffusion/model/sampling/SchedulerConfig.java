@@ -20,7 +20,7 @@ import jdiffusion.tensor.InputException;
  */
 public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDynamicShifting, double baseShift,
         double maxShift, int baseImageSeqLen, int maxImageSeqLen, double shiftTerminal, TimeShiftType timeShiftType,
-        SigmaSchedule schedule, Sampler.Kind sampler, List<String> notes) {
+        SigmaSchedule schedule, SamplerSettings sampler, List<String> notes) {
 
     /** The two meanings of mu in dynamic shifting. */
     public enum TimeShiftType {
@@ -62,7 +62,7 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
     /** What diffusers takes where a file says nothing, with this static shift (3 for the published SD3.5 models). */
     public static SchedulerConfig ofShift(double shift) {
         return new SchedulerConfig(1000, shift, false, 0.5, 1.15, 256, 4096, 0, TimeShiftType.EXPONENTIAL,
-                SigmaSchedule.NORMAL, Sampler.Kind.EULER, List.of());
+                SigmaSchedule.NORMAL, Sampler.Kind.EULER.settings(), List.of());
     }
 
     /**

@@ -1,7 +1,10 @@
 package jdiffusion.model.sampling;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -16,8 +19,7 @@ record SchedulerFile(SchedulerFields fields, String where) {
     private static final String EULER = "FlowMatchEulerDiscreteScheduler";
     private static final String HEUN = "FlowMatchHeunDiscreteScheduler";
     private static final String FLOW = "FlowMatch";
-    private static final String MULTISTEP = "DPMSolverMultistepScheduler";
-    private static final String SINGLESTEP = "DPMSolverSinglestepScheduler";
+    private static final String LCM = "FlowMatchLCMScheduler";
 
     /** @param usual for models of this family */
     SchedulerConfig parse(SchedulerConfig usual) {
@@ -28,34 +30,37 @@ record SchedulerFile(SchedulerFields fields, String where) {
             return new SchedulerConfig(fields.integer("num_train_timesteps", standard.numTrainTimesteps()),
                     fields.number("shift", standard.shift()), false, standard.baseShift(), standard.maxShift(),
                     standard.baseImageSeqLen(), standard.maxImageSeqLen(), 0, standard.timeShiftType(),
-                    standard.schedule(), Sampler.Kind.HEUN, notes);
+                    standard.schedule(), Sampler.Kind.HEUN.settings(), notes);
         }
         if (name.startsWith(FLOW)) {
             noteFlow(name, notes);
-            return common("shift", standard.shift(), Sampler.Kind.EULER, notes);
+            // A stochastic Euler step takes the estimate and adds new noise to it: LCM's.
+            boolean estimates = name.equals(LCM) || fields.flag("stochastic_sampling");
+            return common("shift", standard.shift(), (estimates ? Sampler.Kind.LCM : Sampler.Kind.EULER).settings(),
+                    notes);
         }
         if (fields.flag("use_flow_sigmas") || fields.text("prediction_type", "").equals("flow_prediction")) {
-            Sampler.Kind sampler = ofNoise(name, notes);
-            return common("flow_shift", standard.shift(), sampler, notes);
+            return common("flow_shift", standard.shift(), ofNoise(name, notes), notes);
         }
         if (name.isEmpty() && fields.json().hasNonNull("shift")) {
             notes.add(where + ": says no _class_name; it is read as that of " + EULER);
-            return common("shift", standard.shift(), Sampler.Kind.EULER, notes);
+            return common("shift", standard.shift(), Sampler.Kind.EULER.settings(), notes);
         }
         return usual.withNote(where + ": " + (name.isEmpty() ? "says no _class_name"
                 : InputException.shown(name) + " without use_flow_sigmas is not for models that follow a flow")
-                + "; " + usual.sampler().label() + " with shift " + usual.shift() + ", as published models of this"
+                + "; " + usual.sampler().kind().label() + " with shift " + usual.shift() + ", as published models of this"
                 + " family have it, is taken");
     }
 
     private void noteFlow(String name, List<String> notes) {
-        if (!name.equals(EULER)) {
+        if (!name.equals(EULER) && !name.equals(LCM)) {
             notes.add(notHere(InputException.shown(name)));
         }
-        for (String field : List.of("stochastic_sampling", "invert_sigmas")) {
-            if (fields.flag(field)) {
-                notes.add(where + ": " + field + " is true, which is not known here; it is read as false");
-            }
+        if (fields.flag("invert_sigmas")) {
+            notes.add(where + ": invert_sigmas is true, which is not known here; it is read as false");
+        }
+        if (fields.json().hasNonNull("scale_factors")) {
+            notes.add(where + ": scale_factors are given, which are not known here; every step has the full size");
         }
     }
 
@@ -64,26 +69,26 @@ record SchedulerFile(SchedulerFields fields, String where) {
     }
 
     /** What a scheduler made for noise prediction does when it follows a flow. */
-    private Sampler.Kind ofNoise(String name, List<String> notes) {
-        boolean multistep = name.equals(MULTISTEP);
-        if (!multistep && !name.equals(SINGLESTEP)) {
+    private SamplerSettings ofNoise(String name, List<String> notes) {
+        SchedulerSampler known = SchedulerSampler.find(name);
+        if (known == null) {
             notes.add(notHere(name.isEmpty() ? "a file without _class_name" : InputException.shown(name)));
-            return Sampler.Kind.EULER;
+            return Sampler.Kind.EULER.settings();
         }
-        int order = fields.integer("solver_order", 2);
-        String algorithm = fields.text("algorithm_type", "dpmsolver++");
-        if (order == 1 && algorithm.equals("dpmsolver++")) {
-            return Sampler.Kind.EULER; // the same in a flow
+        try {
+            SamplerSettings sampler = known.read(fields);
+            boolean first = sampler.kind() == Sampler.Kind.DPMPP_2M && sampler.order() == 1;
+            return first ? Sampler.Kind.EULER.settings() : sampler; // the same in a flow
+        } catch (InputException e) {
+            notes.add(where + ": " + e.getMessage() + "; " + known.kind().label()
+                    + " as usual is taken, with the file's shift");
+            return known.kind().settings();
         }
-        if (!multistep || order != 2 || !algorithm.equals("dpmsolver++")) {
-            notes.add(where + ": " + name + " of order " + order + " with " + InputException.shown(algorithm)
-                    + " is not known here; dpmpp_2m is taken, with the file's shift");
-        }
-        return Sampler.Kind.DPMPP_2M;
     }
 
     /** The fields that diffusers' schedulers have in common. */
-    private SchedulerConfig common(String shift, double standardShift, Sampler.Kind sampler, List<String> notes) {
+    private SchedulerConfig common(String shift, double standardShift, SamplerSettings sampler,
+                                   List<String> notes) {
         SchedulerConfig standard = SchedulerConfig.ofShift(standardShift);
         SigmaSchedule curve = fields.curve();
         return new SchedulerConfig(fields.integer("num_train_timesteps", standard.numTrainTimesteps()),
@@ -101,5 +106,37 @@ record SchedulerFile(SchedulerFields fields, String where) {
                             "time_shift_type is '" + other + "'; it must be 'exponential' or 'linear'");
                 },
                 curve == null ? SigmaSchedule.NORMAL : curve, sampler, notes);
+    }
+
+    /**
+     * Writes a file that is read back as this; what there is to tell is not kept.
+     *
+     * @throws IllegalArgumentException if no class of diffusers does what the sampler does
+     */
+    static ObjectNode write(SchedulerConfig c) {
+        ObjectNode json = JsonTree.object();
+        Sampler.Kind kind = c.sampler().kind();
+        if (kind == Sampler.Kind.HEUN) {
+            return json.put("_class_name", HEUN).put("num_train_timesteps", c.numTrainTimesteps())
+                    .put("shift", c.shift());
+        }
+        if (kind == Sampler.Kind.EULER || kind == Sampler.Kind.LCM && c.sampler().isUsual()) {
+            json.put("_class_name", EULER).put("shift", c.shift()).put("stochastic_sampling", kind == Sampler.Kind.LCM);
+        } else {
+            SchedulerSampler known = SchedulerSampler.of(kind);
+            if (known == null) {
+                throw new IllegalArgumentException("no scheduler of diffusers does what " + kind.label() + " does");
+            }
+            known.write(c.sampler(), true, json);
+            json.put("use_flow_sigmas", true).put("prediction_type", "flow_prediction").put("flow_shift", c.shift());
+        }
+        json.put("num_train_timesteps", c.numTrainTimesteps()).put("use_dynamic_shifting", c.useDynamicShifting())
+                .put("base_shift", c.baseShift()).put("max_shift", c.maxShift())
+                .put("base_image_seq_len", c.baseImageSeqLen()).put("max_image_seq_len", c.maxImageSeqLen())
+                .put("time_shift_type", c.timeShiftType().name().toLowerCase(Locale.ROOT))
+                .put("use_karras_sigmas", c.schedule() == SigmaSchedule.KARRAS)
+                .put("use_exponential_sigmas", c.schedule() == SigmaSchedule.EXPONENTIAL)
+                .put("use_beta_sigmas", c.schedule() == SigmaSchedule.BETA);
+        return c.shiftTerminal() == 0 ? json.putNull("shift_terminal") : json.put("shift_terminal", c.shiftTerminal());
     }
 }

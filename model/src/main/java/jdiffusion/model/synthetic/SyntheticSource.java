@@ -8,7 +8,6 @@ import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.convert.ExportSource;
 import jdiffusion.model.convert.Outgoing;
-import jdiffusion.model.convert.SchedulerJson;
 import jdiffusion.model.tokenizer.VocabularyFile;
 import jdiffusion.tensor.DType;
 
@@ -46,7 +45,7 @@ public record SyntheticSource(SyntheticModel model, long seed, DType type, Path 
 
     @Override
     public ObjectNode scheduler() {
-        return SchedulerJson.of(model.scheduler());
+        return model.scheduler().write();
     }
 
     @Override

@@ -21,7 +21,7 @@ class LevelsTest {
                 0.234f, 0.113f, 0.029f, 0);
         assertThat(sigmas.timestep(0)).isEqualTo(999);
         assertThat(sigmas.timestep(10)).isZero();
-        assertThat(sigmas.startFactor()).isEqualTo(Math.sqrt(1 + 14.615f * 14.615));
+        assertThat(sigmas.startFactor()).isEqualTo(Math.sqrt(1 + 14.615f * (double) 14.615f));
         assertThat(SDXL.sigmas(List.of(7f, 2f)).startFactor()).isEqualTo(7);
     }
 

@@ -34,7 +34,8 @@ class SchedulerConfigTest {
                 "use_beta_sigmas": true, "use_dynamic_shifting": true, "use_exponential_sigmas": false,
                 "use_karras_sigmas": false}""");
         assertThat(read(file)).isEqualTo(new SchedulerConfig(500, 3, true, 0.25, 2, 100, 900,
-                0.1, SchedulerConfig.TimeShiftType.LINEAR, SigmaSchedule.BETA, Sampler.Kind.EULER, List.of()));
+                0.1, SchedulerConfig.TimeShiftType.LINEAR, SigmaSchedule.BETA, Sampler.Kind.EULER.settings(),
+                List.of()));
     }
 
     @Test
@@ -48,7 +49,7 @@ class SchedulerConfigTest {
     void heunFileHasOnlyAShift() throws JsonProcessingException {
         var config = parse("""
                 {"_class_name": "FlowMatchHeunDiscreteScheduler", "shift": 3.0, "use_karras_sigmas": true}""");
-        assertThat(config.sampler()).isEqualTo(Sampler.Kind.HEUN);
+        assertThat(config.sampler()).isEqualTo(Sampler.Kind.HEUN.settings());
         assertThat(config.shift()).isEqualTo(3);
         assertThat(config.schedule()).isEqualTo(SigmaSchedule.NORMAL);
     }
@@ -90,20 +91,28 @@ class SchedulerConfigTest {
     /** Shift and sampler that a file of another scheduler means; with a note wherever it is not the very same. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', nullValues = "none", value = {
-        "FlowMatchLCM           | 'shift': 2.5                      | EULER    | 2.5 | NORMAL | sampler of FlowMatchLCM",
-        "FlowMatchEulerDiscrete | 'shift': 2, 'stochastic_sampling': true | EULER | 2 | NORMAL | stochastic",
+        "FlowMatchLCM           | 'shift': 2.5                      | LCM      | 2.5 | NORMAL | none",
+        "FlowMatchLCM           | 'shift': 2.5, 'scale_factors': [1, 2] | LCM  | 2.5 | NORMAL | scale_factors are given",
+        "FlowMatchOther         | 'shift': 2.5                      | EULER    | 2.5 | NORMAL | sampler of FlowMatchOther",
+        "FlowMatchEulerDiscrete | 'shift': 2, 'stochastic_sampling': true | LCM | 2 | NORMAL | none",
         "FlowMatchEulerDiscrete | 'shift': 2, 'invert_sigmas': true | EULER    | 2   | NORMAL | invert_sigmas is true",
         "DPMSolverMultistep     | 'use_flow_sigmas': true, 'flow_shift': 4 | DPMPP_2M | 4 | NORMAL | none",
         "DPMSolverMultistep     | 'prediction_type': 'flow_prediction', 'flow_shift': 4, 'use_karras_sigmas': true"
             + " | DPMPP_2M | 4 | KARRAS | none",
         "DPMSolverMultistep     | 'use_flow_sigmas': true, 'solver_order': 1, 'flow_shift': 4 | EULER | 4 | NORMAL"
             + " | none",
-        "DPMSolverMultistep     | 'use_flow_sigmas': true, 'solver_order': 3 | DPMPP_2M | 1 | NORMAL | of order 3",
-        "DPMSolverMultistep     | 'use_flow_sigmas': true, 'algorithm_type': 'sde-dpmsolver++' | DPMPP_2M | 1 | NORMAL"
-            + " | with sde-dpmsolver++",
-        "DPMSolverSinglestep    | 'use_flow_sigmas': true, 'flow_shift': 4 | DPMPP_2M | 4 | NORMAL | is not known here",
-        "UniPCMultistep         | 'use_flow_sigmas': true, 'flow_shift': 5 | EULER | 5 | NORMAL | UniPCMultistepSchedu",
-        "DEISMultistep          | 'use_flow_sigmas': true, 'flow_shift': 5 | EULER | 5 | NORMAL | DEISMultistepSchedul",
+        "DPMSolverMultistep     | 'use_flow_sigmas': true, 'solver_order': 3 | DPMPP_3M | 1 | NORMAL | none",
+        "DPMSolverMultistep     | 'use_flow_sigmas': true, 'algorithm_type': 'sde-dpmsolver++' | DPMPP_2M_SDE | 1"
+            + " | NORMAL | none",
+        "DPMSolverMultistep     | 'use_flow_sigmas': true, 'algorithm_type': 'dpmsolver' | DPMPP_2M | 1 | NORMAL"
+            + " | algorithm_type is 'dpmsolver'",
+        "DPMSolverSinglestep    | 'use_flow_sigmas': true, 'solver_order': 3 | DPMPP_2S | 1 | NORMAL | solver_order is 3",
+        "EulerAncestralDiscrete | 'prediction_type': 'flow_prediction' | EULER_ANCESTRAL | 1 | NORMAL | none",
+        "LMSDiscrete            | 'use_flow_sigmas': true          | LMS      | 1   | NORMAL | none",
+        "KDPM2Discrete          | 'use_flow_sigmas': true          | DPM2     | 1   | NORMAL | none",
+        "DPMSolverSinglestep    | 'use_flow_sigmas': true, 'flow_shift': 4 | DPMPP_2S | 4 | NORMAL | none",
+        "UniPCMultistep         | 'use_flow_sigmas': true, 'flow_shift': 5 | UNIPC | 5 | NORMAL | none",
+        "DEISMultistep          | 'use_flow_sigmas': true, 'flow_shift': 5 | DEIS  | 5 | NORMAL | none",
         "SASolver               | 'use_flow_sigmas': true, 'flow_shift': 5 | EULER | 5 | NORMAL | SASolverScheduler is",
         "DPMSolverMultistep     | 'use_flow_sigmas': false          | EULER    | 3   | NORMAL | without use_flow_sigma",
         "DDIM                   | 'steps_offset': 1                 | EULER    | 3   | NORMAL | DDIMScheduler without",
@@ -111,7 +120,7 @@ class SchedulerConfigTest {
     void otherSchedulers(String name, String fields, Sampler.Kind sampler, double shift, SigmaSchedule schedule,
             String note) throws JsonProcessingException {
         var config = parse("{\"_class_name\": \"" + name + "Scheduler\", " + fields.replace('\'', '"') + "}");
-        assertThat(config.sampler()).isEqualTo(sampler);
+        assertThat(config.sampler().kind()).isEqualTo(sampler);
         assertThat(config.shift()).isEqualTo(shift);
         assertThat(config.schedule()).isEqualTo(schedule);
         if (note == null) {

@@ -122,7 +122,7 @@ class SigmasTest {
     void dynamicShiftFollowsTheImageSize(int tokens, SchedulerConfig.TimeShiftType type, float second, float third,
             float fourth, float fifth) {
         var config = new SchedulerConfig(1000, 1, true, 0.5, 1.15, 256, 4096, 0, type, SigmaSchedule.NORMAL,
-                Sampler.Kind.EULER, List.of());
+                Sampler.Kind.EULER.settings(), List.of());
         assertThat(Sigmas.of(SigmaSchedule.NORMAL, 5, config, tokens).toArray())
                 .containsExactly(1f, second, third, fourth, fifth, 0f);
     }
@@ -130,11 +130,11 @@ class SigmasTest {
     @Test
     void terminalStretchesTheLevels() {
         var still = new SchedulerConfig(1000, 3, false, 0.5, 1.15, 256, 4096, 0.1,
-                SchedulerConfig.TimeShiftType.EXPONENTIAL, SigmaSchedule.NORMAL, Sampler.Kind.EULER, List.of());
+                SchedulerConfig.TimeShiftType.EXPONENTIAL, SigmaSchedule.NORMAL, Sampler.Kind.EULER.settings(), List.of());
         assertThat(Sigmas.of(SigmaSchedule.NORMAL, 5, still, ANY_SIZE).toArray())
                 .containsExactly(1f, 0.90951526f, 0.77399105f, 0.5486567f, 0.1f, 0f);
         var dynamic = new SchedulerConfig(1000, 3, true, 0.5, 1.15, 256, 4096, 0.1,
-                SchedulerConfig.TimeShiftType.EXPONENTIAL, SigmaSchedule.NORMAL, Sampler.Kind.EULER, List.of());
+                SchedulerConfig.TimeShiftType.EXPONENTIAL, SigmaSchedule.NORMAL, Sampler.Kind.EULER.settings(), List.of());
         assertThat(Sigmas.of(SigmaSchedule.KARRAS, 5, dynamic, 1024).toArray())
                 .containsExactly(1f, 0.60134506f, 0.34748298f, 0.1916383f, 0.1f, 0f);
         assertThat(Sigmas.of(SigmaSchedule.NORMAL, 1, still, ANY_SIZE).toArray()).containsExactly(1f, 0f);
