@@ -3,6 +3,8 @@ package jdiffusion.kernels.cpu;
 import static jdiffusion.kernels.cpu.MicroKernel.MR;
 import static jdiffusion.kernels.cpu.MicroKernel.NR;
 import static jdiffusion.kernels.cpu.Simd.LANES;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.S2I;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -17,6 +19,8 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 
 /** The way of finished tiles through the epilogue into the output. */
 public final class TileStore {
@@ -84,8 +88,9 @@ public final class TileStore {
         boolean whole = stores != null && width == NR && n == NR && (!rounds || into == Into.ROUND && stores.rounds());
         Activation activation = epilogue.activation();
         if (!codeActivates) {
-            for (int r = 0; r < count && activation != Activation.NONE; r++) {
-                Pointwise.activate(activation, tile, at + r * width, n);
+            int together = n == width ? count : 1;
+            for (int r = 0; r < count && activation != Activation.NONE; r += together) {
+                Pointwise.activate(activation, tile, at + r * width, together * n);
             }
             activation = Activation.NONE;
         } else if (!whole) {
@@ -112,9 +117,12 @@ public final class TileStore {
     }
 
     private void roundedRow(float[] tile, int at, int n, long offset, MemorySegment gate, long gateOffset) {
-        for (int i = 0; i < n && epilogue.mode() != Epilogue.Mode.STORE; i++) {
+        Epilogue.Mode mode = epilogue.mode();
+        boolean inVectors = mode != Epilogue.Mode.STORE && gate == null && Group.STORE.ready();
+        for (int i = inVectors ? wordVectors(mode, tile, at, n, out.data(), offset) : 0;
+                i < n && mode != Epilogue.Mode.STORE; i++) {
             float old = FloatFormat.bf16ToFloat(out.data().get(HALF, offset + 2L * i));
-            tile[at + i] = joined(epilogue.mode(), old, tile[at + i], gate, gateOffset + 4L * i);
+            tile[at + i] = joined(mode, old, tile[at + i], gate, gateOffset + 4L * i);
         }
         Narrow.run(tile, at, out.data(), DType.BF16, offset, n);
     }
@@ -147,6 +155,24 @@ public final class TileStore {
         vectors(Epilogue.Mode.ADD, tile, 0, n, to, 0, false, to, 0);
         vectors(Epilogue.Mode.ADD, tile, 0, n, to, 0, true, to, 0);
         vectors(Epilogue.Mode.MULTIPLY, tile, 0, n, to, 0, false, to, 0);
+        wordVectors(Epilogue.Mode.ADD, tile, 0, n, to, 0);
+        wordVectors(Epilogue.Mode.MULTIPLY, tile, 0, n, to, 0);
+    }
+
+    /**
+     * Joins whole vectors of a run of sums with an output in bfloat16, without storing them, and returns how many
+     * elements that was.
+     */
+    static int wordVectors(Epilogue.Mode mode, float[] tile, int at, int n, MemorySegment from, long offset) {
+        int i = 0;
+        for (; i <= n - LANES; i += LANES) {
+            ShortVector words = ShortVector.fromMemorySegment(Simd.S, from, offset + 2L * i, Simd.ORDER);
+            IntVector bits = ((IntVector) words.convertShape(S2I, Simd.I, 0)).lanewise(LSHL, 16);
+            FloatVector old = bits.reinterpretAsFloats();
+            FloatVector y = FloatVector.fromArray(Simd.F, tile, at + i);
+            (mode == Epilogue.Mode.ADD ? old.add(y) : old.mul(y)).intoArray(tile, at + i);
+        }
+        return i;
     }
 
     /** Does the whole vectors of a run and returns how many elements that was. */
