@@ -309,12 +309,19 @@ public sealed interface Weight permits Weight.Dense, Weight.Scaled, Weight.Block
                     + (nested == null ? 0 : nested.absmax.byteSize() + nested.map.byteSize());
         }
 
-        /** Fails where the rows do not begin with a block, and with a nested one. */
+        /**
+         * Fails where the rows do not begin with a block, and on a device with a nested one; in host memory the scales
+         * are copied then.
+         */
         @Override
         public Weight slice(int from, int to) {
             long first = (long) from * cols;
             long size = (long) (to - from) * cols;
             long unit = (long) blockSize * (nested == null ? 1 : nested.blockSize);
+            if (first % unit != 0 && first % blockSize == 0 && absmax.data().scope().isAlive()) {
+                return withPlainScales(Math.toIntExact(first / blockSize), (int) Math.ceilDiv(size, blockSize))
+                        .slice(from, to);
+            }
             if (first % unit != 0) {
                 throw new InputException("4-bit rows of " + cols + " elements in blocks of " + blockSize
                         + (nested == null ? "" : ", whose scales are quantised in blocks of " + nested.blockSize + ",")
@@ -330,6 +337,15 @@ public sealed interface Weight permits Weight.Dense, Weight.Scaled, Weight.Block
             }
             return new FourBit(to - from, cols, part(codes, first / 2, Math.ceilDiv(size, 2)), map, blockSize,
                     part(absmax, firstBlock, blocks), cut);
+        }
+
+        /** The same with the scales of some blocks in float32, and none of the others. */
+        private FourBit withPlainScales(int firstBlock, int blocks) {
+            float[] scales = new float[absmax.cols()];
+            for (int i = firstBlock; i < firstBlock + blocks; i++) {
+                scales[i] = scale(i);
+            }
+            return new FourBit(rows, cols, codes, map, blockSize, Tensor.of(scales, scales.length), null);
         }
 
         private static Tensor part(Tensor vector, long first, long size) {

@@ -9,7 +9,6 @@ import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.model.nn.LayerNorm;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
 
@@ -17,11 +16,10 @@ import jdiffusion.tensor.Workspace;
  * One block of a UNet's transformers: attention among the pixels, attention to the text, and a feed-forward layer with
  * GEGLU (Shazeer, "GLU Variants Improve Transformer", 2020), each on a norm and added to the stream.
  *
- * @param value first half of the feed-forward's first matrix
- * @param gate  second half
+ * @param up what is gated and below it the gates, [8 width, width]
  */
 record TransformerBlock(LayerNorm norm1, Attention self, LayerNorm norm2, Attention cross, LayerNorm norm3,
-                        Linear value, Linear gate, Linear down) {
+                        Linear up, Linear down) {
     /** Projections of an attention; what gives q, k and v has no bias. */
     record Attention(Linear q, Linear k, Linear v, Linear out) {
         static Attention load(Weights w, int width, int context) {
@@ -49,14 +47,10 @@ record TransformerBlock(LayerNorm norm1, Attention self, LayerNorm norm2, Attent
 
     static TransformerBlock load(Weights w, int width, int context) {
         int inner = UnetConfig.FF_RATIO * width;
-        Weight both = w.at("ff.net.0.proj").matrix("weight", 2 * inner, width);
-        Tensor bias = w.at("ff.net.0.proj").tensor("bias", 2 * inner);
         return new TransformerBlock(norm(w.at("norm1"), width), Attention.load(w.at("attn1"), width, width),
                 norm(w.at("norm2"), width), Attention.load(w.at("attn2"), width, context),
                 norm(w.at("norm3"), width),
-                new Linear(both.slice(0, inner), bias.slice(0, inner)),
-                new Linear(both.slice(inner, 2 * inner), bias.slice(inner, 2 * inner)),
-                Linear.load(w.at("ff.net.2"), width, inner));
+                Linear.load(w.at("ff.net.0.proj"), 2 * inner, width), Linear.load(w.at("ff.net.2"), width, inner));
     }
 
     private static LayerNorm norm(Weights w, int width) {
@@ -84,8 +78,7 @@ record TransformerBlock(LayerNorm norm1, Attention self, LayerNorm norm2, Attent
         cross.out().apply(backend, b.q(), Epilogue.ADD, x);
 
         norm3.apply(backend, x, b.normed());
-        value.apply(backend, b.normed(), b.hidden());
-        gate.apply(backend, b.normed(), Epilogue.multiply(Activation.GELU_ERF), b.hidden());
+        backend.gatedLinear(b.normed(), up.weight(), up.bias(), Activation.GELU_ERF, b.hidden());
         down.apply(backend, b.hidden(), Epilogue.ADD, x);
     }
 }
