@@ -22,6 +22,7 @@ import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.RefinedPipeline;
 import jdiffusion.model.sampling.FlowScheduler;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.settings.Infotext;
@@ -82,6 +83,9 @@ final class GenerateCommand implements Callable<Integer> {
     private AdapterOptions adapters;
 
     @Mixin
+    private RefinerOptions refining;
+
+    @Mixin
     private DeviceOptions deviceOptions;
 
     @Mixin
@@ -100,9 +104,9 @@ final class GenerateCommand implements Callable<Integer> {
     private CommandLine.Model.CommandSpec spec;
 
     /** What was decided before the first computation. */
-    private record Plan(Pipeline pipeline, Devices.Opened device, String modelName, GenerationRequest request,
-                        InputPictures inputs, LoraRecord loras, ControlInput control, TaesdInput taesd,
-                        OutputFiles files, LatentPictures pictures) {
+    private record Plan(Pipeline pipeline, RefinedPipeline refined, Devices.Opened device, String modelName,
+                        GenerationRequest request, InputPictures inputs, LoraRecord loras, ControlInput control,
+                        TaesdInput taesd, OutputFiles files, LatentPictures pictures) {
     }
 
     @Override
@@ -111,9 +115,10 @@ final class GenerateCommand implements Callable<Integer> {
         List<String> notes = new ArrayList<>();
         options.prompt = prompt;
         options.check();
+        refining.check();
         model.checkNotLeftOut(options.leftOut());
-        PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, quantizing,
-                memoryOptions, notes::add);
+        PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, refining,
+                quantizing, memoryOptions, notes::add);
         if (options.prompt == null) {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
         }
@@ -156,7 +161,12 @@ final class GenerateCommand implements Callable<Integer> {
             }
             request = control.addTo(inputs.addTo(request, options.strength));
             inputs.checkMask(request, pipeline.latents().factor(), notes::add);
-            pipeline.check(request);
+            RefinedPipeline refined = refining.open(pipeline, model, notes::add);
+            if (refined != null) {
+                refined.check(request);
+            } else {
+                pipeline.check(request);
+            }
             LatentPictures pictures = preview == null ? null : taesd.file() != null ? pipeline.previews(taesd.file())
                     : pipeline.previews();
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
@@ -164,9 +174,8 @@ final class GenerateCommand implements Callable<Integer> {
             try (Pipeline fitted = memoryOptions.fit(pipeline, request, opened.backend(), notes::add);
                     OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), pictures != null,
                             read)) {
-                draw(new Plan(fitted, opened, modelName, request, inputs, record, control, taesd, written,
-                        pictures),
-                        folder, notes, start);
+                draw(new Plan(fitted, refined == null ? null : refined.over(fitted), opened, modelName, request,
+                        inputs, record, control, taesd, written, pictures), folder, notes, start);
             } catch (RuntimeException e) {
                 if (json) {
                     Report.printFailure(main.out(), e, opened.profile());
@@ -216,16 +225,20 @@ final class GenerateCommand implements Callable<Integer> {
             notes.forEach(progress::note);
             plan.pipeline.hold(request);
             List<Conditioning> prompts = plan.pipeline.encode(request, progress);
+            List<Conditioning> more = plan.refined == null ? List.of()
+                    : plan.refined.refiner().encode(request, progress);
             for (int i = 0; i < request.images(); i++) {
                 if (previews != null) {
                     previews.image(i);
                 }
                 GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + i).build();
-                float[] latents = plan.pipeline.denoise(one, prompts, progress);
-                Picture picture = plan.pipeline.decode(one, latents, progress).getFirst();
+                float[] latents = plan.refined == null ? plan.pipeline.denoise(one, prompts, progress)
+                        : plan.refined.denoise(one, prompts, more, progress);
+                Pipeline last = plan.refined == null ? plan.pipeline : plan.refined.refiner();
+                Picture picture = last.decode(one, latents, progress).getFirst();
                 String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName,
                         plan.device.backend().precision(), plan.inputs, plan.loras, plan.control,
-                        plan.taesd, quantizing, memoryOptions).text();
+                        plan.taesd, refining, quantizing, memoryOptions).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + Seed.text(one.seed()) + ")");
@@ -262,7 +275,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     /** All that was decided, on one line. */
-    private static String settings(Plan plan) {
+    private String settings(Plan plan) {
         GenerationRequest r = plan.request;
         NoiseScheduler scheduler = plan.pipeline.files().scheduler();
         Set<Component> components = plan.pipeline.family().components();
@@ -294,7 +307,8 @@ final class GenerateCommand implements Callable<Integer> {
         if (r.init() != null) {
             line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
         }
-        line.append(plan.control.inWords(r)).append(plan.taesd.inWords());
+        line.append(plan.control.inWords(r)).append(plan.taesd.inWords())
+                .append(refining.inWords());
         plan.loras.hashes().keySet().forEach(name -> line.append(", LoRA ").append(name));
         return line.toString();
     }

@@ -42,6 +42,9 @@ final class GenerateOptions {
     @Mixin
     final SamplingOptions sampling = new SamplingOptions();
 
+    @Mixin
+    final ConditioningOptions conditioning = new ConditioningOptions();
+
     @Option(names = "--t5-length", paramLabel = "TOKENS", description = "Tokens for T5, up to 512.")
     Integer t5Length;
 
@@ -103,6 +106,7 @@ final class GenerateOptions {
             request.seed(Seed.orRandom(seed));
         }
         sampling.applyTo(defaults, request);
+        conditioning.applyTo(defaults, request);
         if (noT5) {
             request.t5(false);
         }

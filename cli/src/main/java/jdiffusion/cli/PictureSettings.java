@@ -51,7 +51,7 @@ final class PictureSettings {
     /** The text for the file of a request's only picture. */
     static Infotext describe(GenerationRequest r, ModelFiles files, String model, Precision precision,
                              InputPictures inputs, LoraRecord loras, ControlInput control, TaesdInput taesd,
-                             QuantizeOptions quantizing, MemoryOptions memory) {
+                             RefinerOptions refiner, QuantizeOptions quantizing, MemoryOptions memory) {
         Map<String, String> fields = new LinkedHashMap<>();
         fields.put("Steps", Integer.toString(r.steps()));
         SamplingText.describe(r, fields);
@@ -91,6 +91,8 @@ final class PictureSettings {
             fields.put("Skip layer start", number(skip.start()));
             fields.put("Skip layer end", number(skip.stop()));
         }
+        ConditioningOptions.describe(r, fields);
+        refiner.describe(fields);
         if (quantizing.quantize != null) {
             fields.put(QUANTIZE, quantizing.quantize);
         }
@@ -109,11 +111,12 @@ final class PictureSettings {
      *
      * @param notes told of what could not be taken over
      */
-    static PictureSettings read(Path file, GenerateOptions options, AdapterOptions adapters,
+    static PictureSettings read(Path file, GenerateOptions options, AdapterOptions adapters, RefinerOptions refiner,
                                 QuantizeOptions quantizing, MemoryOptions memory, Consumer<String> notes) {
         PictureSettings settings = new PictureSettings(file, SettingsReader.read(file));
         settings.fill(options);
         settings.fill(adapters);
+        refiner.fill(settings::take, file.toString());
         quantizing.quantize = or(quantizing.quantize, settings.take(QUANTIZE));
         memory.fill(settings.take(MemoryOptions.TILING), settings.integer(MemoryOptions.TILE_SIZE));
         settings.report(notes);
@@ -122,7 +125,8 @@ final class PictureSettings {
 
     private void fill(GenerateOptions o) {
         o.prompt = or(o.prompt, found.prompt());
-        o.negativePrompt = or(o.negativePrompt, found.negativePrompt());
+        o.negativePrompt = or(o.negativePrompt, ConditioningOptions.negative(found.negativePrompt(), this::take));
+        o.conditioning.fill(this::take, this::decimal);
         o.cfgScale = or(o.cfgScale, found.guidance());
         o.guidanceRescale = or(o.guidanceRescale, decimal(RESCALE));
         o.seed = or(o.seed, found.seed() == null ? null : Seed.text(found.seed()));

@@ -12,6 +12,7 @@ import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.RefinedPipeline;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.StageMemory;
 import picocli.CommandLine;
@@ -48,6 +49,9 @@ final class PlanCommand implements Callable<Integer> {
     private AdapterOptions adapters;
 
     @Mixin
+    private RefinerOptions refining;
+
+    @Mixin
     private DeviceOptions deviceOptions;
 
     @Mixin
@@ -68,6 +72,7 @@ final class PlanCommand implements Callable<Integer> {
         Path folder = model.path();
         options.prompt = prompt == null ? "" : prompt;
         options.check();
+        refining.check();
         model.checkNotLeftOut(options.leftOut());
         InputPictures inputs = InputPictures.read(options, notes::add);
         TaesdInput taesd = TaesdInput.of(options);
@@ -80,7 +85,10 @@ final class PlanCommand implements Callable<Integer> {
         inputs.chooseSize(options, patch, notes::add);
         GenerationRequest request = control.addTo(inputs.addTo(options.applyTo(opened.request(options.prompt)).build(),
                 options.strength));
-        if (!withoutText) {
+        RefinedPipeline refined = refining.open(opened, model, notes::add);
+        if (refined != null) {
+            refined.check(request);
+        } else if (!withoutText) {
             opened.check(request);
         }
         Pipeline pipeline = opened.withPolicy(memoryOptions.policy(opened.latents().factor()));
@@ -89,7 +97,7 @@ final class PlanCommand implements Callable<Integer> {
             pipeline = choice.pipeline();
             notes.add(choice.describe());
         }
-        MemoryPlan plan = pipeline.plan(request, !withoutText);
+        MemoryPlan plan = refined != null ? refined.over(pipeline).plan(request) : pipeline.plan(request, !withoutText);
         if (json) {
             main.out().println(toJson(folder, pipeline, backend, request, plan));
         } else {

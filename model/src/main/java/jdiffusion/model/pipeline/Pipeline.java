@@ -80,6 +80,11 @@ public final class Pipeline implements AutoCloseable {
         return new Pipeline(model, stages.backend(), other, taesd);
     }
 
+    /** Another model on the same device, under the same policy and with the same TAESD. */
+    public Pipeline beside(ModelFiles other) {
+        return new Pipeline(ModelInfo.of(other), stages.backend(), policy, taesd);
+    }
+
     /**
      * The same model with a TAESD that decodes in its VAE's place; init images are still encoded by the VAE.
      *

@@ -35,6 +35,11 @@ public record RefinedPipeline(Pipeline base, Pipeline refiner, double start) {
         }
     }
 
+    /** The same two models, the refiner under the policy of a base that was fitted to memory. */
+    public RefinedPipeline over(Pipeline fitted) {
+        return new RefinedPipeline(fitted, refiner.withPolicy(fitted.policy()), start);
+    }
+
     private double limit() {
         return Math.rint(TRAINING_TIMES - start * TRAINING_TIMES);
     }

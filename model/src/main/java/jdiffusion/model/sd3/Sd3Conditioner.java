@@ -8,8 +8,10 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.stage.Stages;
+import jdiffusion.model.text.ClipTextEncoder.Pooled;
 import jdiffusion.model.text.T5Encoder;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
@@ -48,6 +50,11 @@ final class Sd3Conditioner implements Conditioner {
     @Override
     public void check(GenerationRequest request, boolean run) {
         checkT5Length(request.t5Length());
+        if (request.text().prompt2() != null || request.text().negativePrompt2() != null
+                || !request.micro().equals(MicroConditioning.DEFAULT)) {
+            throw new InputException("second prompts, sizes, crops and aesthetic scores are SDXL's; SD3 reads one"
+                    + " prompt with all its encoders, so leave these options out");
+        }
         if (!run) {
             return;
         }
@@ -114,8 +121,11 @@ final class Sd3Conditioner implements Conditioner {
         int contextWidth = denoiser.contextDim();
         int pooledWidth = denoiser.pooledDim();
         checkT5Length(t5Length);
-        TextEncoders.Clip l = encoders.clip(Component.CLIP_L, prompts, listener);
-        TextEncoders.Clip g = encoders.clip(Component.CLIP_G, prompts, listener);
+        // Only the prompt leaves layers out.
+        int skip = request.text().clipSkip();
+        int[] skipped = both ? new int[] {0, skip} : new int[] {skip};
+        TextEncoders.Clip l = encoders.clip(Component.CLIP_L, prompts, skipped, Pooled.PROJECTED, listener);
+        TextEncoders.Clip g = encoders.clip(Component.CLIP_G, prompts, skipped, Pooled.PROJECTED, listener);
         // CLIP-L's pooled output is as wide as its hidden states.
         int left = l != null ? l.width() : g != null ? pooledWidth - g.pooledWidth() : 0;
         int right = g != null ? g.width() : 0;
