@@ -134,6 +134,9 @@ public final class Exporter {
         if (components.contains(Component.DENOISER)) {
             config.set(StoredConfig.SCHEDULER, source.scheduler());
             config.set(StoredConfig.GENERATION, source.generation());
+            if (!source.switches().isEmpty()) {
+                config.set(StoredConfig.SWITCHES, source.switches());
+            }
         }
         return config.toString();
     }
