@@ -48,6 +48,20 @@ public interface Architecture {
     record Marks(String variant, Path file, Set<String> names) {
     }
 
+    /** Whether its publisher's single file holds the text encoders too. */
+    default boolean isWhole() {
+        return false;
+    }
+
+    /**
+     * What a component's names start with in a file that holds all components.
+     *
+     * @param there the components of the model
+     */
+    default String prefix(Component component, Set<Component> there) {
+        return format(component).prefix();
+    }
+
     /** Whether a component of this kind, told by shapes, can serve a denoiser. */
     boolean fits(Component component, TensorSource tensors, TensorSource denoiser);
 

@@ -173,7 +173,9 @@ final class Assembled implements ModelFiles {
 
     @Override
     public ConfigFile index() {
-        return base == null ? ConfigFile.empty(origin()) : base.index();
+        ObjectNode stored = base == null ? stored(StoredConfig.SWITCHES) : null;
+        return base != null ? base.index() : stored == null ? ConfigFile.empty(origin())
+                : ConfigFile.of(storedOrigin(StoredConfig.SWITCHES), stored);
     }
 
     @Override

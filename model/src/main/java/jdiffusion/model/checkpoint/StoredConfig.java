@@ -10,13 +10,16 @@ import jdiffusion.tensor.InputException;
 /**
  * What the shapes of a model's tensors do not say. A single file has no configuration beside it, so those that this
  * program writes keep it as a JSON object in their metadata: an object for each component, by its folder in the
- * diffusers layout, and those of the scheduler and of the wishes for sampling.
+ * diffusers layout, and those of the scheduler, of the wishes for sampling and of the
+ * pipeline's switches.
  */
 public final class StoredConfig {
     /** The key of the metadata, in safetensors and GGUF alike. */
     public static final String KEY = "jdiffusion.config";
     public static final String SCHEDULER = "scheduler";
     public static final String GENERATION = "generation";
+    /** Of the pipeline, in model_index.json. */
+    public static final String SWITCHES = "switches";
 
     private StoredConfig() {
     }

@@ -95,6 +95,14 @@ public final class CheckpointSource implements ExportSource {
     }
 
     @Override
+    public ObjectNode switches() {
+        ObjectNode switches = JsonNodeFactory.instance.objectNode();
+        files.index().root().properties().stream().filter(field -> field.getValue().isBoolean())
+                .forEach(field -> switches.set(field.getKey(), field.getValue()));
+        return switches;
+    }
+
+    @Override
     public ObjectNode generation() {
         JsonNode root = files.generationConfig().root();
         return root instanceof ObjectNode object ? object.deepCopy() : JsonNodeFactory.instance.objectNode();

@@ -52,6 +52,7 @@ final class DiffusersWriter {
                         : "CLIPTokenizer" : null);
             }
         }
+        index.setAll(source.switches());
         write(root.resolve("model_index.json"), index);
         writeScheduler();
         ObjectNode generation = source.generation();

@@ -1,5 +1,6 @@
 package jdiffusion.model.convert;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import jdiffusion.model.checkpoint.Architecture;
@@ -24,6 +25,11 @@ public interface ExportSource extends AutoCloseable {
 
     /** The scheduler_config.json. */
     ObjectNode scheduler();
+
+    /** What model_index.json says beside the components: the switches of its pipeline. */
+    default ObjectNode switches() {
+        return JsonNodeFactory.instance.objectNode();
+    }
 
     /** The generation_config.json; empty for none. */
     ObjectNode generation();

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.StoredConfig;
@@ -25,7 +26,6 @@ import jdiffusion.tensor.safetensors.SafetensorsWriter.Entry;
 /** Writes models: each layout that is read, whole or not at all. */
 public final class Exporter {
     private static final Map<String, String> METADATA = Map.of("format", "pt");
-    private static final List<Component> MAIN = List.of(Component.DENOISER, Component.VAE);
 
     private final ExportSource source;
     private final ExportOptions options;
@@ -56,7 +56,10 @@ public final class Exporter {
         });
     }
 
-    /** A new folder as Stability publishes: denoiser and VAE in one file, each encoder in its own, tokenizers. */
+    /**
+     * A new folder as Stability publishes: denoiser and VAE in one file, each encoder in its own or in that file too,
+     * tokenizers.
+     */
     public void writeSingle(Path folder) {
         OutputFile.checkFree(folder);
         Map<Component, List<Outgoing>> parts = parts(Format.SINGLE);
@@ -64,21 +67,26 @@ public final class Exporter {
         OutputFile.writeFolder(folder, temporary -> {
             DiffusersWriter writer = new DiffusersWriter(source, temporary);
             Path name = folder.toAbsolutePath().normalize().getFileName();
+            List<Component> inside = new ArrayList<>();
             List<Entry> main = new ArrayList<>();
             parts.forEach((component, tensors) -> {
-                if (MAIN.contains(component)) {
+                if (isInMain(component)) {
+                    inside.add(component);
                     main.addAll(SafetensorsParts.of(tensors, prefix(Format.SINGLE, component)));
                 } else {
                     write(temporary.resolve(fileOf(component)), SafetensorsParts.of(tensors, ""), List.of(component));
-                    writer.writeTokenizer(component, progress);
                 }
+                writer.writeTokenizer(component, progress);
             });
             if (!main.isEmpty()) {
-                write(temporary.resolve(name + ".safetensors"), main,
-                        MAIN.stream().filter(parts::containsKey).toList());
+                write(temporary.resolve(name + ".safetensors"), main, inside);
             }
             writer.writeScheduler();
         });
+    }
+
+    private boolean isInMain(Component component) {
+        return !component.isEncoder() || source.architecture().isWhole();
     }
 
     private static String fileOf(Component component) {
@@ -90,7 +98,7 @@ public final class Exporter {
         };
     }
 
-    /** One safetensors file with all that is written, under the names that ComfyUI gives them. */
+    /** One safetensors file with all that is written, under the names that its publisher or ComfyUI gives them. */
     public void writeFile(Path file) {
         OutputFile.checkFile(file);
         Map<Component, List<Outgoing>> parts = parts(Format.ALL_IN_ONE);
@@ -126,6 +134,9 @@ public final class Exporter {
         if (components.contains(Component.DENOISER)) {
             config.set(StoredConfig.SCHEDULER, source.scheduler());
             config.set(StoredConfig.GENERATION, source.generation());
+            if (!source.switches().isEmpty()) {
+                config.set(StoredConfig.SWITCHES, source.switches());
+            }
         }
         return config.toString();
     }
@@ -149,8 +160,9 @@ public final class Exporter {
 
     private String prefix(Format format, Component component) {
         boolean bare = format == Format.DIFFUSERS || format == Format.GGUF
-                || format == Format.SINGLE && component.isEncoder();
-        return bare ? "" : source.architecture().format(component).prefix();
+                || format == Format.SINGLE && !isInMain(component);
+        return bare ? "" : source.architecture().prefix(component, source.architecture().components().stream()
+                .filter(source::has).collect(Collectors.toSet()));
     }
 
     private Map<Component, List<Outgoing>> parts(Format format) {

@@ -124,6 +124,18 @@ public final class Sdxl implements Family {
     }
 
     @Override
+    public boolean isWhole() {
+        return true;
+    }
+
+    /** OpenCLIP is the second encoder of the base, and the only one of the refiner. */
+    @Override
+    public String prefix(Component component, Set<Component> there) {
+        return component == Component.CLIP_G && !there.contains(Component.CLIP_L) ? "conditioner.embedders.0.model."
+                : format(component).prefix();
+    }
+
+    @Override
     public boolean fits(Component component, TensorSource tensors, TensorSource denoiser) {
         int context = dim(denoiser.shape("mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight"), 1);
         int clip = dim(tensors.shape(ClipNames.TOKENS), 1);
@@ -205,7 +217,7 @@ public final class Sdxl implements Family {
 
     @Override
     public LatentSpace latents(VaeConfig vae) {
-        return LatentSpace.of(vae);
+        return LatentSpace.of(vae).picturedAt((float) LATENT_SCALE);
     }
 
     @Override
