@@ -39,9 +39,12 @@ public final class Verifier {
         this.defaultModel = defaultModel;
     }
 
-    /** Recomputes one folder. */
+    /** Recomputes one folder, or one file of data, which has tolerances of its own. */
     public List<Comparison> verify(ReferenceFolder folder) {
         Path path = folder.path();
+        if (folder.data() != null) {
+            return folder.data().check().apply(path, defaultModel);
+        }
         try (SafetensorsFile io = SafetensorsFile.open(path.resolve(ReferenceFolder.IO))) {
             if (folder.kind() == null) {
                 Expected expected = new Expected(path.toString(), io, tolerance);
