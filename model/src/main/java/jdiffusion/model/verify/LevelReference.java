@@ -38,7 +38,7 @@ final class LevelReference {
 
     static List<Comparison> check(Path file) {
         if (Files.isRegularFile(file.resolveSibling("configs.json"))) {
-            throw new UnsupportedModelException(file + ": levels that come from the size of the picture are FLUX's,"
+            throw new UnsupportedModelException("levels that come from the size of the picture are FLUX's,"
                     + " whose schedule is not here yet");
         }
         String label = file.getParent().toString();

@@ -20,10 +20,13 @@ import jdiffusion.tensor.InputException;
  * @param path of the folder, or of the file
  * @param kind of the network; null for a pipeline and for data
  * @param data kind of the file; null for what needs a network
+ * @param unknown why it cannot be verified; null where it can
  */
-public record ReferenceFolder(Path path, ReferenceKind<?> kind, DataKind data) {
+public record ReferenceFolder(Path path, ReferenceKind<?> kind, DataKind data, String unknown) {
     static final String IO = "io.safetensors";
     private static final int DEPTH = 16;
+    /** Files that are read with one of data beside them. */
+    private static final List<String> READ_ALONG = List.of("strings.json", "configs.json");
 
     /** All references at or below a folder, or the one that is a file, in order of their paths. */
     public static List<ReferenceFolder> find(Path root) {
@@ -33,14 +36,14 @@ public record ReferenceFolder(Path path, ReferenceKind<?> kind, DataKind data) {
                 throw new InputException(root + ": nothing is known to verify in such a file; give a folder, or one of "
                         + DataKind.ALL.stream().map(DataKind::name).collect(Collectors.joining(", ")));
             }
-            return List.of(new ReferenceFolder(root, null, data));
+            return List.of(new ReferenceFolder(root, null, data, null));
         }
         if (!Files.isDirectory(root)) {
             throw new InputException(root + ": there is no such folder");
         }
         List<ReferenceFolder> found = files(root).stream().filter(file -> named(file, IO) || data(file) != null)
-                .map(file -> named(file, IO) ? new ReferenceFolder(file.getParent(), kind(file.getParent()), null)
-                        : new ReferenceFolder(file, null, data(file))).toList();
+                .map(file -> named(file, IO) ? ofNetwork(file.getParent())
+                        : new ReferenceFolder(file, null, data(file), null)).toList();
         if (found.isEmpty()) {
             throw new InputException(root + ": no " + IO + " in it or below, nor other data that is known; give a"
                     + " folder of reference data");
@@ -61,16 +64,7 @@ public record ReferenceFolder(Path path, ReferenceKind<?> kind, DataKind data) {
         boolean manifest = folder.getFileName() != null && folder.getFileName().toString().equals("manifests");
         return name.matches("expected\\.safetensors|io\\..*\\.safetensors") && !named(file, IO)
                 || name.endsWith(".json") && !name.endsWith(".index.json") && !beside && !manifest
-                        && data(file) == null && !isBeside(file);
-    }
-
-    /** Whether another file of data is read together with this one. */
-    private static boolean isBeside(Path file) {
-        try (Stream<Path> others = Files.list(file.getParent())) {
-            return others.anyMatch(other -> data(other) != null);
-        } catch (IOException e) {
-            throw new InputException(file.getParent() + ": cannot be searched: " + e.getMessage(), e);
-        }
+                        && data(file) == null && !READ_ALONG.contains(name);
     }
 
     private static boolean named(Path file, String name) {
@@ -89,9 +83,9 @@ public record ReferenceFolder(Path path, ReferenceKind<?> kind, DataKind data) {
         }
     }
 
-    private static ReferenceKind<?> kind(Path folder) {
+    private static ReferenceFolder ofNetwork(Path folder) {
         if (Files.exists(folder.resolve("request.json"))) {
-            return null;
+            return new ReferenceFolder(folder, null, null, null);
         }
         ConfigFile config = ConfigFile.read(folder.resolve("config.json"));
         String name = config.text("_class_name", "");
@@ -105,9 +99,10 @@ public record ReferenceFolder(Path path, ReferenceKind<?> kind, DataKind data) {
                 Families.ALL.stream().flatMap(family -> family.references().stream()),
                 SharedReferences.KINDS.stream()).toList();
         String wanted = name;
-        return known.stream().filter(kind -> kind.classes().contains(wanted)).findFirst()
-                .orElseThrow(() -> new InputException(config.origin() + ": a reference for '" + wanted
-                        + "' cannot be verified; " + known.stream().map(kind -> kind.classes().getFirst())
-                                .collect(Collectors.joining(", ")) + " can"));
+        ReferenceKind<?> found = known.stream().filter(kind -> kind.classes().contains(wanted)).findFirst()
+                .orElse(null);
+        return new ReferenceFolder(folder, found, null, found != null ? null : "references for '"
+                + InputException.shown(wanted) + "' are not known here; those for " + known.stream()
+                        .map(kind -> kind.classes().getFirst()).collect(Collectors.joining(", ")) + " are");
     }
 }
