@@ -24,7 +24,8 @@ import picocli.CommandLine.Parameters;
         header = "Compare with what a reference implementation computed.",
         description = {
             "Each folder with an io.safetensors, at any depth, is recomputed: components (config.json and weights"
-                + " beside it) and whole pipelines (request.json beside it).",
+                + " beside it) and whole pipelines (request.json beside it). So is other data: noise levels and walks"
+                + " over them, random numbers, token ids.",
             "A tensor passes when its relative RMS error is within the tolerance; latents of a pipeline may have ten"
                 + " times as much, and a picture also passes when 99.9 %% of its values are within 1/255. Exit code 1"
                 + " when any tensor fails.",
@@ -38,7 +39,7 @@ final class VerifyCommand implements Callable<Integer> {
     /** Several times what rounding operands to bfloat16 gives in the denoisers, encoders and the VAE. */
     private static final double ROUNDED = 2e-2;
 
-    @Parameters(arity = "1..*", paramLabel = "DIR", description = "Folders of reference data.")
+    @Parameters(arity = "1..*", paramLabel = "DIR", description = "Folders of reference data, or files in them.")
     private List<Path> folders;
 
     @Mixin
@@ -71,6 +72,8 @@ final class VerifyCommand implements Callable<Integer> {
         folders.forEach(folder -> references.addAll(ReferenceFolder.find(folder)));
         int verified = 0;
         List<String> unread = new ArrayList<>();
+        folders.forEach(folder -> ReferenceFolder.unknown(folder).forEach(file ->
+                unread.add(file + " not verified: no check is known for such a file")));
         try (Devices.Opened opened = Devices.open(deviceOptions, precision, main.err()::println)) {
             Backend backend = opened.backend();
             main.err().println(backend.describe());

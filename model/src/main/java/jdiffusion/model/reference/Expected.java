@@ -68,6 +68,16 @@ public final class Expected {
         return out;
     }
 
+    /** The shape of a tensor that must be there. */
+    public Shape shape(String name) {
+        return find(name).shape();
+    }
+
+    /** The reference's own values, which are still to be compared. */
+    public float[] values(String name) {
+        return find(name).toArray();
+    }
+
     private Tensor find(String name) {
         Tensor tensor = io.find(name);
         if (tensor == null) {
@@ -91,6 +101,12 @@ public final class Expected {
                     ? Comparison.of(component, name, shape, actual, expected.toArray(), factor * tolerance)
                     : mismatch(name, expected.shape()));
         }
+    }
+
+    /** Numbers that are drawn must be in the reference, and equal. */
+    public void compareDrawn(String name, Shape shape, float[] actual) {
+        find(name);
+        compareWithin(name, shape, actual, 0);
     }
 
     public void comparePicture(String name, Shape shape, float[] actual) {

@@ -6,6 +6,7 @@ import java.util.List;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.checkpoint.UnsupportedModelException;
 import jdiffusion.model.reference.Comparison;
 import jdiffusion.model.reference.Expected;
 import jdiffusion.model.reference.ReferenceKind;
@@ -39,9 +40,15 @@ public final class Verifier {
         this.defaultModel = defaultModel;
     }
 
-    /** Recomputes one folder. */
+    /** Recomputes one folder, or one file of data, which has tolerances of its own. */
     public List<Comparison> verify(ReferenceFolder folder) {
         Path path = folder.path();
+        if (folder.unknown() != null) {
+            throw new UnsupportedModelException(folder.unknown());
+        }
+        if (folder.data() != null) {
+            return folder.data().check().apply(path, defaultModel);
+        }
         try (SafetensorsFile io = SafetensorsFile.open(path.resolve(ReferenceFolder.IO))) {
             if (folder.kind() == null) {
                 Expected expected = new Expected(path.toString(), io, tolerance);
