@@ -64,6 +64,14 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
      * @return tensors of the compute's workspace
      */
     public Output apply(Compute compute, int[][] ids) {
+        return apply(compute, ids, new float[0][]);
+    }
+
+    /**
+     * @param ids      [batch][n] token ids, all rows of one length; -1 for the first inserted row, -2 for the second
+     * @param inserted token embeddings beyond the vocabulary's, each of width hidden
+     */
+    public Output apply(Compute compute, int[][] ids, float[][] inserted) {
         Backend backend = compute.backend();
         Workspace w = compute.workspace();
         int batch = ids.length;
@@ -75,7 +83,7 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
         Tensor penultimate = w.f32(batch, n, d);
         Tensor pooled = w.f32(batch, config.projection());
         try (var _ = w.scope()) {
-            Tensor x = embed(compute, ids);
+            Tensor x = embed(compute, ids, inserted);
             compute.trace().see("hidden_states.0", x);
             Tensor normed = w.operand(batch, n, d);
             Tensor q = w.operand(batch, n, d);
@@ -110,12 +118,12 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
         return new Output(penultimate, pooled);
     }
 
-    private Tensor embed(Compute compute, int[][] ids) {
+    private Tensor embed(Compute compute, int[][] ids, float[][] inserted) {
         Workspace w = compute.workspace();
         int batch = ids.length;
         int n = ids[0].length;
         Tensor x = w.f32(batch, n, config.hidden());
-        tokens.apply(compute.backend(), flatten(ids), x);
+        tokens.apply(compute.backend(), flatten(ids), inserted, x);
         for (int b = 0; b < batch; b++) {
             compute.backend().embedding(null, positions.slice(0, n), true, x.at(b));
         }
