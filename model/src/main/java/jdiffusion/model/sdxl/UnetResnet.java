@@ -41,7 +41,7 @@ record UnetResnet(int index, GroupNorm norm1, Conv2d conv1, Linear time, GroupNo
         // What depends on the time is the same for all pixels: it is part of the bias.
         Tensor bias = steps.plus(index, time, conv1.bias()); // [batch, out]
         try (var _ = w.scope()) {
-            Tensor middle = w.operand(s.dim(0), s.dim(1), s.dim(2), out());
+            Tensor middle = w.wideOperand(s.dim(0), s.dim(1), s.dim(2), out());
             conv1.applyNormed(compute, norm1, x, bias, Epilogue.STORE, middle);
             if (shortcut != null) {
                 shortcut.apply(compute.backend(), x, Epilogue.STORE, out);
