@@ -220,7 +220,6 @@ final class PipelineVerifier {
                 .guidance((float) file.number("cfg", 1))
                 .guidanceRescale((float) file.number("guidance_rescale", 0))
                 .size(file.size("width"), file.size("height"))
-                .guidanceRescale((float) file.number("guidance_rescale", 0))
                 .text(new TextOptions(text(file, "prompt_2"), text(file, "negative_prompt_2"),
                         file.integer("clip_skip", 0)))
                 .micro(micro(file))
