@@ -217,7 +217,8 @@ class SdxlFilesTest {
                 assertThat(space.deviations()).containsExactly(deviations);
             }
         }
-        try (SafetensorsFile one = SafetensorsFile.open(back); SafetensorsFile other = SafetensorsFile.open(published)) {
+        try (SafetensorsFile one = SafetensorsFile.open(back);
+                SafetensorsFile other = SafetensorsFile.open(published)) {
             assertThat(one.names()).isEqualTo(other.names());
             for (String name : List.of("edm_mean", "edm_std")) {
                 assertThat(bytes(one.find(name))).isEqualTo(bytes(other.find(name)));
