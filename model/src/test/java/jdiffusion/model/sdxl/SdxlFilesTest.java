@@ -239,6 +239,8 @@ class SdxlFilesTest {
                     String prefix = "conditioner.embedders." + (name.equals("tiny-refiner") ? 0 : 1) + ".model.";
                     assertThat(names(file)).contains(prefix + "text_projection");
                     assertSame(file, model);
+                    assertThat(Families.open(file, ModelSources.NONE).notes()).noneMatch(note -> note.contains("CLIP-L"
+                            + ", which is left out"));
                     Path back = folder.resolve(name + "-back");
                     export(file, null, e -> e.writeDiffusers(back));
                     assertSame(back, model);
