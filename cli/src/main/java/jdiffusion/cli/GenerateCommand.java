@@ -154,7 +154,7 @@ final class GenerateCommand implements Callable<Integer> {
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.check(request);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras,
-                    pipeline.files().embeddings().used(List.of(words, request.negativePrompt())).values());
+                    pipeline.files().embeddings().used(List.of(words, request.negativeText())).values());
             if (source != null) {
                 source.checkLoras(record, notes::add);
             }

@@ -65,6 +65,11 @@ public interface Architecture {
     /** Whether a component of this kind, told by shapes, can serve a denoiser. */
     boolean fits(Component component, TensorSource tensors, TensorSource denoiser);
 
+    /** Whether a denoiser, told by its shapes, reads what this component makes. */
+    default boolean isRead(Component component, TensorSource denoiser) {
+        return true;
+    }
+
     /** Which published model these files are, for messages. */
     String model(ModelFiles files);
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableSet;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -233,10 +234,14 @@ public record Models(List<? extends Architecture> known) {
         Path folder = folderOf(denoiser.file());
         Map<Component, String> missing = new EnumMap<>(Component.class);
         Beside beside;
+        Set<Component> read;
         try (ModelFiles.Open open = denoiser.open()) {
             beside = new Beside(folder, architecture, open.tensors(), notes);
+            read = architecture.components().stream()
+                    .filter(component -> architecture.isRead(component, open.tensors()))
+                    .collect(Collectors.toCollection(TreeSet::new));
         }
-        for (Component component : architecture.components()) {
+        for (Component component : read) {
             if (files.containsKey(component) || extra.leftOut().contains(component)) {
                 continue;
             }

@@ -10,8 +10,7 @@ import jdiffusion.tensor.InputException;
 /**
  * What the shapes of a model's tensors do not say. A single file has no configuration beside it, so those that this
  * program writes keep it as a JSON object in their metadata: an object for each component, by its folder in the
- * diffusers layout, and those of the scheduler, of the wishes for sampling and of the
- * pipeline's switches.
+ * diffusers layout, and those of the scheduler, of the wishes for sampling and of the pipeline's switches.
  */
 public final class StoredConfig {
     /** The key of the metadata, in safetensors and GGUF alike. */

@@ -34,7 +34,7 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         if (text) {
             conditioner.check(request, true);
             PromptTokens.check(model.files(), request.guided()
-                    ? List.of(request.prompt(), request.negativePrompt()) : List.of(request.prompt()));
+                    ? List.of(request.prompt(), request.negativeText()) : List.of(request.prompt()));
         }
     }
 

@@ -147,6 +147,12 @@ public final class Sdxl implements Family {
         };
     }
 
+    /** A refiner, which has no attention at its coarsest resolution, reads bigG alone. */
+    @Override
+    public boolean isRead(Component component, TensorSource denoiser) {
+        return component != Component.CLIP_L || denoiser.shape("up_blocks.0.attentions.0.norm.weight") != null;
+    }
+
     private static int dim(Shape shape, int index) {
         return shape == null || shape.rank() <= index ? 0 : shape.dim(index);
     }

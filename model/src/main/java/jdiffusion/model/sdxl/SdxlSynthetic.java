@@ -36,10 +36,12 @@ enum SdxlSynthetic implements SyntheticKind {
     public SyntheticModel full() {
         Vocabularies v = Vocabularies.PUBLISHED;
         int side = this == SDXL_TURBO ? Sdxl.TURBO.size() / 8 : Sdxl.SAMPLE_SIZE;
-        return of(new UnetSizes(inChannels, List.of(320, 640, 1280), List.of(0, 2, 10), 10, 2, 2048, 1280, 6, 256, side),
+        return of(new UnetSizes(inChannels, List.of(320, 640, 1280), List.of(0, 2, 10), 10, 2, 2048, 1280, 6, 256,
+                side),
                 new ClipSizes(v.clipL(), 768, 12, 3072, 12, 0, "quick_gelu"),
                 new ClipSizes(v.clipG(), 1280, 20, 5120, 32, 1280, "gelu"),
-                new VaeSizes(List.of(128, 256, 512, 512), 2, 1024, UnetSizes.CHANNELS, Sdxl.LATENT_SCALE, 0, true));
+                new VaeSizes(List.of(128, 256, 512, 512), 2, Sdxl.SAMPLE_SIZE, UnetSizes.CHANNELS, Sdxl.LATENT_SCALE,
+                        0, true));
     }
 
     @Override

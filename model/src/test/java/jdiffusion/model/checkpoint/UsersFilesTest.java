@@ -247,11 +247,11 @@ class UsersFilesTest {
     void schedulersOfOtherModelsAndNone() throws IOException {
         Path model = TestData.copyOfDefaultModel(folder.resolve("m"));
         Path file = model.resolve("scheduler/scheduler_config.json");
-        Files.writeString(file, "\uFEFF{\"_class_name\": \"UniPCMultistepScheduler\", \"use_flow_sigmas\": true,"
+        Files.writeString(file, "\uFEFF{\"_class_name\": \"SASolverScheduler\", \"use_flow_sigmas\": true,"
                 + " \"flow_shift\": 2.5}");
         ModelFiles files = Families.open(model, ModelSources.NONE);
         assertThat(((FlowScheduler) files.scheduler()).config().shift()).isEqualTo(2.5);
-        assertThat(files.notes()).singleElement().asString().contains(file.toString(), "UniPC");
+        assertThat(files.notes()).singleElement().asString().contains(file.toString(), "SASolver");
         Files.writeString(file, "{\"_class_name\": \"PNDMScheduler\"}");
         assertThat(((FlowScheduler) files.scheduler()).config().shift()).isEqualTo(3);
         Files.delete(file);

@@ -220,7 +220,7 @@ final class Toy implements Family {
 
         @Override
         public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
-            List<String> prompts = both ? List.of(request.negativePrompt(), request.prompt())
+            List<String> prompts = both ? List.of(request.negativeText(), request.prompt())
                     : List.of(request.prompt());
             TextEncoders.Clip clip = encoders.clip(Component.CLIP_L, prompts, listener);
             return IntStream.range(0, prompts.size()).mapToObj(i -> new Conditioning(Map.of(

@@ -217,7 +217,8 @@ class SdxlFilesTest {
                 assertThat(space.deviations()).containsExactly(deviations);
             }
         }
-        try (SafetensorsFile one = SafetensorsFile.open(back); SafetensorsFile other = SafetensorsFile.open(published)) {
+        try (SafetensorsFile one = SafetensorsFile.open(back);
+                SafetensorsFile other = SafetensorsFile.open(published)) {
             assertThat(one.names()).isEqualTo(other.names());
             for (String name : List.of("edm_mean", "edm_std")) {
                 assertThat(bytes(one.find(name))).isEqualTo(bytes(other.find(name)));
@@ -238,6 +239,8 @@ class SdxlFilesTest {
                     String prefix = "conditioner.embedders." + (name.equals("tiny-refiner") ? 0 : 1) + ".model.";
                     assertThat(names(file)).contains(prefix + "text_projection");
                     assertSame(file, model);
+                    assertThat(Families.open(file, ModelSources.NONE).notes()).noneMatch(note -> note.contains("CLIP-L"
+                            + ", which is left out"));
                     Path back = folder.resolve(name + "-back");
                     export(file, null, e -> e.writeDiffusers(back));
                     assertSame(back, model);
