@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import jdiffusion.model.adapter.EmbeddedFiles;
 import jdiffusion.model.adapter.Lora;
+import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.embedding.Embeddings;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Option;
 
@@ -23,6 +26,11 @@ final class AdapterOptions {
     @Option(names = {"--lora-dir", "--lora-model-dir"}, paramLabel = "DIR",
             description = "Where the LoRAs are that a prompt names as%n  <lora:NAME:WEIGHT>, or in a folder below.")
     Path loraDir;
+
+    @Option(names = {"--embeddings-dir", "--embd-dir"}, paramLabel = "DIR",
+            description = "Where the textual inversions are that prompts name as%n  embedding:NAME or NAME, or in a"
+                + " folder below.")
+    Path embeddingsDir;
 
     @Option(names = "--control-net", paramLabel = "FILE",
             description = "ControlNet: Stability's file, or a folder of diffusers.")
@@ -44,6 +52,18 @@ final class AdapterOptions {
 
     @Option(names = "--control-end", paramLabel = "SHARE", description = "Where it ends. Default: 1.")
     Double controlEnd;
+
+    /** The model with the textual inversions that prompts may name. */
+    ModelFiles embedded(ModelFiles model) {
+        if (embeddingsDir == null) {
+            return model;
+        }
+        if (!Files.isDirectory(embeddingsDir)) {
+            throw new InputException("--embeddings-dir " + embeddingsDir
+                    + " is not a folder; give the one that the embeddings are in");
+        }
+        return EmbeddedFiles.of(model, Embeddings.in(embeddingsDir));
+    }
 
     /**
      * All that is to be added, in order: those of {@code --lora}, then the prompt's.

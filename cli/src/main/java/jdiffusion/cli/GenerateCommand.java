@@ -137,9 +137,7 @@ final class GenerateCommand implements Callable<Integer> {
             ControlInput control = ControlInput.of(quantizing.apply(files), loras, adapters);
             control.files().notes().forEach(notes::add);
             Pipeline pipeline = taesd.addTo(Pipeline.open(control.files(), backend));
-            LoraRecord record = LoraRecord.of(options.prompt, adapters, loras);
             if (source != null) {
-                source.checkLoras(record, notes::add);
                 source.checkControl(control, notes::add);
             }
             int patch = pipeline.sizes().multiple();
@@ -150,6 +148,11 @@ final class GenerateCommand implements Callable<Integer> {
             String words = AdapterOptions.withoutTags(options.prompt);
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.check(request);
+            LoraRecord record = LoraRecord.of(options.prompt, adapters, loras,
+                    pipeline.files().embeddings().used(request.texts()).values());
+            if (source != null) {
+                source.checkLoras(record, notes::add);
+            }
             if (Long.compareUnsigned(request.seed() + batchCount - 1, request.seed()) < 0) {
                 throw new InputException("the seeds of " + batchCount + " pictures from " + Seed.text(request.seed())
                         + " on are too large; use a smaller seed");
@@ -200,7 +203,8 @@ final class GenerateCommand implements Callable<Integer> {
         String family = plan.pipeline.variant().label();
         Report report = new Report(folder, family, plan.device.backend().describe(), request,
                 plan.device.backend().precision());
-        report.loras(plan.loras.hashes());
+        report.hashes("loras", plan.loras.hashes());
+        report.hashes("embeddings", plan.loras.inversions());
         try (Console console = new Console(main.err(), preview != null)) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline.files(), request.t5()) / 1e6));
@@ -296,6 +300,7 @@ final class GenerateCommand implements Callable<Integer> {
         }
         line.append(plan.control.inWords(r)).append(plan.taesd.inWords());
         plan.loras.hashes().keySet().forEach(name -> line.append(", LoRA ").append(name));
+        plan.loras.inversions().keySet().forEach(name -> line.append(", embedding ").append(name));
         return line.toString();
     }
 }

@@ -17,6 +17,7 @@ import jdiffusion.model.checkpoint.ComponentFormat;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.checkpoint.Network;
+import jdiffusion.model.embedding.TextualInversion;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
@@ -28,6 +29,7 @@ import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Weights;
+import jdiffusion.tensor.safetensors.SafetensorsFile;
 
 /**
  * What a model, a component or a weights file holds, and whether it would load; found out by the loaders themselves.
@@ -80,6 +82,10 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
         if (!Files.exists(path)) {
             throw new InputException(path + ": there is no such file or folder");
         }
+        Inspection inversion = inversion(path);
+        if (inversion != null) {
+            return inversion;
+        }
         ModelFiles parts = Families.models().openParts(path);
         if (parts != null && (Files.isDirectory(path) || !parts.has(Component.DENOISER))) {
             List<Part> found = new ArrayList<>();
@@ -91,6 +97,24 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
             return new Inspection(path, "", found, notes(parts));
         }
         return model(path, Families.open(path, sources));
+    }
+
+    /** Null for anything but a file of a textual inversion. */
+    private static Inspection inversion(Path path) {
+        if (Files.isDirectory(path) || !path.toString().toLowerCase(Locale.ROOT).endsWith(".safetensors")) {
+            return null;
+        }
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            if (!TextualInversion.isOne(file.names())) {
+                return null;
+            }
+            Map<String, String> facts = new LinkedHashMap<>();
+            String status = status(() -> facts.put("textual inversion",
+                    TextualInversion.read("", path).describe() + "; for --embeddings-dir"));
+            return new Inspection(path, "", List.of(part("embedding", "", status, file)), facts);
+        } catch (InputException e) {
+            return null; // whoever reads it next says so
+        }
     }
 
     private static Map<String, String> notes(ModelFiles files) {

@@ -1,25 +1,17 @@
 package jdiffusion.cli;
 
-import java.io.IOException;
-import java.nio.file.FileVisitOption;
-import java.nio.file.FileVisitResult;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
+import jdiffusion.model.FilesBelow;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 
 /** The LoRAs of a folder and of those below it, by the names that prompts have for them. */
 final class LoraFolder {
     private static final String SUFFIX = ".safetensors";
-    private static final int DEEPEST = 12;
     private static final int MOST_SHOWN = 4;
 
     private LoraFolder() {
@@ -67,30 +59,12 @@ final class LoraFolder {
         return path.toString().toLowerCase(Locale.ROOT).endsWith(SUFFIX);
     }
 
-    /** The files of that name in the folder and below, links followed, what cannot be read passed by. */
+    /** The files of that name in the folder and below. */
     private static List<Path> below(Path folder, Path wanted) {
-        List<Path> all = new ArrayList<>();
-        try {
-            Files.walkFileTree(folder, EnumSet.of(FileVisitOption.FOLLOW_LINKS), DEEPEST, new SimpleFileVisitor<>() {
-                @Override
-                public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-                    String path = file.toString();
-                    if (isFile(file) && (file.endsWith(wanted)
-                            || Path.of(path.substring(0, path.length() - SUFFIX.length())).endsWith(wanted))) {
-                        all.add(file);
-                    }
-                    return FileVisitResult.CONTINUE;
-                }
-
-                @Override
-                public FileVisitResult visitFileFailed(Path file, IOException e) {
-                    return FileVisitResult.CONTINUE;
-                }
-            });
-        } catch (IOException e) {
-            throw InputFile.unreadable(folder, e);
-        }
-        all.sort(null);
-        return all;
+        return FilesBelow.of(folder, file -> {
+            String path = file.toString();
+            return isFile(file) && (file.endsWith(wanted)
+                    || Path.of(path.substring(0, path.length() - SUFFIX.length())).endsWith(wanted));
+        });
     }
 }

@@ -8,30 +8,36 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import jdiffusion.model.adapter.Lora;
+import jdiffusion.model.embedding.TextualInversion;
 import jdiffusion.tensor.InputFile;
 
 /**
- * What a picture's file says of the LoRAs it was drawn with: the prompt as it was written, the {@code --lora} options,
- * and hashes under the names of the files, as AUTOMATIC1111's web UI writes them.
+ * What a picture's file says of the LoRAs and textual inversions it was drawn with: the prompt as it was written, the
+ * {@code --lora} options, and hashes under the names of the files, as AUTOMATIC1111's web UI writes them.
  *
- * @param prompt  with the names of LoRAs in it
- * @param options as given
- * @param hashes  of all LoRAs, by name
+ * @param prompt     with the names of LoRAs in it
+ * @param options    as given
+ * @param hashes     of all LoRAs, by name
+ * @param inversions hashes of all textual inversions that prompts name, by name
  */
-record LoraRecord(String prompt, List<String> options, Map<String, String> hashes) {
+record LoraRecord(String prompt, List<String> options, Map<String, String> hashes, Map<String, String> inversions) {
     static final String OPTION = "LoRA ";
     static final String HASHES = "Lora hashes";
+    static final String INVERSIONS = "TI hashes";
     private static final int DIGITS = 12;
     private static final int CHUNK = 1 << 20;
     static final String SUFFIX = ".safetensors";
 
-    static LoraRecord of(String prompt, AdapterOptions options, List<Lora> loras) {
+    /** @param inversions that the request's prompts name */
+    static LoraRecord of(String prompt, AdapterOptions options, List<Lora> loras,
+                         Collection<TextualInversion> inversions) {
         Map<String, String> hashes = new LinkedHashMap<>();
         for (Lora lora : loras) {
             Path file = lora.weights();
@@ -39,17 +45,24 @@ record LoraRecord(String prompt, List<String> options, Map<String, String> hashe
             boolean ending = name.toLowerCase(Locale.ROOT).endsWith(SUFFIX);
             hashes.put(ending ? name.substring(0, name.length() - SUFFIX.length()) : name, hash(file));
         }
-        return new LoraRecord(prompt, options.lora == null ? List.of() : options.lora, hashes);
+        Map<String, String> ofInversions = new LinkedHashMap<>();
+        inversions.forEach(inversion -> ofInversions.put(inversion.name(), hash(inversion.file())));
+        return new LoraRecord(prompt, options.lora == null ? List.of() : options.lora, hashes, ofInversions);
     }
 
     void describe(Map<String, String> fields) {
         for (int i = 0; i < options.size(); i++) {
             fields.put(OPTION + (i + 1), options.get(i));
         }
-        if (!hashes.isEmpty()) {
+        describe(HASHES, hashes, fields);
+        describe(INVERSIONS, inversions, fields);
+    }
+
+    private static void describe(String key, Map<String, String> byName, Map<String, String> fields) {
+        if (!byName.isEmpty()) {
             List<String> pairs = new ArrayList<>();
-            hashes.forEach((name, hash) -> pairs.add(name + ": " + hash));
-            fields.put(HASHES, String.join(", ", pairs));
+            byName.forEach((name, hash) -> pairs.add(name + ": " + hash));
+            fields.put(key, String.join(", ", pairs));
         }
     }
 

@@ -33,7 +33,7 @@ final class PictureSettings {
     private static final String QUANTIZE = "Quantize";
     /** Keys that change nothing here or are dealt with one by one. */
     private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
-            LoraRecord.HASHES, ControlInput.NET, ControlInput.HASH, TaesdInput.HASH);
+            LoraRecord.HASHES, LoraRecord.INVERSIONS, ControlInput.NET, ControlInput.HASH, TaesdInput.HASH);
     private static final int MOST_NAMED = 12;
 
     private final Path file;
@@ -191,6 +191,11 @@ final class PictureSettings {
             loras.add(given);
         }
         o.lora = o.lora == null && !loras.isEmpty() ? loras : o.lora;
+        String inversions = found.more().get(LoraRecord.INVERSIONS);
+        if (inversions != null && o.embeddingsDir == null && isOwn()) {
+            throw new InputException(file + ": was drawn with the embeddings " + InputException.shown(inversions)
+                    + "; say with --embeddings-dir where they are");
+        }
         String kind = take(ControlInput.KIND);
         Float strength = decimal(ControlInput.STRENGTH);
         Double start = precise(ControlInput.START);
@@ -280,13 +285,19 @@ final class PictureSettings {
         checkHash(MASK_HASH, inputs.mask() == null ? null : inputs.maskHash(), "mask", notes);
     }
 
-    /** Notes when the LoRAs are not those of the picture. */
+    /** Notes when the LoRAs and textual inversions are not those of the picture. */
     void checkLoras(LoraRecord loras, Consumer<String> notes) {
         Map<String, String> given = new LinkedHashMap<>();
         loras.describe(given);
-        String hashes = found.more().get(LoraRecord.HASHES);
-        if (hashes != null && !hashes.equals(given.get(LoraRecord.HASHES))) {
-            notes.accept("these are not the LoRAs that " + file + " was drawn with: " + InputException.shown(hashes));
+        checkHashes(LoraRecord.HASHES, "LoRAs", given, notes);
+        checkHashes(LoraRecord.INVERSIONS, "embeddings", given, notes);
+    }
+
+    private void checkHashes(String key, String what, Map<String, String> given, Consumer<String> notes) {
+        String hashes = found.more().get(key);
+        if (hashes != null && !hashes.equals(given.get(key))) {
+            notes.accept("these are not the " + what + " that " + file + " was drawn with: "
+                    + InputException.shown(hashes));
         }
     }
 

@@ -63,9 +63,9 @@ final class Report implements Progress {
     }
 
     /** Names and hashes of what was added to the model. */
-    void loras(Map<String, String> hashes) {
-        ObjectNode loras = ((ObjectNode) root.get("request")).putObject("loras");
-        hashes.forEach(loras::put);
+    void hashes(String kind, Map<String, String> byName) {
+        ObjectNode node = ((ObjectNode) root.get("request")).putObject(kind);
+        byName.forEach(node::put);
     }
 
     @Override

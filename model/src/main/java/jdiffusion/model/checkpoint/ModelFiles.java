@@ -2,6 +2,7 @@ package jdiffusion.model.checkpoint;
 
 import java.nio.file.Path;
 import java.util.List;
+import jdiffusion.model.embedding.Embeddings;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
@@ -70,6 +71,11 @@ public interface ModelFiles {
     /** All vocabularies for an encoder in all places that are looked into, with what is wrong with each. */
     default List<Looked> vocabularies(Component component) {
         return List.of();
+    }
+
+    /** The textual inversions that prompts may name. */
+    default Embeddings embeddings() {
+        return Embeddings.NONE;
     }
 
     NoiseScheduler scheduler();

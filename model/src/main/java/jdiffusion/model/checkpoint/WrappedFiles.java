@@ -2,6 +2,7 @@ package jdiffusion.model.checkpoint;
 
 import java.nio.file.Path;
 import java.util.List;
+import jdiffusion.model.embedding.Embeddings;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.tokenizer.VocabularyFile;
@@ -78,6 +79,11 @@ public abstract class WrappedFiles implements ModelFiles {
     @Override
     public List<Looked> vocabularies(Component component) {
         return model.vocabularies(component);
+    }
+
+    @Override
+    public Embeddings embeddings() {
+        return model.embeddings();
     }
 
     @Override

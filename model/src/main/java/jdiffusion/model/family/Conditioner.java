@@ -2,6 +2,7 @@ package jdiffusion.model.family;
 
 import java.util.List;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.embedding.TextualInversion;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.tokenizer.Tokens;
 
@@ -14,6 +15,10 @@ public interface Conditioner {
     interface Listener {
         /** @param tokens ids and what was cut off, of one prompt for one encoder */
         default void tokenized(Component encoder, String prompt, Tokens tokens) {
+        }
+
+        /** A textual inversion that a prompt names has nothing for an encoder, whose text goes without it. */
+        default void without(Component encoder, TextualInversion inversion) {
         }
 
         /** One encoder is done. */

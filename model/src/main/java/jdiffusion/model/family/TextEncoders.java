@@ -8,7 +8,6 @@ import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.model.text.T5Encoder;
-import jdiffusion.model.tokenizer.Tokens;
 import jdiffusion.tensor.InputException;
 
 /** Runs the text encoders that families share, from prompts to numbers on the host. */
@@ -72,11 +71,12 @@ public final class TextEncoders {
         if (!files.has(encoder)) {
             return null;
         }
-        int[][] ids = tokenize(encoder, prompts, CLIP_LENGTH, listener);
+        PromptTokens tokens = tokenize(encoder, prompts, CLIP_LENGTH, listener);
         return stages.run(encoder, ClipTextEncoder::load, (Stage<ClipTextEncoder> stage) -> {
             ClipTextEncoder model = stage.model();
-            checkVocabulary(encoder, ids, model.config().vocabulary());
-            ClipTextEncoder.Output output = model.apply(stage.compute(), ids, skipped, pooled);
+            checkVocabulary(encoder, tokens.ids(), model.config().vocabulary());
+            ClipTextEncoder.Output output =
+                    model.apply(stage.compute(), tokens.ids(), tokens.inserted(), skipped, pooled);
             boolean none = output.pooled() == null;
             return new Clip(stage.download(output.hidden()), model.config().hidden(),
                     none ? new float[0] : stage.download(output.pooled()), none ? 0 : output.pooled().cols());
@@ -89,7 +89,7 @@ public final class TextEncoders {
      */
     public float[] t5(List<String> prompts, int length, BiConsumer<T5Encoder, String> check,
                       Conditioner.Listener listener) {
-        int[][] ids = tokenize(Component.T5, prompts, length, listener);
+        int[][] ids = tokenize(Component.T5, prompts, length, listener).ids();
         return stages.run(Component.T5, T5Encoder::load, (Stage<T5Encoder> stage) -> {
             check.accept(stage.model(), files.origin());
             checkVocabulary(Component.T5, ids, stage.model().config().vocabulary());
@@ -98,18 +98,10 @@ public final class TextEncoders {
     }
 
     /** Token ids of each prompt; to count memory their number is enough. */
-    private int[][] tokenize(Component encoder, List<String> prompts, int length, Conditioner.Listener listener) {
-        if (stages.counting()) {
-            return new int[prompts.size()][length];
-        }
-        var tokenizer = files.tokenizer(encoder);
-        int[][] ids = new int[prompts.size()][];
-        for (int i = 0; i < ids.length; i++) {
-            Tokens tokens = tokenizer.encode(prompts.get(i), length);
-            listener.tokenized(encoder, prompts.get(i), tokens);
-            ids[i] = tokens.ids();
-        }
-        return ids;
+    private PromptTokens tokenize(Component encoder, List<String> prompts, int length,
+                                  Conditioner.Listener listener) {
+        return stages.counting() ? new PromptTokens(new int[prompts.size()][length], new float[0][])
+                : PromptTokens.of(files, encoder, prompts, length, listener);
     }
 
     private void checkVocabulary(Component encoder, int[][] ids, int vocabulary) {

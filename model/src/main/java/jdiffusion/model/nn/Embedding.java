@@ -13,6 +13,8 @@ import jdiffusion.tensor.Weights;
  * @param table [vocabulary, width]
  */
 public record Embedding(Weight table) {
+    private static final float[][] NONE = {};
+
     public static Embedding load(Weights weights, int vocabulary, int width) {
         return new Embedding(weights.table("weight", vocabulary, width));
     }
@@ -22,10 +24,22 @@ public record Embedding(Weight table) {
      * @param out [ids, width], written
      */
     public void apply(Backend backend, int[] ids, Tensor out) {
+        apply(backend, ids, NONE, out);
+    }
+
+    /**
+     * @param ids  below the vocabulary's size; -1 for the first of {@code more}, -2 for the second, and so on
+     * @param more rows that the table does not have, each as wide as the table
+     */
+    public void apply(Backend backend, int[] ids, float[][] more, Tensor out) {
         int width = table.cols();
         float[] rows = new float[ids.length * width];
         for (int i = 0; i < ids.length && !(backend instanceof CountingBackend); i++) {
-            table.read(ids[i], 0, width, rows, i * width);
+            if (ids[i] < 0) {
+                System.arraycopy(more[-1 - ids[i]], 0, rows, i * width, width);
+            } else {
+                table.read(ids[i], 0, width, rows, i * width);
+            }
         }
         backend.upload(rows, out);
     }

@@ -4,6 +4,7 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
+import jdiffusion.model.family.PromptTokens;
 import jdiffusion.tensor.InputException;
 
 /** Fails, before anything is computed, when a model cannot do what is asked. */
@@ -31,6 +32,7 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         model.walk(request);
         if (text) {
             conditioner.check(request, true);
+            PromptTokens.check(model.files(), request.texts());
         }
     }
 

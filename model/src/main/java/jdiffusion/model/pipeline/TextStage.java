@@ -1,7 +1,10 @@
 package jdiffusion.model.pipeline;
 
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.embedding.TextualInversion;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
@@ -15,6 +18,7 @@ record TextStage(ModelInfo model, Conditioner conditioner) {
     private static final int SHOWN = 60;
 
     List<Conditioning> run(GenerationRequest request, Progress progress) {
+        Set<String> told = new HashSet<>();
         StageClock clock = new StageClock(Progress.Stage.ENCODE_TEXT, 0, progress);
         List<Conditioning> all = conditioner.encode(request, request.guided(), new Conditioner.Listener() {
             @Override
@@ -23,6 +27,17 @@ record TextStage(ModelInfo model, Conditioner conditioner) {
                     progress.note("the prompt is too long for " + model.files().architecture().folder(encoder) + ": "
                             + tokens.used() + " tokens of which " + tokens.cut() + " were cut, from \""
                             + beginning(tokens.cutText()) + "\" on");
+                }
+            }
+
+            @Override
+            public void without(Component encoder, TextualInversion inversion) {
+                if (told.add(inversion.name() + encoder)) {
+                    progress.note(encoder == Component.T5 ? "T5 reads the prompt without the embedding "
+                            + inversion.name() + ", which is for CLIP"
+                            : "the embedding " + inversion.name() + " has no vectors for "
+                            + model.files().architecture().folder(encoder) + " (" + encoder.label()
+                            + "), which reads the prompt without it: " + inversion.describe());
                 }
             }
 

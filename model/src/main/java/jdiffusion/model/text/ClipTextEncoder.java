@@ -76,18 +76,20 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
 
     /** The last but one hidden state, and the pooled output, projected where there is a projection. */
     public Output apply(Compute compute, int[][] ids) {
-        return apply(compute, ids, new int[ids.length], projection == null ? Pooled.PLAIN : Pooled.PROJECTED);
+        return apply(compute, ids, new float[0][], new int[ids.length],
+                projection == null ? Pooled.PLAIN : Pooled.PROJECTED);
     }
 
     /**
-     * @param ids     [batch][n] token ids, all rows of one length
-     * @param skipped [batch] layers left out of each row's hidden state beyond the last one ("clip skip"): the hidden
-     *                state is that before layer depth - 1 - skipped
-     * @param pooled  what is made of the final state
+     * @param ids      [batch][n] token ids, all rows of one length; -1 for the first inserted row, -2 for the second
+     * @param inserted token embeddings that the vocabulary does not have, [rows][hidden]
+     * @param skipped  [batch] layers left out of each row's hidden state beyond the last one ("clip skip"): the hidden
+     *                 state is that before layer depth - 1 - skipped
+     * @param pooled   what is made of the final state
      * @return tensors of the compute's workspace
      * @throws InputException when there are not so many layers or tokens
      */
-    public Output apply(Compute compute, int[][] ids, int[] skipped, Pooled pooled) {
+    public Output apply(Compute compute, int[][] ids, float[][] inserted, int[] skipped, Pooled pooled) {
         Backend backend = compute.backend();
         Workspace w = compute.workspace();
         int batch = ids.length;
@@ -106,7 +108,7 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
         int needed = pooled == Pooled.NONE ? layers.size() - 1 - Arrays.stream(skipped).min().orElse(0)
                 : layers.size();
         try (var _ = w.scope()) {
-            Tensor x = embed(compute, ids);
+            Tensor x = embed(compute, ids, inserted);
             compute.trace().see("hidden_states.0", x);
             Tensor normed = w.operand(batch, n, d);
             Tensor q = w.operand(batch, n, d);
@@ -165,12 +167,12 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
         }
     }
 
-    private Tensor embed(Compute compute, int[][] ids) {
+    private Tensor embed(Compute compute, int[][] ids, float[][] inserted) {
         Workspace w = compute.workspace();
         int batch = ids.length;
         int n = ids[0].length;
         Tensor x = w.f32(batch, n, config.hidden());
-        tokens.apply(compute.backend(), flatten(ids), x);
+        tokens.apply(compute.backend(), flatten(ids), inserted, x);
         for (int b = 0; b < batch; b++) {
             compute.backend().embedding(null, positions.slice(0, n), true, x.at(b));
         }

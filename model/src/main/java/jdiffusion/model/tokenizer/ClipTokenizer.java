@@ -118,6 +118,23 @@ public final class ClipTokenizer implements Tokenizer {
         return tokens(text).fit(length, bos, eos, pad);
     }
 
+    /**
+     * As of one prompt. The places behind a passage's words get the ids -1, -2, ..., counted over all passages; they
+     * are cut like tokens.
+     */
+    public Tokens encode(List<Passage> passages, int length) {
+        var list = new TokenList();
+        var next = -1;
+        for (var passage : passages) {
+            add(passage.text(), list);
+            for (int i = 0; i < passage.places(); i++) {
+                list.add(next--, list.text().length());
+            }
+            list.text().append(passage.places() > 0 ? passage.name() : "");
+        }
+        return list.fit(length, bos, eos, pad);
+    }
+
     @Override
     public int size() {
         return Math.max(vocabulary.ids().largestId(), added.largestId()) + 1;
@@ -125,6 +142,11 @@ public final class ClipTokenizer implements Tokenizer {
 
     private TokenList tokens(String text) {
         var list = new TokenList();
+        add(text, list);
+        return list;
+    }
+
+    private void add(String text, TokenList list) {
         added.split(Text.clean(text), new AddedTokens.Sink() {
             @Override
             public void token(int id, String spelling) {
@@ -140,6 +162,5 @@ public final class ClipTokenizer implements Tokenizer {
                         vocabulary.pairs().encode(normalised.substring(from, to), begin + from, unk, list));
             }
         });
-        return list;
     }
 }

@@ -50,7 +50,7 @@ class ClipTextEncoderTest {
         Map<String, float[]> seen = new HashMap<>();
         try (Workspace workspace = BACKEND.newWorkspace(1 << 24)) {
             Trace trace = (name, tensor) -> seen.put(name, BACKEND.download(tensor));
-            var output = encoder.apply(new Compute(BACKEND, workspace, trace), IDS, skipped, pooled);
+            var output = encoder.apply(new Compute(BACKEND, workspace, trace), IDS, new float[0][], skipped, pooled);
             return new Run(seen, BACKEND.download(output.hidden()),
                     output.pooled() == null ? null : BACKEND.download(output.pooled()));
         }
