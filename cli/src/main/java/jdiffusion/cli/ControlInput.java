@@ -30,7 +30,7 @@ record ControlInput(ModelFiles files, ControlKind kind, Picture picture, Adapter
     static final String HASH = "ControlNet image hash";
 
     static ControlInput of(ModelFiles model, List<Lora> loras, AdapterOptions options) {
-        ModelFiles adapted = AdaptedFiles.of(model, loras);
+        ModelFiles adapted = AdaptedFiles.of(options.embedded(model), loras);
         if (options.controlNet == null) {
             if (options.controlImage != null || options.controlKind != null || options.controlStrength != null
                     || options.controlStart != null || options.controlEnd != null) {

@@ -154,7 +154,7 @@ final class GenerateCommand implements Callable<Integer> {
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.check(request);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras,
-                    pipeline.files().embeddings().used(List.of(words, request.negativeText())).values());
+                    pipeline.files().embeddings().used(request.texts()).values());
             if (source != null) {
                 source.checkLoras(record, notes::add);
             }
@@ -164,7 +164,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             request = control.addTo(inputs.addTo(request, options.strength));
             inputs.checkMask(request, pipeline.latents().factor(), notes::add);
-            RefinedPipeline refined = refining.open(pipeline, model, notes::add);
+            RefinedPipeline refined = refining.open(pipeline, model, adapters, notes::add);
             if (refined != null) {
                 refined.check(request);
             } else {

@@ -85,7 +85,7 @@ final class PlanCommand implements Callable<Integer> {
         inputs.chooseSize(options, patch, notes::add);
         GenerationRequest request = control.addTo(inputs.addTo(options.applyTo(opened.request(options.prompt)).build(),
                 options.strength));
-        RefinedPipeline refined = refining.open(opened, model, notes::add);
+        RefinedPipeline refined = refining.open(opened, model, adapters, notes::add);
         if (refined != null) {
             refined.check(request);
         } else if (!withoutText) {

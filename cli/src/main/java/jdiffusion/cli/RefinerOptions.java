@@ -34,12 +34,12 @@ final class RefinerOptions {
     }
 
     /** Both models; null without a refiner. */
-    RefinedPipeline open(Pipeline base, ModelOptions model, Consumer<String> notes) {
+    RefinedPipeline open(Pipeline base, ModelOptions model, AdapterOptions adapters, Consumer<String> notes) {
         if (refiner == null) {
             return null;
         }
         ModelSources beside = new ModelSources(Map.of(), Set.of(), model.tokenizer, null, model.elsewhere());
-        ModelFiles files = Families.open(refiner, beside);
+        ModelFiles files = adapters.embedded(Families.open(refiner, beside));
         files.notes().forEach(notes);
         return new RefinedPipeline(base, base.beside(files), start());
     }

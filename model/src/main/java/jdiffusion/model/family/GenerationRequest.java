@@ -1,6 +1,9 @@
 package jdiffusion.model.family;
 
 import java.util.List;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SamplerSettings;
@@ -96,6 +99,12 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
     /** The negative prompt, empty for none. */
     public String negativeText() {
         return negativePrompt == null ? "" : negativePrompt;
+    }
+
+    /** All texts that encoders may read: prompts, and with guidance negative ones. */
+    public List<String> texts() {
+        return Stream.of(prompt, text.prompt2(), guided() ? negativePrompt : null,
+                guided() ? text.negativePrompt2() : null).filter(Objects::nonNull).toList();
     }
 
     /** Whether two predictions are made and combined. */

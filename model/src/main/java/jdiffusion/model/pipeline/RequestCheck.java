@@ -1,6 +1,5 @@
 package jdiffusion.model.pipeline;
 
-import java.util.List;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
@@ -33,8 +32,7 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         model.walk(request);
         if (text) {
             conditioner.check(request, true);
-            PromptTokens.check(model.files(), request.guided()
-                    ? List.of(request.prompt(), request.negativeText()) : List.of(request.prompt()));
+            PromptTokens.check(model.files(), request.texts());
         }
     }
 
