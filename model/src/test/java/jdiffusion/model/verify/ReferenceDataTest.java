@@ -29,8 +29,8 @@ class ReferenceDataTest {
     @TestFactory
     Stream<DynamicTest> components() {
         Path root = TestData.reference();
-        return Stream.of("denoiser", "text_encoder", "vae", "taesd", "sdxl/vae", "auraflow/vae", "sdxl/text_encoder",
-                "flux/text_encoder/clip-l").flatMap(name -> tests(root.resolve(name), null));
+        return Stream.of("denoiser", "text_encoder", "vae", "taesd", "sdxl/unet", "sdxl/vae", "sdxl/text_encoder",
+                "auraflow/vae", "flux/text_encoder/clip-l").flatMap(name -> tests(root.resolve(name), null));
     }
 
     @TestFactory
@@ -44,6 +44,17 @@ class ReferenceDataTest {
         Path root = TestData.reference().resolve("pipelines");
         return Stream.of("batch", "heun", "img2img", "negative-wide", "no-guidance", "shift3", "skip-layers")
                 .flatMap(name -> tests(root.resolve(name), null));
+    }
+
+    /** Of SDXL and its kin: text and pictures to pictures, inpainting, refiners, samplers, LoRA. */
+    @TestFactory
+    Stream<DynamicTest> sdxlPipelines() {
+        return tests(TestData.reference().resolve("sdxl/pipelines"), null);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> sdxlLayouts() {
+        return tests(TestData.reference().resolve("sdxl/layouts/expected"), null);
     }
 
     @TestFactory
