@@ -94,7 +94,7 @@ final class ModelCases {
     static List<Case<?>> text(SyntheticModel model, Shapes s) {
         List<Case<?>> cases = new ArrayList<>();
         for (Component component : model.architecture().components()) {
-            if (component.isEncoder()) {
+            if (component.isEncoder() && model.parts().containsKey(component)) {
                 cases.add(component == Component.T5 ? t5(model, s) : clip(model, component, s));
             }
         }

@@ -1,11 +1,13 @@
 package jdiffusion.model.sdxl;
 
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.sampling.DiscreteScheduler;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.synthetic.ClipSizes;
+import jdiffusion.model.synthetic.NetworkSizes;
 import jdiffusion.model.synthetic.SyntheticKind;
 import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.synthetic.SyntheticModel.Vocabularies;
@@ -15,7 +17,9 @@ import jdiffusion.model.synthetic.VaeSizes;
 enum SdxlSynthetic implements SyntheticKind {
     SDXL("sdxl", new Sdxl().scheduler(), 4),
     SDXL_TURBO("sdxl-turbo", DiscreteScheduler.turbo(), 4),
-    SDXL_INPAINTING("sdxl-inpainting", new Sdxl().scheduler(), 9);
+    SDXL_INPAINTING("sdxl-inpainting", new Sdxl().scheduler(), 9),
+    /** Has no CLIP-L. */
+    SDXL_REFINER("sdxl-refiner", new Sdxl().scheduler(), 4);
 
     private final String label;
     private final NoiseScheduler scheduler;
@@ -36,9 +40,12 @@ enum SdxlSynthetic implements SyntheticKind {
     public SyntheticModel full() {
         Vocabularies v = Vocabularies.PUBLISHED;
         int side = this == SDXL_TURBO ? Sdxl.TURBO.size() / 8 : Sdxl.SAMPLE_SIZE;
-        return of(new UnetSizes(inChannels, List.of(320, 640, 1280), List.of(0, 2, 10), 10, 2, 2048, 1280, 6, 256,
-                side),
-                new ClipSizes(v.clipL(), 768, 12, 3072, 12, 0, "quick_gelu"),
+        UnetSizes unet = this == SDXL_REFINER
+                ? new UnetSizes(inChannels, List.of(384, 768, 1536, 1536), List.of(0, 4, 4, 0), 4, 2, 1280, 1280, 5,
+                        256, side)
+                : new UnetSizes(inChannels, List.of(320, 640, 1280), List.of(0, 2, 10), 10, 2, 2048, 1280, 6, 256,
+                        side);
+        return of(unet, new ClipSizes(v.clipL(), 768, 12, 3072, 12, 0, "quick_gelu"),
                 new ClipSizes(v.clipG(), 1280, 20, 5120, 32, 1280, "gelu"),
                 new VaeSizes(List.of(128, 256, 512, 512), 2, Sdxl.SAMPLE_SIZE, UnetSizes.CHANNELS, Sdxl.LATENT_SCALE,
                         0, true));
@@ -46,14 +53,20 @@ enum SdxlSynthetic implements SyntheticKind {
 
     @Override
     public SyntheticModel tiny(Vocabularies v) {
-        return of(new UnetSizes(inChannels, List.of(64, 128, 192), List.of(0, 1, 2), 2, 1, 96, 32, 6, 16, 8),
-                new ClipSizes(v.clipL(), 32, 2, 64, 2, 0, "quick_gelu"),
+        UnetSizes unet = this == SDXL_REFINER
+                ? new UnetSizes(inChannels, List.of(64, 128, 192, 192), List.of(0, 1, 1, 0), 1, 1, 64, 32, 5, 16, 8)
+                : new UnetSizes(inChannels, List.of(64, 128, 192), List.of(0, 1, 2), 2, 1, 96, 32, 6, 16, 8);
+        return of(unet, new ClipSizes(v.clipL(), 32, 2, 64, 2, 0, "quick_gelu"),
                 new ClipSizes(v.clipG(), 64, 2, 128, 2, 32, "gelu"),
                 new VaeSizes(List.of(32, 32, 64, 64), 1, 64, UnetSizes.CHANNELS, Sdxl.LATENT_SCALE, 0, true));
     }
 
     private SyntheticModel of(UnetSizes unet, ClipSizes clipL, ClipSizes clipG, VaeSizes vae) {
-        return new SyntheticModel(new Sdxl(), Map.of(Component.DENOISER, unet, Component.CLIP_L, clipL,
-                Component.CLIP_G, clipG, Component.VAE, vae), scheduler);
+        Map<Component, NetworkSizes> parts = new EnumMap<>(Map.of(Component.DENOISER, unet, Component.CLIP_L, clipL,
+                Component.CLIP_G, clipG, Component.VAE, vae));
+        if (this == SDXL_REFINER) {
+            parts.remove(Component.CLIP_L);
+        }
+        return new SyntheticModel(new Sdxl(), parts, scheduler);
     }
 }

@@ -1,6 +1,7 @@
 package jdiffusion.model.sdxl;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
@@ -46,7 +47,7 @@ record UnetSizes(int inChannels, List<Integer> channels, List<Integer> depths, i
         ArrayNode widths = config.putArray("block_out_channels");
         ArrayNode down = config.putArray("down_block_types");
         ArrayNode up = config.putArray("up_block_types");
-        ArrayNode blocks = config.putArray("transformer_layers_per_block");
+        ArrayNode blocks = JsonNodeFactory.instance.arrayNode();
         for (int i = 0; i < levels; i++) {
             heads.add(UnetConfig.usualHeads(channels.get(i)));
             widths.add(channels.get(i));
@@ -54,6 +55,8 @@ record UnetSizes(int inChannels, List<Integer> channels, List<Integer> depths, i
             down.add(depths.get(i) > 0 ? "CrossAttnDownBlock2D" : "DownBlock2D");
             up.add(depths.get(levels - 1 - i) > 0 ? "CrossAttnUpBlock2D" : "UpBlock2D");
         }
+        boolean alike = depths.stream().allMatch(depth -> depth == 0 || depth == middle);
+        config.set("transformer_layers_per_block", alike ? IntNode.valueOf(middle) : blocks);
         return config.put("center_input_sample", false).put("cross_attention_dim", contextDim)
                 .put("downsample_padding", 1).put("flip_sin_to_cos", true).put("freq_shift", 0)
                 .put("in_channels", inChannels).put("layers_per_block", resnets).put("mid_block_scale_factor", 1)

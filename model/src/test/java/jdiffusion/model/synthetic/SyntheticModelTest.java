@@ -33,7 +33,8 @@ class SyntheticModelTest {
 
     @ParameterizedTest
     @CsvSource({"sdxl, DENOISER, sdxl-base.unet", "sdxl, CLIP_L, sdxl.text_encoder",
-        "sdxl, CLIP_G, sdxl.text_encoder_2", "sdxl, VAE, sdxl.vae"})
+        "sdxl, CLIP_G, sdxl.text_encoder_2", "sdxl, VAE, sdxl.vae",
+        "sdxl-refiner, DENOISER, sdxl-refiner.unet", "sdxl-refiner, CLIP_G, sdxl.text_encoder_2"})
     void sdxlIsOfThePublishedShapes(String kind, Component component, String manifest) {
         assertPublished(kind, component,
                 TestData.json(TestData.reference().resolve("sdxl/manifests/" + manifest + ".json")));
