@@ -107,6 +107,13 @@ final class GenerateCommand implements Callable<Integer> {
     private record Plan(Pipeline pipeline, RefinedPipeline refined, Devices.Opened device, String modelName,
                         GenerationRequest request, InputPictures inputs, LoraRecord loras, ControlInput control,
                         TaesdInput taesd, OutputFiles files, LatentPictures pictures) {
+        void hold() {
+            if (refined == null) {
+                pipeline.hold(request);
+            } else {
+                refined.hold(request);
+            }
+        }
     }
 
     @Override
@@ -152,7 +159,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             String words = AdapterOptions.withoutTags(options.prompt);
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
-            pipeline.check(request);
+            pipeline.checkSize(request);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras,
                     pipeline.files().embeddings().used(request.texts()).values());
             if (source != null) {
@@ -170,15 +177,17 @@ final class GenerateCommand implements Callable<Integer> {
             } else {
                 pipeline.check(request);
             }
+            pipeline.notes(request).forEach(notes::add);
             LatentPictures pictures = preview == null ? null : taesd.file() != null ? pipeline.previews(taesd.file())
                     : pipeline.previews();
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
                     .filter(Objects::nonNull).toList();
-            try (Pipeline fitted = memoryOptions.fit(pipeline, request, opened.backend(), notes::add);
+            try (Pipeline fitted = memoryOptions.fit(pipeline, refined, request, opened.backend(), notes::add);
+                    RefinedPipeline both = refined == null ? null : refined.over(fitted);
                     OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), pictures != null,
                             read)) {
-                draw(new Plan(fitted, refined == null ? null : refined.over(fitted), opened, modelName, request,
-                        inputs, record, control, taesd, written, pictures), folder, notes, start);
+                draw(new Plan(fitted, both, opened, modelName, request, inputs, record, control, taesd, written,
+                        pictures), folder, notes, start);
             } catch (RuntimeException e) {
                 if (json) {
                     Report.printFailure(main.out(), e, opened.profile());
@@ -227,7 +236,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
-            plan.pipeline.hold(request);
+            plan.hold();
             List<Conditioning> prompts = plan.pipeline.encode(request, progress);
             List<Conditioning> more = plan.refined == null ? List.of()
                     : plan.refined.refiner().encode(request, progress);

@@ -9,6 +9,7 @@ import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.RefinedPipeline;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.stage.Offload;
@@ -107,8 +108,13 @@ final class MemoryOptions {
                 tileSize == null ? 0 : tileSize / factor, vram == null ? Long.MAX_VALUE : vram);
     }
 
-    /** The pipeline under the fastest policy that fits; told to the user where memory decided. */
-    Pipeline fit(Pipeline pipeline, GenerationRequest request, Backend backend, Consumer<String> notes) {
+    /**
+     * The pipeline under the fastest policy that fits; told to the user where memory decided.
+     *
+     * @param refined with which it draws; null without a refiner
+     */
+    Pipeline fit(Pipeline pipeline, RefinedPipeline refined, GenerationRequest request, Backend backend,
+                 Consumer<String> notes) {
         MemoryPolicy wish = policy(pipeline.latents().factor());
         if (wish.budget() == Long.MAX_VALUE && backend instanceof CudaBackend cuda) {
             long free = cuda.freeBytes();
@@ -116,15 +122,20 @@ final class MemoryOptions {
         } else if (!hasBudget()) {
             return pipeline.withPolicy(wish);
         }
-        MemoryChoice choice = choose(pipeline.withPolicy(wish), request);
+        MemoryChoice choice = choose(pipeline.withPolicy(wish), refined, request);
         if (hasBudget() || choice.isReduced()) {
             notes.accept(choice.describe());
         }
         return choice.pipeline();
     }
 
-    /** What the user wishes of the offloading, and what fits of it. */
-    MemoryChoice choose(Pipeline pipeline, GenerationRequest request) {
-        return MemoryChoice.of(pipeline, request, offload == null ? null : Offload.of(offload));
+    /**
+     * What the user wishes of the offloading, and what fits of it.
+     *
+     * @param refined with which the pipeline draws; null without a refiner
+     */
+    MemoryChoice choose(Pipeline pipeline, RefinedPipeline refined, GenerationRequest request) {
+        return MemoryChoice.of(pipeline, request, offload == null ? null : Offload.of(offload), (one, r) ->
+                refined == null ? one.plan(r) : refined.over(one).plan(r));
     }
 }

@@ -83,8 +83,9 @@ final class PlanCommand implements Callable<Integer> {
         Pipeline opened = taesd.addTo(Pipeline.open(control.files(), backend));
         int patch = opened.sizes().multiple();
         inputs.chooseSize(options, patch, notes::add);
-        GenerationRequest request = control.addTo(inputs.addTo(options.applyTo(opened.request(options.prompt)).build(),
-                options.strength));
+        GenerationRequest plain = options.applyTo(opened.request(options.prompt)).build();
+        opened.checkSize(plain);
+        GenerationRequest request = control.addTo(inputs.addTo(plain, options.strength));
         RefinedPipeline refined = refining.open(opened, model, adapters, notes::add);
         if (refined != null) {
             refined.check(request);
@@ -93,7 +94,7 @@ final class PlanCommand implements Callable<Integer> {
         }
         Pipeline pipeline = opened.withPolicy(memoryOptions.policy(opened.latents().factor()));
         if (memoryOptions.hasBudget()) {
-            MemoryChoice choice = memoryOptions.choose(pipeline, request);
+            MemoryChoice choice = memoryOptions.choose(pipeline, refined, request);
             pipeline = choice.pipeline();
             notes.add(choice.describe());
         }

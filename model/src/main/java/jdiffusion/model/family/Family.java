@@ -32,6 +32,11 @@ public interface Family extends Architecture {
      */
     Variant variant(ModelFiles files, DenoiserConfig config);
 
+    /** What somebody should know who asks this of that model, each in a line. */
+    default List<String> notes(Variant variant, GenerationRequest request) {
+        return List.of();
+    }
+
     /** The denoiser with what belongs to it: a {@link jdiffusion.model.stage.Stage.Loader}. */
     Denoiser loadDenoiser(Weights weights, ConfigFile config);
 

@@ -5,6 +5,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
@@ -34,6 +35,16 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
      * @throws InputException when nothing fits
      */
     public static MemoryChoice of(Pipeline pipeline, GenerationRequest request, Offload offload) {
+        return of(pipeline, request, offload, Pipeline::plan);
+    }
+
+    /**
+     * The same where the pipeline is a part of what is run.
+     *
+     * @param planned what all of it takes, with the pipeline under some policy
+     */
+    public static MemoryChoice of(Pipeline pipeline, GenerationRequest request, Offload offload,
+                                  BiFunction<Pipeline, GenerationRequest, MemoryPlan> planned) {
         MemoryPolicy wish = pipeline.policy();
         long budget = wish.budget();
         Collection<Offload> allowed = offload != null ? List.of(offload)
@@ -45,7 +56,7 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
             if (candidate == Offload.NONE && offload == null && wish.tiling() == MemoryPolicy.Tiling.AUTO) {
                 policy = policy.withTiling(MemoryPolicy.Tiling.OFF, 0);
             }
-            last = with(pipeline, one, policy);
+            last = with(pipeline, one, policy, planned);
             if (last.plan.peak() <= budget) {
                 return last;
             }
@@ -57,7 +68,7 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
                     streamed.add(stage.component());
                 }
             }
-            last = with(pipeline, one, last.pipeline.policy().withStreamed(streamed));
+            last = with(pipeline, one, last.pipeline.policy().withStreamed(streamed), planned);
         }
         if (last.plan.peak() > budget) {
             throw tooLittle(last.plan, budget, offload);
@@ -65,9 +76,10 @@ public record MemoryChoice(Pipeline pipeline, MemoryPlan plan) {
         return last;
     }
 
-    private static MemoryChoice with(Pipeline pipeline, GenerationRequest request, MemoryPolicy policy) {
+    private static MemoryChoice with(Pipeline pipeline, GenerationRequest request, MemoryPolicy policy,
+                                     BiFunction<Pipeline, GenerationRequest, MemoryPlan> planned) {
         Pipeline changed = pipeline.withPolicy(policy);
-        return new MemoryChoice(changed, changed.plan(request));
+        return new MemoryChoice(changed, planned.apply(changed, request));
     }
 
     private static InputException tooLittle(MemoryPlan plan, long budget, Offload offload) {

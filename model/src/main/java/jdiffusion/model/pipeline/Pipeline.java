@@ -188,6 +188,16 @@ public final class Pipeline implements AutoCloseable {
         checker().check(request, true);
     }
 
+    /** The same of the size alone, which is needed before the request's own pictures are brought to it. */
+    public void checkSize(GenerationRequest request) {
+        checker().checkSize(request);
+    }
+
+    /** What a request asks for that this model was not made for, each in a line; none of it is a fault. */
+    public List<String> notes(GenerationRequest request) {
+        return checker().notes(request);
+    }
+
     private RequestCheck checker() {
         return new RequestCheck(model, conditioner);
     }
@@ -201,13 +211,23 @@ public final class Pipeline implements AutoCloseable {
 
     /** Brings all weights of a request to the device, if nothing is offloaded. */
     public void hold(GenerationRequest request) {
-        conditioner.hold(request);
-        holdPictures(request);
+        hold(request, true, true);
     }
 
-    private void holdPictures(GenerationRequest request) {
+    /**
+     * The same of a part of the way.
+     *
+     * @param encodes whether this pipeline encodes the request's pictures
+     * @param decodes whether it decodes what is drawn
+     */
+    void hold(GenerationRequest request, boolean encodes, boolean decodes) {
+        conditioner.hold(request);
+        holdPictures(request, encodes, decodes);
+    }
+
+    private void holdPictures(GenerationRequest request, boolean encodes, boolean decodes) {
         stages.hold(Component.DENOISER, family()::loadDenoiser);
-        if (taesd == null || request.init() != null || request.control() != null) {
+        if (decodes && taesd == null || encodes && (request.init() != null || request.control() != null)) {
             stages.hold(Component.VAE, Vae::load);
         }
     }
@@ -230,12 +250,12 @@ public final class Pipeline implements AutoCloseable {
                 runs.add(memory);
             }
         };
-        try (Pipeline twin = counting()) {
+        try (Pipeline twin = counting(counter())) {
             if (text) {
                 twin.generate(request, count);
             } else {
                 twin.checker().check(request, false);
-                twin.holdPictures(request);
+                twin.holdPictures(request, true, true);
                 Conditioning none = family().blank(model.denoiser(), request.t5Length());
                 List<Conditioning> prompts = request.guided() ? List.of(none, none) : List.of(none);
                 twin.decodeValues(request, twin.denoise(request, prompts, count), count);
@@ -262,9 +282,14 @@ public final class Pipeline implements AutoCloseable {
         return model;
     }
 
+    /** In the place of this pipeline's device. */
+    CountingBackend counter() {
+        return CountingBackend.of(stages.backend());
+    }
+
     /** The same model where nothing is computed and memory is counted. */
-    Pipeline counting() {
-        return new Pipeline(model, CountingBackend.of(stages.backend()), policy, taesd);
+    Pipeline counting(CountingBackend counter) {
+        return new Pipeline(model, counter, policy, taesd);
     }
 
     /**

@@ -2,6 +2,7 @@ package jdiffusion.model.pipeline;
 
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
@@ -16,7 +17,8 @@ import jdiffusion.tensor.InputException;
  *
  * @param start share of the training's times after which the refiner goes on, above 0 and below 1
  */
-public record RefinedPipeline(Pipeline base, Pipeline refiner, double start) {
+public record RefinedPipeline(Pipeline base, Pipeline refiner, double start)
+        implements AutoCloseable {
     /** Where SDXL's own pipeline changes over. */
     public static final double USUAL_START = 0.8;
     private static final int TRAINING_TIMES = 1000;
@@ -65,9 +67,16 @@ public record RefinedPipeline(Pipeline base, Pipeline refiner, double start) {
         }
     }
 
+    /** Brings all weights of a request to the device, if nothing is offloaded. */
+    public void hold(GenerationRequest request) {
+        base.hold(request, true, false);
+        refiner.hold(request, false, true);
+    }
+
     /** Draws the request's pictures. */
     public List<Picture> generate(GenerationRequest request, Progress progress) {
         check(request);
+        hold(request);
         List<Conditioning> prompts = base.encode(request, progress);
         List<Conditioning> refined = refiner.encode(request, progress);
         return refiner.decode(request, denoise(request, prompts, refined, progress), progress);
@@ -96,9 +105,18 @@ public record RefinedPipeline(Pipeline base, Pipeline refiner, double start) {
                 runs.add(memory);
             }
         };
-        try (Pipeline first = base.counting(); Pipeline second = refiner.counting()) {
-            new RefinedPipeline(first, second, start).generate(request, count);
+        CountingBackend counter = base.counter(); // both are on one device
+        try (var twins = new RefinedPipeline(base.counting(counter), refiner.counting(counter), start)) {
+            twins.generate(request, count);
         }
         return new MemoryPlan(runs);
+    }
+
+    /** Lets go of components of both that stayed on the device. */
+    @Override
+    public void close() {
+        try (base; refiner) {
+            // Closed from right to left, each also when the other fails.
+        }
     }
 }

@@ -1,5 +1,7 @@
 package jdiffusion.model.pipeline;
 
+import java.util.ArrayList;
+import java.util.List;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
@@ -14,12 +16,7 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
 
     /** @param text whether the text encoders will run */
     void check(GenerationRequest request, boolean text) {
-        sizes().check(request.width(), request.height());
-        long values = 3L * request.width() * request.height();
-        if (request.images() > MOST_VALUES / values) {
-            throw new InputException(request.images() + " pictures of " + request.width() + "x" + request.height()
-                    + " are more than one run can hold; at most " + MOST_VALUES / values + " of this size");
-        }
+        checkSize(request);
         checkLayers(request);
         if (request.control() != null && model.control() == null) {
             throw new InputException("a ControlNet's picture is given, but no ControlNet; give one with --control-net");
@@ -34,6 +31,25 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
             conditioner.check(request, true);
             PromptTokens.check(model.files(), request.texts());
         }
+    }
+
+    void checkSize(GenerationRequest request) {
+        sizes().check(request.width(), request.height());
+        long values = 3L * request.width() * request.height();
+        if (request.images() > MOST_VALUES / values) {
+            throw new InputException(request.images() + " pictures of " + request.width() + "x" + request.height()
+                    + " are more than one run can hold; at most " + MOST_VALUES / values + " of this size");
+        }
+    }
+
+    /** What is no fault, but should be known before the time is spent. */
+    List<String> notes(GenerationRequest request) {
+        List<String> notes = new ArrayList<>(model.family().notes(model.variant(), request));
+        if (request.guided() && !model.defaults().guided()) {
+            notes.add(model.variant().label() + " was trained to need no guidance; with a cfg scale of "
+                    + request.guidance() + " each step takes twice as long, and pictures are usually worse");
+        }
+        return notes;
     }
 
     private void checkLayers(GenerationRequest request) {

@@ -15,6 +15,7 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.family.Variant;
@@ -182,6 +183,13 @@ public final class Sdxl implements Family {
                     + byShapes.label() + ": " + unet.describe() + "; leave --variant out");
         }
         return chosen;
+    }
+
+    @Override
+    public List<String> notes(Variant variant, GenerationRequest request) {
+        return variant != REFINER || request.init() != null ? List.of() : List.of("this is SDXL's refiner, which was"
+                + " trained on the last steps alone and draws little from noise; give it to a base model with"
+                + " --refiner, or start from a picture with -i");
     }
 
     private static Variant byScheduler(NoiseScheduler scheduler) {
