@@ -102,7 +102,8 @@ public final class DiffusersFolder implements ModelFiles {
         }
         return has(component) || !architecture.components().contains(component)
                 || architecture.format(component).optional() ? null
-                : index.origin() + ": the model has no " + folder(component);
+                : index.origin() + ": the model has no " + folder(component) + ", its " + component.label()
+                        + "; download it";
     }
 
     @Override

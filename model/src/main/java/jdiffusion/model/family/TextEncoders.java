@@ -9,6 +9,8 @@ import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.model.text.T5Encoder;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Weights;
 
 /** Runs the text encoders that families share, from prompts to numbers on the host. */
 public final class TextEncoders {
@@ -52,6 +54,20 @@ public final class TextEncoders {
         if (files.has(encoder) && !stages.counting() && files.vocabulary(encoder) == null) {
             // Its message is the one.
             files.tokenizer(encoder);
+        }
+    }
+
+    /**
+     * Fails when an encoder that is there has too few layers.
+     *
+     * @param skipped layers that the prompt leaves out
+     */
+    public void checkClipSkip(Component encoder, int skipped) {
+        if (skipped == 0 || !files.has(encoder)) {
+            return;
+        }
+        try (ModelFiles.Open open = files.inspect(encoder)) {
+            ClipTextEncoder.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).checkSkipped(skipped);
         }
     }
 

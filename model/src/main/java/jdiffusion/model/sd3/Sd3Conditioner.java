@@ -68,6 +68,9 @@ final class Sd3Conditioner implements Conditioner {
             if (encoder != Component.T5 || t5) {
                 encoders.checkTokenizer(encoder);
             }
+            if (encoder != Component.T5) {
+                encoders.checkClipSkip(encoder, request.text().clipSkip());
+            }
         }
         if (t5 && !files.has(Component.T5)) {
             throw new InputException(files.origin() + ": this model has no T5; leave it out with --no-t5");

@@ -60,6 +60,7 @@ final class SdxlConditioner implements Conditioner {
             }
         }
         needed.forEach(encoders::checkTokenizer);
+        needed.forEach(encoder -> encoders.checkClipSkip(encoder, request.text().clipSkip()));
     }
 
     @Override
@@ -81,8 +82,8 @@ final class SdxlConditioner implements Conditioner {
         boolean negative = both && !zeros;
         String second = or(request.text().prompt2(), request.prompt());
         String negativeSecond = or(request.text().negativePrompt2(), request.negativeText());
-        TextEncoders.Clip l = refiner ? null
-                : encode(Component.CLIP_L, request, negative ? request.negativeText() : null, request.prompt(), listener);
+        TextEncoders.Clip l = refiner ? null : encode(Component.CLIP_L, request,
+                negative ? request.negativeText() : null, request.prompt(), listener);
         TextEncoders.Clip g = encode(Component.CLIP_G, request, negative ? negativeSecond : null, second, listener);
         List<Conditioning> all = new ArrayList<>();
         for (boolean less : both ? new boolean[] {true, false} : new boolean[] {false}) {

@@ -149,11 +149,17 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
         return new Output(read, end);
     }
 
-    private void checkSkipped(int[] skipped) {
+    /**
+     * Fails when there are not so many layers.
+     *
+     * @param skipped as in {@link #apply}
+     */
+    public void checkSkipped(int... skipped) {
         for (int skip : skipped) {
             if (skip < 0 || skip >= layers.size()) {
                 throw new InputException("clip skip " + skip + ": this CLIP has " + layers.size()
-                        + " layers, so 0 to " + (layers.size() - 1) + " can be left out");
+                        + " layers, so 0 to " + (layers.size() - 1) + " can be left out beyond the usual one"
+                        + " (--clip-skip 2 to " + (layers.size() + 1) + ")");
             }
         }
     }

@@ -100,6 +100,7 @@ class ClipTextEncoderTest {
         ClipTextEncoder encoder = encoder(24);
         int[] skipped = {0, DEPTH};
         assertThatThrownBy(() -> run(encoder, skipped, Pooled.NONE)).isInstanceOf(InputException.class)
-                .hasMessage("clip skip 4: this CLIP has 4 layers, so 0 to 3 can be left out");
+                .hasMessage("clip skip 4: this CLIP has 4 layers, so 0 to 3 can be left out beyond the usual one"
+                        + " (--clip-skip 2 to 5)");
     }
 }
