@@ -86,7 +86,7 @@ class BenchTest {
         "bench --size 99999984  | a size of 99999984x99999984",
         "bench --batch 0        | a batch of 0 cannot be measured",
         "bench --text 0         | the T5 length is 0; use 1 to 512",
-        "bench --family sdxl    | 'sdxl' is no family; use sd3-medium, sd35-medium, sd35-large",
+        "bench --family sd9     | 'sd9' is no family; use sd3-medium, sd35-medium, sd35-large",
         "bench --precision f64  | precision 'f64' is unknown",
         "bench --cpu sse        | --cpu sse is unknown",
         "bench --threads 0      | --threads is 0",

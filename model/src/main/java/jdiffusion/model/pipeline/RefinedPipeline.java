@@ -17,8 +17,7 @@ import jdiffusion.tensor.InputException;
  *
  * @param start share of the training's times after which the refiner goes on, above 0 and below 1
  */
-public record RefinedPipeline(Pipeline base, Pipeline refiner, double start)
-        implements AutoCloseable {
+public record RefinedPipeline(Pipeline base, Pipeline refiner, double start) implements AutoCloseable {
     /** Where SDXL's own pipeline changes over. */
     public static final double USUAL_START = 0.8;
     private static final int TRAINING_TIMES = 1000;
