@@ -1,5 +1,6 @@
 package jdiffusion.model.bench;
 
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -10,6 +11,7 @@ import jdiffusion.kernels.profile.ProfilingBackend;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.image.Picture;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.synthetic.SyntheticFiles;
@@ -78,10 +80,19 @@ final class ImageBench {
 
     private static void run(SyntheticFiles files, Backend on, Shapes s, int steps, Progress progress) {
         try (Pipeline pipeline = Pipeline.open(files, on)) {
-            GenerationRequest request = pipeline.request("a photograph of a harbour at dawn").toBuilder()
-                    .size(s.width(), s.height()).steps(steps).t5(false).t5Length(s.text())
-                    .guidance(s.batch() == 1 ? 1 : pipeline.variant().guidance()).build();
-            pipeline.generate(request, progress);
+            GenerationRequest.Builder request = pipeline.request("a photograph of a harbour at dawn").toBuilder()
+                    .size(s.width(), s.height()).steps(steps).t5(false)
+                    .guidance(s.batch() == 1 ? 1 : pipeline.variant().guidance());
+            if (pipeline.family().components().contains(Component.T5)) {
+                request.t5Length(s.text());
+            }
+            if (pipeline.denoiserConfig().inChannels() > pipeline.denoiserConfig().outChannels()) {
+                byte[] white = new byte[3 * s.width() * s.height()];
+                Arrays.fill(white, (byte) 0xff);
+                Picture picture = new Picture(s.width(), s.height(), white);
+                request.init(picture, 1).mask(picture);
+            }
+            pipeline.generate(request.build(), progress);
         }
     }
 }
