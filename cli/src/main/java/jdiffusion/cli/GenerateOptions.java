@@ -20,10 +20,12 @@ final class GenerateOptions {
     @Option(names = {"-n", "--negative-prompt"}, paramLabel = "TEXT", description = "What to steer away from.")
     String negativePrompt;
 
-    @Option(names = {"-W", "--width"}, paramLabel = "PIXELS", description = "A multiple of 16.")
+    @Option(names = {"-W", "--width"}, paramLabel = "PIXELS",
+            description = "A multiple of 16; of 8 for SDXL.")
     Integer width;
 
-    @Option(names = {"-H", "--height"}, paramLabel = "PIXELS", description = "A multiple of 16.")
+    @Option(names = {"-H", "--height"}, paramLabel = "PIXELS",
+            description = "A multiple of 16; of 8 for SDXL.")
     Integer height;
 
     @Option(names = "--cfg-scale", paramLabel = "X",
