@@ -300,7 +300,8 @@ final class GenerateCommand implements Callable<Integer> {
                         : ", T5 " + (r.t5() ? r.t5Length() + " tokens" : "off"))
                 .append(", precision ").append(Devices.label(plan.device.backend().precision()));
         for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
-            boolean off = components.contains(clip) && !plan.pipeline.files().has(clip);
+            boolean off = components.contains(clip) && !plan.pipeline.files().has(clip)
+                    && plan.pipeline.family().drawsWithout(clip);
             line.append(off ? ", " + clip.label() + " off" : "");
         }
         if (!r.skipLayers().layers().isEmpty()) {

@@ -32,6 +32,12 @@ public interface Family extends Architecture {
      */
     Variant variant(ModelFiles files, DenoiserConfig config);
 
+    /** What to tell who asks for something that this model was not trained for; null for nothing. */
+    default String caution(Variant variant, GenerationRequest request) {
+        return request.guided() && variant.guidance() <= 1 ? variant.label() + " was trained to draw without guidance,"
+                + " and the cfg scale is " + request.guidance() + "; 1 is none" : null;
+    }
+
     /** The denoiser with what belongs to it: a {@link jdiffusion.model.stage.Stage.Loader}. */
     Denoiser loadDenoiser(Weights weights, ConfigFile config);
 

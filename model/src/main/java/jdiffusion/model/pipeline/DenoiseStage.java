@@ -51,6 +51,10 @@ record DenoiseStage(ModelInfo model, Stages stages) {
             progress.note("without guidance (a scale of 1 or less) a negative prompt, skipped layers and a guidance"
                     + " rescale have no effect");
         }
+        String caution = from == null ? model.family().caution(model.variant(), request) : null;
+        if (caution != null) {
+            progress.note(caution);
+        }
         boolean oneDraw = request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
         int batch = oneDraw ? request.images() : 1;
         int draws = oneDraw ? 1 : request.images();

@@ -15,6 +15,7 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
+import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.family.Variant;
@@ -147,6 +148,11 @@ public final class Sdxl implements Family {
         };
     }
 
+    @Override
+    public boolean drawsWithout(Component encoder) {
+        return false;
+    }
+
     /** A refiner, which has no attention at its coarsest resolution, reads bigG alone. */
     @Override
     public boolean isRead(Component component, TensorSource denoiser) {
@@ -204,6 +210,13 @@ public final class Sdxl implements Family {
             path = path.getParent();
         }
         return false;
+    }
+
+    @Override
+    public String caution(Variant variant, GenerationRequest request) {
+        return variant == REFINER && request.init() == null
+                ? "the refiner was trained to finish pictures, not to begin them; give a picture with --init-img, or a"
+                + " base model with --model and this one with --refiner" : Family.super.caution(variant, request);
     }
 
     @Override
