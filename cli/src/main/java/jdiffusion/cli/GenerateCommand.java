@@ -152,6 +152,8 @@ final class GenerateCommand implements Callable<Integer> {
             }
             String words = AdapterOptions.withoutTags(options.prompt);
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
+            pipeline.sizes().check(request.width(), request.height());
+            request = control.addTo(inputs.addTo(request, options.strength));
             pipeline.check(request);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras,
                     pipeline.files().embeddings().used(request.texts()).values());
@@ -162,13 +164,10 @@ final class GenerateCommand implements Callable<Integer> {
                 throw new InputException("the seeds of " + batchCount + " pictures from " + Seed.text(request.seed())
                         + " on are too large; use a smaller seed");
             }
-            request = control.addTo(inputs.addTo(request, options.strength));
             inputs.checkMask(request, pipeline.latents().factor(), notes::add);
             RefinedPipeline refined = refining.open(pipeline, model, adapters, notes::add);
             if (refined != null) {
                 refined.check(request);
-            } else {
-                pipeline.check(request);
             }
             LatentPictures pictures = preview == null ? null : taesd.file() != null ? pipeline.previews(taesd.file())
                     : pipeline.previews();

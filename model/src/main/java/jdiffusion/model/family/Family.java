@@ -8,6 +8,7 @@ import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.reference.ReferenceKind;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.synthetic.SyntheticKind;
 import jdiffusion.model.synthetic.SyntheticModel;
@@ -32,8 +33,12 @@ public interface Family extends Architecture {
      */
     Variant variant(ModelFiles files, DenoiserConfig config);
 
-    /** What to tell who asks for something that this model was not trained for; null for nothing. */
-    default String caution(Variant variant, GenerationRequest request) {
+    /**
+     * What to tell who asks for something that a model was not trained for; null for nothing.
+     *
+     * @param scheduler of its files
+     */
+    default String caution(Variant variant, NoiseScheduler scheduler, GenerationRequest request) {
         return request.guided() && variant.guidance() <= 1 ? variant.label() + " was trained to draw without guidance,"
                 + " and the cfg scale is " + request.guidance() + "; 1 is none" : null;
     }

@@ -51,7 +51,8 @@ record DenoiseStage(ModelInfo model, Stages stages) {
             progress.note("without guidance (a scale of 1 or less) a negative prompt, skipped layers and a guidance"
                     + " rescale have no effect");
         }
-        String caution = from == null ? model.family().caution(model.variant(), request) : null;
+        String caution = from != null ? null
+                : model.family().caution(model.variant(), model.scheduler(), request);
         if (caution != null) {
             progress.note(caution);
         }

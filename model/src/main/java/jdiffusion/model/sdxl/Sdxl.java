@@ -213,10 +213,24 @@ public final class Sdxl implements Family {
     }
 
     @Override
-    public String caution(Variant variant, GenerationRequest request) {
-        return variant == REFINER && request.init() == null
-                ? "the refiner was trained to finish pictures, not to begin them; give a picture with --init-img, or a"
-                + " base model with --model and this one with --refiner" : Family.super.caution(variant, request);
+    public String caution(Variant variant, NoiseScheduler scheduler, GenerationRequest request) {
+        if (variant == REFINER && request.init() == null) {
+            return "the refiner was trained to finish pictures, not to begin them; give a picture with --init-img, or a"
+                    + " base model with --model and this one with --refiner";
+        }
+        boolean given = request.schedule() != null || !request.sigmas().isEmpty();
+        if (variant == PLAYGROUND && !(scheduler instanceof EdmScheduler)) {
+            return variant.label() + " was trained with EDM's noise levels, but the files' scheduler is "
+                    + scheduler.describe() + "; is this that model?";
+        }
+        return variant == TURBO && !given && spacing(scheduler) != TimestepSpacing.TRAILING
+                ? variant.label() + " was trained to start from pure noise, but the files' scheduler is "
+                + scheduler.describe() + "; use --scheduler trailing --sampling-method euler_ancestral"
+                : Family.super.caution(variant, scheduler, request);
+    }
+
+    private static TimestepSpacing spacing(NoiseScheduler scheduler) {
+        return scheduler instanceof DiscreteScheduler discrete ? discrete.spacing() : null;
     }
 
     @Override
