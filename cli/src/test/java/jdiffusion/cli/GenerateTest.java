@@ -142,13 +142,13 @@ class GenerateTest {
     void settingsOfOtherTools() throws IOException {
         Path file = folder.resolve("web.png");
         Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", "a cat\nNegative prompt: dog\nSteps: 2, Sampler:"
-                + " DPM++ 2M Karras, CFG scale: 2, Seed: 3, Size: 32x32, Model: sd3.5_medium, Clip skip: 2, Version:"
-                + " v1.10.1"), file);
+                + " DPM++ 2M Karras, CFG scale: 2, Seed: 3, Size: 32x32, Model: sd3.5_medium, Clip skip: 2, ENSD: 31337,"
+                + " Version: v1.10.1"), file);
         Cli run = Cli.run("generate", "--from", file, "--model", TestModel.SHAPES, "-o", folder.resolve("x.png"));
         assertThat(run.code()).as(run.err().toString()).isZero();
         assertThat(run.err()).contains(
                 "note: " + file + " was drawn by v1.10.1; expect a similar picture, not the same",
-                "note: ignored in " + file + ": Clip skip",
+                "note: ignored in " + file + ": ENSD",
                 "note: " + file + " was drawn with the model 'sd3.5_medium', not 'shapes'");
         assertThat(Png.texts(folder.resolve("x.png")).get("parameters")).startsWith("a cat\nNegative prompt: dog\n"
                 + "Steps: 2, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 2, Seed: 3, Size: 32x32, Model:"
