@@ -14,10 +14,12 @@ import picocli.CommandLine.Option;
 
 /** What only some families read beside the prompt; null where the user says nothing. */
 final class ConditioningOptions {
-    private static final Pattern SIZE = Pattern.compile("\\s*(\\d{1,7})\\s*[xX]\\s*(\\d{1,7})\\s*");
+    private static final Pattern SIZE = Pattern.compile("\\s*([1-9]\\d{0,6})\\s*[xX]\\s*([1-9]\\d{0,6})\\s*");
     private static final Pattern PLACE = Pattern.compile("\\s*(\\d{1,7})\\s*,\\s*(\\d{1,7})\\s*");
     /** Layers that A1111 and stable-diffusion.cpp count for the usual hidden state of SDXL and SD3. */
     private static final int USUAL_SKIP = 2;
+    private static final float LOWEST_SCORE = 1;
+    private static final float HIGHEST_SCORE = 10;
     private static final String EMPTY_NEGATIVE = "Empty negative prompt";
     private static final String ENCODED = "encoded";
     private static final String CLIP_SKIP = "Clip skip";
@@ -40,7 +42,8 @@ final class ConditioningOptions {
     String negativePrompt2;
 
     @Option(names = "--clip-skip", paramLabel = "N",
-            description = "At which layer of CLIP the prompt is read, counted from the last. Default: 2.")
+            description = "At which layer of CLIP the prompt is read, counted from the last. Default: 2, as"
+                    + " these models were trained; diffusers counts from there.")
     Integer clipSkip;
 
     @Option(names = "--original-size", paramLabel = "WxH",
@@ -78,6 +81,8 @@ final class ConditioningOptions {
             throw new InputException("--clip-skip is " + clipSkip + "; these models were trained on the last layer but"
                     + " one, so use 2 (the usual one) or more");
         }
+        checkScore("--aesthetic-score", aestheticScore);
+        checkScore("--negative-aesthetic-score", negativeAestheticScore);
         request.text(new TextOptions(prompt2, negativePrompt2, clipSkip == null ? 0 : clipSkip - USUAL_SKIP))
                 .micro(new MicroConditioning(size("--original-size", originalSize), place("--crop-top-left", crop),
                         size("--target-size", targetSize), size("--negative-original-size", negativeOriginalSize),
@@ -85,6 +90,12 @@ final class ConditioningOptions {
                         size("--negative-target-size", negativeTargetSize),
                         aestheticScore == null ? micro.aesthetic() : aestheticScore,
                         negativeAestheticScore == null ? micro.negativeAesthetic() : negativeAestheticScore));
+    }
+
+    private static void checkScore(String option, Float score) {
+        if (score != null && !(score >= LOWEST_SCORE && score <= HIGHEST_SCORE)) {
+            throw new InputException(option + " is " + score + "; use 1 to 10");
+        }
     }
 
     /** Width and height, as a height and a width. */

@@ -143,9 +143,10 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
                         facts.put(format.tokenizer(), tokenizer.status());
                     }
                 }
-            } else if (diffusers) {
-                parts.add(Part.without(format.folder(),
-                        files.missing(component) == null ? OK : files.missing(component)));
+            } else if (diffusers && files.missing(component) != null) {
+                parts.add(Part.without(format.folder(), files.missing(component)));
+            } else if (diffusers && files.architecture().drawsWithout(component)) {
+                parts.add(Part.without(format.folder(), OK));
             } else if (files.missing(component) != null) {
                 facts.put(format.folder(), files.missing(component));
             }

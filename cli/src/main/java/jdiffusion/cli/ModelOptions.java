@@ -46,8 +46,8 @@ final class ModelOptions {
     Path tokenizer;
 
     @Option(names = "--variant", paramLabel = "NAME", completionCandidates = Choices.Variants.class,
-            description = "The model: ${COMPLETION-CANDIDATES}. Default: by the tensors' shapes; Large Turbo, which has"
-                + " Large's, by its name.")
+            description = "The model: ${COMPLETION-CANDIDATES}. Default: by the tensors' shapes; the Turbo models,"
+                + " which have the others', by a folder's scheduler or by their name.")
     String variant;
 
     /** The command that has these options; null where there is none. */

@@ -65,6 +65,11 @@ public interface Architecture {
     /** Whether a component of this kind, told by shapes, can serve a denoiser. */
     boolean fits(Component component, TensorSource tensors, TensorSource denoiser);
 
+    /** Whether a model draws without this text encoder, with zeros in its place. */
+    default boolean drawsWithout(Component encoder) {
+        return encoder.isEncoder();
+    }
+
     /** Whether a denoiser, told by its shapes, reads what this component makes. */
     default boolean isRead(Component component, TensorSource denoiser) {
         return true;

@@ -97,8 +97,8 @@ public final class DiffusersFolder implements ModelFiles {
     public String missing(Component component) {
         if (absent.contains(component)) {
             return root.resolve(folder(component)) + ": " + component.label() + ", which " + INDEX
-                    + " names, has no weights there; download it, or leave it out with --no-"
-                    + component.label().toLowerCase(Locale.ROOT);
+                    + " names, has no weights there; download it" + (architecture.drawsWithout(component)
+                    ? ", or leave it out with --no-" + component.label().toLowerCase(Locale.ROOT) : "");
         }
         return has(component) || !architecture.components().contains(component)
                 || architecture.format(component).optional() ? null

@@ -259,8 +259,8 @@ public record Models(List<? extends Architecture> known) {
                         + " was found; looked for " + Beside.usualName(component) + " in "
                         + beside.usualFolders().stream().map(Path::toString).collect(Collectors.joining(", "))
                         + "; give one with " + Beside.option(component)
-                        + (encoder ? " or leave it out with --no-" + component.label().toLowerCase(
-                                Locale.ROOT) : ""));
+                        + (architecture.drawsWithout(component) ? " or leave it out with --no-"
+                                + component.label().toLowerCase(Locale.ROOT) : ""));
             }
         }
         return new Assembled(model, null, architecture, files, missing, extra,

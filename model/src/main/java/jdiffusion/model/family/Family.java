@@ -8,6 +8,7 @@ import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.reference.ReferenceKind;
+import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.synthetic.SyntheticKind;
 import jdiffusion.model.synthetic.SyntheticModel;
@@ -32,8 +33,12 @@ public interface Family extends Architecture {
      */
     Variant variant(ModelFiles files, DenoiserConfig config);
 
-    /** What somebody should know who asks this of that model, each in a line. */
-    default List<String> notes(Variant variant, GenerationRequest request) {
+    /**
+     * What somebody should know who asks this of that model, each in a line.
+     *
+     * @param scheduler of its files
+     */
+    default List<String> notes(Variant variant, NoiseScheduler scheduler, GenerationRequest request) {
         return List.of();
     }
 

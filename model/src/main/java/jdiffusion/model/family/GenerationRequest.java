@@ -18,8 +18,8 @@ import jdiffusion.tensor.InputException;
  * @param prompt         what to draw
  * @param negativePrompt what guidance steers away from; empty is encoded like any text; null for none, which for
  *                       some families is zeros instead
- * @param width          pixels, a multiple of 16
- * @param height         pixels, a multiple of 16
+ * @param width          pixels, a multiple of what the family needs (SD3 16, SDXL 8)
+ * @param height         pixels, a multiple of what the family needs (SD3 16, SDXL 8)
  * @param steps          steps of the schedule
  * @param guidance       classifier-free guidance scale (Ho and Salimans, 2022); 1 or less means none
  * @param seed           of {@code torch.Generator("cpu")}, 64 bits without a sign

@@ -44,7 +44,7 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
 
     /** What is no fault, but should be known before the time is spent. */
     List<String> notes(GenerationRequest request) {
-        List<String> notes = new ArrayList<>(model.family().notes(model.variant(), request));
+        List<String> notes = new ArrayList<>(model.family().notes(model.variant(), model.scheduler(), request));
         if (request.guided() && !model.defaults().guided()) {
             notes.add(model.variant().label() + " was trained to need no guidance; with a cfg scale of "
                     + request.guidance() + " each step takes twice as long, and pictures are usually worse");

@@ -148,6 +148,11 @@ public final class Sdxl implements Family {
         };
     }
 
+    @Override
+    public boolean drawsWithout(Component encoder) {
+        return false;
+    }
+
     /** A refiner, which has no attention at its coarsest resolution, reads bigG alone. */
     @Override
     public boolean isRead(Component component, TensorSource denoiser) {
@@ -185,13 +190,6 @@ public final class Sdxl implements Family {
         return chosen;
     }
 
-    @Override
-    public List<String> notes(Variant variant, GenerationRequest request) {
-        return variant != REFINER || request.init() != null ? List.of() : List.of("this is SDXL's refiner, which was"
-                + " trained on the last steps alone and draws little from noise; give it to a base model with"
-                + " --refiner, or start from a picture with -i");
-    }
-
     private static Variant byScheduler(NoiseScheduler scheduler) {
         return switch (scheduler) {
             case EdmScheduler _ -> PLAYGROUND;
@@ -212,6 +210,26 @@ public final class Sdxl implements Family {
             path = path.getParent();
         }
         return false;
+    }
+
+    @Override
+    public List<String> notes(Variant variant, NoiseScheduler scheduler, GenerationRequest request) {
+        if (variant == REFINER && request.init() == null) {
+            return List.of("this is SDXL's refiner, which was trained on the last steps alone and draws little from"
+                    + " noise; give it to a base model with --refiner, or start from a picture with -i");
+        }
+        if (variant == PLAYGROUND && !(scheduler instanceof EdmScheduler)) {
+            return List.of(variant.label() + " was trained with EDM's noise levels, but the files' scheduler is "
+                    + scheduler.describe() + "; is this that model?");
+        }
+        boolean given = request.schedule() != null || !request.sigmas().isEmpty();
+        return variant != TURBO || given || spacing(scheduler) == TimestepSpacing.TRAILING ? List.of()
+                : List.of(variant.label() + " was trained to start from pure noise, but the files' scheduler is "
+                + scheduler.describe() + "; use --scheduler trailing --sampling-method euler_ancestral");
+    }
+
+    private static TimestepSpacing spacing(NoiseScheduler scheduler) {
+        return scheduler instanceof DiscreteScheduler discrete ? discrete.spacing() : null;
     }
 
     @Override

@@ -50,7 +50,8 @@ public sealed interface Tokenizer permits ClipTokenizer, UnigramTokenizer, Llama
 
     private static Tokenizer load(Path folder, Optional<ClipTokenizer> like) {
         if (!Files.isDirectory(folder)) {
-            throw new InputException(folder + " is not a folder; expected one with a tokenizer: " + Names.ANY);
+            throw new InputException(folder + " is not a folder; expected one with a tokenizer: " + Names.ANY
+                    + "; put it there, or give another folder with --tokenizer");
         }
         var settings = TokenizerSettings.read(folder);
         return switch (kind(folder, settings)) {
