@@ -106,7 +106,8 @@ public final class Pipeline implements AutoCloseable {
         if (encodes) {
             file.checkEncodes();
         }
-        return new Pipeline(model, stages.backend(), policy, new TaesdUse(encodes ? file : null, decodes ? file : null));
+        return new Pipeline(model, stages.backend(), policy, new TaesdUse(encodes ? file : null,
+                decodes ? file : null));
     }
 
     /**

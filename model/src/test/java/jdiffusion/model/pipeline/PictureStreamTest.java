@@ -143,7 +143,8 @@ class PictureStreamTest {
         try (Backend backend = new CpuBackend(2, Precision.F32)) {
             Pipeline pipeline = Pipeline.open(TestData.defaultModel(), backend);
             check(pipeline, request -> request.t5Length(20));
-            check(pipeline, request -> request.t5(false).sampler(Sampler.Kind.DPMPP_2M).steps(4).negativePrompt("blue"));
+            check(pipeline, request -> request.t5(false).sampler(Sampler.Kind.DPMPP_2M).steps(4)
+                    .negativePrompt("blue"));
             check(pipeline, request -> request.t5(false).sampler(Sampler.Kind.EULER_ANCESTRAL).steps(4).guidance(1));
             Picture mask = frame(5);
             check(pipeline, request -> request.t5(false).mask(mask));
