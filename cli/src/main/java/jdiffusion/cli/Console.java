@@ -19,14 +19,13 @@ final class Console implements Progress, AutoCloseable {
     private final PrintStream err;
     private final boolean previews;
     private final int columns;
-    private final Thread onExit = new Thread(this::interrupted, "jdiffusion-interrupted");
+    private final ExitHook onExit = new ExitHook("interrupted", this::interrupted);
     private ProgressBar bar;
 
     /** @param previews whether files beside the pictures show how far they are */
     Console(PrintStream err, boolean previews) {
         this.err = err;
         this.previews = previews;
-        Runtime.getRuntime().addShutdownHook(onExit);
         this.columns = Integer.getInteger(COLUMNS, 0);
     }
 
@@ -78,11 +77,7 @@ final class Console implements Progress, AutoCloseable {
     @Override
     public void close() {
         endBar();
-        try {
-            Runtime.getRuntime().removeShutdownHook(onExit);
-        } catch (IllegalStateException _) {
-            // The program is ending, and the hook runs by itself.
-        }
+        onExit.close();
     }
 
     private void endBar() {

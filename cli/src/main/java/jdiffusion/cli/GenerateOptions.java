@@ -88,6 +88,10 @@ final class GenerateOptions {
             description = "Whether it decodes the picture too, in place of the VAE: faster, not as sharp.")
     Boolean taesdOnly;
 
+    @Option(names = "--taesd-encoder", negatable = true,
+            description = "Whether it encodes the picture to start from, too.")
+    Boolean taesdEncoder;
+
     @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
             description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32 on the CPU, bf16 on"
                 + " CUDA devices.")

@@ -20,6 +20,9 @@ record InputPictures(Picture init, Picture mask) {
         if (options.initImg == null && options.mask != null) {
             throw new InputException("--mask needs an init image; give one with -i");
         }
+        if (options.initImg == null && Boolean.TRUE.equals(options.taesdEncoder)) {
+            throw new InputException("--taesd-encoder is for an init image; give one with -i");
+        }
         return new InputPictures(options.initImg == null ? null : PictureFile.read(options.initImg),
                 options.mask == null ? null : PictureFile.readMask(options.mask, notes));
     }

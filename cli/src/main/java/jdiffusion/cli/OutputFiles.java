@@ -27,13 +27,12 @@ final class OutputFiles implements AutoCloseable {
     private static final Pattern NUMBERED = Pattern.compile("(\\d{1,9})-.*\\.png");
 
     private final List<Path> files;
-    private final Thread onExit;
+    private final ExitHook onExit;
     private boolean closed;
 
     private OutputFiles(List<Path> files) {
         this.files = files;
-        this.onExit = new Thread(this::end, "jdiffusion-files");
-        Runtime.getRuntime().addShutdownHook(onExit);
+        this.onExit = new ExitHook("files", this::end);
     }
 
     /**
@@ -55,6 +54,12 @@ final class OutputFiles implements AutoCloseable {
         }
         tryFolder(files.getFirst());
         return new OutputFiles(files);
+    }
+
+    /** Files in a folder whose names come later. */
+    static OutputFiles in(Path folder) {
+        tryFolder(folder.resolve("x"));
+        return new OutputFiles(List.of());
     }
 
     private static List<Path> names(Path output, int count, long seed) {
@@ -192,10 +197,6 @@ final class OutputFiles implements AutoCloseable {
     @Override
     public void close() {
         end();
-        try {
-            Runtime.getRuntime().removeShutdownHook(onExit);
-        } catch (IllegalStateException _) {
-            // The program is ending, and the hook runs by itself.
-        }
+        onExit.close();
     }
 }

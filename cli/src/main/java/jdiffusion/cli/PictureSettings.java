@@ -33,7 +33,8 @@ final class PictureSettings {
     private static final String QUANTIZE = "Quantize";
     /** Keys that change nothing here or are dealt with one by one. */
     private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
-            LoraRecord.HASHES, LoraRecord.INVERSIONS, ControlInput.NET, ControlInput.HASH, TaesdInput.HASH);
+            LoraRecord.HASHES, LoraRecord.INVERSIONS, ControlInput.NET, ControlInput.HASH, TaesdInput.HASH,
+            TaesdInput.ENCODER_HASH);
     private static final int MOST_NAMED = 12;
 
     private final Path file;
@@ -161,6 +162,15 @@ final class PictureSettings {
                         + "'; give it with --taesd, or say --no-taesd-only for the model's VAE");
             }
             o.taesdOnly = true;
+        }
+        String encoder = take(TaesdInput.ENCODER);
+        if (encoder != null && o.taesdEncoder == null) {
+            if (o.taesd == null) {
+                throw new InputException(file + ": its init image was encoded by the TAESD '"
+                        + InputException.shown(encoder) + "'; give it with --taesd, or say --no-taesd-encoder for the"
+                        + " model's VAE");
+            }
+            o.taesdEncoder = true;
         }
         fillInit(o);
     }
@@ -315,6 +325,9 @@ final class PictureSettings {
     void checkTaesd(TaesdInput taesd, Consumer<String> notes) {
         if (taesd.decodes()) {
             checkHash(TaesdInput.HASH, taesd.hash(), "TAESD", notes);
+        }
+        if (taesd.encodes()) {
+            checkHash(TaesdInput.ENCODER_HASH, taesd.encoderHash(), "TAESD's encoder", notes);
         }
     }
 

@@ -25,7 +25,8 @@ class CommandsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"--help", "generate --help", "inspect --help", "completion --help", "devices --help",
-        "plan --help", "convert --help", "quantize --help", "synthesize --help", "bench --help", "help generate"})
+        "plan --help", "stream --help", "convert --help", "quantize --help", "synthesize --help", "bench --help",
+        "help generate"})
     void helpHasExamplesAndFitsATerminal(String args) {
         Cli run = Cli.run((Object[]) args.split(" "));
         assertThat(run.code()).isZero();

@@ -2,6 +2,7 @@ package jdiffusion.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Random;
@@ -36,6 +37,27 @@ class TaesdOptionsTest {
             conv(tensors, random, Integer.toString(layer++), last ? 3 : WIDTH, WIDTH, last);
         }
         Path file = folder.resolve("taesd" + channels + "_" + seed + "_decoder.safetensors");
+        SafetensorsWriter.write(file, tensors, Map.of());
+        return file;
+    }
+
+    /** The encoder beside that decoder. */
+    private Path encoder(int channels, long seed) {
+        Random random = new Random(seed);
+        Map<String, Tensor> tensors = new TreeMap<>();
+        int layer = 0;
+        conv(tensors, random, Integer.toString(layer++), WIDTH, 3, true);
+        for (int level = 0; level < LEVELS; level++) {
+            if (level > 0) {
+                conv(tensors, random, Integer.toString(layer++), WIDTH, WIDTH, false);
+            }
+            for (int i = 0; i < 5; i += 2) {
+                conv(tensors, random, layer + ".conv." + i, WIDTH, WIDTH, true);
+            }
+            layer++;
+        }
+        conv(tensors, random, Integer.toString(layer), channels, WIDTH, true);
+        Path file = folder.resolve("taesd" + channels + "_" + seed + "_encoder.safetensors");
         SafetensorsWriter.write(file, tensors, Map.of());
         return file;
     }
@@ -87,6 +109,31 @@ class TaesdOptionsTest {
         assertThat(vae).hasSameBinaryContentAs(plain);
         assertThat(Png.texts(plain).get("parameters")).doesNotContain("TAESD");
         assertThat(pixels(folder.resolve("plain.preview.png"))).isEqualTo(pixels(out));
+    }
+
+    @Test
+    void itEncodesThePictureToStartFrom() throws IOException {
+        Path decoder = taesd(16, 1);
+        Path init = Cli.picture(folder.resolve("init.png"), 64, 64);
+        Path out = folder.resolve("x.png");
+        refused("has no encoder", "a", "-i", init, "--taesd", decoder, "--taesd-encoder", "-o", out);
+        encoder(16, 1);
+        refused("give one with -i", "a", "--taesd", decoder, "--taesd-encoder", "-o", out);
+        Cli run = Cli.draw("a", "-i", init, "--taesd", decoder, "--taesd-encoder", "-o", out);
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        assertThat(run.err()).anyMatch(line -> line.endsWith(", encoded by TAESD taesd16_1_decoder"));
+        assertThat(Png.texts(out).get("parameters")).contains("TAESD encoder: taesd16_1_decoder, TAESD encoder hash: ")
+                .doesNotContain("TAESD: ");
+        Path again = folder.resolve("again.png");
+        Cli repeated = Cli.run("generate", "--from", out, "-i", init, "--taesd", decoder, "-o", again);
+        assertThat(repeated.code()).as(repeated.err().toString()).isZero();
+        assertThat(again).hasSameBinaryContentAs(out);
+        assertThat(repeated.err()).noneMatch(line -> line.startsWith("note:"));
+        assertThat(Cli.run("generate", "--from", out, "-i", init, "-o", again).err().getLast())
+                .contains("was encoded by the TAESD 'taesd16_1_decoder'", "--no-taesd-encoder");
+        Path plain = folder.resolve("plain.png");
+        assertThat(Cli.run("generate", "--from", out, "-i", init, "--no-taesd-encoder", "-o", plain).code()).isZero();
+        assertThat(pixels(plain)).isNotEqualTo(pixels(out));
     }
 
     @Test

@@ -102,8 +102,7 @@ public record LatentSpace(int channels, int factor, float scale, float[] means, 
      * @param plane   h * w
      */
     public float[] pictured(float[] latents, int plane) {
-        boolean same = picturedScale == 0 || picturedScale == scale && all(means, 0) && all(deviations, 1);
-        if (same) {
+        if (picturesOwn()) {
             return latents;
         }
         float[] pictured = unscaled(latents, plane, false);
@@ -111,6 +110,23 @@ public record LatentSpace(int channels, int factor, float scale, float[] means, 
             pictured[i] *= picturedScale;
         }
         return pictured;
+    }
+
+    /** Latents as TAESD encodes them, scaled for the denoiser: the way back of {@link #pictured}. */
+    public float[] ofPictured(float[] pictured, int plane) {
+        if (picturesOwn()) {
+            return pictured;
+        }
+        float[] latents = new float[pictured.length];
+        for (int i = 0; i < latents.length; i++) {
+            int channel = i / plane % channels;
+            latents[i] = (pictured[i] / picturedScale - means[channel]) * scale / deviations[channel];
+        }
+        return latents;
+    }
+
+    private boolean picturesOwn() {
+        return picturedScale == 0 || picturedScale == scale && all(means, 0) && all(deviations, 1);
     }
 
     private static boolean all(float[] values, float value) {

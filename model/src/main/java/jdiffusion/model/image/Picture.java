@@ -87,6 +87,22 @@ public record Picture(int width, int height, byte[] rgb) {
         return new Picture(newWidth, newHeight, out);
     }
 
+    /** The picture at another size: its middle of that shape, and this {@link #resized}. */
+    public Picture fitted(int newWidth, int newHeight) {
+        int cutWidth = Math.clamp(Math.round((double) height * newWidth / newHeight), 1, width);
+        int cutHeight = Math.clamp(Math.round((double) width * newHeight / newWidth), 1, height);
+        if (cutWidth == width && cutHeight == height) {
+            return resized(newWidth, newHeight);
+        }
+        byte[] cut = new byte[Math.multiplyExact(3, Math.multiplyExact(cutWidth, cutHeight))];
+        int left = (width - cutWidth) / 2;
+        int top = (height - cutHeight) / 2;
+        for (int y = 0; y < cutHeight; y++) {
+            System.arraycopy(rgb, 3 * ((top + y) * width + left), cut, 3 * y * cutWidth, 3 * cutWidth);
+        }
+        return new Picture(cutWidth, cutHeight, cut).resized(newWidth, newHeight);
+    }
+
     /** Resamples {@code lines} lines of {@code from} pixels to {@code to} pixels each, all three channels. */
     private static byte[] resample(byte[] in, int from, int lines, int to, int step, int lineIn, int lineOut) {
         byte[] out = new byte[Math.multiplyExact(3, Math.multiplyExact(lines, to))];

@@ -7,6 +7,7 @@ import java.io.BufferedInputStream;
 import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -43,6 +44,27 @@ public final class PictureFile {
     }
 
     /**
+     * The same of the bytes of a PNG or JPEG file; texts in it are not looked at, EXIF is.
+     *
+     * @param name of the picture in messages
+     */
+    public static Picture read(byte[] bytes, String name) {
+        boolean jpeg = JpegSegments.startsWith(bytes, new byte[] {(byte) 0xff, (byte) 0xd8});
+        return stored(name, () -> {
+            JpegSegments segments = jpeg ? segments(new ByteArrayInputStream(bytes)) : null;
+            Exif exif = Exif.of(jpeg ? segments.exif() : PngText.exif(bytes));
+            ImageReader reader = ImageIO.getImageReadersByFormatName(jpeg ? "jpeg" : "png").next();
+            try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(
+                    jpeg ? JpegSegments.plain(bytes) : bytes))) {
+                reader.setInput(in, true, true);
+                return read(name, reader, exif, segments).upright(exif.orientation());
+            } finally {
+                reader.dispose();
+            }
+        }).colours();
+    }
+
+    /**
      * The same for a mask. One whose colours select all or nothing, and whose transparency does not, selects where it
      * is opaque, as in AUTOMATIC1111's web UI.
      *
@@ -67,21 +89,34 @@ public final class PictureFile {
         return Arrays.stream(luma).anyMatch(value -> value >= Picture.WHITE != first);
     }
 
+    /** Reads a picture. */
+    @FunctionalInterface
+    private interface Reading {
+        StoredValues values() throws IOException;
+    }
+
     private static StoredValues stored(Path file) {
-        try {
+        return stored(file.toString(), () -> {
             Exif exif = Exif.of(file);
             try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
                 ImageReader reader = reader(file, in);
                 try {
                     reader.setInput(isFormat(reader, "jpeg") ? plain(file) : in, true, true);
                     checkTiff(reader, exif);
-                    return read(file, reader, exif).upright(exif.orientation());
+                    return read(file.toString(), reader, exif, isFormat(reader, "jpeg") ? segments(file) : null)
+                            .upright(exif.orientation());
                 } finally {
                     reader.dispose();
                 }
             }
+        });
+    }
+
+    private static StoredValues stored(String file, Reading reading) {
+        try {
+            return reading.values();
         } catch (InputException e) {
-            throw e.getMessage().startsWith(file.toString()) ? e
+            throw e.getMessage().startsWith(file) ? e
                     : new InputException(file + ": the picture cannot be used: " + e.getMessage(), e);
         } catch (IOException | RuntimeException e) {
             // ImageIO's readers answer a damaged file with any of a dozen exceptions.
@@ -118,7 +153,9 @@ public final class PictureFile {
         throw new InputException(file + ": is not a picture that can be read; use PNG, JPEG, BMP, GIF or TIFF");
     }
 
-    private static StoredValues read(Path file, ImageReader reader, Exif exif) throws IOException {
+    /** @param segments of a JPEG file; null for others */
+    private static StoredValues read(String file, ImageReader reader, Exif exif, JpegSegments segments)
+            throws IOException {
         int width = reader.getWidth(0);
         int height = reader.getHeight(0);
         if ((long) width * height > MOST_PIXELS) {
@@ -127,14 +164,14 @@ public final class PictureFile {
         }
         String[] warning = new String[1];
         reader.addIIOReadWarningListener((_, message) -> warning[0] = message);
-        boolean jpeg = isFormat(reader, "jpeg");
+        boolean jpeg = segments != null;
         Raster components = jpeg ? reader.readRaster(0, null) : null;
         BufferedImage image = jpeg ? null : reader.read(0);
         // The JPEG reader only warns when the file ends early, and leaves the rest grey.
         if (warning[0] != null && warning[0].toLowerCase(Locale.ROOT).contains("premature")) {
             throw new InputException(file + ": the picture is cut off; download it again");
         }
-        return jpeg ? new StoredValues(JpegColours.of(components, jpegSegments(file)), null)
+        return jpeg ? new StoredValues(JpegColours.of(components, segments), null)
                 : StoredValues.of(withMap(image, isFormat(reader, "tif") ? exif.colourMap() : null));
     }
 
@@ -150,9 +187,13 @@ public final class PictureFile {
         return new BufferedImage(exact, image.getRaster(), false, null);
     }
 
-    private static JpegSegments jpegSegments(Path file) throws IOException {
-        try (DataInputStream in = new DataInputStream(new BufferedInputStream(Files.newInputStream(file)))) {
-            return JpegSegments.read(in);
+    private static JpegSegments segments(Path file) throws IOException {
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
+            return segments(in);
         }
+    }
+
+    private static JpegSegments segments(InputStream in) throws IOException {
+        return JpegSegments.read(new DataInputStream(in));
     }
 }

@@ -59,6 +59,25 @@ public record PngText(String keyword, String text) {
         return found.get(EXIF);
     }
 
+    /** The same of a file in memory. */
+    static byte[] exif(byte[] file) {
+        ByteBuffer in = ByteBuffer.wrap(file);
+        in.position(Math.min(SIGNATURE.length, file.length));
+        while (in.remaining() >= Integer.BYTES + 4) {
+            int length = in.getInt();
+            byte[] type = new byte[4];
+            in.get(type);
+            if (length < 0 || length > in.remaining() - Integer.BYTES) {
+                return null;
+            }
+            if (new String(type, StandardCharsets.ISO_8859_1).equals(EXIF)) {
+                return Arrays.copyOfRange(file, in.position(), in.position() + length);
+            }
+            in.position(in.position() + length + Integer.BYTES);
+        }
+        return null;
+    }
+
     /** What takes a chunk. */
     @FunctionalInterface
     private interface Taker {

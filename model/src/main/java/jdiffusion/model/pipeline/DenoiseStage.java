@@ -3,6 +3,7 @@ package jdiffusion.model.pipeline;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.Denoiser;
@@ -15,8 +16,12 @@ import jdiffusion.model.sampling.TorchRandom;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.Stages;
 
-/** From noise to clean latents, for all pictures of a request. */
-record DenoiseStage(ModelInfo model, Stages stages) {
+/**
+ * From noise to clean latents, for all pictures of a request.
+ *
+ * @param taesd whether it encodes init images
+ */
+record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
     /**
      * Latents on the way, for another model to go on with.
      *
@@ -39,24 +44,18 @@ record DenoiseStage(ModelInfo model, Stages stages) {
     Unfinished run(GenerationRequest request, List<Conditioning> prompts, Walk walk, Unfinished from,
                    Progress progress) {
         LatentSpace space = model.latents();
-        int height = request.height() / space.factor();
-        int width = request.width() / space.factor();
         int size = space.size(request.height(), request.width());
-        ImageCoder coder = new ImageCoder(stages, space, null);
-        Noise.Moments moments = from == null ? moments(request, walk, coder, progress) : null;
-        float[] control = request.control() == null ? null : space.means(coder.encode(request,
-                request.control().pixels(model.control()), progress), !model.control().withoutShift());
-        if (!request.guided() && !(request.skipLayers().layers().isEmpty() && request.negativeText().isEmpty()
-                && request.guidanceRescale() == 0)) {
-            progress.note("without guidance (a scale of 1 or less) a negative prompt, skipped layers and a guidance"
-                    + " rescale have no effect");
-        }
+        ImageCoder coder = new ImageCoder(stages, space, taesd);
+        Noise.Moments moments = from == null
+                ? moments(request, walk, picture -> coder.encode(request, picture, progress)) : null;
+        float[] control = control(request, progress);
+        noteUnguided(request, progress);
         boolean oneDraw = request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
         int batch = oneDraw ? request.images() : 1;
         int draws = oneDraw ? 1 : request.images();
         StageClock clock = new StageClock(Progress.Stage.DENOISE, draws * walk.evaluations(), progress);
         float[] mask = request.latentMask(space);
-        DenoiserSetup setup = new DenoiserSetup(prompts, batch, height, width, new float[0], List.of(), control);
+        DenoiserSetup setup = setup(request, prompts, batch, control);
         return stages.run(Component.DENOISER, model.family()::loadDenoiser, (Stage<Denoiser> stage) -> {
             DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, walk, setup, mask);
             float[] all = new float[Math.multiplyExact(request.images(), size)];
@@ -82,8 +81,36 @@ record DenoiseStage(ModelInfo model, Stages stages) {
         });
     }
 
-    /** The pictures that the request has, encoded as diffusers' pipelines for flows and for diffusions do. */
-    private Noise.Moments moments(GenerationRequest request, Walk walk, ImageCoder coder, Progress progress) {
+    /** A note where what acts through guidance is asked for without it. */
+    static void noteUnguided(GenerationRequest request, Progress progress) {
+        if (!request.guided() && !(request.skipLayers().layers().isEmpty() && request.negativeText().isEmpty()
+                && request.guidanceRescale() == 0)) {
+            progress.note("without guidance (a scale of 1 or less) a negative prompt, skipped layers and a guidance"
+                    + " rescale have no effect");
+        }
+    }
+
+    /** What the ControlNet reads, by the VAE that it was trained with; null without one. */
+    float[] control(GenerationRequest request, Progress progress) {
+        LatentSpace space = model.latents();
+        return request.control() == null ? null : space.means(new ImageCoder(stages, space, TaesdUse.NONE)
+                .encode(request, request.control().pixels(model.control()), progress).values(),
+                !model.control().withoutShift());
+    }
+
+    /** @param control what {@link #control} gave */
+    DenoiserSetup setup(GenerationRequest request, List<Conditioning> prompts, int batch, float[] control) {
+        int factor = model.latents().factor();
+        return new DenoiserSetup(prompts, batch, request.height() / factor, request.width() / factor, new float[0],
+                List.of(), control);
+    }
+
+    /**
+     * The pictures that the request has, encoded as diffusers' pipelines for flows and for diffusions do.
+     *
+     * @param encoder of [3, height, width] in -1 to 1
+     */
+    Noise.Moments moments(GenerationRequest request, Walk walk, Function<float[], Noise.Encoded> encoder) {
         if (request.init() == null) {
             return new Noise.Moments(null, null, false);
         }
@@ -91,9 +118,9 @@ record DenoiseStage(ModelInfo model, Stages stages) {
         boolean read = model.readsMasked();
         float[] picture = request.init().toModel();
         // At full strength nothing of the picture is kept but what the network is shown.
-        float[] init = read && walk.first() == 0 ? null : coder.encode(request, picture, progress);
-        float[] masked = read ? coder.encode(request, masked(picture, request.mask()), progress) : null;
-        return new Noise.Moments(init, masked, request.mask() != null && !flow);
+        Noise.Encoded init = read && walk.first() == 0 ? null : encoder.apply(picture);
+        Noise.Encoded masked = read ? encoder.apply(masked(picture, request.mask())) : null;
+        return new Noise.Moments(init, masked, request.mask() != null && !flow && taesd.encoder() == null);
     }
 
     /** The picture with 0, a middle grey, where it is to be drawn. */

@@ -18,21 +18,37 @@ record Noise(float[] noise, float[] init, float[] masked, TorchRandom random) {
     /**
      * What there is to sample besides the noise.
      *
-     * @param init   [2, channels, h, w] mean and log-variance of the init image's latents, or null
+     * @param init   what the init image became, or null
      * @param masked the same of the masked image, or null
      * @param draws  whether numbers are drawn for a masked image, though nothing may read it
      */
-    record Moments(float[] init, float[] masked, boolean draws) {
+    record Moments(Encoded init, Encoded masked, boolean draws) {
+    }
+
+    /**
+     * What an encoder made of a picture.
+     *
+     * @param values  of a VAE the mean and log-variance of its latents [2, channels, h, w]; of a TAESD the latents
+     *                themselves [channels, h, w], scaled for the denoiser
+     * @param sampled whether it is the former
+     */
+    record Encoded(float[] values, boolean sampled) {
+        /** Its latents, scaled for the denoiser; only a distribution takes numbers from the generator. */
+        float[] sample(TorchRandom random, LatentSpace space) {
+            if (!sampled) {
+                return values;
+            }
+            float[] normals = new float[values.length / 2];
+            random.normals(normals);
+            return space.sample(values, normals);
+        }
     }
 
     /** @param size channels * h * w */
     static Noise draw(TorchRandom random, int images, int size, Moments given, LatentSpace space) {
-        float[] moments = given.init;
         float[] init = null;
-        if (moments != null) {
-            float[] normals = new float[size];
-            random.normals(normals);
-            init = Arrays.copyOf(space.sample(moments, normals), images * size);
+        if (given.init != null) {
+            init = Arrays.copyOf(given.init.sample(random, space), images * size);
             for (int i = 1; i < images; i++) {
                 System.arraycopy(init, 0, init, i * size, size);
             }
@@ -40,10 +56,10 @@ record Noise(float[] noise, float[] init, float[] masked, TorchRandom random) {
         float[] noise = new float[images * size];
         random.normals(noise);
         float[] masked = null;
-        if (given.draws) {
-            float[] normals = new float[size];
-            random.normals(normals);
-            masked = given.masked == null ? null : space.sample(given.masked, normals);
+        if (given.masked != null) {
+            masked = given.masked.sample(random, space);
+        } else if (given.draws) {
+            random.normals(new float[size]);
         }
         return new Noise(noise, init, masked, random);
     }

@@ -44,11 +44,11 @@ public final class Pipeline implements AutoCloseable {
 
     private final ModelInfo model;
     private final MemoryPolicy policy;
-    private final TaesdFile taesd;
+    private final TaesdUse taesd;
     private final Stages stages;
     private final Conditioner conditioner;
 
-    private Pipeline(ModelInfo model, Backend backend, MemoryPolicy policy, TaesdFile taesd) {
+    private Pipeline(ModelInfo model, Backend backend, MemoryPolicy policy, TaesdUse taesd) {
         this.model = model;
         this.policy = policy;
         this.taesd = taesd;
@@ -68,7 +68,7 @@ public final class Pipeline implements AutoCloseable {
 
     /** The same with a wish for what is kept in memory. */
     public static Pipeline open(ModelFiles files, Backend backend, MemoryPolicy policy) {
-        return new Pipeline(ModelInfo.of(files), backend, policy, null);
+        return new Pipeline(ModelInfo.of(files), backend, policy, TaesdUse.NONE);
     }
 
     public MemoryPolicy policy() {
@@ -91,8 +91,23 @@ public final class Pipeline implements AutoCloseable {
      * @throws jdiffusion.tensor.InputException when it is made for other latents
      */
     public Pipeline withTaesd(TaesdFile file) {
+        return withTaesd(file, false, true);
+    }
+
+    /**
+     * The same model with a TAESD in its VAE's place. What a ControlNet reads is always the VAE's.
+     *
+     * @param encodes whether it encodes init images
+     * @param decodes whether it decodes pictures
+     * @throws jdiffusion.tensor.InputException when it is made for other latents, or has no encoder and needs one
+     */
+    public Pipeline withTaesd(TaesdFile file, boolean encodes, boolean decodes) {
         file.checkFit(latents().channels(), latents().factor());
-        return new Pipeline(model, stages.backend(), policy, file);
+        if (encodes) {
+            file.checkEncodes();
+        }
+        return new Pipeline(model, stages.backend(), policy, new TaesdUse(encodes ? file : null,
+                decodes ? file : null));
     }
 
     /**
@@ -105,7 +120,7 @@ public final class Pipeline implements AutoCloseable {
         LatentSpace space = latents();
         Stages own = new Stages(model.files(), stages.backend(),
                 MemoryPolicy.of(policy.offload()).withTiling(MemoryPolicy.Tiling.ON, PREVIEW_TILE));
-        ImageCoder coder = new ImageCoder(own, space, file);
+        ImageCoder coder = new ImageCoder(own, space, new TaesdUse(null, file));
         return (latents, height, width) -> {
             int size = space.size(height * space.factor(), width * space.factor());
             float[] first = latents.length == size ? latents : Arrays.copyOf(latents, size);
@@ -227,7 +242,8 @@ public final class Pipeline implements AutoCloseable {
 
     private void holdPictures(GenerationRequest request, boolean encodes, boolean decodes) {
         stages.hold(Component.DENOISER, family()::loadDenoiser);
-        if (decodes && taesd == null || encodes && (request.init() != null || request.control() != null)) {
+        boolean reads = taesd.encoder() == null && request.init() != null || request.control() != null;
+        if (decodes && taesd.decoder() == null || encodes && reads) {
             stages.hold(Component.VAE, Vae::load);
         }
     }
@@ -275,7 +291,15 @@ public final class Pipeline implements AutoCloseable {
     }
 
     DenoiseStage denoiseStage() {
-        return new DenoiseStage(model, stages);
+        return new DenoiseStage(model, stages, taesd);
+    }
+
+    TaesdUse taesd() {
+        return taesd;
+    }
+
+    Backend backend() {
+        return stages.backend();
     }
 
     ModelInfo info() {

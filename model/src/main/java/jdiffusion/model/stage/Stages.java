@@ -136,16 +136,20 @@ public final class Stages implements AutoCloseable {
         return component == Component.VAE ? "VAE" : name;
     }
 
-    private static <M, T> T run(Backend backend, Component component, String name, String said, Loaded<M> loaded,
-                                Stage.Work<M, T> work, Consumer<StageMemory> report) {
-        long bytes;
-        long peakBefore = backend.memory().peak();
-        backend.memory().restart();
+    /** Bytes of temporaries that some work takes. */
+    private static <M> long count(Backend backend, String said, Loaded<M> loaded, Stage.Work<M, ?> work) {
         try (Workspace measuring = loaded.counter.measuringWorkspace(); var _ = backend.scope("count")) {
             work.run(new Stage<>(said, loaded.counted, new Compute(loaded.counter, measuring),
                     loaded.open.tensors()));
-            bytes = measuring.peak();
+            return measuring.peak();
         }
+    }
+
+    private static <M, T> T run(Backend backend, Component component, String name, String said, Loaded<M> loaded,
+                                Stage.Work<M, T> work, Consumer<StageMemory> report) {
+        long peakBefore = backend.memory().peak();
+        backend.memory().restart();
+        long bytes = count(backend, said, loaded, work);
         try (Workspace workspace = newWorkspace(backend, bytes)) {
             T result = work.run(new Stage<>(said, loaded.model, new Compute(backend, workspace),
                     loaded.open.tensors()));
@@ -162,6 +166,73 @@ public final class Stages implements AutoCloseable {
     private static Workspace newWorkspace(Backend backend, long bytes) {
         try (var _ = backend.scope("workspace")) {
             return backend.newWorkspace(bytes);
+        }
+    }
+
+    /** A component that stays, with its weights and with memory for the same work again and again. */
+    public static final class Standing<M> implements AutoCloseable {
+        private final Backend backend;
+        private final String name;
+        private final Loaded<M> loaded;
+        private final Workspace workspace;
+        private final Stage<M> stage;
+        private final long bytes;
+
+        private Standing(Backend backend, String name, String said, Loaded<M> loaded, Stage.Work<M, ?> work) {
+            this.backend = backend;
+            this.name = name;
+            this.loaded = loaded;
+            long temporaries = count(backend, said, loaded, work);
+            this.bytes = temporaries + loaded.placement.size().total();
+            this.workspace = newWorkspace(backend, temporaries);
+            this.stage = new Stage<>(said, loaded.model, new Compute(backend, workspace), loaded.open.tensors());
+        }
+
+        /** Does some of the work that the memory was counted for. */
+        public <T> T run(Stage.Work<M, T> work) {
+            try (var _ = backend.scope(name)) {
+                return work.run(stage);
+            }
+        }
+
+        /** Bytes of weights, mapped files aside, and of temporaries. */
+        public long bytes() {
+            return bytes;
+        }
+
+        @Override
+        public void close() {
+            try (loaded; workspace) {
+                // Closed from right to left, each also when the other fails.
+            }
+        }
+    }
+
+    /**
+     * Sets a component up to stay, whatever the policy says of offloading.
+     *
+     * @param work all that will be done at a time, of which memory is counted
+     */
+    public <M> Standing<M> stand(Component component, Stage.Loader<M> loader, Stage.Work<M, ?> work) {
+        String name = files.architecture().folder(component);
+        return stand(name, label(component, name), () -> open(component), loader, work);
+    }
+
+    /** The same with a network in a component's place. */
+    public <M> Standing<M> stand(Other other, Stage.Loader<M> loader, Stage.Work<M, ?> work) {
+        return stand(other.name(), other.label(), other.files(), loader, work);
+    }
+
+    private <M> Standing<M> stand(String name, String said, Supplier<ModelFiles.Open> opening,
+                                  Stage.Loader<M> loader, Stage.Work<M, ?> work) {
+        try (var _ = backend.scope(name)) {
+            Loaded<M> loaded = load(backend, opening.get(), false, loader);
+            try {
+                return new Standing<>(backend, name, said, loaded, work);
+            } catch (RuntimeException | Error e) {
+                loaded.close();
+                throw e;
+            }
         }
     }
 

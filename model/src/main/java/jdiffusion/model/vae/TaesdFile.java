@@ -150,6 +150,16 @@ public record TaesdFile(Path given, Path decoder, Path encoder) {
         }
     }
 
+    /** Fails when it holds a decoder alone. */
+    public void checkEncodes() {
+        try (ModelFiles.Open open = open()) {
+            if (Taesd.load(Weights.of(open.tensors(), Placement.onHost()), open.config()).encoder() == null) {
+                throw new InputException(given + ": this TAESD has no encoder; put taesd_encoder.safetensors beside its"
+                        + " decoder, or let the VAE encode");
+            }
+        }
+    }
+
     /** Maps its weights. */
     public ModelFiles.Open open() {
         WeightsFile first = WeightsFile.open(decoder);

@@ -48,5 +48,8 @@ class LatentSpaceTest {
         LatentSpace plain = LatentSpace.of(
                 new VaeConfig(2, List.of(32, 32), 1, 32, 0.1f, 0, List.of(), List.of())).picturedAt(0.1f);
         assertThat(plain.pictured(latents, PLANE)).isSameAs(latents);
+        assertThat(plain.ofPictured(latents, PLANE)).isSameAs(latents);
+        LatentSpace other = PER_CHANNEL.picturedAt(0.1f);
+        assertThat(other.ofPictured(other.pictured(latents, PLANE), PLANE)).containsExactly(latents, within(1e-6f));
     }
 }

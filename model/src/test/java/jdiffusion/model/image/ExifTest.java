@@ -76,8 +76,12 @@ class ExifTest {
             byte[] block = Pictures.oriented(order(order), orientation).array();
             for (boolean atEnd : new boolean[] {false, true}) {
                 same(Pictures.withChunk(png, "eXIf", block, atEnd), pngStored.upright(orientation));
+                assertThat(PictureFile.read(Pictures.withChunk(png, "eXIf", block, atEnd), "x").rgb())
+                        .isEqualTo(pngStored.upright(orientation).rgb());
             }
             same(Pictures.withExif(jpeg, block), jpegStored.upright(orientation));
+            assertThat(PictureFile.read(Pictures.withExif(jpeg, block), "x").rgb())
+                    .isEqualTo(jpegStored.upright(orientation).rgb());
             String text = "Raw profile type exif\0\nexif\n" + block.length + "\n" + HexFormat.of().formatHex(block);
             same(Pictures.withChunk(png, "tEXt", text.getBytes(StandardCharsets.ISO_8859_1), false),
                     pngStored.upright(orientation));
