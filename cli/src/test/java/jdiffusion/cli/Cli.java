@@ -1,5 +1,7 @@
 package jdiffusion.cli;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -60,6 +62,17 @@ record Cli(int code, String out, List<String> err) {
         List<Object> all = new ArrayList<>(List.of("generate", "-W", 64, "-H", 64, "--steps", 2, "--no-t5"));
         all.addAll(List.of(args));
         return run(all.toArray());
+    }
+
+    /** {@link #draw} ends with one line that says this, and leaves no picture. */
+    static void assertDrawsNothing(Path folder, String message, Object... args) {
+        Path out = folder.resolve("never.png");
+        List<Object> all = new ArrayList<>(List.of(args));
+        all.addAll(List.of("-o", out));
+        Cli run = draw(all.toArray());
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).singleElement().asString().contains(message);
+        assertThat(out).doesNotExist();
     }
 
     /** The names of all files in a folder, sorted. */

@@ -81,15 +81,7 @@ class EmbeddingOptionsTest {
     }
 
     private void assertFails(String message, Object... args) {
-        Path out = folder.resolve("never.png");
-        Object[] all = new Object[args.length + 2];
-        System.arraycopy(args, 0, all, 0, args.length);
-        all[args.length] = "-o";
-        all[args.length + 1] = out;
-        Cli run = Cli.draw(all);
-        assertThat(run.code()).isEqualTo(2);
-        assertThat(run.err()).singleElement().asString().contains(message);
-        assertThat(out).doesNotExist();
+        Cli.assertDrawsNothing(folder, message, args);
     }
 
     @Test
@@ -102,8 +94,8 @@ class EmbeddingOptionsTest {
         assertFails("old.pt: a pickled embedding can run programs", "an old cat", "--embeddings-dir", embeddings);
         SafetensorsWriter.write(embeddings.resolve("wide.safetensors"),
                 Map.of("emb_params", Tensor.of(new float[1024], 1, 1024)), Map.of());
-        assertFails("wide.safetensors: 1 vector of 1024, but the model's text encoders are clip_g, 128 wide, and clip_l,"
-                + " 64 wide", "wide", "--embeddings-dir", embeddings);
+        assertFails("wide.safetensors: 1 vector of 1024, but the model's text encoders are clip_g, 128 wide, and"
+                + " clip_l, 64 wide", "wide", "--embeddings-dir", embeddings);
     }
 
     @Test

@@ -59,6 +59,21 @@ class EmulatedDeviceTest {
         assertThat(meanDifference(emulated, cpu)).isLessThan(2);
     }
 
+    /** Over a dense matrix and over a quantised one, which there becomes a dense one. */
+    @Test
+    void doraDoesThereWhatItDoesOnTheCpu() throws IOException {
+        Path dora = LoraOptionsTest.dora(folder, 256);
+        for (String quantize : List.of("none", "nf4")) {
+            byte[] plain = pixels("plain.png", "--device", "cpu", "--precision", "bf16", "--quantize", quantize);
+            byte[] cpu = pixels("cpu.png", "--device", "cpu", "--precision", "bf16", "--quantize", quantize,
+                    "--lora", dora + ":0.7");
+            byte[] emulated = pixels("emulated.png", "--device", "emulated", "--quantize", quantize,
+                    "--lora", dora + ":0.7");
+            assertThat(meanDifference(cpu, plain)).isGreaterThan(4);
+            assertThat(meanDifference(emulated, cpu)).isLessThan(2);
+        }
+    }
+
     private byte[] pixels(String name, Object... options) {
         List<Object> args = new ArrayList<>(List.of("a cat", "-o", folder.resolve(name)));
         args.addAll(List.of(options));

@@ -78,7 +78,7 @@ class LoraOptionsTest {
     }
 
     /** As {@link #lora}, with lengths for rows. */
-    private Path dora(int outputs) throws IOException {
+    static Path dora(Path folder, int outputs) throws IOException {
         float[] down = new float[256];
         float[] up = new float[256];
         float[] lengths = new float[outputs];
@@ -86,7 +86,7 @@ class LoraOptionsTest {
             down[i] = 0.3f * (i % 5 - 2);
             up[i] = 0.1f * (i % 3 - 1);
         }
-        Arrays.fill(lengths, 1.5f);
+        Arrays.fill(lengths, 8);
         String module = "lora_unet_transformer_blocks_0_attn_to_out_0.";
         Path file = folder.resolve("dora.safetensors");
         SafetensorsWriter.write(file, Map.of(module + "lora_down.weight", Tensor.of(down, 1, 256),
@@ -104,7 +104,7 @@ class LoraOptionsTest {
         Path again = folder.resolve("again.png");
         assertThat(Cli.draw("a cat", "-o", plain).code()).isZero();
         assertThat(Cli.draw("a cat", "--lora", lora("one", 0.3f), "-o", lora).code()).isZero();
-        Path file = dora(256);
+        Path file = dora(folder, 256);
         Cli run = Cli.draw("a cat", "--lora", file, "-o", dora);
         assertThat(run.code()).as(run.err().toString()).isZero();
         assertThat(pixels(dora)).isNotEqualTo(pixels(plain)).isNotEqualTo(pixels(lora));
@@ -115,20 +115,11 @@ class LoraOptionsTest {
         Cli quantised = Cli.draw("a cat", "--lora", file + ":0.7", "--quantize", "nf4", "-o", again);
         assertThat(quantised.code()).as(quantised.err().toString()).isZero();
         assertFails("lora_unet_transformer_blocks_0_attn_to_out_0.dora_scale is [255, 1], but DoRA's lengths of a layer"
-                + " with 256 outputs and 256 inputs are [256, 1] or [1, 256]", "a", "--lora", dora(255));
+                + " with 256 outputs and 256 inputs are [256, 1] or [1, 256]", "a", "--lora", dora(folder, 255));
     }
 
-    private void assertFails(String message, Object... args) throws IOException {
-        Path out = folder.resolve("never.png");
-        Object[] all = new Object[args.length + 2];
-        System.arraycopy(args, 0, all, 0, args.length);
-        all[args.length] = "-o";
-        all[args.length + 1] = out;
-        Cli run = Cli.draw(all);
-        assertThat(run.code()).isEqualTo(2);
-        assertThat(run.err()).hasSize(1);
-        assertThat(run.err().getFirst()).contains(message);
-        assertThat(Files.exists(out)).isFalse();
+    private void assertFails(String message, Object... args) {
+        Cli.assertDrawsNothing(folder, message, args);
     }
 
     @Test

@@ -80,7 +80,11 @@ public final class TestData {
 
     /** A copy of the default model in a folder of the test's own. */
     public static Path copyOfDefaultModel(Path into) throws IOException {
-        Path from = defaultModel();
+        return copy(defaultModel(), into);
+    }
+
+    /** A copy of a model's folder in a folder of the test's own. */
+    public static Path copy(Path from, Path into) throws IOException {
         try (Stream<Path> files = Files.walk(from)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
                 Path to = into.resolve(from.relativize(file).toString());

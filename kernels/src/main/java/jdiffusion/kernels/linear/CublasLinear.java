@@ -97,8 +97,8 @@ public final class CublasLinear implements AutoCloseable {
             case Weight.Dense dense -> matrices.add(dense.tensor());
             case Weight.Rows joined -> joined.parts().forEach(part -> collect(call, part, matrices));
             case Weight.FourBit _, Weight.Scaled _, Weight.Blocks _, Weight.Adapted _, Stretched _ ->
-                throw new DeviceException("--gemm cublas: cuBLAS cannot read this checkpoint's quantised weights (" + call
-                            + "); use --gemm own");
+                throw new DeviceException("--gemm cublas: cuBLAS cannot read this checkpoint's quantised weights ("
+                        + call + "); use --gemm own");
         }
     }
 

@@ -1,6 +1,5 @@
 package jdiffusion.model.adapter;
 
-import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.WrappedFiles;
 import jdiffusion.model.embedding.Embeddings;
@@ -16,16 +15,6 @@ public final class EmbeddedFiles extends WrappedFiles {
 
     public static ModelFiles of(ModelFiles model, Embeddings embeddings) {
         return new EmbeddedFiles(model, embeddings);
-    }
-
-    @Override
-    public Open open(Component component) {
-        return model().open(component);
-    }
-
-    @Override
-    public Open inspect(Component component) {
-        return model().inspect(component);
     }
 
     @Override

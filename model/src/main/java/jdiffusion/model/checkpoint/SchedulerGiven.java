@@ -34,14 +34,4 @@ public final class SchedulerGiven extends WrappedFiles {
         }
         return notes;
     }
-
-    @Override
-    public Open open(Component component) {
-        return model().open(component);
-    }
-
-    @Override
-    public Open inspect(Component component) {
-        return model().inspect(component);
-    }
 }

@@ -21,6 +21,17 @@ public abstract class WrappedFiles implements ModelFiles {
         return model;
     }
 
+    /** A checkpoint that changes tensors here changes their sizes in {@link #inspect} too. */
+    @Override
+    public Open open(Component component) {
+        return model.open(component);
+    }
+
+    @Override
+    public Open inspect(Component component) {
+        return model.inspect(component);
+    }
+
     @Override
     public String origin() {
         return model.origin();

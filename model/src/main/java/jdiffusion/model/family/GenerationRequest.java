@@ -1,7 +1,6 @@
 package jdiffusion.model.family;
 
 import java.util.List;
-import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 import jdiffusion.model.image.Picture;

@@ -13,6 +13,7 @@ import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.model.quantize.QuantizingFiles;
@@ -36,7 +37,7 @@ class DoraTest {
     /** Float32 factors times elements below 4, plus a few sums of such. */
     private static final Offset<Double> CLOSE = Offset.offset(4e-6);
 
-    private final ModelFiles model = DiffusersFolder.open(TestData.defaultModel(), Families.ALL);
+    private ModelFiles model = DiffusersFolder.open(TestData.defaultModel(), Families.ALL);
     private final LoraMaker maker = new LoraMaker();
     private final List<Lora> loras = new ArrayList<>();
     @TempDir
@@ -253,6 +254,30 @@ class DoraTest {
         double[][] w = stored(Component.DENOISER, "pos_embed.proj.weight");
         assertMatrix(adapted(), Component.DENOISER, "pos_embed.proj.weight",
                 lengths.length == D ? byRow(w, delta, lengths, 0.7f) : byInput(w, delta, lengths, 4, 0.7f));
+    }
+
+    /** SDXL's convolutions of 3x3, as kohya and others name them, and attention to the text. */
+    @ParameterizedTest
+    @CsvSource({"lora_unet_input_blocks_4_0_in_layers_2,true", "lora_unet_input_blocks_4_0_in_layers_2,false",
+        "lora_unet_down_blocks_1_resnets_0_conv1,false", "unet.down_blocks.1.resnets.0.conv1,true"})
+    void sdxl(String module, boolean rows) {
+        model = Families.open(TestData.reference().resolve("sdxl/tiny"), ModelSources.NONE);
+        String name = "down_blocks.1.resnets.0.conv1.weight";
+        Tensor down = maker.put(module + ".lora_down.weight", RANK, 16, 3, 3);
+        Tensor up = maker.put(module + ".lora_up.weight", 24, RANK, 1, 1);
+        double[][] delta = LoraMaker.product(up.reshape(24, RANK), down.reshape(RANK, 16 * 9));
+        double[] lengths = rows ? lengths(module + ".dora_scale", 24, 1, 1, 1)
+                : lengths(module + ".dora_scale", 1, 16, 1, 1);
+        String text = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k";
+        double[][] keys = maker.pair(text + ".lora_down.weight", text + ".lora_up.weight", 24, 96, RANK, 1);
+        double[] ofKeys = lengths(text + ".dora_scale", 1, 96);
+        add(0.7f);
+        double[][] w = stored(Component.DENOISER, name);
+        assertMatrix(adapted(), Component.DENOISER, name,
+                rows ? byRow(w, delta, lengths, 0.7f) : byInput(w, delta, lengths, 9, 0.7f));
+        String k = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight";
+        assertMatrix(adapted(), Component.DENOISER, k,
+                byInput(stored(Component.DENOISER, k), keys, ofKeys, 1, 0.7f));
     }
 
     @ParameterizedTest

@@ -73,20 +73,23 @@ class TextualInversionTest {
         GenerationRequest request = pipeline.request(prompt).toBuilder().negativePrompt(negative).size(64, 64).t5(false)
                 .guidance(3).build();
         pipeline.check(request);
-        return pipeline.encode(request, new Progress() {
+        return pipeline.encode(request, noting());
+    }
+
+    private Progress noting() {
+        return new Progress() {
             @Override
             public void note(String text) {
                 notes.add(text);
             }
-        });
+        };
     }
 
     private ModelFiles replaced(boolean g) throws IOException {
-        ModelFiles plain = model();
         Path copy = TestData.copyOfDefaultModel(folder.resolve("copy"));
-        replace(copy.resolve("text_encoder/model.safetensors"), plain, Component.CLIP_L, L);
+        replace(copy.resolve("text_encoder/model.safetensors"), model(), Component.CLIP_L, L);
         if (g) {
-            replace(copy.resolve("text_encoder_2/model.safetensors"), plain, Component.CLIP_G, G);
+            replace(copy.resolve("text_encoder_2/model.safetensors"), model(), Component.CLIP_G, G);
         }
         return Families.open(copy, ModelSources.NONE);
     }
@@ -122,6 +125,30 @@ class TextualInversionTest {
         assertThat(notes).isEmpty();
         assertThat(encode(model(), "a red green circle", "").getLast().get(Conditioning.CONTEXT).toArray())
                 .isNotEqualTo(got.getLast().get(Conditioning.CONTEXT).toArray());
+    }
+
+    /** Both of its prompts, the second encoder's padding and the layers left out. */
+    @Test
+    void sdxl() throws IOException {
+        Path tiny = TestData.reference().resolve("sdxl/tiny");
+        ModelFiles plain = Families.open(tiny, ModelSources.NONE);
+        Path copy = TestData.copy(tiny, folder.resolve("copy"));
+        replace(copy.resolve("text_encoder/model.safetensors"), plain, Component.CLIP_L, 32);
+        replace(copy.resolve("text_encoder_2/model.safetensors"), plain, Component.CLIP_G, 64);
+        ModelFiles files = embedded(plain, Map.of("clip_l", vectors(2, 32), "clip_g", vectors(2, 64)));
+        List<Conditioning> wanted = encodeSdxl(Families.open(copy, ModelSources.NONE), "red green");
+        assertEqual(encodeSdxl(files, "my-style"), wanted);
+        assertEqual(encodeSdxl(files, "embedding:my-style"), wanted);
+        assertThat(notes).isEmpty();
+    }
+
+    private List<Conditioning> encodeSdxl(ModelFiles files, String name) {
+        Pipeline pipeline = Pipeline.open(files, backend);
+        TextOptions text = new TextOptions(name + " star", "blue " + name, 1);
+        GenerationRequest request = pipeline.request("a " + name + " circle").toBuilder().text(text)
+                .negativePrompt(name + " square").size(64, 64).guidance(3).build();
+        pipeline.check(request);
+        return pipeline.encode(request, noting());
     }
 
     /** CLIP-G reads on as if the name were not there. */
@@ -171,13 +198,7 @@ class TextualInversionTest {
         ModelFiles files = embedded(model(), Map.of("clip_l", vectors(1, L), "clip_g", vectors(1, G)));
         Pipeline pipeline = Pipeline.open(files, backend);
         GenerationRequest request = pipeline.request("a my-style circle").toBuilder().t5(true).guidance(1).build();
-        Progress progress = new Progress() {
-            @Override
-            public void note(String text) {
-                notes.add(text);
-            }
-        };
-        Tensor got = pipeline.encode(request, progress).getLast().get(Conditioning.CONTEXT);
+        Tensor got = pipeline.encode(request, noting()).getLast().get(Conditioning.CONTEXT);
         Pipeline plain = Pipeline.open(model(), backend);
         Tensor wanted = plain.encode(request.toBuilder().prompt("a circle").build(), Progress.NONE).getLast()
                 .get(Conditioning.CONTEXT);
