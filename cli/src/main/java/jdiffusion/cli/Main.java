@@ -25,7 +25,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
  * generate|stream|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
-        header = "Draws pictures with Stable Diffusion 3.5, in pure Java.", synopsisSubcommandLabel = "COMMAND",
+        header = "Draws pictures with Stable Diffusion 3.5 and XL, in pure Java.", synopsisSubcommandLabel = "COMMAND",
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",

@@ -156,7 +156,8 @@ public interface Backend extends AutoCloseable {
                       Tensor out, Workspace workspace);
 
     /**
-     * Doubles height and width by repetition: x [batch, h, w, c], out [batch, 2h, 2w, c], without its last row or column
+     * Doubles height and width by repetition: x [batch, h, w, c], out [batch, 2h, 2w, c], without its last row or
+     * column
      * where out has 2h - 1 or 2w - 1 of them.
      */
     void upsampleNearest(Tensor x, Tensor out);

@@ -177,7 +177,8 @@ public final class Embeddings {
                 .sorted(Comparator.comparingInt((String known) -> distance(wanted, known)))
                 .limit(MOST_SHOWN).map(InputException::shown).toList();
         return new InputException(shown + " is not in " + folder + "; " + (near.isEmpty()
-                ? (byName.size() == 1 ? "1 other is" : byName.size() + " others are") + " there, check the name" : "near it are " + String.join(", ", near)));
+                ? (byName.size() == 1 ? "1 other is" : byName.size() + " others are") + " there, check the name"
+                : "near it are " + String.join(", ", near)));
     }
 
     /** Characters to insert, remove or replace (Levenshtein, 1966). */

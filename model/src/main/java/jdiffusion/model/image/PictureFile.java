@@ -77,8 +77,8 @@ public final class PictureFile {
         }
         String side = stored.colours().luma()[0] >= Picture.WHITE ? "light" : "dark";
         notes.accept(file + ": the mask's colours are all " + side + ", so its alpha is the mask: what is opaque is"
-                + " drawn anew, what is transparent is kept (masks for OpenAI's API mean the opposite; invert the alpha of"
-                + " those)");
+                + " drawn anew, what is transparent is kept (masks for OpenAI's API mean the opposite; invert the alpha"
+                + " of those)");
         return stored.alpha();
     }
 

@@ -49,13 +49,15 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
     /** SDXL Turbo's: ancestral Euler, trailing. */
     public static DiscreteScheduler turbo() {
         return new DiscreteScheduler(BetaTable.stableDiffusion(), Prediction.EPSILON,
-                Sampler.Kind.EULER_ANCESTRAL.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false, ORIGINAL);
+                Sampler.Kind.EULER_ANCESTRAL.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false,
+                ORIGINAL);
     }
 
     /** That of models that were trained to start from pure noise: Lin et al. (2024), who want trailing timesteps. */
     public static DiscreteScheduler zeroSnr(Prediction prediction) {
         return new DiscreteScheduler(BetaTable.of(BetaTable.Kind.SCALED_LINEAR, 0.00085, 0.012, 1000, true, false),
-                prediction, Sampler.Kind.EULER.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false, ORIGINAL);
+                prediction, Sampler.Kind.EULER.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false,
+                ORIGINAL);
     }
 
     /**

@@ -48,8 +48,8 @@ record SchedulerFile(SchedulerFields fields, String where) {
         }
         return usual.withNote(where + ": " + (name.isEmpty() ? "says no _class_name"
                 : InputException.shown(name) + " without use_flow_sigmas is not for models that follow a flow")
-                + "; " + usual.sampler().kind().label() + " with shift " + usual.shift() + ", as published models of this"
-                + " family have it, is taken");
+                + "; " + usual.sampler().kind().label() + " with shift " + usual.shift() + ", as published models of"
+                + " this family have it, is taken");
     }
 
     private void noteFlow(String name, List<String> notes) {

@@ -19,7 +19,8 @@ public record ClipSizes(int vocabulary, int hidden, int heads, int inner, int de
         config.putArray("architectures").add(projection == 0 ? "CLIPTextModel" : "CLIPTextModelWithProjection");
         // The id 2 stands for the largest id of a sequence, which is the end token whatever the vocabulary.
         return config.put("model_type", "clip_text_model").put("vocab_size", vocabulary).put("hidden_size", hidden)
-                .put("intermediate_size", inner).put("projection_dim", projection == 0 ? hidden : projection).put("num_hidden_layers", depth)
+                .put("intermediate_size", inner).put("projection_dim", projection == 0 ? hidden : projection)
+                .put("num_hidden_layers", depth)
                 .put("num_attention_heads", heads).put("max_position_embeddings", POSITIONS)
                 .put("hidden_act", activation).put("layer_norm_eps", 1e-5).put("attention_dropout", 0.0)
                 .put("initializer_range", 0.02).put("initializer_factor", 1.0)

@@ -30,7 +30,8 @@ public record ClipConfig(int hidden, int heads, int inner, int depth, int projec
         Shape inner = w.shape("text_model.encoder.layers.0.mlp.fc1.weight");
         int heads = config.size("num_attention_heads");
         ClipConfig c = new ClipConfig(tokens.cols(), heads, inner.rows(), w.at("text_model.encoder").count("layers"),
-                w.has("text_projection.weight") ? w.shape("text_projection.weight").rows() : 0, tokens.rows(), positions.rows(),
+                w.has("text_projection.weight") ? w.shape("text_projection.weight").rows() : 0, tokens.rows(),
+                positions.rows(),
                 activation(config), config.integer("eos_token_id", 2), config.positiveNumber("layer_norm_eps", 1e-5));
         if (c.hidden % heads != 0) {
             throw new InputException(config.origin() + ": " + heads + " heads do not divide a width of " + c.hidden);

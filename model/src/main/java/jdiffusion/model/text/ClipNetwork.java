@@ -133,7 +133,8 @@ public record ClipNetwork(String activation, List<Signature> signatures, Project
         json.putArray("architectures").add(className());
         return json.put("model_type", "clip_text_model").put("vocab_size", c.vocabulary())
                 .put("hidden_size", c.hidden()).put("intermediate_size", c.inner())
-                .put("projection_dim", c.projection() == 0 ? c.hidden() : c.projection()).put("num_hidden_layers", c.depth())
+                .put("projection_dim", c.projection() == 0 ? c.hidden() : c.projection())
+                .put("num_hidden_layers", c.depth())
                 .put("num_attention_heads", c.heads()).put("max_position_embeddings", c.positions())
                 .put("hidden_act", switch (c.activation()) {
                     case QUICK_GELU -> "quick_gelu";

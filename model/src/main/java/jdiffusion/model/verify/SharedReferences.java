@@ -21,7 +21,8 @@ import jdiffusion.tensor.Tensor;
 /** References of the networks that families share. */
 final class SharedReferences {
     static final List<ReferenceKind<?>> KINDS = List.of(
-            new ReferenceKind<>(List.of("CLIPTextModelWithProjection", "CLIPTextModel", "clip_text_model"), Component.CLIP_L,
+            new ReferenceKind<>(List.of("CLIPTextModelWithProjection", "CLIPTextModel", "clip_text_model"),
+                    Component.CLIP_L,
                     ClipTextEncoder::load, SharedReferences::clip),
             new ReferenceKind<>(List.of("T5EncoderModel", "t5"), Component.T5, T5Encoder::load, SharedReferences::t5),
             new ReferenceKind<>(List.of("AutoencoderKL"), Component.VAE, Vae::load, SharedReferences::vae),
