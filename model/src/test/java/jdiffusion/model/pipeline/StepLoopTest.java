@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 /** What the loop over steps promises: no garbage, and the same bytes whatever the threads and the batch. */
 class StepLoopTest {
     private static final long MOST_BYTES = 64 << 10;
+    private static final int MOST_ROUNDS = 40;
 
     private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
@@ -34,24 +35,32 @@ class StepLoopTest {
                 .mapToLong(t -> threads.getThreadAllocatedBytes(t.getThreadId())).filter(b -> b > 0).sum();
     }
 
-    /** Vectors are boxed until their loops are compiled, so the first steps do allocate; later ones must not. */
+    /**
+     * Vectors are boxed until their loops are compiled, so the first steps do allocate; later ones must not. How long
+     * that takes depends on what else waits for the compiler, so there are several rounds.
+     */
     @Test
     void aStepAllocatesAlmostNothing() {
         try (var backend = new CpuBackend(2, Precision.F32)) {
             var pipeline = Pipeline.open(TestData.defaultModel(), backend);
             var request = pipeline.request("a red circle").toBuilder().size(64, 64).steps(150).t5Length(16).build();
+            var prompts = pipeline.encode(request, Progress.NONE);
             List<Long> perStep = new ArrayList<>();
-            pipeline.denoise(request, pipeline.encode(request, Progress.NONE), new Progress() {
-                private long before = allocated();
+            long usual = Long.MAX_VALUE;
+            for (int round = 0; round < MOST_ROUNDS && usual >= MOST_BYTES; round++) {
+                perStep.clear();
+                pipeline.denoise(request, prompts, new Progress() {
+                    private long before = allocated();
 
-                @Override
-                public void step(int done, Supplier<float[]> latents) {
-                    perStep.add(allocated() - before);
-                    before = allocated();
-                }
-            });
-            List<Long> late = perStep.subList(100, 150).stream().sorted().toList();
-            assertThat(late.get(late.size() / 2)).as("bytes per step, all steps: " + perStep).isLessThan(MOST_BYTES);
+                    @Override
+                    public void step(int done, Supplier<float[]> latents) {
+                        perStep.add(allocated() - before);
+                        before = allocated();
+                    }
+                });
+                usual = perStep.subList(100, 150).stream().sorted().toList().get(25);
+            }
+            assertThat(usual).as("bytes per step, all steps of the last round: " + perStep).isLessThan(MOST_BYTES);
         }
     }
 
