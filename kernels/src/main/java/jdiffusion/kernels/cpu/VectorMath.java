@@ -22,6 +22,9 @@ public final class VectorMath {
     /** 1.5 * 2^23: adding it leaves the nearest integer in the lowest bits. */
     static final float TO_INTEGER = 0x1.8p23f;
     static final int TO_INTEGER_BITS = Float.floatToRawIntBits(TO_INTEGER);
+    /** Of a float32's exponent, and the bits behind it. */
+    private static final int BIAS = 127;
+    private static final int MANTISSA = 23;
     static final float ROOT_HALF = 0.70710678f;
     static final float GELU_TANH_SCALE = (float) (-2 * Math.sqrt(2 / Math.PI));
 
@@ -38,10 +41,12 @@ public final class VectorMath {
         FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), y);
         r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
         FloatVector p = expNearZero(r);
-        // 2^n as two factors, since n reaches past the exponents of normal numbers at both ends.
+        // 2^n as two factors, since n reaches past the exponents of normal numbers at both ends. Written out, since a
+        // method for it is not always inlined this deep, and then vectors are boxed.
         IntVector exponent = shifted.reinterpretAsInts().sub(TO_INTEGER_BITS);
         IntVector half = exponent.lanewise(ASHR, 1);
-        return p.mul(powerOfTwo(half)).mul(powerOfTwo(exponent.sub(half)));
+        FloatVector low = half.add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats();
+        return p.mul(low).mul(exponent.sub(half).add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats());
     }
 
     /**
@@ -54,7 +59,8 @@ public final class VectorMath {
         FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), x);
         r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
         // The lowest bits of shifted are n, and the others leave at the top; from -87 on, 2^n is a normal number.
-        FloatVector p = expNearZero(r).mul(powerOfTwo(shifted.reinterpretAsInts()));
+        FloatVector power = shifted.reinterpretAsInts().add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats();
+        FloatVector p = expNearZero(r).mul(power);
         return p.blend(0f, x.compare(LT, -87f));
     }
 
@@ -65,10 +71,6 @@ public final class VectorMath {
         q = q.fma(r, FloatVector.broadcast(Simd.F, 0.16666518f));
         q = q.fma(r, FloatVector.broadcast(Simd.F, 0.49999994f));
         return q.mul(r).fma(r, r).add(1f);
-    }
-
-    private static FloatVector powerOfTwo(IntVector n) {
-        return n.add(127).lanewise(LSHL, 23).reinterpretAsFloats();
     }
 
     /** x / (1 + e^-x). */
