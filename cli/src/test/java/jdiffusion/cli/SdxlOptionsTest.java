@@ -189,7 +189,7 @@ class SdxlOptionsTest {
         "sdxl | --original-size 99999999x1 | --original-size is '99999999x1'",
         "sdxl | --target-size 0x | --target-size is '0x'",
         "sdxl | --crop-top-left 3 | --crop-top-left is '3'; give a row and a column",
-        "sdxl | --aesthetic-score NaN | an aesthetic score is no number",
+        "sdxl | --aesthetic-score NaN | --aesthetic-score is NaN; use 1 to 10",
         "sdxl | --t5-length 30 | the T5 length is 30, but SDXL has no T5; leave --t5-length out",
         "sdxl | --skip-layers 1 | layer 1 cannot be skipped; SDXL has no layers for skip-layer guidance",
         "sdxl | --no-clip-g | sdxl: CLIP-G is left out or not there, and SDXL's denoiser cannot do without it",
