@@ -146,8 +146,15 @@ final class FolderFrames implements FrameSource {
         byte[] whole = null;
         boolean checked = CHECKED.matcher(file.getFileName().toString().toLowerCase(Locale.ROOT)).matches();
         try {
+            if (!Files.isRegularFile(file)) {
+                unfinished.remove(file); // a pipe would keep whoever reads it; a file may be gone again
+                return;
+            }
             time = Files.getLastModifiedTime(file);
             size = Files.size(file);
+            if (size > PictureSplitter.LONGEST) {
+                throw new IOException(size + " bytes are more than a picture's " + PictureSplitter.LONGEST);
+            }
             if (checked) {
                 whole = new PictureSplitter(new ByteArrayInputStream(Files.readAllBytes(file)), _ -> { }).next();
             }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -169,13 +170,17 @@ class StreamTest {
         byte[] png = Files.readAllBytes(Cli.picture(frames.resolve("a.png"), 64, 48));
         Files.write(frames.resolve("b.png"), java.util.Arrays.copyOf(png, 100));
         Files.writeString(frames.resolve("c.jpg"), "no picture");
+        try (RandomAccessFile large = new RandomAccessFile(frames.resolve("d.png").toFile(), "rw")) {
+            large.setLength(3L << 30); // without contents, it takes no room
+        }
         Path out = folder.resolve("out");
         Cli run = stream("--input", frames, "--once", "-o", out);
         assertThat(run.code()).as(run.err().toString()).isZero();
         assertThat(Cli.names(out)).containsExactly("a.jpg");
         assertThat(run.err()).anyMatch(line -> line.startsWith("note: " + frames.resolve("b.png")))
                 .anyMatch(line -> line.startsWith("note: " + frames.resolve("c.jpg")))
-                .anyMatch(line -> line.contains("2 broken, 1 drawn"))
+                .anyMatch(line -> line.startsWith("note: " + frames.resolve("d.png") + ": cannot be read (3221225472"))
+                .anyMatch(line -> line.contains("3 broken, 1 drawn"))
                 .anyMatch(line -> line.contains("2 are few for it"));
     }
 
@@ -229,6 +234,10 @@ class StreamTest {
         Process process = child(log, folder, "--input", frames, "-o", out);
         try {
             await(process, log, out, "a.jpg");
+            if (!OS.WINDOWS.isCurrentOs()) { // whoever reads a pipe that nobody writes to waits for ever
+                assertThat(new ProcessBuilder("mkfifo", frames.resolve("pipe.png").toString()).start().waitFor())
+                        .isZero();
+            }
             Path late = frames.resolve("b.png");
             Files.write(late, java.util.Arrays.copyOf(png, png.length / 2));
             Thread.sleep(200);

@@ -26,6 +26,8 @@ final class Assembled implements ModelFiles {
     private final ModelSources sources;
     private final TokenizerPlaces tokenizers;
     private final List<String> notes;
+    /** Once it was looked for. */
+    private NoiseScheduler scheduler;
 
     /**
      * @param base       has what {@code files} do not have; null for nothing
@@ -145,6 +147,13 @@ final class Assembled implements ModelFiles {
     /** That of the base, beside the files or in them; else the one that all published models have. */
     @Override
     public NoiseScheduler scheduler() {
+        if (scheduler == null) {
+            scheduler = findScheduler();
+        }
+        return scheduler;
+    }
+
+    private NoiseScheduler findScheduler() {
         if (base != null) {
             return base.scheduler();
         }

@@ -14,7 +14,8 @@ import java.util.function.Consumer;
  * the next: a picture is there as soon as its last byte is.
  */
 public final class PictureSplitter {
-    private static final int LONGEST = 256 << 20;
+    /** Bytes of a picture's file at most. */
+    public static final int LONGEST = 256 << 20;
     private static final int BUFFER = 1 << 16;
     private static final int END = -1;
     private static final int SOI = 0xd8;

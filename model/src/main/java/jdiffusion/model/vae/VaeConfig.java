@@ -48,9 +48,13 @@ public record VaeConfig(int latentChannels, List<Integer> channels, int layers, 
             throw new InputException(config.origin() + ": the encoder beside it has " + levels
                     + " resolutions (down_blocks); 1 to " + MOST_LEVELS + " are possible");
         }
+        if (!config.has("scaling_factor")) {
+            throw new InputException(config.origin() + ": scaling_factor is missing, and families differ in it, so what"
+                    + " the denoiser draws could not be decoded; add it as the model is published");
+        }
         VaeConfig c = new VaeConfig(decoderIn.dim(1), channels,
                 w.at("encoder.down_blocks", 0).count("resnets"), config.integer("norm_num_groups", 32),
-                config.positiveNumber("scaling_factor", 1.5305), (float) config.number("shift_factor", 0),
+                config.positiveNumber("scaling_factor", 1), (float) config.number("shift_factor", 0),
                 statistics(config, MEANS, decoderIn.dim(1)),
                 statistics(config, DEVIATIONS, decoderIn.dim(1)));
         c.checkStatistics(config);

@@ -115,6 +115,12 @@ class BadModelTest {
     }
 
     @Test
+    void anAutoencoderWhoseScaleNobodySays() throws IOException {
+        replace("vae/config.json", "\"scaling_factor\"", "\"another_factor\"");
+        assertFails().hasMessageContainingAll("vae", "config.json", "scaling_factor is missing");
+    }
+
+    @Test
     void aPatchWhoseAreaOverflows() throws IOException {
         TestData.rewrite(model.resolve(DENOISER), tensors ->
                 tensors.put("pos_embed.proj.weight", Tensor.of(new float[256 << 16], 256, 1, 1 << 16, 1)));
