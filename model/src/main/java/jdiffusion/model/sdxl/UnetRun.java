@@ -20,6 +20,8 @@ import jdiffusion.tensor.Workspace;
  * attentions to it, is computed once.
  */
 final class UnetRun implements DenoiserRun {
+    private static final int NONE = -1;
+
     private final Unet unet;
     private final Compute compute;
     private final StepModulations steps;
@@ -154,10 +156,10 @@ final class UnetRun implements DenoiserRun {
                 for (int j = 0; j < level.resnets().size(); j++) {
                     Tensor y = skips.get(next++);
                     level.resnets().get(j).apply(compute, steps, x, y);
-                    see("down." + i + ".resnet." + j, y);
+                    see("down.", i, ".resnet.", j, y);
                     if (!level.transformers().isEmpty()) {
                         level.transformers().get(j).apply(compute, unet.blocks(), text, y);
-                        see("down." + i + ".attention." + j, y);
+                        see("down.", i, ".attention.", j, y);
                     }
                     x = y;
                 }
@@ -166,7 +168,7 @@ final class UnetRun implements DenoiserRun {
                     level.resize().applyStrided(compute.backend(), x, y);
                     x = y;
                 }
-                see("down." + i, x);
+                see("down.", i, "", NONE, x);
             }
         }
         return x;
@@ -207,7 +209,7 @@ final class UnetRun implements DenoiserRun {
                             compute.workspace());
                     x = y;
                 }
-                see("up." + i, x);
+                see("up.", i, "", NONE, x);
             }
         }
         return x;
@@ -221,6 +223,13 @@ final class UnetRun implements DenoiserRun {
             Tensor both = w.f32(s.dim(0), s.dim(1), s.dim(2), s.dim(3) + skip.shape().dim(3));
             compute.backend().joinChannels(x, skip, both);
             resnet.apply(compute, steps, both, out);
+        }
+    }
+
+    /** The same of one of several; its name is made only where somebody looks. */
+    private void see(String level, int i, String part, int j, Tensor image) {
+        if (compute.traced()) {
+            see(level + i + part + (j == NONE ? "" : j), image);
         }
     }
 
