@@ -92,6 +92,11 @@ final class ConditioningOptions {
                         negativeAestheticScore == null ? micro.negativeAesthetic() : negativeAestheticScore));
     }
 
+    /** Whether an aesthetic score is given. */
+    boolean scored() {
+        return aestheticScore != null || negativeAestheticScore != null;
+    }
+
     private static void checkScore(String option, Float score) {
         if (score != null && !(score >= LOWEST_SCORE && score <= HIGHEST_SCORE)) {
             throw new InputException(option + " is " + score + "; use 1 to 10");

@@ -1,13 +1,19 @@
 package jdiffusion.cli;
 
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.stage.StageMemory;
 
-/** Several followers of one run. */
-record Followers(List<Progress> all) implements Progress {
+/** Several followers of one run; a note that comes again, with the next of several pictures, is told once. */
+record Followers(List<Progress> all, Set<String> told) implements Progress {
+    Followers(List<Progress> all) {
+        this(all, new HashSet<>());
+    }
+
     @Override
     public void started(Stage stage, int units) {
         all.forEach(one -> one.started(stage, units));
@@ -30,6 +36,8 @@ record Followers(List<Progress> all) implements Progress {
 
     @Override
     public void note(String line) {
-        all.forEach(one -> one.note(line));
+        if (told.add(line)) {
+            all.forEach(one -> one.note(line));
+        }
     }
 }

@@ -178,6 +178,12 @@ final class GenerateCommand implements Callable<Integer> {
                 pipeline.check(request);
             }
             pipeline.notes(request).forEach(notes::add);
+            if (options.noT5 && !pipeline.family().components().contains(Component.T5)) {
+                notes.add(pipeline.family().label() + " has no T5 that could be left out");
+            }
+            if (refined == null && options.conditioning.scored()) {
+                notes.add("an aesthetic score is read by a refiner alone; give one with --refiner");
+            }
             LatentPictures pictures = preview == null ? null : taesd.file() != null ? pipeline.previews(taesd.file())
                     : pipeline.previews();
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)

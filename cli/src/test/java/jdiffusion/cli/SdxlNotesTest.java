@@ -91,6 +91,31 @@ class SdxlNotesTest {
                 .contains("EDM's noise levels", "leading");
     }
 
+    @Test
+    void whatNothingReads() {
+        assertThat(notes(draw("scored.png", model("sdxl"), "--steps 1 --aesthetic-score 7 --no-t5")))
+                .satisfiesExactlyInAnyOrder(
+                        note -> assertThat(note).contains("SDXL has no T5"),
+                        note -> assertThat(note).contains("an aesthetic score is read by a refiner alone"));
+    }
+
+    /** A note of the drawing itself comes once, however many pictures are drawn. */
+    @Test
+    void severalPictures() {
+        assertThat(notes(draw("several.png", model("sdxl"), "--steps 1 --cfg-scale 1 -n blur -b 3")))
+                .singleElement().asString().contains("without guidance");
+    }
+
+    /** Its folder's scheduler and means say what it is. */
+    @Test
+    void playground() {
+        Path model = model("playground-v2.5");
+        assertThat(notes(draw("a.png", model, "--steps 2"))).isEmpty();
+        Cli plan = Cli.run("inspect", model);
+        assertThat(plan.code()).isZero();
+        assertThat(plan.out()).contains("Playground v2.5");
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             --original-size 0x0     | --original-size is '0x0'; give a width and a height

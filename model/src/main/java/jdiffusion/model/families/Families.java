@@ -76,7 +76,7 @@ public final class Families {
     /** The one of that name, with or without the dots in it. */
     public static SyntheticKind synthetic(String label) {
         String wanted = label.toLowerCase(Locale.ROOT).replace(".", "");
-        return kinds().filter(kind -> kind.label().equals(wanted)).findFirst().orElseThrow(() ->
+        return kinds().filter(kind -> kind.label().replace(".", "").equals(wanted)).findFirst().orElseThrow(() ->
                 new InputException("'" + InputException.shown(label) + "' is no family; use "
                         + synthetic().collect(Collectors.joining(", "))));
     }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.sampling.DiscreteScheduler;
+import jdiffusion.model.sampling.EdmScheduler;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.synthetic.ClipSizes;
 import jdiffusion.model.synthetic.NetworkSizes;
@@ -18,8 +19,14 @@ enum SdxlSynthetic implements SyntheticKind {
     SDXL("sdxl", new Sdxl().scheduler(), 4),
     SDXL_TURBO("sdxl-turbo", DiscreteScheduler.turbo(), 4),
     SDXL_INPAINTING("sdxl-inpainting", new Sdxl().scheduler(), 9),
+    PLAYGROUND("playground-v2.5", EdmScheduler.playground(), 4),
     /** Has no CLIP-L. */
     SDXL_REFINER("sdxl-refiner", new Sdxl().scheduler(), 4);
+
+    /** Playground's autoencoder is SDXL's; its latents have a mean and a deviation for each channel. */
+    private static final double PLAYGROUND_SCALE = 0.5;
+    private static final List<Double> PLAYGROUND_MEANS = List.of(-1.6574, 1.886, -1.383, 2.5155);
+    private static final List<Double> PLAYGROUND_DEVIATIONS = List.of(8.4927, 5.9022, 6.5498, 5.2299);
 
     private final String label;
     private final NoiseScheduler scheduler;
@@ -47,8 +54,7 @@ enum SdxlSynthetic implements SyntheticKind {
                         side);
         return of(unet, new ClipSizes(v.clipL(), 768, 12, 3072, 12, 0, "quick_gelu"),
                 new ClipSizes(v.clipG(), 1280, 20, 5120, 32, 1280, "gelu"),
-                new VaeSizes(List.of(128, 256, 512, 512), 2, Sdxl.SAMPLE_SIZE, UnetSizes.CHANNELS, Sdxl.LATENT_SCALE,
-                        0, true));
+                vae(List.of(128, 256, 512, 512), 2, Sdxl.SAMPLE_SIZE));
     }
 
     @Override
@@ -58,7 +64,14 @@ enum SdxlSynthetic implements SyntheticKind {
                 : new UnetSizes(inChannels, List.of(64, 128, 192), List.of(0, 1, 2), 2, 1, 96, 32, 6, 16, 8);
         return of(unet, new ClipSizes(v.clipL(), 32, 2, 64, 2, 0, "quick_gelu"),
                 new ClipSizes(v.clipG(), 64, 2, 128, 2, 32, "gelu"),
-                new VaeSizes(List.of(32, 32, 64, 64), 1, 64, UnetSizes.CHANNELS, Sdxl.LATENT_SCALE, 0, true));
+                vae(List.of(32, 32, 64, 64), 1, 64));
+    }
+
+    private VaeSizes vae(List<Integer> channels, int layers, int sampleSize) {
+        return this == PLAYGROUND
+                ? new VaeSizes(channels, layers, sampleSize, UnetSizes.CHANNELS, PLAYGROUND_SCALE, 0, true,
+                        PLAYGROUND_MEANS, PLAYGROUND_DEVIATIONS)
+                : new VaeSizes(channels, layers, sampleSize, UnetSizes.CHANNELS, Sdxl.LATENT_SCALE, 0, true);
     }
 
     private SyntheticModel of(UnetSizes unet, ClipSizes clipL, ClipSizes clipG, VaeSizes vae) {

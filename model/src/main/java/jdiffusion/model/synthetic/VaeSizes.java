@@ -8,16 +8,24 @@ import java.util.List;
 /**
  * The autoencoder.
  *
- * @param channels width at each resolution, finest first
- * @param layers   residual blocks at each resolution of the encoder; the decoder has one more
- * @param latents  channels of the latents
- * @param scale    of the latents
- * @param shift    of the latents; 0 for none
- * @param quant    whether there are 1x1 convolutions behind the encoder and before the decoder
+ * @param channels   width at each resolution, finest first
+ * @param layers     residual blocks at each resolution of the encoder; the decoder has one more
+ * @param latents    channels of the latents
+ * @param scale      of the latents
+ * @param shift      of the latents; 0 for none
+ * @param quant      whether there are 1x1 convolutions behind the encoder and before the decoder
+ * @param means      of each channel of the latents; empty for none
+ * @param deviations the same; empty together with the means
  */
 public record VaeSizes(List<Integer> channels, int layers, int sampleSize, int latents, double scale, double shift,
-                       boolean quant) implements NetworkSizes {
+                       boolean quant, List<Double> means, List<Double> deviations) implements NetworkSizes {
     private static final int COLOURS = 3;
+
+    /** One whose latents have a scale and no means. */
+    public VaeSizes(List<Integer> channels, int layers, int sampleSize, int latents, double scale, double shift,
+                    boolean quant) {
+        this(channels, layers, sampleSize, latents, scale, shift, quant, List.of(), List.of());
+    }
 
     /** One without such convolutions. */
     public VaeSizes(List<Integer> channels, int layers, int sampleSize, int latents, double scale, double shift) {
@@ -38,7 +46,13 @@ public record VaeSizes(List<Integer> channels, int layers, int sampleSize, int l
         }
         config.put("layers_per_block", layers).put("act_fn", "silu").put("latent_channels", latents)
                 .put("norm_num_groups", 32).put("sample_size", sampleSize).put("scaling_factor", scale)
-                .put("shift_factor", shift == 0 ? null : shift).putNull("latents_mean").putNull("latents_std");
+                .put("shift_factor", shift == 0 ? null : shift);
+        if (means.isEmpty()) {
+            config.putNull("latents_mean").putNull("latents_std");
+        } else {
+            means.forEach(config.putArray("latents_mean")::add);
+            deviations.forEach(config.putArray("latents_std")::add);
+        }
         return config.put("force_upcast", true).put("use_quant_conv", quant).put("use_post_quant_conv", quant)
                 .put("mid_block_add_attention", true);
     }

@@ -52,7 +52,7 @@ public record Place(String label, String looked, boolean chosen, boolean foreign
         Stream<Place> own = Stream.ofNullable(user.own()).map(folder -> new Place("in jdiffusion's own folder",
                 folder.toString(), false, true, need -> below(folder, need), List.of()));
         Stream<Place> hub = Stream.ofNullable(user.hub()).map(folder -> new Place("in Hugging Face's cache",
-                folder.toString(), false, true, need -> HubCache.folders(folder, need.kind()).stream(), List.of()));
+                folder.toString(), false, true, need -> HubTokenizers.folders(folder, need.kind()).stream(), List.of()));
         return Stream.concat(own, hub).toList();
     }
 

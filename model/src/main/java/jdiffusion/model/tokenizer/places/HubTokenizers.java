@@ -13,14 +13,14 @@ import jdiffusion.model.tokenizer.TokenizerKind;
  * The cache of Hugging Face's libraries: {@code models--OWNER--NAME/snapshots/REVISION/FILE}, each file a link to
  * {@code models--OWNER--NAME/blobs/HASH}; {@code refs/main} has the newest revision.
  */
-final class HubCache {
+final class HubTokenizers {
     private static final int MOST_REPOSITORIES = 4096;
     private static final int MOST_REVISIONS = 64;
     private static final int MOST_ENTRIES = 256;
     private static final int LONGEST_REVISION = 128;
     private static final String MODEL = "models--";
 
-    private HubCache() {
+    private HubTokenizers() {
     }
 
     /** The folders in which a tokenizer may lie; first the repository that has the published vocabulary. */
