@@ -109,7 +109,8 @@ public interface Backend extends AutoCloseable {
     /**
      * Attention over the tokens of all streams joined, never holding a matrix of tokens by tokens: the queries of each
      * stream meet the keys of all. A stream without queries is only asked, one without keys only asks, as in
-     * cross-attention; streams may differ in length.
+     * cross-attention; streams may differ in length, and sequences in how many of a stream's keys exist. On a device
+     * q and k may be overwritten.
      *
      * @param relativeBias [heads, 2 n - 1] added to the scaled scores of key j for query i at column j - i + n - 1
      *                     (single stream of n tokens only); null for none. T5's position bias in its compact form.

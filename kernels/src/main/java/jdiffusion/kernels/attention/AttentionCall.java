@@ -2,8 +2,11 @@ package jdiffusion.kernels.attention;
 
 import static jdiffusion.kernels.cpu.MicroKernel.NR;
 
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
+import jdiffusion.kernels.attention.AttentionShape.Norm;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
@@ -13,10 +16,17 @@ import jdiffusion.tensor.Tensor;
  * The arguments of one attention, checked, and the numbering of the joined tokens: keys and queries are each counted
  * through all streams.
  *
- * @param type of q, k, v and out
+ * <p>On the CPU keys that do not exist are left out of that numbering, by each sequence for itself, so nothing is
+ * computed with them.
+ *
+ * @param type   of q, k, v and out
+ * @param keys   of a sequence, with those that do not exist
+ * @param counts [batch][streams] keys that exist; null where all do, or where {@link #onCpu} has not read them
  */
 record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias, DType type, int keys,
-                     int queries) {
+                     int queries, int[][] counts) {
+    private static final ValueLayout.OfInt COUNT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     /** @param type that q, k, v and out have to have */
     static AttentionCall of(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias, DType type) {
         if (streams.isEmpty()) {
@@ -40,7 +50,35 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         if (relativeBias != null) {
             checkParameter("relative bias", 0, relativeBias, shape.heads(), 2 * keys - 1);
         }
-        return new AttentionCall(shape, streams, relativeBias, type, keys, queries);
+        return new AttentionCall(shape, streams, relativeBias, type, keys, queries, null);
+    }
+
+    /** {@link #of}, with the counts of keys read from the memory in which all tensors lie. */
+    static AttentionCall onCpu(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias, DType type) {
+        AttentionCall call = of(shape, streams, relativeBias, type);
+        if (streams.stream().allMatch(stream -> stream.keyCounts() == null)) {
+            return call;
+        }
+        int[][] counts = new int[shape.batch()][streams.size()];
+        for (int b = 0; b < counts.length; b++) {
+            for (int i = 0; i < counts[b].length; i++) {
+                counts[b][i] = count(streams.get(i), i, b);
+            }
+        }
+        return new AttentionCall(shape, streams, relativeBias, type, call.keys, call.queries, counts);
+    }
+
+    private static int count(AttentionStream stream, int index, int sequence) {
+        Tensor counts = stream.keyCounts();
+        if (counts == null) {
+            return stream.keys();
+        }
+        int count = counts.data().get(COUNT, (long) Integer.BYTES * sequence);
+        if (count < 0 || count > stream.keys()) {
+            throw new IllegalArgumentException("attention: key count " + sequence + " of stream " + index + " is "
+                    + count + ", needs 0 to " + stream.keys() + ", the keys that there are");
+        }
+        return count;
     }
 
     private static void check(AttentionShape shape, AttentionStream stream, int index, DType type) {
@@ -61,6 +99,27 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         if (stream.kNorm() != null) {
             checkParameter("k norm", index, stream.kNorm(), shape.headDim());
         }
+        if (shape.norm() == Norm.LAYER && (stream.qNorm() != null || stream.kNorm() != null)) {
+            throw new IllegalArgumentException("attention: stream " + index + " has weights of an RMS norm, "
+                    + "but its heads get a LayerNorm, which has none");
+        }
+        if (stream.rotary() != null) {
+            checkRotary(shape, stream, index, n);
+        }
+        if (stream.keyCounts() != null) {
+            if (stream.k() == null) {
+                throw new IllegalArgumentException("attention: stream " + index + " has key counts, but no keys");
+            }
+            check("key counts", index, stream.keyCounts(), DType.I32, shape.batch());
+        }
+    }
+
+    private static void checkRotary(AttentionShape shape, AttentionStream stream, int index, int n) {
+        if (shape.headDim() % 2 != 0) {
+            throw new IllegalArgumentException("attention: stream " + index + " has a rotary table, which turns pairs "
+                    + "of channels, but its heads have " + shape.headDim() + ", an odd number");
+        }
+        check("rotary table", index, stream.rotary(), DType.F32, n, shape.headDim());
     }
 
     private static void check(String name, int stream, Tensor tensor, DType type, int... dims) {
@@ -97,20 +156,51 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         void of(AttentionStream stream, int token, int at, int count);
     }
 
-    /** The runs of keys {@code from} to {@code from + count} that there are, in their order. */
-    void forKeys(int from, int count, Run run) {
-        forTokens(from, count, run, false);
+    /** The keys of a pair's sequence that exist. */
+    int keys(int pair) {
+        int sum = 0;
+        for (int i = 0; i < streams.size(); i++) {
+            sum += keys(pair, i);
+        }
+        return sum;
     }
 
-    /** The same of queries. */
+    private int keys(int pair, int stream) {
+        return counts == null ? streams.get(stream).keys() : counts[pair / shape.heads()][stream];
+    }
+
+    /** The runs of a pair's keys {@code from} to {@code from + count} that exist, in their order. */
+    void forKeys(int pair, int from, int count, Run run) {
+        int start = 0;
+        for (int i = 0; i < streams.size(); i++) {
+            int length = keys(pair, i);
+            int first = Math.max(from, start);
+            int tokens = Math.min(from + count, start + length) - first;
+            if (tokens > 0) {
+                run.of(streams.get(i), first - start, first - from, tokens);
+            }
+            start += length;
+        }
+    }
+
+    /** Whether keys {@code from} to {@code from + count} are all there, in one run. */
+    boolean isOneRun(int pair, int from, int count) {
+        int start = 0;
+        for (int i = 0; i < streams.size() && start <= from; i++) {
+            int length = keys(pair, i);
+            if (from + count <= start + length) {
+                return true;
+            }
+            start += length;
+        }
+        return false;
+    }
+
+    /** The runs of queries {@code from} to {@code from + count} that there are, in their order. */
     void forQueries(int from, int count, Run run) {
-        forTokens(from, count, run, true);
-    }
-
-    private void forTokens(int from, int count, Run run, boolean asking) {
         int start = 0;
         for (AttentionStream stream : streams) {
-            int length = asking ? stream.queries() : stream.keys();
+            int length = stream.queries();
             int first = Math.max(from, start);
             int tokens = Math.min(from + count, start + length) - first;
             if (tokens > 0) {
@@ -151,11 +241,12 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
     /**
      * What is added to the scaled products of {@code n} keys with {@code count} queries: bias and masks.
      *
-     * @param bias   as {@link #bias} gives it, or null
-     * @param scores [n][NR], written
+     * @param bias    as {@link #bias} gives it, or null
+     * @param present keys that exist, of all
+     * @param scores  [n][NR], written
      */
-    void startScores(float[] bias, int key, int n, int query, int count, float[] scores) {
-        int biased = bias == null ? 0 : Math.min(n, keys - key);
+    void startScores(float[] bias, int present, int key, int n, int query, int count, float[] scores) {
+        int biased = bias == null ? 0 : Math.min(n, present - key);
         for (int j = 0; j < biased; j++) {
             System.arraycopy(bias, query - (key + j) + keys - 1, scores, j * NR, count);
             if (count < NR) {
@@ -169,8 +260,8 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
                 Arrays.fill(scores, j * NR, j * NR + earlier, Float.NEGATIVE_INFINITY);
             }
         }
-        if (key + n > keys) {
-            Arrays.fill(scores, (keys - key) * NR, n * NR, Float.NEGATIVE_INFINITY);
+        if (key + n > present) {
+            Arrays.fill(scores, (present - key) * NR, n * NR, Float.NEGATIVE_INFINITY);
         }
     }
 

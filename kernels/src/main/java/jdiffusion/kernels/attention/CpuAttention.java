@@ -54,7 +54,7 @@ public final class CpuAttention {
 
     /** See {@link jdiffusion.kernels.Backend#attention}. */
     public void run(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
-        AttentionCall call = AttentionCall.of(shape, streams, relativeBias, operandType(streams));
+        AttentionCall call = AttentionCall.onCpu(shape, streams, relativeBias, operandType(streams));
         // Packing rounds both up, and one head's keys have to fit an array.
         if ((call.keys() + (long) MR) * (shape.headDim() + (long) MR) > Integer.MAX_VALUE - 8) {
             throw new IllegalArgumentException("attention: a head of " + call.keys() + " keys of " + shape.headDim()
@@ -110,33 +110,26 @@ public final class CpuAttention {
         return type;
     }
 
-    /** Packs K and V from key {@code from} to the end of its block, zeros after the last key. */
+    /** Packs K and V from key {@code from} to the end of its block, zeros after the last key that exists. */
     private void pack(AttentionCall call, int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
         int d = call.shape().headDim();
-        int padded = padded(call.keys());
-        int to = Math.min(from + KEYS, padded);
-        float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
-        int start = 0;
-        for (int s = 0; s < call.streams().size(); s++) {
-            AttentionStream stream = call.streams().get(s);
-            int end = start + stream.keys();
-            if (from < end && start < to) {
-                readNorm(stream.kNorm(), row, d);
+        int stride = padded(call.keys());
+        int present = call.keys(pair);
+        int to = Math.min(from + KEYS, padded(present));
+        float[] row = cpu.local(worker, Buffer.ROW, HeadMath.size(d));
+        call.forKeys(pair, from, KEYS, (stream, token, first, count) -> {
+            HeadMath.begin(stream, Role.K, row, d);
+            for (int i = 0; i < count; i++) {
+                read(call, stream, Role.K, pair, token + i, row);
+                packKey(row, d, k, kAt, from + first + i);
+                read(call, stream, Role.V, pair, token + i, row);
+                packValue(row, d, v, vAt, from + first + i, stride);
             }
-            for (int key = Math.max(from, start); key < Math.min(to, end); key++) {
-                call.read(stream.k(), pair, key - start, row, 0);
-                prepare(call, stream.kNorm(), row);
-                packKey(row, d, k, kAt, key);
-                call.read(stream.v(), pair, key - start, row, 0);
-                Widen.round(cpu.precision(), row, 0, d);
-                packValue(row, d, v, vAt, key, padded);
-            }
-            start = end;
-        }
+        });
         Arrays.fill(row, 0, d, 0);
-        for (int key = Math.max(from, call.keys()); key < to; key++) {
+        for (int key = Math.max(from, present); key < to; key++) {
             packKey(row, d, k, kAt, key);
-            packValue(row, d, v, vAt, key, padded);
+            packValue(row, d, v, vAt, key, stride);
         }
     }
 
@@ -201,20 +194,21 @@ public final class CpuAttention {
         Arrays.fill(sums, 0, panels * NR * channels, 0);
         OnlineSoftmax.reset(state, QUERIES);
 
-        int padded = padded(call.keys());
-        int end = call.shape().causal() ? Math.min(padded, padded(from + count)) : padded;
+        int stride = padded(call.keys());
+        int present = call.keys(pair);
+        int end = padded(call.shape().causal() ? Math.min(present, from + count) : present);
         for (int key = 0; key < end; key += KEYS) {
             int n = Math.min(KEYS, end - key);
             for (int p = 0; p < panels; p++) {
                 int query = p * NR;
-                call.startScores(bias, key, n, from + query, Math.min(NR, count - query), scores);
+                call.startScores(bias, present, key, n, from + query, Math.min(NR, count - query), scores);
                 cpu.products().multiply(Start.SUMS, n / MR, depth, k, kAt + key * depth, depth, q, query * depth,
                         scores, 0, null);
                 for (Part part : SOFTMAX) {
                     part.run(scores, n, state, query, sums, channels);
                 }
                 Widen.round(cpu.precision(), scores, 0, n * NR);
-                cpu.products().multiply(Start.SUMS, channels / MR, n, v, vAt + key, padded, scores, 0, sums,
+                cpu.products().multiply(Start.SUMS, channels / MR, n, v, vAt + key, stride, scores, 0, sums,
                         query * channels, null);
             }
         }
@@ -230,38 +224,26 @@ public final class CpuAttention {
     /** Q becomes right operands [depth][NR queries], scaled after rounding. */
     private void packQueries(AttentionCall call, int pair, int from, int count, float[] q, int worker) {
         int d = call.shape().headDim();
-        float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
+        float[] row = cpu.local(worker, Buffer.ROW, HeadMath.size(d));
         int depth = depth(d);
         Arrays.fill(q, 0, up(count, NR) * depth, 0);
-        int start = 0;
-        for (int s = 0; s < call.streams().size(); s++) {
-            AttentionStream stream = call.streams().get(s);
-            int end = start + stream.queries();
-            if (from < end && start < from + count) {
-                readNorm(stream.qNorm(), row, d);
-            }
-            for (int query = Math.max(from, start); query < Math.min(from + count, end); query++) {
-                call.read(stream.q(), pair, query - start, row, 0);
-                prepare(call, stream.qNorm(), row);
-                int to = (query - from) / NR * NR * depth + (query - from) % NR;
+        call.forQueries(from, count, (stream, token, first, tokens) -> {
+            HeadMath.begin(stream, Role.Q, row, d);
+            for (int i = 0; i < tokens; i++) {
+                read(call, stream, Role.Q, pair, token + i, row);
                 multiply(row, d, call.shape().scale());
-                packChannels(row, d, q, to, NR);
+                packChannels(row, d, q, (first + i) / NR * NR * depth + (first + i) % NR, NR);
             }
-            start = end;
-        }
+        });
     }
 
     /** Divides the sums by those of the softmax and stores them. */
     private void write(AttentionCall call, int pair, int from, int count, float[] sums, float[] state, int worker) {
         int d = call.shape().headDim();
         int channels = up(d, MR);
-        float[] row = cpu.local(worker, Buffer.ROW, 2 * d);
-        int start = 0;
-        for (int s = 0; s < call.streams().size(); s++) {
-            AttentionStream stream = call.streams().get(s);
-            int end = start + stream.queries();
-            for (int query = Math.max(from, start); query < Math.min(from + count, end); query++) {
-                int i = query - from;
+        float[] row = cpu.local(worker, Buffer.ROW, HeadMath.size(d));
+        call.forQueries(from, count, (stream, token, first, tokens) -> {
+            for (int i = first; i < first + tokens; i++) {
                 int at = i / NR * NR * channels + i % NR;
                 float sum = state[QUERIES + i];
                 float factor = sum == 0 ? 0 : 1 / sum;
@@ -269,47 +251,16 @@ public final class CpuAttention {
                     row[c] = sums[at + c * NR] * factor;
                 }
                 MemorySegment.copy(row, 0, stream.out().data(), FLOAT,
-                        call.offset(stream.out(), pair, query - start), d);
+                        call.offset(stream.out(), pair, token + i - first), d);
             }
-            start = end;
-        }
+        });
     }
 
-    private static void readNorm(Tensor weight, float[] row, int d) {
-        if (weight != null) {
-            Widen.run(weight.data(), weight.type(), 0, row, d, d);
-        }
-    }
-
-    /** The norm, whose weight lies behind the row, where there is one; then the rounding of a product's input. */
-    private void prepare(AttentionCall call, Tensor weight, float[] row) {
-        int d = call.shape().headDim();
-        if (weight != null) {
-            float factor = (float) (1 / Math.sqrt(meanSquare(row, d) + call.shape().normEps()));
-            for (int i = 0; i < d; i++) {
-                row[i] = row[i] * factor * row[d + i];
-            }
-        }
-        Widen.round(cpu.precision(), row, 0, d);
-    }
-
-    /** Four sums, since one alone would wait for each addition. */
-    private static float meanSquare(float[] x, int n) {
-        float a = 0;
-        float b = 0;
-        float c = 0;
-        float e = 0;
-        int i = 0;
-        for (; i <= n - 4; i += 4) {
-            a = Math.fma(x[i], x[i], a);
-            b = Math.fma(x[i + 1], x[i + 1], b);
-            c = Math.fma(x[i + 2], x[i + 2], c);
-            e = Math.fma(x[i + 3], x[i + 3], e);
-        }
-        for (; i < n; i++) {
-            a = Math.fma(x[i], x[i], a);
-        }
-        return (a + b + (c + e)) / n;
+    /** The head's channels of a token as a product's input. */
+    private void read(AttentionCall call, AttentionStream stream, Role role, int pair, int token, float[] row) {
+        call.read(role.of(stream), pair, token, row, 0);
+        HeadMath.apply(call.shape(), stream, role, token, row);
+        Widen.round(cpu.precision(), row, 0, call.shape().headDim());
     }
 
     /** Channels of the product over a head: the inner loop takes an even number. */

@@ -93,6 +93,11 @@ public final class CudaAttention {
         if (streams.size() > MOST_STREAMS) {
             throw new IllegalArgumentException(call + ": more than " + MOST_STREAMS + " streams");
         }
+        if (shape.norm() != AttentionShape.Norm.RMS
+                || streams.stream().anyMatch(s -> s.rotary() != null || s.keyCounts() != null)) {
+            throw new UnsupportedOperationException(call
+                    + ": LayerNorms of heads, rotary tables and key counts are not there on a GPU yet");
+        }
         if (call.queries() == 0) {
             return;
         }

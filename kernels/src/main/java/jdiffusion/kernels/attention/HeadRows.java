@@ -2,6 +2,7 @@ package jdiffusion.kernels.attention;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import jdiffusion.kernels.attention.AttentionShape.Norm;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Widen;
@@ -40,13 +41,20 @@ final class HeadRows {
     }
 
     /**
-     * Rows of {@code count} tokens that follow each other.
+     * Rows of {@code count} tokens of a stream that follow each other.
      *
      * @param count so few that it takes some microseconds
      * @param at    in bytes
      */
-    void read(Tensor from, Tensor normWeight, int pair, int token, int count, MemorySegment to, long at, int worker) {
+    void read(AttentionStream stream, Role role, int pair, int token, int count, MemorySegment to, long at,
+              int worker) {
         MachinePairs code = cpu.products().pairs();
+        Tensor from = role.of(stream);
+        Tensor normWeight = role.norm(stream);
+        if (role.rotary(stream) != null || role != Role.V && call.shape().norm() == Norm.LAYER) {
+            prepare(stream, role, pair, token, count, to, at, worker);
+            return;
+        }
         long offset = call.offset(from, pair, token);
         if (width != headDim) {
             float[] filled = cpu.local(worker, Buffer.ROW, count * width);
@@ -63,6 +71,21 @@ final class HeadRows {
                 MemorySegment.copy(from.data(), offset + i * from.rowOffset(1), to, at + i * bytes(), bytes());
             }
         }
+    }
+
+    private void prepare(AttentionStream stream, Role role, int pair, int token, int count, MemorySegment to, long at,
+                         int worker) {
+        float[] filled = cpu.local(worker, Buffer.ROW, count * width);
+        float[] row = cpu.local(worker, Buffer.STATISTICS, HeadMath.size(headDim));
+        HeadMath.begin(stream, role, row, headDim);
+        for (int i = 0; i < count; i++) {
+            call.read(role.of(stream), pair, token + i, row, 0);
+            HeadMath.apply(call.shape(), stream, role, token + i, row);
+            System.arraycopy(row, 0, filled, i * width, headDim);
+            Arrays.fill(filled, i * width + headDim, (i + 1) * width, 0);
+        }
+        cpu.products().pairs().rows(MemorySegment.ofArray(filled), 0, (long) Float.BYTES * width, count, width, null,
+                to, at);
     }
 
     /** The parameters of a norm as {@link MachinePairs#rows} takes them; null for none. */

@@ -90,43 +90,38 @@ final class PairAttention {
 
     /** Keys {@code from} to the end of their block, zeros after the last one. */
     private void packKeys(int pair, int from, float[] to, int at, int worker) {
-        int end = Math.min(from + KEYS, keys);
+        int end = Math.min(from + KEYS, up(call.keys(pair), KEY_UNIT));
         MemorySegment words = MemorySegment.ofArray(to);
-        call.forKeys(from, end - from, (stream, token, first, count) -> heads.read(stream.k(), stream.kNorm(), pair,
-                token, count, words, (long) Float.BYTES * (at + (from + first) * width / 2), worker));
-        int rest = Math.max(from, call.keys());
+        call.forKeys(pair, from, end - from, (stream, token, first, count) -> heads.read(stream, Role.K, pair, token,
+                count, words, (long) Float.BYTES * (at + (from + first) * width / 2), worker));
+        int rest = Math.max(from, call.keys(pair));
         if (rest < end) {
             Arrays.fill(to, at + rest * width / 2, at + end * width / 2, 0);
         }
     }
 
     private void packValues(int pair, int from, float[] to, int at, int worker) {
-        int end = Math.min(from + KEYS, keys);
+        int present = call.keys(pair) - from;
+        if (present <= 0) {
+            return;
+        }
         MachinePairs code = cpu.products().pairs();
         float[] words = cpu.local(worker, Buffer.SCORES, KEYS / 2 * width);
         float[] filled = cpu.local(worker, Buffer.ROW, KEYS * width);
-        int start = 0;
-        boolean direct = false;
-        for (AttentionStream stream : call.streams()) {
-            int first = Math.max(from, start);
-            int count = Math.min(end, start + stream.keys()) - first;
-            if (count > 0) {
-                direct = count == KEYS && width == headDim;
-                Tensor v = stream.v();
-                long offset = call.offset(v, pair, first - start);
-                if (!direct) {
-                    heads.gather(v, pair, first - start, count, filled, (first - from) * width);
-                } else if (call.type() == DType.F32) {
-                    code.pairs(v.data(), offset, v.rowOffset(1), KEYS / 2, width, words, 0);
-                } else {
-                    code.pairsOfWords(v.data(), offset, v.rowOffset(1), KEYS / 2, width, words, 0);
-                }
+        boolean direct = width == headDim && call.isOneRun(pair, from, KEYS);
+        call.forKeys(pair, from, KEYS, (stream, token, first, count) -> {
+            Tensor v = stream.v();
+            long offset = call.offset(v, pair, token);
+            if (!direct) {
+                heads.gather(v, pair, token, count, filled, first * width);
+            } else if (call.type() == DType.F32) {
+                code.pairs(v.data(), offset, v.rowOffset(1), KEYS / 2, width, words, 0);
+            } else {
+                code.pairsOfWords(v.data(), offset, v.rowOffset(1), KEYS / 2, width, words, 0);
             }
-            start += stream.keys();
-        }
+        });
         if (!direct) {
-            int present = Math.min(call.keys(), from + KEYS) - from;
-            Arrays.fill(filled, present * width, KEYS * width, 0);
+            Arrays.fill(filled, Math.min(present, KEYS) * width, KEYS * width, 0);
             code.pairs(filled, 0, width, KEYS / 2, width, words, 0);
         }
         int column = from / 2;
@@ -152,13 +147,14 @@ final class PairAttention {
         Arrays.fill(sums, 0, valueRows * NR, 0);
         code.reset(state, 0);
         boolean causal = call.shape().causal();
-        int end = causal ? Math.min(keys, up(from + count, KEY_UNIT)) : keys;
+        int present = call.keys(pair);
+        int end = up(causal ? Math.min(present, from + count) : present, KEY_UNIT);
         for (int key = 0; key < end; key += KEYS) {
             int n = Math.min(KEYS, end - key);
             int left = kAt + key * width / 2;
-            boolean fresh = bias == null && key + n <= call.keys() && !(causal && key + n > from);
+            boolean fresh = bias == null && key + n <= present && !(causal && key + n > from);
             if (!fresh) {
-                call.startScores(bias, key, n, from, count, scores);
+                call.startScores(bias, present, key, n, from, count, scores);
             }
             Start start = fresh ? Start.ZERO : Start.SUMS;
             cpu.products().multiplyRows(start, n, width / 2, k, left, width / 2, q, 0, scores, 0);
@@ -172,8 +168,8 @@ final class PairAttention {
     private void packQueries(int pair, int from, int count, float[] to, int worker) {
         float[] rows = cpu.local(worker, Buffer.SCORES, KEYS * Math.max(NR, width / 2));
         MemorySegment words = MemorySegment.ofArray(rows);
-        call.forQueries(from, count, (stream, token, first, tokens) -> heads.read(stream.q(), stream.qNorm(), pair,
-                token, tokens, words, (long) Float.BYTES * (first * width / 2), worker));
+        call.forQueries(from, count, (stream, token, first, tokens) -> heads.read(stream, Role.Q, pair, token, tokens,
+                words, (long) Float.BYTES * (first * width / 2), worker));
         Arrays.fill(rows, count * width / 2, NR * width / 2, 0);
         for (int query = 0; query < NR; query += SIDE) {
             cpu.products().pairs().transpose(rows, query * width / 2, width / 2, width / 2, to, query, NR);
@@ -214,20 +210,17 @@ final class PairAttention {
         if (words) {
             code.rows(rows, 0, width, count, width, null, rows, 0);
         }
-        int start = 0;
-        for (AttentionStream stream : call.streams()) {
-            int length = stream.queries();
-            for (int query = Math.max(from, start); query < Math.min(from + count, start + length); query++) {
-                MemorySegment out = stream.out().data();
-                long offset = call.offset(stream.out(), pair, query - start);
+        call.forQueries(from, count, (stream, token, first, tokens) -> {
+            MemorySegment out = stream.out().data();
+            for (int i = 0; i < tokens; i++) {
+                long offset = call.offset(stream.out(), pair, token + i);
                 if (words) {
-                    storeWords(rows, (query - from) * width / 2, out, offset);
+                    storeWords(rows, (first + i) * width / 2, out, offset);
                 } else {
-                    MemorySegment.copy(rows, (query - from) * width, out, FLOAT, offset, headDim);
+                    MemorySegment.copy(rows, (first + i) * width, out, FLOAT, offset, headDim);
                 }
             }
-            start += length;
-        }
+        });
     }
 
     /** A head's channels; an odd last one is half a word. */

@@ -86,16 +86,19 @@ final class TileAttention {
     /** Keys and values of a chunk, zeros behind the last. */
     private void pack(int pair, int slot, int from, int worker) {
         AmxPanels code = cpu.products().amx();
-        int count = Math.min(KEYS, keys - from);
+        int count = Math.min(KEYS, up(call.keys(pair), SIDE) - from);
+        if (count <= 0) {
+            return;
+        }
         long at = at(slot, from);
         long row = heads.bytes();
         MemorySegment rows = cpu.localMemory(worker, Buffer.ROW, KEYS * row);
-        rows(true, pair, from, count, rows, worker);
+        rows(Role.K, pair, from, count, rows, worker);
         for (int key = 0; key < count; key += PACKED_ROWS) {
             code.packColumns(rows, key * row, row, steps, packed,
                     at + (long) key / SIDE * steps * STEP_BYTES + key % SIDE / PACKED_ROWS * HALF_STEP_BYTES);
         }
-        rows(false, pair, from, count, rows, worker);
+        rows(Role.V, pair, from, count, rows, worker);
         at += AmxAttention.packedBytes(count, width) / 2;
         for (int step = 0; step < count / DEPTH; step++) {
             code.packRows(rows, step * DEPTH * row, row, steps, packed, at + (long) step * STEP_BYTES,
@@ -104,10 +107,10 @@ final class TileAttention {
     }
 
     /** Tokens {@code from} to {@code from + count}, their keys or values. */
-    private void rows(boolean ofKeys, int pair, int from, int count, MemorySegment to, int worker) {
-        call.forKeys(from, count, (stream, token, at, tokens) -> heads.read(ofKeys ? stream.k() : stream.v(),
-                ofKeys ? stream.kNorm() : null, pair, token, tokens, to, at * heads.bytes(), worker));
-        clear(to, Math.max(0, call.keys() - from), count);
+    private void rows(Role role, int pair, int from, int count, MemorySegment to, int worker) {
+        call.forKeys(pair, from, count, (stream, token, at, tokens) -> heads.read(stream, role, pair, token, tokens, to,
+                at * heads.bytes(), worker));
+        clear(to, Math.max(0, call.keys(pair) - from), count);
     }
 
     private void clear(MemorySegment rows, int from, int to) {
@@ -127,8 +130,9 @@ final class TileAttention {
             bias(pair, block, worker);
         }
         code.reset(block, width);
-        int end = call.shape().causal() ? Math.min(keys, up(from + count, KEYS)) : keys;
-        int whole = Math.min(end, call.keys()) / KEYS * KEYS;
+        int present = call.keys(pair);
+        int end = up(call.shape().causal() ? Math.min(present, up(from + count, KEYS)) : present, SIDE);
+        int whole = Math.min(end, present) / KEYS * KEYS;
         float scale = call.shape().scale();
         int most = AmxAttention.mostChunks(width);
         for (int key = 0; key < whole; key += most * KEYS) {
@@ -136,7 +140,7 @@ final class TileAttention {
             code.attend(block, width, packed, at(slot, key), chunks, scale, biased ? biasOf(from, key) : -1);
         }
         if (whole < end) {
-            code.attendLast(block, width, packed, at(slot, whole), end - whole, Math.max(0, end - call.keys()), scale,
+            code.attendLast(block, width, packed, at(slot, whole), end - whole, Math.max(0, end - present), scale,
                     biased ? biasOf(from, whole) : -1);
         }
         write(pair, from, count, block, worker);
@@ -144,8 +148,8 @@ final class TileAttention {
 
     private void queries(int pair, int from, int count, MemorySegment block, int worker) {
         MemorySegment rows = block.asSlice(AmxAttention.queriesAt());
-        call.forQueries(from, count, (stream, token, at, tokens) -> heads.read(stream.q(), stream.qNorm(), pair, token,
-                tokens, rows, at * heads.bytes(), worker));
+        call.forQueries(from, count, (stream, token, at, tokens) -> heads.read(stream, Role.Q, pair, token, tokens,
+                rows, at * heads.bytes(), worker));
         clear(rows, count, SIDE);
     }
 

@@ -58,6 +58,7 @@ public record Operation(String kind, String shape, long flops, long bytes) {
                 2L * x.rows() * w.rows() * w.cols(), x.byteSize() + w.byteSize() + size(bias) + out.byteSize());
     }
 
+    /** Keys that do not exist are counted too: how many those are may be known on a device only. */
     static Operation attention(AttentionShape s, List<AttentionStream> streams, Tensor relativeBias) {
         long keys = 0;
         long queries = 0;
@@ -67,7 +68,7 @@ public record Operation(String kind, String shape, long flops, long bytes) {
             keys += stream.keys();
             queries += stream.queries();
             touched.addAll(Arrays.asList(stream.q(), stream.k(), stream.v(), stream.qNorm(), stream.kNorm(),
-                    stream.out()));
+                    stream.out(), stream.rotary(), stream.keyCounts()));
         }
         // Of causal attention, query i meets keys 0 to i.
         long flops = s.causal() ? s.flops(1, keys * (keys + 1) / 2) : s.flops(queries, keys);

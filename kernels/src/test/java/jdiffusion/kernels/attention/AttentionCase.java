@@ -5,7 +5,10 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
+import java.util.TreeMap;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.machine.CpuLevel;
@@ -23,23 +26,26 @@ import jdiffusion.tensor.Tensor;
  * @param norm    storage type of the q and k norm weights, or null for none
  * @param bias    whether there is a relative bias
  * @param spread  standard deviation of q; large ones make a hard maximum of the softmax
+ * @param turned  indices of the streams with a rotary table
+ * @param counts  key counts of each sequence, for each stream that has them
  */
 record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int asking, DType norm, boolean bias,
-                     float spread) {
+                     float spread, List<Integer> turned, Map<Integer, List<Integer>> counts) {
     static AttentionCase of(int batch, int heads, int headDim, Integer... tokens) {
-        return new AttentionCase(AttentionShape.of(batch, heads, headDim), List.of(tokens), -1, -1, null, false, 1);
+        return new AttentionCase(AttentionShape.of(batch, heads, headDim), List.of(tokens), -1, -1, null, false, 1,
+                List.of(), Map.of());
     }
 
     AttentionCase causal() {
-        return new AttentionCase(shape.withCausal(), tokens, silent, asking, norm, bias, spread);
+        return new AttentionCase(shape.withCausal(), tokens, silent, asking, norm, bias, spread, turned, counts);
     }
 
     AttentionCase scale(float scale) {
-        return new AttentionCase(shape.withScale(scale), tokens, silent, asking, norm, bias, spread);
+        return new AttentionCase(shape.withScale(scale), tokens, silent, asking, norm, bias, spread, turned, counts);
     }
 
     AttentionCase silent(int stream) {
-        return new AttentionCase(shape, tokens, stream, asking, norm, bias, spread);
+        return new AttentionCase(shape, tokens, stream, asking, norm, bias, spread, turned, counts);
     }
 
     /** Queries of a picture, keys of a text. */
@@ -48,19 +54,35 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
     }
 
     AttentionCase asking(int stream) {
-        return new AttentionCase(shape, tokens, silent, stream, norm, bias, spread);
+        return new AttentionCase(shape, tokens, silent, stream, norm, bias, spread, turned, counts);
     }
 
     AttentionCase norm(DType type) {
-        return new AttentionCase(shape, tokens, silent, asking, type, bias, spread);
+        return new AttentionCase(shape, tokens, silent, asking, type, bias, spread, turned, counts);
     }
 
     AttentionCase biased() {
-        return new AttentionCase(shape, tokens, silent, asking, norm, true, spread);
+        return new AttentionCase(shape, tokens, silent, asking, norm, true, spread, turned, counts);
     }
 
     AttentionCase spread(float newSpread) {
-        return new AttentionCase(shape, tokens, silent, asking, norm, bias, newSpread);
+        return new AttentionCase(shape, tokens, silent, asking, norm, bias, newSpread, turned, counts);
+    }
+
+    AttentionCase layerNorm() {
+        return new AttentionCase(shape.withLayerNorm(1e-5f), tokens, silent, asking, norm, bias, spread, turned,
+                counts);
+    }
+
+    AttentionCase turned(Integer... streams) {
+        return new AttentionCase(shape, tokens, silent, asking, norm, bias, spread, List.of(streams), counts);
+    }
+
+    /** @param ofSequences keys of the stream that exist, of each sequence */
+    AttentionCase counts(int stream, Integer... ofSequences) {
+        Map<Integer, List<Integer>> all = new TreeMap<>(counts);
+        all.put(stream, List.of(ofSequences));
+        return new AttentionCase(shape, tokens, silent, asking, norm, bias, spread, turned, all);
     }
 
     /** What the tests run: every feature, sizes around the kernel's blocks and far from multiples of them. */
@@ -94,6 +116,31 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
                 of(1, 2, 24, 130).scale(1).biased().spread(30),
                 of(1, 2, 24, 70).causal().biased()));
         return cases;
+    }
+
+    /** Norms, positions and missing keys as in FLUX, AuraFlow, PixArt and UMT5, heads of their sizes. */
+    static List<AttentionCase> ofFamilies() {
+        return List.of(
+                of(1, 2, 128, 100).norm(DType.F32).turned(0),
+                of(2, 1, 128, 65, 30).norm(DType.BF16).turned(0),
+                of(1, 2, 24, 30, 100).turned(1),
+                of(1, 1, 2, 77).turned(0),
+                of(1, 1, 72, 50, 20).norm(DType.F32).turned(0, 1).silent(1),
+                of(1, 2, 64, 200, 33).norm(DType.F16).turned(0, 1).asking(0),
+                of(1, 1, 256, 60, 37).layerNorm(),
+                of(2, 2, 72, 70).layerNorm().turned(0),
+                of(1, 2, 33, 97).layerNorm(),
+                of(1, 2, 32, 200).layerNorm().causal(),
+                of(2, 2, 72, 130).counts(0, 1, 99),
+                of(3, 1, 64, 400).counts(0, 0, 400, 193),
+                of(2, 2, 64, 200).counts(0, 7, 200).causal(),
+                of(3, 2, 64, 150).scale(1).biased().counts(0, 150, 20, 0),
+                of(2, 1, 24, 230).scale(1).biased().counts(0, 97, 192),
+                of(2, 2, 32, 70, 77, 250).counts(0, 3, 70).counts(2, 0, 200).norm(DType.F32).turned(1, 2),
+                of(2, 1, 64, 40, 230).counts(0, 0, 1).counts(1, 0, 230),
+                cross(2, 2, 72, 150, 300).counts(1, 20, 300),
+                cross(2, 1, 72, 33, 70).layerNorm().counts(1, 0, 65),
+                cross(2, 1, 128, 70, 200).norm(DType.F32).turned(0).counts(1, 192, 12));
     }
 
     /** What the benchmark runs: MMDiT joined and image only, SDXL's from image to text, and the VAE's. */
@@ -136,7 +183,7 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
 
     /** The same numbers as a device's operand type holds them; q, k, v and out are {@code stored} so. */
     Arguments arguments(DType operand, DType stored) {
-        Random random = new Random(hashCode());
+        Random random = new Random(Objects.hash(shape.batch(), shape.heads(), shape.headDim(), tokens));
         int width = shape.heads() * shape.headDim();
         List<AttentionStream> streams = new ArrayList<>();
         for (int s = 0; s < tokens.size(); s++) {
@@ -155,9 +202,11 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
             Tensor out = stored(stored, wide, shape.batch(), n, width + 2).columns(1, width + 1);
             boolean asks = s != silent;
             boolean isAsked = s != asking;
-            streams.add(new AttentionStream(asks ? qkv.columns(0, width) : null,
+            streams.add(AttentionStream.of(asks ? qkv.columns(0, width) : null,
                     isAsked ? qkv.columns(width, 2 * width) : null, isAsked ? qkv.columns(2 * width, 3 * width) : null,
-                    qNorm, kNorm, asks ? out : null));
+                    asks ? out : null).withNorms(qNorm, kNorm)
+                    .withRotary(turned.contains(s) ? RotaryReference.table(random, n, shape.headDim()) : null)
+                    .withKeyCounts(counts.containsKey(s) ? integers(counts.get(s)) : null));
         }
         int columns = 2 * keys() - 1;
         Tensor relative = bias ? Tensor.of(gaussian(random, shape.heads() * columns, 2), shape.heads(), columns) : null;
@@ -206,6 +255,11 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
             values[i] = (float) random.nextGaussian() * spread;
         }
         return values;
+    }
+
+    static Tensor integers(List<Integer> values) {
+        MemorySegment data = MemorySegment.ofArray(values.stream().mapToInt(i -> i).toArray());
+        return Tensor.of(data, DType.I32, Shape.of(values.size()));
     }
 
     private static Tensor stored(DType type, float[] values, int... dims) {

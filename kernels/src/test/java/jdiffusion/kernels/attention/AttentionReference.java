@@ -1,5 +1,6 @@
 package jdiffusion.kernels.attention;
 
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;
@@ -80,16 +81,16 @@ final class AttentionReference {
         List<double[]> keys = new ArrayList<>();
         List<double[]> values = new ArrayList<>();
         for (AttentionStream stream : arguments.streams()) {
-            for (int token = 0; token < stream.keys(); token++) {
-                keys.add(row(stream.k(), stream.kNorm(), b, head, token));
-                values.add(row(stream.v(), null, b, head, token));
+            for (int token = 0; token < count(stream, b); token++) {
+                keys.add(row(stream, Role.K, b, head, token));
+                values.add(row(stream, Role.V, b, head, token));
             }
         }
         int position = 0;
         int asking = 0;
         for (AttentionStream stream : arguments.streams()) {
             for (int token = 0; token < stream.queries(); token++) {
-                double[] q = row(stream.q(), stream.qNorm(), b, head, token);
+                double[] q = row(stream, Role.Q, b, head, token);
                 double[] result = query(q, keys, values, head, position + token);
                 int to = ((b * stream.queries() + token) * shape.heads() + head) * shape.headDim();
                 System.arraycopy(result, 0, outputs.get(asking), to, result.length);
@@ -97,6 +98,12 @@ final class AttentionReference {
             position += stream.keys();
             asking += stream.q() == null ? 0 : 1;
         }
+    }
+
+    /** The keys of a stream that exist. */
+    private static int count(AttentionStream stream, int b) {
+        return stream.keyCounts() == null ? stream.keys()
+                : stream.keyCounts().data().getAtIndex(ValueLayout.JAVA_INT, b);
     }
 
     private double[] query(double[] q, List<double[]> keys, List<double[]> values, int head, int position) {
@@ -109,7 +116,8 @@ final class AttentionReference {
             }
             score = step.applyAsDouble(score * shape.scale());
             if (arguments.bias() != null) {
-                score = step.applyAsDouble(score + arguments.bias().get(head, j - position + scores.length - 1));
+                int zero = arguments.bias().cols() / 2;
+                score = step.applyAsDouble(score + arguments.bias().get(head, j - position + zero));
             }
             scores[j] = shape.causal() && j > position ? Double.NEGATIVE_INFINITY : score;
             largest = Math.max(largest, scores[j]);
@@ -124,28 +132,52 @@ final class AttentionReference {
                 out[c] = step.applyAsDouble(out[c] + step.applyAsDouble(p * values.get(j)[c]));
             }
         }
-        for (int c = 0; c < out.length; c++) {
+        for (int c = 0; c < out.length && sum > 0; c++) {
             out[c] = output.applyAsDouble(step.applyAsDouble(out[c] / sum));
         }
         return out;
     }
 
-    private double[] row(Tensor tensor, Tensor norm, int b, int head, int token) {
+    private double[] row(AttentionStream stream, Role role, int b, int head, int token) {
+        Tensor tensor = role.of(stream);
         double[] x = new double[shape.headDim()];
-        double squares = 0;
         for (int c = 0; c < x.length; c++) {
             x[c] = tensor.get(b * tensor.shape().dim(1) + token, head * x.length + c);
-            squares = step.applyAsDouble(squares + step.applyAsDouble(x[c] * x[c]));
         }
-        if (norm != null) {
-            double root = step.applyAsDouble(Math.sqrt(step.applyAsDouble(squares / x.length + shape.normEps())));
+        if (role != Role.V && shape.norm() == AttentionShape.Norm.LAYER) {
+            double mean = step.applyAsDouble(sum(x, false) / x.length);
             for (int c = 0; c < x.length; c++) {
-                x[c] = step.applyAsDouble(step.applyAsDouble(x[c] / root) * norm.get(0, c));
+                x[c] = step.applyAsDouble(x[c] - mean);
             }
+            divideByRoot(x);
+        } else if (role.norm(stream) != null) {
+            divideByRoot(x);
+            for (int c = 0; c < x.length; c++) {
+                x[c] = step.applyAsDouble(x[c] * role.norm(stream).get(0, c));
+            }
+        }
+        if (role.rotary(stream) != null) {
+            RotaryReference.turn(x, stream.rotary(), token, step);
         }
         for (int c = 0; c < x.length; c++) {
             x[c] = input.applyAsDouble(x[c]);
         }
         return x;
+    }
+
+    private double sum(double[] x, boolean squared) {
+        double sum = 0;
+        for (double value : x) {
+            sum = step.applyAsDouble(sum + (squared ? step.applyAsDouble(value * value) : value));
+        }
+        return sum;
+    }
+
+    private void divideByRoot(double[] x) {
+        double square = step.applyAsDouble(sum(x, true) / x.length + shape.normEps());
+        double root = step.applyAsDouble(Math.sqrt(square));
+        for (int c = 0; c < x.length; c++) {
+            x[c] = step.applyAsDouble(x[c] / root);
+        }
     }
 }

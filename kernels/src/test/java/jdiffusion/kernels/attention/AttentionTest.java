@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
@@ -24,7 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class AttentionTest {
     static List<AttentionCase> ragged() {
-        return AttentionCase.ragged();
+        return Stream.concat(AttentionCase.ragged().stream(), AttentionCase.ofFamilies().stream()).toList();
     }
 
     @ParameterizedTest
@@ -40,7 +41,10 @@ class AttentionTest {
         Levels.assume(level);
         for (AttentionCase problem : List.of(AttentionCase.of(1, 2, 64, 96), AttentionCase.of(1, 1, 7, 101),
                 AttentionCase.of(2, 2, 24, 130).causal(), AttentionCase.of(1, 2, 33, 65).biased(),
-                AttentionCase.of(1, 2, 32, 97).scale(1).biased())) {
+                AttentionCase.of(1, 2, 32, 97).scale(1).biased(),
+                AttentionCase.of(1, 1, 128, 100, 33).norm(DType.F32).turned(0),
+                AttentionCase.of(2, 1, 72, 97).layerNorm().turned(0).counts(0, 5, 97),
+                AttentionCase.of(2, 2, 64, 97).scale(1).biased().counts(0, 90, 0))) {
             isAsCloseAsNaiveCode(problem, level);
             assertSame(problem.run(2, Precision.BF16, level), problem.run(1, Precision.BF16, level));
             assertSame(problem.run(1, Precision.F32, level), problem.run(1, Precision.F32, CpuLevel.VECTOR));
@@ -148,7 +152,7 @@ class AttentionTest {
         AttentionCase problem = AttentionCase.of(2, 3, 24, 130, 71).norm(DType.F32);
         AttentionCase.Arguments arguments = problem.arguments();
         List<AttentionStream> inPlace = arguments.streams().stream().map(
-                s -> new AttentionStream(s.q(), s.k(), s.v(), s.qNorm(), s.kNorm(), s.q())).toList();
+                s -> AttentionStream.of(s.q(), s.k(), s.v(), s.q()).withNorms(s.qNorm(), s.kNorm())).toList();
         try (Cpu cpu = new Cpu(2, Precision.F32)) {
             new CpuAttention(cpu).run(problem.shape(), inPlace, null);
         }
@@ -255,6 +259,48 @@ class AttentionTest {
         assertThat(out.toArray()).isEqualTo(expected);
     }
 
+    /** Keys that do not exist are as if they were not there, whatever lies in their place. */
+    @ParameterizedTest
+    @EnumSource
+    void missingKeysAreNotRead(CpuLevel level) {
+        Levels.assume(level);
+        int n = 400;
+        Tensor q = Tensor.of(AttentionCase.gaussian(new Random(5), 2 * 70 * 144, 1), 2, 70, 144);
+        Tensor k = Tensor.of(AttentionCase.gaussian(new Random(6), 2 * n * 144, 1), 2, n, 144);
+        Tensor v = Tensor.of(AttentionCase.gaussian(new Random(7), 2 * n * 144, 1), 2, n, 144);
+        int[] counts = {195, 20};
+        for (int b = 0; b < 2; b++) {
+            for (int row = b * n + counts[b]; row < (b + 1) * n; row++) {
+                for (int c = 0; c < 144; c++) {
+                    k.set(row, c, Float.NaN);
+                    v.set(row, c, Float.POSITIVE_INFINITY);
+                }
+            }
+        }
+        AttentionShape shape = AttentionShape.of(2, 2, 72);
+        for (Precision precision : TestTensors.CPU_PRECISIONS) {
+            Tensor counted = Tensor.of(new float[2 * 70 * 144], 2, 70, 144);
+            Tensor cut = Tensor.of(new float[70 * 144], 1, 70, 144);
+            try (Cpu cpu = new Cpu(2, precision, level)) {
+                CpuAttention attention = new CpuAttention(cpu);
+                attention.run(shape, List.of(AttentionStream.asking(q, counted), AttentionStream.asked(k, v)
+                        .withKeyCounts(AttentionCase.integers(List.of(counts[0], counts[1])))), null);
+                for (int b = 0; b < 2; b++) {
+                    attention.run(AttentionShape.of(1, 2, 72), List.of(
+                            AttentionStream.asking(q.slice(b, b + 1), cut),
+                            AttentionStream.asked(first(k, b, counts[b]), first(v, b, counts[b]))), null);
+                    assertThat(counted.slice(b, b + 1).toArray()).isEqualTo(cut.toArray());
+                }
+            }
+        }
+    }
+
+    /** The first tokens of a sequence. */
+    private static Tensor first(Tensor tensor, int sequence, int count) {
+        Tensor all = tensor.slice(sequence, sequence + 1);
+        return new Tensor(all.data(), all.type(), Shape.of(1, count, all.cols()), all.rowStride());
+    }
+
     @Test
     void nothingAskedIsNothingDone() {
         Tensor x = Tensor.of(new float[16], 1, 2, 8);
@@ -281,8 +327,8 @@ class AttentionTest {
         assertRefused(List.of(plain, AttentionStream.of(x, half, x, x)), null, "k of stream 1 is BF16[1, 5, 8]",
                 "F32[1, 5, 8]");
         assertRefused(List.of(AttentionStream.of(x, x.reshape(5, 8), x, x)), null, "F32[5, 8]", "[1, n, 8]");
-        assertRefused(List.of(new AttentionStream(x, x, x, shorter, null, x)), null, "q norm", "F32[1, 4, 8]", "[4]");
-        assertRefused(List.of(new AttentionStream(x, x, x, null, shorter, x)), null, "k norm", "F32[1, 4, 8]", "[4]");
+        assertRefused(List.of(plain.withNorms(shorter, null)), null, "q norm", "F32[1, 4, 8]", "[4]");
+        assertRefused(List.of(plain.withNorms(null, shorter)), null, "k norm", "F32[1, 4, 8]", "[4]");
         assertRefused(List.of(plain), shorter, "relative bias", "F32[1, 4, 8]", "[2, 9]");
         assertRefused(List.of(plain, plain), shorter, "relative bias", "single stream", "2");
         assertRefused(List.of(), null, "no stream");
@@ -291,6 +337,21 @@ class AttentionTest {
                 "F32[1, 4, 8]", "[1, 5, 8]");
         assertRefused(List.of(AttentionStream.asking(half, half), AttentionStream.asked(half, half)), null,
                 "q of stream 0 is BF16[1, 5, 8]", "needs F32");
+        assertRefused(List.of(plain.withRotary(x)), null, "rotary table of stream 0 is F32[1, 5, 8]", "F32[5, 4]");
+        assertRefused(List.of(plain.withRotary(half.reshape(10, 4))), null, "rotary table", "BF16[10, 4]", "F32[5, 4]");
+        assertRefused(List.of(plain.withKeyCounts(x)), null, "key counts of stream 0 is F32[1, 5, 8]", "I32[1]");
+        assertRefused(List.of(plain.withKeyCounts(AttentionCase.integers(List.of(5, 5)))), null, "I32[2]", "I32[1]");
+        assertRefused(List.of(plain, plain.withKeyCounts(AttentionCase.integers(List.of(6)))), null,
+                "key count 0 of stream 1 is 6, needs 0 to 5");
+        assertRefused(List.of(plain.withKeyCounts(AttentionCase.integers(List.of(-1)))), null,
+                "key count 0 of stream 0 is -1, needs 0 to 5");
+        assertRefused(List.of(AttentionStream.asking(x, x).withKeyCounts(AttentionCase.integers(List.of(5))), plain),
+                null, "stream 0 has key counts, but no keys");
+        assertRefused(AttentionShape.of(1, 8, 1), List.of(plain.withRotary(x)), null, "stream 0 has a rotary table",
+                "heads have 1, an odd number");
+        assertRefused(AttentionShape.of(1, 2, 4).withLayerNorm(1e-5f),
+                List.of(plain, plain.withNorms(null, Tensor.of(new float[4], 4))), null,
+                "stream 1 has weights of an RMS norm", "LayerNorm");
         assertThatThrownBy(() -> AttentionStream.of(x, x, null, x)).hasMessage("k and v come together");
         assertThatThrownBy(() -> AttentionStream.of(x, x, x, null)).hasMessage("q and out come together");
         assertThatThrownBy(() -> AttentionStream.of(null, null, null, null)).hasMessageContaining("all of them");
@@ -310,9 +371,14 @@ class AttentionTest {
     }
 
     private static void assertRefused(List<AttentionStream> streams, Tensor bias, String... says) {
+        assertRefused(AttentionShape.of(1, 2, 4), streams, bias, says);
+    }
+
+    private static void assertRefused(AttentionShape shape, List<AttentionStream> streams, Tensor bias,
+                                      String... says) {
         try (Cpu cpu = new Cpu(1, Precision.F32)) {
             CpuAttention attention = new CpuAttention(cpu);
-            assertThatThrownBy(() -> attention.run(AttentionShape.of(1, 2, 4), streams, bias))
+            assertThatThrownBy(() -> attention.run(shape, streams, bias))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("attention")
                     .hasMessageContainingAll(says);
         }

@@ -29,6 +29,7 @@ class Bf16AttentionTest {
     /** Beside those of float32: norms of whole vectors, with whole blocks of keys and without. */
     static List<AttentionCase> problems() {
         List<AttentionCase> problems = new ArrayList<>(AttentionCase.ragged());
+        problems.addAll(AttentionCase.ofFamilies());
         problems.addAll(List.of(AttentionCase.of(1, 2, 64, 400, 33).norm(DType.F32),
                 AttentionCase.of(2, 1, 32, 200).norm(DType.BF16),
                 AttentionCase.of(1, 1, 96, 193).norm(DType.F32).causal(),
@@ -117,7 +118,7 @@ class Bf16AttentionTest {
                 AttentionCase.of(1, 2, 64, 130, 71).norm(DType.F32), AttentionCase.of(1, 3, 7, 130))) {
             AttentionCase.Arguments arguments = problem.arguments(DType.BF16, DType.BF16);
             List<AttentionStream> inPlace = arguments.streams().stream().map(
-                    s -> new AttentionStream(s.q(), s.k(), s.v(), s.qNorm(), s.kNorm(), s.q())).toList();
+                    s -> AttentionStream.of(s.q(), s.k(), s.v(), s.q()).withNorms(s.qNorm(), s.kNorm())).toList();
             try (Cpu cpu = new Cpu(2, Precision.BF16, LEAST)) {
                 new CpuAttention(cpu).run(problem.shape(), inPlace, null);
             }

@@ -47,7 +47,7 @@ class CudaAttentionRaceTest {
             Tensor norm = channels > 128 ? null : device.put(DType.F32, Samples.normal(2, channels, 1, 0.1), channels);
             Tensor out = device.empty(DType.BF16, 1, n, channels);
             new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, channels),
-                    List.of(new AttentionStream(x, x, x, norm, norm, out)), null);
+                    List.of(AttentionStream.of(x, x, x, out).withNorms(norm, norm)), null);
             return device.get(out);
         }
     }

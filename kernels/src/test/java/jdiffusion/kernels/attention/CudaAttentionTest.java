@@ -272,8 +272,9 @@ class CudaAttentionTest {
                     buffers.add(buffer);
                     out = buffer.columns(gap, gap + width);
                 }
-                streams.add(new AttentionStream(q, k, v, s.qNorm() == null ? null : device.put(s.qNorm()),
-                        s.kNorm() == null ? null : device.put(s.kNorm()), out));
+                streams.add(AttentionStream.of(q, k, v, out).withNorms(
+                        s.qNorm() == null ? null : device.put(s.qNorm()),
+                        s.kNorm() == null ? null : device.put(s.kNorm())));
             }
             return new OnDevice(shape, streams, arguments.bias() == null ? null : device.put(arguments.bias()),
                     buffers, gap);
@@ -293,11 +294,12 @@ class CudaAttentionTest {
 
         /** One sequence of the batch, its output apart. */
         OnDevice only(int sequence) {
-            List<AttentionStream> some = streams.stream().map(s -> new AttentionStream(
-                    slice(s.q(), sequence), slice(s.k(), sequence), slice(s.v(), sequence), s.qNorm(), s.kNorm(),
-                    s.q() == null ? null : device.empty(s.q().type(), 1, s.queries(), s.q().cols()))).toList();
+            List<AttentionStream> some = streams.stream().map(s -> AttentionStream.of(
+                    slice(s.q(), sequence), slice(s.k(), sequence), slice(s.v(), sequence),
+                    s.q() == null ? null : device.empty(s.q().type(), 1, s.queries(), s.q().cols()))
+                    .withNorms(s.qNorm(), s.kNorm())).toList();
             return new OnDevice(new AttentionShape(1, shape.heads(), shape.headDim(), shape.scale(), shape.causal(),
-                    shape.normEps()), some, bias, List.of(), 0);
+                    shape.norm(), shape.normEps()), some, bias, List.of(), 0);
         }
 
         private static Tensor slice(Tensor tensorOrNull, int sequence) {

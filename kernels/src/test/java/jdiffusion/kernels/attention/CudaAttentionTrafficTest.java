@@ -46,8 +46,8 @@ class CudaAttentionTrafficTest {
             for (int n : tokens) {
                 Tensor qkv = device.put(DType.BF16, Samples.normal(n, 3L * n * channels, 0, 1), 1, n, 3 * channels);
                 Tensor q = qkv.columns(0, channels);
-                streams.add(new AttentionStream(q, qkv.columns(channels, 2 * channels),
-                        qkv.columns(2 * channels, 3 * channels), norm, norm, q));
+                streams.add(AttentionStream.of(q, qkv.columns(channels, 2 * channels),
+                        qkv.columns(2 * channels, 3 * channels), q).withNorms(norm, norm));
                 blocks += Math.ceilDiv(n, tile);
                 all += n;
             }

@@ -31,7 +31,13 @@ class TiledAttentionTest {
                 AttentionCase.of(1, 1, 160, 64), AttentionCase.of(1, 2, 64, 70, 0), AttentionCase.of(1, 1, 32, 256),
                 AttentionCase.of(1, 1, 64, 150).spread(100), AttentionCase.cross(2, 2, 64, 70, 77),
                 AttentionCase.cross(1, 1, 24, 33, 300).norm(DType.F32), AttentionCase.cross(1, 1, 64, 100, 1),
-                AttentionCase.of(1, 1, 32, 40, 20, 35).asking(0).silent(2));
+                AttentionCase.of(1, 1, 32, 40, 20, 35).asking(0).silent(2),
+                AttentionCase.of(1, 1, 128, 40, 33).norm(DType.F32).turned(0), AttentionCase.of(1, 1, 256, 65).layerNorm(),
+                AttentionCase.of(2, 1, 72, 70).layerNorm().turned(0).counts(0, 64, 0),
+                AttentionCase.cross(3, 1, 72, 33, 300).counts(1, 20, 300, 257),
+                AttentionCase.of(2, 1, 64, 290).scale(1).biased().counts(0, 20, 258),
+                AttentionCase.of(2, 1, 24, 70, 300).counts(0, 1, 70).counts(1, 256, 0),
+                AttentionCase.of(2, 1, 32, 300).causal().counts(0, 33, 299));
     }
 
     @ParameterizedTest

@@ -69,7 +69,7 @@ class OperationTest {
         assertThat(all.flops()).isEqualTo(2L * 2 * (2 * 3) * 8 * 8 * 2);
         assertThat(all.bytes()).isEqualTo(4 * 4 * (2 * 5 * 6 + 2 * 3 * 6));
         Operation last = Operation.attention(shape, List.of(AttentionStream.of(image, image, image, image),
-                new AttentionStream(null, text, text, null, f32(2), null)), f32(3, 7));
+                AttentionStream.asked(text, text).withNorms(null, f32(2))), f32(3, 7));
         assertThat(last.shape()).isEqualTo("[2, 3, 5 on 8, 2]");
         assertThat(last.flops()).isEqualTo(2L * 2 * (2 * 3) * 5 * 8 * 2);
         assertThat(last.bytes()).isEqualTo(4 * (4 * 60 + 2 * 36 + 2 + 21));

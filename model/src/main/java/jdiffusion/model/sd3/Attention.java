@@ -56,6 +56,6 @@ record Attention(Linear q, Linear k, Linear v, Tensor qNorm, Tensor kNorm, Linea
     /** The projections as a stream; the attention's result will lie in {@code qkv.q}. */
     AttentionStream stream(MmditBuffers.Qkv qkv) {
         Tensor query = q == null ? null : qkv.q();
-        return new AttentionStream(query, qkv.k(), qkv.v(), qNorm, kNorm, query);
+        return AttentionStream.of(query, qkv.k(), qkv.v(), query).withNorms(qNorm, kNorm);
     }
 }
