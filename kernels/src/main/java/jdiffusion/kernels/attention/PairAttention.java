@@ -42,6 +42,8 @@ final class PairAttention {
     private int headDim;
     /** Channels of packed rows. */
     private int width;
+    /** Words of a packed row that are not all zeros: as deep as products go. */
+    private int depth;
     /** Rows of packed V: all channels, and whole panels of them. */
     private int valueRows;
     private int keys;
@@ -57,6 +59,7 @@ final class PairAttention {
         call = given;
         headDim = call.shape().headDim();
         width = up(headDim, 2 * SIDE);
+        depth = up(headDim, 4) / 2;
         valueRows = up(width, MR);
         heads.begin(call, width);
         keys = up(call.keys(), KEY_UNIT);
@@ -157,7 +160,7 @@ final class PairAttention {
                 call.startScores(bias, present, key, n, from, count, scores);
             }
             Start start = fresh ? Start.ZERO : Start.SUMS;
-            cpu.products().multiplyRows(start, n, width / 2, k, left, width / 2, q, 0, scores, 0);
+            cpu.products().multiplyRows(start, n, depth, k, left, width / 2, q, 0, scores, 0);
             code.softmax(scores, n, call.shape().scale(), state, 0, sums, 0, channels);
             cpu.products().multiplyRows(Start.SUMS, channels, n / 2, v, vAt + key / 2, valueStride, scores, 0, sums, 0);
         }

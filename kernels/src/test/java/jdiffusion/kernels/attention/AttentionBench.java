@@ -26,7 +26,8 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 3, time = 2)
 @Fork(value = 1, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
 public class AttentionBench {
-    @Param({"joint512px", "joint1024px", "small", "cross", "vae"})
+    @Param({"joint512px", "joint1024px", "small", "cross", "vae", "heads64", "heads72", "heads128", "heads256", "flux",
+        "auraflow", "pixart", "pixartText", "umt5"})
     String problem;
 
     @Param({"F32", "BF16"})

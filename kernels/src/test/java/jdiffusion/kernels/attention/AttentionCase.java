@@ -143,7 +143,10 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
                 cross(2, 1, 128, 70, 200).norm(DType.F32).turned(0).counts(1, 192, 12));
     }
 
-    /** What the benchmark runs: MMDiT joined and image only, SDXL's from image to text, and the VAE's. */
+    /**
+     * What the benchmark runs: MMDiT joined and image only, SDXL's from image to text, the VAE's, heads of several sizes
+     * with as much work each (heads of 72 an eighth more), and those of FLUX.1, AuraFlow, PixArt and UMT5 at 1024x1024.
+     */
     static AttentionCase named(String name) {
         return switch (name) {
             case "joint512px" -> of(1, 24, 64, 1024, 333).norm(DType.F32);
@@ -151,6 +154,15 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
             case "small" -> of(2, 4, 64, 64, 333);
             case "cross" -> cross(1, 10, 64, 4096, 77);
             case "vae" -> of(1, 1, 512, 1024);
+            case "heads64" -> of(1, 24, 64, 2048);
+            case "heads72" -> of(1, 24, 72, 2048);
+            case "heads128" -> of(1, 12, 128, 2048);
+            case "heads256" -> of(1, 6, 256, 2048);
+            case "flux" -> of(1, 24, 128, 4608).norm(DType.F32).turned(0);
+            case "auraflow" -> of(1, 12, 256, 4096, 264).layerNorm();
+            case "pixart" -> of(2, 16, 72, 4096);
+            case "pixartText" -> cross(2, 16, 72, 4096, 300).counts(1, 20, 300);
+            case "umt5" -> of(2, 32, 64, 256).scale(1).biased().counts(0, 10, 256);
             default -> throw new IllegalArgumentException(name);
         };
     }
