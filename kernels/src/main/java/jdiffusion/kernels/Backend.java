@@ -131,6 +131,12 @@ public interface Backend extends AutoCloseable {
         layerNorm(x, null, null, scale2, shift2, eps, out2);
     }
 
+    /**
+     * Modulation without a norm: out = x * (1 + scale) + shift; x, out [m, c] (out may be x), scale and shift as in
+     * {@link #layerNorm}. All devices give the same bits.
+     */
+    void modulate(Tensor x, Tensor scale, Tensor shift, Tensor out);
+
     /** out = x / sqrt(mean(x^2) + eps) * weight; x, out [m, c] (out may be x), weight [c]. */
     void rmsNorm(Tensor x, Tensor weight, float eps, Tensor out);
 

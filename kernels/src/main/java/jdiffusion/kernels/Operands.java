@@ -36,6 +36,15 @@ public final class Operands {
         }
     }
 
+    /** Float32 scale and shift for x [m, c]: both [batch, c], a row for each of {@code batch} equal runs of rows. */
+    public static void modulation(String operation, Tensor x, Tensor scale, Tensor shift) {
+        float32(operation, scale, shift);
+        equalRows(operation, scale, shift);
+        if (scale.cols() != x.cols() || scale.rows() < 1 || x.rows() % scale.rows() != 0) {
+            throw mismatch(operation, "a row of scale for each of equal runs of rows", x, scale);
+        }
+    }
+
     /** Whether it has a type that activations have on some device: float32, or 16 bits for operands of products. */
     public static boolean isActivation(Tensor tensor) {
         return switch (tensor.type()) {

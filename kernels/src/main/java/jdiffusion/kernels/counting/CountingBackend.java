@@ -174,6 +174,11 @@ public final class CountingBackend implements Backend {
     }
 
     @Override
+    public void modulate(Tensor x, Tensor scale, Tensor shift, Tensor out) {
+        Operands.equalRows("modulate", x, out);
+    }
+
+    @Override
     public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor out) {
         Operands.equalRows("rmsNorm", x, out);
     }

@@ -25,6 +25,7 @@ import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.Pages;
+import jdiffusion.kernels.modulate.CpuModulate;
 import jdiffusion.kernels.patchify.CpuPatchify;
 import jdiffusion.kernels.rmsnorm.CpuRmsNorm;
 import jdiffusion.kernels.upsample.CpuUpsample;
@@ -46,6 +47,7 @@ public final class CpuBackend implements Backend {
     private final CpuConv2d conv2d;
     private final CpuAttention attention;
     private final CpuLayerNorm layerNorm;
+    private final CpuModulate modulate;
     private final CpuRmsNorm rmsNorm;
     private final CpuGroupNorm groupNorm;
     private final CpuUpsample upsample;
@@ -79,6 +81,7 @@ public final class CpuBackend implements Backend {
         conv2d = new CpuConv2d(cpu);
         attention = new CpuAttention(cpu);
         layerNorm = new CpuLayerNorm(cpu);
+        modulate = new CpuModulate(cpu);
         rmsNorm = new CpuRmsNorm(cpu);
         groupNorm = new CpuGroupNorm(cpu);
         upsample = new CpuUpsample(cpu);
@@ -200,6 +203,11 @@ public final class CpuBackend implements Backend {
     @Override
     public void layerNorm(Tensor x, Tensor weight, Tensor bias, Tensor scale, Tensor shift, float eps, Tensor out) {
         layerNorm.run(x, weight, bias, scale, shift, eps, out);
+    }
+
+    @Override
+    public void modulate(Tensor x, Tensor scale, Tensor shift, Tensor out) {
+        modulate.run(x, scale, shift, out);
     }
 
     @Override

@@ -28,6 +28,7 @@ import jdiffusion.kernels.linear.CublasLinear;
 import jdiffusion.kernels.linear.CudaGatedLinear;
 import jdiffusion.kernels.linear.CudaLinear;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.kernels.modulate.CudaModulate;
 import jdiffusion.kernels.patchify.CudaPatchify;
 import jdiffusion.kernels.rmsnorm.CudaRmsNorm;
 import jdiffusion.kernels.upsample.CudaUpsample;
@@ -53,6 +54,7 @@ public final class CudaBackend implements Backend {
     private final CudnnConv2d cudnn;
     private final CudaAttention attention;
     private final CudaLayerNorm layerNorm;
+    private final CudaModulate modulate;
     private final CudaRmsNorm rmsNorm;
     private final CudaGroupNorm groupNorm;
     private final CudaUpsample upsample;
@@ -75,6 +77,7 @@ public final class CudaBackend implements Backend {
         cudnn = options.cudnn() ? new CudnnConv2d(cuda) : null;
         attention = new CudaAttention(cuda);
         layerNorm = new CudaLayerNorm(cuda);
+        modulate = new CudaModulate(cuda);
         rmsNorm = new CudaRmsNorm(cuda);
         groupNorm = new CudaGroupNorm(cuda);
         upsample = new CudaUpsample(cuda);
@@ -211,6 +214,11 @@ public final class CudaBackend implements Backend {
     public void layerNormTwice(Tensor x, Tensor scale1, Tensor shift1, Tensor out1, Tensor scale2, Tensor shift2,
                                Tensor out2, float eps) {
         layerNorm.run2(x, scale1, shift1, out1, scale2, shift2, out2, eps);
+    }
+
+    @Override
+    public void modulate(Tensor x, Tensor scale, Tensor shift, Tensor out) {
+        modulate.run(x, scale, shift, out);
     }
 
     @Override

@@ -62,11 +62,7 @@ public final class CpuLayerNorm {
             throw new IllegalArgumentException("layerNorm needs both scale and shift or neither, got "
                     + scale + " and " + shift);
         }
-        Operands.float32("layerNorm", scale, shift);
-        Operands.equalRows("layerNorm", scale, shift);
-        if (scale.cols() != x.cols() || scale.rows() < 1 || x.rows() % scale.rows() != 0) {
-            throw Operands.mismatch("layerNorm", "a row of scale for each of equal runs of rows", x, scale);
-        }
+        Operands.modulation("layerNorm", x, scale, shift);
     }
 
     /** (norm w + b) (1 + scale) + shift = norm gain + offset, for every batch entry. */

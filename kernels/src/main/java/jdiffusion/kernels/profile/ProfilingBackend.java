@@ -141,6 +141,11 @@ public final class ProfilingBackend implements Backend {
     }
 
     @Override
+    public void modulate(Tensor x, Tensor scale, Tensor shift, Tensor out) {
+        measure(Operation.other("modulate", out, x, scale, shift, out), () -> backend.modulate(x, scale, shift, out));
+    }
+
+    @Override
     public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor out) {
         measure(Operation.other("rmsNorm", out, x, weight, out), () -> backend.rmsNorm(x, weight, eps, out));
     }

@@ -12,6 +12,7 @@ import jdiffusion.kernels.groupnorm.CudaGroupNorm;
 import jdiffusion.kernels.layernorm.CudaLayerNorm;
 import jdiffusion.kernels.join.CudaJoin;
 import jdiffusion.kernels.layout.CudaLayout;
+import jdiffusion.kernels.modulate.CudaModulate;
 import jdiffusion.kernels.rmsnorm.CudaRmsNorm;
 import jdiffusion.kernels.upsample.CudaUpsample;
 import jdiffusion.tensor.DType;
@@ -65,6 +66,16 @@ class RowTrafficTest {
                 modulation.columns(0, c), modulation.columns(c, 2 * c), out1,
                 modulation.columns(3 * c, 4 * c), modulation.columns(4 * c, 5 * c), out2, 1e-6f);
         check("layernorm_runs", (4L + 4 * 4) * rows * c, 2L * 2 * rows * c);
+    }
+
+    @Test
+    void modulationReadsARowOnce() {
+        int rows = 20;
+        int c = 3072;
+        Tensor modulation = values(DType.F32, 2, 2 * c);
+        new CudaModulate(cuda).run(values(DType.F32, rows, c), modulation.columns(0, c), modulation.columns(c, 2 * c),
+                device.empty(DType.BF16, rows, c));
+        check("modulate_runs", (4L + 2 * 4) * rows * c, 2L * rows * c);
     }
 
     @Test
