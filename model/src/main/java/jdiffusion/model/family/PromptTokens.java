@@ -18,9 +18,10 @@ import jdiffusion.model.tokenizer.Tokens;
  * Prompts as a text encoder reads them.
  *
  * @param ids      [prompts][tokens]; -1, -2, ... for the rows of {@code inserted} in order
+ * @param counts   [prompts] of ids that are no padding
  * @param inserted vectors of textual inversions, [rows][width]
  */
-public record PromptTokens(int[][] ids, float[][] inserted) {
+public record PromptTokens(int[][] ids, int[] counts, float[][] inserted) {
     private static final String TOKEN_TABLE = "text_model.embeddings.token_embedding.weight";
 
     /** @throws jdiffusion.tensor.InputException when a prompt names an embedding that the model cannot take */
@@ -51,6 +52,7 @@ public record PromptTokens(int[][] ids, float[][] inserted) {
                            Conditioner.Listener listener) {
         Tokenizer tokenizer = files.tokenizer(encoder);
         int[][] ids = new int[prompts.size()][];
+        int[] counts = new int[ids.length];
         List<float[]> inserted = new ArrayList<>();
         for (int i = 0; i < ids.length; i++) {
             int first = inserted.size();
@@ -58,10 +60,11 @@ public record PromptTokens(int[][] ids, float[][] inserted) {
             Tokens tokens = inserted.size() > first && tokenizer instanceof ClipTokenizer clip
                     ? clip.encode(passages, length) : tokenizer.encode(String.join("", passages.stream()
                             .map(Passage::text).toList()), length);
+            counts[i] = Math.min(tokens.used(), length);
             listener.tokenized(encoder, prompts.get(i), tokens);
             ids[i] = Arrays.stream(tokens.ids()).map(id -> id < 0 ? id - first : id).toArray();
         }
-        return new PromptTokens(ids, inserted.toArray(float[][]::new));
+        return new PromptTokens(ids, counts, inserted.toArray(float[][]::new));
     }
 
     private static List<Passage> passages(ModelFiles files, Component encoder, String prompt, List<float[]> inserted,

@@ -10,6 +10,7 @@ import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.model.text.T5Encoder;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
+import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 
 /** Runs the text encoders that families share, from prompts to numbers on the host. */
@@ -100,24 +101,47 @@ public final class TextEncoders {
     }
 
     /**
+     * T5's or UMT5's output for all prompts.
+     *
+     * @param rows   [prompts, length, width], rows of padding too
+     * @param counts [prompts] of rows that are no padding
+     */
+    public record T5(float[] rows, int[] counts) {
+    }
+
+    /**
+     * Without a mask.
+     *
      * @param check of the encoder, with what names its files
      * @return [prompts, length, width]
      */
     public float[] t5(List<String> prompts, int length, BiConsumer<T5Encoder, String> check,
                       Conditioner.Listener listener) {
-        int[][] ids = tokenize(Component.T5, prompts, length, listener).ids();
+        return t5(prompts, length, false, check, listener).rows();
+    }
+
+    /** The same where padding is not attended to. */
+    public T5 maskedT5(List<String> prompts, int length, BiConsumer<T5Encoder, String> check,
+                       Conditioner.Listener listener) {
+        return t5(prompts, length, true, check, listener);
+    }
+
+    private T5 t5(List<String> prompts, int length, boolean masked, BiConsumer<T5Encoder, String> check,
+                  Conditioner.Listener listener) {
+        PromptTokens tokens = tokenize(Component.T5, prompts, length, listener);
         return stages.run(Component.T5, T5Encoder::load, (Stage<T5Encoder> stage) -> {
             check.accept(stage.model(), files.origin());
-            checkVocabulary(Component.T5, ids, stage.model().config().vocabulary());
-            return stage.download(stage.model().apply(stage.compute(), ids));
+            checkVocabulary(Component.T5, tokens.ids(), stage.model().config().vocabulary());
+            Tensor out = stage.model().apply(stage.compute(), tokens.ids(), masked ? tokens.counts() : null);
+            return new T5(stage.download(out), tokens.counts());
         }, listener::encoded);
     }
 
     /** Token ids of each prompt; to count memory their number is enough. */
     private PromptTokens tokenize(Component encoder, List<String> prompts, int length,
                                   Conditioner.Listener listener) {
-        return stages.counting() ? new PromptTokens(new int[prompts.size()][length], new float[0][])
-                : PromptTokens.of(files, encoder, prompts, length, listener);
+        return stages.counting() ? new PromptTokens(new int[prompts.size()][length], new int[prompts.size()],
+                new float[0][]) : PromptTokens.of(files, encoder, prompts, length, listener);
     }
 
     private void checkVocabulary(Component encoder, int[][] ids, int vocabulary) {

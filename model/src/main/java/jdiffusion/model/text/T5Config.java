@@ -7,7 +7,8 @@ import jdiffusion.tensor.Weights;
 
 /**
  * Sizes of a T5 v1.1 encoder (Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
- * Transformer", 2020; gated GELU as in Shazeer, 2020).
+ * Transformer", 2020; gated GELU as in Shazeer, 2020), or of UMT5's (Chung et al., "UniMax", 2023), which has a table
+ * of relative positions in each block.
  *
  * @param hidden      width of the residual stream
  * @param heads       attention heads
@@ -17,11 +18,13 @@ import jdiffusion.tensor.Weights;
  * @param vocabulary  rows of the token table
  * @param buckets     relative positions told apart
  * @param maxDistance distance from which on all positions share a bucket
+ * @param tables      tables of relative positions: 1, of the first block for all, or one for each
  * @param eps         epsilon of the RMS norms
  */
 public record T5Config(int hidden, int heads, int headDim, int inner, int depth, int vocabulary, int buckets,
-                       int maxDistance, float eps) {
+                       int maxDistance, int tables, float eps) {
     private static final String FIRST = "encoder.block.0.layer.";
+    static final String TABLE = "layer.0.SelfAttention.relative_attention_bias.weight";
 
     static T5Config of(Weights w, ConfigFile config) {
         Shape tokens = w.shape("shared.weight");
@@ -36,9 +39,11 @@ public record T5Config(int hidden, int heads, int headDim, int inner, int depth,
             throw new InputException(config.origin() + ": feed_forward_proj is " + activation
                     + "; only gated-gelu (T5 v1.1) is known");
         }
+        int depth = w.at("encoder").count("block");
+        boolean everywhere = depth > 1 && w.has("encoder.block.1." + TABLE);
         T5Config c = new T5Config(tokens.cols(), heads, attention / heads,
-                w.shape(FIRST + "1.DenseReluDense.wi_0.weight").rows(), w.at("encoder").count("block"),
-                tokens.rows(), bias.rows(), config.integer("relative_attention_max_distance", 128),
+                w.shape(FIRST + "1.DenseReluDense.wi_0.weight").rows(), depth, tokens.rows(), bias.rows(),
+                config.integer("relative_attention_max_distance", 128), everywhere ? depth : 1,
                 config.positiveNumber("layer_norm_epsilon", 1e-6));
         if (c.buckets < 4 || c.maxDistance <= c.buckets / 4) {
             throw new InputException(config.origin() + ": " + c.buckets + " buckets up to a distance of "

@@ -1,5 +1,7 @@
 package jdiffusion.model.text;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
@@ -18,11 +20,14 @@ import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
 
 /**
- * The encoder of T5 v1.1 (T5-XXL in SD3). No padding mask, as in SD3: padded tokens are attended to.
+ * The encoder of T5 v1.1 (T5-XXL in SD3), or of UMT5 (Pile-T5-XL in AuraFlow), where each block has a table of relative
+ * positions of its own.
  *
  * <p>The residual stream is float32: in float16 the feed-forward outputs of T5-XXL overflow.
+ *
+ * @param relativeBias [buckets, heads] of the first block for all, or of each
  */
-public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, WeightBlocks<Block> blocks,
+public record T5Encoder(T5Config config, Embedding tokens, List<Tensor> relativeBias, WeightBlocks<Block> blocks,
                         Tensor finalNorm) {
     /**
      * One block.
@@ -50,21 +55,31 @@ public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, 
         int d = c.hidden();
         // Some exports store the tied token table twice.
         w.skip("encoder.embed_tokens.weight", c.vocabulary(), d);
-        Tensor bias = w.at("encoder.block.0.layer.0.SelfAttention.relative_attention_bias")
-                .tensor("weight", c.buckets(), c.heads());
+        List<Tensor> bias = new ArrayList<>();
+        for (int i = 0; i < c.tables(); i++) {
+            bias.add(w.at("encoder.block", i).tensor(T5Config.TABLE, c.buckets(), c.heads()));
+        }
         WeightBlocks<Block> blocks =
                 w.blocks("encoder.block", c.depth(), (layer, _) -> Block.load(layer, c));
-        T5Encoder model = new T5Encoder(c, Embedding.load(w.at("shared"), c.vocabulary(), d), bias, blocks,
+        T5Encoder model = new T5Encoder(c, Embedding.load(w.at("shared"), c.vocabulary(), d), List.copyOf(bias),
+                blocks,
                 w.at("encoder.final_layer_norm").tensor("weight", d));
         w.finish();
         return model;
     }
 
-    /**
-     * @param ids [batch][n] token ids, padding included
-     * @return [batch, n, hidden] in the compute's workspace
-     */
+    /** Without a mask, as in SD3: padding is attended to. */
     public Tensor apply(Compute compute, int[][] ids) {
+        return apply(compute, ids, null);
+    }
+
+    /**
+     * @param ids    [batch][n] token ids, padding included
+     * @param counts [batch] of tokens, the first ones, that are no padding, which nothing attends to; null where all
+     *               are attended to
+     * @return [batch, n, hidden], rows of padding too, in the compute's workspace
+     */
+    public Tensor apply(Compute compute, int[][] ids, int[] counts) {
         Backend backend = compute.backend();
         Workspace w = compute.workspace();
         int batch = ids.length;
@@ -80,15 +95,18 @@ public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, 
             Tensor qkv = w.wideOperand(batch, n, 3 * attention);
             Tensor q = qkv.columns(0, attention);
             AttentionStream stream = AttentionStream.of(q, qkv.columns(attention, 2 * attention),
-                    qkv.columns(2 * attention, 3 * attention), q);
+                    qkv.columns(2 * attention, 3 * attention), q).withKeyCounts(keyCounts(compute, counts));
             Tensor hidden = w.wideOperand(batch, n, config.inner());
-            Tensor bias = bias(compute, n);
+            PositionBias bias = PositionBias.allocate(compute, config, n);
             AttentionShape shape = AttentionShape.of(batch, config.heads(), config.headDim()).withScale(1);
             blocks.run(_ -> false, false, (block, i) -> {
                 try (var _ = backend.scope("encoder.block", i)) {
+                    if (i < relativeBias.size()) {
+                        bias.fill(backend, relativeBias.get(i));
+                    }
                     backend.rmsNorm(x, block.norm1, config.eps(), normed);
                     block.qkv.apply(backend, normed, qkv);
-                    backend.attention(shape, List.of(stream), bias);
+                    backend.attention(shape, List.of(stream), bias.perDistance());
                     block.out.apply(backend, q, Epilogue.ADD, x);
                     backend.rmsNorm(x, block.norm2, config.eps(), normed);
                     block.up.apply(backend, normed, hidden);
@@ -108,19 +126,36 @@ public record T5Encoder(T5Config config, Embedding tokens, Tensor relativeBias, 
         return out;
     }
 
-    /** The position bias per distance of key from query, [heads, 2 n - 1]. */
-    private Tensor bias(Compute compute, int n) {
-        Workspace w = compute.workspace();
-        int[] buckets = new int[2 * n - 1];
-        for (int i = 0; i < buckets.length; i++) {
-            buckets[i] = config.bucket(i - (n - 1));
+    private static Tensor keyCounts(Compute compute, int[] counts) {
+        if (counts == null) {
+            return null;
         }
-        Tensor bias = w.f32(1, config.heads(), buckets.length, 1);
-        Tensor index = w.allocate(DType.I32, buckets.length);
-        Tensor rows = w.f32(1, buckets.length, 1, config.heads());
-        compute.backend().upload(buckets, index);
-        compute.backend().embedding(index, relativeBias, false, rows);
-        compute.backend().channelsFirst(rows, bias);
-        return bias.reshape(config.heads(), buckets.length);
+        Tensor tensor = compute.workspace().allocate(DType.I32, counts.length);
+        compute.backend().upload(counts, tensor);
+        return tensor;
+    }
+
+    /**
+     * What is added to the scores, from the table of the block that runs.
+     *
+     * @param buckets     [2 n - 1] rows of the table, for each distance of key from query
+     * @param rows        [1, 2 n - 1, 1, heads] those rows
+     * @param perDistance [heads, 2 n - 1]
+     */
+    private record PositionBias(Tensor buckets, Tensor rows, Tensor perDistance) {
+        static PositionBias allocate(Compute compute, T5Config config, int n) {
+            Workspace w = compute.workspace();
+            int[] buckets = new int[2 * n - 1];
+            Arrays.setAll(buckets, i -> config.bucket(i - (n - 1)));
+            Tensor bias = w.f32(config.heads(), buckets.length);
+            Tensor index = w.allocate(DType.I32, buckets.length);
+            compute.backend().upload(buckets, index);
+            return new PositionBias(index, w.f32(1, buckets.length, 1, config.heads()), bias);
+        }
+
+        void fill(Backend backend, Tensor table) {
+            backend.embedding(buckets, table, false, rows);
+            backend.channelsFirst(rows, perDistance.reshape(1, perDistance.rows(), perDistance.cols(), 1));
+        }
     }
 }

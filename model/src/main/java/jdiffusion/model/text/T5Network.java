@@ -3,6 +3,7 @@ package jdiffusion.model.text;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import jdiffusion.model.JsonTree;
 import jdiffusion.model.checkpoint.ConfigFile;
@@ -16,11 +17,24 @@ import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weights;
 
 /**
- * The files of T5's encoder.
+ * The files of an encoder of T5 or UMT5.
  *
  * @param signatures of a family's files
  */
-public record T5Network(List<Signature> signatures) implements Network {
+public record T5Network(Form form, List<Signature> signatures) implements Network {
+    /** What differs between the two. */
+    enum Form {
+        T5("T5EncoderModel", TokenizerKind.T5), UMT5("UMT5EncoderModel", TokenizerKind.LLAMA);
+
+        private final String className;
+        private final TokenizerKind tokenizer;
+
+        Form(String className, TokenizerKind tokenizer) {
+            this.className = className;
+            this.tokenizer = tokenizer;
+        }
+    }
+
     /**
      * T5 v1.1.
      *
@@ -30,6 +44,20 @@ public record T5Network(List<Signature> signatures) implements Network {
         List<String> all = new ArrayList<>(List.of("text_encoders.t5xxl.transformer.", "text_encoders.t5xxl.",
                 "t5xxl.transformer.", "t5xxl."));
         all.addAll(List.of(prefixes));
+        return of(Form.T5, all);
+    }
+
+    /**
+     * Pile-T5, which has UMT5's form and a tokenizer of Llama's kind.
+     *
+     * @param prefixes of its names in a family's files
+     */
+    public static T5Network pile(String... prefixes) {
+        return of(Form.UMT5, List.of(prefixes));
+    }
+
+    private static T5Network of(Form form, List<String> prefixes) {
+        List<String> all = new ArrayList<>(prefixes);
         all.add("");
         List<Signature> signatures = new ArrayList<>();
         for (String prefix : all) {
@@ -37,22 +65,22 @@ public record T5Network(List<Signature> signatures) implements Network {
             signatures.add(new Signature(prefix, "enc.blk.", LlamaT5Names.NAMES));
         }
         signatures.add(new Signature("", "block.0.layer.0.SelfAttention.", new T5Names("encoder.")));
-        return new T5Network(List.copyOf(signatures));
+        return new T5Network(form, List.copyOf(signatures));
     }
 
     @Override
     public String label() {
-        return "T5";
+        return form.name();
     }
 
     @Override
     public String className() {
-        return "T5EncoderModel";
+        return form.className;
     }
 
     @Override
     public TokenizerKind tokenizer() {
-        return TokenizerKind.T5;
+        return form.tokenizer;
     }
 
     @Override
@@ -76,7 +104,7 @@ public record T5Network(List<Signature> signatures) implements Network {
         T5Config c = load(weights, config).config();
         ObjectNode json = JsonTree.object();
         json.putArray("architectures").add(className());
-        return json.put("model_type", "t5").put("vocab_size", c.vocabulary()).put("d_model", c.hidden())
+        return json.put("model_type", form.name().toLowerCase(Locale.ROOT)).put("vocab_size", c.vocabulary()).put("d_model", c.hidden())
                 .put("d_kv", c.headDim()).put("d_ff", c.inner()).put("num_layers", c.depth())
                 .put("num_heads", c.heads()).put("relative_attention_num_buckets", c.buckets())
                 .put("relative_attention_max_distance", c.maxDistance())
@@ -86,7 +114,9 @@ public record T5Network(List<Signature> signatures) implements Network {
 
     @Override
     public boolean isOf(ConfigFile config, TensorSource tensors) {
-        return config.kind().contains("T5") || config.kind().endsWith(" t5");
+        String kind = config.kind();
+        boolean umt5 = kind.contains("UMT5") || kind.endsWith(" umt5");
+        return form == Form.UMT5 ? umt5 : !umt5 && (kind.contains("T5") || kind.endsWith(" t5"));
     }
 
     @Override

@@ -17,7 +17,7 @@ class TextEncoderTest {
     /** The borders of the logarithmic buckets at 32 buckets and 128 tokens, from the formula in exact arithmetic. */
     @Test
     void relativePositionsFallIntoT5sBuckets() {
-        T5Config c = new T5Config(8, 1, 8, 8, 1, 8, 32, 128, 1e-6f);
+        T5Config c = new T5Config(8, 1, 8, 8, 1, 8, 32, 128, 1, 1e-6f);
         int[] firstOfBucket = {8, 12, 16, 23, 32, 46, 64, 91};
         for (int b = 0; b < 8; b++) {
             assertThat(c.bucket(-firstOfBucket[b])).isEqualTo(8 + b);

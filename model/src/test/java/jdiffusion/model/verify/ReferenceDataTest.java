@@ -30,7 +30,8 @@ class ReferenceDataTest {
     Stream<DynamicTest> components() {
         Path root = TestData.reference();
         return Stream.of("denoiser", "text_encoder", "vae", "taesd", "sdxl/unet", "sdxl/vae", "sdxl/text_encoder",
-                "auraflow/vae", "flux/text_encoder/clip-l").flatMap(name -> tests(root.resolve(name), null));
+                "auraflow/vae", "auraflow/text_encoder",
+                "flux/text_encoder/clip-l").flatMap(name -> tests(root.resolve(name), null));
     }
 
     @TestFactory
