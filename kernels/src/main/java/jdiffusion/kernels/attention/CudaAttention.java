@@ -1,11 +1,14 @@
 package jdiffusion.kernels.attention;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import jdiffusion.kernels.attention.AttentionShape.Norm;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.CudaKernel;
 import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.kernels.cuda.TypeCode;
+import jdiffusion.kernels.rope.CudaRope;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
@@ -13,24 +16,29 @@ import jdiffusion.tensor.Tensor;
  * Attention on a CUDA device by {@code attention.cu}: q, k, v and out of one 16-bit type, BF16 or F16, norm weights
  * and bias of any stored type, at most {@value #MOST_STREAMS} streams.
  *
- * <p>Which kernel runs depends on the head's channels: up to 128, a multiple of 8, the tiles of the models' heads;
+ * <p>Which kernel runs depends on the head's channels: up to 256, a multiple of 8, the tiles of the models' heads;
  * up to 512 in a single stream without norm, mask and bias, that of the VAE's wide head. Both need rows aligned to
  * {@value #ALIGNMENT} bytes, which workspaces and the models' views of columns have. Everything else runs on a plain
  * kernel that is tens of times slower.
+ *
+ * <p>RMS norms are a part of most of these kernels. Rotations, LayerNorms of heads, and norms of heads for whose size the
+ * kernel has none, are done before by {@link CudaRope}, which writes over q and k.
  */
 public final class CudaAttention {
     private static final String FILE = "attention/attention";
-    private static final int MOST_STREAMS = 3;
+    private static final int MOST_STREAMS = CudaRope.MOST_STREAMS;
     private static final int ALIGNMENT = 16;
     /** Of {@code struct Stream}. */
-    private static final int STREAM_BYTES = 6 * Long.BYTES + 8 * Integer.BYTES;
+    private static final int STREAM_BYTES = 7 * Long.BYTES + 8 * Integer.BYTES;
     /** What a block of the plain kernel may take on every card. */
     private static final int MOST_SHARED_BYTES = 99 << 10;
 
     private final Cuda cuda;
+    private final CudaRope rope;
 
     public CudaAttention(Cuda cuda) {
         this.cuda = cuda;
+        this.rope = new CudaRope(cuda);
     }
 
     /**
@@ -39,20 +47,27 @@ public final class CudaAttention {
      * @param name          without the type
      * @param queries       of one head
      * @param acrossStreams whether a block's queries may be those of several streams
+     * @param norms         whether it has RMS norms
      */
-    private record Variant(String name, int queries, boolean acrossStreams, int threads, int sharedBytes) {
-        private static final Variant HEAD_32 = new Variant("attention_32", 128, false, 128, 0);
-        private static final Variant HEAD_64 = new Variant("attention_64", 128, false, 128, 0);
-        private static final Variant HEAD_128 = new Variant("attention_128", 64, false, 128, 0);
+    private record Variant(String name, int queries, boolean acrossStreams, boolean norms, int threads,
+                           int sharedBytes) {
+        private static final Variant HEAD_32 = new Variant("attention_32", 128, false, true, 128, 0);
+        private static final Variant HEAD_64 = new Variant("attention_64", 128, false, true, 128, 0);
+        private static final Variant HEAD_72 = new Variant("attention_72", 128, false, false, 128, 0);
+        private static final Variant HEAD_128 = new Variant("attention_128", 64, false, true, 128, 0);
+        /** Shared memory is {@code struct Shared}: two stages of K and V, what is left of the norms, and the bias. */
+        private static final Variant HEAD_256 = new Variant("attention_256", 64, false, false, 128,
+                2 * 2 * 32 * 256 * 2 + 4 * 2 * Float.BYTES + 2 * (64 + 32) * Float.BYTES);
         /** Shared memory is {@code struct WideShared}: K, V, the powers, and four floats for each query. */
-        private static final Variant WIDE = new Variant("attention_wide", 32, false, 256,
+        private static final Variant WIDE = new Variant("attention_wide", 32, false, false, 256,
                 2 * 32 * 512 * 2 + 32 * 32 * 2 + 32 * 4 * Float.BYTES);
 
         static Variant of(AttentionCall call) {
             int channels = call.shape().headDim();
             if (channels % 8 == 0 && call.streams().stream().allMatch(CudaAttention::aligned)) {
-                if (channels <= 128) {
-                    return channels <= 32 ? HEAD_32 : channels <= 64 ? HEAD_64 : HEAD_128;
+                if (channels <= 256) {
+                    return channels <= 32 ? HEAD_32 : channels <= 64 ? HEAD_64 : channels <= 72 ? HEAD_72
+                            : channels <= 128 ? HEAD_128 : HEAD_256;
                 }
                 if (channels <= 512 && isBare(call)) {
                     return WIDE;
@@ -61,11 +76,11 @@ public final class CudaAttention {
             return plain(call);
         }
 
-        /** No norm, mask or bias, one stream. */
+        /** No norm, mask or bias, one stream; what {@link CudaRope} does does not count. */
         private static boolean isBare(AttentionCall call) {
             AttentionStream first = call.streams().getFirst();
             return call.streams().size() == 1 && !call.shape().causal() && call.relativeBias() == null
-                    && first.qNorm() == null && first.kNorm() == null;
+                    && first.qNorm() == null && first.kNorm() == null && first.keyCounts() == null;
         }
 
         /** Shared memory is a {@code struct Plain} for each of four warps. */
@@ -74,7 +89,7 @@ public final class CudaAttention {
             if (shared > MOST_SHARED_BYTES) {
                 throw new IllegalArgumentException(call + ": so many channels are more than a block can hold");
             }
-            return new Variant("attention_plain", 4, true, 128, (int) shared);
+            return new Variant("attention_plain", 4, true, true, 128, (int) shared);
         }
 
         /** Blocks for all queries of one head. */
@@ -93,18 +108,36 @@ public final class CudaAttention {
         if (streams.size() > MOST_STREAMS) {
             throw new IllegalArgumentException(call + ": more than " + MOST_STREAMS + " streams");
         }
-        if (shape.norm() != AttentionShape.Norm.RMS
-                || streams.stream().anyMatch(s -> s.rotary() != null || s.keyCounts() != null)) {
-            throw new UnsupportedOperationException(call
-                    + ": LayerNorms of heads, rotary tables and key counts are not there on a GPU yet");
-        }
         if (call.queries() == 0) {
             return;
         }
         Variant variant = Variant.of(call);
+        AttentionCall ready = prepared(call, variant);
         CudaKernel kernel = cuda.kernel(FILE, variant.name() + (half ? "_f16" : "_bf16"));
         kernel.launch(call::toString, variant.blocks(call), call.pairs(), 1, variant.threads(),
-                variant.sharedBytes(), pack(call));
+                variant.sharedBytes(), pack(ready));
+    }
+
+    /** The call with what the variant has no code for done to q and k. */
+    private AttentionCall prepared(AttentionCall call, Variant variant) {
+        boolean layer = call.shape().norm() == Norm.LAYER;
+        List<AttentionStream> before = new ArrayList<>();
+        List<AttentionStream> after = new ArrayList<>();
+        for (AttentionStream s : call.streams()) {
+            boolean normed = s.qNorm() != null || s.kNorm() != null;
+            if (layer || s.rotary() != null || normed && !variant.norms()) {
+                before.add(s);
+                after.add(s.withNorms(null, null).withRotary(null));
+            } else {
+                after.add(s);
+            }
+        }
+        if (before.isEmpty()) {
+            return call;
+        }
+        rope.run(call.shape(), before);
+        return new AttentionCall(call.shape(), after, call.relativeBias(), call.type(), call.keys(), call.queries(),
+                call.counts());
     }
 
     private static boolean aligned(AttentionStream stream) {
@@ -118,7 +151,7 @@ public final class CudaAttention {
         AttentionShape shape = call.shape();
         for (AttentionStream s : call.streams()) {
             args.pointer(s.q()).pointer(s.k()).pointer(s.v()).pointer(s.out());
-            args.pointer(s.qNorm()).pointer(s.kNorm());
+            args.pointer(s.qNorm()).pointer(s.kNorm()).pointer(s.keyCounts());
             args.int32(s.queries()).int32(s.keys());
             args.int32(stride(s.q())).int32(stride(s.k())).int32(stride(s.v())).int32(stride(s.out()));
             args.int32(TypeCode.of(s.qNorm())).int32(TypeCode.of(s.kNorm()));

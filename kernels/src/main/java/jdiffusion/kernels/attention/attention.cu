@@ -8,7 +8,10 @@
 // read from shared memory then serves two products.
 //
 // Per block: one read of Q, K and V, one write of out, and one barrier for each tile of keys. out may be q: a block's
-// queries are read by itself only, before it writes.
+// queries are read by itself only, before it writes. Keys that do not exist are not read, and their tiles left out.
+//
+// Heads of 72 channels are four and a half fragments of 16 across: of the last one the products with Q take one half
+// only, the products with V end with a single column of 8.
 #include "attention_plain.cuh"
 #include "attention_wide.cuh"
 #include "tiles.cuh"
@@ -16,13 +19,17 @@
 static constexpr int THREADS = 128;
 
 template <int D> struct Shape {
-    static constexpr int TILES = D <= 64 ? 2 : 1;
+    static constexpr int TILES = D <= 72 ? 2 : 1;
     static constexpr int ROWS = 4 * 16 * TILES;
     static constexpr int KEYS = ROWS / 2;
     static constexpr int CHUNKS = D / 8;
+    static constexpr int STEPS = (D + 15) / 16;
+    static constexpr bool HALF_STEP = D % 16 != 0;
     static constexpr int TILE_BYTES = KEYS * D * 2;
+    // Whether K and Q are normalised here, by threads that have pieces of their own. Elsewhere they come so.
+    static constexpr bool NORMS = D <= 128 && !HALF_STEP;
     // Norm weights are read four at a time by chunk; the halves of a chunk lie apart, in different banks.
-    static constexpr int HALF = CHUNKS >= 8 ? CHUNKS * 4 + 16 : CHUNKS * 4;
+    static constexpr int HALF = !NORMS ? 1 : CHUNKS >= 8 ? CHUNKS * 4 + 16 : CHUNKS * 4;
 };
 
 // Stage: K, then V. Q on its way into registers, and out on its way to global memory, take the place of one stage.
@@ -33,6 +40,19 @@ template <int D> struct Shared {
 };
 
 static constexpr int Q_NORM = 3;
+
+// What a kernel may have of shared memory that a launch does not add.
+static constexpr int MOST_STATIC = 48 << 10;
+
+template <int D> __device__ __forceinline__ Shared<D>& shared_of_block() {
+    if constexpr (sizeof(Shared<D>) > MOST_STATIC) {
+        extern __shared__ __align__(128) u8 dynamic[];
+        return *(Shared<D>*)dynamic;
+    } else {
+        __shared__ __align__(128) Shared<D> shared;
+        return shared;
+    }
+}
 
 // The norm weights in use, zeros behind the head's channels.
 template <int D>
@@ -99,20 +119,21 @@ __device__ __forceinline__ void load_bias(const Call& call, int head, int query,
 
 // Starts copying tile `tile` of K and V, counted through all streams, to a stage.
 template <typename T, int D>
-__device__ __forceinline__ void copy_keys(const Call& call, const Pair& pair, int tile, u8* stage) {
+__device__ __forceinline__ void copy_keys(const Call& call, const Pair& pair, const Keys& keys, int tile, u8* stage) {
     constexpr int KEYS = Shape<D>::KEYS;
     constexpr int CHUNKS = Shape<D>::CHUNKS;
-    int stream = locate(tile, call.streams[0].keys, call.streams[1].keys, KEYS);
+    int stream = locate(tile, keys.first, keys.second, KEYS);
     int n = OF_STREAM(call, stream, keys);
     int kStride = OF_STREAM(call, stream, kStride);
     int vStride = OF_STREAM(call, stream, vStride);
     int key = tile * KEYS;
+    int rows = pick(stream, keys.first, keys.second, keys.third) - key;
     int chunks = call.headDim / 8;
     u32 to = shared_address(stage);
     copy_tile<T, KEYS, CHUNKS, THREADS>(
-            to, (const T*)OF_STREAM(call, stream, k) + offset(pair, n, kStride, key), kStride, n - key, chunks);
+            to, (const T*)OF_STREAM(call, stream, k) + offset(pair, n, kStride, key), kStride, rows, chunks);
     copy_tile<T, KEYS, CHUNKS, THREADS>(to + Shape<D>::TILE_BYTES,
-            (const T*)OF_STREAM(call, stream, v) + offset(pair, n, vStride, key), vStride, n - key, chunks);
+            (const T*)OF_STREAM(call, stream, v) + offset(pair, n, vStride, key), vStride, rows, chunks);
     copy_commit();
 }
 
@@ -123,7 +144,7 @@ template <typename T, int D> struct Queries {
     static constexpr int KEYS = Shape<D>::KEYS;
     static constexpr int CHUNKS = Shape<D>::CHUNKS;
 
-    u32 q[TILES][D / 16][4];
+    u32 q[TILES][Shape<D>::STEPS][4];
     float out[TILES][D / 8][4];
     float largest[TILES][2];
     float sum[TILES][2];
@@ -135,7 +156,11 @@ template <typename T, int D> struct Queries {
             u32 from = tile + place<CHUNKS>(firstRow + 16 * i + lane % 16, lane / 16);
 #pragma unroll
             for (int step = 0; step < D / 16; step++) {
-                load_matrices(q[i][step], across(from, 2 * step));
+                load_matrices(q[i][step], across<CHUNKS>(from, 2 * step));
+            }
+            if constexpr (Shape<D>::HALF_STEP) {
+                load_matrices(q[i][D / 16], tile + place<CHUNKS>(firstRow + 16 * i + lane % 16, D / 16 * 2));
+                q[i][D / 16][2] = q[i][D / 16][3] = 0;
             }
 #pragma unroll
             for (int c = 0; c < D / 8; c++) {
@@ -162,11 +187,26 @@ template <typename T, int D> struct Queries {
 #pragma unroll
             for (int j = 0; j < KEYS / 8; j += 2) {
                 u32 keys[4];
-                load_matrices(keys, across(from, 2 * step) + 8 * j * CHUNKS * 16);
+                load_matrices(keys, across<CHUNKS>(from, 2 * step) + 8 * j * CHUNKS * 16);
 #pragma unroll
                 for (int i = 0; i < TILES; i++) {
                     multiply_add<T>(scores[i][j], q[i][step], keys[0], keys[1]);
                     multiply_add<T>(scores[i][j + 1], q[i][step], keys[2], keys[3]);
+                }
+            }
+        }
+        if constexpr (Shape<D>::HALF_STEP) {
+            from = k + place<CHUNKS>(lane, D / 16 * 2);
+#pragma unroll
+            for (int j = 0; j < KEYS / 8; j += 4) {
+                u32 keys[4];
+                load_matrices(keys, from + 8 * j * CHUNKS * 16);
+#pragma unroll
+                for (int i = 0; i < TILES; i++) {
+#pragma unroll
+                    for (int tile = 0; tile < 4; tile++) {
+                        multiply_add<T>(scores[i][j + tile], q[i][D / 16], keys[tile], 0);
+                    }
                 }
             }
         }
@@ -257,13 +297,22 @@ template <typename T, int D> struct Queries {
                 p[i][3] = pack<T>(powers[i][j + 1][2], powers[i][j + 1][3]);
             }
 #pragma unroll
-            for (int c = 0; c < D / 8; c += 2) {
+            for (int c = 0; c + 1 < D / 8; c += 2) {
                 u32 values[4];
-                load_matrices_transposed(values, across(from, c) + 8 * j * CHUNKS * 16);
+                load_matrices_transposed(values, across<CHUNKS>(from, c) + 8 * j * CHUNKS * 16);
 #pragma unroll
                 for (int i = 0; i < TILES; i++) {
                     multiply_add<T>(out[i][c], p[i], values[0], values[1]);
                     multiply_add<T>(out[i][c + 1], p[i], values[2], values[3]);
+                }
+            }
+            if constexpr (Shape<D>::HALF_STEP) {
+                constexpr int LAST = D / 8 - 1;
+                u32 values[4];
+                load_matrices_transposed(values, v + place<CHUNKS>(lane % 16, LAST) + 8 * j * CHUNKS * 16);
+#pragma unroll
+                for (int i = 0; i < TILES; i++) {
+                    multiply_add<T>(out[i][LAST], p[i], values[0], values[1]);
                 }
             }
         }
@@ -293,9 +342,10 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     constexpr int ROWS = Shape<D>::ROWS;
     constexpr int KEYS = Shape<D>::KEYS;
     constexpr int CHUNKS = Shape<D>::CHUNKS;
-    __shared__ __align__(128) Shared<D> shared;
+    Shared<D>& shared = shared_of_block<D>();
 
     Pair pair = pair_of_block(call);
+    Keys present = keys_of(call, pair.sequence);
     int tile = blockIdx.x;
     int asking = locate(tile, call.streams[0].queries, call.streams[1].queries, ROWS);
     int query = tile * ROWS;
@@ -306,15 +356,26 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     copy_tile<T, ROWS, CHUNKS, THREADS>(shared_address(shared.stages[1]),
             (const T*)OF_STREAM(call, asking, q) + offset(pair, n, stride, query), stride, rows, chunks);
     copy_commit();
-    copy_keys<T, D>(call, pair, 0, shared.stages[0]);
-    load_weights<D>(call, asking, shared.weights);
+    int keyTiles = call.causal ? (min(present.first, query + ROWS) + KEYS - 1) / KEYS
+            : (present.first + KEYS - 1) / KEYS + (present.second + KEYS - 1) / KEYS
+                    + (present.third + KEYS - 1) / KEYS;
+    if (keyTiles > 0) {
+        copy_keys<T, D>(call, pair, present, 0, shared.stages[0]);
+    } else {
+        copy_commit();
+    }
+    if constexpr (Shape<D>::NORMS) {
+        load_weights<D>(call, asking, shared.weights);
+    }
     if (call.bias != nullptr) {
         load_bias<D>(call, pair.head, query, 0, shared.bias[0]);
     }
     copy_wait<1>();
     __syncthreads();
-    if (OF_STREAM(call, asking, qNorm) != nullptr) {
-        normalise<T, D, ROWS>(shared.stages[1], shared.weights[Q_NORM], call.share, call.eps);
+    if constexpr (Shape<D>::NORMS) {
+        if (OF_STREAM(call, asking, qNorm) != nullptr) {
+            normalise<T, D, ROWS>(shared.stages[1], shared.weights[Q_NORM], call.share, call.eps);
+        }
     }
     __syncthreads();
 
@@ -322,23 +383,22 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     Queries<T, D> queries;
     queries.start(shared_address(shared.stages[1]), firstRow);
 
-    int keyTiles = call.causal ? (min(n, query + ROWS) + KEYS - 1) / KEYS
-            : (call.streams[0].keys + KEYS - 1) / KEYS + (call.streams[1].keys + KEYS - 1) / KEYS
-                    + (call.streams[2].keys + KEYS - 1) / KEYS;
     for (int i = 0; i < keyTiles; i++) {
         int keyTile = i;
-        int stream = locate(keyTile, call.streams[0].keys, call.streams[1].keys, KEYS);
+        int stream = locate(keyTile, present.first, present.second, KEYS);
         int key = keyTile * KEYS;
-        int keys = OF_STREAM(call, stream, keys) - key;
+        int keys = pick(stream, present.first, present.second, present.third) - key;
         u8* stage = shared.stages[i % 2];
         copy_wait<0>();
-        if (OF_STREAM(call, stream, kNorm) != nullptr) {
-            normalise<T, D, KEYS>(stage, shared.weights[stream], call.share, call.eps);
+        if constexpr (Shape<D>::NORMS) {
+            if (OF_STREAM(call, stream, kNorm) != nullptr) {
+                normalise<T, D, KEYS>(stage, shared.weights[stream], call.share, call.eps);
+            }
         }
         // The stage is complete, and nobody needs the other one any more.
         __syncthreads();
         if (i + 1 < keyTiles) {
-            copy_keys<T, D>(call, pair, i + 1, shared.stages[(i + 1) % 2]);
+            copy_keys<T, D>(call, pair, present, i + 1, shared.stages[(i + 1) % 2]);
             if (call.bias != nullptr) {
                 load_bias<D>(call, pair.head, query, key + KEYS, shared.bias[(i + 1) % 2]);
             }
@@ -385,10 +445,26 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_64_f16(Call c
     attend<f16, 64>(call);
 }
 
+extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_72_bf16(Call call) {
+    attend<bf16, 72>(call);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_72_f16(Call call) {
+    attend<f16, 72>(call);
+}
+
 extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_128_bf16(Call call) {
     attend<bf16, 128>(call);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2) attention_128_f16(Call call) {
     attend<f16, 128>(call);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 1) attention_256_bf16(Call call) {
+    attend<bf16, 256>(call);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 1) attention_256_f16(Call call) {
+    attend<f16, 256>(call);
 }

@@ -1,5 +1,5 @@
 // Attention for what the other kernels do not take: head sizes that are no multiple of 8, rows that are not aligned
-// to 16 bytes, wide heads with a norm or a mask. Correct, not fast: a warp for each query, a lane for each key.
+// to 16 bytes, heads of more than 256 channels with a mask. Correct, not fast: a warp for each query, a lane for each key.
 #pragma once
 
 #include "tiles.cuh"
@@ -86,12 +86,14 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
         warp.out[c] = 0;
     }
 
+    Keys keys = keys_of(call, pair.sequence);
     float largest = minus_infinity();
     float sum = 0;
 #pragma unroll 1
     for (int s = 0; s < 3; s++) {
         plain_weights(OF_STREAM(call, s, kNorm), OF_STREAM(call, s, kNormType), d, warp.weights);
-        int end = call.causal ? min(query + 1, OF_STREAM(call, s, keys)) : OF_STREAM(call, s, keys);
+        int present = pick(s, keys.first, keys.second, keys.third);
+        int end = call.causal ? min(query + 1, present) : present;
         int stride = OF_STREAM(call, s, vStride);
         const T* v = (const T*)OF_STREAM(call, s, v) + offset(pair, OF_STREAM(call, s, keys), stride, 0);
 #pragma unroll 1

@@ -42,7 +42,7 @@ __device__ __forceinline__ void wide_scores(const u32 (&q)[WIDE_CHUNKS / 2][4], 
 #pragma unroll
     for (int step = 0; step < WIDE_CHUNKS / 2; step += 2) {
         u32 keys[4];
-        load_matrices(keys, across(from, 2 * step));
+        load_matrices(keys, across<WIDE_CHUNKS>(from, 2 * step));
         multiply_add<T>(sums[0], q[step], keys[0], keys[1]);
         multiply_add<T>(sums[1], q[step + 1], keys[2], keys[3]);
     }
@@ -63,12 +63,12 @@ __device__ __forceinline__ void wide_gather(u32 powers, u32 v, float (&out)[2][8
         u32 p[2][4];
 #pragma unroll
         for (int i = 0; i < 2; i++) {
-            load_matrices(p[i], across(fromP, 2 * step) + 16 * i * WIDE_KEYS * 2);
+            load_matrices(p[i], across<WIDE_KEYS / 8>(fromP, 2 * step) + 16 * i * WIDE_KEYS * 2);
         }
 #pragma unroll
         for (int c = 0; c < 8; c += 2) {
             u32 values[4];
-            load_matrices_transposed(values, across(fromV, c) + 16 * step * WIDE_CHUNKS * 16);
+            load_matrices_transposed(values, across<WIDE_CHUNKS>(fromV, c) + 16 * step * WIDE_CHUNKS * 16);
 #pragma unroll
             for (int i = 0; i < 2; i++) {
                 multiply_add<T>(out[i][c], p[i], values[0], values[1]);
@@ -111,7 +111,7 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
     u32 from = shared_address(shared.v) + place<WIDE_CHUNKS>(16 * ownTile + lane % 16, lane / 16);
 #pragma unroll
     for (int step = 0; step < WIDE_CHUNKS / 2; step++) {
-        load_matrices(q[step], across(from, 2 * step));
+        load_matrices(q[step], across<WIDE_CHUNKS>(from, 2 * step));
     }
     float out[2][8][4] = {};
     float largest[2][2];

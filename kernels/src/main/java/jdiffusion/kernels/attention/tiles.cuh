@@ -5,7 +5,8 @@
 
 // One stream, as CudaAttention packs it. q and out are [batch, queries, heads * headDim] or null, k and v are [batch,
 // keys, heads * headDim] or null, with rows `...Stride` elements apart; norm weights are [headDim] of the type beside
-// them, or null. A stream that does not ask has 0 queries, one that is not asked 0 keys.
+// them, or null. A stream that does not ask has 0 queries, one that is not asked 0 keys. keyCounts is [batch], how many
+// of a sequence's keys exist, or null for all.
 struct Stream {
     const void* q;
     const void* k;
@@ -13,6 +14,7 @@ struct Stream {
     void* out;
     const void* qNorm;
     const void* kNorm;
+    const int* keyCounts;
     int queries;
     int keys;
     int qStride;
@@ -51,6 +53,22 @@ template <typename V> __device__ __forceinline__ V pick(int stream, V first, V s
 #define OF_STREAM(call, stream, field) \
     pick(stream, (call).streams[0].field, (call).streams[1].field, (call).streams[2].field)
 
+// How many keys of each stream exist for a sequence.
+struct Keys {
+    int first;
+    int second;
+    int third;
+};
+
+static __device__ __forceinline__ int keys_of(const Stream& stream, int sequence) {
+    return stream.keyCounts == nullptr ? stream.keys : max(0, min(stream.keyCounts[sequence], stream.keys));
+}
+
+static __device__ __forceinline__ Keys keys_of(const Call& call, int sequence) {
+    return {keys_of(call.streams[0], sequence), keys_of(call.streams[1], sequence),
+            keys_of(call.streams[2], sequence)};
+}
+
 // Moves `index`, counted in units of `size` tokens through all streams, into the stream that has it; returns which.
 static __device__ __forceinline__ int locate(int& index, int first, int second, int size) {
     int tiles = (first + size - 1) / size;
@@ -87,18 +105,31 @@ static __device__ __forceinline__ long long offset(const Pair& pair, int n, int 
 //
 // A row's pieces change places by exclusive-or with the row's number, so that any 8 rows that follow each other have
 // the same piece in 8 different groups of 4 banks: ldmatrix reads them in one go. Where a row has less than 128 bytes,
-// the rows that share 128 bytes already differ, and only each next such group changes places.
+// the rows that share 128 bytes already differ, and only each next such group changes places. Rows of an odd number of
+// pieces are apart that way by themselves.
+
+template <int CHUNKS> __device__ __forceinline__ constexpr bool is_odd() {
+    return CHUNKS % 2 != 0;
+}
 
 template <int CHUNKS> __device__ __forceinline__ u32 place(int row, int chunk) {
-    constexpr int GROUP = CHUNKS >= 8 ? 1 : 8 / CHUNKS;
-    constexpr int MASK = (CHUNKS >= 8 ? 8 : CHUNKS) - 1;
-    return (u32)(row * CHUNKS + (chunk ^ ((row / GROUP) & MASK))) * 16;
+    if constexpr (is_odd<CHUNKS>()) {
+        return (u32)(row * CHUNKS + chunk) * 16;
+    } else {
+        constexpr int GROUP = CHUNKS >= 8 ? 1 : 8 / CHUNKS;
+        constexpr int MASK = (CHUNKS >= 8 ? 8 : CHUNKS) - 1;
+        return (u32)(row * CHUNKS + (chunk ^ ((row / GROUP) & MASK))) * 16;
+    }
 }
 
 // The same with `chunk` pieces more (a multiple of those a fragment spans), from a place in shared memory whose tile
 // starts at a multiple of 128 bytes: with a constant `chunk` a loop needs few registers for its addresses.
-static __device__ __forceinline__ u32 across(u32 place, int chunk) {
-    return (place ^ (u32)(chunk % 8 * 16)) + chunk / 8 * 128;
+template <int CHUNKS> __device__ __forceinline__ u32 across(u32 place, int chunk) {
+    if constexpr (is_odd<CHUNKS>()) {
+        return place + chunk * 16;
+    } else {
+        return (place ^ (u32)(chunk % 8 * 16)) + chunk / 8 * 128;
+    }
 }
 
 // Starts copying ROWS rows; zeros where a row is not under `rows` or a piece not under `chunks`. Neighbouring threads
@@ -106,27 +137,47 @@ static __device__ __forceinline__ u32 across(u32 place, int chunk) {
 // Wide rows are not unrolled in full: their addresses would take registers from the sums.
 template <typename T, int ROWS, int CHUNKS, int THREADS>
 __device__ __forceinline__ void copy_tile(u32 to, const T* from, int stride, int rows, int chunks) {
-    int chunk = threadIdx.x % CHUNKS;
-    int first = threadIdx.x / CHUNKS;
-    from += (long long)first * stride + chunk * 8;
-    long long step = (long long)(THREADS / CHUNKS) * stride;
+    if constexpr (is_odd<CHUNKS>()) {
+#pragma unroll 2
+        for (int i = threadIdx.x; i < ROWS * CHUNKS; i += THREADS) {
+            int row = i / CHUNKS;
+            int chunk = i % CHUNKS;
+            copy_async(to + i * 16, from + (long long)row * stride + chunk * 8, row < rows && chunk < chunks);
+        }
+    } else {
+        int chunk = threadIdx.x % CHUNKS;
+        int first = threadIdx.x / CHUNKS;
+        from += (long long)first * stride + chunk * 8;
+        long long step = (long long)(THREADS / CHUNKS) * stride;
 #pragma unroll (CHUNKS > 16 ? 2 : 8)
-    for (int row = 0; row < ROWS; row += THREADS / CHUNKS) {
-        copy_async(to + place<CHUNKS>(first + row, chunk), from, first + row < rows && chunk < chunks);
-        from += step;
+        for (int row = 0; row < ROWS; row += THREADS / CHUNKS) {
+            copy_async(to + place<CHUNKS>(first + row, chunk), from, first + row < rows && chunk < chunks);
+            from += step;
+        }
     }
 }
 
 // Stores ROWS rows from shared memory, those under `rows` and their pieces under `chunks`.
 template <typename T, int ROWS, int CHUNKS, int THREADS>
 __device__ __forceinline__ void store_tile(const u8* from, T* to, int stride, int rows, int chunks) {
-    int chunk = threadIdx.x % CHUNKS;
-    int first = threadIdx.x / CHUNKS;
+    if constexpr (is_odd<CHUNKS>()) {
+#pragma unroll 2
+        for (int i = threadIdx.x; i < ROWS * CHUNKS; i += THREADS) {
+            int row = i / CHUNKS;
+            int chunk = i % CHUNKS;
+            if (row < rows && chunk < chunks) {
+                *(uint4*)(to + (long long)row * stride + chunk * 8) = *(const uint4*)(from + i * 16);
+            }
+        }
+    } else {
+        int chunk = threadIdx.x % CHUNKS;
+        int first = threadIdx.x / CHUNKS;
 #pragma unroll
-    for (int row = 0; row < ROWS; row += THREADS / CHUNKS) {
-        if (first + row < rows && chunk < chunks) {
-            *(uint4*)(to + (long long)(first + row) * stride + chunk * 8) =
-                    *(const uint4*)(from + place<CHUNKS>(first + row, chunk));
+        for (int row = 0; row < ROWS; row += THREADS / CHUNKS) {
+            if (first + row < rows && chunk < chunks) {
+                *(uint4*)(to + (long long)(first + row) * stride + chunk * 8) =
+                        *(const uint4*)(from + place<CHUNKS>(first + row, chunk));
+            }
         }
     }
 }

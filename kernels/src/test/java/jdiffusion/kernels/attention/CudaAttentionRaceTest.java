@@ -73,7 +73,7 @@ class CudaAttentionRaceTest {
 
     /** Nothing is wrong with the kernels themselves, whenever copies land. */
     @ParameterizedTest
-    @ValueSource(ints = {7, 64, 256})
+    @ValueSource(ints = {7, 64, 72, 256, 512})
     void theSeedChangesNothing(int channels) {
         float[] expected = run(KernelSource.BUILT_IN, 0, channels);
         for (int seed = 1; seed < 4; seed++) {
@@ -87,7 +87,7 @@ class CudaAttentionRaceTest {
      */
     @ParameterizedTest
     @CsvSource({"attention_64_bf16, 64, bar.sync, 0 1 2 3 4", "attention_64_bf16, 64, cp.async.wait_group, 0 1",
-        "attention_wide_bf16, 256, bar.sync, 0 1 2 3 4 5", "attention_wide_bf16, 256, cp.async.wait_group, 0 1 2",
+        "attention_wide_bf16, 512, bar.sync, 0 1 2 3 4 5", "attention_wide_bf16, 512, cp.async.wait_group, 0 1 2",
         "attention_plain_bf16, 7, bar.warp.sync, 3 4 5"})
     void barriersAndWaitsThatAreMissing(String kernel, int channels, String instruction, String noticed) {
         assertThat(new Planted("attention/attention", kernel, instruction)

@@ -46,6 +46,7 @@ class CudaAttentionTest {
 
     static List<AttentionCase> cases() {
         List<AttentionCase> cases = new ArrayList<>(AttentionCase.ragged());
+        cases.addAll(AttentionCase.ofFamilies());
         cases.addAll(List.of(
                 AttentionCase.of(2, 2, 16, 77).causal(),
                 AttentionCase.of(1, 2, 8, 40),
@@ -60,7 +61,17 @@ class CudaAttentionTest {
                 AttentionCase.of(1, 1, 520, 20),
                 AttentionCase.cross(1, 2, 128, 70, 77),
                 AttentionCase.cross(2, 1, 64, 260, 300),
-                AttentionCase.cross(1, 1, 160, 20, 77)));
+                AttentionCase.cross(1, 1, 160, 20, 77),
+                AttentionCase.of(1, 2, 72, 300, 77).norm(DType.F32),
+                AttentionCase.of(1, 2, 72, 131).causal().scale(1).biased(),
+                AttentionCase.of(2, 1, 256, 130, 70).norm(DType.BF16).turned(0, 1).silent(1),
+                AttentionCase.of(2, 1, 256, 100).scale(1).biased().counts(0, 33, 100),
+                AttentionCase.of(1, 1, 256, 90).causal(),
+                AttentionCase.of(1, 1, 200, 40, 70).layerNorm(),
+                AttentionCase.of(1, 1, 512, 70).norm(DType.F32).turned(0),
+                AttentionCase.of(1, 1, 512, 40).layerNorm(),
+                AttentionCase.of(2, 1, 512, 40).counts(0, 5, 40),
+                AttentionCase.of(2, 2, 64, 70).counts(0, 0, 0)));
         return cases;
     }
 
@@ -77,6 +88,8 @@ class CudaAttentionTest {
                 AttentionCase.of(1, 1, 128, 70),
                 AttentionCase.of(1, 1, 512, 40),
                 AttentionCase.cross(1, 2, 64, 40, 77),
+                AttentionCase.of(1, 2, 72, 77).norm(DType.F32).turned(0),
+                AttentionCase.of(1, 1, 256, 40, 33).layerNorm(),
                 AttentionCase.of(1, 2, 7, 40));
     }
 
@@ -91,6 +104,9 @@ class CudaAttentionTest {
                 AttentionCase.of(2, 2, 64, 33, 40).norm(DType.F8_E4M3),
                 AttentionCase.of(1, 2, 24, 70).causal().biased(),
                 AttentionCase.of(1, 2, 64, 20, 0, 37).silent(2),
+                AttentionCase.of(2, 2, 64, 33, 40).norm(DType.F32).turned(0),
+                AttentionCase.of(1, 2, 72, 33).layerNorm().turned(0),
+                AttentionCase.of(2, 2, 9, 77).layerNorm().counts(0, 20, 77),
                 AttentionCase.cross(1, 2, 64, 33, 77));
     }
 
@@ -132,7 +148,9 @@ class CudaAttentionTest {
                 AttentionCase.of(3, 2, 64, 70, 33).norm(DType.F32),
                 AttentionCase.cross(2, 2, 64, 70, 77),
                 AttentionCase.of(2, 1, 512, 40),
-                AttentionCase.of(2, 2, 32, 77).causal());
+                AttentionCase.of(2, 2, 32, 77).causal(),
+                AttentionCase.of(3, 2, 72, 150).counts(0, 150, 9, 70).turned(0),
+                AttentionCase.of(2, 1, 256, 40, 90).layerNorm().counts(1, 3, 70));
     }
 
     @ParameterizedTest
@@ -142,7 +160,7 @@ class CudaAttentionTest {
         all.run();
         List<float[]> together = all.outputs();
         int last = problem.shape().batch() - 1;
-        OnDevice one = all.only(last);
+        OnDevice one = OnDevice.of(problem, DType.BF16, ALIGNED, false).only(last);
         one.run();
         List<float[]> alone = one.outputs();
         for (int s = 0; s < alone.size(); s++) {
@@ -272,12 +290,16 @@ class CudaAttentionTest {
                     buffers.add(buffer);
                     out = buffer.columns(gap, gap + width);
                 }
-                streams.add(AttentionStream.of(q, k, v, out).withNorms(
-                        s.qNorm() == null ? null : device.put(s.qNorm()),
-                        s.kNorm() == null ? null : device.put(s.kNorm())));
+                streams.add(AttentionStream.of(q, k, v, out)
+                        .withNorms(put(s.qNorm()), put(s.kNorm())).withRotary(put(s.rotary()))
+                        .withKeyCounts(put(s.keyCounts())));
             }
             return new OnDevice(shape, streams, arguments.bias() == null ? null : device.put(arguments.bias()),
                     buffers, gap);
+        }
+
+        private static Tensor put(Tensor hostOrNull) {
+            return hostOrNull == null ? null : device.put(hostOrNull);
         }
 
         private static Tensor put(DType type, float[] values, int... dims) {
@@ -292,12 +314,13 @@ class CudaAttentionTest {
             }
         }
 
-        /** One sequence of the batch, its output apart. */
+        /** One sequence of the batch, its output apart; before anything has run, which may write over q and k. */
         OnDevice only(int sequence) {
             List<AttentionStream> some = streams.stream().map(s -> AttentionStream.of(
                     slice(s.q(), sequence), slice(s.k(), sequence), slice(s.v(), sequence),
                     s.q() == null ? null : device.empty(s.q().type(), 1, s.queries(), s.q().cols()))
-                    .withNorms(s.qNorm(), s.kNorm())).toList();
+                    .withNorms(s.qNorm(), s.kNorm()).withRotary(s.rotary())
+                    .withKeyCounts(slice(s.keyCounts(), sequence))).toList();
             return new OnDevice(new AttentionShape(1, shape.heads(), shape.headDim(), shape.scale(), shape.causal(),
                     shape.norm(), shape.normEps()), some, bias, List.of(), 0);
         }

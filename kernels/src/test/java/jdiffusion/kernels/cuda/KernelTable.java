@@ -21,6 +21,7 @@ final class KernelTable {
     /** Kernels whose shared memory the launch decides: what it is at the product's sizes. */
     private static final Map<String, Integer> DYNAMIC_SHARED = Map.of(
             "attention_wide", 68096,
+            "attention_256", 66336,
             "attention_plain", 3584,
             "groupnorm_describe", 8 * 33 * 8,
             "layernorm", 4 * 1536 * 4,
