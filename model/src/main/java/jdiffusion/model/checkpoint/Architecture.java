@@ -11,8 +11,13 @@ import jdiffusion.tensor.TensorSource;
 
 /** What a family's files are like: all that reading, converting, quantising and adapting a model must know of it. */
 public interface Architecture {
-    /** One word in lower case: sd3. GGUF files name it as their architecture. */
+    /** One word in lower case: sd3. */
     String name();
+
+    /** What GGUF files name as their architecture. */
+    default String ggufName() {
+        return name();
+    }
 
     /** What it is called in messages: SD3. */
     String label();

@@ -114,7 +114,7 @@ public final class Exporter {
         OutputFile.checkFile(file);
         Map<Component, List<Outgoing>> parts = parts(Format.GGUF);
         start(parts);
-        GgufParts.write(file, source.architecture().name(), parts.get(Component.DENOISER),
+        GgufParts.write(file, source.architecture().ggufName(), parts.get(Component.DENOISER),
                 config(parts.keySet()), progress::written);
     }
 

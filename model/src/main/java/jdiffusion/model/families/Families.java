@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import jdiffusion.model.auraflow.AuraFlow;
 import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
@@ -19,7 +20,7 @@ import jdiffusion.tensor.InputException;
 /** The families that this program knows: a new one is a package and a line here. */
 public final class Families {
     /** Where files could be of several, the first is meant. */
-    public static final List<Family> ALL = List.of(new Sd3(), new Sdxl());
+    public static final List<Family> ALL = List.of(new Sd3(), new Sdxl(), new AuraFlow());
 
     private static final Models MODELS = new Models(ALL);
 

@@ -103,10 +103,10 @@ public final class TextEncoders {
     /**
      * T5's or UMT5's output for all prompts.
      *
-     * @param rows   [prompts, length, width], rows of padding too
+     * @param hidden [prompts, length, width], rows of padding too
      * @param counts [prompts] of rows that are no padding
      */
-    public record T5(float[] rows, int[] counts) {
+    public record Masked(float[] hidden, int[] counts) {
     }
 
     /**
@@ -117,23 +117,23 @@ public final class TextEncoders {
      */
     public float[] t5(List<String> prompts, int length, BiConsumer<T5Encoder, String> check,
                       Conditioner.Listener listener) {
-        return t5(prompts, length, false, check, listener).rows();
+        return t5(prompts, length, false, check, listener).hidden();
     }
 
     /** The same where padding is not attended to. */
-    public T5 maskedT5(List<String> prompts, int length, BiConsumer<T5Encoder, String> check,
-                       Conditioner.Listener listener) {
+    public Masked maskedT5(List<String> prompts, int length, BiConsumer<T5Encoder, String> check,
+                           Conditioner.Listener listener) {
         return t5(prompts, length, true, check, listener);
     }
 
-    private T5 t5(List<String> prompts, int length, boolean masked, BiConsumer<T5Encoder, String> check,
-                  Conditioner.Listener listener) {
+    private Masked t5(List<String> prompts, int length, boolean masked, BiConsumer<T5Encoder, String> check,
+                      Conditioner.Listener listener) {
         PromptTokens tokens = tokenize(Component.T5, prompts, length, listener);
         return stages.run(Component.T5, T5Encoder::load, (Stage<T5Encoder> stage) -> {
             check.accept(stage.model(), files.origin());
             checkVocabulary(Component.T5, tokens.ids(), stage.model().config().vocabulary());
             Tensor out = stage.model().apply(stage.compute(), tokens.ids(), masked ? tokens.counts() : null);
-            return new T5(stage.download(out), tokens.counts());
+            return new Masked(stage.download(out), tokens.counts());
         }, listener::encoded);
     }
 

@@ -11,6 +11,11 @@ import jdiffusion.tensor.InputException;
  * @param bias    [3]
  */
 public record LatentPreview(float[][] factors, float[] bias) implements LatentPictures {
+    /** Of SDXL's latents, which other families have too: the numbers of ComfyUI's {@code latent_formats.SDXL}. */
+    public static final LatentPreview SDXL = new LatentPreview(new float[][] {
+        {0.3651f, 0.4232f, 0.4341f}, {-0.2533f, -0.0042f, 0.1068f}, {0.1076f, 0.1111f, -0.0362f},
+        {-0.3165f, -0.2492f, -0.2188f}}, new float[] {0.1084f, -0.0175f, -0.0011f});
+
     private static final String FACTORS = "latent_rgb_factors";
     private static final String BIAS = "latent_rgb_bias";
 

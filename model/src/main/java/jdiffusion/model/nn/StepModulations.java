@@ -96,7 +96,7 @@ public final class StepModulations {
         timestep = w.f32(rows);
         sinusoid = w.operand(rows, embedding.channels());
         hidden = w.operand(rows, d);
-        text = w.f32(batch, d);
+        text = embedding.text() == null ? null : w.f32(batch, d);
         conditioning = w.f32(rows, d);
         conditioningSilu = w.operand(rows, d);
         firstRows = w.allocate(DType.I32, rows);
@@ -156,7 +156,7 @@ public final class StepModulations {
         step = 0;
         Tensor at = timestep.slice(0, rows.length);
         backend.upload(rows, at);
-        for (int s = 0; s < next.length; s++) {
+        for (int s = 0; text != null && s < next.length; s++) {
             backend.activate(Activation.NONE, text, conditioning.slice(s * batch, (s + 1) * batch));
         }
         embedding.apply(backend, at, sinusoid.slice(0, rows.length), hidden.slice(0, rows.length),
@@ -164,7 +164,7 @@ public final class StepModulations {
         layers.forEach(layer -> layer.there = false);
     }
 
-    /** The text's part of that vector, [batch, d]. */
+    /** The text's part of that vector, [batch, d]; null where no text takes part. */
     public Tensor text() {
         return text;
     }

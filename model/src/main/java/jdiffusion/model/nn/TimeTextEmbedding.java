@@ -6,7 +6,11 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 
-/** The vector that conditions every block: an MLP of the timestep's sinusoids plus an MLP of the pooled text. */
+/**
+ * The vector that conditions every block: an MLP of the timestep's sinusoids plus an MLP of the pooled text.
+ *
+ * @param text null where no text takes part
+ */
 public record TimeTextEmbedding(Mlp timestep, Mlp text) {
     /**
      * @param timestep layers {@code linear_1} [d, channels] and {@code linear_2} [d, d]
@@ -14,6 +18,11 @@ public record TimeTextEmbedding(Mlp timestep, Mlp text) {
      */
     public static TimeTextEmbedding load(Weights timestep, int channels, Weights text, int pooled, int d) {
         return new TimeTextEmbedding(mlp(timestep, d, channels), mlp(text, d, pooled));
+    }
+
+    /** One without text: layers {@code linear_1} [d, channels] and {@code linear_2} [d, d]. */
+    public static TimeTextEmbedding ofTime(Weights timestep, int channels, int d) {
+        return new TimeTextEmbedding(mlp(timestep, d, channels), null);
     }
 
     private static Mlp mlp(Weights w, int d, int in) {
@@ -26,17 +35,17 @@ public record TimeTextEmbedding(Mlp timestep, Mlp text) {
     }
 
     /**
-     * Adds the timesteps' part to the text's.
+     * Adds the timesteps' part to the text's, if there is one.
      *
      * @param times    [m]
      * @param sinusoid [m, channels], written
      * @param hidden   [m, d], written
-     * @param sum      [m, d] the text's part; updated
+     * @param sum      [m, d] the text's part, where there is one; updated
      * @param silu     [m, d] silu(sum), written
      */
     public void apply(Backend backend, Tensor times, Tensor sinusoid, Tensor hidden, Tensor sum, Tensor silu) {
         backend.timestepEmbedding(times, sinusoid);
-        timestep.apply(backend, sinusoid, hidden, Epilogue.ADD, sum);
+        timestep.apply(backend, sinusoid, hidden, text == null ? Epilogue.STORE : Epilogue.ADD, sum);
         backend.activate(Activation.SILU, sum, silu);
     }
 }

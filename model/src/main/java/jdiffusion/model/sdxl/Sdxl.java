@@ -71,11 +71,6 @@ public final class Sdxl implements Family {
             new ComponentFormat(Component.VAE, VaeNetwork.ofScale(LATENT_SCALE), "vae", null, false,
                     "first_stage_model.", List.of()));
 
-    /** The numbers of ComfyUI's {@code latent_formats.SDXL}. */
-    private static final LatentPreview PREVIEW = new LatentPreview(new float[][] {
-        {0.3651f, 0.4232f, 0.4341f}, {-0.2533f, -0.0042f, 0.1068f}, {0.1076f, 0.1111f, -0.0362f},
-        {-0.3165f, -0.2492f, -0.2188f}}, new float[] {0.1084f, -0.0175f, -0.0011f});
-
     @Override
     public String name() {
         return "sdxl";
@@ -254,7 +249,7 @@ public final class Sdxl implements Family {
 
     @Override
     public LatentPreview preview() {
-        return PREVIEW;
+        return LatentPreview.SDXL;
     }
 
     @Override

@@ -269,22 +269,36 @@ final class PipelineVerifier {
 
     /** Token ids per encoder, and the conditionings of both prompts even when there is no guidance. */
     private static void compareText(Pipeline pipeline, GenerationRequest request, String prefix, Expected expected) {
-        Map<Component, Tokens> last = new EnumMap<>(Component.class);
+        Map<Component, List<Tokens>> all = new EnumMap<>(Component.class);
         List<Conditioning> both = pipeline.conditioner().encode(request, true, new Conditioner.Listener() {
             @Override
             public void tokenized(Component encoder, String prompt, Tokens tokens) {
-                // Each encoder sees the negative prompt first, then the prompt, whose ids the reference has.
-                last.put(encoder, tokens);
+                // Each encoder sees the negative prompt first, then the prompt.
+                all.computeIfAbsent(encoder, _ -> new ArrayList<>()).add(tokens);
             }
         });
-        last.forEach((encoder, tokens) -> expected.compareIndices(
-                prefix + "input_ids." + encoder.option().replace('-', '_'), tokens.ids()));
+        all.forEach((encoder, tokens) -> {
+            String name = "input_ids." + encoder.option().replace('-', '_');
+            compareTokens(expected, prefix + name, prefix + "attention_mask", encoder, tokens.getLast());
+            compareTokens(expected, prefix + "negative_" + name, prefix + "negative_attention_mask", encoder,
+                    tokens.getFirst());
+        });
         String[] prefixes = {"negative_", ""};
         for (int i = 0; i < prefixes.length; i++) {
             String start = prefix + prefixes[i];
             compare(expected, start + "prompt_embeds", both.get(i), Conditioning.CONTEXT);
             compare(expected, start + "pooled_prompt_embeds", both.get(i), Conditioning.POOLED);
             compare(expected, start + "add_time_ids", both.get(i), "time_ids");
+        }
+    }
+
+    /** @param mask name of what tells T5's text from its padding */
+    private static void compareTokens(Expected expected, String ids, String mask, Component encoder, Tokens tokens) {
+        expected.compareIndices(ids, tokens.ids());
+        if (encoder == Component.T5) {
+            int[] ones = new int[tokens.ids().length];
+            Arrays.fill(ones, 0, Math.min(tokens.used(), ones.length), 1);
+            expected.compareIndices(mask, ones);
         }
     }
 
