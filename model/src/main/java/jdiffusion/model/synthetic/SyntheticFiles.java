@@ -108,7 +108,7 @@ public final class SyntheticFiles implements ModelFiles, AutoCloseable {
 
     @Override
     public Tokenizer tokenizer(Component component) {
-        return Tokenizer.load(tokenizers.resolve(model.architecture().tokenizerFolder(component)));
+        return new Borrowed(tokenizers, model.architecture()).tokenizer(component);
     }
 
     @Override

@@ -14,7 +14,7 @@ import jdiffusion.tensor.DType;
 /**
  * A synthetic checkpoint to be written.
  *
- * @param tokenizers folder with those of the encoders, in folders with the names of the diffusers layout
+ * @param tokenizers folder with those of the encoders, in folders with names of the diffusers layout
  */
 public record SyntheticSource(SyntheticModel model, long seed, DType type, Path tokenizers) implements ExportSource {
     @Override
@@ -39,8 +39,7 @@ public record SyntheticSource(SyntheticModel model, long seed, DType type, Path 
 
     @Override
     public VocabularyFile tokenizer(Component component) {
-        return VocabularyFile.in(tokenizers.resolve(model.architecture().tokenizerFolder(component)),
-                model.architecture().tokenizerKind(component));
+        return new Borrowed(tokenizers, model.architecture()).vocabulary(component);
     }
 
     @Override
