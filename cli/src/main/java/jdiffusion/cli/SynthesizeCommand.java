@@ -8,11 +8,11 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.convert.ExportOptions;
 import jdiffusion.model.convert.Exporter;
 import jdiffusion.model.families.Families;
+import jdiffusion.model.synthetic.Borrowed;
 import jdiffusion.model.synthetic.SyntheticKind;
 import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.synthetic.SyntheticModel.Vocabularies;
 import jdiffusion.model.synthetic.SyntheticSource;
-import jdiffusion.model.tokenizer.Tokenizer;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -93,6 +93,6 @@ final class SynthesizeCommand implements Callable<Integer> {
     /** Of a tokenizer; 0 where the model reads nothing with one of the kind. */
     private static int size(Path tokenizers, Architecture architecture, Component encoder) {
         return !architecture.components().contains(encoder) ? 0
-                : Tokenizer.load(tokenizers.resolve(architecture.tokenizerFolder(encoder))).size();
+                : new Borrowed(tokenizers, architecture).tokenizer(encoder).size();
     }
 }

@@ -83,7 +83,7 @@ final class ImageBench {
     private static void run(SyntheticFiles files, Backend on, Shapes s, int steps, Progress progress) {
         try (Pipeline pipeline = Pipeline.open(files, on)) {
             GenerationRequest.Builder request = pipeline.request("a photograph of a harbour at dawn").toBuilder()
-                    .size(s.width(), s.height()).resolutionBinning(false).steps(steps).t5(false)
+                    .size(s.width(), s.height()).steps(steps).t5(false)
                     .guidance(s.batch() == 1 ? 1 : pipeline.variant().guidance());
             if (pipeline.family().components().contains(Component.T5)) {
                 request.t5Length(s.text());

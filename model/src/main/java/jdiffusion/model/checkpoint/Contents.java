@@ -206,11 +206,25 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
                 lists.get(byPrefix.get(prefix)).add(inside);
             }
         }
+        lists.forEach((component, list) -> leaveStrangers(found.get(component), architecture.network(component), list,
+                aside));
         Map<Component, Part> parts = new EnumMap<>(Component.class);
         found.forEach((component, known) -> parts.put(component,
                 new Part(known.prefix(), known.signature.naming(), List.copyOf(lists.get(component)),
                         List.copyOf(outside.get(component)))));
         return new Contents(architecture, parts, List.copyOf(strays), aside);
+    }
+
+    /** What else programs put under the prefix of a text encoder does not stop a model. */
+    private static void leaveStrangers(Known known, Network network, List<String> names, LeftAside aside) {
+        if (known.prefix().startsWith(LeftAside.ENCODERS)) {
+            for (Mapped mapped : known.signature.naming().fromOriginal(names)) {
+                if (mapped.names().stream().noneMatch(network::isWeight)) {
+                    aside.add(LeftAside.Kind.ENCODER, known.prefix() + mapped.original());
+                    names.remove(mapped.original());
+                }
+            }
+        }
     }
 
     /** Of which component a tensor without a prefix says something; null for none. */

@@ -13,7 +13,8 @@ public final class LeftAside {
     /** Kinds of such tensors. */
     enum Kind {
         VISION("CLIP's other half, which sees"), DECODER("T5's decoder"), LOSS("what the VAE was trained with"),
-        AVERAGE("averages of weights (EMA)"), CONTROL("a ControlNet"), TRAINING("training");
+        AVERAGE("averages of weights (EMA)"), CONTROL("a ControlNet"), TRAINING("training"),
+        ENCODER("what other programs keep with text encoders");
 
         private final String label;
 
@@ -21,6 +22,9 @@ public final class LeftAside {
             this.label = label;
         }
     }
+
+    /** Before the names of all text encoders in ComfyUI's files. */
+    static final String ENCODERS = "text_encoders.";
 
     private static final Pattern VISION_TOWER = Pattern.compile("(?:.*\\.)?(?:vision_model|visual_projection|visual"
             + "|vision_tower|vision_embeddings|logit_scale|logit_bias)(?:\\..*)?");
@@ -63,8 +67,9 @@ public final class LeftAside {
 
     /** The same for a tensor outside of all components: whatever half of a network it is. */
     static Kind kind(String name) {
-        return VISION_TOWER.matcher(name).matches() ? Kind.VISION : VAE_LOSS.matcher(name).matches() ? Kind.LOSS
+        Kind half = VISION_TOWER.matcher(name).matches() ? Kind.VISION : VAE_LOSS.matcher(name).matches() ? Kind.LOSS
                 : name.startsWith("lm_head.") ? Kind.DECODER : kind(Component.DENOISER, name);
+        return half == null && name.startsWith(ENCODERS) ? Kind.ENCODER : half;
     }
 
     /** Whether a name is that of weights that were averaged while others were trained. */

@@ -72,6 +72,11 @@ public interface Network {
         return null;
     }
 
+    /** Whether a tensor of that name can be one of its weights, or says how they are stored. */
+    default boolean isWeight(String name) {
+        return true;
+    }
+
     /** Why a matrix is not quantised unless a pattern names it; null when it is. */
     default String sensitive(String tensor) {
         return null;

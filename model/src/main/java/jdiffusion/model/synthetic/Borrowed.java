@@ -16,7 +16,8 @@ import jdiffusion.model.tokenizer.VocabularyFile;
 public record Borrowed(Path folder, Architecture architecture) {
     /** Of the kind that an encoder needs, in the folder of its own name or else in another; null for none. */
     VocabularyFile vocabulary(Component encoder) {
-        return Stream.of(architecture.tokenizerFolder(encoder), "tokenizer", "tokenizer_2", "tokenizer_3")
+        return Stream.of(architecture.tokenizerFolder(encoder), "tokenizer", "tokenizer_2", "tokenizer_3",
+                "tokenizer_llama")
                 .map(name -> VocabularyFile.in(folder.resolve(name), architecture.tokenizerKind(encoder)))
                 .filter(Objects::nonNull).findFirst().orElse(null);
     }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Pattern;
 import jdiffusion.model.JsonTree;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.Network;
@@ -22,6 +23,10 @@ import jdiffusion.tensor.Weights;
  * @param signatures of a family's files
  */
 public record T5Network(Form form, List<Signature> signatures) implements Network {
+    private static final Pattern WEIGHT = Pattern.compile("shared\\..*|encoder\\.(?:embed_tokens|final_layer_norm"
+            + "|block\\.[0-9]+\\.layer\\.(?:0\\.(?:SelfAttention|layer_norm)|1\\.(?:DenseReluDense|layer_norm)))\\..*"
+            + "|[^.]*");
+
     /** What differs between the two. */
     enum Form {
         T5("T5EncoderModel", TokenizerKind.T5), UMT5("UMT5EncoderModel", TokenizerKind.LLAMA);
@@ -117,6 +122,11 @@ public record T5Network(Form form, List<Signature> signatures) implements Networ
         String kind = config.kind();
         boolean umt5 = kind.contains("UMT5") || kind.endsWith(" umt5");
         return form == Form.UMT5 ? umt5 : !umt5 && (kind.contains("T5") || kind.endsWith(" t5"));
+    }
+
+    @Override
+    public boolean isWeight(String name) {
+        return WEIGHT.matcher(name).matches();
     }
 
     @Override

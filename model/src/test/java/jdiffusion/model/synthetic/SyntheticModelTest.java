@@ -40,6 +40,13 @@ class SyntheticModelTest {
                 TestData.json(TestData.reference().resolve("sdxl/manifests/" + manifest + ".json")));
     }
 
+    @ParameterizedTest
+    @CsvSource({"DENOISER, transformer", "T5, pile-t5-xl", "VAE, vae"})
+    void auraFlowIsOfThePublishedShapes(Component component, String manifest) {
+        assertPublished("auraflow", component,
+                TestData.json(TestData.reference().resolve("auraflow/manifests/" + manifest + ".json")));
+    }
+
     private static ObjectNode assertPublished(String kind, Component component, JsonNode published) {
         Map<String, String> wanted = new TreeMap<>();
         published.get("tensors").properties().forEach(tensor ->

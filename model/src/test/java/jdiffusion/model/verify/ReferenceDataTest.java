@@ -31,7 +31,7 @@ class ReferenceDataTest {
         Path root = TestData.reference();
         return Stream.of("denoiser", "text_encoder", "vae", "taesd", "sdxl/unet", "sdxl/vae", "sdxl/text_encoder",
                 "auraflow/vae", "auraflow/text_encoder",
-                "flux/text_encoder/clip-l").flatMap(name -> tests(root.resolve(name), null));
+                "auraflow/transformer", "flux/text_encoder/clip-l").flatMap(name -> tests(root.resolve(name), null));
     }
 
     @TestFactory
@@ -56,6 +56,12 @@ class ReferenceDataTest {
     @TestFactory
     Stream<DynamicTest> sdxlLayouts() {
         return tests(TestData.reference().resolve("sdxl/layouts/expected"), null);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> auraFlowPipelines() {
+        Path root = TestData.reference().resolve("auraflow");
+        return Stream.of("pipelines", "layouts/expected").flatMap(name -> tests(root.resolve(name), null));
     }
 
     @TestFactory
