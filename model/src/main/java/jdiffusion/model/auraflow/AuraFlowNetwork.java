@@ -84,7 +84,7 @@ final class AuraFlowNetwork implements Network {
     @Override
     public String sensitive(String tensor) {
         return tensor.startsWith("context_embedder.") || tensor.startsWith("time_step_proj.")
-                || tensor.startsWith("pos_embed.") ? "embedder"
+                || tensor.startsWith("pos_embed.") || tensor.equals("register_tokens") ? "embedder"
                 : tensor.startsWith("norm_out.") || tensor.startsWith("proj_out.") ? "final layer" : null;
     }
 }

@@ -33,7 +33,7 @@ public record T5Sizes(int vocabulary, int hidden, int heads, int headDim, int in
                 .put("relative_attention_max_distance", LONGEST).put("dropout_rate", 0.1)
                 .put("layer_norm_epsilon", 1e-6).put("initializer_factor", 1.0)
                 .put("feed_forward_proj", "gated-gelu").put("dense_act_fn", "gelu_new").put("is_gated_act", true)
-                .put("is_encoder_decoder", false).put("is_decoder", false).put("use_cache", false)
+                .put("is_encoder_decoder", umt5).put("is_decoder", false).put("use_cache", umt5)
                 .put("tie_word_embeddings", true).put("scale_decoder_outputs", false)
                 .put("classifier_dropout", 0.0).put("pad_token_id", umt5 ? 1 : 0)
                 .put("eos_token_id", umt5 ? 2 : 1);

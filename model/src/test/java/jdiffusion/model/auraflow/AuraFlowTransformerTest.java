@@ -3,6 +3,7 @@ package jdiffusion.model.auraflow;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -124,7 +125,7 @@ class AuraFlowTransformerTest {
                 .isInstanceOf(InputException.class).hasMessageContainingAll(parts.toArray(String[]::new)));
     }
 
-    private static void load(Consumer<com.fasterxml.jackson.databind.node.ObjectNode> change) {
+    private static void load(Consumer<ObjectNode> change) {
         try (SyntheticTensors tensors = tiny()) {
             var json = Families.synthetic("auraflow").tiny(new Vocabularies(0, 0, 50)).config(Component.DENOISER);
             change.accept(json);
