@@ -1,10 +1,12 @@
 package jdiffusion.cli;
 
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.MicroConditioning.Pair;
@@ -31,6 +33,9 @@ final class ConditioningOptions {
     private static final String NEGATIVE_ORIGINAL = "Negative original size";
     private static final String NEGATIVE_CROP = "Negative crop top left";
     private static final String NEGATIVE_TARGET = "Negative target size";
+    private static final String BINNING = "Resolution binning";
+    private static final String CLEANING = "Clean caption";
+    private static final String OFF = "off";
     private static final String AESTHETIC = "Aesthetic score";
     private static final String NEGATIVE_AESTHETIC = "Negative aesthetic score";
 
@@ -75,6 +80,15 @@ final class ConditioningOptions {
             description = "The same for what to steer away from. Default: 2.5.")
     Float negativeAestheticScore;
 
+    @Option(names = "--resolution-binning", negatable = true,
+            description = "PixArt: whether a size is drawn that it was trained on, and the picture then brought to the"
+                    + " one asked for. Default: yes.")
+    Boolean resolutionBinning;
+
+    @Option(names = "--clean-caption", negatable = true,
+            description = "PixArt: whether the prompt is cleaned as captions were for training. Default: yes.")
+    Boolean cleanCaption;
+
     void applyTo(GenerationRequest defaults, GenerationRequest.Builder request) {
         MicroConditioning micro = defaults.micro();
         if (clipSkip != null && clipSkip < USUAL_SKIP) {
@@ -83,7 +97,9 @@ final class ConditioningOptions {
         }
         checkScore("--aesthetic-score", aestheticScore);
         checkScore("--negative-aesthetic-score", negativeAestheticScore);
-        request.text(new TextOptions(prompt2, negativePrompt2, clipSkip == null ? 0 : clipSkip - USUAL_SKIP))
+        request.text(new TextOptions(prompt2, negativePrompt2, clipSkip == null ? 0 : clipSkip - USUAL_SKIP,
+                        or(cleanCaption, defaults.text().cleanCaption())))
+                .resolutionBinning(or(resolutionBinning, defaults.resolutionBinning()))
                 .micro(new MicroConditioning(size("--original-size", originalSize), place("--crop-top-left", crop),
                         size("--target-size", targetSize), size("--negative-original-size", negativeOriginalSize),
                         place("--negative-crop-top-left", negativeCrop),
@@ -95,6 +111,21 @@ final class ConditioningOptions {
     /** Whether an aesthetic score is given. */
     boolean scored() {
         return aestheticScore != null || negativeAestheticScore != null;
+    }
+
+    /** Tells of switches that a family has no use of. */
+    void note(Family family, Consumer<String> notes) {
+        note("--resolution-binning", resolutionBinning, family.hasBins(), "draws every size as it is asked for", family,
+                notes);
+        note("--clean-caption", cleanCaption, family.cleansCaptions(), "reads prompts as they are", family, notes);
+    }
+
+    private static void note(String option, Boolean given, boolean used, String why, Family family,
+                             Consumer<String> notes) {
+        if (given != null && !used) {
+            notes.accept((given ? option : option.replace("--", "--no-")) + " changes nothing: " + family.label() + " "
+                    + why);
+        }
     }
 
     private static void checkScore(String option, Float score) {
@@ -139,6 +170,8 @@ final class ConditioningOptions {
         put(fields, NEGATIVE_ORIGINAL, sizeText(micro.negativeOriginal()));
         put(fields, NEGATIVE_CROP, placeText(micro.negativeCrop()));
         put(fields, NEGATIVE_TARGET, sizeText(micro.negativeTarget()));
+        put(fields, BINNING, r.resolutionBinning() ? null : OFF);
+        put(fields, CLEANING, text.cleanCaption() ? null : OFF);
         put(fields, AESTHETIC, micro.aesthetic() == usual.aesthetic() ? null
                 : PictureSettings.number(micro.aesthetic()));
         put(fields, NEGATIVE_AESTHETIC, micro.negativeAesthetic() == usual.negativeAesthetic() ? null
@@ -177,6 +210,8 @@ final class ConditioningOptions {
         negativeOriginalSize = or(negativeOriginalSize, take.apply(NEGATIVE_ORIGINAL));
         negativeCrop = or(negativeCrop, take.apply(NEGATIVE_CROP));
         negativeTargetSize = or(negativeTargetSize, take.apply(NEGATIVE_TARGET));
+        resolutionBinning = or(resolutionBinning, OFF.equals(take.apply(BINNING)) ? Boolean.FALSE : null);
+        cleanCaption = or(cleanCaption, OFF.equals(take.apply(CLEANING)) ? Boolean.FALSE : null);
         aestheticScore = or(aestheticScore, number.apply(AESTHETIC));
         negativeAestheticScore = or(negativeAestheticScore, number.apply(NEGATIVE_AESTHETIC));
     }

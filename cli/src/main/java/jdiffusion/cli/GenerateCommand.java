@@ -152,7 +152,7 @@ final class GenerateCommand implements Callable<Integer> {
             if (source != null) {
                 source.checkControl(control, notes::add);
             }
-            int patch = pipeline.sizes().multiple();
+            int patch = pipeline.sizes(options.unsized(pipeline.request(""))).multiple();
             inputs.chooseSize(options, patch, notes::add);
             if (source != null) {
                 source.fitSize(options, patch, notes::add);
@@ -170,7 +170,7 @@ final class GenerateCommand implements Callable<Integer> {
                         + " on are too large; use a smaller seed");
             }
             request = control.addTo(inputs.addTo(request, options.strength));
-            inputs.checkMask(request, pipeline.latents().factor(), notes::add);
+            inputs.checkMask(pipeline.drawn(request), pipeline.latents().factor(), notes::add);
             RefinedPipeline refined = refining.open(pipeline, model, adapters, notes::add);
             if (refined != null) {
                 refined.check(request);
@@ -184,6 +184,7 @@ final class GenerateCommand implements Callable<Integer> {
             if (refined == null && options.conditioning.scored()) {
                 notes.add("an aesthetic score is read by a refiner alone; give one with --refiner");
             }
+            options.conditioning.note(pipeline.family(), notes::add);
             LatentPictures pictures = preview == null ? null : taesd.file() != null ? pipeline.previews(taesd.file())
                     : pipeline.previews();
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
@@ -236,7 +237,7 @@ final class GenerateCommand implements Callable<Integer> {
             console.line("settings: " + settings(plan));
             List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
             Previews previews = plan.pictures == null ? null : new Previews(plan.pictures, preview,
-                    plan.pipeline.latents().factor(), request, plan.files);
+                    plan.pipeline.latents().factor(), plan.pipeline.drawn(request), plan.files);
             if (previews != null) {
                 followers.add(previews);
             }
@@ -301,7 +302,10 @@ final class GenerateCommand implements Callable<Integer> {
         String shift = !(scheduler instanceof FlowScheduler flow) ? ""
                 : ", shift " + (Float.isNaN(r.shift()) ? flow.shift() : Float.toString(r.shift()));
         StringBuilder line = new StringBuilder();
-        line.append(r.width()).append('x').append(r.height()).append(", ").append(r.steps())
+        GenerationRequest drawn = plan.pipeline.drawn(r);
+        line.append(r.width()).append('x').append(r.height())
+                .append(drawn == r ? "" : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
+                .append(", ").append(r.steps())
                 .append(r.steps() == 1 ? " step of " : " steps of ")
                 .append(r.sampler().kind().label())
                 .append(r.sampler().eta() == r.sampler().kind().eta() ? "" : " with eta " + r.sampler().eta())

@@ -117,6 +117,12 @@ final class GenerateOptions {
         return request;
     }
 
+    /** A request whose size is still open, for what this says of sizes. */
+    GenerationRequest unsized(GenerationRequest defaults) {
+        return defaults.toBuilder().resolutionBinning(or(conditioning.resolutionBinning, defaults.resolutionBinning()))
+                .build();
+    }
+
     /** Fails when options that the user gives contradict each other; call it before a picture's settings are read. */
     void check() {
         sampling.check();

@@ -190,9 +190,11 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
                 + defaults.sampler().kind().label() + ", cfg scale " + defaults.guidance()
                 + (!pipeline.family().components().contains(Component.T5) ? ""
                 : ", T5 " + (defaults.t5() ? defaults.t5Length() + " tokens" : "off")));
-        int patch = pipeline.sizes().multiple();
-        int largest = pipeline.sizes().largest();
-        facts.put("sizes", patch + "x" + patch + (pipeline.denoiserConfig().positions() == 0 ? " and more"
+        GenerationRequest drawn = defaults.toBuilder().resolutionBinning(false).build();
+        int patch = pipeline.sizes(drawn).multiple();
+        int largest = pipeline.sizes(drawn).largest();
+        facts.put("sizes", (pipeline.sizes(defaults).multiple() == patch ? ""
+                : "any, drawn at the nearest of a table; with --no-resolution-binning ") + patch + "x" + patch + (pipeline.denoiserConfig().positions() == 0 ? " and more"
                 : " to " + largest + "x" + largest) + " pixels, in multiples of " + patch);
     }
 

@@ -81,7 +81,7 @@ final class PlanCommand implements Callable<Integer> {
                 quantizing.apply(options.sampling.of(model.open(options.leftOut()))),
                 adapters.loras(options.prompt, options.negativePrompt), adapters);
         Pipeline opened = taesd.addTo(Pipeline.open(control.files(), backend));
-        int patch = opened.sizes().multiple();
+        int patch = opened.sizes(options.unsized(opened.request(""))).multiple();
         inputs.chooseSize(options, patch, notes::add);
         GenerationRequest plain = options.applyTo(opened.request(options.prompt)).build();
         opened.checkSize(plain);
@@ -110,8 +110,10 @@ final class PlanCommand implements Callable<Integer> {
 
     private void print(PrintStream out, Path folder, Pipeline pipeline, CountingBackend backend,
                               GenerationRequest request, MemoryPlan plan) {
+        GenerationRequest drawn = pipeline.drawn(request);
         out.println(Console.oneLine(folder) + ": " + pipeline.variant().label() + ", " + request.width() + "x"
-                + request.height() + ", " + backend.describe()
+                + request.height() + (drawn == request ? "" : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
+                + ", " + backend.describe()
                 + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));
         String row = "%-16s %12s %12s %12s %12s %12s%s%n";

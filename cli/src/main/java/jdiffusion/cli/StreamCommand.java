@@ -129,6 +129,7 @@ final class StreamCommand implements Callable<Integer> {
             GenerationRequest request = request(pipeline, control);
             pipeline.check(request);
             pipeline.notes(request).forEach(this::note);
+            options.conditioning.note(pipeline.family(), this::note);
             try (Pipeline fitted = memoryOptions.fit(pipeline, null, request, opened.backend(), this::note);
                     PictureStream stream = open(fitted, request)) {
                 say("model: " + model.path() + ", " + pipeline.variant().label() + "; " + settings(stream, taesd)
@@ -186,14 +187,14 @@ final class StreamCommand implements Callable<Integer> {
         }
         GenerationRequest sized = builder.build();
         // Else a wrong size, which is told better than a picture of it could be.
-        pipeline.sizes().check(sized.width(), sized.height());
+        pipeline.checkSize(sized);
         Picture blank = new Picture(sized.width(), sized.height(), new byte[3 * sized.width() * sized.height()]);
         builder.init(blank, options.strength == null ? USUAL_STRENGTH : options.strength);
         if (options.mask != null) {
             builder.mask(PictureFile.readMask(options.mask, this::note).resized(sized.width(), sized.height()));
         }
         GenerationRequest request = control.addTo(builder.build());
-        new InputPictures(null, null).checkMask(request, pipeline.latents().factor(), this::note);
+        new InputPictures(null, null).checkMask(pipeline.drawn(request), pipeline.latents().factor(), this::note);
         Variant variant = pipeline.variant();
         if (few && variant.steps() > MANY_STEPS) {
             note(variant.label() + " is made for " + variant.steps() + " steps, and " + USUAL_STEPS + " are few for it;"

@@ -30,6 +30,11 @@ public record Control(Picture picture, ControlKind kind, float strength, double 
         return outside ? 0 : strength;
     }
 
+    /** The same with another picture. */
+    public Control with(Picture other) {
+        return new Control(other, kind, strength, start, stop);
+    }
+
     /** Values for the VAE, [3, height, width]. */
     public float[] pixels(ControlTraits net) {
         return kind.prepare(picture.toModel(), net.scalesEdges());

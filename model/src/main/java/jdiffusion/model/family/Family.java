@@ -80,6 +80,36 @@ public interface Family extends Architecture {
         return config.positiveInteger("sample_size", denoiser.positions());
     }
 
+    /** Whether it was trained on a table of sizes, one of which it draws unless told not to: see {@link #bin}. */
+    default boolean hasBins() {
+        return false;
+    }
+
+    /**
+     * The size of its table at which a picture of another size is drawn; null where there is none, and every picture is
+     * drawn at the size that is asked for.
+     *
+     * @param width  of the picture in pixels, any number
+     * @param height of the picture
+     */
+    default PixelSize bin(DenoiserConfig denoiser, int width, int height) {
+        return null;
+    }
+
+    /** Whether it cleans prompts as its captions were cleaned for training, unless told not to: see {@link #read}. */
+    default boolean cleansCaptions() {
+        return false;
+    }
+
+    /**
+     * A prompt as it goes to the tokenizers.
+     *
+     * @param clean whether it is cleaned, by a family that does so
+     */
+    default String read(String prompt, boolean clean) {
+        return prompt;
+    }
+
     /** Fails when VAE and denoiser do not belong together. */
     default void checkFit(ModelFiles files, DenoiserConfig denoiser, LatentSpace latents) {
         if (latents.channels() != denoiser.inChannels() || denoiser.inChannels() != denoiser.outChannels()) {

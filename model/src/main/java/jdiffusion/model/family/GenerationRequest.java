@@ -41,13 +41,15 @@ import jdiffusion.tensor.InputException;
  *                       for none
  * @param text           what of the text only some families read
  * @param micro          what SDXL is told of the picture's size
+ * @param resolutionBinning whether families that were trained on a table of sizes draw the one that is nearest in
+ *                       shape, and bring it to the size that is asked for
  */
 public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
                                 float guidance, long seed, int images, Seeds seeds, SamplerSettings sampler,
                                 SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
                                 Picture init, double strength, Picture mask, Control control,
                                 float guidanceRescale, List<Float> sigmas, TextOptions text,
-                                MicroConditioning micro) {
+                                MicroConditioning micro, boolean resolutionBinning) {
     /** How the pictures of one request differ. */
     public enum Seeds {
         /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
@@ -157,6 +159,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private List<Float> sigmas;
         private TextOptions text;
         private MicroConditioning micro;
+        private boolean resolutionBinning;
 
         private Builder(GenerationRequest r) {
             prompt = r.prompt;
@@ -182,6 +185,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             sigmas = r.sigmas;
             text = r.text;
             micro = r.micro;
+            resolutionBinning = r.resolutionBinning;
         }
 
         public Builder prompt(String value) {
@@ -304,10 +308,16 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return this;
         }
 
+        /** Whether a size of the family's table is drawn, where it has one. */
+        public Builder resolutionBinning(boolean value) {
+            resolutionBinning = value;
+            return this;
+        }
+
         public GenerationRequest build() {
             return new GenerationRequest(prompt, negativePrompt, width, height, steps, guidance, seed, images, seeds,
                     sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control,
-                    guidanceRescale, sigmas, text, micro);
+                    guidanceRescale, sigmas, text, micro, resolutionBinning);
         }
     }
 }

@@ -12,6 +12,7 @@ import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.MicroConditioning;
+import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.family.TextOptions;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.sampling.NoiseScheduler;
@@ -79,7 +80,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                 scheduler.sampler(), scheduler.schedule(), Float.NaN,
                 wishes.positiveInteger("max_sequence_length", family.textTokens(), family.mostTextTokens()),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null,
-                DEFAULT_STRENGTH, null, null, 0, List.of(), TextOptions.DEFAULT, MicroConditioning.DEFAULT);
+                DEFAULT_STRENGTH, null, null, 0, List.of(), TextOptions.DEFAULT, MicroConditioning.DEFAULT, true);
     }
 
     private static float guidance(ConfigFile wishes, Variant variant, ControlTraits control) {
@@ -105,7 +106,8 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
     /** The noise levels at which a request asks the denoiser. */
     Sigmas sigmas(GenerationRequest request) {
         NoiseScheduler own = Float.isNaN(request.shift()) ? scheduler : scheduler.withShift(request.shift());
-        int tokens = (request.width() / patch()) * (request.height() / patch());
+        PixelSize drawn = SizeFit.of(this, request).drawn();
+        int tokens = (drawn.width() / patch()) * (drawn.height() / patch());
         Sigmas steps = !request.sigmas().isEmpty() ? own.sigmas(request.sigmas())
                 : request.schedule() == null ? own.sigmas(request.steps(), tokens)
                 : own.sigmas(request.schedule(), request.steps(), tokens);

@@ -28,6 +28,9 @@ public final class PictureStream implements AutoCloseable {
     private final DenoiseStage stage;
     private final LatentSpace space;
     private final GenerationRequest request;
+    private final SizeFit fit;
+    /** What is drawn for it. */
+    private final GenerationRequest drawn;
     private final Walk walk;
     private final ImageCoder.Standing coder;
     private final Stages.Standing<Denoiser> denoiser;
@@ -38,12 +41,14 @@ public final class PictureStream implements AutoCloseable {
         this.stage = stage;
         this.space = stage.model().latents();
         this.request = request;
-        this.walk = stage.model().walk(request);
-        float[] control = stage.control(request, progress);
+        this.fit = SizeFit.of(stage.model(), request);
+        this.drawn = fit.drawn(request);
+        this.walk = stage.model().walk(drawn);
+        float[] control = stage.control(drawn, progress);
         stage.stages().close();
-        DenoiserSetup setup = stage.setup(request, prompts, 1, control);
-        float[] mask = request.latentMask(space);
-        Stage.Work<Denoiser, DenoiseLoop> start = at -> new DenoiseLoop(at.model(), at.compute(), request, walk, setup,
+        DenoiserSetup setup = stage.setup(drawn, prompts, 1, control);
+        float[] mask = drawn.latentMask(space);
+        Stage.Work<Denoiser, DenoiseLoop> start = at -> new DenoiseLoop(at.model(), at.compute(), drawn, walk, setup,
                 mask);
         this.denoiser = stage.stages().stand(Component.DENOISER, stage.model().family()::loadDenoiser, at -> {
             start.run(at).count();
@@ -51,7 +56,7 @@ public final class PictureStream implements AutoCloseable {
         });
         try {
             this.loop = denoiser.run(start);
-            this.coder = new ImageCoder(stage.stages(), space, stage.taesd()).stand(request.height(), request.width());
+            this.coder = new ImageCoder(stage.stages(), space, stage.taesd()).stand(drawn.height(), drawn.width());
         } catch (RuntimeException | Error e) {
             denoiser.close();
             throw e;
@@ -109,12 +114,13 @@ public final class PictureStream implements AutoCloseable {
             throw new InputException("the picture is " + picture.width() + "x" + picture.height() + ", the stream "
                     + request.width() + "x" + request.height() + "; resize it");
         }
-        GenerationRequest one = request.toBuilder().init(picture, request.strength()).build();
+        GenerationRequest one = drawn.toBuilder().init(fit.placed(picture), request.strength()).build();
         Noise.Moments moments = stage.moments(one, walk, coder::encode);
-        Noise noise = Noise.draw(new TorchRandom(seed), 1, space.size(request.height(), request.width()), moments,
+        Noise noise = Noise.draw(new TorchRandom(seed), 1, space.size(drawn.height(), drawn.width()), moments,
                 space);
         float[] latents = denoiser.run(at -> at.check(loop.run(noise, Progress.NONE, 0)));
-        return Picture.ofModel(coder.decode(latents, request.mask() != null), 0, request.width(), request.height());
+        float[] values = fit.fitted(coder.decode(latents, request.mask() != null), 1);
+        return Picture.ofModel(values, 0, request.width(), request.height());
     }
 
     /** Lets go of all that stayed. */

@@ -168,9 +168,14 @@ public final class Pipeline implements AutoCloseable {
         return model.files();
     }
 
-    /** Which sizes of pictures the model can draw. */
-    public ImageSize sizes() {
-        return checker().sizes();
+    /** Which sizes of pictures can be asked for in a request that is like this one but for its size. */
+    public ImageSize sizes(GenerationRequest like) {
+        return checker().sizes(like);
+    }
+
+    /** What is drawn for a request: itself, or one with a size of its family's table. */
+    public GenerationRequest drawn(GenerationRequest request) {
+        return SizeFit.of(model, request).drawn(request);
     }
 
     /** The text encoders alone. */
@@ -282,12 +287,12 @@ public final class Pipeline implements AutoCloseable {
 
     /** The conditionings of the negative prompt, if there is guidance, and of the prompt. */
     public List<Conditioning> encode(GenerationRequest request, Progress progress) {
-        return new TextStage(model, conditioner).run(request, progress);
+        return new TextStage(model, conditioner).run(drawn(request), progress);
     }
 
-    /** Clean latents [images, channels, height / factor, width / factor] as the denoiser sees them. */
+    /** Clean latents [images, channels, height / factor, width / factor] as the denoiser sees them, as they are drawn. */
     public float[] denoise(GenerationRequest request, List<Conditioning> prompts, Progress progress) {
-        return denoiseStage().run(request, prompts, progress);
+        return denoiseStage().run(drawn(request), prompts, progress);
     }
 
     DenoiseStage denoiseStage() {
@@ -337,7 +342,9 @@ public final class Pipeline implements AutoCloseable {
 
     /** The same as numbers: [images, 3, height, width], about -1 to 1. */
     public float[] decodeValues(GenerationRequest request, float[] latents, Progress progress) {
-        return new ImageCoder(stages, latents(), taesd).decode(request, latents, progress);
+        SizeFit fit = SizeFit.of(model, request);
+        return fit.fitted(new ImageCoder(stages, latents(), taesd).decode(fit.drawn(request), latents, progress),
+                request.images());
     }
 
     /** Lets go of components that stayed on the device. */

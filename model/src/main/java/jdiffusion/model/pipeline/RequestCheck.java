@@ -6,6 +6,7 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
+import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.family.PromptTokens;
 import jdiffusion.tensor.InputException;
 
@@ -34,8 +35,10 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
     }
 
     void checkSize(GenerationRequest request) {
-        sizes().check(request.width(), request.height());
-        long values = 3L * request.width() * request.height();
+        sizes(request).check(request.width(), request.height());
+        PixelSize drawn = SizeFit.of(model, request).drawn();
+        sizes(model.patch()).check(drawn.width(), drawn.height());
+        long values = 3L * Math.max((long) request.width() * request.height(), (long) drawn.width() * drawn.height());
         if (request.images() > MOST_VALUES / values) {
             throw new InputException(request.images() + " pictures of " + request.width() + "x" + request.height()
                     + " are more than one run can hold; at most " + MOST_VALUES / values + " of this size");
@@ -66,11 +69,14 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         }
     }
 
-    /** Which sizes the model can draw. */
-    ImageSize sizes() {
+    /** Which sizes can be asked of the model in such a request: any, where it draws another one that it knows. */
+    ImageSize sizes(GenerationRequest request) {
+        return sizes(SizeFit.isBinned(model, request) ? 1 : model.patch());
+    }
+
+    private ImageSize sizes(int multiple) {
         DenoiserConfig denoiser = model.denoiser();
-        int patch = model.patch();
-        return new ImageSize(patch, denoiser.positions() == 0 ? Integer.MAX_VALUE - patch
-                : denoiser.positions() * patch);
+        return new ImageSize(multiple, denoiser.positions() == 0 ? Integer.MAX_VALUE - model.patch()
+                : denoiser.positions() * model.patch());
     }
 }
