@@ -32,7 +32,16 @@ public final class JsonTree {
      * @throws InputException when it is not valid JSON
      */
     public static JsonNode read(byte[] bytes, String where) {
-        try (JsonParser in = FACTORY.createParser(bytes)) {
+        return read(FACTORY, bytes, where);
+    }
+
+    /** The same of a file of Python's json module, which writes NaN and Infinity. */
+    public static JsonNode readPython(byte[] bytes, String where) {
+        return read(PYTHON, bytes, where);
+    }
+
+    private static JsonNode read(JsonFactory factory, byte[] bytes, String where) {
+        try (JsonParser in = factory.createParser(bytes)) {
             return in.nextToken() == null ? null : value(in);
         } catch (JsonProcessingException e) {
             throw new InputException(where + ": not valid JSON " + JsonFault.words(e)

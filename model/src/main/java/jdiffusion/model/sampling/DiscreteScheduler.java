@@ -60,6 +60,13 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
                 ORIGINAL);
     }
 
+    /** That of diffusers' {@code DPMSolverMultistepScheduler}: DPM-Solver++ 2M on linear betas, as PixArt has it. */
+    public static DiscreteScheduler dpmSolver() {
+        return new DiscreteScheduler(BetaTable.of(BetaTable.Kind.LINEAR, 0.0001, 0.02, 1000, false, false),
+                Prediction.EPSILON, Sampler.Kind.DPMPP_2M.settings(), TimestepSpacing.LINSPACE, 0, null,
+                new Rules(true, true, true, true, false), false, ORIGINAL);
+    }
+
     /**
      * The configuration of one of diffusers' schedulers for betas.
      *

@@ -24,7 +24,7 @@ public interface NoiseScheduler {
      */
     static NoiseScheduler read(Path file, NoiseScheduler usual) {
         byte[] bytes = InputFile.bytes(file, MAX_FILE_SIZE, "a scheduler_config.json");
-        return usual.read(JsonTree.read(bytes, file.toString()), file.toString());
+        return usual.read(JsonTree.readPython(bytes, file.toString()), file.toString());
     }
 
     /**
