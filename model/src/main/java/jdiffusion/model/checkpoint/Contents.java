@@ -44,7 +44,7 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
      *
      * @param prefix  of their names in the file
      * @param names   without the prefix
-     * @param outside names that have no prefix and are no weights of it: see {@link Network#outside()}
+     * @param outside whole names of what is no weight of it: see {@link Network#outside()}
      */
     record Part(String prefix, Naming naming, List<String> names, List<String> outside) {
         /** Its weights under diffusers' names. */
@@ -57,7 +57,8 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
             if (outside.isEmpty()) {
                 return weights(file);
             }
-            List<Mapped> all = new ArrayList<>(outside.stream().map(name -> Mapped.plain(name, name)).toList());
+            List<Mapped> all = new ArrayList<>(outside.stream().map(name -> Mapped.plain(name,
+                    name.startsWith(prefix) ? name.substring(prefix.length()) : name)).toList());
             naming.fromOriginal(names).forEach(mapped -> all.add(
                     new Mapped(prefix + mapped.original(), mapped.names(), mapped.form())));
             return RenamedSource.of(file, "", all);
@@ -184,7 +185,14 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
         List<String> strays = new ArrayList<>();
         LeftAside aside = new LeftAside();
         for (String name : names) {
+            String prefix = byPrefix.keySet().stream().filter(name::startsWith)
+                    .max((a, b) -> a.length() - b.length()).orElse(null);
+            String inside = prefix == null ? name : name.substring(prefix.length());
             Component owner = outsideOf(name, architecture);
+            if (owner == null && prefix != null
+                    && isPrefixedOutside(architecture.network(byPrefix.get(prefix)), inside)) {
+                owner = byPrefix.get(prefix);
+            }
             if (owner != null) {
                 if (outside.containsKey(owner)) {
                     outside.get(owner).add(name);
@@ -193,9 +201,6 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
                 }
                 continue;
             }
-            String prefix = byPrefix.keySet().stream().filter(name::startsWith)
-                    .max((a, b) -> a.length() - b.length()).orElse(null);
-            String inside = prefix == null ? name : name.substring(prefix.length());
             LeftAside.Kind kind = prefix == null ? LeftAside.kind(name)
                     : isOnlyTable(inside, names, prefix) ? null : LeftAside.kind(byPrefix.get(prefix), inside);
             if (kind != null) {
@@ -225,6 +230,10 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
                 }
             }
         }
+    }
+
+    private static boolean isPrefixedOutside(Network network, String inside) {
+        return network.isPrefixedOutside() && network.outside().contains(inside);
     }
 
     /** Of which component a tensor without a prefix says something; null for none. */

@@ -40,6 +40,11 @@ public interface Network {
         return Map.of();
     }
 
+    /** Whether those tensors stand behind the prefix of its weights all the same, where there is one. */
+    default boolean isPrefixedOutside() {
+        return false;
+    }
+
     /**
      * What shapes do not say, as the published models have it, for files without a configuration.
      *

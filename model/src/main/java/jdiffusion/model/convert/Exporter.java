@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
+import jdiffusion.model.checkpoint.Network;
 import jdiffusion.model.checkpoint.StoredConfig;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.model.quantize.QuantizeRules;
@@ -172,7 +173,7 @@ public final class Exporter {
                 List<Outgoing> tensors = new ArrayList<>(Relayout.of(source.tensors(component),
                         naming(format, component), prefix(format, component), format == Format.GGUF));
                 if (format == Format.SINGLE || format == Format.ALL_IN_ONE) {
-                    tensors.addAll(outside(component));
+                    tensors.addAll(outside(component, prefix(format, component)));
                 }
                 parts.put(component, tensors.stream().map(t -> finished(component, t, format)).toList());
             }
@@ -185,12 +186,18 @@ public final class Exporter {
         return parts;
     }
 
-    /** What tensors without a prefix say of it in files of all components. */
-    private List<Outgoing> outside(Component component) {
+    /**
+     * What tensors that are no weights say of it in files of other layouts.
+     *
+     * @param prefix of its weights
+     */
+    private List<Outgoing> outside(Component component, String prefix) {
         String folder = source.architecture().folder(component);
-        return source.architecture().network(component).outside(ConfigFile.of(folder, source.config(component)))
-                .entrySet().stream().map(entry -> new Outgoing(entry.getKey(), entry.getKey(),
-                        entry.getValue().shape(), null, Stored.of(entry.getValue()))).toList();
+        Network network = source.architecture().network(component);
+        String before = network.isPrefixedOutside() ? prefix : "";
+        return network.outside(ConfigFile.of(folder, source.config(component))).entrySet().stream()
+                .map(entry -> new Outgoing(before + entry.getKey(), entry.getKey(), entry.getValue().shape(), null,
+                        Stored.of(entry.getValue()))).toList();
     }
 
     /** The tensor as it is going to be stored. */
