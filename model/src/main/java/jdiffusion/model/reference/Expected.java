@@ -1,6 +1,7 @@
 package jdiffusion.model.reference;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -66,6 +67,27 @@ public final class Expected {
             }
         }
         return out;
+    }
+
+    /**
+     * Masks of texts, 1 for a token that counts and then 0 for padding, as how many of each text count.
+     *
+     * @param texts  as many as there must be
+     * @param tokens of each, with padding
+     */
+    public int[] counts(String name, int texts, int tokens) {
+        int[][] masks = indices(name);
+        int[] counts = new int[masks.length];
+        boolean fits = masks.length == texts && masks[0].length == tokens;
+        for (int i = 0; fits && i < counts.length; i++) {
+            counts[i] = (int) Arrays.stream(masks[i]).takeWhile(kept -> kept == 1).count();
+            fits = Arrays.stream(masks[i]).skip(counts[i]).allMatch(kept -> kept == 0);
+        }
+        if (!fits) {
+            throw new InputException(io.origin() + ": " + name + " is not " + texts + " rows of ones, then zeros, "
+                    + tokens + " in all; only padding at the end can be left out");
+        }
+        return counts;
     }
 
     /** The shape of a tensor that must be there. */

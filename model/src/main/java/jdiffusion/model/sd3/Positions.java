@@ -1,5 +1,6 @@
 package jdiffusion.model.sd3;
 
+import jdiffusion.model.nn.Sinusoids;
 import jdiffusion.model.quantize.Elements;
 import jdiffusion.tensor.Shape;
 
@@ -9,8 +10,6 @@ import jdiffusion.tensor.Shape;
  * the model was trained, so a table that is k times as wide has steps of 1 / k.
  */
 final class Positions implements Elements {
-    private static final double LONGEST = 10_000;
-
     private final Shape shape;
     private final int side;
     /** [side, channels / 2]. */
@@ -21,15 +20,9 @@ final class Positions implements Elements {
         this.shape = Shape.of(1, side * side, channels);
         this.side = side;
         int half = channels / 2;
-        int frequencies = half / 2;
         this.along = new float[side * half];
         for (int p = 0; p < side; p++) {
-            double position = p / ((double) side / base);
-            for (int f = 0; f < frequencies; f++) {
-                double angle = position / Math.pow(LONGEST, (double) f / frequencies);
-                along[p * half + f] = (float) Math.sin(angle);
-                along[p * half + frequencies + f] = (float) Math.cos(angle);
-            }
+            Sinusoids.write(p / ((double) side / base), along, p * half, half);
         }
     }
 

@@ -47,6 +47,13 @@ class SyntheticModelTest {
                 TestData.json(TestData.reference().resolve("auraflow/manifests/" + manifest + ".json")));
     }
 
+    @ParameterizedTest
+    @CsvSource({"DENOISER, transformer-1024", "T5, t5-xxl", "VAE, vae"})
+    void pixartIsOfThePublishedShapes(Component component, String manifest) {
+        assertPublished("pixart-sigma", component,
+                TestData.json(TestData.reference().resolve("pixart/manifests/" + manifest + ".json")));
+    }
+
     private static ObjectNode assertPublished(String kind, Component component, JsonNode published) {
         Map<String, String> wanted = new TreeMap<>();
         published.get("tensors").properties().forEach(tensor ->
