@@ -21,7 +21,8 @@ record DataKind(String name, String other, BiFunction<Path, Path, List<Compariso
             new DataKind("sigmas.json", null, (file, _) -> LevelReference.check(file)),
             new DataKind("randn.safetensors", null, (file, _) -> RandomReference.check(file)),
             new DataKind("ids.json", "strings.json", IdReference::check),
-            new DataKind("tokenizer_ids.json", null, IdReference::check));
+            new DataKind("tokenizer_ids.json", null, IdReference::check),
+            new DataKind("captions.json", null, (file, _) -> CaptionReference.check(file)));
 
     /** Whether a file is of this kind. */
     boolean fits(Path file) {

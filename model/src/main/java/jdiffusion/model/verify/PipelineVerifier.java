@@ -1,6 +1,7 @@
 package jdiffusion.model.verify;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -91,8 +92,9 @@ final class PipelineVerifier {
     /** Compares what is seen on the way. */
     private static Progress steps(Pipeline pipeline, Pipeline last, GenerationRequest request, Expected expected) {
         LatentSpace space = pipeline.latents();
-        int height = request.height() / space.factor();
-        int width = request.width() / space.factor();
+        GenerationRequest drawn = pipeline.drawn(request);
+        int height = drawn.height() / space.factor();
+        int width = drawn.width() / space.factor();
         Shape shape = Shape.of(request.images(), space.channels(), height, width);
         Shape inputs = Shape.of(request.images(), last.denoiserConfig().inChannels(), height, width);
         int[] done = {0};
@@ -162,8 +164,14 @@ final class PipelineVerifier {
     /** The scheduler that a request names in place of the model's. */
     private static Pipeline scheduled(Pipeline pipeline, ConfigFile file) {
         JsonNode own = file.root().get("scheduler");
-        return own == null || own.isNull() ? pipeline
-                : pipeline.withScheduler(pipeline.family().scheduler().read(own, file.origin()));
+        if (own != null && !own.isNull()) {
+            return pipeline.withScheduler(pipeline.family().scheduler().read(own, file.origin()));
+        }
+        if (!file.flag("karras", false)) {
+            return pipeline;
+        }
+        ObjectNode karras = pipeline.files().scheduler().write().put("use_karras_sigmas", true);
+        return pipeline.withScheduler(pipeline.family().scheduler().read(karras, file.origin()));
     }
 
     private ModelFiles adapted(Path path, ConfigFile file, ModelFiles files) {
@@ -221,7 +229,8 @@ final class PipelineVerifier {
                 .guidanceRescale((float) file.number("guidance_rescale", 0))
                 .size(file.size("width"), file.size("height"))
                 .text(new TextOptions(text(file, "prompt_2"), text(file, "negative_prompt_2"),
-                        file.integer("clip_skip", 0)))
+                        file.integer("clip_skip", 0), file.flag("clean_caption", true)))
+                .resolutionBinning(file.flag("resolution_binning", true))
                 .micro(micro(file))
                 .images(file.integer("num_images", 1))
                 .seeds(GenerationRequest.Seeds.ONE_DRAW)
@@ -270,7 +279,8 @@ final class PipelineVerifier {
     /** Token ids per encoder, and the conditionings of both prompts even when there is no guidance. */
     private static void compareText(Pipeline pipeline, GenerationRequest request, String prefix, Expected expected) {
         Map<Component, List<Tokens>> all = new EnumMap<>(Component.class);
-        List<Conditioning> both = pipeline.conditioner().encode(request, true, new Conditioner.Listener() {
+        GenerationRequest drawn = pipeline.drawn(request);
+        List<Conditioning> both = pipeline.conditioner().encode(drawn, true, new Conditioner.Listener() {
             @Override
             public void tokenized(Component encoder, String prompt, Tokens tokens) {
                 // Each encoder sees the negative prompt first, then the prompt.

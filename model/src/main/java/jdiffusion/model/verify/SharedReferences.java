@@ -1,7 +1,6 @@
 package jdiffusion.model.verify;
 
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.Component;
@@ -43,24 +42,9 @@ final class SharedReferences {
     private static void t5(Path path, Expected expected, Stage<T5Encoder> stage) {
         int[][] ids = expected.indices("input_ids");
         checkIds(path, ids, stage.model().config().vocabulary());
-        int[] counts = expected.has("attention_mask") ? counts(path, expected.indices("attention_mask"), ids) : null;
+        int[] counts = expected.has("attention_mask")
+                ? expected.counts("attention_mask", ids.length, ids[0].length) : null;
         stage.model().apply(expected.traced(stage.compute()), ids, counts);
-    }
-
-    /** How many tokens of each row a mask keeps: those before its first zero, and no others. */
-    private static int[] counts(Path path, int[][] mask, int[][] ids) {
-        int[] counts = new int[ids.length];
-        boolean fits = mask.length == ids.length && mask[0].length == ids[0].length;
-        for (int r = 0; fits && r < counts.length; r++) {
-            int[] row = mask[r];
-            counts[r] = (int) Arrays.stream(row).takeWhile(kept -> kept == 1).count();
-            fits = Arrays.stream(row).skip(counts[r]).allMatch(kept -> kept == 0);
-        }
-        if (!fits) {
-            throw new InputException(path + ": attention_mask is not rows of ones, then zeros, of the shape of"
-                    + " input_ids; only padding at the end can be left out");
-        }
-        return counts;
     }
 
     private static void vae(Path path, Expected expected, Stage<Vae> stage) {

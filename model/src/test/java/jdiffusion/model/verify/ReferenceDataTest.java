@@ -30,8 +30,8 @@ class ReferenceDataTest {
     Stream<DynamicTest> components() {
         Path root = TestData.reference();
         return Stream.of("denoiser", "text_encoder", "vae", "taesd", "sdxl/unet", "sdxl/vae", "sdxl/text_encoder",
-                "auraflow/vae", "auraflow/text_encoder",
-                "auraflow/transformer", "flux/text_encoder/clip-l").flatMap(name -> tests(root.resolve(name), null));
+                "auraflow/vae", "auraflow/text_encoder", "auraflow/transformer", "flux/text_encoder/clip-l",
+                "pixart/text_encoder", "pixart/transformer").flatMap(name -> tests(root.resolve(name), null));
     }
 
     @TestFactory
@@ -56,6 +56,12 @@ class ReferenceDataTest {
     @TestFactory
     Stream<DynamicTest> sdxlLayouts() {
         return tests(TestData.reference().resolve("sdxl/layouts/expected"), null);
+    }
+
+    /** Of PixArt: bins, cleaned and plain captions, Karras levels, two pictures at once. */
+    @TestFactory
+    Stream<DynamicTest> pixartPipelines() {
+        return tests(TestData.reference().resolve("pixart/pipelines"), null);
     }
 
     @TestFactory
