@@ -21,8 +21,8 @@ final class HtmlText {
             + "\u017e\u0178";
     private static final char UNKNOWN = '\ufffd';
     /** An opening tag with its attributes, up to its end. */
-    private static final Pattern TAG = Pattern.compile("<[a-zA-Z][^\\t\\n\\r\\f />\\x00]*+(?:[^<>\"']|=\\s*\"[^\"]*\""
-            + "|=\\s*'[^']*'|[\"'](?![^<>]*<))*+>");
+    private static final Pattern TAG = Pattern.compile("<[a-zA-Z][^\\t\\n\\r\\f />\\x00]*+"
+            + "(?:=\\s*\"[^\"]*\"|=\\s*'[^']*'|[^>])*+>");
     private static final Pattern COMMENT = Pattern.compile("<!--.*?--\\s*>", Pattern.DOTALL);
     private static final Pattern OTHER_TAG = Pattern.compile("<[/!?][^>]*>");
     /** What is in these is code. */

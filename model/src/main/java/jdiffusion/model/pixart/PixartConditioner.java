@@ -27,6 +27,11 @@ final class PixartConditioner implements Conditioner {
     static final int T5_USUAL = 300;
     /** T5 was trained with up to 512 tokens; its relative positions have no other limit. */
     static final int T5_LONGEST = 512;
+    /**
+     * Characters of a prompt that is cleaned, some times as many as T5 reads: the time that cleaning takes may grow with
+     * their square.
+     */
+    static final int CLEANED = 4096;
 
     private final ModelFiles files;
     private final TextEncoders encoders;
@@ -68,6 +73,12 @@ final class PixartConditioner implements Conditioner {
         }
         if (!request.t5()) {
             throw new InputException("PixArt reads the prompt with T5 alone; leave out --no-t5");
+        }
+        for (String text : request.texts()) {
+            if (request.text().cleanCaption() && text.length() > CLEANED) {
+                throw new InputException("a prompt has " + text.length() + " characters, of which at most " + CLEANED
+                        + " can be cleaned; shorten it, or leave it as it is with --no-clean-caption");
+            }
         }
         if (!run) {
             return;
