@@ -158,6 +158,7 @@ final class GenerateCommand implements Callable<Integer> {
                 source.fitSize(options, patch, notes::add);
             }
             String words = AdapterOptions.withoutTags(options.prompt);
+            options.roundSize(pipeline.request(words), pipeline.sizes(), notes::add);
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.checkSize(request);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras,
@@ -312,6 +313,7 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(", ").append(!r.sigmas().isEmpty() ? "levels by hand" : "schedule "
                         + (r.schedule() == null ? scheduler.describe() : r.schedule().label()) + shift)
                 .append(", cfg scale ").append(r.guidance())
+                .append(r.embedded().isThere() ? ", guidance " + r.embedded().scale() : "")
                 .append(r.guidanceRescale() > 0 ? " rescaled by " + r.guidanceRescale() : "")
                 .append(", seed ").append(Seed.text(r.seed()))
                 .append(r.images() > 1 ? " to " + Seed.text(r.seed() + r.images() - 1) : "")

@@ -6,8 +6,10 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Mixin;
@@ -20,15 +22,19 @@ final class GenerateOptions {
     @Option(names = {"-n", "--negative-prompt"}, paramLabel = "TEXT", description = "What to steer away from.")
     String negativePrompt;
 
-    @Option(names = {"-W", "--width"}, paramLabel = "PIXELS", description = "A multiple of 16; of 8 for SDXL.")
+    @Option(names = {"-W", "--width"}, paramLabel = "PIXELS", description = "A multiple of 16; of 8 for SDXL; rounded down for FLUX.1.")
     Integer width;
 
-    @Option(names = {"-H", "--height"}, paramLabel = "PIXELS", description = "A multiple of 16; of 8 for SDXL.")
+    @Option(names = {"-H", "--height"}, paramLabel = "PIXELS", description = "A multiple of 16; of 8 for SDXL; rounded down for FLUX.1.")
     Integer height;
 
     @Option(names = "--cfg-scale", paramLabel = "X",
             description = "How closely to follow the prompt; 1 for no guidance.")
     Float cfgScale;
+
+    @Option(names = "--guidance", paramLabel = "X",
+            description = "FLUX.1 [dev]: the guidance scale that the network is told. Default: 3.5.")
+    Float guidance;
 
     @Option(names = "--guidance-rescale", paramLabel = "SHARE",
             description = "How far guidance keeps the spread of the prediction with the prompt, 0 (not at all) to 1;"
@@ -109,6 +115,9 @@ final class GenerateOptions {
         if (seed != null) {
             request.seed(Seed.orRandom(seed));
         }
+        if (guidance != null) {
+            request.embeddedGuidance(guidance);
+        }
         sampling.applyTo(defaults, request);
         conditioning.applyTo(defaults, request);
         if (noT5) {
@@ -121,6 +130,23 @@ final class GenerateOptions {
     GenerationRequest unsized(GenerationRequest defaults) {
         return defaults.toBuilder().resolutionBinning(or(conditioning.resolutionBinning, defaults.resolutionBinning()))
                 .build();
+    }
+
+    /**
+     * Takes the next smaller size that the model can draw, where its family rounds sizes.
+     *
+     * @param defaults of the model
+     * @param notes    told of it
+     */
+    void roundSize(GenerationRequest defaults, ImageSize sizes, Consumer<String> notes) {
+        int wide = or(width, defaults.width());
+        int high = or(height, defaults.height());
+        String note = sizes.note(wide, high);
+        if (note != null) {
+            notes.accept(note);
+            width = sizes.rounded(wide);
+            height = sizes.rounded(high);
+        }
     }
 
     /** Fails when options that the user gives contradict each other; call it before a picture's settings are read. */

@@ -30,6 +30,9 @@ final class PictureSettings {
     private static final String INIT_HASH = "Init image hash";
     private static final String MASK_HASH = "Mask hash";
     private static final String RESCALE = "Guidance rescale";
+    /** stable-diffusion.cpp's name for the guidance that a network is told, and Forge's. */
+    private static final String GUIDANCE = "Guidance";
+    private static final String DISTILLED = "Distilled CFG Scale";
     private static final String QUANTIZE = "Quantize";
     /** Keys that change nothing here or are dealt with one by one. */
     private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
@@ -57,6 +60,9 @@ final class PictureSettings {
         fields.put("Steps", Integer.toString(r.steps()));
         SamplingText.describe(r, fields);
         fields.put("CFG scale", number(r.guidance()));
+        if (r.embedded().isThere()) {
+            fields.put(GUIDANCE, number(r.embedded().scale()));
+        }
         if (r.guidanceRescale() > 0) {
             fields.put(RESCALE, number(r.guidanceRescale()));
         }
@@ -129,6 +135,8 @@ final class PictureSettings {
         o.negativePrompt = or(o.negativePrompt, ConditioningOptions.negative(found.negativePrompt(), this::take));
         o.conditioning.fill(this::take, this::decimal);
         o.cfgScale = or(o.cfgScale, found.guidance());
+        Float distilled = decimal(DISTILLED);
+        o.guidance = or(o.guidance, or(decimal(GUIDANCE), distilled));
         o.guidanceRescale = or(o.guidanceRescale, decimal(RESCALE));
         o.seed = or(o.seed, found.seed() == null ? null : Seed.text(found.seed()));
         sized = o.width == null && o.height == null && found.width() != null && found.height() != null;

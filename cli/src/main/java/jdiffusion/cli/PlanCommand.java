@@ -83,6 +83,7 @@ final class PlanCommand implements Callable<Integer> {
         Pipeline opened = taesd.addTo(Pipeline.open(control.files(), backend));
         int patch = opened.sizes(options.unsized(opened.request(""))).multiple();
         inputs.chooseSize(options, patch, notes::add);
+        options.roundSize(opened.request(options.prompt), opened.sizes(), notes::add);
         GenerationRequest plain = options.applyTo(opened.request(options.prompt)).build();
         opened.checkSize(plain);
         GenerationRequest request = control.addTo(inputs.addTo(plain, options.strength));

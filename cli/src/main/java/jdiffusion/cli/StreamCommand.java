@@ -179,8 +179,9 @@ final class StreamCommand implements Callable<Integer> {
 
     /** With a blank picture in the place of the frames. */
     private GenerationRequest request(Pipeline pipeline, ControlInput control) {
-        GenerationRequest.Builder builder = options.applyTo(pipeline.request(
-                AdapterOptions.withoutTags(options.prompt)));
+        GenerationRequest usual = pipeline.request(AdapterOptions.withoutTags(options.prompt));
+        options.roundSize(usual, pipeline.sizes(), this::note);
+        GenerationRequest.Builder builder = options.applyTo(usual);
         boolean few = options.sampling.steps == null && options.sampling.sigmas == null;
         if (few) {
             builder.steps(USUAL_STEPS);

@@ -64,22 +64,23 @@ final class LoraTargets {
             return;
         }
         List<Slot> slots = new ArrayList<>();
-        int rows = 0;
+        int share = 0;
         int cols = 0;
         int inputs = 0;
         for (int i = 0; i < mapped.names().size(); i++) {
             Shape shape = matrix(tensors, mapped.names().get(i));
             if (shape != null) {
-                rows = shape.dim(0);
+                int shares = mapped.shares().get(i);
+                share = shape.dim(0) / shares;
                 cols = columns(shape);
                 inputs = shape.dim(1);
-                slots.add(new Slot(mapped.names().get(i), i * rows, (i + 1) * rows,
+                int first = mapped.before(i) * share;
+                slots.add(new Slot(mapped.names().get(i), first, first + shares * share,
                         mapped.form() == Mapped.Form.SWAPPED));
             }
         }
         if (!slots.isEmpty()) {
-            byName.put(flat(module(mapped.original())), new Target(slots, mapped.names().size() * rows, cols,
-                    inputs));
+            byName.put(flat(module(mapped.original())), new Target(slots, mapped.parts() * share, cols, inputs));
         }
     }
 

@@ -93,6 +93,16 @@ public interface Architecture {
         return className.startsWith(pipeline().substring(0, pipeline().length() - "Pipeline".length()));
     }
 
+    /** Why a model of that class, though of this architecture, cannot be used; null where it can. */
+    default String refused(String className) {
+        return null;
+    }
+
+    /** What tensors of a network are that is none of this architecture's, but belongs to it; null for unknown ones. */
+    default String stranger(Set<String> names) {
+        return null;
+    }
+
     default Set<Component> components() {
         return formats().stream().map(ComponentFormat::component).collect(Collectors.toCollection(TreeSet::new));
     }

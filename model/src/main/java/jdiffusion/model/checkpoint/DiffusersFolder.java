@@ -65,6 +65,10 @@ public final class DiffusersFolder implements ModelFiles {
                 .orElseThrow(() -> new InputException(index.origin() + ": the family '" + family + "' is unknown;"
                         + " models of the " + known.stream().map(one -> one.pipeline() + " (" + one.models() + ")")
                                 .collect(Collectors.joining(", ")) + " can be used"));
+        String refused = architecture.refused(family);
+        if (refused != null) {
+            throw new InputException(index.origin() + ": " + refused);
+        }
         return new DiffusersFolder(architecture, root, index);
     }
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableSet;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -169,6 +170,7 @@ public record Models(List<? extends Architecture> known) {
             Contents contents = Contents.of(tensors, Beside.place(file), architecture);
             refuseEmpty(file, tensors);
             if (contents.parts().isEmpty()) {
+                refuseStranger(file, tensors);
                 throw new InputException(file + ": its tensors are of no network that is known here ("
                         + networks() + "): " + Contents.shown(List.copyOf(tensors.names()))
                         + "; give a file of " + labels(known) + " model");
@@ -182,6 +184,14 @@ public record Models(List<? extends Architecture> known) {
     private static void refuseEmpty(Path file, TensorSource tensors) {
         if (tensors.names().isEmpty()) {
             throw new InputException(file + ": holds no tensors at all; download it again");
+        }
+    }
+
+    private void refuseStranger(Path file, TensorSource tensors) {
+        String stranger = known.stream().map(one -> one.stranger(tensors.names())).filter(Objects::nonNull).findFirst()
+                .orElse(null);
+        if (stranger != null) {
+            throw new InputException(file + ": " + stranger);
         }
     }
 

@@ -12,6 +12,7 @@ import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.Variant;
+import jdiffusion.model.flux.Flux;
 import jdiffusion.model.pixart.Pixart;
 import jdiffusion.model.sd3.Sd3;
 import jdiffusion.model.sdxl.Sdxl;
@@ -21,7 +22,7 @@ import jdiffusion.tensor.InputException;
 /** The families that this program knows: a new one is a package and a line here. */
 public final class Families {
     /** Where files could be of several, the first is meant. */
-    public static final List<Family> ALL = List.of(new Sd3(), new Sdxl(), new AuraFlow(), new Pixart());
+    public static final List<Family> ALL = List.of(new Sd3(), new Sdxl(), new AuraFlow(), new Flux(), new Pixart());
 
     private static final Models MODELS = new Models(ALL);
 

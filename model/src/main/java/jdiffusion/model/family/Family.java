@@ -63,6 +63,21 @@ public interface Family extends Architecture {
     /** How many tokens of a prompt the longest encoder reads, unless the user says otherwise. */
     int textTokens();
 
+    /** The same for one of the published models. */
+    default int textTokens(Variant variant) {
+        return textTokens();
+    }
+
+    /** The guidance that a distilled denoiser is told unless the user says otherwise. */
+    default EmbeddedGuidance embeddedGuidance(DenoiserConfig denoiser) {
+        return EmbeddedGuidance.NONE;
+    }
+
+    /** Whether sides that are no multiple of a patch are rounded down, as its pipeline in diffusers does; else refused. */
+    default boolean roundsSizes() {
+        return false;
+    }
+
     /** The most that it can be asked to read. */
     int mostTextTokens();
 

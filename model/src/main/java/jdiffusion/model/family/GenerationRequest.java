@@ -43,13 +43,14 @@ import jdiffusion.tensor.InputException;
  * @param micro          what SDXL is told of the picture's size
  * @param resolutionBinning whether families that were trained on a table of sizes draw the one that is nearest in
  *                       shape, and bring it to the size that is asked for
+ * @param embedded       the guidance that a distilled network is told
  */
 public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
                                 float guidance, long seed, int images, Seeds seeds, SamplerSettings sampler,
                                 SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
                                 Picture init, double strength, Picture mask, Control control,
                                 float guidanceRescale, List<Float> sigmas, TextOptions text,
-                                MicroConditioning micro, boolean resolutionBinning) {
+                                MicroConditioning micro, boolean resolutionBinning, EmbeddedGuidance embedded) {
     /** How the pictures of one request differ. */
     public enum Seeds {
         /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
@@ -110,7 +111,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
 
     /** Whether two predictions are made and combined. */
     public boolean guided() {
-        return guidance > 1;
+        return guidance > 1 && (negativePrompt != null || !embedded.needsNegative());
     }
 
     /** The mask at the latents' size, by the nearest pixel, 1 where to draw; for all channels alike. Null for none. */
@@ -160,6 +161,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private TextOptions text;
         private MicroConditioning micro;
         private boolean resolutionBinning;
+        private EmbeddedGuidance embedded;
 
         private Builder(GenerationRequest r) {
             prompt = r.prompt;
@@ -186,6 +188,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             text = r.text;
             micro = r.micro;
             resolutionBinning = r.resolutionBinning;
+            embedded = r.embedded;
         }
 
         public Builder prompt(String value) {
@@ -314,10 +317,16 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return this;
         }
 
+        /** The guidance scale that the network is told. */
+        public Builder embeddedGuidance(float scale) {
+            embedded = new EmbeddedGuidance(scale, embedded.needsNegative());
+            return this;
+        }
+
         public GenerationRequest build() {
             return new GenerationRequest(prompt, negativePrompt, width, height, steps, guidance, seed, images, seeds,
                     sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control,
-                    guidanceRescale, sigmas, text, micro, resolutionBinning);
+                    guidanceRescale, sigmas, text, micro, resolutionBinning, embedded);
         }
     }
 }

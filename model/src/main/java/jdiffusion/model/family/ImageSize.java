@@ -7,8 +7,25 @@ import jdiffusion.tensor.InputException;
  *
  * @param multiple pixels of a patch
  * @param largest  side in pixels
+ * @param rounds   whether other sides are rounded down to a multiple before anything else
  */
-public record ImageSize(int multiple, int largest) {
+public record ImageSize(int multiple, int largest, boolean rounds) {
+    /** One that refuses other sides. */
+    public ImageSize(int multiple, int largest) {
+        this(multiple, largest, false);
+    }
+
+    /** The side that is drawn where this one is asked for. */
+    public int rounded(int pixels) {
+        return rounds && pixels > multiple ? pixels / multiple * multiple : pixels;
+    }
+
+    /** What to tell where a size is rounded; null where it is not. */
+    public String note(int width, int height) {
+        return rounded(width) == width && rounded(height) == height ? null : width + "x" + height
+                + " is not in multiples of " + multiple + "; drawing " + rounded(width) + "x" + rounded(height);
+    }
+
     /** Fails with the sizes that would work. */
     public void check(int width, int height) {
         check("width", width);

@@ -17,6 +17,8 @@ import jdiffusion.tensor.Weights;
 public final class TextEncoders {
     /** Tokens that CLIP reads. */
     public static final int CLIP_LENGTH = 77;
+    /** T5 was trained with up to 512 tokens; its relative positions have no other limit. */
+    public static final int T5_LONGEST = 512;
 
     private final Stages stages;
     private final ModelFiles files;
@@ -55,6 +57,35 @@ public final class TextEncoders {
         if (files.has(encoder) && !stages.counting() && files.vocabulary(encoder) == null) {
             // Its message is the one.
             files.tokenizer(encoder);
+        }
+    }
+
+    /** Fails when T5 cannot be given that many tokens. */
+    public static void checkT5Length(int t5Length) {
+        if (t5Length < 1 || t5Length > T5_LONGEST) {
+            throw new InputException("the T5 length is " + t5Length + "; use 1 to " + T5_LONGEST
+                    + " tokens (77, 256 and 512 are usual)");
+        }
+    }
+
+    /**
+     * Fails when T5 is not a denoiser's; it runs last of the encoders, and much later than it is opened.
+     *
+     * @param width of the denoiser's text input
+     */
+    public void checkT5(int width) {
+        try (ModelFiles.Open open = files.inspect(Component.T5)) {
+            checkT5Width(T5Encoder.load(Weights.of(open.tensors(), Placement.onHost()), open.config()),
+                    open.tensors().origin(), width);
+        }
+    }
+
+    /** The same of an encoder that is open. */
+    public static void checkT5Width(T5Encoder encoder, String origin, int width) {
+        if (encoder.config().hidden() != width) {
+            throw new InputException(origin + ": T5 is " + encoder.config().hidden()
+                    + " wide, the denoiser's text input " + width
+                    + "; these do not belong together, choose another T5 with --t5xxl");
         }
     }
 

@@ -25,7 +25,8 @@ public record TimeTextEmbedding(Mlp timestep, Mlp text) {
         return new TimeTextEmbedding(mlp(timestep, d, channels), null);
     }
 
-    private static Mlp mlp(Weights w, int d, int in) {
+    /** An MLP of layers {@code linear_1} [d, in] and {@code linear_2} [d, d]. */
+    public static Mlp mlp(Weights w, int d, int in) {
         return new Mlp(Linear.load(w.at("linear_1"), d, in), Activation.SILU, Linear.load(w.at("linear_2"), d, d));
     }
 

@@ -60,7 +60,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
         NoiseScheduler scheduler = files.scheduler();
         int size = variant.size() > 0 ? variant.size() : sampleSize * latents.factor();
         return new ModelInfo(files, family, variant, denoiser, control, latents, scheduler,
-                defaults(files, family, variant, control, scheduler, size));
+                defaults(files, family, variant, denoiser, control, scheduler, size));
     }
 
     /** The same with another scheduler. */
@@ -69,7 +69,8 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                 defaults.toBuilder().sampler(other.sampler()).schedule(other.schedule()).build());
     }
 
-    private static GenerationRequest defaults(ModelFiles files, Family family, Variant variant, ControlTraits control,
+    private static GenerationRequest defaults(ModelFiles files, Family family, Variant variant,
+                                              DenoiserConfig denoiser, ControlTraits control,
                                               NoiseScheduler scheduler, int size) {
         ConfigFile wishes = files.generationConfig();
         int steps = control == null ? variant.steps() : control.steps(variant.steps());
@@ -78,9 +79,10 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                 wishes.positiveInteger("num_inference_steps", steps), guidance(wishes, variant, control),
                 DEFAULT_SEED, 1, GenerationRequest.Seeds.CONSECUTIVE,
                 scheduler.sampler(), scheduler.schedule(), Float.NaN,
-                wishes.positiveInteger("max_sequence_length", family.textTokens(), family.mostTextTokens()),
+                wishes.positiveInteger("max_sequence_length", family.textTokens(variant), family.mostTextTokens()),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null,
-                DEFAULT_STRENGTH, null, null, 0, List.of(), TextOptions.DEFAULT, MicroConditioning.DEFAULT, true);
+                DEFAULT_STRENGTH, null, null, 0, List.of(), TextOptions.DEFAULT, MicroConditioning.DEFAULT, true,
+                family.embeddedGuidance(denoiser));
     }
 
     private static float guidance(ConfigFile wishes, Variant variant, ControlTraits control) {

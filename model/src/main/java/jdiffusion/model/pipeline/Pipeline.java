@@ -222,8 +222,19 @@ public final class Pipeline implements AutoCloseable {
         return new RequestCheck(model, conditioner);
     }
 
-    /** Draws the request's pictures. */
-    public List<Picture> generate(GenerationRequest request, Progress progress) {
+    /** The request at a size that can be drawn, where the family rounds sizes and no picture has the size asked for. */
+    public GenerationRequest fitted(GenerationRequest request) {
+        ImageSize sizes = sizes();
+        return request.init() != null || request.control() != null ? request : request.toBuilder()
+                .size(sizes.rounded(request.width()), sizes.rounded(request.height())).build();
+    }
+
+    /** Draws the request's pictures, where the family rounds sizes at the next smaller one. */
+    public List<Picture> generate(GenerationRequest asked, Progress progress) {
+        GenerationRequest request = fitted(asked);
+        if (request.width() != asked.width() || request.height() != asked.height()) {
+            progress.note(sizes().note(asked.width(), asked.height()));
+        }
         check(request);
         hold(request);
         return decode(request, denoise(request, encode(request, progress), progress), progress);

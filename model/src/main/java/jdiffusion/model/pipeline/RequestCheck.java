@@ -48,7 +48,12 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
     /** What is no fault, but should be known before the time is spent. */
     List<String> notes(GenerationRequest request) {
         List<String> notes = new ArrayList<>(model.family().notes(model.variant(), model.scheduler(), request));
-        if (request.guided() && !model.defaults().guided()) {
+        boolean needsNone = !model.defaults().embedded().needsNegative() && !model.defaults().guided();
+        if (request.embedded().isThere() && !model.defaults().embedded().isThere()) {
+            notes.add(model.variant().label() + " embeds no guidance, so a guidance of " + request.embedded().scale()
+                    + " has no effect; --cfg-scale is for guidance by two passes");
+        }
+        if (request.guided() && needsNone) {
             notes.add(model.variant().label() + " was trained to need no guidance; with a cfg scale of "
                     + request.guidance() + " each step takes twice as long, and pictures are usually worse");
         }
@@ -77,6 +82,6 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
     private ImageSize sizes(int multiple) {
         DenoiserConfig denoiser = model.denoiser();
         return new ImageSize(multiple, denoiser.positions() == 0 ? Integer.MAX_VALUE - model.patch()
-                : denoiser.positions() * model.patch());
+                : denoiser.positions() * model.patch(), model.family().roundsSizes());
     }
 }

@@ -5,8 +5,17 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import jdiffusion.tensor.InputException;
 
-/** The schedule of a rectified flow, as diffusers' {@code FlowMatch...} schedulers have it. */
-public record FlowScheduler(SchedulerConfig config) implements NoiseScheduler {
+/**
+ * The schedule of a rectified flow, as diffusers' {@code FlowMatch...} schedulers have it.
+ *
+ * @param even whether its own levels are those that the family's pipeline gives it, before the shift 1, 1 - 1/n, ...,
+ *             1/n for n steps; else they end at the lowest level of training
+ */
+public record FlowScheduler(SchedulerConfig config, boolean even) implements NoiseScheduler {
+    public FlowScheduler(SchedulerConfig config) {
+        this(config, false);
+    }
+
     /** One of a static shift, with diffusers' values for the rest. */
     public static FlowScheduler ofShift(double shift) {
         return new FlowScheduler(SchedulerConfig.ofShift(shift));
@@ -14,7 +23,7 @@ public record FlowScheduler(SchedulerConfig config) implements NoiseScheduler {
 
     @Override
     public NoiseScheduler read(JsonNode json, String where) {
-        return new FlowScheduler(SchedulerConfig.of(json, where, config));
+        return new FlowScheduler(SchedulerConfig.of(json, where, config), even);
     }
 
     @Override
@@ -34,12 +43,12 @@ public record FlowScheduler(SchedulerConfig config) implements NoiseScheduler {
 
     @Override
     public SigmaSchedule schedule() {
-        return config.schedule();
+        return even ? null : config.schedule();
     }
 
     @Override
     public Sigmas sigmas(int steps, int imageTokens) {
-        return sigmas(config.schedule(), steps, imageTokens);
+        return even ? Sigmas.ofEven(steps, config, imageTokens) : sigmas(config.schedule(), steps, imageTokens);
     }
 
     @Override
@@ -60,7 +69,7 @@ public record FlowScheduler(SchedulerConfig config) implements NoiseScheduler {
     /** @throws InputException when the shift cannot be used */
     @Override
     public NoiseScheduler withShift(double factor) {
-        return new FlowScheduler(config.withShift(factor));
+        return new FlowScheduler(config.withShift(factor), even);
     }
 
     @Override
@@ -75,7 +84,8 @@ public record FlowScheduler(SchedulerConfig config) implements NoiseScheduler {
 
     @Override
     public String describe() {
-        return config.schedule().label() + ", shift " + shift() + ", " + config.numTrainTimesteps()
+        boolean curve = config.schedule() != SigmaSchedule.NORMAL;
+        return (!even ? config.schedule().label() : curve ? "even, " + config.schedule().label() : "even") + ", shift " + shift() + ", " + config.numTrainTimesteps()
                 + " training timesteps";
     }
 }

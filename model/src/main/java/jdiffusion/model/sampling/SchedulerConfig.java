@@ -65,6 +65,14 @@ public record SchedulerConfig(int numTrainTimesteps, double shift, boolean useDy
                 SigmaSchedule.NORMAL, Sampler.Kind.EULER.settings(), List.of());
     }
 
+    /** The same with a shift by the size of the image, as FLUX.1 [dev] was published; its static shift is not used. */
+    public static SchedulerConfig ofDynamicShift() {
+        SchedulerConfig usual = ofShift(3);
+        return new SchedulerConfig(usual.numTrainTimesteps, usual.shift, true, usual.baseShift, usual.maxShift,
+                usual.baseImageSeqLen, usual.maxImageSeqLen, usual.shiftTerminal, usual.timeShiftType, usual.schedule,
+                usual.sampler, usual.notes);
+    }
+
     /**
      * The configuration in a parsed file. Fields that are missing or null take diffusers' defaults, unknown ones are
      * left alone. A sampler that is not known here becomes Euler's, with a note.

@@ -83,6 +83,22 @@ public enum SigmaSchedule {
         };
     }
 
+    /**
+     * What a flow's scheduler makes of 1, 1 - 1/n, ..., 1/n, as FLUX's pipelines give them: those levels shifted, or
+     * the curve between their ends.
+     */
+    double[] even(int steps, Shift shift, double terminal) {
+        var sigmas = linspace(1, 1.0 / steps, steps);
+        for (int i = 0; i < steps; i++) {
+            sigmas[i] = shift.apply((double) (float) sigmas[i]);
+        }
+        stretch(sigmas, terminal);
+        return switch (this) {
+            case KARRAS, EXPONENTIAL, BETA -> between(sigmas[0], sigmas[steps - 1], steps);
+            default -> sigmas;
+        };
+    }
+
     /** Levels of this form from one end to the other; for those that are a curve between two ends. */
     double[] between(double max, double min, int steps) {
         return switch (this) {

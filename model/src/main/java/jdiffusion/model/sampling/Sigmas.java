@@ -43,7 +43,19 @@ public final class Sigmas {
     public static Sigmas of(SigmaSchedule schedule, int steps, SchedulerConfig config, int imageTokens) {
         checkSteps(steps);
         int trainTimesteps = config.numTrainTimesteps();
-        var spread = schedule.spread(steps, config.shiftFor(imageTokens), config.shiftTerminal(), trainTimesteps);
+        return ofFlow(schedule.spread(steps, config.shiftFor(imageTokens), config.shiftTerminal(), trainTimesteps),
+                trainTimesteps);
+    }
+
+    /** The same of levels that are even before the shift, 1 to 1 / steps; the configuration may make a curve of them. */
+    static Sigmas ofEven(int steps, SchedulerConfig config, int imageTokens) {
+        checkSteps(steps);
+        return ofFlow(config.schedule().even(steps, config.shiftFor(imageTokens), config.shiftTerminal()),
+                config.numTrainTimesteps());
+    }
+
+    /** The levels but for the final 0. */
+    private static Sigmas ofFlow(double[] spread, int trainTimesteps) {
         var sigmas = new float[spread.length + 1];
         for (int i = 0; i < spread.length; i++) {
             sigmas[i] = (float) spread[i];

@@ -3,7 +3,6 @@ package jdiffusion.model.sd3;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ComponentFormat;
 import jdiffusion.model.checkpoint.ConfigFile;
@@ -16,6 +15,8 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.LatentSpace;
+import jdiffusion.model.family.ModelName;
+import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.reference.ReferenceKind;
@@ -43,7 +44,6 @@ public final class Sd3 implements Family {
             new Variant("sd3.5-large-turbo", "SD3.5 Large Turbo (MMDiT)", 4, 1.0f);
     /** What the schedules of all of them were made with. */
     private static final double SHIFT = 3;
-    private static final int FOLDERS_ABOVE = 2;
     static final double LATENT_SCALE = 1.5305;
     static final double LATENT_SHIFT = 0.0609;
 
@@ -141,7 +141,8 @@ public final class Sd3 implements Family {
         Variant byShapes = !mmdit.dualBlocks().isEmpty() ? SD35_MEDIUM : mmdit.qkNorm() ? SD35_LARGE : SD3_MEDIUM;
         Path model = files.named();
         if (files.variant() == null) {
-            return byShapes == SD35_LARGE && model != null && saysTurbo(model) ? SD35_LARGE_TURBO : byShapes;
+            return byShapes == SD35_LARGE && ModelName.says(model, "turbo", ".*large[-_. ]?turbo.*") ? SD35_LARGE_TURBO
+                    : byShapes;
         }
         Variant chosen = variants().stream().filter(one -> one.name().equals(files.variant())).findFirst()
                 .orElse(null);
@@ -152,19 +153,6 @@ public final class Sd3 implements Family {
                     + " of them with a second attention; leave --variant out");
         }
         return chosen;
-    }
-
-    /** The name says it, or, as in the Hugging Face cache, that of one of the two folders above. */
-    private static boolean saysTurbo(Path model) {
-        Path path = model.toAbsolutePath().normalize();
-        for (int above = 0; above <= FOLDERS_ABOVE && path != null && path.getFileName() != null; above++) {
-            String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
-            if (above == 0 ? name.contains("turbo") : name.matches(".*large[-_. ]?turbo.*")) {
-                return true;
-            }
-            path = path.getParent();
-        }
-        return false;
     }
 
     @Override
@@ -200,7 +188,7 @@ public final class Sd3 implements Family {
 
     @Override
     public int mostTextTokens() {
-        return Sd3Conditioner.T5_LONGEST;
+        return TextEncoders.T5_LONGEST;
     }
 
     @Override

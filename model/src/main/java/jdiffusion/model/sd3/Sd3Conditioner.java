@@ -12,11 +12,8 @@ import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder.Pooled;
-import jdiffusion.model.text.T5Encoder;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weights;
 
 /**
  * The text of SD3: CLIP-L and CLIP-G side by side, zeros up to T5's width, and T5's rows below; CLIP-L's pooled output,
@@ -24,8 +21,6 @@ import jdiffusion.tensor.Weights;
  * of ComfyUI's SD3ClipModel). Without T5 its rows are zero (the rule of diffusers).
  */
 final class Sd3Conditioner implements Conditioner {
-    /** T5 was trained with up to 512 tokens; its relative positions have no other limit. */
-    static final int T5_LONGEST = 512;
     static final int T5_USUAL = 256;
 
     private final Stages stages;
@@ -49,7 +44,7 @@ final class Sd3Conditioner implements Conditioner {
 
     @Override
     public void check(GenerationRequest request, boolean run) {
-        checkT5Length(request.t5Length());
+        TextEncoders.checkT5Length(request.t5Length());
         if (request.text().prompt2() != null || request.text().negativePrompt2() != null
                 || !request.micro().equals(MicroConditioning.DEFAULT)) {
             throw new InputException("second prompts, sizes, crops and aesthetic scores are SDXL's; SD3 reads one"
@@ -80,31 +75,7 @@ final class Sd3Conditioner implements Conditioner {
                     + " one of them");
         }
         if (t5) {
-            checkT5();
-        }
-    }
-
-    /** Fails when T5 cannot be given that many tokens. */
-    static void checkT5Length(int t5Length) {
-        if (t5Length < 1 || t5Length > T5_LONGEST) {
-            throw new InputException("the T5 length is " + t5Length + "; use 1 to " + T5_LONGEST
-                    + " tokens (77 and 256 are usual)");
-        }
-    }
-
-    /** Fails when T5 is not this denoiser's; it runs last of the encoders, and much later than it is opened. */
-    private void checkT5() {
-        try (ModelFiles.Open open = files.inspect(Component.T5)) {
-            checkWidth(T5Encoder.load(Weights.of(open.tensors(), Placement.onHost()), open.config()),
-                    open.tensors().origin());
-        }
-    }
-
-    private void checkWidth(T5Encoder encoder, String origin) {
-        if (encoder.config().hidden() != denoiser.contextDim()) {
-            throw new InputException(origin + ": T5 is " + encoder.config().hidden()
-                    + " wide, the denoiser's text input " + denoiser.contextDim()
-                    + "; these do not belong together, choose another T5 with --t5xxl");
+            encoders.checkT5(denoiser.contextDim());
         }
     }
 
@@ -123,7 +94,7 @@ final class Sd3Conditioner implements Conditioner {
         int t5Length = request.t5Length();
         int contextWidth = denoiser.contextDim();
         int pooledWidth = denoiser.pooledDim();
-        checkT5Length(t5Length);
+        TextEncoders.checkT5Length(t5Length);
         // Only the prompt leaves layers out.
         int skip = request.text().clipSkip();
         int[] skipped = both ? new int[] {0, skip} : new int[] {skip};
@@ -137,7 +108,8 @@ final class Sd3Conditioner implements Conditioner {
                     + " wide, which does not fit the denoiser's " + contextWidth + " and, pooled, " + pooledWidth
                     + "; do these components belong together?");
         }
-        float[] t5 = request.t5() ? encoders.t5(prompts, t5Length, this::checkWidth, listener) : null;
+        float[] t5 = request.t5() ? encoders.t5(prompts, t5Length, (encoder, origin) ->
+                TextEncoders.checkT5Width(encoder, origin, contextWidth), listener) : null;
 
         List<Conditioning> out = new ArrayList<>();
         int clipRows = l != null || g != null ? TextEncoders.CLIP_LENGTH : 0;

@@ -1,9 +1,7 @@
 package jdiffusion.model.sdxl;
 
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ComponentFormat;
@@ -17,6 +15,7 @@ import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
+import jdiffusion.model.family.ModelName;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.image.LatentPreview;
@@ -50,7 +49,6 @@ public final class Sdxl implements Family {
     static final double LATENT_SCALE = 0.13025;
     /** Side of the latents of pictures of 1024 pixels. */
     static final int SAMPLE_SIZE = 128;
-    private static final int FOLDERS_ABOVE = 2;
     /** Empty tensors by which files say, since ComfyUI reads them, what the network predicts. */
     private static final String V_PREDICTION = "v_pred";
     private static final String ZERO_SNR = "ztsnr";
@@ -103,7 +101,7 @@ public final class Sdxl implements Family {
         if (playground) {
             return EdmScheduler.playground();
         }
-        if (isNamed(marks, TURBO) || marks.variant() == null && saysTurbo(marks.file())) {
+        if (isNamed(marks, TURBO) || marks.variant() == null && ModelName.says(marks.file(), "turbo", ".*(sd)?xl[-_. ]?turbo.*")) {
             return DiscreteScheduler.turbo();
         }
         Prediction prediction = has(marks.names(), V_PREDICTION) ? Prediction.V : Prediction.EPSILON;
@@ -192,19 +190,6 @@ public final class Sdxl implements Family {
                     && discrete.sampler().drawsNoise() -> TURBO;
             default -> BASE;
         };
-    }
-
-    /** The name says it, or, as in the Hugging Face cache, that of one of the two folders above. */
-    private static boolean saysTurbo(Path file) {
-        Path path = file.toAbsolutePath().normalize();
-        for (int above = 0; above <= FOLDERS_ABOVE && path != null && path.getFileName() != null; above++) {
-            String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
-            if (above == 0 ? name.contains("turbo") : name.matches(".*(sd)?xl[-_. ]?turbo.*")) {
-                return true;
-            }
-            path = path.getParent();
-        }
-        return false;
     }
 
     @Override

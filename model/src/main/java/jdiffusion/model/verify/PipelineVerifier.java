@@ -239,6 +239,9 @@ final class PipelineVerifier {
                         (float) file.number("skip_layer_scale", off.scale()),
                         (float) file.number("skip_layer_start", off.start()),
                         (float) file.number("skip_layer_stop", off.stop())));
+        if (file.has("guidance")) {
+            builder.embeddedGuidance((float) file.number("guidance", 0));
+        }
         if (pipeline.family().components().contains(Component.T5)) {
             builder.t5Length(file.integer("max_sequence_length", 256)).t5(!file.flag("no_t5", false));
         }

@@ -1,5 +1,6 @@
 package jdiffusion.model.checkpoint.names;
 
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -7,9 +8,10 @@ import java.util.List;
  *
  * @param original name in the layout, without the prefix of its component
  * @param names    names in the diffusers layout: several where the layout has them one below the other in one tensor
+ * @param shares   in what proportion the rows are divided among these names
  * @param form     what else tells the two apart
  */
-public record Mapped(String original, List<String> names, Form form) {
+public record Mapped(String original, List<String> names, List<Integer> shares, Form form) {
     /** What is done to the tensor; going back is the same. */
     public enum Form {
         /** The same elements in the same order. */
@@ -26,6 +28,15 @@ public record Mapped(String original, List<String> names, Form form) {
 
     public Mapped {
         names = List.copyOf(names);
+        shares = List.copyOf(shares);
+        if (names.size() != shares.size()) {
+            throw new IllegalArgumentException(original + ": " + names + " in shares of " + shares);
+        }
+    }
+
+    /** Parts of equally many rows. */
+    public Mapped(String original, List<String> names, Form form) {
+        this(original, names, Collections.nCopies(names.size(), 1), form);
     }
 
     /** A tensor whose name alone may differ. */
@@ -36,6 +47,16 @@ public record Mapped(String original, List<String> names, Form form) {
     /** Whether the layout has the very tensor under the same name. */
     public boolean same() {
         return form == Form.PLAIN && !joined() && names.getFirst().equals(original);
+    }
+
+    /** How many shares the rows are divided into. */
+    public int parts() {
+        return shares.stream().mapToInt(Integer::intValue).sum();
+    }
+
+    /** How many of them come before those of the name of that index. */
+    public int before(int index) {
+        return shares.subList(0, index).stream().mapToInt(Integer::intValue).sum();
     }
 
     /** Whether the layout joins several tensors of diffusers in this one, in their order. */

@@ -2,6 +2,7 @@ package jdiffusion.model.checkpoint.names;
 
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,10 +14,10 @@ public final class NameTable {
     private final Map<String, List<Rule>> byOriginal = new HashMap<>();
     private final Map<String, List<Rule>> byName = new HashMap<>();
 
-    private record Rule(NameTemplate original, List<NameTemplate> names, Mapped.Form form) {
+    private record Rule(NameTemplate original, List<NameTemplate> names, List<Integer> shares, Mapped.Form form) {
         Mapped fill(NameTemplate.Filling filling, int levels) {
             return new Mapped(original.fill(filling, levels),
-                    names.stream().map(name -> name.fill(filling, levels)).toList(), form);
+                    names.stream().map(name -> name.fill(filling, levels)).toList(), shares, form);
         }
     }
 
@@ -25,9 +26,18 @@ public final class NameTable {
         return add(original, Mapped.Form.PLAIN, name);
     }
 
-    /** Several tensors of diffusers are one in the layout, one below the other. */
+    /** Several tensors of diffusers, of equally many rows, are one in the layout, one below the other. */
     public NameTable joined(String original, String... names) {
         return add(original, Mapped.Form.PLAIN, names);
+    }
+
+    /**
+     * The same of tensors of different heights.
+     *
+     * @param shares in what proportion the rows are divided among them
+     */
+    public NameTable joined(String original, List<Integer> shares, String... names) {
+        return add(original, shares, Mapped.Form.PLAIN, names);
     }
 
     /** The same tensor with its halves in the other order. */
@@ -51,7 +61,11 @@ public final class NameTable {
     }
 
     private NameTable add(String original, Mapped.Form form, String... names) {
-        Rule rule = new Rule(NameTemplate.of(original), Stream.of(names).map(NameTemplate::of).toList(), form);
+        return add(original, Collections.nCopies(names.length, 1), form, names);
+    }
+
+    private NameTable add(String original, List<Integer> shares, Mapped.Form form, String... names) {
+        Rule rule = new Rule(NameTemplate.of(original), Stream.of(names).map(NameTemplate::of).toList(), shares, form);
         byOriginal.computeIfAbsent(rule.original.key(), _ -> new ArrayList<>()).add(rule);
         rule.names.forEach(name -> byName.computeIfAbsent(name.key(), _ -> new ArrayList<>()).add(rule));
         return this;

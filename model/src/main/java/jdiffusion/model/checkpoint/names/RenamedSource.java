@@ -27,9 +27,14 @@ public final class RenamedSource implements TensorSource {
      * Where a tensor lies.
      *
      * @param original full name in the source
-     * @param part     which of the {@code parts} equal runs of rows it is
+     * @param from     the first of the {@code parts} equal runs of rows that are its own
+     * @param to       the first after them
      */
-    private record Place(String original, Mapped.Form form, int part, int parts) {
+    private record Place(String original, Mapped.Form form, int from, int to, int parts) {
+        /** Whether it is the whole. */
+        boolean whole() {
+            return to - from == parts;
+        }
     }
 
     private RenamedSource(TensorSource source, Map<String, Place> places) {
@@ -47,7 +52,9 @@ public final class RenamedSource implements TensorSource {
         Map<String, Place> places = new TreeMap<>();
         for (Mapped mapped : all) {
             for (int i = 0; i < mapped.names().size(); i++) {
-                Place place = new Place(prefix + mapped.original(), mapped.form(), i, mapped.names().size());
+                int from = mapped.before(i);
+                Place place = new Place(prefix + mapped.original(), mapped.form(), from,
+                        from + mapped.shares().get(i), mapped.parts());
                 Place other = places.put(mapped.names().get(i), place);
                 if (other != null) {
                     throw new InputException(source.origin() + ": the tensors " + InputException.shown(other.original)
@@ -82,8 +89,9 @@ public final class RenamedSource implements TensorSource {
             case TRANSPOSED -> tensor.shape().rank() == 2 && tensor.type().isFloat()
                     ? copies.computeIfAbsent(name, _ -> transposed(tensor)) : tensor;
             case SWAPPED -> tensor.shape().rank() == 1 ? copies.computeIfAbsent(name, _ -> swapped(tensor)) : null;
-            case PLAIN -> place.parts > 1 && divides(place, tensor.shape())
-                    ? tensor.slice(from(place, tensor.shape(), 0), from(place, tensor.shape(), 1)) : tensor;
+            case PLAIN -> !place.whole() && divides(place, tensor.shape())
+                    ? tensor.slice(row(place, tensor.shape(), place.from), row(place, tensor.shape(), place.to))
+                    : tensor;
         };
     }
 
@@ -107,7 +115,7 @@ public final class RenamedSource implements TensorSource {
         }
         Weight whole = source.weight(place.original);
         if (whole == null || place.form == Mapped.Form.LEADING_ONE
-                || place.form == Mapped.Form.PLAIN && place.parts == 1) {
+                || place.form == Mapped.Form.PLAIN && place.whole()) {
             return whole;
         }
         Shape shape = Shape.of(whole.rows(), whole.cols());
@@ -117,7 +125,8 @@ public final class RenamedSource implements TensorSource {
                 return half == 0 || whole.rows() % 2 != 0 ? whole
                         : Weight.rows(whole.slice(half, whole.rows()), whole.slice(0, half));
             }
-            return divides(place, shape) ? whole.slice(from(place, shape, 0), from(place, shape, 1)) : whole;
+            return divides(place, shape)
+                    ? whole.slice(row(place, shape, place.from), row(place, shape, place.to)) : whole;
         } catch (InputException e) {
             throw new InputException(origin() + ": " + place.original + ": " + e.getMessage(), e);
         }
@@ -133,11 +142,11 @@ public final class RenamedSource implements TensorSource {
         if (place.form != Mapped.Form.PLAIN) {
             return turned(place, shape);
         }
-        if (place.parts == 1 || !divides(place, shape)) {
+        if (place.whole() || !divides(place, shape)) {
             return shape;
         }
         int[] dims = shape.dims();
-        dims[0] /= place.parts;
+        dims[0] = row(place, shape, place.to) - row(place, shape, place.from);
         return Shape.of(dims);
     }
 
@@ -164,12 +173,12 @@ public final class RenamedSource implements TensorSource {
     }
 
     private static boolean divides(Place place, Shape shape) {
-        return place.parts == 1 || shape.rank() > 0 && shape.dim(0) % place.parts == 0;
+        return place.whole() || shape.rank() > 0 && shape.dim(0) % place.parts == 0;
     }
 
-    /** First row of the place's part, or of the one after it. */
-    private static int from(Place place, Shape shape, int next) {
-        return shape.dim(0) / place.parts * (place.part + next);
+    /** First row of one of the equal runs. */
+    private static int row(Place place, Shape shape, int run) {
+        return shape.dim(0) / place.parts * run;
     }
 
     private static Tensor swapped(Tensor vector) {

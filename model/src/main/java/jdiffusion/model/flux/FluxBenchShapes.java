@@ -1,0 +1,45 @@
+package jdiffusion.model.flux;
+
+import java.util.List;
+import jdiffusion.model.family.BenchShapes;
+
+/** What is measured of FLUX.1: the linear layers of a double and of a single stream block, and their attention. */
+record FluxBenchShapes(FluxSizes sizes) implements BenchShapes {
+    private static final int PATCH_PIXELS = 16;
+    /** Beyond what fits any memory. */
+    private static final int LARGEST = 1 << 14;
+
+    @Override
+    public int multiple() {
+        return PATCH_PIXELS;
+    }
+
+    @Override
+    public int largest() {
+        return LARGEST;
+    }
+
+    @Override
+    public int contextTokens(int tokens) {
+        return tokens;
+    }
+
+    /** Patches of the image, and text. */
+    private static int tokens(int width, int height, int text) {
+        return width / PATCH_PIXELS * (height / PATCH_PIXELS) + text;
+    }
+
+    @Override
+    public List<int[]> products(int batch, int width, int height, int text) {
+        int m = batch * tokens(width, height, text);
+        int d = sizes.hidden();
+        int inner = FluxConfig.MLP_RATIO * d;
+        return List.of(new int[] {m, d, d}, new int[] {m, d, 3 * d}, new int[] {m, d, inner}, new int[] {m, inner, d},
+                new int[] {m, d, 3 * d + inner}, new int[] {m, d + inner, d});
+    }
+
+    @Override
+    public List<int[]> attentions(int batch, int width, int height, int text) {
+        return List.of(new int[] {batch, sizes.heads(), tokens(width, height, text), sizes.head()});
+    }
+}
