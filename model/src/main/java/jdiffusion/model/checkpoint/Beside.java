@@ -136,7 +136,7 @@ final class Beside {
             case CLIP_L -> name.matches("clip[-_]?l(?![a-z]).*");
             case CLIP_G -> name.matches("clip[-_]?g(?![a-z]).*");
             case T5 -> name.contains("t5") && !name.contains("umt5");
-            case VAE -> name.contains("vae");
+            case VAE -> name.contains("vae") || name.matches("ae(?![a-z]).*");
             case DENOISER -> false;
         };
     }
@@ -202,7 +202,7 @@ final class Beside {
             case CLIP_L -> "clip_l.safetensors";
             case CLIP_G -> "clip_g.safetensors";
             case T5 -> "t5xxl.safetensors (or t5xxl_fp16, t5xxl_fp8_e4m3fn, a GGUF file)";
-            case VAE -> "a VAE file";
+            case VAE -> "a VAE file (its name with vae or ae)";
             case DENOISER -> "the denoiser's file";
         };
     }

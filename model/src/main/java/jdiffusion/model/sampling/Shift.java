@@ -36,7 +36,7 @@ public sealed interface Shift {
 
         @Override
         public float apply(float t) {
-            return (float) apply((double) t);
+            return (float) factor / ((float) factor + (1 / t - 1));
         }
     }
 }

@@ -85,12 +85,12 @@ public enum SigmaSchedule {
 
     /**
      * What a flow's scheduler makes of 1, 1 - 1/n, ..., 1/n, as FLUX's pipelines give them: those levels shifted, or
-     * the curve between their ends.
+     * the curve between their ends. They are given in float32.
      */
     double[] even(int steps, Shift shift, double terminal) {
         var sigmas = linspace(1, 1.0 / steps, steps);
         for (int i = 0; i < steps; i++) {
-            sigmas[i] = shift.apply((double) (float) sigmas[i]);
+            sigmas[i] = shift.apply((float) sigmas[i]);
         }
         stretch(sigmas, terminal);
         return switch (this) {

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import jdiffusion.model.checkpoint.UnsupportedModelException;
 import jdiffusion.model.reference.Comparison;
 import jdiffusion.model.sampling.DiscreteScheduler;
 import jdiffusion.model.sampling.FlowScheduler;
@@ -22,14 +21,17 @@ import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.safetensors.SafetensorsFile;
 
 /**
- * Files {@code sigmas.json}: levels and times by a name that says shift and spacing, or only spacing, with the
- * scheduler's configuration beside the file or in the folder {@code model} above. Walks of a solver may lie beside
+ * Files {@code sigmas.json}: levels and times by a name that says shift and spacing, only spacing, or the model and the
+ * size of the picture, with the scheduler's configuration beside the file or in the folder {@code model} above. Walks of a solver may lie beside
  * them.
  */
 final class LevelReference {
     private static final Pattern SHIFTED = Pattern.compile(
             "euler\\.(?:use_(\\w+)_sigmas\\.)?shift([\\d.]+)\\.steps(\\d+)");
     private static final Pattern STEPS = Pattern.compile("steps(\\d+)(?:\\.(karras|trailing))?");
+    private static final Pattern SIZED = Pattern.compile("(\\w+)\\.(\\d+)x(\\d+)\\.steps(\\d+)");
+    /** Side of what one token of FLUX covers. */
+    private static final int TOKEN_PIXELS = 16;
     private static final Pattern WALK = Pattern.compile("(steps\\d+(?:\\.(?:karras|trailing))?)\\.start");
     private static final String SOLVER = "solver.safetensors";
 
@@ -37,16 +39,14 @@ final class LevelReference {
     }
 
     static List<Comparison> check(Path file) {
-        if (Files.isRegularFile(file.resolveSibling("configs.json"))) {
-            throw new UnsupportedModelException("levels that come from the size of the picture are FLUX's,"
-                    + " whose schedule is not here yet");
-        }
         String label = file.getParent().toString();
         List<Comparison> all = new ArrayList<>();
         for (Map.Entry<String, JsonNode> entry : DataFiles.json(file).properties()) {
             String name = entry.getKey();
             Matcher shifted = SHIFTED.matcher(name);
-            Sigmas sigmas = shifted.matches() ? ofShift(shifted) : scheduler(file, name).sigmas(steps(file, name), 1);
+            Matcher sized = SIZED.matcher(name);
+            Sigmas sigmas = shifted.matches() ? ofShift(shifted) : sized.matches() ? ofSize(file, sized)
+                    : scheduler(file, name).sigmas(steps(file, name), 1);
             boolean exact = !name.matches(".*(karras|exponential).*");
             WalkReference.levels(label, name, sigmas, DataFiles.field(file, entry.getValue(), "sigmas"),
                     DataFiles.field(file, entry.getValue(), "timesteps"), exact, all);
@@ -62,6 +62,15 @@ final class LevelReference {
         SigmaSchedule schedule = name.group(1) == null ? SigmaSchedule.NORMAL : SigmaSchedule.of(name.group(1));
         return Sigmas.of(schedule, Integer.parseInt(name.group(3)),
                 SchedulerConfig.ofShift(Double.parseDouble(name.group(2))), 1);
+    }
+
+    /** Levels that come from the size of the picture, by one of the configurations beside the file. */
+    private static Sigmas ofSize(Path file, Matcher name) {
+        Path configs = file.resolveSibling("configs.json");
+        NoiseScheduler scheduler = new FlowScheduler(SchedulerConfig.ofDynamicShift(), true)
+                .read(DataFiles.json(configs).get(name.group(1)), configs + ": " + name.group(1));
+        int tokens = Integer.parseInt(name.group(2)) / TOKEN_PIXELS * (Integer.parseInt(name.group(3)) / TOKEN_PIXELS);
+        return scheduler.sigmas(Integer.parseInt(name.group(4)), tokens);
     }
 
     private static int steps(Path file, String name) {
