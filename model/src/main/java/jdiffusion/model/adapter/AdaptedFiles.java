@@ -15,6 +15,8 @@ import jdiffusion.model.checkpoint.WrappedFiles;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.QuantisedSource;
+import jdiffusion.tensor.Shape;
+import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 
 /**
@@ -27,6 +29,8 @@ public final class AdaptedFiles extends WrappedFiles {
     private final List<Lora> loras;
     /** For each component and matrix, what adds to it. */
     private final Map<Component, Map<String, List<Addend>>> plan = new EnumMap<>(Component.class);
+    /** For each component and norm, what takes its place: that of the last file that has one. */
+    private final Map<Component, Map<String, Replacement>> norms = new EnumMap<>(Component.class);
     /** What of the files has no effect. */
     private final List<String> notes = new ArrayList<>();
 
@@ -35,6 +39,10 @@ public final class AdaptedFiles extends WrappedFiles {
 
     /** Rows of a module of a LoRA, by its place in the list. */
     private record Addend(int lora, String module, LoraTargets.Target target, LoraTargets.Slot slot) {
+    }
+
+    /** A tensor of a LoRA's file, by the LoRA's place in the list. */
+    private record Replacement(int lora, String key) {
     }
 
     private AdaptedFiles(ModelFiles model, List<Lora> loras) {
@@ -64,8 +72,9 @@ public final class AdaptedFiles extends WrappedFiles {
     }
 
     private void plan(int index, LoraFile file, LoraNames names) {
-        List<String> unmatched = new ArrayList<>(file.strangers());
-        int keys = unmatched.size();
+        int keys = file.strangers().size();
+        List<String> unmatched = new ArrayList<>(file.strangers().stream()
+                .filter(name -> !planNorm(index, file, name, names)).toList());
         Map<Component, Integer> leftOut = new EnumMap<>(Component.class);
         for (LoraModule module : file.modules()) {
             keys += module.keys().size();
@@ -88,6 +97,7 @@ public final class AdaptedFiles extends WrappedFiles {
                         + " is [" + target.rows() + ", " + target.cols() + "]; " + isItForAnother());
             }
             file.magnitude(module, target);
+            file.bias(module, target);
             for (LoraTargets.Slot slot : target.slots()) {
                 plan.computeIfAbsent(match.component(), _ -> new LinkedHashMap<>())
                         .computeIfAbsent(slot.tensor(), _ -> new ArrayList<>())
@@ -107,6 +117,26 @@ public final class AdaptedFiles extends WrappedFiles {
         String all = " of its " + keys + " tensors are for ";
         leftOut.forEach((component, count) -> notes.add(file.origin() + ": " + count + all + component.label()
                 + ", which is left out"));
+    }
+
+    /** Whether a tensor is a norm of the model. */
+    private boolean planNorm(int index, LoraFile file, String name, LoraNames names) {
+        LoraNames.Norm norm = names.norm(name);
+        if (norm == null) {
+            return false;
+        }
+        Tensor tensor = file.stranger(name);
+        String where = file.origin() + ": " + InputException.shown(name) + " is ";
+        try (Open open = model().inspect(norm.component())) {
+            Shape shape = open.tensors().shape(norm.tensor());
+            if (!tensor.shape().equals(shape) || !tensor.type().isFloat()) {
+                throw new InputException(where + tensor + ", but " + norm.tensor() + " of " + origin() + " is " + shape
+                        + "; " + isItForAnother());
+            }
+        }
+        LoraModule.checkFinite(file.origin(), name, tensor);
+        norms.computeIfAbsent(norm.component(), _ -> new HashMap<>()).put(norm.tensor(), new Replacement(index, name));
+        return true;
     }
 
     private String isItForAnother() {
@@ -130,7 +160,8 @@ public final class AdaptedFiles extends WrappedFiles {
 
     private Open adapted(Component component, Open base, boolean sizesOnly) {
         Map<String, List<Addend>> addends = plan.getOrDefault(component, Map.of());
-        if (addends.isEmpty()) {
+        Map<String, Replacement> replacements = norms.getOrDefault(component, Map.of());
+        if (addends.isEmpty() && replacements.isEmpty()) {
             return base;
         }
         Map<Integer, LoraFile> files = new LinkedHashMap<>();
@@ -144,10 +175,19 @@ public final class AdaptedFiles extends WrappedFiles {
                 for (Addend addend : list) {
                     float weight = loras.get(addend.lora).weight(component);
                     if (weight != 0) {
-                        LoraFile file = files.computeIfAbsent(addend.lora, i -> LoraFile.open(loras.get(i)));
+                        LoraFile file = open(addend.lora, files);
+                        float[] bias = file.bias(file.module(addend.module), addend.target);
+                        if (bias != null) {
+                            source.addBias(addend.slot.bias(), addend.slot.part(bias), weight);
+                        }
                         source.add(tensor, addend.slot, adaptations.computeIfAbsent(addend.lora + " " + addend.module,
                                 name -> adaptation(name, file, addend, weight, known)));
                     }
+                }
+            });
+            replacements.forEach((tensor, replacement) -> {
+                if (loras.get(replacement.lora).weight(component) != 0) {
+                    source.replace(tensor, open(replacement.lora, files).stranger(replacement.key));
                 }
             });
             opened = true;
@@ -158,6 +198,10 @@ public final class AdaptedFiles extends WrappedFiles {
                 base.close();
             }
         }
+    }
+
+    private LoraFile open(int lora, Map<Integer, LoraFile> files) {
+        return files.computeIfAbsent(lora, i -> LoraFile.open(loras.get(i)));
     }
 
     private static Adaptation adaptation(String name, LoraFile file, Addend addend, float weight,

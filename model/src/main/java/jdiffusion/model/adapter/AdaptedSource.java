@@ -19,6 +19,7 @@ final class AdaptedSource extends WrappedSource {
     /** For each matrix, what it is before and after each of its addends. */
     private final Map<String, List<Weight>> weights = new HashMap<>();
     private final Map<String, Tensor> sums = new HashMap<>();
+    private final Map<String, Tensor> replaced = new HashMap<>();
 
     private record Addend(Adaptation adaptation, LoraTargets.Slot slot) {
     }
@@ -34,8 +35,31 @@ final class AdaptedSource extends WrappedSource {
         addends.computeIfAbsent(tensor, _ -> new ArrayList<>()).add(new Addend(adaptation, slot));
     }
 
+    /** Adds to the bias of a layer. */
+    void addBias(String name, float[] values, float weight) {
+        Tensor bias = sums.computeIfAbsent(name, _ -> base.find(name));
+        if (sizesOnly) {
+            sums.put(name, Tensor.of(Unreadable.at(0, (long) values.length * Float.BYTES), DType.F32, bias.shape()));
+            return;
+        }
+        float[] sum = bias.toArray();
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] += weight * values[i];
+        }
+        sums.put(name, Tensor.of(sum, sum.length));
+    }
+
+    /** A tensor takes the place of another of its shape. */
+    void replace(String name, Tensor tensor) {
+        replaced.put(name, tensor);
+    }
+
     @Override
     public Tensor find(String name) {
+        Tensor other = replaced.getOrDefault(name, addends.containsKey(name) ? null : sums.get(name));
+        if (other != null) {
+            return other;
+        }
         if (!addends.containsKey(name)) {
             return base.find(name);
         }

@@ -10,10 +10,14 @@ import jdiffusion.model.checkpoint.LeftAside;
 import jdiffusion.model.checkpoint.names.Wrappers;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.safetensors.SafetensorsFile;
 
 /** A LoRA's file, mapped until it is closed, its tensors grouped by the modules that they change. */
 final class LoraFile implements AutoCloseable {
+    private static final String NORM = "query_norm.scale";
+    private static final String LAST_MODULATION = "final_layer.adaLN_modulation.1";
+
     private final SafetensorsFile file;
     private final LoraSettings settings;
     private final Map<String, LoraModule> modules = new TreeMap<>();
@@ -32,12 +36,24 @@ final class LoraFile implements AutoCloseable {
         try {
             LoraFile read = new LoraFile(file, LoraSettings.read(path, file.metadata()));
             file.names().forEach(read::add);
+            read.asDiffusersReadsIt();
             opened = true;
             return read;
         } finally {
             if (!opened) {
                 file.close();
             }
+        }
+    }
+
+    /**
+     * With a file that brings norms, as Black Forest Labs write them, diffusers exchanges the halves of both factors
+     * of the last modulation and not of the second alone. The same file should draw the same picture here.
+     */
+    private void asDiffusersReadsIt() {
+        if (strangers.stream().anyMatch(name -> name.endsWith(NORM))) {
+            modules.values().stream().filter(module -> module.name().endsWith(LAST_MODULATION))
+                    .forEach(LoraModule::exchangeDown);
         }
     }
 
@@ -86,6 +102,16 @@ final class LoraFile implements AutoCloseable {
 
     Delta delta(LoraModule module) {
         return module.delta(settings);
+    }
+
+    /** A tensor whose name says nothing. */
+    Tensor stranger(String name) {
+        return file.find(name);
+    }
+
+    /** What is added to the layer's bias; null for nothing. */
+    float[] bias(LoraModule module, LoraTargets.Target target) {
+        return module.bias(settings, target);
     }
 
     /** DoRA's; null for none. */

@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 record LoraKey(String module, Part part) {
     /** The tensors of an adapted matrix. */
     enum Part {
-        DOWN("lora_down"), UP("lora_up"), ALPHA("alpha"), MAGNITUDE("dora_scale"),
+        DOWN("lora_down"), UP("lora_up"), ALPHA("alpha"), MAGNITUDE("dora_scale"), BIAS("lora_B.bias"),
         LOKR_W1("lokr_w1"), LOKR_W1_A("lokr_w1_a"), LOKR_W1_B("lokr_w1_b"),
         LOKR_W2("lokr_w2"), LOKR_W2_A("lokr_w2_a"), LOKR_W2_B("lokr_w2_b"),
         LOHA_W1_A("hada_w1_a"), LOHA_W1_B("hada_w1_b"), LOHA_W2_A("hada_w2_a"), LOHA_W2_B("hada_w2_b");
@@ -30,11 +30,16 @@ record LoraKey(String module, Part part) {
         }
     }
 
-    /** PEFT's lora_A (with or without the adapter's name), kohya's lora_down and diffusers' older lora.down. */
+    /**
+     * PEFT's lora_A (with or without the adapter's name), kohya's lora_down, diffusers' older lora.down, and XLabs'
+     * qkv_lora1.down, whose number says of which of a block's streams it is.
+     */
     private static final Pattern PAIR = Pattern.compile("(?<module>.*?)(?:"
             + "\\.lora_(?:(?<a>A)|B)(?:(?:\\.[^.]+)?\\.weight)?"
             + "|\\.lora_(?:(?<down>down)|up)\\.weight"
-            + "|[._]lora(?:_linear_layer)?\\.(?:(?<old>down)|up)\\.weight)");
+            + "|[._]lora(?:_linear_layer)?(?<stream>[12])?\\.(?:(?<old>down)|up)\\.weight)");
+    /** PEFT's bias of the second factor, which joins that of the layer. */
+    private static final Pattern BIAS = Pattern.compile("(?<module>.*)\\.lora_B(?:\\.default)?\\.bias");
     /** PEFT's name for DoRA's magnitude, which has an element for each output. */
     static final String OF_OUTPUTS = "lora_magnitude_vector";
     private static final Pattern MAGNITUDE =
@@ -48,7 +53,7 @@ record LoraKey(String module, Part part) {
             PARTS.put("." + part.label, part);
         }
         unsupported("\\.lora_mid|\\.lokr_t|\\.hada_t", "a Tucker decomposition");
-        unsupported("\\.lora_B(\\.[^.]+)?\\.bias$|\\.lora_bias|\\.(lora_up|lora\\.up)\\.bias$", "a LoRA with biases");
+        unsupported("\\.lora_bias|\\.(lora_up|lora\\.up)\\.bias$", "a LoRA with biases");
         unsupported("\\.modules_to_save\\.|\\.original_module\\.", "a module that was trained whole (PEFT's"
                 + " modules_to_save)");
         unsupported("\\.lora_embedding_[AB]", "a LoRA of an embedding's table");
@@ -60,7 +65,7 @@ record LoraKey(String module, Part part) {
         unsupported("\\.[wb]_norm$", "a norm's difference of weights");
         unsupported("\\.reshape_weight$|\\.set_weight$", "a change of a weight's shape");
         unsupported("bundle_emb\\.", "a bundled text embedding");
-        unsupported("(?<!lora_[AB])\\.bias$", "biases that were trained too (PEFT's bias)");
+        unsupported("(?<!lora_B)(?<!lora_B\\.default)\\.bias$", "biases that were trained too (PEFT's bias)");
     }
 
     /** Null when the name is not that of an adapter's part. */
@@ -74,12 +79,17 @@ record LoraKey(String module, Part part) {
         if (magnitude.matches()) {
             return new LoraKey(magnitude.group("module"), Part.MAGNITUDE);
         }
+        Matcher bias = BIAS.matcher(name);
+        if (bias.matches()) {
+            return new LoraKey(bias.group("module"), Part.BIAS);
+        }
         Matcher pair = PAIR.matcher(name);
         if (!pair.matches()) {
             return null;
         }
         boolean down = pair.group("a") != null || pair.group("down") != null || pair.group("old") != null;
-        return new LoraKey(pair.group("module").replace(".processor", ""), down ? Part.DOWN : Part.UP);
+        String stream = pair.group("stream") == null ? "" : pair.group("stream");
+        return new LoraKey(pair.group("module").replace(".processor", "") + stream, down ? Part.DOWN : Part.UP);
     }
 
     private static void unsupported(String mark, String kind) {

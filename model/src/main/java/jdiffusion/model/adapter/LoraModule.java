@@ -59,11 +59,28 @@ final class LoraModule {
     }
 
     private void checkFinite(String key, Tensor tensor) {
+        checkFinite(file, key, tensor);
+    }
+
+    /** Fails when a tensor of a file holds what is no number. */
+    static void checkFinite(String file, String key, Tensor tensor) {
         for (float value : tensor.toArray()) {
             if (!Float.isFinite(value)) {
                 throw new InputException(file + ": " + InputException.shown(key) + " holds " + value
                         + "; the file is damaged, download it again");
             }
+        }
+    }
+
+    /** Exchanges the halves of the first factor's rows, the upper one the larger. */
+    void exchangeDown() {
+        Tensor down = tensors.get(Part.DOWN);
+        if (down != null && down.shape().rank() == 2) {
+            int half = Math.ceilDiv(down.rows(), 2) * down.cols();
+            float[] values = down.toArray();
+            float[] exchanged = Arrays.copyOfRange(values, half, values.length + half);
+            System.arraycopy(values, 0, exchanged, values.length - half, half);
+            tensors.put(Part.DOWN, Tensor.of(exchanged, down.shape().dims()));
         }
     }
 
@@ -87,6 +104,33 @@ final class LoraModule {
         }
         throw new InputException(file + ": " + InputException.shown(keys().getFirst())
                 + " stands alone; the matrices it belongs to are missing, the file is not whole");
+    }
+
+    /**
+     * What is added to the layer's bias, as trained; null for nothing.
+     *
+     * @param settings the file's alphas where no tensor gives one
+     */
+    float[] bias(LoraSettings settings, LoraTargets.Target target) {
+        Tensor bias = tensors.get(Part.BIAS);
+        if (bias == null) {
+            return null;
+        }
+        String key = file + ": " + InputException.shown(keys.get(Part.BIAS));
+        if (bias.shape().size() != target.rows()) {
+            throw new InputException(key + " is " + bias.shape() + ", but the layer has " + target.rows()
+                    + " outputs; the file is damaged or for another model");
+        }
+        if (!target.biased() || tensors.containsKey(Part.MAGNITUDE)) {
+            throw new InputException(key + " is a bias, which " + (target.biased() ? "goes with no DoRA"
+                    : "the model's layer has not") + "; the file cannot be used");
+        }
+        float[] values = bias.toArray();
+        float scale = scale(settings, flat(Part.DOWN).rows());
+        for (int i = 0; i < values.length; i++) {
+            values[i] *= scale;
+        }
+        return values;
     }
 
     /**

@@ -39,6 +39,24 @@ final class LoraNames {
                 .map(ComponentFormat::component).findFirst().orElse(null);
     }
 
+    /** A norm of the model. */
+    record Norm(Component component, String tensor) {
+    }
+
+    /** The norm that a tensor of a file stands for; null for none. */
+    Norm norm(String name) {
+        for (Map.Entry<Component, LoraTargets> component : targets.entrySet()) {
+            for (String prefix : architecture.format(component.getKey()).adapters()) {
+                String tensor = name.startsWith(prefix)
+                        ? component.getValue().norm(name.substring(prefix.length())) : null;
+                if (tensor != null) {
+                    return new Norm(component.getKey(), tensor);
+                }
+            }
+        }
+        return null;
+    }
+
     /** Null when the model has nothing of that name. */
     Match find(String module) {
         for (Map.Entry<Component, LoraTargets> component : targets.entrySet()) {

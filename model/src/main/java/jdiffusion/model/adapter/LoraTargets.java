@@ -1,11 +1,13 @@
 package jdiffusion.model.adapter;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import jdiffusion.model.checkpoint.Network;
 import jdiffusion.model.checkpoint.names.Mapped;
+import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.TensorSource;
 
@@ -19,7 +21,11 @@ final class LoraTargets {
     private static final String JOINED_WEIGHT = "in_proj_weight";
     private static final String TEXT_MODEL = "text_model_";
 
+    /** What Black Forest Labs call the weight of a norm, which their files replace. */
+    private static final String SCALE = ".scale";
+
     private final Map<String, Target> byName = new HashMap<>();
+    private final Map<String, String> norms = new HashMap<>();
 
     /**
      * What one module of a LoRA file changes.
@@ -28,8 +34,9 @@ final class LoraTargets {
      * @param rows   of the module, the layer's outputs
      * @param cols   of the module
      * @param inputs of the layer: the columns, or of a convolution its input channels
+     * @param biased whether all of its matrices have biases
      */
-    record Target(List<Slot> slots, int rows, int cols, int inputs) {
+    record Target(List<Slot> slots, int rows, int cols, int inputs, boolean biased) {
     }
 
     /**
@@ -39,6 +46,21 @@ final class LoraTargets {
      * @param swapped whether the module has the two halves of the rows the other way round
      */
     record Slot(String tensor, int from, int to, boolean swapped) {
+        /** Name of the bias of its layer. */
+        String bias() {
+            return module(tensor) + ".bias";
+        }
+
+        /** Of a module's values, one for each row, those of this matrix. */
+        float[] part(float[] values) {
+            float[] part = Arrays.copyOfRange(values, from, to);
+            if (swapped) {
+                int half = part.length / 2;
+                System.arraycopy(values, from + half, part, 0, half);
+                System.arraycopy(values, from, part, half, half);
+            }
+            return part;
+        }
     }
 
     LoraTargets(Network network, TensorSource tensors) {
@@ -46,8 +68,8 @@ final class LoraTargets {
             Shape shape = matrix(tensors, name);
             if (shape != null) {
                 int rows = shape.dim(0);
-                Target whole = new Target(List.of(new Slot(name, 0, rows, false)), rows, columns(shape),
-                        shape.dim(1));
+                Slot slot = new Slot(name, 0, rows, false);
+                Target whole = new Target(List.of(slot), rows, columns(shape), shape.dim(1), isBiased(slot, tensors));
                 String module = module(name);
                 byName.put(flat(module), whole);
                 if (module.endsWith(".0")) {
@@ -55,12 +77,22 @@ final class LoraTargets {
                 }
             }
         }
-        network.original().toOriginal(tensors.names()).forEach(mapped -> addOriginal(mapped, tensors));
+        for (Naming naming : network.adapters()) {
+            naming.toOriginal(tensors.names()).forEach(mapped -> addOriginal(mapped, tensors));
+        }
+    }
+
+    private static boolean isBiased(Slot slot, TensorSource tensors) {
+        Shape shape = tensors.shape(slot.bias());
+        return shape != null && shape.size() == slot.to - slot.from;
     }
 
     private void addOriginal(Mapped mapped, TensorSource tensors) {
         if (!mapped.original().endsWith(WEIGHT) && !mapped.original().endsWith(JOINED_WEIGHT)) {
             // A parameter that is no module's weight.
+            if (mapped.original().endsWith(SCALE)) {
+                norms.put(mapped.original(), mapped.names().getFirst());
+            }
             return;
         }
         List<Slot> slots = new ArrayList<>();
@@ -80,7 +112,8 @@ final class LoraTargets {
             }
         }
         if (!slots.isEmpty()) {
-            byName.put(flat(module(mapped.original())), new Target(slots, mapped.parts() * share, cols, inputs));
+            byName.put(flat(module(mapped.original())), new Target(slots, mapped.parts() * share, cols, inputs,
+                    slots.stream().allMatch(slot -> isBiased(slot, tensors))));
         }
     }
 
@@ -102,6 +135,11 @@ final class LoraTargets {
     Target find(String module) {
         Target found = byName.get(flat(module));
         return found != null ? found : byName.get(TEXT_MODEL + flat(module));
+    }
+
+    /** The tensor of a norm that a file names as its publisher does; null for none. */
+    String norm(String name) {
+        return norms.get(name);
     }
 
     private static String flat(String module) {

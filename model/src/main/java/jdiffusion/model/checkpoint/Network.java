@@ -27,6 +27,11 @@ public interface Network {
     /** The names that files in the layout of its publisher have. */
     Naming original();
 
+    /** The names that LoRA files may have for its matrices beside those of diffusers. */
+    default List<Naming> adapters() {
+        return List.of(original());
+    }
+
     /**
      * Names of tensors that stand without any prefix in a file of all components, and say of this one what a
      * {@code config.json} says in the diffusers layout. They are no weights of it.

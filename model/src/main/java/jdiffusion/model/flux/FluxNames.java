@@ -53,6 +53,18 @@ final class FluxNames {
             .plain("single_blocks.#.norm.query_norm.scale", "single_transformer_blocks.#.attn.norm_q.weight")
             .plain("single_blocks.#.norm.key_norm.scale", "single_transformer_blocks.#.attn.norm_k.weight"));
 
+    /** Modules of XLabs' LoRA files, whose numbers tell the streams of a double stream block apart: the image's first. */
+    static final Naming XLABS = new TableNames("XLabs' names", new NameTable()
+            .joined("double_blocks.#.qkv1.weight", "transformer_blocks.#.attn.to_q.weight",
+                    "transformer_blocks.#.attn.to_k.weight", "transformer_blocks.#.attn.to_v.weight")
+            .plain("double_blocks.#.proj1.weight", "transformer_blocks.#.attn.to_out.0.weight")
+            .joined("double_blocks.#.qkv2.weight", "transformer_blocks.#.attn.add_q_proj.weight",
+                    "transformer_blocks.#.attn.add_k_proj.weight", "transformer_blocks.#.attn.add_v_proj.weight")
+            .plain("double_blocks.#.proj2.weight", "transformer_blocks.#.attn.to_add_out.weight")
+            .joined("single_blocks.#.qkv.weight", "single_transformer_blocks.#.attn.to_q.weight",
+                    "single_transformer_blocks.#.attn.to_k.weight", "single_transformer_blocks.#.attn.to_v.weight")
+            .plain("single_blocks.#.proj.weight", "single_transformer_blocks.#.proj_out.weight"));
+
     private FluxNames() {
     }
 }

@@ -44,6 +44,11 @@ final class FluxNetwork implements Network {
         return FluxNames.NAMES;
     }
 
+    @Override
+    public List<Naming> adapters() {
+        return List.of(FluxNames.NAMES, FluxNames.XLABS);
+    }
+
     /** The shapes say all, and the published axes the rest. */
     @Override
     public ObjectNode derived(TensorSource tensors) {

@@ -194,7 +194,7 @@ class LoraFormsTest {
     @ParameterizedTest
     @CsvSource({"base_model.model.proj_out.modules_to_save.weight,modules_to_save",
         "base_model.model.proj_out.modules_to_save.default.bias,modules_to_save",
-        "base_model.model.proj_out.bias,PEFT's bias", "transformer.proj_out.lora_B.default.bias,a LoRA with biases",
+        "base_model.model.proj_out.bias,PEFT's bias", "transformer.proj_out.lora_up.bias,a LoRA with biases",
         "transformer.proj_out.oft_r,OFT"})
     void whatIsNotSupportedIsNamed(String key, String kind) {
         pair("transformer." + BLOCK + "to_q", 1);
