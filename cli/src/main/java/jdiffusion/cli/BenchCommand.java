@@ -27,13 +27,15 @@ import picocli.CommandLine.Parameters;
 @Command(name = "bench", mixinStandardHelpOptions = true, versionProvider = Version.class, sortOptions = false,
         header = "Measure how fast this machine is.",
         description = "Times a model's parts on random weights of true shapes, bfloat16, made in memory: gemm,"
-            + " attention and conv (single operations), denoiser (one evaluation), vae (decoding), text (each encoder),"
-            + " image (a whole picture). Each runs once, or for a second, before its runs count; before each run that"
-            + " counts the peak of multiply-adds on registers is measured on all threads. Shares are medians of both.",
+            + " attention and conv (single operations), blocks (each kind of block of FLUX.1's denoiser), denoiser (one"
+            + " evaluation), vae (decoding), text (each encoder), image (a whole picture). Each runs once, or for a"
+            + " second, before its runs count; before each run that counts the peak of multiply-adds on registers is"
+            + " measured on all threads. Shares are medians of both.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion bench",
             "  jdiffusion bench denoiser --size 1024 --precision bf16",
+            "  jdiffusion bench blocks --family flux-dev --size 1024 --text 512",
             "  jdiffusion bench text vae --cpu avx2 --threads 1 --json",
             "  jdiffusion bench image --steps 4 --runs 1"})
 final class BenchCommand implements Callable<Integer> {
@@ -45,7 +47,7 @@ final class BenchCommand implements Callable<Integer> {
     private static final double WARM_UP_SECONDS = 1;
 
     @Parameters(arity = "0..*", paramLabel = "PART",
-            description = "gemm, attention, conv, denoiser, vae, text or image. Default: gemm attention conv.")
+            description = "gemm, attention, conv, blocks, denoiser, vae, text or image. Default: gemm attention conv.")
     private List<String> parts = List.of();
 
     @Option(names = "--family", paramLabel = "NAME", defaultValue = "sd35-medium",
@@ -69,7 +71,7 @@ final class BenchCommand implements Callable<Integer> {
     private Integer batch;
 
     @Option(names = "--text", paramLabel = "TOKENS", defaultValue = "256",
-            description = "Tokens of T5; the denoiser reads 77 more. Default: ${DEFAULT-VALUE}.")
+            description = "Tokens of T5; SD3's denoiser reads 77 more. Default: ${DEFAULT-VALUE}.")
     private int text;
 
     @Option(names = "--steps", paramLabel = "N", description = "Steps of image. Default: 28.")

@@ -300,8 +300,9 @@ final class GenerateCommand implements Callable<Integer> {
         GenerationRequest r = plan.request;
         NoiseScheduler scheduler = plan.pipeline.files().scheduler();
         Set<Component> components = plan.pipeline.family().components();
-        String shift = !(scheduler instanceof FlowScheduler flow) ? ""
-                : ", shift " + (Float.isNaN(r.shift()) ? flow.shift() : Float.toString(r.shift()));
+        NoiseScheduler own = Float.isNaN(r.shift()) ? scheduler : scheduler.withShift(r.shift());
+        String schedule = r.schedule() == null ? own.describe()
+                : r.schedule().label() + (own instanceof FlowScheduler flow ? ", shift " + flow.shift() : "");
         StringBuilder line = new StringBuilder();
         GenerationRequest drawn = plan.pipeline.drawn(r);
         line.append(r.width()).append('x').append(r.height())
@@ -310,8 +311,7 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(r.steps() == 1 ? " step of " : " steps of ")
                 .append(r.sampler().kind().label())
                 .append(r.sampler().eta() == r.sampler().kind().eta() ? "" : " with eta " + r.sampler().eta())
-                .append(", ").append(!r.sigmas().isEmpty() ? "levels by hand" : "schedule "
-                        + (r.schedule() == null ? scheduler.describe() : r.schedule().label()) + shift)
+                .append(", ").append(!r.sigmas().isEmpty() ? "levels by hand" : "schedule " + schedule)
                 .append(", cfg scale ").append(r.guidance())
                 .append(r.embedded().isThere() ? ", guidance " + r.embedded().scale() : "")
                 .append(r.guidanceRescale() > 0 ? " rescaled by " + r.guidanceRescale() : "")

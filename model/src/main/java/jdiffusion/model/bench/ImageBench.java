@@ -2,7 +2,6 @@ package jdiffusion.model.bench;
 
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import jdiffusion.kernels.Backend;
@@ -10,7 +9,6 @@ import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.kernels.profile.ProfileSummary.Work;
 import jdiffusion.kernels.profile.ProfilingBackend;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
@@ -94,19 +92,7 @@ final class ImageBench {
                 Picture picture = new Picture(s.width(), s.height(), white);
                 request.init(picture, 1).mask(picture);
             }
-            GenerationRequest one = request.build();
-            if (!pipeline.family().components().contains(Component.T5)
-                    || pipeline.family().drawsWithout(Component.T5)) {
-                pipeline.generate(one, progress);
-            } else {
-                pipeline.decode(one, pipeline.denoise(one, blank(pipeline, one), progress), progress);
-            }
+            pipeline.generate(request.build(), progress);
         }
-    }
-
-    /** In place of a text that nothing but T5 could read. */
-    private static List<Conditioning> blank(Pipeline pipeline, GenerationRequest request) {
-        Conditioning none = pipeline.family().blank(pipeline.denoiserConfig(), request.t5Length());
-        return request.guided() ? List.of(none, none) : List.of(none);
     }
 }

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.families.Families;
+import jdiffusion.model.family.BenchBlock;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.DenoiserRun;
@@ -55,6 +56,23 @@ final class ModelCases {
             Arrays.fill(times, TIMESTEP);
             return () -> run.predict(latents, times, out);
         }, 1, 1));
+    }
+
+    /** Each kind of block by itself. */
+    static List<Case<?>> blocks(SyntheticModel model, Shapes s) {
+        Family family = Families.of(model.architecture());
+        int factor = factor(model);
+        List<Case<?>> cases = new ArrayList<>();
+        for (BenchBlock block : family.bench(model).blocks()) {
+            SyntheticModel one = model.with(Component.DENOISER, block.sizes());
+            cases.add(new Case<>("blocks", block.label() + ", " + s + ", batch " + s.batch() + ", "
+                    + context(family, model, s) + " tokens of text", Component.DENOISER,
+                    () -> SyntheticFiles.tensors(one, Component.DENOISER, TYPE), family::loadDenoiser,
+                    (denoiser, compute) -> block.prepare().prepare(denoiser, compute,
+                            new DenoiserSetup(Collections.nCopies(s.batch(), random(family.blank(denoiser.config(),
+                                    s.text()))), 1, s.height() / factor, s.width() / factor, new float[0])), 1, 1));
+        }
+        return cases;
     }
 
     /** Pixels for each latent pixel, each way. */

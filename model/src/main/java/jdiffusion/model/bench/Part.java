@@ -20,6 +20,8 @@ public enum Part {
     ATTENTION,
     /** The convolutions of the VAE's decoder. */
     CONV,
+    /** The kinds of blocks of the denoiser, each by itself. */
+    BLOCKS,
     /** One evaluation of the denoiser. */
     DENOISER,
     /** The VAE's decoder. */
@@ -59,8 +61,12 @@ public enum Part {
 
     /** Fails when the model cannot be measured at that size. */
     public void check(SyntheticModel model, Shapes shapes) {
-        if (this == DENOISER || this == IMAGE) {
+        if (this == BLOCKS || this == DENOISER || this == IMAGE) {
             BenchShapes known = Families.of(model.architecture()).bench(model);
+            if (this == BLOCKS && known.blocks().isEmpty()) {
+                throw new InputException("blocks of " + model.architecture().label() + " are not measured by"
+                        + " themselves; use denoiser");
+            }
             new ImageSize(known.multiple(), known.largest()).check(shapes.width(), shapes.height());
         }
     }
@@ -88,6 +94,7 @@ public enum Part {
             case GEMM -> ProductCases.gemm(model, shapes);
             case ATTENTION -> ProductCases.attention(model, shapes);
             case CONV -> ProductCases.conv(model, shapes);
+            case BLOCKS -> ModelCases.blocks(model, shapes);
             case DENOISER -> ModelCases.denoiser(model, shapes);
             case VAE -> ModelCases.vae(model, shapes);
             case TEXT -> ModelCases.text(model, shapes);

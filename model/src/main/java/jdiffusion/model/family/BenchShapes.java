@@ -25,6 +25,11 @@ public interface BenchShapes {
      */
     List<int[]> products(int batch, int width, int height, int tokens);
 
+    /** The kinds of blocks, each to be measured by itself; empty where the denoiser is measured as a whole alone. */
+    default List<BenchBlock> blocks() {
+        return List.of();
+    }
+
     /**
      * The attentions of a block.
      *

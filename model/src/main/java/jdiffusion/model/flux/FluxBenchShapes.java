@@ -1,13 +1,20 @@
 package jdiffusion.model.flux;
 
+import java.util.Arrays;
 import java.util.List;
+import jdiffusion.model.Compute;
+import jdiffusion.model.family.BenchBlock;
 import jdiffusion.model.family.BenchShapes;
+import jdiffusion.model.family.Denoiser;
+import jdiffusion.model.family.DenoiserSetup;
 
 /** What is measured of FLUX.1: the linear layers of a double and of a single stream block, and their attention. */
 record FluxBenchShapes(FluxSizes sizes) implements BenchShapes {
     private static final int PATCH_PIXELS = 16;
     /** Beyond what fits any memory. */
     private static final int LARGEST = 1 << 14;
+    /** Any will do. */
+    private static final float TIME = 500;
 
     @Override
     public int multiple() {
@@ -36,6 +43,21 @@ record FluxBenchShapes(FluxSizes sizes) implements BenchShapes {
         int inner = FluxConfig.MLP_RATIO * d;
         return List.of(new int[] {m, d, d}, new int[] {m, d, 3 * d}, new int[] {m, d, inner}, new int[] {m, inner, d},
                 new int[] {m, d, 3 * d + inner}, new int[] {m, d + inner, d});
+    }
+
+    /** With its modulations, which a picture's steps share. */
+    @Override
+    public List<BenchBlock> blocks() {
+        return List.of(new BenchBlock("double stream block", sizes.withBlocks(1, 0), FluxBenchShapes::prepare),
+                new BenchBlock("single stream block", sizes.withBlocks(0, 1), FluxBenchShapes::prepare));
+    }
+
+    private static Runnable prepare(Denoiser denoiser, Compute compute, DenoiserSetup setup) {
+        FluxRun run = ((FluxTransformer) denoiser).start(compute, setup);
+        float[] times = new float[setup.batch()];
+        Arrays.fill(times, TIME);
+        run.fill();
+        return () -> run.onlyBlock(times);
     }
 
     @Override

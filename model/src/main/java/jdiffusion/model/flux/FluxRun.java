@@ -2,6 +2,7 @@ package jdiffusion.model.flux;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
@@ -164,6 +165,24 @@ public final class FluxRun implements DenoiserRun {
         try (var _ = compute.backend().scope(stack, inStack)) {
             block.apply(compute.backend(), buffers, modulations, index);
         }
+    }
+
+    /** Random numbers into all streams, for {@link #onlyBlock}. */
+    void fill() {
+        Random random = new Random(0);
+        for (Tensor stream : List.of(buffers.img().stream(), buffers.txt().stream(), buffers.single().stream())) {
+            float[] values = new float[Math.toIntExact(stream.shape().size())];
+            for (int i = 0; i < values.length && !compute.counting(); i++) {
+                values[i] = (float) random.nextGaussian();
+            }
+            compute.backend().upload(values, stream);
+        }
+    }
+
+    /** Runs the first block with its modulations, on what the streams hold, for who measures it. */
+    void onlyBlock(float[] times) {
+        modulations.select(times);
+        model.blocks().run(0, 1, (block, i) -> block.apply(compute.backend(), buffers, modulations, i));
     }
 
     /** Text and image into one stream. */

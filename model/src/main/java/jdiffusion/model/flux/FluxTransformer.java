@@ -6,7 +6,6 @@ import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.ControlTraits;
 import jdiffusion.model.family.Denoiser;
-import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
@@ -55,7 +54,7 @@ public record FluxTransformer(FluxConfig config, Linear imgIn, Linear txtIn, Tim
     }
 
     @Override
-    public DenoiserRun start(Compute compute, DenoiserSetup setup) {
+    public FluxRun start(Compute compute, DenoiserSetup setup) {
         int batch = setup.batch();
         int tokens = setup.branches().getFirst().context().rows();
         FluxRun run = new FluxRun(this, compute, batch, setup.height(), setup.width(), tokens, setup.times());
