@@ -42,6 +42,20 @@ class FullSizePlanTest {
         assertThat(gib(cuda("sd35-large", true, Offload.STAGES), true)).isBetween(4.0, 12.0);
     }
 
+    /** FLUX.1's 12 billion parameters: in 4 bits on a card of 12 GiB, streamed on one of 4, as published on one of 80. */
+    @Test
+    void fluxFits() {
+        assertThat(gib(flux(true, Offload.STAGES), true)).isBetween(6.0, 9.0);
+        assertThat(gib(flux(true, Offload.SEQUENTIAL), true)).isBetween(0.5, 3.0);
+        assertThat(gib(flux(false, Offload.SEQUENTIAL), true)).isBetween(1.0, 4.0);
+        assertThat(gib(flux(false, Offload.STAGES), true)).isBetween(22.1, 24.0);
+    }
+
+    private Pipeline flux(boolean fourBit, Offload offload) {
+        return Pipeline.open(ManifestModel.ofFlux("dev", fourBit, folder), CountingBackend.ofCuda(Precision.BF16),
+                MemoryPolicy.of(offload));
+    }
+
     /** The denoiser's matrices alone are 2.03 billion numbers of two bytes, beside the positions that stay outside. */
     @Test
     void aPlanIsNoLessThanTheWeights() {

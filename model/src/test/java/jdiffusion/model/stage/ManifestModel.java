@@ -14,7 +14,6 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.families.Families;
-import jdiffusion.model.sampling.FlowScheduler;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.DType;
@@ -25,13 +24,21 @@ import jdiffusion.tensor.Unreadable;
 import jdiffusion.tensor.Weight;
 
 /** A published model of which only names, shapes and types are known: enough to plan its memory. */
-record ManifestModel(Path manifests, String denoiser, boolean fourBit, Path folder) implements ModelFiles {
+record ManifestModel(Path manifests, Architecture architecture, String denoiser, boolean fourBit, Path folder)
+        implements ModelFiles {
     private static final int BLOCK = 64;
     private static final int NESTED_BLOCK = 256;
 
     /** @param fourBit whether denoiser and T5 are in NF4, double-quantised */
     static ManifestModel of(String denoiser, boolean fourBit, Path folder) {
-        return new ManifestModel(TestData.reference().resolve("manifests"), denoiser, fourBit, folder);
+        return new ManifestModel(TestData.reference().resolve("manifests"), Families.ALL.getFirst(), denoiser, fourBit,
+                folder);
+    }
+
+    /** The same of FLUX.1. */
+    static ManifestModel ofFlux(String denoiser, boolean fourBit, Path folder) {
+        return new ManifestModel(TestData.reference().resolve("flux/manifests"),
+                Families.synthetic("flux-dev").full().architecture(), denoiser, fourBit, folder);
     }
 
     private record Tensors(JsonNode shapes, DType type, boolean fourBit) implements TensorSource {
@@ -133,7 +140,7 @@ record ManifestModel(Path manifests, String denoiser, boolean fourBit, Path fold
 
     @Override
     public boolean has(Component component) {
-        return true;
+        return architecture.components().contains(component);
     }
 
     @Override
@@ -157,11 +164,6 @@ record ManifestModel(Path manifests, String denoiser, boolean fourBit, Path fold
     }
 
     @Override
-    public Architecture architecture() {
-        return Families.ALL.getFirst();
-    }
-
-    @Override
     public String variant() {
         return null;
     }
@@ -178,7 +180,7 @@ record ManifestModel(Path manifests, String denoiser, boolean fourBit, Path fold
 
     @Override
     public NoiseScheduler scheduler() {
-        return FlowScheduler.ofShift(3);
+        return architecture.scheduler();
     }
 
     @Override

@@ -54,6 +54,13 @@ class SyntheticModelTest {
                 TestData.json(TestData.reference().resolve("pixart/manifests/" + manifest + ".json")));
     }
 
+    @CsvSource({"flux-dev, DENOISER, dev.transformer", "flux-schnell, DENOISER, schnell.transformer",
+        "flux-dev, CLIP_L, clip-l", "flux-dev, T5, t5-xxl", "flux-dev, VAE, vae"})
+    void fluxIsOfThePublishedShapes(String kind, Component component, String manifest) {
+        assertPublished(kind, component,
+                TestData.json(TestData.reference().resolve("flux/manifests/" + manifest + ".json")));
+    }
+
     private static ObjectNode assertPublished(String kind, Component component, JsonNode published) {
         Map<String, String> wanted = new TreeMap<>();
         published.get("tensors").properties().forEach(tensor ->

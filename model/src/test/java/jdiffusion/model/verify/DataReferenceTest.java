@@ -12,7 +12,6 @@ import java.util.stream.Stream;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
-import jdiffusion.model.checkpoint.UnsupportedModelException;
 import jdiffusion.model.reference.Comparison;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.DynamicTest;
@@ -27,7 +26,7 @@ class DataReferenceTest {
 
     /** Comparisons in each file, at least. */
     private static final Map<String, Integer> FILES = Map.of("sdxl/scheduler/schedules.json", 920,
-            "sdxl/scheduler/more.json", 685, "scheduler/sigmas.json", 60, "auraflow/scheduler/sigmas.json", 8,
+            "sdxl/scheduler/more.json", 685, "scheduler/sigmas.json", 60, "flux/scheduler/sigmas.json", 60, "auraflow/scheduler/sigmas.json", 8,
             "pixart/scheduler/sigmas.json", 65, "random/randn.safetensors", 30, "tokenizers/ids.json", 8,
             "auraflow/tokenizer_ids.json", 3, "pixart/captions.json", 2);
 
@@ -47,11 +46,16 @@ class DataReferenceTest {
         }));
     }
 
+    /** A name that no configuration beside it knows is told, and so is a level that is off. */
     @Test
-    void levelsOfPictureSizesAreNotSkippedInSilence() {
-        Path flux = TestData.reference().resolve("flux/scheduler");
-        assertThatThrownBy(() -> verify(flux)).isInstanceOf(UnsupportedModelException.class)
-                .hasMessageContaining("FLUX");
+    void levelsOfPictureSizes() throws IOException {
+        Path configs = TestData.reference().resolve("flux/scheduler/configs.json");
+        Files.copy(configs, folder.resolve("configs.json"));
+        Files.writeString(folder.resolve("sigmas.json"),
+                "{\"schnell.512x512.steps2\": {\"sigmas\": [1.0, 0.5, 0.001], \"timesteps\": [1000.0, 500.0]}}");
+        assertThat(verify(folder)).extracting(Comparison::passed).containsExactly(true, false);
+        Files.writeString(folder.resolve("sigmas.json"), "{\"pro.512x512.steps2\": {}}");
+        assertThatThrownBy(() -> verify(folder)).isInstanceOf(InputException.class).hasMessageContaining("pro");
     }
 
     /** One level, one number of a walk, one draw and one id that are off. */

@@ -30,8 +30,9 @@ class ReferenceDataTest {
     Stream<DynamicTest> components() {
         Path root = TestData.reference();
         return Stream.of("denoiser", "text_encoder", "vae", "taesd", "sdxl/unet", "sdxl/vae", "sdxl/text_encoder",
-                "auraflow/vae", "auraflow/text_encoder", "auraflow/transformer", "flux/text_encoder/clip-l",
-                "pixart/text_encoder", "pixart/transformer").flatMap(name -> tests(root.resolve(name), null));
+                "auraflow/vae", "auraflow/text_encoder", "auraflow/transformer", "flux/transformer",
+                "flux/text_encoder", "flux/vae", "pixart/text_encoder", "pixart/transformer")
+                .flatMap(name -> tests(root.resolve(name), null));
     }
 
     @TestFactory
@@ -62,6 +63,17 @@ class ReferenceDataTest {
     @TestFactory
     Stream<DynamicTest> pixartPipelines() {
         return tests(TestData.reference().resolve("pixart/pipelines"), null);
+    }
+
+    /** Of FLUX.1: embedded guidance, guidance by two passes, pictures to pictures, inpainting, sizes of all kinds. */
+    @TestFactory
+    Stream<DynamicTest> fluxPipelines() {
+        return tests(TestData.reference().resolve("flux/pipelines"), null);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> fluxLayouts() {
+        return tests(TestData.reference().resolve("flux/layouts/expected"), null);
     }
 
     @TestFactory
