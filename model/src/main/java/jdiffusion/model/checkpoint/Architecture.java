@@ -58,6 +58,11 @@ public interface Architecture {
         return false;
     }
 
+    /** Whether its publisher's single files hold one component each, the VAE too, under names with nothing before. */
+    default boolean isApart() {
+        return false;
+    }
+
     /**
      * What a component's names start with in a file that holds all components.
      *

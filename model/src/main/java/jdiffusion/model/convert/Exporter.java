@@ -58,8 +58,8 @@ public final class Exporter {
     }
 
     /**
-     * A new folder as Stability publishes: denoiser and VAE in one file, each encoder in its own or in that file too,
-     * tokenizers.
+     * A new folder as its publisher has it: denoiser and VAE in one file or in two, each encoder in its own or in that
+     * file too, tokenizers.
      */
     public void writeSingle(Path folder) {
         OutputFile.checkFree(folder);
@@ -87,7 +87,8 @@ public final class Exporter {
     }
 
     private boolean isInMain(Component component) {
-        return !component.isEncoder() || source.architecture().isWhole();
+        return component == Component.DENOISER || !source.architecture().isApart()
+                && (!component.isEncoder() || source.architecture().isWhole());
     }
 
     private static String fileOf(Component component) {
@@ -95,7 +96,8 @@ public final class Exporter {
             case CLIP_L -> "clip_l.safetensors";
             case CLIP_G -> "clip_g.safetensors";
             case T5 -> "t5xxl.safetensors";
-            case DENOISER, VAE -> throw new IllegalArgumentException(component + " has no file of its own");
+            case VAE -> "ae.safetensors";
+            case DENOISER -> throw new IllegalArgumentException(component + " has no file of its own");
         };
     }
 
@@ -160,10 +162,16 @@ public final class Exporter {
     }
 
     private String prefix(Format format, Component component) {
-        boolean bare = format == Format.DIFFUSERS || format == Format.GGUF
+        boolean apart = source.architecture().isApart() && (format == Format.SINGLE || isAlone());
+        boolean bare = format == Format.DIFFUSERS || format == Format.GGUF || apart
                 || format == Format.SINGLE && !isInMain(component);
         return bare ? "" : source.architecture().prefix(component, source.architecture().components().stream()
                 .filter(source::has).collect(Collectors.toSet()));
+    }
+
+    /** Whether one component is written. */
+    private boolean isAlone() {
+        return options.components().stream().filter(source::has).count() == 1;
     }
 
     private Map<Component, List<Outgoing>> parts(Format format) {

@@ -137,6 +137,11 @@ public final class Flux implements Family {
     }
 
     @Override
+    public boolean isApart() {
+        return true;
+    }
+
+    @Override
     public boolean fits(Component component, TensorSource tensors, TensorSource denoiser) {
         return switch (component) {
             case CLIP_L -> dim(tensors.shape(ClipNames.TOKENS), 1)
