@@ -17,6 +17,7 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.Picture;
@@ -152,13 +153,14 @@ final class GenerateCommand implements Callable<Integer> {
             if (source != null) {
                 source.checkControl(control, notes::add);
             }
-            int patch = pipeline.sizes(options.unsized(pipeline.request(""))).multiple();
+            ImageSize sizes = pipeline.sizes(options.unsized(pipeline.request("")));
+            int patch = sizes.multiple();
             inputs.chooseSize(options, patch, notes::add);
             if (source != null) {
                 source.fitSize(options, patch, notes::add);
             }
             String words = AdapterOptions.withoutTags(options.prompt);
-            options.roundSize(pipeline.request(words), pipeline.sizes(), notes::add);
+            options.roundSize(pipeline.request(words), sizes, notes::add);
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.checkSize(request);
             LoraRecord record = LoraRecord.of(options.prompt, adapters, loras,

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.pipeline.RefinedPipeline;
@@ -81,9 +82,10 @@ final class PlanCommand implements Callable<Integer> {
                 quantizing.apply(options.sampling.of(model.open(options.leftOut()))),
                 adapters.loras(options.prompt, options.negativePrompt), adapters);
         Pipeline opened = taesd.addTo(Pipeline.open(control.files(), backend));
-        int patch = opened.sizes(options.unsized(opened.request(""))).multiple();
+        ImageSize sizes = opened.sizes(options.unsized(opened.request("")));
+        int patch = sizes.multiple();
         inputs.chooseSize(options, patch, notes::add);
-        options.roundSize(opened.request(options.prompt), opened.sizes(), notes::add);
+        options.roundSize(opened.request(options.prompt), sizes, notes::add);
         GenerationRequest plain = options.applyTo(opened.request(options.prompt)).build();
         opened.checkSize(plain);
         GenerationRequest request = control.addTo(inputs.addTo(plain, options.strength));

@@ -180,7 +180,7 @@ final class StreamCommand implements Callable<Integer> {
     /** With a blank picture in the place of the frames. */
     private GenerationRequest request(Pipeline pipeline, ControlInput control) {
         GenerationRequest usual = pipeline.request(AdapterOptions.withoutTags(options.prompt));
-        options.roundSize(usual, pipeline.sizes(), this::note);
+        options.roundSize(usual, pipeline.sizes(options.unsized(usual)), this::note);
         GenerationRequest.Builder builder = options.applyTo(usual);
         boolean few = options.sampling.steps == null && options.sampling.sigmas == null;
         if (few) {

@@ -224,7 +224,7 @@ public final class Pipeline implements AutoCloseable {
 
     /** The request at a size that can be drawn, where the family rounds sizes and no picture has the size asked for. */
     public GenerationRequest fitted(GenerationRequest request) {
-        ImageSize sizes = sizes();
+        ImageSize sizes = sizes(request);
         return request.init() != null || request.control() != null ? request : request.toBuilder()
                 .size(sizes.rounded(request.width()), sizes.rounded(request.height())).build();
     }
@@ -233,7 +233,7 @@ public final class Pipeline implements AutoCloseable {
     public List<Picture> generate(GenerationRequest asked, Progress progress) {
         GenerationRequest request = fitted(asked);
         if (request.width() != asked.width() || request.height() != asked.height()) {
-            progress.note(sizes().note(asked.width(), asked.height()));
+            progress.note(sizes(asked).note(asked.width(), asked.height()));
         }
         check(request);
         hold(request);

@@ -12,11 +12,8 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.stage.Stages;
-import jdiffusion.model.text.T5Encoder;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weights;
 
 /** The text of PixArt: the cleaned prompt's T5 embeddings, and how many of them are of text and not of padding. */
 final class PixartConditioner implements Conditioner {
@@ -89,18 +86,7 @@ final class PixartConditioner implements Conditioner {
                     + " denoiser cannot do without it");
         }
         encoders.checkTokenizer(Component.T5);
-        try (ModelFiles.Open open = files.inspect(Component.T5)) {
-            checkWidth(T5Encoder.load(Weights.of(open.tensors(), Placement.onHost()), open.config()),
-                    open.tensors().origin());
-        }
-    }
-
-    private void checkWidth(T5Encoder encoder, String origin) {
-        if (encoder.config().hidden() != denoiser.contextDim()) {
-            throw new InputException(origin + ": T5 is " + encoder.config().hidden()
-                    + " wide, the denoiser's text input " + denoiser.contextDim()
-                    + "; these do not belong together, choose another T5 with --t5xxl");
-        }
+        encoders.checkT5(denoiser.contextDim());
     }
 
     @Override
@@ -114,13 +100,14 @@ final class PixartConditioner implements Conditioner {
         String prompt = CaptionCleaner.of(request.prompt(), clean);
         List<String> prompts = both ? List.of(CaptionCleaner.of(request.negativeText(), clean), prompt)
                 : List.of(prompt);
-        TextEncoders.T5 t5 = encoders.maskedT5(prompts, request.t5Length(), this::checkWidth, listener);
+        TextEncoders.Masked t5 = encoders.maskedT5(prompts, request.t5Length(),
+                (encoder, origin) -> TextEncoders.checkT5Width(encoder, origin, denoiser.contextDim()), listener);
         float[] sizes = {request.height(), request.width(), (float) request.height() / request.width()};
         int size = request.t5Length() * denoiser.contextDim();
         List<Conditioning> all = new ArrayList<>();
         for (int i = 0; i < prompts.size(); i++) {
             float[] context = new float[size];
-            System.arraycopy(t5.rows(), i * size, context, 0, size);
+            System.arraycopy(t5.hidden(), i * size, context, 0, size);
             all.add(conditioning(denoiser, context, request.t5Length(), t5.counts()[i], sizes));
         }
         return all;

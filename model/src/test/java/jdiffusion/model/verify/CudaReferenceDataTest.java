@@ -29,8 +29,8 @@ class CudaReferenceDataTest {
     Stream<DynamicTest> components() {
         Path root = TestData.reference();
         return Stream.of("denoiser", "text_encoder", "vae", "taesd", "sdxl/unet", "sdxl/text_encoder",
-                "auraflow/transformer", "auraflow/text_encoder", "auraflow/vae", "pixart/transformer",
-                "pixart/text_encoder").flatMap(name ->
+                "auraflow/transformer", "auraflow/text_encoder", "auraflow/vae", "flux/transformer", "flux/vae",
+                "pixart/transformer", "pixart/text_encoder").flatMap(name ->
                 ReferenceFolder.find(root.resolve(name)).stream()).map(folder ->
                 DynamicTest.dynamicTest(folder.path().getFileName().toString(), () -> compare(folder)));
     }
