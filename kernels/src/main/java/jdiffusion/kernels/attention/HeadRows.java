@@ -7,32 +7,44 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.machine.MachinePairs;
+import jdiffusion.kernels.machine.MachinePairs.HeadNorm;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * A head's queries, keys or values as rows of bfloat16, normalised where there is a norm, channels filled up with
- * zeros. Rows that need nothing of it are copied; where they have to be filled up, they are widened first.
+ * A head's queries, keys or values as rows of bfloat16, normalised where there is a norm, turned where there is a
+ * rotary table, channels filled up with zeros. Rows that need nothing of it are copied; where they have to be filled up, they are widened first.
  */
 final class HeadRows {
+    /** Rows of rotary tables that are spread at a time. */
+    private static final int TABLE_ROWS = 64;
+
     private final Cpu cpu;
     private AttentionCall call;
     private int headDim;
     private int width;
+    /** Rotary tables, spread out over channels. */
+    private float[] table;
 
     HeadRows(Cpu cpu) {
         this.cpu = cpu;
     }
 
-    /** @param channels of a row, at least the head's, a multiple of 32 */
+    /**
+     * To be called by the thread that starts the workers.
+     *
+     * @param channels of a row, at least the head's, a multiple of 32
+     */
     void begin(AttentionCall given, int channels) {
         call = given;
         headDim = given.shape().headDim();
         width = channels;
+        spreadTables();
     }
 
     void end() {
         call = null;
+        table = null;
     }
 
     /** Bytes of a row. */
@@ -73,19 +85,72 @@ final class HeadRows {
         }
     }
 
+    /** Rows that get a LayerNorm or are turned. */
     private void prepare(AttentionStream stream, Role role, int pair, int token, int count, MemorySegment to, long at,
                          int worker) {
-        float[] filled = cpu.local(worker, Buffer.ROW, count * width);
-        float[] row = cpu.local(worker, Buffer.STATISTICS, HeadMath.size(headDim));
-        HeadMath.begin(stream, role, row, headDim);
-        for (int i = 0; i < count; i++) {
-            call.read(role.of(stream), pair, token + i, row, 0);
-            HeadMath.apply(call.shape(), stream, role, token + i, row);
-            System.arraycopy(row, 0, filled, i * width, headDim);
-            Arrays.fill(filled, i * width + headDim, (i + 1) * width, 0);
+        MachinePairs code = cpu.products().pairs();
+        int size = MachinePairs.headsSize(width);
+        float[] values = cpu.local(worker, Buffer.ROW, size + count * width);
+        code.beginHeads(call.shape().normEps(), headDim, width, values);
+        HeadNorm norm = call.shape().norm() == Norm.LAYER ? HeadNorm.LAYER : HeadNorm.NONE;
+        Tensor weight = role.norm(stream);
+        if (weight != null) {
+            norm = HeadNorm.RMS;
+            Widen.run(weight.data(), weight.type(), 0, values, size - width, headDim);
         }
-        cpu.products().pairs().rows(MemorySegment.ofArray(filled), 0, (long) Float.BYTES * width, count, width, null,
-                to, at);
+        gather(role.of(stream), pair, token, count, values, size);
+        boolean turned = role.rotary(stream) != null;
+        code.heads(norm, values, count, width, turned ? table : null, turned ? tableAt(stream, token) : 0, to, at);
+    }
+
+    /** Where a token's row of the table begins. */
+    private int tableAt(AttentionStream wanted, int token) {
+        int rows = token;
+        for (AttentionStream stream : call.streams()) {
+            if (stream == wanted) {
+                break;
+            }
+            rows += tableRows(stream);
+        }
+        return rows * 2 * width;
+    }
+
+    private static int tableRows(AttentionStream stream) {
+        return stream.rotary() == null ? 0 : stream.rotary().rows();
+    }
+
+    /** The rotary tables of all streams as {@link MachinePairs#heads} takes them. */
+    private void spreadTables() {
+        int rows = 0;
+        for (AttentionStream stream : call.streams()) {
+            rows = Math.addExact(rows, tableRows(stream));
+        }
+        if (rows == 0) {
+            return;
+        }
+        table = cpu.shared(Buffer.ROW, Math.multiplyExact(rows, 2 * width));
+        for (AttentionStream stream : call.streams()) {
+            cpu.workers().run(Math.ceilDiv(tableRows(stream), TABLE_ROWS), (item, worker) -> {
+                float[] row = cpu.local(worker, Buffer.ROW, headDim);
+                int end = Math.min(tableRows(stream), (item + 1) * TABLE_ROWS);
+                for (int token = item * TABLE_ROWS; token < end; token++) {
+                    stream.rotary().read(token, 0, headDim, row, 0);
+                    spread(row, tableAt(stream, token));
+                }
+            });
+        }
+    }
+
+    private void spread(float[] row, int at) {
+        Arrays.fill(table, at, at + 2 * width, 0);
+        for (int i = 0; i < headDim; i += 2) {
+            int cosine = at + MachinePairs.cosineAt(i);
+            int sine = cosine + MachinePairs.SIDE;
+            table[cosine] = row[i];
+            table[cosine + 1] = row[i];
+            table[sine] = -row[i + 1];
+            table[sine + 1] = row[i + 1];
+        }
     }
 
     /** The parameters of a norm as {@link MachinePairs#rows} takes them; null for none. */

@@ -22,8 +22,13 @@ public final class MachinePairs implements AutoCloseable {
     public static final int NORM_HEAD = 2 * SIDE;
     /** The same of rows of words. */
     private static final int WORD_NORM_HEAD = 3 * SIDE;
+    /** Floats before the weight of what {@link #heads} takes. */
+    private static final int HEADS_HEAD = HeadCode.HEAD * SIDE;
     private static final int WORD = 4;
     private static final int HALF = 2;
+
+    /** What normalises the channels of a head: nothing, an RMS norm with weights, or a LayerNorm without. */
+    public enum HeadNorm { NONE, RMS, LAYER }
 
     private final int columns;
     private final MachineCall rows;
@@ -36,9 +41,12 @@ public final class MachinePairs implements AutoCloseable {
     private final Map<Activation, MachineCall> activations = new EnumMap<>(Activation.class);
     private final Map<Activation, MachineCall> norms = new ConcurrentHashMap<>();
     private final Function<Activation, MachineCall> makeNorm;
+    private final Map<HeadCode, MachineCall> heads = new ConcurrentHashMap<>();
+    private final Function<HeadCode, MachineCall> makeHeads;
     private final ArraySegments segments = new ArraySegments();
     private final MemorySegment interleave = MemorySegment.ofArray(RoundCode.interleave());
     private final MemorySegment join = MemorySegment.ofArray(WordCode.join());
+    private final MemorySegment neighbours = MemorySegment.ofArray(HeadCode.neighbours());
 
     /**
      * @param columns queries side by side in a block of scores, a multiple of {@link #SIDE}
@@ -57,6 +65,7 @@ public final class MachinePairs implements AutoCloseable {
         transpose = load.apply(TransposeCode::write);
         softmax = load.apply(x -> AttentionCode.softmax(x, columns));
         makeNorm = activation -> load.apply(new NormCode(new ActivationCode(activation))::write);
+        makeHeads = code -> load.apply(code::write);
         for (Activation activation : Activation.values()) {
             if (activates(activation)) {
                 activations.put(activation, load.apply(new ActivationCode(activation)::array));
@@ -157,6 +166,57 @@ public final class MachinePairs implements AutoCloseable {
     public void normedWords(MemorySegment from, long offset, long stride, int count, int channels, float[] norm,
                             float[] to, int at) {
         normedWords(from, offset, stride, count, channels, norm, segments.of(to), (long) WORD * at);
+    }
+
+    /** Floats before the rows that {@link #heads} takes. */
+    public static int headsSize(int channels) {
+        return HEADS_HEAD + channels;
+    }
+
+    /**
+     * Writes what stands before the rows that {@link #heads} takes, but for an RMS norm's weights: those belong into
+     * the last {@code channels} of {@link #headsSize} floats.
+     *
+     * @param present  channels of a head, the first of a row
+     * @param channels of a row, a multiple of 32
+     */
+    public void beginHeads(float eps, int present, int channels, float[] values) {
+        requireRows(0, 0, channels, 2 * SIDE);
+        MemorySegment.copy(neighbours, 0, segments.of(values), 0, (long) WORD * SIDE);
+        Arrays.fill(values, SIDE, 2 * SIDE, 1f / present);
+        Arrays.fill(values, 2 * SIDE, HEADS_HEAD, eps);
+        Arrays.fill(values, HEADS_HEAD, HEADS_HEAD + present, 1);
+        Arrays.fill(values, HEADS_HEAD + present, HEADS_HEAD + channels, 0);
+    }
+
+    /** Where in a row of the table that {@link #heads} takes a channel's cosine lies; its sine lies 16 behind. */
+    public static int cosineAt(int channel) {
+        return channel / SIDE * 2 * SIDE + channel % SIDE;
+    }
+
+    /**
+     * Normalises rows of float32 that follow each other, turns neighbouring channels as pairs, and rounds them to words.
+     *
+     * @param values   as {@link #beginHeads} writes them, then the rows [count][channels], zeros after a head's channels
+     * @param channels of a row, a multiple of 32
+     * @param table    null, or from {@code tableAt} on [count][2 * channels]: for each channel, where {@link #cosineAt}
+     *                 says, the factor of its own value and that of its neighbour's
+     * @param at       in bytes
+     */
+    public void heads(HeadNorm norm, float[] values, int count, int channels, float[] table, int tableAt,
+                      MemorySegment to, long at) {
+        requireRows(count, 0, channels, 2 * SIDE);
+        if (count == 0) {
+            return;
+        }
+        Objects.checkFromIndexSize(0, headsSize(channels) + (long) count * channels, values.length);
+        Objects.checkFromIndexSize(at, (long) HALF * count * channels, to.byteSize());
+        if (table != null) {
+            Objects.checkFromIndexSize(tableAt, 2L * count * channels, table.length);
+        }
+        heads.computeIfAbsent(new HeadCode(norm, table != null), makeHeads).call(segments.of(values), 0,
+                table == null ? MemorySegment.NULL : segments.of(table), table == null ? 0 : (long) WORD * tableAt,
+                to, at, count, (long) WORD * channels, channels / (2 * SIDE));
     }
 
     /** Whether {@link #normed} knows an activation. */
@@ -339,5 +399,6 @@ public final class MachinePairs implements AutoCloseable {
         softmax.close();
         activations.values().forEach(MachineCall::close);
         norms.values().forEach(MachineCall::close);
+        heads.values().forEach(MachineCall::close);
     }
 }

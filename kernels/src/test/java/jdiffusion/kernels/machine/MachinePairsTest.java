@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.machine.MachinePairs.HeadNorm;
 import jdiffusion.tensor.FloatFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -109,6 +110,66 @@ class MachinePairsTest {
                 assertOnly(to, 0, to.length - 1);
             }
         }
+    }
+
+    /** Each norm, turned and not, in rows that are filled up and in whole ones. */
+    @ParameterizedTest
+    @EnumSource
+    void headsAreNormedAndTurned(HeadNorm norm) {
+        try (MachinePairs code = bothWays()) {
+            for (int n : new int[] {32, 72, 128}) {
+                int channels = Math.ceilDiv(n, 32) * 32;
+                int size = MachinePairs.headsSize(channels);
+                float[] values = new float[size + 3 * channels];
+                code.beginHeads(0.25f, n, channels, values);
+                float[] weight = normals(n);
+                if (norm == HeadNorm.RMS) {
+                    System.arraycopy(weight, 0, values, size - channels, n);
+                }
+                float[] angles = normals(3 * n);
+                float[] table = new float[1 + 3 * 2 * channels];
+                for (int i = 0; i < 3 * n; i++) {
+                    values[size + i / n * channels + i % n] = 1 + (float) random.nextGaussian();
+                    int cosine = 1 + i / n * 2 * channels + MachinePairs.cosineAt(i % n);
+                    table[cosine] = (float) Math.cos(angles[i / 2 * 2]);
+                    table[cosine + MachinePairs.SIDE] = (float) Math.sin(angles[i / 2 * 2]) * (i % 2 == 0 ? -1 : 1);
+                }
+                for (boolean turned : new boolean[] {true, false}) {
+                    float[] to = gaps(3 * channels / 2 + 2);
+                    code.heads(norm, values, 3, channels, turned ? table : null, 1, MemorySegment.ofArray(to), 4);
+                    assertOnly(to, 1, to.length - 1);
+                    for (int row = 0; row < 3; row++) {
+                        double[] exact = normed(norm, values, size + row * channels, n, weight);
+                        for (int c = 0; c < channels; c++) {
+                            int pair = Float.floatToRawIntBits(to[1 + (row * channels + c) / 2]);
+                            float actual = Float.intBitsToFloat(c % 2 == 0 ? pair << 16 : pair & 0xffff0000);
+                            double angle = c < n && turned ? angles[(row * n + c) / 2 * 2] : 0;
+                            double own = c < n ? exact[c] * Math.cos(angle) : 0;
+                            double other = c < n ? exact[c ^ 1] * Math.sin(angle) * (c % 2 == 0 ? -1 : 1) : 0;
+                            assertThat((double) actual).as("%s of %s, turned %s, at %s", norm, n, turned, c).isCloseTo(
+                                    own + other, within(Math.abs(own + other) * 0x1p-8 + 2e-6));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static double[] normed(HeadNorm norm, float[] values, int at, int n, float[] weight) {
+        double mean = 0;
+        for (int c = 0; c < n && norm == HeadNorm.LAYER; c++) {
+            mean += values[at + c] / (double) n;
+        }
+        double square = 0.25;
+        for (int c = 0; c < n; c++) {
+            square += (values[at + c] - mean) * (values[at + c] - mean) / n;
+        }
+        double[] result = new double[n];
+        for (int c = 0; c < n; c++) {
+            result[c] = norm == HeadNorm.NONE ? values[at + c]
+                    : (values[at + c] - mean) / Math.sqrt(square) * (norm == HeadNorm.RMS ? weight[c] : 1);
+        }
+        return result;
     }
 
     @Test
