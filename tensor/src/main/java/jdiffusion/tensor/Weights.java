@@ -88,6 +88,16 @@ public final class Weights {
         return shape;
     }
 
+    /** The same of a tensor that must have so many dimensions. */
+    public Shape shape(String name, int rank) {
+        Shape shape = shape(name);
+        if (shape.rank() != rank) {
+            throw new InputException(ledger.source.origin() + ": the tensor " + prefix + name + " is " + shape + "; "
+                    + rank + " dimensions are expected");
+        }
+        return shape;
+    }
+
     /** Loads a layer of a stack. */
     @FunctionalInterface
     public interface BlockLoader<T> {

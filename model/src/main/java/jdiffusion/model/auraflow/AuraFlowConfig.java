@@ -73,13 +73,13 @@ public record AuraFlowConfig(int hidden, int heads, int headDim, int joint, int 
 
     /** Reads the sizes off the tensors and checks them against config.json. */
     static AuraFlowConfig of(Weights w, ConfigFile config) {
-        Shape patches = shape(w, config, "pos_embed.proj.weight", 2); // [d, c p p]
-        int table = shape(w, config, "pos_embed.pos_embed", 3).dim(1);
+        Shape patches = w.shape("pos_embed.proj.weight", 2); // [d, c p p]
+        int table = w.shape("pos_embed.pos_embed", 3).dim(1);
         int hidden = patches.dim(0);
         int headDim = config.positiveInteger("attention_head_dim", usualHead(hidden));
         int patch = config.positiveInteger("patch_size", USUAL_PATCH);
         int pixels = patch > LARGEST_PATCH ? 0 : patch * patch;
-        int out = shape(w, config, "proj_out.weight", 2).dim(0);
+        int out = w.shape("proj_out.weight", 2).dim(0);
         int joint = w.count(JOINT_BLOCKS);
         int side = (int) Math.sqrt(table);
         if (pixels == 0 || patches.dim(1) % pixels != 0 || out % pixels != 0 || hidden % headDim != 0 || joint < 1) {
@@ -92,9 +92,9 @@ public record AuraFlowConfig(int hidden, int heads, int headDim, int joint, int 
                     + " rows, which are no square");
         }
         AuraFlowConfig c = new AuraFlowConfig(hidden, hidden / headDim, headDim, joint, w.count(SINGLE_BLOCKS),
-                shape(w, config, JOINT_BLOCKS + ".0.ff.linear_1.weight", 2).dim(0), patch, patches.dim(1) / pixels,
-                out / pixels, shape(w, config, "context_embedder.weight", 2).dim(1),
-                shape(w, config, "register_tokens", 3).dim(1), side);
+                w.shape(JOINT_BLOCKS + ".0.ff.linear_1.weight", 2).dim(0), patch, patches.dim(1) / pixels,
+                out / pixels, w.shape("context_embedder.weight", 2).dim(1),
+                w.shape("register_tokens", 3).dim(1), side);
         config.expect("_class_name", AuraFlowNetwork.CLASS);
         config.expect("num_mmdit_layers", c.joint);
         config.expect("num_single_dit_layers", c.single);
@@ -106,14 +106,5 @@ public record AuraFlowConfig(int hidden, int heads, int headDim, int joint, int 
         config.expect("pos_embed_max_size", table);
         config.check();
         return c;
-    }
-
-    private static Shape shape(Weights weights, ConfigFile config, String name, int rank) {
-        Shape shape = weights.shape(name);
-        if (shape.rank() != rank) {
-            throw new InputException(config.origin() + ": the tensor " + name + " is " + shape + "; " + rank
-                    + " dimensions are expected");
-        }
-        return shape;
     }
 }

@@ -11,7 +11,6 @@ import jdiffusion.model.Compute;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.StepModulations;
-import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -38,17 +37,9 @@ final class AuraFlowRun implements DenoiserRun {
     AuraFlowRun(AuraFlowTransformer model, Compute compute, int batch, int height, int width, int text,
                 float[] times) {
         AuraFlowConfig c = model.config();
+        c.checkLatents(height, width);
         int rows = height / c.patch();
         int columns = width / c.patch();
-        if (height % c.patch() != 0 || width % c.patch() != 0) {
-            throw new InputException("latents of " + height + "x" + width + " do not divide into patches of "
-                    + c.patch());
-        }
-        if (rows > c.positions() || columns > c.positions()) {
-            throw new InputException("latents of " + height + "x" + width + " reach beyond the denoiser's table of "
-                    + c.positions() + "x" + c.positions() + " positions; at most " + c.positions() * c.patch()
-                    + " latent pixels a side");
-        }
         this.model = model;
         this.compute = compute;
         this.buffers = AuraFlowBuffers.allocate(compute.workspace(), c, batch, rows * columns, c.registers() + text);

@@ -1,5 +1,7 @@
 package jdiffusion.model.family;
 
+import jdiffusion.tensor.InputException;
+
 /** What all families' denoisers have, however they are built. */
 public interface DenoiserConfig {
     /** Channels of the latents that it reads. */
@@ -25,4 +27,21 @@ public interface DenoiserConfig {
 
     /** Its sizes, in words. */
     String describe();
+
+    /**
+     * Fails for latents that are no whole patches, or more of them than there are positions for.
+     *
+     * @throws InputException that says what would work
+     */
+    default void checkLatents(int height, int width) {
+        if (height % patch() != 0 || width % patch() != 0) {
+            throw new InputException("latents of " + height + "x" + width + " do not divide into patches of "
+                    + patch());
+        }
+        if (positions() > 0 && Math.max(height, width) / patch() > positions()) {
+            throw new InputException("latents of " + height + "x" + width + " reach beyond the denoiser's table of "
+                    + positions() + "x" + positions() + " positions; at most " + positions() * patch()
+                    + " latent pixels a side");
+        }
+    }
 }

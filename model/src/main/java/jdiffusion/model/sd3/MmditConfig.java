@@ -55,7 +55,7 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
 
     /** Reads the sizes off the tensors and checks them against config.json. */
     public static MmditConfig of(Weights weights, ConfigFile config) {
-        Shape patches = matrix(weights, config, "pos_embed.proj.weight", 4); // [d, c, p, p]
+        Shape patches = weights.shape("pos_embed.proj.weight", 4); // [d, c, p, p]
         int hidden = patches.dim(0);
         int depth = weights.count("transformer_blocks");
         List<Integer> dual = new ArrayList<>();
@@ -65,11 +65,11 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
             }
         }
         boolean qkNorm = weights.has("transformer_blocks.0.attn.norm_q.weight");
-        int headDim = qkNorm ? matrix(weights, config, "transformer_blocks.0.attn.norm_q.weight", 1).dim(0)
+        int headDim = qkNorm ? weights.shape("transformer_blocks.0.attn.norm_q.weight", 1).dim(0)
                 : config.integer("attention_head_dim", 64);
         int patch = patches.dim(2);
-        int positions = (int) Math.sqrt(matrix(weights, config, "pos_embed.pos_embed", 3).dim(1));
-        Shape out = matrix(weights, config, "proj_out.weight", 2);
+        int positions = (int) Math.sqrt(weights.shape("pos_embed.pos_embed", 3).dim(1));
+        Shape out = weights.shape("proj_out.weight", 2);
         if (hidden < 1 || headDim < 1 || hidden % headDim != 0 || patch < 1 || patch > LARGEST_PATCH
                 || depth < 1) {
             throw new InputException(config.origin() + ": a denoiser of width " + hidden + ", heads of " + headDim
@@ -77,8 +77,8 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
         }
         MmditConfig c = new MmditConfig(hidden, hidden / headDim, headDim, depth, dual, qkNorm, patch,
                 patches.dim(1), out.dim(0) / (patch * patch),
-                matrix(weights, config, "context_embedder.weight", 2).dim(1),
-                matrix(weights, config, "time_text_embed.text_embedder.linear_1.weight", 2).dim(1), positions);
+                weights.shape("context_embedder.weight", 2).dim(1),
+                weights.shape("time_text_embed.text_embedder.linear_1.weight", 2).dim(1), positions);
         config.expect("_class_name", MmditNetwork.CLASS);
         config.expect("num_layers", c.depth);
         config.expect("num_attention_heads", c.heads);
@@ -94,14 +94,5 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
         config.expect("qk_norm", c.qkNorm ? "rms_norm" : null);
         config.check();
         return c;
-    }
-
-    private static Shape matrix(Weights weights, ConfigFile config, String name, int rank) {
-        Shape shape = weights.shape(name);
-        if (shape.rank() != rank) {
-            throw new InputException(config.origin() + ": the tensor " + name + " is " + shape + "; " + rank
-                    + " dimensions are expected");
-        }
-        return shape;
     }
 }

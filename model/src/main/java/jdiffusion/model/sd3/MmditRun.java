@@ -9,7 +9,6 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.StepModulations;
-import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -38,17 +37,9 @@ public final class MmditRun {
      */
     public MmditRun(Sd3Denoiser denoiser, Compute compute, int batch, int height, int width, int text, float[] times) {
         MmditConfig c = denoiser.mmdit().config();
+        c.checkLatents(height, width);
         int rows = height / c.patch();
         int columns = width / c.patch();
-        if (height % c.patch() != 0 || width % c.patch() != 0) {
-            throw new InputException("latents of " + height + "x" + width + " do not divide into patches of "
-                    + c.patch());
-        }
-        if (rows > c.positions() || columns > c.positions()) {
-            throw new InputException("latents of " + height + "x" + width + " reach beyond the denoiser's table of "
-                    + c.positions() + "x" + c.positions() + " positions; at most " + c.positions() * c.patch()
-                    + " latent pixels a side");
-        }
         this.model = denoiser.mmdit();
         this.compute = compute;
         this.buffers = MmditBuffers.allocate(compute.workspace(), c, batch, rows * columns, text);

@@ -1,12 +1,8 @@
 package jdiffusion.model.stage;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -14,12 +10,9 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
-import jdiffusion.kernels.cpu.CpuBackend;
-import jdiffusion.model.EmulatedCuda;
 import jdiffusion.model.TestData;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
-import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.pipeline.RefinedPipeline;
@@ -44,10 +37,6 @@ class SdxlMemoryPlanTest {
     @TempDir
     private static Path folder;
 
-    /** One run: what was planned, what was taken, and what came out. */
-    private record Run(MemoryPlan plan, List<StageMemory> taken, Picture picture) {
-    }
-
     /** @param stages names, in order */
     private record Way(String name, String kind, List<String> stages) {
         private static final List<Way> PLAIN = List.of(new Way("guidance", "sdxl", names(TEXT, "unet", "vae decode")),
@@ -63,25 +52,18 @@ class SdxlMemoryPlanTest {
             return Stream.concat(first.stream(), Arrays.stream(more)).toList();
         }
 
-        Run run(Backend backend, Offload offload) {
+        PlannedRun run(Backend backend, Offload offload) {
             try (SyntheticFiles files = files(kind); SyntheticFiles more = files("sdxl-refiner");
                     Pipeline base = Pipeline.open(files, backend, MemoryPolicy.of(offload))) {
                 Pipeline pipeline = name.endsWith("taesd") ? base.withTaesd(taesd()) : base;
                 GenerationRequest request = request(pipeline);
-                List<StageMemory> taken = new ArrayList<>();
-                Progress progress = new Progress() {
-                    @Override
-                    public void used(Progress.Stage stage, StageMemory memory) {
-                        taken.add(memory);
-                    }
-                };
                 if (name.equals("refiner")) {
                     try (var both = new RefinedPipeline(pipeline, pipeline.beside(more), 0.5)) {
-                        return new Run(both.plan(request), taken, both.generate(request, progress).getFirst());
+                        return PlannedRun.of(both.plan(request), progress -> both.generate(request, progress));
                     }
                 }
                 try (pipeline) {
-                    return new Run(pipeline.plan(request), taken, pipeline.generate(request, progress).getFirst());
+                    return PlannedRun.of(pipeline.plan(request), progress -> pipeline.generate(request, progress));
                 }
             }
         }
@@ -140,40 +122,13 @@ class SdxlMemoryPlanTest {
 
     @TestFactory
     Stream<DynamicTest> theCpu() {
-        return Stream.of(Way.PLAIN, Way.LONG).flatMap(List::stream).map(way -> DynamicTest.dynamicTest(way.name, () -> {
-            try (Backend backend = new CpuBackend(2, Precision.F32)) {
-                Run run = way.run(backend, Offload.STAGES);
-                assertThat(run.taken).isEqualTo(run.plan.stages());
-                assertThat(run.taken).extracting(StageMemory::name).isEqualTo(way.stages);
-                assertThat(run.taken).allSatisfy(stage ->
-                        assertThat(stage.peak()).isEqualTo(stage.workspace()).isPositive());
-                assertThat(backend.memory().live()).isZero();
-            }
-        }));
+        return Stream.of(Way.PLAIN, Way.LONG).flatMap(List::stream).map(way -> DynamicTest.dynamicTest(way.name,
+                () -> PlannedRun.assertOnCpu(way::run, Precision.F32, way.stages)));
     }
 
     @TestFactory
     Stream<DynamicTest> aDevice() {
-        return Way.LONG.stream().map(way -> DynamicTest.dynamicTest(way.name, () -> {
-            Map<Offload, Run> runs = new HashMap<>();
-            for (Offload offload : Offload.values()) {
-                try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
-                    Run run = way.run(cuda.backend(), offload);
-                    assertThat(run.taken).as("%s", offload).isEqualTo(run.plan.stages());
-                    assertThat(run.taken).extracting(StageMemory::name).isEqualTo(way.stages);
-                    assertThat(cuda.peakBytes()).as("%s", offload).isEqualTo(run.plan.peak());
-                    assertThat(cuda.allocatedBytes()).as("%s", offload).isZero();
-                    runs.put(offload, run);
-                }
-            }
-            Run stages = runs.get(Offload.STAGES);
-            for (Offload other : List.of(Offload.NONE, Offload.SEQUENTIAL)) {
-                assertThat(runs.get(other).picture.rgb()).as("%s", other).isEqualTo(stages.picture.rgb());
-            }
-            int unet = way.stages.indexOf("unet");
-            StageMemory streamed = runs.get(Offload.SEQUENTIAL).plan.stages().get(unet);
-            assertThat(streamed.slots()).isPositive();
-            assertThat(streamed.weights() + streamed.slots()).isLessThan(stages.plan.stages().get(unet).weights());
-        }));
+        return Way.LONG.stream().map(way -> DynamicTest.dynamicTest(way.name,
+                () -> PlannedRun.assertOnDevice(way::run, way.stages, "unet")));
     }
 }
