@@ -57,28 +57,19 @@ public record UnetConfig(int inChannels, int outChannels, List<Integer> channels
         String crossed = "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight";
         for (int i = 0; i < levels; i++) {
             String level = "down_blocks." + i;
-            channels.add(shape(w, config, level + ".resnets.0.conv1.weight", 4).dim(0));
+            channels.add(w.shape(level + ".resnets.0.conv1.weight", 4).dim(0));
             depths.add(w.count(level + ".attentions.0.transformer_blocks"));
         }
-        Shape in = shape(w, config, "conv_in.weight", 4);
-        UnetConfig c = new UnetConfig(in.dim(1), shape(w, config, "conv_out.weight", 4).dim(0), channels,
+        Shape in = w.shape("conv_in.weight", 4);
+        UnetConfig c = new UnetConfig(in.dim(1), w.shape("conv_out.weight", 4).dim(0), channels,
                 w.count("down_blocks.0.resnets"), depths, w.count("mid_block.attentions.0.transformer_blocks"),
                 heads(config, channels), config.integer("norm_num_groups", 32), config.positiveNumber("norm_eps", 1e-5),
-                shape(w, config, "time_embedding.linear_1.weight", 2).dim(0), shape(w, config, crossed, 2).dim(1),
-                shape(w, config, "add_embedding.linear_1.weight", 2).dim(1),
+                w.shape("time_embedding.linear_1.weight", 2).dim(0), w.shape(crossed, 2).dim(1),
+                w.shape("add_embedding.linear_1.weight", 2).dim(1),
                 config.integer("addition_time_embed_dim", 0));
         c.checkSizes(config);
         c.checkAgainst(config);
         return c;
-    }
-
-    private static Shape shape(Weights w, ConfigFile config, String name, int rank) {
-        Shape shape = w.shape(name);
-        if (shape.rank() != rank) {
-            throw new InputException(config.origin() + ": the tensor " + name + " is " + shape + "; " + rank
-                    + " dimensions are expected");
-        }
-        return shape;
     }
 
     /** {@code attention_head_dim} is the number of heads, a wrong name that published files have. */

@@ -113,6 +113,23 @@ class ReferenceDataTest {
                 .extracting(Comparison::tensor).containsExactly("unheard_of");
     }
 
+    /** Padding is told by the number of tokens before it, so no other masks can be computed. */
+    @Test
+    void aMaskWithHolesIsRefused() throws Exception {
+        Path folder = Files.createTempDirectory("reference");
+        Path from = TestData.reference().resolve("auraflow/text_encoder/umt5");
+        for (String name : List.of("config.json", "model.safetensors", "io.safetensors")) {
+            Files.copy(from.resolve(name), folder.resolve(name));
+        }
+        Path io = folder.resolve("io.safetensors");
+        assertThat(io.toFile().setWritable(true)).isTrue();
+        TestData.rewrite(io, tensors -> tensors.put("attention_mask", tensors.get("input_ids")));
+        var verifier = new Verifier(BACKEND, TOLERANCE, null, TestData.defaultModel());
+        ReferenceFolder found = ReferenceFolder.find(folder).getFirst();
+        assertThatThrownBy(() -> verifier.verify(found)).hasMessageContainingAll("attention_mask",
+                "ones, then zeros");
+    }
+
     @Test
     void aReferenceOfInputsAloneIsRefused() throws Exception {
         Path folder = Files.createTempDirectory("reference");
