@@ -5,11 +5,9 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import jdiffusion.model.adapter.EmbeddedFiles;
 import jdiffusion.model.adapter.Lora;
+import jdiffusion.model.adapter.LoraTags;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.embedding.Embeddings;
 import jdiffusion.tensor.InputException;
@@ -17,8 +15,6 @@ import picocli.CommandLine.Option;
 
 /** The options for what is added to a model. */
 final class AdapterOptions {
-    private static final Pattern TAG = Pattern.compile("<lora:([^<>:]*)(?::([^<>]*))?>");
-
     @Option(names = "--lora", paramLabel = "FILE[:WEIGHT]",
             description = "LoRA, LoHa or LoKr to add, times WEIGHT (default 1); may be repeated.")
     List<String> lora;
@@ -74,25 +70,18 @@ final class AdapterOptions {
         if (loraDir != null && !Files.isDirectory(loraDir)) {
             throw new InputException("--lora-dir " + loraDir + " is not a folder; give the one that the LoRAs are in");
         }
-        Matcher unused = TAG.matcher(negativePrompt == null ? "" : negativePrompt);
-        if (unused.find()) {
-            throw new InputException("the negative prompt names a LoRA, " + unused.group()
-                    + ", which only the prompt can; move it there, or leave it out");
-        }
+        List<Lora> named = LoraTags.loras(prompt, negativePrompt, loraDir);
         List<Lora> loras = new ArrayList<>();
         for (String given : lora == null ? List.<String>of() : lora) {
             loras.add(parse(given));
         }
-        Matcher tag = TAG.matcher(prompt);
-        while (tag.find()) {
-            loras.add(named(tag.group(), tag.group(1).strip(), tag.group(2)));
-        }
+        loras.addAll(named);
         return loras;
     }
 
     /** The prompt without the names of LoRAs in it. */
     static String withoutTags(String prompt) {
-        return TAG.matcher(prompt).replaceAll("");
+        return LoraTags.without(prompt);
     }
 
     /** The last colon parts file and weight where a number follows it and no file has the whole as its name. */
@@ -118,38 +107,6 @@ final class AdapterOptions {
             return Path.of(given);
         } catch (InvalidPathException e) {
             throw new InputException("--lora: '" + given + "' is no file name", e);
-        }
-    }
-
-    /** A LoRA by its name in the prompt, with A1111's forms of weights. */
-    private Lora named(String tag, String name, String weights) {
-        if (loraDir == null) {
-            throw new InputException("the prompt names a LoRA, " + tag + "; say with --lora-dir where it is");
-        }
-        float text = 1;
-        Float picture = null;
-        int place = 0;
-        for (String part : weights == null ? new String[0] : weights.split(":", -1)) {
-            int equals = part.indexOf('=');
-            String key = equals >= 0 ? part.substring(0, equals).strip().toLowerCase(Locale.ROOT)
-                    : place == 0 ? "te" : place == 1 ? "unet" : part;
-            place += equals < 0 ? 1 : 0;
-            switch (key) {
-                case "te" -> text = number(tag, part.substring(equals + 1));
-                case "unet" -> picture = number(tag, part.substring(equals + 1));
-                default -> throw new InputException("the prompt's " + tag + " says '" + part + "', which is not known"
-                        + " here; write <lora:NAME:0.8>, or <lora:NAME:1:0.5> with a weight for the text encoders and"
-                        + " one for the denoiser");
-            }
-        }
-        return new Lora(LoraFolder.find(loraDir, tag, name), picture == null ? text : picture, text);
-    }
-
-    private static float number(String tag, String text) {
-        try {
-            return Float.parseFloat(text.strip());
-        } catch (NumberFormatException e) {
-            throw new InputException("the prompt's " + tag + " has no number for its weight; write <lora:NAME:0.8>", e);
         }
     }
 }

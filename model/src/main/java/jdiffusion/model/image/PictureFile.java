@@ -49,6 +49,10 @@ public final class PictureFile {
      * @param name of the picture in messages
      */
     public static Picture read(byte[] bytes, String name) {
+        return stored(bytes, name).colours();
+    }
+
+    private static StoredValues stored(byte[] bytes, String name) {
         boolean jpeg = JpegSegments.startsWith(bytes, new byte[] {(byte) 0xff, (byte) 0xd8});
         return stored(name, () -> {
             JpegSegments segments = jpeg ? segments(new ByteArrayInputStream(bytes)) : null;
@@ -61,7 +65,30 @@ public final class PictureFile {
             } finally {
                 reader.dispose();
             }
-        }).colours();
+        });
+    }
+
+    /**
+     * The bytes of a PNG or JPEG file as a mask; see {@link #readMask(Path, Consumer)}.
+     *
+     * @param name of the mask in messages
+     */
+    public static Picture readMask(byte[] bytes, String name, Consumer<String> notes) {
+        return mask(stored(bytes, name), name, notes);
+    }
+
+    /** The same as OpenAI's API means it: what is transparent is drawn anew. One without transparency is as usual. */
+    public static Picture readAlphaMask(byte[] bytes, String name) {
+        StoredValues stored = stored(bytes, name);
+        if (stored.alpha() == null) {
+            return stored.colours();
+        }
+        byte[] opaque = stored.alpha().rgb();
+        byte[] drawn = new byte[opaque.length];
+        for (int i = 0; i < opaque.length; i++) {
+            drawn[i] = (byte) ~opaque[i];
+        }
+        return new Picture(stored.alpha().width(), stored.alpha().height(), drawn);
     }
 
     /**
@@ -71,7 +98,10 @@ public final class PictureFile {
      * @param notes told so, since other programs mean the opposite
      */
     public static Picture readMask(Path file, Consumer<String> notes) {
-        StoredValues stored = stored(file);
+        return mask(stored(file), file.toString(), notes);
+    }
+
+    private static Picture mask(StoredValues stored, String file, Consumer<String> notes) {
         if (stored.alpha() == null || selectsSome(stored.colours()) || !selectsSome(stored.alpha())) {
             return stored.colours();
         }

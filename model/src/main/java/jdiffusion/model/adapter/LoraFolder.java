@@ -1,4 +1,4 @@
-package jdiffusion.cli;
+package jdiffusion.model.adapter;
 
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -10,7 +10,7 @@ import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 
 /** The LoRAs of a folder and of those below it, by the names that prompts have for them. */
-final class LoraFolder {
+public final class LoraFolder {
     private static final String SUFFIX = ".safetensors";
     private static final int MOST_SHOWN = 4;
 
@@ -23,7 +23,7 @@ final class LoraFolder {
      * @param tag the prompt's words, for messages
      * @throws InputException when there is none, or several that the name may mean
      */
-    static Path find(Path folder, String tag, String name) {
+    public static Path find(Path folder, String tag, String name) {
         Path wanted = path(tag, name);
         Path direct = folder.resolve(wanted);
         if (name.isEmpty() || !direct.normalize().startsWith(folder.normalize())) {
@@ -45,6 +45,14 @@ final class LoraFolder {
                             .replaceFirst("\\.[^.]*$", "") + ":1>");
         }
         return all.getFirst();
+    }
+
+    /** The names of all of them, in order: their paths in the folder without the ending. */
+    public static List<String> names(Path folder) {
+        return FilesBelow.of(folder, LoraFolder::isFile).stream().map(file -> {
+            String name = folder.relativize(file).toString().replace('\\', '/');
+            return name.substring(0, name.length() - SUFFIX.length());
+        }).sorted().toList();
     }
 
     private static Path path(String tag, String name) {

@@ -1,0 +1,87 @@
+package jdiffusion.server;
+
+import java.net.URI;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.List;
+import jdiffusion.server.calls.Calls;
+import jdiffusion.server.draw.Easel;
+import jdiffusion.server.draw.Orders;
+import jdiffusion.server.draw.Shelf;
+import jdiffusion.server.http.Access;
+import jdiffusion.server.http.Api;
+import jdiffusion.server.http.Site;
+import jdiffusion.server.jobs.History;
+import jdiffusion.server.jobs.Jobs;
+import jdiffusion.server.metrics.Metrics;
+import jdiffusion.server.openai.OpenAiApi;
+import jdiffusion.server.own.Options;
+import jdiffusion.server.own.OwnApi;
+import jdiffusion.tensor.InputException;
+
+/** Draws for clients over HTTP: a device with its queue, and the interfaces to it. */
+public final class Server implements AutoCloseable {
+    private final Jobs jobs;
+    private final Site site;
+
+    private Server(Jobs jobs, Site site) {
+        this.jobs = jobs;
+        this.site = site;
+    }
+
+    /** @throws InputException when something that it is started with cannot be used */
+    public static Server start(ServerSettings s) {
+        if (s.queue() < 1) {
+            throw new InputException("a queue of " + s.queue() + " jobs; at least 1 is needed");
+        }
+        if (s.loraFolder() != null && !Files.isDirectory(s.loraFolder())) {
+            throw new InputException("--lora-dir " + s.loraFolder()
+                    + " is not a folder; give the one that the LoRAs are in");
+        }
+        Shelf shelf = new Shelf(s.model(), s.modelsFolder(), s.opening(), s.backend(), s.log());
+        History history = s.output() == null ? null : new History(s.output());
+        Metrics metrics = new Metrics();
+        Easel easel = new Easel(s.backend(), s.memory(), s.texts(), metrics);
+        Orders orders = new Orders(shelf, s.loraFolder(), s.limits());
+        Jobs jobs = new Jobs(easel, history, s.queue(), s.idle(), metrics, s.log());
+        try {
+            Calls calls = new Calls(orders, jobs);
+            Options options = new Options(orders, easel, s.queue(), s.version(), history != null);
+            List<Api> apis = List.of(new OwnApi(calls, options), new OpenAiApi(calls),
+                    new Operation(jobs, metrics));
+            Site site = Site.start(s.host(), s.port(), apis, new Access(s.hosts(), s.keys()), Operation.OPEN,
+                    s.limits().body(), metrics, s.log());
+            return new Server(jobs, site);
+        } catch (RuntimeException | Error e) {
+            jobs.close();
+            throw e;
+        }
+    }
+
+    /** Where it is reached. */
+    public URI address() {
+        return site.address();
+    }
+
+    /**
+     * Takes no more requests, lets the picture that is drawn come to its end, and tells the clients of all others.
+     *
+     * @param most time after which that picture is cancelled, too
+     */
+    public void stop(Duration most) {
+        try {
+            site.stopListening();
+            jobs.stop(most);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            jobs.close();
+            site.close();
+        }
+    }
+
+    @Override
+    public void close() {
+        stop(Duration.ZERO);
+    }
+}

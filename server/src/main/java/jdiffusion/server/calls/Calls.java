@@ -1,0 +1,151 @@
+package jdiffusion.server.calls;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
+import jdiffusion.model.image.Picture;
+import jdiffusion.server.draw.FieldException;
+import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.Orders;
+import jdiffusion.server.draw.Wish;
+import jdiffusion.server.http.Exchange;
+import jdiffusion.server.http.HttpError;
+import jdiffusion.server.jobs.Job;
+import jdiffusion.server.jobs.JobEvent;
+import jdiffusion.server.jobs.JobState;
+import jdiffusion.server.jobs.Jobs;
+import jdiffusion.server.jobs.QueueFullException;
+
+/** What all interfaces do with a request: make it an order, put it into the queue, wait for it. */
+public final class Calls {
+    private static final Duration LOOK = Duration.ofMillis(250);
+    /** Pictures that are decoded at a time: each may need some hundred megabytes. */
+    private static final int DECODED_AT_ONCE = 2;
+    private static final int RETRY_SECONDS = 5;
+
+    private final Orders orders;
+    private final Jobs jobs;
+    private final Semaphore decoding = new Semaphore(DECODED_AT_ONCE);
+
+    public Calls(Orders orders, Jobs jobs) {
+        this.orders = orders;
+        this.jobs = jobs;
+    }
+
+    public Orders orders() {
+        return orders;
+    }
+
+    public Jobs jobs() {
+        return jobs;
+    }
+
+    /** Does something with clients' pictures when it is this one's turn. */
+    public Picture decode(Supplier<Picture> reading) {
+        decoding.acquireUninterruptibly();
+        try {
+            return reading.get();
+        } finally {
+            decoding.release();
+        }
+    }
+
+    /** The order of a wish; fails with what is wrong about it. */
+    public Order order(Wish wish) {
+        try {
+            return orders.of(wish);
+        } catch (FieldException e) {
+            if (e.code().equals("model_not_found")) {
+                throw new HttpError(HttpError.NOT_FOUND, e.code(), e.getMessage());
+            }
+            throw HttpError.badField(e.field(), e.code(), e.getMessage());
+        }
+    }
+
+    /** @see Jobs#submit */
+    public Job submit(Exchange exchange, Order order, boolean needsListener, Set<Integer> previewsAt) {
+        try {
+            return jobs.submit(exchange.client(), order, needsListener, previewsAt);
+        } catch (QueueFullException e) {
+            throw e.isStopping() ? stopping()
+                    : HttpError.later(HttpError.TOO_MANY, "queue_full", e.getMessage(), e.seconds());
+        }
+    }
+
+    private static HttpError stopping() {
+        return HttpError.later(HttpError.UNAVAILABLE, "stopping", "the server is stopping", RETRY_SECONDS);
+    }
+
+    /** Gets a job's events as they come. */
+    @FunctionalInterface
+    public interface Listener {
+        void event(Job.Entry entry) throws IOException;
+    }
+
+    /** Does something now and then while nothing comes. */
+    @FunctionalInterface
+    public interface Idle {
+        void look() throws IOException;
+    }
+
+    /**
+     * Follows a job to its end.
+     *
+     * @param after the last event that the client knows; 0 for none
+     * @param idle  fails when the client is gone
+     */
+    public void follow(Job.Listening listening, long after, Listener listener, Idle idle) throws IOException {
+        long last = after;
+        try {
+            while (true) {
+                List<Job.Entry> entries = listening.next(last, LOOK);
+                for (Job.Entry entry : entries) {
+                    listener.event(entry);
+                    last = entry.id();
+                    if (entry.event() instanceof JobEvent.Ended) {
+                        return;
+                    }
+                }
+                if (entries.isEmpty() && listening.isOver()) {
+                    return;
+                }
+                idle.look();
+            }
+        } catch (InterruptedException e) {
+            throw new IOException("the server is stopping", e);
+        }
+    }
+
+    /**
+     * Puts an order into the queue and waits until it is drawn. When the client goes away the job is cancelled.
+     *
+     * @return the job, completed or, where it was interrupted, with the pictures so far
+     */
+    public Job draw(Exchange exchange, Order order) throws IOException {
+        Job job = submit(exchange, order, true, Set.of());
+        try (Job.Listening listening = job.listen()) {
+            follow(listening, 0, _ -> { }, () -> {
+                if (exchange.isGone()) {
+                    throw new IOException("the client is gone");
+                }
+            });
+        }
+        checkDrawn(job);
+        return job;
+    }
+
+    /** Fails where a job has ended with nothing to show. */
+    public void checkDrawn(Job job) {
+        JobEvent.Ended end = job.end();
+        if (end.state() == JobState.FAILED) {
+            throw new HttpError(HttpError.UNAVAILABLE, "failed", end.error());
+        }
+        if (end.state() == JobState.CANCELLED && job.pictures().isEmpty()) {
+            throw jobs.isStopping() ? stopping()
+                    : new HttpError(HttpError.CONFLICT, "cancelled", "the job was cancelled");
+        }
+    }
+}

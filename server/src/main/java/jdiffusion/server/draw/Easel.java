@@ -1,0 +1,217 @@
+package jdiffusion.server.draw;
+
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.function.Supplier;
+import jdiffusion.kernels.Backend;
+import jdiffusion.model.adapter.AdaptedFiles;
+import jdiffusion.model.adapter.Lora;
+import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
+import jdiffusion.model.image.LatentPictures;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.Png;
+import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.settings.Infotext;
+import jdiffusion.model.stage.StageMemory;
+import jdiffusion.server.metrics.Metrics;
+import jdiffusion.tensor.InputException;
+
+/** Draws orders on a device, for one thread. The model of the last one stays. */
+public final class Easel implements AutoCloseable {
+    private final Backend backend;
+    private final MemoryFit memory;
+    private final PictureText texts;
+    private final Metrics metrics;
+    private Standing standing;
+    private volatile ServedModel loaded;
+
+    /** A model with what is added to it. */
+    private record Standing(ServedModel model, List<Lora> loras, Pipeline pipeline, LatentPictures previews) {
+    }
+
+    public Easel(Backend backend, MemoryFit memory, PictureText texts, Metrics metrics) {
+        this.backend = backend;
+        this.memory = memory;
+        this.texts = texts;
+        this.metrics = metrics;
+    }
+
+    public Backend backend() {
+        return backend;
+    }
+
+    /** The model that stays; null for none. For any thread. */
+    public ServedModel loaded() {
+        return loaded;
+    }
+
+    /**
+     * Draws all pictures of an order.
+     *
+     * @throws CancellationException when the follower cancels it
+     */
+    public void draw(Order order, DrawingFollower follower) {
+        try {
+            GenerationRequest request = order.request();
+            Standing at = stand(order, follower);
+            at.pipeline.hold(request);
+            checkCancelled(follower);
+            List<Conditioning> prompts = at.pipeline.encode(request, follower);
+            for (int i = 0; i < request.images(); i++) {
+                checkCancelled(follower);
+                draw(at, order, i, prompts, follower);
+            }
+        } catch (CancellationException e) {
+            throw e;
+        } catch (RuntimeException | Error e) {
+            // What it left behind is unknown, and a device that ran out of memory needs it back.
+            close();
+            throw e;
+        }
+    }
+
+    private void draw(Standing at, Order order, int i, List<Conditioning> prompts, DrawingFollower follower) {
+        GenerationRequest one = order.picture(i);
+        Watch watch = new Watch(at, one, follower, order.model().id());
+        follower.begun(i);
+        float[] latents;
+        boolean whole = true;
+        try {
+            latents = at.pipeline.denoise(one, prompts, watch);
+        } catch (CancellationException e) {
+            latents = watch.unfinished;
+            whole = false;
+            if (latents == null) {
+                throw e;
+            }
+        }
+        Picture picture = at.pipeline.decode(one, latents, watch).getFirst();
+        Infotext text = texts.of(order, one, at.pipeline.files(), watch.decoded);
+        if (!whole) {
+            Map<String, String> fields = new LinkedHashMap<>(text.fields());
+            fields.put("Interrupted", "after " + watch.done + " evaluations");
+            text = new Infotext(text.prompt(), text.negativePrompt(), fields);
+        }
+        metrics.drawn(order.model().id(), one.width(), one.height());
+        follower.drawn(i, one, picture, Png.encode(picture, Map.of(Infotext.KEYWORD, text.text())), text.text());
+        if (!whole) {
+            throw new CancellationException("interrupted");
+        }
+    }
+
+    private static void checkCancelled(DrawingFollower follower) {
+        if (follower.cancelled()) {
+            throw new CancellationException("cancelled");
+        }
+    }
+
+    /** The order's model, ready; the one before is let go of where it is another. */
+    private Standing stand(Order order, DrawingFollower follower) {
+        if (standing != null && standing.model == order.model() && standing.loras.equals(order.loras())
+                && fits(order)) {
+            return standing;
+        }
+        close();
+        long start = System.nanoTime();
+        Pipeline plain = Pipeline.open(AdaptedFiles.of(order.model().files(), order.loras()), backend);
+        Pipeline pipeline = memory.fit(plain, order.request(), follower::note);
+        standing = new Standing(order.model(), order.loras(), pipeline, previews(pipeline));
+        loaded = order.model();
+        pipeline.hold(order.request());
+        metrics.loaded(order.model().id(), System.nanoTime() - start);
+        return standing;
+    }
+
+    private boolean fits(Order order) {
+        long budget = standing.pipeline.policy().budget();
+        return budget == Long.MAX_VALUE || standing.pipeline.plan(order.request()).peak() <= budget;
+    }
+
+    private static LatentPictures previews(Pipeline pipeline) {
+        try {
+            return pipeline.previews();
+        } catch (InputException e) {
+            return null; // nothing is known of its latents' colours
+        }
+    }
+
+    /** Lets go of the model. */
+    @Override
+    public void close() {
+        Standing last = standing;
+        standing = null;
+        loaded = null;
+        if (last != null) {
+            last.pipeline.close();
+        }
+    }
+
+    /** Follows one picture for the client and the metrics. */
+    private final class Watch implements Progress {
+        private final Standing at;
+        private final GenerationRequest request;
+        private final DrawingFollower follower;
+        private final String model;
+        private long last;
+        private int done;
+        private float[] unfinished;
+        private StageMemory decoded;
+
+        Watch(Standing at, GenerationRequest request, DrawingFollower follower, String model) {
+            this.at = at;
+            this.request = request;
+            this.follower = follower;
+            this.model = model;
+        }
+
+        @Override
+        public void started(Stage stage, int units) {
+            last = System.nanoTime();
+            follower.started(stage, units);
+        }
+
+        @Override
+        public void step(int count, Supplier<float[]> latents) {
+            long now = System.nanoTime();
+            metrics.step(model, request.width(), request.height(), now - last);
+            done = count;
+            follower.step(count, latents);
+            if (follower.cancelled() && follower.wantsUnfinished()) {
+                unfinished = latents.get();
+            } else if (at.previews != null && follower.wantsPreview(count)) {
+                int factor = at.pipeline.latents().factor();
+                follower.preview(count, at.previews.picture(latents.get(), request.height() / factor,
+                        request.width() / factor));
+            }
+            last = System.nanoTime();
+        }
+
+        @Override
+        public void used(Stage stage, StageMemory memory) {
+            decoded = stage == Stage.DECODE ? memory : decoded;
+            follower.used(stage, memory);
+        }
+
+        @Override
+        public void finished(Stage stage, Duration time, long bytes) {
+            metrics.stage(stage.name().toLowerCase(Locale.ROOT), time.toNanos());
+            follower.finished(stage, time, bytes);
+        }
+
+        @Override
+        public void note(String line) {
+            follower.note(line);
+        }
+
+        @Override
+        public boolean cancelled() {
+            return follower.cancelled();
+        }
+    }
+}

@@ -1,0 +1,50 @@
+package jdiffusion.server.draw;
+
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.tensor.InputException;
+
+/**
+ * The most that a request may ask for.
+ *
+ * @param pixels of a picture
+ * @param images of a request
+ * @param body   bytes of a request's body
+ */
+public record Limits(long pixels, int steps, int images, long body) {
+    public static final Limits DEFAULT = new Limits(4L << 20, 200, 16, 64L << 20);
+    /** Characters of a prompt. */
+    private static final int LONGEST_TEXT = 20_000;
+
+    public Limits {
+        if (pixels < 1 || steps < 1 || images < 1 || body < 1) {
+            throw new InputException("limits of " + pixels + " pixels, " + steps + " steps, " + images
+                    + " pictures and " + body + " bytes; each must be 1 or more");
+        }
+    }
+
+    void checkText(String field, String text) {
+        if (text != null && text.length() > LONGEST_TEXT) {
+            throw new FieldException(field, "too_long", "the " + field.replace('_', ' ') + " has " + text.length()
+                    + " characters; at most " + LONGEST_TEXT + " are taken");
+        }
+    }
+
+    void checkSize(int width, int height) {
+        if ((long) width * height > pixels) {
+            throw new FieldException("size", "too_large", "a picture of " + width + "x" + height
+                    + " is larger than the " + pixels + " pixels that this server draws at most");
+        }
+    }
+
+    void check(GenerationRequest request) {
+        checkSize(request.width(), request.height());
+        if (request.steps() > steps) {
+            throw new FieldException("steps", "too_many", request.steps() + " steps are more than the " + steps
+                    + " that this server takes at most");
+        }
+        if (request.images() > images) {
+            throw new FieldException("n", "too_many", request.images() + " pictures are more than the " + images
+                    + " that this server draws for one request");
+        }
+    }
+}

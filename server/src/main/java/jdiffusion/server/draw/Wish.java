@@ -1,0 +1,59 @@
+package jdiffusion.server.draw;
+
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SigmaSchedule;
+
+/**
+ * What a client asks for, whichever interface it uses; null where it says nothing. {@link Orders} fills the gaps and
+ * says what is wrong.
+ */
+public final class Wish {
+    /** What is done with sizes that the model cannot draw. */
+    public enum Sizes { REFUSED, ROUNDED_DOWN }
+
+    /** How a picture to start from comes to another shape. */
+    public enum Shape { STRETCHED, CUT }
+
+    /** What the client should know of how it was understood. */
+    public final List<String> notes = new ArrayList<>();
+    /** Name of the model. */
+    public String model;
+    /** With the names of LoRAs in it, as {@code <lora:NAME:WEIGHT>}. */
+    public String prompt;
+    public String negativePrompt;
+    /** For the second text encoder, where there is one. */
+    public String prompt2;
+    public String negativePrompt2;
+    public Integer width;
+    public Integer height;
+    public Sizes sizes = Sizes.REFUSED;
+    public Integer steps;
+    public Float guidance;
+    public Float guidanceRescale;
+    /** Null for a random one. */
+    public Long seed;
+    public int images = 1;
+    public Sampler.Kind sampler;
+    public Double eta;
+    public SigmaSchedule schedule;
+    public List<Float> sigmas;
+    public Float shift;
+    public Boolean t5;
+    public Integer t5Length;
+    /** Layers of CLIP to leave out, as A1111 counts. */
+    public Integer clipSkip;
+    /** Blocks to leave out in skip-layer guidance. */
+    public List<Integer> skipLayers;
+    public Float skipLayersScale;
+    public Float skipLayersStart;
+    public Float skipLayersEnd;
+    /** To start from. */
+    public Picture init;
+    public Shape shape = Shape.STRETCHED;
+    public Double strength;
+    /** White where to draw. */
+    public Picture mask;
+}
