@@ -22,7 +22,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line: {@code jdiffusion
- * generate|stream|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|completion|help}.
+ * generate|stream|serve|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Draws pictures with Stable Diffusion 3.5 and XL, in pure Java.", synopsisSubcommandLabel = "COMMAND",
@@ -45,8 +45,8 @@ public final class Main implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
 
-    private static final List<String> COMMANDS = List.of("generate", "stream", "plan", "inspect", "tokenizers",
-            "convert", "quantize", "synthesize", "verify", "bench", "devices", "completion", "help");
+    private static final List<String> COMMANDS = List.of("generate", "stream", "serve", "plan", "inspect",
+            "tokenizers", "convert", "quantize", "synthesize", "verify", "bench", "devices", "completion", "help");
     /** Those that print what the others are. */
     private static final Set<String> ABOUT_OTHERS = Set.of("completion", "help");
 
@@ -137,6 +137,7 @@ public final class Main implements Runnable {
         return switch (name) {
             case "generate" -> new GenerateCommand();
             case "stream" -> new StreamCommand();
+            case "serve" -> new ServeCommand();
             case "plan" -> new PlanCommand();
             case "inspect" -> new InspectCommand();
             case "tokenizers" -> new TokenizersCommand();
@@ -167,8 +168,8 @@ public final class Main implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: generate, stream, plan, inspect,"
-                + " tokenizers, convert, quantize, synthesize, verify, bench, devices, completion or help");
+        throw new ParameterException(spec.commandLine(), "a command is missing: generate, stream, serve, plan,"
+                + " inspect, tokenizers, convert, quantize, synthesize, verify, bench, devices, completion or help");
     }
 
     private int misuse(ParameterException e) {

@@ -61,7 +61,12 @@ final class ModelOptions {
 
     /** @param leftOut encoders to do without */
     ModelFiles open(Set<Component> leftOut) {
-        return Families.open(path(), sources(leftOut));
+        return open(path(), leftOut);
+    }
+
+    /** Another model with the same sources. */
+    ModelFiles open(Path other, Set<Component> leftOut) {
+        return Families.open(other, sources(leftOut));
     }
 
     /** Fails when a text encoder is left out and given at once. */

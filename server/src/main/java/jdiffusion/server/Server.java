@@ -4,6 +4,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
+import jdiffusion.server.a1111.A1111Api;
 import jdiffusion.server.calls.Calls;
 import jdiffusion.server.draw.Easel;
 import jdiffusion.server.draw.Orders;
@@ -48,7 +49,7 @@ public final class Server implements AutoCloseable {
             Calls calls = new Calls(orders, jobs);
             Options options = new Options(orders, easel, s.queue(), s.version(), history != null);
             List<Api> apis = List.of(new OwnApi(calls, options), new OpenAiApi(calls),
-                    new Operation(jobs, metrics));
+                    new A1111Api(calls, s.version()), new Operation(jobs, metrics));
             Site site = Site.start(s.host(), s.port(), apis, new Access(s.hosts(), s.keys()), Operation.OPEN,
                     s.limits().body(), metrics, s.log());
             return new Server(jobs, site);

@@ -77,6 +77,15 @@ public record Picture(int width, int height, byte[] rgb) {
         return new Picture(newWidth, newHeight, turned);
     }
 
+    /** White for black, and each colour for its opposite. */
+    public Picture inverted() {
+        byte[] opposite = new byte[rgb.length];
+        for (int i = 0; i < rgb.length; i++) {
+            opposite[i] = (byte) ~rgb[i];
+        }
+        return new Picture(width, height, opposite);
+    }
+
     /** The picture at another size: Lanczos, widened when shrinking, rows first, rounded to bytes after each pass. */
     public Picture resized(int newWidth, int newHeight) {
         if (newWidth == width && newHeight == height) {

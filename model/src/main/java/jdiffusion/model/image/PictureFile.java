@@ -80,15 +80,7 @@ public final class PictureFile {
     /** The same as OpenAI's API means it: what is transparent is drawn anew. One without transparency is as usual. */
     public static Picture readAlphaMask(byte[] bytes, String name) {
         StoredValues stored = stored(bytes, name);
-        if (stored.alpha() == null) {
-            return stored.colours();
-        }
-        byte[] opaque = stored.alpha().rgb();
-        byte[] drawn = new byte[opaque.length];
-        for (int i = 0; i < opaque.length; i++) {
-            drawn[i] = (byte) ~opaque[i];
-        }
-        return new Picture(stored.alpha().width(), stored.alpha().height(), drawn);
+        return stored.alpha() == null ? stored.colours() : stored.alpha().inverted();
     }
 
     /**

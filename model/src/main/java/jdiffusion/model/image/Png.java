@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.zip.DeflaterOutputStream;
 
@@ -49,8 +50,21 @@ public final class Png {
 
     /** Reads the texts only, by keyword; of several with one keyword the last, as Pillow does. */
     public static Map<String, String> texts(Path file) {
+        return texts(PngText.all(file));
+    }
+
+    /**
+     * The same of a file in memory.
+     *
+     * @param name of the file in messages
+     */
+    public static Map<String, String> texts(byte[] bytes, String name) {
+        return texts(PngText.all(bytes, name));
+    }
+
+    private static Map<String, String> texts(List<PngText> all) {
         Map<String, String> texts = new LinkedHashMap<>();
-        PngText.all(file).forEach(text -> texts.put(text.keyword(), text.text()));
+        all.forEach(text -> texts.put(text.keyword(), text.text()));
         return texts;
     }
 

@@ -37,13 +37,39 @@ public record PngText(String keyword, String text) {
 
     /** All texts in the file's order, also those behind the pixels. */
     public static List<PngText> all(Path file) {
-        List<PngText> texts = new ArrayList<>();
         try {
-            walk(file, TYPES, (type, data) -> add(file, type, data, texts));
-        } catch (EOFException e) {
-            throw new InputException(file + ": the PNG file is cut off; download or draw it again", e);
+            return all(file.toString(), taker -> walk(file, TYPES, taker));
         } catch (IOException e) {
             throw InputFile.unreadable(file, e);
+        }
+    }
+
+    /**
+     * The same of a file in memory.
+     *
+     * @param name of the file in messages
+     */
+    static List<PngText> all(byte[] bytes, String name) {
+        try {
+            return all(name, taker -> walk(name, new DataInputStream(new ByteArrayInputStream(bytes)), bytes.length,
+                    TYPES, taker));
+        } catch (IOException e) {
+            throw new IllegalStateException(e); // memory does not fail
+        }
+    }
+
+    /** Walks over a file's chunks. */
+    @FunctionalInterface
+    private interface Walking {
+        void walk(Taker taker) throws IOException;
+    }
+
+    private static List<PngText> all(String file, Walking walking) throws IOException {
+        List<PngText> texts = new ArrayList<>();
+        try {
+            walking.walk((type, data) -> add(file, type, data, texts));
+        } catch (EOFException e) {
+            throw new InputException(file + ": the PNG file is cut off; download or draw it again", e);
         }
         return texts;
     }
@@ -88,41 +114,50 @@ public record PngText(String keyword, String text) {
         // Chunks are walked by position, so pixels are never read.
         try (FileChannel channel = InputFile.open(file);
                 DataInputStream in = new DataInputStream(Channels.newInputStream(channel))) {
-            if (!Arrays.equals(in.readNBytes(SIGNATURE.length), SIGNATURE)) {
-                throw new InputException(file + ": is not a PNG file");
-            }
-            String type = "";
-            while (!type.equals("IEND")) {
-                int length = in.readInt();
-                type = new String(in.readNBytes(4), StandardCharsets.ISO_8859_1);
-                if (length < 0 || length > channel.size() - channel.position() - 4) {
-                    throw new EOFException();
-                }
-                if (!types.contains(type)) {
-                    channel.position(channel.position() + length + 4);
-                    continue;
-                }
-                if (length > LARGEST_TEXT) {
-                    throw tooMuch(file);
-                }
-                byte[] data = new byte[length];
-                in.readFully(data);
-                if (in.readInt() != checksum(type, data)) {
-                    throw new InputException(file + ": " + (type.equals(EXIF) ? "the EXIF block" : "a text")
-                            + " in the PNG file is damaged (its checksum is wrong)");
-                }
-                taker.take(type, data);
-            }
+            walk(file.toString(), in, channel.size(), types, taker);
         }
     }
 
-    private static InputException tooMuch(Path file) {
+    /** @param size bytes of the whole file */
+    private static void walk(String file, DataInputStream in, long size, Set<String> types, Taker taker)
+            throws IOException {
+        if (!Arrays.equals(in.readNBytes(SIGNATURE.length), SIGNATURE)) {
+            throw new InputException(file + ": is not a PNG file");
+        }
+        long left = size - SIGNATURE.length;
+        String type = "";
+        while (!type.equals("IEND")) {
+            int length = in.readInt();
+            type = new String(in.readNBytes(4), StandardCharsets.ISO_8859_1);
+            left -= Integer.BYTES + 4;
+            if (length < 0 || length > left - Integer.BYTES) {
+                throw new EOFException();
+            }
+            left -= length + Integer.BYTES;
+            if (!types.contains(type)) {
+                in.skipNBytes(length + (long) Integer.BYTES);
+                continue;
+            }
+            if (length > LARGEST_TEXT) {
+                throw tooMuch(file);
+            }
+            byte[] data = new byte[length];
+            in.readFully(data);
+            if (in.readInt() != checksum(type, data)) {
+                throw new InputException(file + ": " + (type.equals(EXIF) ? "the EXIF block" : "a text")
+                        + " in the PNG file is damaged (its checksum is wrong)");
+            }
+            taker.take(type, data);
+        }
+    }
+
+    private static InputException tooMuch(String file) {
         return new InputException(file + ": holds more text than a picture's settings can be (at most " + MOST_TEXTS
                 + " of " + LARGEST_TEXT + " bytes, and " + LARGEST_SUM + " together)");
     }
 
     /** Adds one text chunk; one that is no valid text is left out, as all PNG readers do. */
-    private static void add(Path file, String type, byte[] data, List<PngText> texts) {
+    private static void add(String file, String type, byte[] data, List<PngText> texts) {
         int end = zero(data, 0);
         if (end < 1) {
             return;

@@ -68,6 +68,30 @@ public interface Sampler {
             return name().toLowerCase(Locale.ROOT);
         }
 
+        /** The name in AUTOMATIC1111's web UI, or in its style. */
+        public String title() {
+            return switch (this) {
+                case EULER -> "Euler";
+                case EULER_ANCESTRAL -> "Euler a";
+                case HEUN -> "Heun";
+                case DPM2 -> "DPM2";
+                case DPM2_ANCESTRAL -> "DPM2 a";
+                case DPMPP_2S_ANCESTRAL -> "DPM++ 2S a";
+                case DPMPP_2M -> "DPM++ 2M";
+                case DPMPP_2M_SDE -> "DPM++ 2M SDE";
+                case DPMPP_3M_SDE -> "DPM++ 3M SDE";
+                case DPMPP_2S -> "DPM++ 2S";
+                case DPMPP_3M -> "DPM++ 3M";
+                case LMS -> "LMS";
+                case DDIM -> "DDIM";
+                case LCM -> "LCM";
+                case UNIPC -> "UniPC";
+                case DEIS -> "DEIS";
+                case RES_MULTISTEP -> "Res Multistep";
+                case ER_SDE -> "ER SDE";
+            };
+        }
+
         /** The sampler of that label, or of a name that other tools use for it. */
         public static Kind of(String label) {
             Kind kind = find(label);

@@ -48,6 +48,17 @@ public enum SigmaSchedule {
         return name().toLowerCase(Locale.ROOT);
     }
 
+    /** The name in AUTOMATIC1111's web UI, or in its style. */
+    public String title() {
+        return switch (this) {
+            case SGM_UNIFORM -> "SGM Uniform";
+            case KL_OPTIMAL -> "KL Optimal";
+            case DDIM_UNIFORM -> "DDIM Uniform";
+            case NORMAL, SIMPLE, KARRAS, EXPONENTIAL, BETA, TRAILING, LEADING, LINSPACE ->
+                    name().charAt(0) + label().substring(1);
+        };
+    }
+
     /**
      * The schedule with this {@link #label()}, in any case.
      *

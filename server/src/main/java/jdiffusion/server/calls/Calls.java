@@ -10,6 +10,7 @@ import jdiffusion.model.image.Picture;
 import jdiffusion.server.draw.FieldException;
 import jdiffusion.server.draw.Order;
 import jdiffusion.server.draw.Orders;
+import jdiffusion.server.draw.ServedModel;
 import jdiffusion.server.draw.Wish;
 import jdiffusion.server.http.Exchange;
 import jdiffusion.server.http.HttpError;
@@ -55,8 +56,17 @@ public final class Calls {
 
     /** The order of a wish; fails with what is wrong about it. */
     public Order order(Wish wish) {
+        return told(() -> orders.of(wish));
+    }
+
+    /** The model of a name. */
+    public ServedModel model(String name) {
+        return told(() -> orders.shelf().find(name));
+    }
+
+    private static <T> T told(Supplier<T> work) {
         try {
-            return orders.of(wish);
+            return work.get();
         } catch (FieldException e) {
             if (e.code().equals("model_not_found")) {
                 throw new HttpError(HttpError.NOT_FOUND, e.code(), e.getMessage());

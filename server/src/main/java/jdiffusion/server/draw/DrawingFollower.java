@@ -18,6 +18,9 @@ public interface DrawingFollower extends Progress {
     /** Whether a cancelled picture is wanted as far as it got. */
     boolean wantsUnfinished();
 
+    /** Whether further pictures are to be drawn, maybe after one that was cancelled. */
+    boolean goesOn();
+
     /**
      * A picture is there.
      *

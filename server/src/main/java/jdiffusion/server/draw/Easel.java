@@ -100,13 +100,13 @@ public final class Easel implements AutoCloseable {
         }
         metrics.drawn(order.model().id(), one.width(), one.height());
         follower.drawn(i, one, picture, Png.encode(picture, Map.of(Infotext.KEYWORD, text.text())), text.text());
-        if (!whole) {
+        if (!whole && !follower.goesOn()) {
             throw new CancellationException("interrupted");
         }
     }
 
     private static void checkCancelled(DrawingFollower follower) {
-        if (follower.cancelled()) {
+        if (!follower.goesOn()) {
             throw new CancellationException("cancelled");
         }
     }

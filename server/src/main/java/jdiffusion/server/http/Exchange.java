@@ -115,6 +115,11 @@ public final class Exchange {
         return bytes.toByteArray();
     }
 
+    /** Takes the body of a request whose address says all. */
+    public void discardBody() {
+        body();
+    }
+
     private HttpError tooLarge() {
         setHeader("Connection", "close");
         return new HttpError(HttpError.TOO_LARGE, "too_large", "the request's body is larger than the " + mostBody

@@ -32,6 +32,7 @@ public final class Job {
     private int listeners;
     private volatile boolean cancelled;
     private volatile boolean wantsUnfinished;
+    private volatile boolean skipping;
     private volatile long previewsUntil = System.nanoTime();
 
     /** An event with its number, counting up from 1. */
@@ -120,7 +121,21 @@ public final class Job {
         cancelled = true;
     }
 
-    boolean isCancelled() {
+    /** Ends the picture that is drawn as far as it is, and goes on with the next. */
+    public void skip() {
+        skipping = true;
+    }
+
+    boolean isSkipping() {
+        return skipping;
+    }
+
+    void endSkip() {
+        skipping = false;
+    }
+
+    /** Whether it is to end. */
+    public boolean isCancelled() {
         return cancelled;
     }
 

@@ -29,6 +29,7 @@ final class JobFollower implements DrawingFollower {
     @Override
     public void begun(int i) {
         image = i;
+        job.endSkip();
         done = 0;
     }
 
@@ -67,12 +68,17 @@ final class JobFollower implements DrawingFollower {
 
     @Override
     public boolean cancelled() {
-        return job.isCancelled();
+        return job.isCancelled() || job.isSkipping();
     }
 
     @Override
     public boolean wantsUnfinished() {
-        return job.wantsUnfinished();
+        return job.wantsUnfinished() || job.isSkipping() && !job.isCancelled();
+    }
+
+    @Override
+    public boolean goesOn() {
+        return !job.isCancelled();
     }
 
     @Override

@@ -26,7 +26,7 @@ public final class Jobs implements AutoCloseable {
     private static final int MOST_ENDED = 1000;
     private static final long MOST_BYTES = 256L << 20;
     private static final Duration KEPT = Duration.ofMinutes(60);
-    private static final Duration LOOK = Duration.ofSeconds(1);
+    private static final Duration LOOK = Duration.ofMillis(200);
     private static final int LONGEST_WAIT_SECONDS = 600;
 
     private final Easel easel;

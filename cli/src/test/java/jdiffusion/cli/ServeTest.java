@@ -1,0 +1,109 @@
+package jdiffusion.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import jdiffusion.model.image.Png;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The server as a user starts and ends it. */
+class ServeTest {
+    private static final Duration PATIENCE = Duration.ofMinutes(5);
+    private static final Pattern LISTENING = Pattern.compile("listening at (http://\\S+)");
+
+    @TempDir
+    private Path folder;
+
+    private static HttpResponse<String> post(HttpClient client, URI server, String path, String body)
+            throws IOException, InterruptedException {
+        return client.send(request(server, path, body), HttpResponse.BodyHandlers.ofString());
+    }
+
+    private static HttpRequest request(URI server, String path, String body) {
+        return HttpRequest.newBuilder(server.resolve(path)).header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(body)).build();
+    }
+
+    @Test
+    void drawsWhatGenerateDrawsAndEndsWhenToldTo() throws Exception {
+        Path log = folder.resolve("log");
+        Path pictures = folder.resolve("pictures");
+        Path same = folder.resolve("same.png");
+        Cli drawn = Cli.run("generate", "a star", "--device", "cpu", "-W", 32, "-H", 32, "--steps", 2, "-s", 5, "-o",
+                same);
+        assertThat(drawn.code()).isZero();
+        Process process = ChildJvm.process(ChildJvm.command(List.of(), "serve", "--device", "cpu", "--port", 0, "-o",
+                pictures)).redirectOutput(log.toFile()).start();
+        try (HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
+            URI server = address(process, log);
+            String body = "{\"prompt\":\"a star\",\"width\":32,\"height\":32,\"steps\":2,\"seed\":5}";
+            assertThat(post(client, server, "/sdapi/v1/txt2img", body).statusCode()).isEqualTo(200);
+            assertThat(pictures.resolve("00001-5.png")).hasSameBinaryContentAs(same);
+            String busy = "{\"prompt\":\"a star\",\"width\":128,\"height\":128,\"steps\":100,\"seed\":6}";
+            CompletableFuture<HttpResponse<String>> last = client.sendAsync(request(server, "/sdapi/v1/txt2img", busy),
+                    HttpResponse.BodyHandlers.ofString());
+            while (!get(client, server.resolve("/sdapi/v1/progress")).contains("\"sampling_steps\":100")) {
+                Thread.sleep(10);
+            }
+            process.destroy();
+            assertThat(process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            assertThat(last.get().statusCode()).isEqualTo(200);
+        } finally {
+            process.destroyForcibly();
+        }
+        assertThat(Files.readString(log)).contains("POST /sdapi/v1/txt2img 200", "stopping;", "stopped");
+        assertThat(Cli.names(pictures)).containsExactlyInAnyOrder("00001-5.png", "00002-6.png");
+        assertThat(Png.read(pictures.resolve("00002-6.png")).picture().width()).isEqualTo(128);
+        Path again = folder.resolve("again.png");
+        assertThat(Cli.run("generate", "--from", pictures.resolve("00001-5.png"), "-o", again).code()).isZero();
+        assertThat(again).hasSameBinaryContentAs(same);
+    }
+
+    private static String get(HttpClient client, URI uri) throws IOException, InterruptedException {
+        return client.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString()).body();
+    }
+
+    private static URI address(Process process, Path log) throws IOException, InterruptedException {
+        Instant start = Instant.now();
+        while (process.isAlive() && Instant.now().isBefore(start.plus(PATIENCE))) {
+            Matcher listening = LISTENING.matcher(Files.readString(log));
+            if (listening.find()) {
+                return URI.create(listening.group(1));
+            }
+            Thread.sleep(20);
+        }
+        return fail("the server does not start: " + Files.readString(log));
+    }
+
+    @Test
+    void whatCannotBeUsedIsSaidInALine() throws IOException {
+        Path file = Files.writeString(folder.resolve("file"), "");
+        for (List<Object> args : List.of(List.<Object>of("--port", 70_000), List.<Object>of("--queue", 0),
+                List.<Object>of("--host", "no.such.host.invalid"), List.<Object>of("--models-dir", file),
+                List.<Object>of("--lora-dir", file), List.<Object>of("--api-key-file", file),
+                List.<Object>of("--max-megapixels", 0), List.<Object>of("-m", folder.resolve("none")),
+                List.<Object>of("-o", file), List.<Object>of("--api-key", " "))) {
+            List<Object> all = new ArrayList<>(List.of("serve", "--device", "cpu"));
+            all.addAll(args);
+            Cli run = Cli.run(all.toArray());
+            assertThat(run.code()).as(args.toString()).isEqualTo(2);
+            assertThat(run.err().getLast()).as(args.toString()).startsWith("jdiffusion: ");
+        }
+    }
+}

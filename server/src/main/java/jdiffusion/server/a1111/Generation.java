@@ -1,0 +1,215 @@
+package jdiffusion.server.a1111;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.math.BigInteger;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.PictureFile;
+import jdiffusion.model.settings.Infotext;
+import jdiffusion.server.calls.Calls;
+import jdiffusion.server.calls.Fields;
+import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.Wish;
+import jdiffusion.server.http.Exchange;
+import jdiffusion.server.http.HttpError;
+import jdiffusion.server.http.Json;
+import jdiffusion.server.jobs.Job;
+import jdiffusion.server.jobs.JobPicture;
+
+/** {@code txt2img} and {@code img2img}. What is left out is as the model's family has it. */
+record Generation(Calls calls, String version) {
+    private static final DateTimeFormatter TIMESTAMP = DateTimeFormatter.ofPattern("yyyyMMddHHmmss")
+            .withZone(ZoneOffset.UTC);
+    private static final int KEEPS_PICTURE = 1;
+    private static final int LAST_RESIZE = 3;
+    /** Fields that have an effect there and none here, with the values that ask for nothing. */
+    private static final List<String> WITHOUT_EFFECT = List.of("restore_faces", "tiling", "refiner_checkpoint",
+            "subseed_strength", "inpaint_full_res", "mask_blur", "eta");
+
+    void answer(Exchange exchange, boolean fromPicture) throws IOException {
+        ObjectNode json = exchange.json();
+        Fields fields = new Fields(json);
+        refuse(fields);
+        Order order = calls.order(wish(fields, fromPicture));
+        Job job = calls.draw(exchange, order);
+        ObjectNode body = Json.object();
+        ArrayNode images = body.putArray("images");
+        if (!Boolean.FALSE.equals(fields.flag("send_images"))) {
+            job.pictures().forEach(picture -> images.add(Base64.getEncoder().encodeToString(picture.png())));
+        }
+        for (String large : List.of("init_images", "mask")) {
+            if (json.has(large)) {
+                json.putNull(large);
+            }
+        }
+        body.set("parameters", json);
+        body.put("info", Json.text(info(job)));
+        exchange.json(200, body);
+    }
+
+    static String timestamp(Instant time) {
+        return TIMESTAMP.format(time);
+    }
+
+    /** What would give another picture than the one that is asked for. */
+    private static void refuse(Fields fields) {
+        if (Boolean.TRUE.equals(fields.flag("enable_hr"))) {
+            throw cannot("enable_hr");
+        }
+        String script = fields.text("script_name");
+        if (script != null && !script.isEmpty() && !script.equals("None")) {
+            throw cannot("script_name");
+        }
+        JsonNode scripts = fields.node("alwayson_scripts");
+        for (var entry : scripts == null ? List.<Map.Entry<String, JsonNode>>of() : scripts.properties()) {
+            for (JsonNode unit : entry.getValue().path("args")) {
+                boolean used = unit.isObject() && unit.path("enabled").asBoolean(true)
+                        && (unit.hasNonNull("image") || unit.hasNonNull("input_image") || unit.hasNonNull("model"));
+                if (entry.getKey().equalsIgnoreCase("controlnet") && used) {
+                    throw cannot("alwayson_scripts.controlnet");
+                }
+            }
+        }
+    }
+
+    private static HttpError cannot(String field) {
+        return new HttpError(HttpError.UNPROCESSABLE, "not_supported", "this server cannot do what " + field
+                + " asks for; leave it out");
+    }
+
+    private Wish wish(Fields fields, boolean fromPicture) {
+        Wish wish = new Wish();
+        wish.prompt = fields.text("prompt");
+        if (wish.prompt == null) {
+            wish.prompt = "";
+        }
+        wish.negativePrompt = fields.text("negative_prompt");
+        wish.width = fields.integer("width");
+        wish.height = fields.integer("height");
+        wish.sizes = Wish.Sizes.ROUNDED_DOWN;
+        wish.steps = fields.integer("steps");
+        wish.guidance = fields.decimal("cfg_scale");
+        wish.seed = fields.seed("seed");
+        wish.images = images(fields);
+        SamplerName sampler = SamplerName.of(fields.text("sampler_name", "sampler_index"), fields.text("scheduler"));
+        wish.sampler = sampler.sampler();
+        wish.schedule = sampler.schedule();
+        if (fields.node("override_settings") instanceof ObjectNode settings) {
+            Fields overriding = new Fields(settings);
+            String model = overriding.text(Lists.CHECKPOINT);
+            wish.model = model == null ? null : Lists.name(model);
+            wish.clipSkip = overriding.integer("CLIP_stop_at_last_layers");
+        }
+        for (String name : WITHOUT_EFFECT) {
+            JsonNode value = fields.node(name);
+            if (value != null && !Stream.of("", "0", "0.0", "false", "None").anyMatch(value.asText()::equals)
+                    && (fields.node("mask") != null || !name.contains("mask") && !name.startsWith("inpaint"))) {
+                wish.notes.add(name + " has no effect here");
+            }
+        }
+        if (fields.node("styles") != null && !fields.node("styles").isEmpty()) {
+            wish.notes.add("styles have no effect here");
+        }
+        if (fromPicture) {
+            pictures(fields, wish);
+        }
+        return wish;
+    }
+
+    private static int images(Fields fields) {
+        Integer each = fields.integer("batch_size");
+        Integer times = fields.integer("n_iter");
+        long images = (each == null ? 1L : each) * (times == null ? 1L : times);
+        if (images < 1 || images > Integer.MAX_VALUE) {
+            throw HttpError.badField("batch_size", "batch_size times n_iter is " + images + "; use 1 or more");
+        }
+        return (int) images;
+    }
+
+    private void pictures(Fields fields, Wish wish) {
+        List<byte[]> files = fields.files("init_images");
+        if (files.isEmpty()) {
+            throw new HttpError(HttpError.NOT_FOUND, "init_image", "Init image not found: init_images is empty");
+        }
+        wish.init = calls.decode(() -> PictureFile.read(files.getFirst(), "init_images"));
+        wish.strength = fields.precise("denoising_strength");
+        Integer resize = fields.integer("resize_mode");
+        if (resize != null && (resize < 0 || resize > LAST_RESIZE)) {
+            throw HttpError.badField("resize_mode", "resize_mode is " + resize + "; use 0 to " + LAST_RESIZE);
+        }
+        wish.shape = resize == null || resize == 0 || resize == LAST_RESIZE ? Wish.Shape.STRETCHED : Wish.Shape.CUT;
+        if (resize != null && resize > 1) {
+            wish.notes.add("resize_mode " + resize + " is not here; the picture was "
+                    + (wish.shape == Wish.Shape.CUT ? "cut" : "stretched"));
+        }
+        byte[] mask = fields.file("mask");
+        if (mask == null) {
+            return;
+        }
+        Picture read = calls.decode(() -> PictureFile.readMask(mask, "mask", wish.notes::add));
+        Integer invert = flag(fields, "inpainting_mask_invert");
+        wish.mask = invert != null && invert != 0 ? read.inverted() : read;
+        Integer fill = fields.integer("inpainting_fill");
+        if (fill != null && fill != KEEPS_PICTURE) {
+            wish.notes.add("inpainting_fill " + fill + " is not here; what is masked starts from the picture");
+        }
+    }
+
+    /** Clients write 0 and 1, or false and true. */
+    private static Integer flag(Fields fields, String name) {
+        JsonNode node = fields.node(name);
+        return node != null && node.isBoolean() ? Integer.valueOf(node.booleanValue() ? 1 : 0)
+                : fields.integer(name);
+    }
+
+    private ObjectNode info(Job job) {
+        Order order = job.order();
+        GenerationRequest r = order.request();
+        List<JobPicture> pictures = job.pictures();
+        String negative = r.negativeText();
+        ObjectNode info = Json.object().put("prompt", order.prompt());
+        ArrayNode prompts = info.putArray("all_prompts");
+        pictures.forEach(_ -> prompts.add(order.prompt()));
+        info.put("negative_prompt", negative);
+        ArrayNode negatives = info.putArray("all_negative_prompts");
+        pictures.forEach(_ -> negatives.add(negative));
+        info.put("seed", new BigInteger(Long.toUnsignedString(r.seed())));
+        ArrayNode seeds = info.putArray("all_seeds");
+        ArrayNode subseeds = Json.array();
+        pictures.forEach(picture -> {
+            seeds.add(new BigInteger(Long.toUnsignedString(picture.seed())));
+            subseeds.add(0);
+        });
+        info.put("subseed", 0).set("all_subseeds", subseeds);
+        info.put("subseed_strength", 0).put("width", r.width()).put("height", r.height())
+                .put("sampler_name", r.sampler().kind().title()).put("cfg_scale", r.guidance())
+                .put("steps", r.steps()).put("batch_size", r.images()).put("restore_faces", false)
+                .putNull("face_restoration_model").put("sd_model_name", order.model().id()).putNull("sd_model_hash")
+                .putNull("sd_vae_name").putNull("sd_vae_hash").put("seed_resize_from_w", -1)
+                .put("seed_resize_from_h", -1);
+        info.put("denoising_strength", r.init() == null ? null : Double.valueOf(r.strength()));
+        ObjectNode extra = info.putObject("extra_generation_params");
+        if (!pictures.isEmpty()) {
+            Infotext.parse(pictures.getFirst().text()).fields().forEach(extra::put);
+        }
+        info.put("index_of_first_image", 0);
+        ArrayNode texts = info.putArray("infotexts");
+        pictures.forEach(picture -> texts.add(picture.text()));
+        info.putArray("styles");
+        info.put("job_timestamp", timestamp(job.created())).put("clip_skip", r.text().clipSkip() + 1)
+                .put("is_using_inpainting_conditioning", false).put("version", version);
+        ArrayNode notes = info.putArray("notes");
+        order.notes().forEach(notes::add);
+        return info;
+    }
+}
