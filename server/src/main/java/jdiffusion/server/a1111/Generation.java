@@ -41,16 +41,16 @@ record Generation(Calls calls, String version) {
         Fields fields = new Fields(json);
         refuse(fields);
         Order order = calls.order(wish(fields, fromPicture));
+        for (String large : List.of("init_images", "mask")) {
+            if (json.has(large)) {
+                json.putNull(large);
+            }
+        }
         Job job = calls.draw(exchange, order);
         ObjectNode body = Json.object();
         ArrayNode images = body.putArray("images");
         if (!Boolean.FALSE.equals(fields.flag("send_images"))) {
             job.pictures().forEach(picture -> images.add(Base64.getEncoder().encodeToString(picture.png())));
-        }
-        for (String large : List.of("init_images", "mask")) {
-            if (json.has(large)) {
-                json.putNull(large);
-            }
         }
         body.set("parameters", json);
         body.put("info", Json.text(info(job)));

@@ -77,6 +77,7 @@ public final class Calls {
 
     /** @see Jobs#submit */
     public Job submit(Exchange exchange, Order order, boolean needsListener, Set<Integer> previewsAt) {
+        exchange.dropBody();
         try {
             return jobs.submit(exchange.client(), order, needsListener, previewsAt);
         } catch (QueueFullException e) {

@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.server.metrics.Metrics;
@@ -18,12 +19,17 @@ import org.eclipse.jetty.util.Callback;
 
 /** Brings each request to the code of its route, on a virtual thread of its own, and its failures into an answer. */
 final class Dispatcher extends Handler.Abstract {
+    /** Bodies of the largest size that are held at a time. */
+    private static final long BODIES = 4;
+    private static final long LEAST_BODIES = 64L << 20;
+
     /** Paths that are answered without a key: they say nothing but that the server runs, or cannot be guessed. */
     private final List<String> open;
     private final List<Api> apis;
     private final Routes routes = new Routes();
     private final Access access;
     private final long mostBody;
+    private final Semaphore bodies;
     private final Metrics metrics;
     private final Consumer<String> log;
 
@@ -34,6 +40,7 @@ final class Dispatcher extends Handler.Abstract {
         this.open = List.copyOf(open);
         this.access = access;
         this.mostBody = mostBody;
+        this.bodies = new Semaphore((int) Math.clamp(BODIES * mostBody, LEAST_BODIES, Integer.MAX_VALUE));
         this.metrics = metrics;
         this.log = log;
         apis.forEach(api -> api.addTo(routes));
@@ -118,11 +125,20 @@ final class Dispatcher extends Handler.Abstract {
                     open.stream().noneMatch(path::startsWith));
             Routes.Match match = routes.find(request.getMethod(), path);
             pattern = match.pattern();
-            match.handler().handle(new Exchange(request, response, match.variables(), client, mostBody));
+            Exchange exchange = exchange(match.variables());
+            try {
+                match.handler().handle(exchange);
+            } finally {
+                exchange.dropBody();
+            }
+        }
+
+        private Exchange exchange(Map<String, String> variables) {
+            return new Exchange(request, response, variables, client, mostBody, bodies);
         }
 
         private void fail(HttpError error) throws IOException {
-            Exchange exchange = new Exchange(request, response, Map.of(), client, mostBody);
+            Exchange exchange = exchange(Map.of());
             if (error.retryAfter() > 0) {
                 exchange.setHeader("Retry-After", Integer.toString(error.retryAfter()));
             }

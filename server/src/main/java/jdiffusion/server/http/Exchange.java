@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.Semaphore;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
@@ -19,6 +20,7 @@ import org.eclipse.jetty.util.Fields;
 /** A request and its answer, for one thread, which may block. */
 public final class Exchange {
     private static final int CHUNK = 1 << 16;
+    private static final int RETRY_SECONDS = 5;
     /** A body may take so long to come, however many bytes of it come at a time. */
     private static final long BODY_NANOS = 120_000_000_000L;
 
@@ -27,14 +29,19 @@ public final class Exchange {
     private final Map<String, String> variables;
     private final String client;
     private final long mostBody;
+    private final Semaphore bodies;
+    private int taken;
     private boolean talkative;
 
-    Exchange(Request request, Response response, Map<String, String> variables, String client, long mostBody) {
+    /** @param bodies bytes that bodies of all requests may still take */
+    Exchange(Request request, Response response, Map<String, String> variables, String client, long mostBody,
+             Semaphore bodies) {
         this.request = request;
         this.response = response;
         this.variables = variables;
         this.client = client;
         this.mostBody = mostBody;
+        this.bodies = bodies;
     }
 
     /** Who asks: the key, else the address, in a form that may be logged. */
@@ -100,6 +107,7 @@ public final class Exchange {
         long deadline = System.nanoTime() + BODY_NANOS;
         try (InputStream in = Content.Source.asInputStream(request)) {
             for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
+                take(n);
                 bytes.write(chunk, 0, n);
                 if (bytes.size() > mostBody) {
                     throw tooLarge();
@@ -113,6 +121,21 @@ public final class Exchange {
             throw new HttpError(HttpError.TIMEOUT, "timeout", "the request's body did not come to its end");
         }
         return bytes.toByteArray();
+    }
+
+    private void take(int bytes) {
+        if (!bodies.tryAcquire(bytes)) {
+            setHeader("Connection", "close");
+            throw HttpError.later(HttpError.UNAVAILABLE, "busy", "the server holds as many requests as it can; try"
+                    + " again", RETRY_SECONDS);
+        }
+        taken += bytes;
+    }
+
+    /** Gives back the room that the body took: nothing of it is needed any more. */
+    public void dropBody() {
+        bodies.release(taken);
+        taken = 0;
     }
 
     /** Takes the body of a request whose address says all. */
