@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 /** Many clients at once, of which some go away: nothing is lost, nothing is drawn twice, every byte is right. */
 class LoadTest {
     /** 100 clients and 200 listeners take some ten seconds more. */
-    private static final int CLIENTS = Integer.getInteger("jdiffusion.server.clients", 40);
+    private static final int CLIENTS = Integer.getInteger("jdiffusion.server.clients", 20);
     private static final int LISTENERS = 2 * CLIENTS;
     private static final int PROMPTS = 4;
 

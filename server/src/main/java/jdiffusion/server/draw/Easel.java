@@ -62,7 +62,8 @@ public final class Easel implements AutoCloseable {
             Standing at = stand(order, follower);
             at.pipeline.hold(request);
             checkCancelled(follower);
-            List<Conditioning> prompts = at.pipeline.encode(request, follower);
+            List<Conditioning> prompts = at.pipeline.encode(request,
+                    new Watch(at, request, follower, order.model().id()));
             for (int i = 0; i < request.images(); i++) {
                 checkCancelled(follower);
                 draw(at, order, i, prompts, follower);
