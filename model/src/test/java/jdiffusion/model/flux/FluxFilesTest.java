@@ -103,7 +103,7 @@ class FluxFilesTest {
         Path file = single.resolve("single.safetensors");
         try (SafetensorsFile names = SafetensorsFile.open(file)) {
             assertThat(names.names()).contains("double_blocks.0.img_attn.norm.query_norm.scale",
-                    "single_blocks.1.linear1.weight", "final_layer.adaLN_modulation.1.weight")
+                    "single_blocks.0.linear1.weight", "final_layer.adaLN_modulation.1.weight")
                     .noneMatch(one -> one.contains("to_q"));
             assertThat(names.shape("single_blocks.0.linear1.weight").toString()).isEqualTo("[448, 64]");
         }

@@ -1,0 +1,77 @@
+package jdiffusion.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import jdiffusion.model.image.Png;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** FLUX.1 by the command line: embedded guidance, guidance by two passes, sizes that are rounded. */
+class FluxOptionsTest {
+    @TempDir
+    private static Path models;
+
+    @TempDir
+    private Path folder;
+
+    @BeforeAll
+    static void synthesize() {
+        for (String family : List.of("flux-dev", "flux-schnell")) {
+            Cli run = Cli.run("synthesize", "--family", family, "--tiny", models.resolve(family));
+            assertThat(run.code()).as("%s", run.err()).isZero();
+        }
+    }
+
+    private Cli run(String name, String model, Object... more) {
+        Cli run = Cli.run(Stream.concat(Stream.of("generate", "a red circle", "-o", folder.resolve(name + ".png"), "-m",
+                models.resolve(model), "--steps", 2, "--t5-length", 24, "-W", 32), Stream.of(more)).toArray());
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        return run;
+    }
+
+    private byte[] rgb(String name) {
+        return Png.read(folder.resolve(name + ".png")).picture().rgb();
+    }
+
+    private static List<String> notes(Cli run) {
+        return run.err().stream().filter(line -> line.startsWith("note:")).toList();
+    }
+
+    @Test
+    void guidanceIsToldAndRepeated() {
+        run("usual", "flux-dev", "-H", 32);
+        run("told", "flux-dev", "-H", 32, "--guidance", 3.5);
+        run("less", "flux-dev", "-H", 32, "--guidance", 1.25);
+        assertThat(rgb("told")).isEqualTo(rgb("usual")).isNotEqualTo(rgb("less"));
+        Cli again = Cli.run("generate", "--from", folder.resolve("less.png"), "-m", models.resolve("flux-dev"), "-o",
+                folder.resolve("again.png"));
+        assertThat(again.code()).as("%s", again.err()).isZero();
+        assertThat(notes(again)).isEmpty();
+        assertThat(folder.resolve("again.png")).hasSameBinaryContentAs(folder.resolve("less.png"));
+        assertThat(notes(run("schnell", "flux-schnell", "-H", 32, "--guidance", 2))).singleElement().asString()
+                .contains("embeds no guidance");
+    }
+
+    @Test
+    void twoPassesTakeANegativePrompt() {
+        run("one", "flux-dev", "-H", 32);
+        assertThat(notes(run("ignored", "flux-dev", "-H", 32, "--cfg-scale", 3))).singleElement().asString()
+                .contains("without a negative prompt");
+        assertThat(notes(run("two", "flux-dev", "-H", 32, "--cfg-scale", 3, "-n", ""))).isEmpty();
+        assertThat(rgb("ignored")).isEqualTo(rgb("one")).isNotEqualTo(rgb("two"));
+    }
+
+    @Test
+    void sizesAreRoundedDown() {
+        assertThat(notes(run("rounded", "flux-dev", "-H", 47))).singleElement().asString()
+                .contains("32x47", "drawing 32x32");
+        run("whole", "flux-dev", "-H", 32);
+        assertThat(rgb("rounded")).isEqualTo(rgb("whole"));
+        Cli.assertDrawsNothing(folder, "16 is the smallest", "a", "-m", models.resolve("flux-dev"), "-W", 8, "-H", 32,
+                "-o", folder.resolve("small.png"));
+    }
+}
