@@ -22,10 +22,12 @@ final class GenerateOptions {
     @Option(names = {"-n", "--negative-prompt"}, paramLabel = "TEXT", description = "What to steer away from.")
     String negativePrompt;
 
-    @Option(names = {"-W", "--width"}, paramLabel = "PIXELS", description = "A multiple of 16; of 8 for SDXL; rounded down for FLUX.1.")
+    @Option(names = {"-W", "--width"}, paramLabel = "PIXELS",
+            description = "A multiple of 16; of 8 for SDXL; rounded down for FLUX.1.")
     Integer width;
 
-    @Option(names = {"-H", "--height"}, paramLabel = "PIXELS", description = "A multiple of 16; of 8 for SDXL; rounded down for FLUX.1.")
+    @Option(names = {"-H", "--height"}, paramLabel = "PIXELS",
+            description = "A multiple of 16; of 8 for SDXL; rounded down for FLUX.1.")
     Integer height;
 
     @Option(names = "--cfg-scale", paramLabel = "X",

@@ -71,7 +71,10 @@ class FluxOptionsTest {
                 .contains("32x47", "drawing 32x32");
         run("whole", "flux-dev", "-H", 32);
         assertThat(rgb("rounded")).isEqualTo(rgb("whole"));
-        Cli.assertDrawsNothing(folder, "16 is the smallest", "a", "-m", models.resolve("flux-dev"), "-W", 8, "-H", 32,
-                "-o", folder.resolve("small.png"));
+        Cli small = Cli.run("generate", "a", "-m", models.resolve("flux-dev"), "-W", 8, "-H", 32, "-o",
+                folder.resolve("small.png"));
+        assertThat(small.code()).isEqualTo(2);
+        assertThat(small.err()).singleElement().asString().contains("16 is the smallest");
+        assertThat(folder.resolve("small.png")).doesNotExist();
     }
 }

@@ -2,6 +2,7 @@ package jdiffusion.model.bench;
 
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import jdiffusion.kernels.Backend;
@@ -9,6 +10,7 @@ import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.kernels.profile.ProfileSummary.Work;
 import jdiffusion.kernels.profile.ProfilingBackend;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
@@ -92,7 +94,19 @@ final class ImageBench {
                 Picture picture = new Picture(s.width(), s.height(), white);
                 request.init(picture, 1).mask(picture);
             }
-            pipeline.generate(request.build(), progress);
+            GenerationRequest one = request.build();
+            if (!pipeline.family().components().contains(Component.T5)
+                    || pipeline.family().drawsWithout(Component.T5)) {
+                pipeline.generate(one, progress);
+            } else {
+                pipeline.decode(one, pipeline.denoise(one, blank(pipeline, one), progress), progress);
+            }
         }
+    }
+
+    /** In place of a text that nothing but T5 could read. */
+    private static List<Conditioning> blank(Pipeline pipeline, GenerationRequest request) {
+        Conditioning none = pipeline.family().blank(pipeline.denoiserConfig(), request.t5Length());
+        return request.guided() ? List.of(none, none) : List.of(none);
     }
 }

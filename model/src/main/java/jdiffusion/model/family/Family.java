@@ -73,7 +73,7 @@ public interface Family extends Architecture {
         return EmbeddedGuidance.NONE;
     }
 
-    /** Whether sides that are no multiple of a patch are rounded down, as its pipeline in diffusers does; else refused. */
+    /** Whether sides that are no multiple of a patch are rounded down, as by its pipeline in diffusers; or refused. */
     default boolean roundsSizes() {
         return false;
     }

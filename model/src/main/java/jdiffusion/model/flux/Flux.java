@@ -53,8 +53,8 @@ public final class Flux implements Family {
     static final double LATENT_SHIFT = 0.1159;
 
     private static final List<ComponentFormat> FORMATS = List.of(
-            new ComponentFormat(Component.CLIP_L, ClipNetwork.ofLWithoutProjection(), "text_encoder", "tokenizer", false,
-                    "text_encoders.clip_l.transformer.", List.of("text_encoder.", "base_model.model.text_encoder.",
+            new ComponentFormat(Component.CLIP_L, ClipNetwork.ofLWithoutProjection(), "text_encoder", "tokenizer",
+                    false, "text_encoders.clip_l.transformer.", List.of("text_encoder.", "base_model.model.text_encoder.",
                     "text_encoders.clip_l.transformer.", "text_encoders.clip_l.", "clip_l.transformer.", "clip_l.",
                     "lora_te1_", "lora_te_")),
             new ComponentFormat(Component.T5, T5Network.of("text_encoder_2.", "te2."), "text_encoder_2", "tokenizer_2",
@@ -194,7 +194,8 @@ public final class Flux implements Family {
         }
         return request.guidance() <= 1 || request.guided() ? List.of() : List.of("without a negative prompt a cfg"
                 + " scale of " + request.guidance() + " has no effect with " + label() + "; give one (an empty one"
-                + " counts)" + (request.embedded().isThere() ? ", or choose the embedded guidance with --guidance" : ""));
+                + " counts)" + (request.embedded().isThere() ? ", or choose the embedded guidance with --guidance"
+                : ""));
     }
 
     @Override

@@ -48,8 +48,8 @@ final class FluxConditioner implements Conditioner {
     public void check(GenerationRequest request, boolean run) {
         TextEncoders.checkT5Length(request.t5Length());
         if (!request.micro().equals(MicroConditioning.DEFAULT)) {
-            throw new InputException("sizes, crops and aesthetic scores are SDXL's; FLUX.1 is not told of them, so leave"
-                    + " these options out");
+            throw new InputException("sizes, crops and aesthetic scores are SDXL's; FLUX.1 is not told of them, so"
+                    + " leave these options out");
         }
         if (request.text().clipSkip() != 0) {
             throw new InputException("a clip skip is asked for, but FLUX.1 reads CLIP's last state alone; leave"

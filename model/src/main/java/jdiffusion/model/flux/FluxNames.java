@@ -53,7 +53,7 @@ final class FluxNames {
             .plain("single_blocks.#.norm.query_norm.scale", "single_transformer_blocks.#.attn.norm_q.weight")
             .plain("single_blocks.#.norm.key_norm.scale", "single_transformer_blocks.#.attn.norm_k.weight"));
 
-    /** Modules of XLabs' LoRA files, whose numbers tell the streams of a double stream block apart: the image's first. */
+    /** Modules of XLabs' LoRA files, where 1 stands for the image's half of a double stream block, 2 for the text's. */
     static final Naming XLABS = new TableNames("XLabs' names", new NameTable()
             .joined("double_blocks.#.qkv1.weight", "transformer_blocks.#.attn.to_q.weight",
                     "transformer_blocks.#.attn.to_k.weight", "transformer_blocks.#.attn.to_v.weight")

@@ -85,7 +85,8 @@ public record FlowScheduler(SchedulerConfig config, boolean even) implements Noi
     @Override
     public String describe() {
         boolean curve = config.schedule() != SigmaSchedule.NORMAL;
-        return (!even ? config.schedule().label() : curve ? "even, " + config.schedule().label() : "even") + ", shift " + shift() + ", " + config.numTrainTimesteps()
+        String own = !even ? config.schedule().label() : curve ? "even, " + config.schedule().label() : "even";
+        return own + ", shift " + shift() + ", " + config.numTrainTimesteps()
                 + " training timesteps";
     }
 }

@@ -47,7 +47,7 @@ public final class Sigmas {
                 trainTimesteps);
     }
 
-    /** The same of levels that are even before the shift, 1 to 1 / steps; the configuration may make a curve of them. */
+    /** The same of levels that are even before the shift, 1 to 1 / steps, or of the configuration's curve over them. */
     static Sigmas ofEven(int steps, SchedulerConfig config, int imageTokens) {
         checkSteps(steps);
         return ofFlow(config.schedule().even(steps, config.shiftFor(imageTokens), config.shiftTerminal()),

@@ -101,7 +101,8 @@ public final class Sdxl implements Family {
         if (playground) {
             return EdmScheduler.playground();
         }
-        if (isNamed(marks, TURBO) || marks.variant() == null && ModelName.says(marks.file(), "turbo", ".*(sd)?xl[-_. ]?turbo.*")) {
+        boolean saysTurbo = ModelName.says(marks.file(), "turbo", ".*(sd)?xl[-_. ]?turbo.*");
+        if (isNamed(marks, TURBO) || marks.variant() == null && saysTurbo) {
             return DiscreteScheduler.turbo();
         }
         Prediction prediction = has(marks.names(), V_PREDICTION) ? Prediction.V : Prediction.EPSILON;

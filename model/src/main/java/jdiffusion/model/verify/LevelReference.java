@@ -22,8 +22,8 @@ import jdiffusion.tensor.safetensors.SafetensorsFile;
 
 /**
  * Files {@code sigmas.json}: levels and times by a name that says shift and spacing, only spacing, or the model and the
- * size of the picture, with the scheduler's configuration beside the file or in the folder {@code model} above. Walks of a solver may lie beside
- * them.
+ * size of the picture, with the scheduler's configuration beside the file or in the folder {@code model} above. Walks
+ * of a solver may lie beside them.
  */
 final class LevelReference {
     private static final Pattern SHIFTED = Pattern.compile(

@@ -26,7 +26,8 @@ class DataReferenceTest {
 
     /** Comparisons in each file, at least. */
     private static final Map<String, Integer> FILES = Map.of("sdxl/scheduler/schedules.json", 920,
-            "sdxl/scheduler/more.json", 685, "scheduler/sigmas.json", 60, "flux/scheduler/sigmas.json", 60, "auraflow/scheduler/sigmas.json", 8,
+            "sdxl/scheduler/more.json", 685, "scheduler/sigmas.json", 60, "flux/scheduler/sigmas.json", 60,
+            "auraflow/scheduler/sigmas.json", 8,
             "pixart/scheduler/sigmas.json", 65, "random/randn.safetensors", 30, "tokenizers/ids.json", 8,
             "auraflow/tokenizer_ids.json", 3, "pixart/captions.json", 2);
 
