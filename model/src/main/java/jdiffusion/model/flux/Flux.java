@@ -54,7 +54,8 @@ public final class Flux implements Family {
 
     private static final List<ComponentFormat> FORMATS = List.of(
             new ComponentFormat(Component.CLIP_L, ClipNetwork.ofLWithoutProjection(), "text_encoder", "tokenizer",
-                    false, "text_encoders.clip_l.transformer.", List.of("text_encoder.", "base_model.model.text_encoder.",
+                    false, "text_encoders.clip_l.transformer.",
+                    List.of("text_encoder.", "base_model.model.text_encoder.",
                     "text_encoders.clip_l.transformer.", "text_encoders.clip_l.", "clip_l.transformer.", "clip_l.",
                     "lora_te1_", "lora_te_")),
             new ComponentFormat(Component.T5, T5Network.of("text_encoder_2.", "te2."), "text_encoder_2", "tokenizer_2",

@@ -42,7 +42,7 @@ class FullSizePlanTest {
         assertThat(gib(cuda("sd35-large", true, Offload.STAGES), true)).isBetween(4.0, 12.0);
     }
 
-    /** FLUX.1's 12 billion parameters: in 4 bits on a card of 12 GiB, streamed on one of 4, as published on large ones. */
+    /** FLUX.1's 12 billion parameters in 4 bits on a card of 12 GiB, streamed on one of 4, whole on large ones. */
     @Test
     void fluxFits() {
         assertThat(gib(flux(true, Offload.STAGES), true)).isBetween(6.0, 9.0);
