@@ -62,8 +62,14 @@ public final class ServedModel {
         return counted.request(prompt);
     }
 
+    /** Which sizes it can be asked for. */
     public synchronized ImageSize sizes() {
-        return counted.sizes();
+        return counted.sizes(counted.request(""));
+    }
+
+    /** Pixels of the picture for one token of the denoiser, on each side. */
+    public synchronized int patch() {
+        return counted.sizes(counted.request("").toBuilder().resolutionBinning(false).build()).multiple();
     }
 
     /** Pixels of the picture for one of the latents, on each side. */

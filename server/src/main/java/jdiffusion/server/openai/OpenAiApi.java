@@ -121,7 +121,7 @@ public final class OpenAiApi implements Api {
 
     /** Tokens as this program's models count them: of the prompt, of pictures to start from, and of those drawn. */
     private static ObjectNode usage(Order order, int pictures) {
-        int patch = order.model().sizes().multiple();
+        int patch = order.model().patch();
         int each = order.request().width() / patch * (order.request().height() / patch);
         int text = order.model().tokens(order.request().prompt());
         int image = order.init() == null ? 0 : each;
