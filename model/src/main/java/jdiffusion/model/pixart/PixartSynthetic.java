@@ -30,7 +30,7 @@ enum PixartSynthetic implements SyntheticKind {
 
     @Override
     public SyntheticModel tiny(Vocabularies v) {
-        return of(new DitSizes(2, 2, TINY_SIDE, 128), new T5Sizes(v.t5(), 128, 4, 32, 192, 2),
+        return of(new DitSizes(3, 2, TINY_SIDE, 128), new T5Sizes(v.t5(), 128, 4, 32, 192, 2),
                 new VaeSizes(List.of(32, 32, 64, 64), 1, 64, DitSizes.CHANNELS, Pixart.LATENT_SCALE, 0, true));
     }
 
