@@ -195,9 +195,11 @@ public final class MachinePairs implements AutoCloseable {
     }
 
     /**
-     * Normalises rows of float32 that follow each other, turns neighbouring channels as pairs, and rounds them to words.
+     * Normalises rows of float32 that follow each other, turns neighbouring channels as pairs, and rounds them to
+     * words.
      *
-     * @param values   as {@link #beginHeads} writes them, then the rows [count][channels], zeros after a head's channels
+     * @param values   as {@link #beginHeads} writes them, then the rows [count][channels], zeros behind a head's
+     *                 channels
      * @param channels of a row, a multiple of 32
      * @param table    null, or from {@code tableAt} on [count][2 * channels]: for each channel, where {@link #cosineAt}
      *                 says, the factor of its own value and that of its neighbour's
