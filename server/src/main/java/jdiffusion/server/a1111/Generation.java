@@ -99,6 +99,7 @@ record Generation(Calls calls, String version) {
         wish.sizes = Wish.Sizes.ROUNDED_DOWN;
         wish.steps = fields.integer("steps");
         wish.guidance = fields.decimal("cfg_scale");
+        wish.embeddedGuidance = fields.decimal("distilled_cfg_scale");
         wish.seed = fields.seed("seed");
         wish.images = images(fields);
         SamplerName sampler = SamplerName.of(fields.text("sampler_name", "sampler_index"), fields.text("scheduler"));

@@ -157,6 +157,8 @@ public final class Easel implements AutoCloseable {
     private final class Watch implements Progress {
         private final Standing at;
         private final GenerationRequest request;
+        /** With the size of the latents, which some families choose from a table. */
+        private final GenerationRequest drawn;
         private final DrawingFollower follower;
         private final String model;
         private long last;
@@ -167,6 +169,7 @@ public final class Easel implements AutoCloseable {
         Watch(Standing at, GenerationRequest request, DrawingFollower follower, String model) {
             this.at = at;
             this.request = request;
+            this.drawn = at.pipeline.drawn(request);
             this.follower = follower;
             this.model = model;
         }
@@ -187,8 +190,8 @@ public final class Easel implements AutoCloseable {
                 unfinished = latents.get();
             } else if (at.previews != null && follower.wantsPreview(count)) {
                 int factor = at.pipeline.latents().factor();
-                follower.preview(count, at.previews.picture(latents.get(), request.height() / factor,
-                        request.width() / factor));
+                follower.preview(count, at.previews.picture(latents.get(), drawn.height() / factor,
+                        drawn.width() / factor));
             }
             last = System.nanoTime();
         }

@@ -40,7 +40,7 @@ public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
         limits.checkText("prompt_2", wish.prompt2);
         limits.checkText("negative_prompt_2", wish.negativePrompt2);
         ServedModel model = shelf.find(wish.model);
-        List<String> notes = new ArrayList<>(wish.notes);
+        List<String> notes = new ArrayList<>();
         List<Lora> loras = loras(wish);
         GenerationRequest defaults = model.request(LoraTags.without(wish.prompt));
         GenerationRequest.Builder builder = defaults.toBuilder().images(wish.images)
@@ -57,6 +57,7 @@ public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
         if (!loras.isEmpty()) {
             AdaptedFiles.of(model.files(), loras);
         }
+        notes.addAll(0, wish.notes);
         notes.addAll(model.notes(request));
         return new Order(model, request, loras, wish.prompt, wish.init, wish.mask, List.copyOf(notes));
     }
@@ -74,10 +75,11 @@ public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
     private static void settings(Wish wish, GenerationRequest defaults, GenerationRequest.Builder builder) {
         builder.negativePrompt(or(wish.negativePrompt, defaults.negativePrompt()))
                 .steps(or(wish.steps, defaults.steps()))
-                .guidance(or(wish.guidance, defaults.guidance()))
                 .guidanceRescale(or(wish.guidanceRescale, defaults.guidanceRescale()))
                 .schedule(or(wish.schedule, defaults.schedule()))
                 .t5Length(or(wish.t5Length, defaults.t5Length()));
+        guidance(wish, defaults, builder);
+        builder.resolutionBinning(or(wish.resolutionBinning, defaults.resolutionBinning()));
         SamplerSettings sampler = wish.sampler == null ? defaults.sampler() : wish.sampler.settings();
         builder.sampler(wish.eta == null ? sampler : sampler.withEta(wish.eta));
         if (wish.shift != null) {
@@ -93,14 +95,24 @@ public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
         if (Boolean.FALSE.equals(wish.t5)) {
             builder.t5(false);
         }
-        if (wish.clipSkip != null && wish.clipSkip > USUAL_SKIP || wish.prompt2 != null
-                || wish.negativePrompt2 != null) {
-            builder.text(new TextOptions(wish.prompt2, wish.negativePrompt2,
-                    wish.clipSkip == null ? 0 : Math.max(0, wish.clipSkip - USUAL_SKIP)));
-        }
+        builder.text(new TextOptions(wish.prompt2, wish.negativePrompt2,
+                wish.clipSkip == null ? 0 : Math.max(0, wish.clipSkip - USUAL_SKIP),
+                or(wish.cleanCaption, defaults.text().cleanCaption())));
         SkipLayers skip = defaults.skipLayers();
         builder.skipLayers(new SkipLayers(or(wish.skipLayers, skip.layers()), or(wish.skipLayersScale, skip.scale()),
                 or(wish.skipLayersStart, skip.start()), or(wish.skipLayersEnd, skip.stop())));
+    }
+
+    private static void guidance(Wish wish, GenerationRequest defaults, GenerationRequest.Builder builder) {
+        boolean told = defaults.embedded().isThere();
+        builder.guidance(or(wish.guidance, told ? defaults.guidance()
+                : or(wish.guidanceScale, defaults.guidance())));
+        Float embedded = or(wish.embeddedGuidance, wish.guidanceScale);
+        if (told && embedded != null) {
+            builder.embeddedGuidance(embedded);
+        } else if (wish.embeddedGuidance != null) {
+            wish.notes.add("the embedded guidance changes nothing: this network is told none");
+        }
     }
 
     /** The size that is asked for, else that of the picture to start from, else the model's. */

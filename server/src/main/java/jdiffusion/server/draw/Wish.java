@@ -31,7 +31,12 @@ public final class Wish {
     public Integer height;
     public Sizes sizes = Sizes.REFUSED;
     public Integer steps;
+    /** Of classifier-free guidance. */
     public Float guidance;
+    /** What a distilled network is told; without effect on others. */
+    public Float embeddedGuidance;
+    /** As diffusers' pipelines take it: what a distilled network is told, and of others the guidance. */
+    public Float guidanceScale;
     public Float guidanceRescale;
     /** Null for a random one. */
     public Long seed;
@@ -43,6 +48,10 @@ public final class Wish {
     public Float shift;
     public Boolean t5;
     public Integer t5Length;
+    /** Whether families that clean captions clean the prompt. */
+    public Boolean cleanCaption;
+    /** Whether families with a table of sizes draw the nearest of it. */
+    public Boolean resolutionBinning;
     /** Layers of CLIP to leave out, as A1111 counts. */
     public Integer clipSkip;
     /** Blocks to leave out in skip-layer guidance. */

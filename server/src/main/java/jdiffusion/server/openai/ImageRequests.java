@@ -69,7 +69,9 @@ record ImageRequests(Calls calls) {
         size(fields, wish);
         wish.seed = fields.seed("seed");
         wish.steps = fields.integer("num_inference_steps", "steps", "step", "sample_steps");
-        wish.guidance = fields.decimal("guidance_scale", "cfg_scale", "true_cfg_scale", "txt_cfg");
+        wish.guidanceScale = fields.decimal("guidance_scale");
+        wish.guidance = fields.decimal("cfg_scale", "true_cfg_scale", "txt_cfg");
+        wish.embeddedGuidance = fields.decimal("distilled_guidance");
         String sampler = fields.text("sampler", "sample_method");
         wish.sampler = sampler == null ? null : Sampler.Kind.of(sampler);
         String scheduler = fields.text("scheduler");

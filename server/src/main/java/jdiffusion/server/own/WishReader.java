@@ -20,9 +20,10 @@ import jdiffusion.tensor.InputException;
 record WishReader(Calls calls) {
     static final String CANCEL_ON_DISCONNECT = "cancel_on_disconnect";
     private static final Set<String> KNOWN = Set.of("model", "prompt", "negative_prompt", "prompt_2",
-            "negative_prompt_2", "width", "height", "round_size", "steps", "guidance", "guidance_rescale", "seed",
-            "images", "sampler", "eta", "scheduler", "sigmas", "shift", "t5", "t5_length", "clip_skip", "skip_layers",
-            "init", "strength", "resize", "mask", "loras", CANCEL_ON_DISCONNECT);
+            "negative_prompt_2", "width", "height", "round_size", "steps", "guidance", "embedded_guidance",
+            "guidance_rescale", "seed", "images", "sampler", "eta", "scheduler", "sigmas", "shift", "t5", "t5_length",
+            "clean_caption", "resolution_binning", "clip_skip", "skip_layers", "init", "strength", "resize", "mask",
+            "loras", CANCEL_ON_DISCONNECT);
 
     Wish read(Fields fields) {
         Iterator<String> names = fields.json().fieldNames();
@@ -48,6 +49,8 @@ record WishReader(Calls calls) {
         wish.images = images == null ? 1 : images;
         sampling(fields, wish);
         wish.t5 = fields.flag("t5");
+        wish.cleanCaption = fields.flag("clean_caption");
+        wish.resolutionBinning = fields.flag("resolution_binning");
         wish.t5Length = fields.integer("t5_length");
         wish.clipSkip = fields.integer("clip_skip");
         skipLayers(fields, wish);
@@ -58,6 +61,7 @@ record WishReader(Calls calls) {
     private static void sampling(Fields fields, Wish wish) {
         wish.steps = fields.integer("steps");
         wish.guidance = fields.decimal("guidance");
+        wish.embeddedGuidance = fields.decimal("embedded_guidance");
         wish.guidanceRescale = fields.decimal("guidance_rescale");
         String sampler = fields.text("sampler");
         wish.sampler = sampler == null ? null : Sampler.Kind.of(sampler);
