@@ -76,7 +76,7 @@ class BenchTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "bench unet             | 'unet' cannot be measured; use gemm, attention, conv, denoiser, vae, text, image",
+        "bench unet             | 'unet' cannot be measured; use gemm, attention, conv, blocks, denoiser, vae, text, image",
         "bench --runs 0         | --runs is 0; use 1 to 1000",
         "bench --runs many      | Invalid value for option '--runs'",
         "bench image --steps 0  | --steps is 0",
