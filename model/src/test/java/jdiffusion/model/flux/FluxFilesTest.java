@@ -105,7 +105,7 @@ class FluxFilesTest {
             assertThat(names.names()).contains("double_blocks.0.img_attn.norm.query_norm.scale",
                     "single_blocks.0.linear1.weight", "final_layer.adaLN_modulation.1.weight")
                     .noneMatch(one -> one.contains("to_q"));
-            assertThat(names.shape("single_blocks.0.linear1.weight").toString()).isEqualTo("[448, 64]");
+            assertThat(names.shape("single_blocks.0.linear1.weight").toString()).isEqualTo(name.equals("dev") ? "[448, 64]" : "[224, 32]");
         }
         assertSame(single, model);
         Path back = folder.resolve("back");
