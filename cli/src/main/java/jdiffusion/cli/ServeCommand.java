@@ -209,9 +209,9 @@ final class ServeCommand implements Callable<Integer> {
             boolean chosen = memoryOptions.offload != null || memoryOptions.hasBudget()
                     || opened.backend() instanceof CudaBackend;
             if (!chosen) {
-                MemoryPolicy wish = memoryOptions.policy(pipeline.latents().factor());
-                return pipeline.withPolicy(new MemoryPolicy(Offload.NONE, wish.streamed(), wish.tiling(),
-                        wish.tile(), wish.budget()));
+                MemoryPolicy asked = memoryOptions.policy(pipeline.latents().factor());
+                return pipeline.withPolicy(new MemoryPolicy(Offload.NONE, asked.streamed(), asked.tiling(),
+                        asked.tile(), asked.budget()));
             }
             // For several pictures it is tried first whether the model can stay.
             GenerationRequest several = request.toBuilder().images(Math.max(2, request.images())).build();

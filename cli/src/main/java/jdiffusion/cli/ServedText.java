@@ -8,7 +8,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.settings.Infotext;
 import jdiffusion.model.stage.StageMemory;
-import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.server.draw.PictureText;
 
 /** What stands in pictures of the server: the same as in those of {@code generate}. */
@@ -16,7 +16,7 @@ final class ServedText implements PictureText {
     private final Precision precision;
     private final QuantizeOptions quantizing;
     private final MemoryOptions memory;
-    /** Of the last order, whose LoRAs' files take long to hash. */
+    /** Of the last request, whose LoRAs' files take long to hash. */
     private List<Lora> loras = List.of();
     private LoraRecord record;
 
@@ -27,15 +27,15 @@ final class ServedText implements PictureText {
     }
 
     @Override
-    public Infotext of(Order order, GenerationRequest picture, ModelFiles files, StageMemory decoded) {
+    public Infotext of(PreparedRequest prepared, GenerationRequest picture, ModelFiles files, StageMemory decoded) {
         memory.follower().used(Progress.Stage.DECODE, decoded);
-        if (record == null || !loras.equals(order.loras()) || !record.prompt().equals(order.prompt())) {
-            loras = order.loras();
-            record = LoraRecord.of(order.prompt(), new AdapterOptions(), loras, List.of());
+        if (record == null || !loras.equals(prepared.loras()) || !record.prompt().equals(prepared.prompt())) {
+            loras = prepared.loras();
+            record = LoraRecord.of(prepared.prompt(), new AdapterOptions(), loras, List.of());
         }
         AdapterOptions none = new AdapterOptions();
-        return PictureSettings.describe(picture, files, order.model().path().toAbsolutePath().normalize()
-                .getFileName().toString(), precision, new InputPictures(order.init(), order.mask()), record,
+        return PictureSettings.describe(picture, files, prepared.model().path().toAbsolutePath().normalize()
+                .getFileName().toString(), precision, new InputPictures(prepared.init(), prepared.mask()), record,
                 new ControlInput(files, null, null, none), new TaesdInput(null, false, false), new RefinerOptions(),
                 quantizing, memory);
     }

@@ -6,9 +6,9 @@ import java.time.Duration;
 import java.util.List;
 import jdiffusion.server.a1111.A1111Api;
 import jdiffusion.server.calls.Calls;
-import jdiffusion.server.draw.Easel;
-import jdiffusion.server.draw.Orders;
-import jdiffusion.server.draw.Shelf;
+import jdiffusion.server.draw.DrawingThread;
+import jdiffusion.server.draw.RequestPreparer;
+import jdiffusion.server.draw.ServedModels;
 import jdiffusion.server.http.Access;
 import jdiffusion.server.http.Api;
 import jdiffusion.server.http.Site;
@@ -39,15 +39,15 @@ public final class Server implements AutoCloseable {
             throw new InputException("--lora-dir " + s.loraFolder()
                     + " is not a folder; give the one that the LoRAs are in");
         }
-        Shelf shelf = new Shelf(s.model(), s.modelsFolder(), s.opening(), s.backend(), s.log());
+        ServedModels servedModels = new ServedModels(s.model(), s.modelsFolder(), s.opening(), s.backend(), s.log());
         History history = s.output() == null ? null : new History(s.output());
         Metrics metrics = new Metrics();
-        Easel easel = new Easel(s.backend(), s.memory(), s.texts(), metrics);
-        Orders orders = new Orders(shelf, s.loraFolder(), s.limits());
-        Jobs jobs = new Jobs(easel, history, s.queue(), s.idle(), metrics, s.log());
+        DrawingThread drawing = new DrawingThread(s.backend(), s.memory(), s.texts(), metrics);
+        RequestPreparer preparer = new RequestPreparer(servedModels, s.loraFolder(), s.limits());
+        Jobs jobs = new Jobs(drawing, history, s.queue(), s.idle(), metrics, s.log());
         try {
-            Calls calls = new Calls(orders, jobs);
-            Options options = new Options(orders, easel, s.queue(), s.version(), history != null);
+            Calls calls = new Calls(preparer, jobs);
+            Options options = new Options(preparer, drawing, s.queue(), s.version(), history != null);
             List<Api> apis = List.of(new OwnApi(calls, options), new OpenAiApi(calls),
                     new A1111Api(calls, s.version()), new Operation(jobs, metrics));
             Site site = Site.start(s.host(), s.port(), apis, new Access(s.hosts(), s.keys()), Operation.OPEN,

@@ -32,7 +32,7 @@ import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.settings.Infotext;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.server.draw.Limits;
-import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.PreparedRequest;
 
 /** A server with the repository's small model, and a client for it. */
 public final class TestServer implements AutoCloseable {
@@ -67,10 +67,10 @@ public final class TestServer implements AutoCloseable {
         throw new IllegalStateException("no models/shapes above");
     }
 
-    private static Infotext text(Order order, GenerationRequest r,
+    private static Infotext text(PreparedRequest prepared, GenerationRequest r,
                                  ModelFiles files,
                                  StageMemory decoded) {
-        return text(order.prompt(), r, order.model().id());
+        return text(prepared.prompt(), r, prepared.model().id());
     }
 
     static Infotext text(String prompt, GenerationRequest r, String model) {

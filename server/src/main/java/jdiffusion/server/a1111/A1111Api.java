@@ -30,7 +30,7 @@ public final class A1111Api implements Api {
     /** @param version of the program */
     public A1111Api(Calls calls, String version) {
         this.calls = calls;
-        this.lists = new Lists(calls.orders());
+        this.lists = new Lists(calls.preparer());
         this.generation = new Generation(calls, version);
     }
 
@@ -61,7 +61,7 @@ public final class A1111Api implements Api {
         get(routes, "options", exchange -> exchange.json(200, lists.options()));
         post(routes, "options", this::choose);
         post(routes, "refresh-checkpoints", exchange -> {
-            calls.orders().shelf().refresh();
+            calls.preparer().servedModels().refresh();
             exchange.json(200, Json.object().nullNode());
         });
         post(routes, "refresh-loras", exchange -> exchange.json(200, Json.object().nullNode()));
@@ -85,7 +85,7 @@ public final class A1111Api implements Api {
     private void choose(Exchange exchange) throws IOException {
         String model = new Fields(exchange.json()).text(Lists.CHECKPOINT);
         if (model != null && !model.isEmpty()) {
-            calls.orders().shelf().choose(calls.model(Lists.name(model)).id());
+            calls.preparer().servedModels().choose(calls.model(Lists.name(model)).id());
         }
         exchange.json(200, Json.object().nullNode());
     }
@@ -141,8 +141,8 @@ public final class A1111Api implements Api {
         Job job = meant(exchange);
         boolean withPicture = !"true".equalsIgnoreCase(exchange.query("skip_current_image"));
         JobEvent.Step step = job == null ? null : job.step();
-        int pictures = job == null ? 0 : job.order().request().images();
-        int total = step == null ? job == null ? 0 : job.order().request().steps() : step.total();
+        int pictures = job == null ? 0 : job.prepared().request().images();
+        int total = step == null ? job == null ? 0 : job.prepared().request().steps() : step.total();
         double share = step == null ? 0 : (step.image() + step.done() / (double) step.total()) / pictures;
         ObjectNode body = Json.object().put("progress", share)
                 .put("eta_relative", step == null ? 0 : step.seconds());

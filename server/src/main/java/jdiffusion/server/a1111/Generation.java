@@ -18,8 +18,8 @@ import jdiffusion.model.image.PictureFile;
 import jdiffusion.model.settings.Infotext;
 import jdiffusion.server.calls.Calls;
 import jdiffusion.server.calls.Fields;
-import jdiffusion.server.draw.Order;
-import jdiffusion.server.draw.Wish;
+import jdiffusion.server.draw.PreparedRequest;
+import jdiffusion.server.draw.PictureFields;
 import jdiffusion.server.http.Exchange;
 import jdiffusion.server.http.HttpError;
 import jdiffusion.server.http.Json;
@@ -40,13 +40,13 @@ record Generation(Calls calls, String version) {
         ObjectNode json = exchange.json();
         Fields fields = new Fields(json);
         refuse(fields);
-        Order order = calls.order(wish(fields, fromPicture));
+        PreparedRequest prepared = calls.prepared(asked(fields, fromPicture));
         for (String large : List.of("init_images", "mask")) {
             if (json.has(large)) {
                 json.putNull(large);
             }
         }
-        Job job = calls.draw(exchange, order);
+        Job job = calls.draw(exchange, prepared);
         ObjectNode body = Json.object();
         ArrayNode images = body.putArray("images");
         if (!Boolean.FALSE.equals(fields.flag("send_images"))) {
@@ -87,44 +87,44 @@ record Generation(Calls calls, String version) {
                 + " asks for; leave it out");
     }
 
-    private Wish wish(Fields fields, boolean fromPicture) {
-        Wish wish = new Wish();
-        wish.prompt = fields.text("prompt");
-        if (wish.prompt == null) {
-            wish.prompt = "";
+    private PictureFields asked(Fields fields, boolean fromPicture) {
+        PictureFields asked = new PictureFields();
+        asked.prompt = fields.text("prompt");
+        if (asked.prompt == null) {
+            asked.prompt = "";
         }
-        wish.negativePrompt = fields.text("negative_prompt");
-        wish.width = fields.integer("width");
-        wish.height = fields.integer("height");
-        wish.sizes = Wish.Sizes.ROUNDED_DOWN;
-        wish.steps = fields.integer("steps");
-        wish.guidance = fields.decimal("cfg_scale");
-        wish.embeddedGuidance = fields.decimal("distilled_cfg_scale");
-        wish.seed = fields.seed("seed");
-        wish.images = images(fields);
+        asked.negativePrompt = fields.text("negative_prompt");
+        asked.width = fields.integer("width");
+        asked.height = fields.integer("height");
+        asked.sizes = PictureFields.Sizes.ROUNDED_DOWN;
+        asked.steps = fields.integer("steps");
+        asked.guidance = fields.decimal("cfg_scale");
+        asked.embeddedGuidance = fields.decimal("distilled_cfg_scale");
+        asked.seed = fields.seed("seed");
+        asked.images = images(fields);
         SamplerName sampler = SamplerName.of(fields.text("sampler_name", "sampler_index"), fields.text("scheduler"));
-        wish.sampler = sampler.sampler();
-        wish.schedule = sampler.schedule();
+        asked.sampler = sampler.sampler();
+        asked.schedule = sampler.schedule();
         if (fields.node("override_settings") instanceof ObjectNode settings) {
             Fields overriding = new Fields(settings);
             String model = overriding.text(Lists.CHECKPOINT);
-            wish.model = model == null ? null : Lists.name(model);
-            wish.clipSkip = overriding.integer("CLIP_stop_at_last_layers");
+            asked.model = model == null ? null : Lists.name(model);
+            asked.clipSkip = overriding.integer("CLIP_stop_at_last_layers");
         }
         for (String name : WITHOUT_EFFECT) {
             JsonNode value = fields.node(name);
             if (value != null && !Stream.of("", "0", "0.0", "false", "None").anyMatch(value.asText()::equals)
                     && (fields.node("mask") != null || !name.contains("mask") && !name.startsWith("inpaint"))) {
-                wish.notes.add(name + " has no effect here");
+                asked.notes.add(name + " has no effect here");
             }
         }
         if (fields.node("styles") != null && !fields.node("styles").isEmpty()) {
-            wish.notes.add("styles have no effect here");
+            asked.notes.add("styles have no effect here");
         }
         if (fromPicture) {
-            pictures(fields, wish);
+            pictures(fields, asked);
         }
-        return wish;
+        return asked;
     }
 
     private static int images(Fields fields) {
@@ -137,32 +137,32 @@ record Generation(Calls calls, String version) {
         return (int) images;
     }
 
-    private void pictures(Fields fields, Wish wish) {
+    private void pictures(Fields fields, PictureFields asked) {
         List<byte[]> files = fields.files("init_images");
         if (files.isEmpty()) {
             throw new HttpError(HttpError.NOT_FOUND, "init_image", "Init image not found: init_images is empty");
         }
-        wish.init = calls.decode(() -> PictureFile.read(files.getFirst(), "init_images"));
-        wish.strength = fields.precise("denoising_strength");
+        asked.init = calls.decode(() -> PictureFile.read(files.getFirst(), "init_images"));
+        asked.strength = fields.precise("denoising_strength");
         Integer resize = fields.integer("resize_mode");
         if (resize != null && (resize < 0 || resize > LAST_RESIZE)) {
             throw HttpError.badField("resize_mode", "resize_mode is " + resize + "; use 0 to " + LAST_RESIZE);
         }
-        wish.shape = resize == null || resize == 0 || resize == LAST_RESIZE ? Wish.Shape.STRETCHED : Wish.Shape.CUT;
+        asked.shape = resize == null || resize == 0 || resize == LAST_RESIZE ? PictureFields.Shape.STRETCHED : PictureFields.Shape.CUT;
         if (resize != null && resize > 1) {
-            wish.notes.add("resize_mode " + resize + " is not here; the picture was "
-                    + (wish.shape == Wish.Shape.CUT ? "cut" : "stretched"));
+            asked.notes.add("resize_mode " + resize + " is not here; the picture was "
+                    + (asked.shape == PictureFields.Shape.CUT ? "cut" : "stretched"));
         }
         byte[] mask = fields.file("mask");
         if (mask == null) {
             return;
         }
-        Picture read = calls.decode(() -> PictureFile.readMask(mask, "mask", wish.notes::add));
+        Picture read = calls.decode(() -> PictureFile.readMask(mask, "mask", asked.notes::add));
         Integer invert = flag(fields, "inpainting_mask_invert");
-        wish.mask = invert != null && invert != 0 ? read.inverted() : read;
+        asked.mask = invert != null && invert != 0 ? read.inverted() : read;
         Integer fill = fields.integer("inpainting_fill");
         if (fill != null && fill != KEEPS_PICTURE) {
-            wish.notes.add("inpainting_fill " + fill + " is not here; what is masked starts from the picture");
+            asked.notes.add("inpainting_fill " + fill + " is not here; what is masked starts from the picture");
         }
     }
 
@@ -174,13 +174,13 @@ record Generation(Calls calls, String version) {
     }
 
     private ObjectNode info(Job job) {
-        Order order = job.order();
-        GenerationRequest r = order.request();
+        PreparedRequest prepared = job.prepared();
+        GenerationRequest r = prepared.request();
         List<JobPicture> pictures = job.pictures();
         String negative = r.negativeText();
-        ObjectNode info = Json.object().put("prompt", order.prompt());
+        ObjectNode info = Json.object().put("prompt", prepared.prompt());
         ArrayNode prompts = info.putArray("all_prompts");
-        pictures.forEach(_ -> prompts.add(order.prompt()));
+        pictures.forEach(_ -> prompts.add(prepared.prompt()));
         info.put("negative_prompt", negative);
         ArrayNode negatives = info.putArray("all_negative_prompts");
         pictures.forEach(_ -> negatives.add(negative));
@@ -195,7 +195,7 @@ record Generation(Calls calls, String version) {
         info.put("subseed_strength", 0).put("width", r.width()).put("height", r.height())
                 .put("sampler_name", r.sampler().kind().title()).put("cfg_scale", r.guidance())
                 .put("steps", r.steps()).put("batch_size", r.images()).put("restore_faces", false)
-                .putNull("face_restoration_model").put("sd_model_name", order.model().id()).putNull("sd_model_hash")
+                .putNull("face_restoration_model").put("sd_model_name", prepared.model().id()).putNull("sd_model_hash")
                 .putNull("sd_vae_name").putNull("sd_vae_hash").put("seed_resize_from_w", -1)
                 .put("seed_resize_from_h", -1);
         info.put("denoising_strength", r.init() == null ? null : Double.valueOf(r.strength()));
@@ -210,7 +210,7 @@ record Generation(Calls calls, String version) {
         info.put("job_timestamp", timestamp(job.created())).put("clip_skip", r.text().clipSkip() + 1)
                 .put("is_using_inpainting_conditioning", false).put("version", version);
         ArrayNode notes = info.putArray("notes");
-        order.notes().forEach(notes::add);
+        prepared.notes().forEach(notes::add);
         return info;
     }
 }

@@ -10,12 +10,12 @@ import java.util.function.Supplier;
 import jdiffusion.model.adapter.LoraFolder;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
-import jdiffusion.server.draw.Orders;
+import jdiffusion.server.draw.RequestPreparer;
 import jdiffusion.server.draw.ServedModel;
 import jdiffusion.server.http.Json;
 
 /** What clients of AUTOMATIC1111's web UI ask for when they start. */
-record Lists(Orders orders) {
+record Lists(RequestPreparer preparer) {
     static final String CHECKPOINT = "sd_model_checkpoint";
     /** Of what there is none here. */
     private static final List<String> EMPTY = List.of("upscalers", "latent-upscale-modes", "sd-vae", "hypernetworks",
@@ -47,7 +47,7 @@ record Lists(Orders orders) {
     }
 
     ObjectNode options() {
-        return Json.object().put(CHECKPOINT, title(orders.shelf().usual())).put("samples_format", "png")
+        return Json.object().put(CHECKPOINT, title(preparer.servedModels().usual())).put("samples_format", "png")
                 .put("CLIP_stop_at_last_layers", 1).put("sd_vae", "Automatic");
     }
 
@@ -63,7 +63,7 @@ record Lists(Orders orders) {
 
     private JsonNode models() {
         ArrayNode models = Json.array();
-        for (ServedModel model : orders.shelf().all()) {
+        for (ServedModel model : preparer.servedModels().all()) {
             models.addObject().put("title", title(model)).put("model_name", model.id()).putNull("hash")
                     .putNull("sha256").put("filename", model.path().getFileName() == null ? model.id()
                             : model.path().getFileName().toString()).putNull("config");
@@ -93,8 +93,8 @@ record Lists(Orders orders) {
 
     private JsonNode loras() {
         ArrayNode loras = Json.array();
-        if (orders.loraFolder() != null) {
-            for (String name : LoraFolder.names(orders.loraFolder())) {
+        if (preparer.loraFolder() != null) {
+            for (String name : LoraFolder.names(preparer.loraFolder())) {
                 loras.addObject().put("name", name).put("alias", name).put("path", name + ".safetensors")
                         .putObject("metadata");
             }

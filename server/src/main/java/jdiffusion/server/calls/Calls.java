@@ -8,10 +8,10 @@ import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
 import jdiffusion.model.image.Picture;
 import jdiffusion.server.draw.FieldException;
-import jdiffusion.server.draw.Order;
-import jdiffusion.server.draw.Orders;
+import jdiffusion.server.draw.PreparedRequest;
+import jdiffusion.server.draw.RequestPreparer;
 import jdiffusion.server.draw.ServedModel;
-import jdiffusion.server.draw.Wish;
+import jdiffusion.server.draw.PictureFields;
 import jdiffusion.server.http.Exchange;
 import jdiffusion.server.http.HttpError;
 import jdiffusion.server.jobs.Job;
@@ -20,24 +20,24 @@ import jdiffusion.server.jobs.JobState;
 import jdiffusion.server.jobs.Jobs;
 import jdiffusion.server.jobs.QueueFullException;
 
-/** What all interfaces do with a request: make it an order, put it into the queue, wait for it. */
+/** What all interfaces do with a request: check it, put it into the queue, wait for it. */
 public final class Calls {
     private static final Duration LOOK = Duration.ofMillis(250);
     /** Pictures that are decoded at a time: each may need some hundred megabytes. */
     private static final int DECODED_AT_ONCE = 2;
     private static final int RETRY_SECONDS = 5;
 
-    private final Orders orders;
+    private final RequestPreparer preparer;
     private final Jobs jobs;
     private final Semaphore decoding = new Semaphore(DECODED_AT_ONCE);
 
-    public Calls(Orders orders, Jobs jobs) {
-        this.orders = orders;
+    public Calls(RequestPreparer preparer, Jobs jobs) {
+        this.preparer = preparer;
         this.jobs = jobs;
     }
 
-    public Orders orders() {
-        return orders;
+    public RequestPreparer preparer() {
+        return preparer;
     }
 
     public Jobs jobs() {
@@ -54,14 +54,14 @@ public final class Calls {
         }
     }
 
-    /** The order of a wish; fails with what is wrong about it. */
-    public Order order(Wish wish) {
-        return told(() -> orders.of(wish));
+    /** The request that fields ask for; fails with what is wrong about it. */
+    public PreparedRequest prepared(PictureFields asked) {
+        return told(() -> preparer.of(asked));
     }
 
     /** The model of a name. */
     public ServedModel model(String name) {
-        return told(() -> orders.shelf().find(name));
+        return told(() -> preparer.servedModels().find(name));
     }
 
     private static <T> T told(Supplier<T> work) {
@@ -76,10 +76,10 @@ public final class Calls {
     }
 
     /** @see Jobs#submit */
-    public Job submit(Exchange exchange, Order order, boolean needsListener, Set<Integer> previewsAt) {
+    public Job submit(Exchange exchange, PreparedRequest prepared, boolean needsListener, Set<Integer> previewsAt) {
         exchange.dropBody();
         try {
-            return jobs.submit(exchange.client(), order, needsListener, previewsAt);
+            return jobs.submit(exchange.client(), prepared, needsListener, previewsAt);
         } catch (QueueFullException e) {
             throw e.isStopping() ? stopping()
                     : HttpError.later(HttpError.TOO_MANY, "queue_full", e.getMessage(), e.seconds());
@@ -131,12 +131,12 @@ public final class Calls {
     }
 
     /**
-     * Puts an order into the queue and waits until it is drawn. When the client goes away the job is cancelled.
+     * Puts a prepared request into the queue and waits until it is drawn. When the client goes away the job is cancelled.
      *
      * @return the job, completed or, where it was interrupted, with the pictures so far
      */
-    public Job draw(Exchange exchange, Order order) throws IOException {
-        Job job = submit(exchange, order, true, Set.of());
+    public Job draw(Exchange exchange, PreparedRequest prepared) throws IOException {
+        Job job = submit(exchange, prepared, true, Set.of());
         try (Job.Listening listening = job.listen()) {
             follow(listening, 0, _ -> { }, () -> {
                 if (exchange.isGone()) {

@@ -4,7 +4,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
 
-/** Follows the drawing of an order, on the thread that draws. */
+/** Follows the drawing of a prepared request, on the thread that draws. */
 public interface DrawingFollower extends Progress {
     /** Picture {@code i}, from 0, begins. */
     void begun(int i);

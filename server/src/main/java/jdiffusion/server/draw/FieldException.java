@@ -2,7 +2,7 @@ package jdiffusion.server.draw;
 
 import jdiffusion.tensor.InputException;
 
-/** A field of a client's wish that cannot be used. */
+/** A field of a client's request that cannot be used. */
 public final class FieldException extends InputException {
     private static final long serialVersionUID = 1L;
 

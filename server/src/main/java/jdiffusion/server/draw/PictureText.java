@@ -9,10 +9,10 @@ import jdiffusion.model.stage.StageMemory;
 @FunctionalInterface
 public interface PictureText {
     /**
-     * The text of one of an order's pictures.
+     * The text of one of a prepared request's pictures.
      *
      * @param files   of the model with all that was added to it
      * @param decoded with which the picture was decoded, maybe on tiles
      */
-    Infotext of(Order order, GenerationRequest picture, ModelFiles files, StageMemory decoded);
+    Infotext of(PreparedRequest prepared, GenerationRequest picture, ModelFiles files, StageMemory decoded);
 }

@@ -99,7 +99,7 @@ public final class ServedModel {
         return counted.notes(request);
     }
 
-    /** The memory of each stage of an order that runs by itself. */
+    /** The memory of each stage of a prepared request that runs by itself. */
     public synchronized MemoryPlan plan(GenerationRequest request) {
         return counted.plan(request);
     }

@@ -6,16 +6,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
-import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.PreparedRequest;
 
-/** An order of a client on its way, with a record of what happened to it that any number of listeners may read. */
+/** A client's request on its way, with a record of what happened to it that any number of listeners may read. */
 public final class Job {
     /** Previews that are kept for listeners who lag behind. */
     private static final int PREVIEWS_KEPT = 4;
 
     private final String id;
     private final String client;
-    private final Order order;
+    private final PreparedRequest prepared;
     private final boolean needsListener;
     private final Set<Integer> previewsAt;
     private final Consumer<Job> abandoned;
@@ -45,11 +45,11 @@ public final class Job {
      * @param previewsAt    evaluations of each picture after which a preview is made in any case
      * @param abandoned     told when it was cancelled since nobody listens any more
      */
-    Job(String id, String client, Order order, boolean needsListener, Set<Integer> previewsAt,
+    Job(String id, String client, PreparedRequest prepared, boolean needsListener, Set<Integer> previewsAt,
             Consumer<Job> abandoned) {
         this.id = id;
         this.client = client;
-        this.order = order;
+        this.prepared = prepared;
         this.needsListener = needsListener;
         this.previewsAt = Set.copyOf(previewsAt);
         this.abandoned = abandoned;
@@ -63,8 +63,8 @@ public final class Job {
         return client;
     }
 
-    public Order order() {
-        return order;
+    public PreparedRequest prepared() {
+        return prepared;
     }
 
     public Instant created() {

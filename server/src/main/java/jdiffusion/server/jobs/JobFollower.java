@@ -49,7 +49,7 @@ final class JobFollower implements DrawingFollower {
         evaluationsStart = now;
         evaluations++;
         done = count;
-        int pictures = job.order().request().images() - image - 1;
+        int pictures = job.prepared().request().images() - image - 1;
         double left = (total - count + (double) pictures * total) * nanos / evaluations / 1e9;
         job.add(new JobEvent.Step(image, count, total, left));
     }

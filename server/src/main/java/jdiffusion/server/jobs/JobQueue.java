@@ -33,7 +33,7 @@ final class JobQueue {
 
     /** False when there is no room. */
     synchronized boolean offer(Job job) {
-        long more = job.order().bytes();
+        long more = job.prepared().bytes();
         if (size >= most || size > 0 && bytes + more > MOST_BYTES) {
             return false;
         }
@@ -80,30 +80,30 @@ final class JobQueue {
 
     private void taken(Job job) {
         size--;
-        bytes -= job.order().bytes();
+        bytes -= job.prepared().bytes();
         tellPlaces();
     }
 
     /** All that wait, in the order in which they would be taken. */
     synchronized List<Job> inOrder() {
-        List<Job> order = new ArrayList<>(size);
+        List<Job> prepared = new ArrayList<>(size);
         Map<String, List<Job>> left = new HashMap<>();
         clients.forEach((client, jobs) -> left.put(client, new ArrayList<>(jobs)));
-        for (int round = 0; order.size() < size; round++) {
+        for (int round = 0; prepared.size() < size; round++) {
             for (String client : clients.keySet()) {
                 if (round < left.get(client).size()) {
-                    order.add(left.get(client).get(round));
+                    prepared.add(left.get(client).get(round));
                 }
             }
         }
-        return order;
+        return prepared;
     }
 
     private void tellPlaces() {
-        List<Job> order = inOrder();
-        for (int i = 0; i < order.size(); i++) {
-            if (order.get(i).place() != i + 1) {
-                order.get(i).add(new JobEvent.Queued(i + 1));
+        List<Job> prepared = inOrder();
+        for (int i = 0; i < prepared.size(); i++) {
+            if (prepared.get(i).place() != i + 1) {
+                prepared.get(i).add(new JobEvent.Queued(i + 1));
             }
         }
     }

@@ -12,8 +12,8 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 import jdiffusion.kernels.DeviceException;
-import jdiffusion.server.draw.Easel;
-import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.DrawingThread;
+import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.server.metrics.Metrics;
 import jdiffusion.tensor.InputException;
 
@@ -29,7 +29,7 @@ public final class Jobs implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(200);
     private static final int LONGEST_WAIT_SECONDS = 600;
 
-    private final Easel easel;
+    private final DrawingThread drawing;
     private final History history;
     private final Duration idle;
     private final Metrics metrics;
@@ -48,8 +48,8 @@ public final class Jobs implements AutoCloseable {
      * @param most    jobs that may wait
      * @param idle    time after which a model that nobody asks for is let go of
      */
-    public Jobs(Easel easel, History history, int most, Duration idle, Metrics metrics, Consumer<String> log) {
-        this.easel = easel;
+    public Jobs(DrawingThread drawing, History history, int most, Duration idle, Metrics metrics, Consumer<String> log) {
+        this.drawing = drawing;
         this.history = history;
         this.idle = idle;
         this.metrics = metrics;
@@ -57,9 +57,9 @@ public final class Jobs implements AutoCloseable {
         this.queue = new JobQueue(most);
         metrics.gauge("jdiffusion_queue_length", "Jobs that wait.", queue::size);
         metrics.gauge("jdiffusion_running", "Jobs that are drawn.", () -> running == null ? 0 : 1);
-        metrics.gauge("jdiffusion_models_loaded", "Models that are ready.", () -> easel.loaded() == null ? 0 : 1);
+        metrics.gauge("jdiffusion_models_loaded", "Models that are ready.", () -> drawing.loaded() == null ? 0 : 1);
         metrics.gauge("jdiffusion_device_memory_bytes", "Memory taken on the device, mapped files aside.",
-                () -> easel.backend().memory().live());
+                () -> drawing.backend().memory().live());
         worker.start();
     }
 
@@ -83,21 +83,21 @@ public final class Jobs implements AutoCloseable {
     }
 
     /**
-     * Takes an order in.
+     * Takes a prepared request in.
      *
      * @param needsListener whether the job is cancelled when its last listener goes away; it must be listened to
      * @param previewsAt    evaluations of each picture after which a preview is made in any case
      * @throws QueueFullException when there is no room
      */
-    public Job submit(String client, Order order, boolean needsListener, Set<Integer> previewsAt) {
+    public Job submit(String client, PreparedRequest prepared, boolean needsListener, Set<Integer> previewsAt) {
         byte[] id = new byte[ID_BYTES];
         random.nextBytes(id);
-        Job job = new Job(HexFormat.of().formatHex(id), client, order, needsListener, previewsAt, this::sweep);
+        Job job = new Job(HexFormat.of().formatHex(id), client, prepared, needsListener, previewsAt, this::sweep);
         synchronized (all) {
             if (stopping) {
                 throw new QueueFullException("the server is about to stop", true, 0);
             }
-            order.notes().forEach(note -> job.add(new JobEvent.Note(note)));
+            prepared.notes().forEach(note -> job.add(new JobEvent.Note(note)));
             if (!queue.offer(job)) {
                 int seconds = (int) Math.clamp(secondsEach, 1, LONGEST_WAIT_SECONDS);
                 throw new QueueFullException("the queue is full with " + queue.size() + " jobs; try again in "
@@ -167,16 +167,16 @@ public final class Jobs implements AutoCloseable {
                     lastUse = System.nanoTime();
                 } else if (stopping) {
                     break;
-                } else if (easel.loaded() != null && System.nanoTime() - lastUse > idle.toNanos()) {
-                    log.accept("let go of the model " + easel.loaded().id() + ", which nobody asked for in "
+                } else if (drawing.loaded() != null && System.nanoTime() - lastUse > idle.toNanos()) {
+                    log.accept("let go of the model " + drawing.loaded().id() + ", which nobody asked for in "
                             + idle.toSeconds() + " s");
-                    easel.close();
+                    drawing.close();
                 }
             }
         } catch (InterruptedException e) {
             log.accept("the drawing thread was interrupted and ends");
         } finally {
-            easel.close();
+            drawing.close();
         }
     }
 
@@ -189,7 +189,7 @@ public final class Jobs implements AutoCloseable {
                 return;
             }
             metrics.waited(Duration.between(job.created(), Instant.now()).toNanos());
-            easel.draw(job.order(), new JobFollower(job, history));
+            drawing.draw(job.prepared(), new JobFollower(job, history));
             end(job, JobState.COMPLETED, null);
             double seconds = (System.nanoTime() - start) / 1e9;
             secondsEach = 0.7 * secondsEach + 0.3 * seconds;

@@ -5,7 +5,7 @@ import java.util.Map;
 import jdiffusion.model.image.Jpeg;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
-import jdiffusion.server.draw.Wish;
+import jdiffusion.server.draw.PictureFields;
 import jdiffusion.server.jobs.JobPicture;
 
 /**
@@ -18,7 +18,7 @@ import jdiffusion.server.jobs.JobPicture;
  * @param stream   whether events are wanted
  * @param partials of each picture, on the way
  */
-record ImageRequest(Wish wish, boolean edits, boolean url, String format, int quality, boolean stream,
+record ImageRequest(PictureFields asked, boolean edits, boolean url, String format, int quality, boolean stream,
                     int partials) {
     static final int USUAL_QUALITY = 90;
 

@@ -11,7 +11,7 @@ import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.calls.Calls;
 import jdiffusion.server.calls.Fields;
 import jdiffusion.server.calls.LoraList;
-import jdiffusion.server.draw.Wish;
+import jdiffusion.server.draw.PictureFields;
 import jdiffusion.server.http.Form;
 import jdiffusion.server.http.HttpError;
 import jdiffusion.server.http.Json;
@@ -46,11 +46,11 @@ record ImageRequests(Calls calls) {
                     + " one");
         }
         ImageRequest request = read(Fields.of(form, FILES), true);
-        Wish wish = request.wish();
-        wish.init = calls.decode(() -> PictureFile.read(images.getFirst(), "image"));
-        wish.mask = masks.isEmpty() ? null : calls.decode(() -> PictureFile.readAlphaMask(masks.getFirst(), "mask"));
-        if (wish.mask != null && wish.strength == null) {
-            wish.strength = 1.0; // what is masked is drawn anew, as there
+        PictureFields asked = request.asked();
+        asked.init = calls.decode(() -> PictureFile.read(images.getFirst(), "image"));
+        asked.mask = masks.isEmpty() ? null : calls.decode(() -> PictureFile.readAlphaMask(masks.getFirst(), "mask"));
+        if (asked.mask != null && asked.strength == null) {
+            asked.strength = 1.0; // what is masked is drawn anew, as there
         }
         return request;
     }
@@ -61,27 +61,27 @@ record ImageRequests(Calls calls) {
             throw HttpError.badField("prompt", "the prompt is missing");
         }
         String model = fields.text("model");
-        Wish wish = new Wish();
-        wish.model = model == null || OPENAI_MODEL.matcher(model).matches() ? null : model;
-        wish.prompt = LoraList.addTo(EXTRA.matcher(fields.text("prompt")).replaceAll(""), fields);
-        wish.negativePrompt = fields.text("negative_prompt");
-        wish.images = images(fields);
-        size(fields, wish);
-        wish.seed = fields.seed("seed");
-        wish.steps = fields.integer("num_inference_steps", "steps", "step", "sample_steps");
-        wish.guidanceScale = fields.decimal("guidance_scale");
-        wish.guidance = fields.decimal("cfg_scale", "true_cfg_scale", "txt_cfg");
-        wish.embeddedGuidance = fields.decimal("distilled_guidance");
+        PictureFields asked = new PictureFields();
+        asked.model = model == null || OPENAI_MODEL.matcher(model).matches() ? null : model;
+        asked.prompt = LoraList.addTo(EXTRA.matcher(fields.text("prompt")).replaceAll(""), fields);
+        asked.negativePrompt = fields.text("negative_prompt");
+        asked.images = images(fields);
+        size(fields, asked);
+        asked.seed = fields.seed("seed");
+        asked.steps = fields.integer("num_inference_steps", "steps", "step", "sample_steps");
+        asked.guidanceScale = fields.decimal("guidance_scale");
+        asked.guidance = fields.decimal("cfg_scale", "true_cfg_scale", "txt_cfg");
+        asked.embeddedGuidance = fields.decimal("distilled_guidance");
         String sampler = fields.text("sampler", "sample_method");
-        wish.sampler = sampler == null ? null : Sampler.Kind.of(sampler);
+        asked.sampler = sampler == null ? null : Sampler.Kind.of(sampler);
         String scheduler = fields.text("scheduler");
-        wish.schedule = scheduler == null ? null : SigmaSchedule.of(scheduler);
-        wish.clipSkip = fields.integer("clip_skip");
-        wish.strength = fields.precise("strength");
+        asked.schedule = scheduler == null ? null : SigmaSchedule.of(scheduler);
+        asked.clipSkip = fields.integer("clip_skip");
+        asked.strength = fields.precise("strength");
         if ("transparent".equals(fields.text("background"))) {
             throw HttpError.badField("background", "pictures with a transparent background cannot be drawn here");
         }
-        return new ImageRequest(wish, edits, url(fields, model), format(fields), quality(fields),
+        return new ImageRequest(asked, edits, url(fields, model), format(fields), quality(fields),
                 Boolean.TRUE.equals(fields.flag("stream")), partials(fields));
     }
 
@@ -116,7 +116,7 @@ record ImageRequests(Calls calls) {
         return n == null ? 1 : n;
     }
 
-    private static void size(Fields fields, Wish wish) {
+    private static void size(Fields fields, PictureFields asked) {
         String size = fields.text("size");
         if (size == null || size.equals("auto")) {
             return;
@@ -126,8 +126,8 @@ record ImageRequests(Calls calls) {
             throw HttpError.badField("size", "size is '" + InputException.shown(size)
                     + "'; use a width and a height, such as 1024x1024, or auto");
         }
-        wish.width = Integer.valueOf(matcher.group(1));
-        wish.height = Integer.valueOf(matcher.group(2));
+        asked.width = Integer.valueOf(matcher.group(1));
+        asked.height = Integer.valueOf(matcher.group(2));
     }
 
     private static boolean url(Fields fields, String model) {

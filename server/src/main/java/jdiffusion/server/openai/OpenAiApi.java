@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 import jdiffusion.model.image.Picture;
 import jdiffusion.server.calls.Calls;
 import jdiffusion.server.calls.Fields;
-import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.server.draw.ServedModel;
 import jdiffusion.server.http.Api;
 import jdiffusion.server.http.EventStream;
@@ -77,12 +77,12 @@ public final class OpenAiApi implements Api {
     private void models(Exchange exchange) throws IOException {
         ObjectNode body = Json.object().put("object", "list");
         ArrayNode data = body.putArray("data");
-        calls.orders().shelf().all().forEach(model -> data.add(model(model)));
+        calls.preparer().servedModels().all().forEach(model -> data.add(model(model)));
         exchange.json(200, body);
     }
 
     private ServedModel find(String id) {
-        return calls.orders().shelf().all().stream().filter(model -> model.id().equals(id)).findFirst()
+        return calls.preparer().servedModels().all().stream().filter(model -> model.id().equals(id)).findFirst()
                 .orElseThrow(() -> new HttpError(HttpError.NOT_FOUND, "model_not_found", "there is no such model"));
     }
 
@@ -92,13 +92,13 @@ public final class OpenAiApi implements Api {
     }
 
     private void answer(Exchange exchange, ImageRequest request) throws IOException {
-        Order order = calls.order(request.wish());
+        PreparedRequest prepared = calls.prepared(request.asked());
         if (request.stream()) {
-            stream(exchange, request, order);
+            stream(exchange, request, prepared);
             return;
         }
-        Job job = calls.draw(exchange, order);
-        ObjectNode body = described(Json.object().put("created", Instant.now().getEpochSecond()), request, order);
+        Job job = calls.draw(exchange, prepared);
+        ObjectNode body = described(Json.object().put("created", Instant.now().getEpochSecond()), request, prepared);
         ArrayNode data = body.putArray("data");
         for (JobPicture picture : job.pictures()) {
             ObjectNode item = data.addObject();
@@ -110,43 +110,43 @@ public final class OpenAiApi implements Api {
             item.putNull("revised_prompt");
             item.put("seed", Long.toUnsignedString(picture.seed())).put("parameters", picture.text());
         }
-        body.set("usage", usage(order, job.pictures().size()));
+        body.set("usage", usage(prepared, job.pictures().size()));
         exchange.json(200, body);
     }
 
-    private static ObjectNode described(ObjectNode json, ImageRequest request, Order order) {
-        return json.put("size", order.request().width() + "x" + order.request().height()).put("quality", "auto")
+    private static ObjectNode described(ObjectNode json, ImageRequest request, PreparedRequest prepared) {
+        return json.put("size", prepared.request().width() + "x" + prepared.request().height()).put("quality", "auto")
                 .put("background", "opaque").put("output_format", request.format());
     }
 
     /** Tokens as this program's models count them: of the prompt, of pictures to start from, and of those drawn. */
-    private static ObjectNode usage(Order order, int pictures) {
-        int patch = order.model().patch();
-        int each = order.request().width() / patch * (order.request().height() / patch);
-        int text = order.model().tokens(order.request().prompt());
-        int image = order.init() == null ? 0 : each;
+    private static ObjectNode usage(PreparedRequest prepared, int pictures) {
+        int patch = prepared.model().patch();
+        int each = prepared.request().width() / patch * (prepared.request().height() / patch);
+        int text = prepared.model().tokens(prepared.request().prompt());
+        int image = prepared.init() == null ? 0 : each;
         ObjectNode usage = Json.object().put("input_tokens", text + image);
         usage.putObject("input_tokens_details").put("text_tokens", text).put("image_tokens", image);
         return usage.put("output_tokens", each * pictures).put("total_tokens", text + image + each * pictures);
     }
 
     /** Partial pictures come after equal parts of the way; those that are late come before the end all the same. */
-    private void stream(Exchange exchange, ImageRequest request, Order order) throws IOException {
-        Job job = calls.submit(exchange, order, true, previews(request, order));
+    private void stream(Exchange exchange, ImageRequest request, PreparedRequest prepared) throws IOException {
+        Job job = calls.submit(exchange, prepared, true, previews(request, prepared));
         try (Job.Listening listening = job.listen()) {
             EventStream stream = exchange.events();
             stream.open();
             int[] partial = {0};
             calls.follow(listening, 0, entry -> {
                 if (entry.event() instanceof JobEvent.Preview preview && partial[0] < request.partials()) {
-                    Picture large = preview.picture().resized(order.request().width(), order.request().height());
-                    send(stream, request, order, ".partial_image", request.encode(large),
+                    Picture large = preview.picture().resized(prepared.request().width(), prepared.request().height());
+                    send(stream, request, prepared, ".partial_image", request.encode(large),
                             Json.object().put("partial_image_index", partial[0]++));
                 } else if (entry.event() instanceof JobEvent.Drawn drawn) {
                     ObjectNode more = Json.object().put("seed", Long.toUnsignedString(drawn.picture().seed()))
                             .put("parameters", drawn.picture().text());
-                    more.set("usage", usage(order, 1));
-                    send(stream, request, order, ".completed", request.encode(drawn.picture()), more);
+                    more.set("usage", usage(prepared, 1));
+                    send(stream, request, prepared, ".completed", request.encode(drawn.picture()), more);
                 }
             }, () -> stream.keepOpen(KEEP_OPEN_NANOS));
             try {
@@ -158,18 +158,18 @@ public final class OpenAiApi implements Api {
         }
     }
 
-    private static void send(EventStream stream, ImageRequest request, Order order, String what, String base64,
+    private static void send(EventStream stream, ImageRequest request, PreparedRequest prepared, String what, String base64,
                              ObjectNode more) throws IOException {
         String type = (request.edits() ? "image_edit" : "image_generation") + what;
         ObjectNode json = described(Json.object().put("type", type).put("b64_json", base64)
-                .put("created_at", Instant.now().getEpochSecond()), request, order);
+                .put("created_at", Instant.now().getEpochSecond()), request, prepared);
         json.setAll(more);
         stream.send(null, type, json);
     }
 
-    private static Set<Integer> previews(ImageRequest request, Order order) {
+    private static Set<Integer> previews(ImageRequest request, PreparedRequest prepared) {
         Set<Integer> at = new LinkedHashSet<>();
-        int evaluations = order.model().evaluations(order.picture(0));
+        int evaluations = prepared.model().evaluations(prepared.picture(0));
         for (int i = 1; i <= request.partials(); i++) {
             at.add(Math.max(1, i * evaluations / (request.partials() + 1)));
         }

@@ -6,7 +6,7 @@ import java.math.BigInteger;
 import java.util.Map;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.image.Png;
-import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.server.http.Json;
 import jdiffusion.server.jobs.Job;
 import jdiffusion.server.jobs.JobEvent;
@@ -26,7 +26,7 @@ final class JobJson {
                 .put("queue_position", job.place()).put("created", job.created().toString())
                 .put("ended", job.ended() == null ? null : job.ended().toString())
                 .put("events_url", address(job) + "/events");
-        json.set("request", request(job.order()));
+        json.set("request", request(job.prepared()));
         JobEvent.Step step = job.step();
         if (step != null) {
             json.set("step", event(job, step));
@@ -38,9 +38,9 @@ final class JobJson {
     }
 
     /** What will be drawn, with nothing left open. */
-    static ObjectNode request(Order order) {
-        GenerationRequest r = order.request();
-        ObjectNode json = Json.object().put("model", order.model().id()).put("prompt", order.prompt())
+    static ObjectNode request(PreparedRequest prepared) {
+        GenerationRequest r = prepared.request();
+        ObjectNode json = Json.object().put("model", prepared.model().id()).put("prompt", prepared.prompt())
                 .put("negative_prompt", r.negativePrompt()).put("width", r.width()).put("height", r.height())
                 .put("steps", r.steps()).put("guidance", r.guidance())
                 .put("sampler", r.sampler().kind().label())
@@ -51,7 +51,7 @@ final class JobJson {
             json.put("strength", r.strength()).put("mask", r.mask() != null);
         }
         ArrayNode notes = json.putArray("notes");
-        order.notes().forEach(notes::add);
+        prepared.notes().forEach(notes::add);
         return json;
     }
 

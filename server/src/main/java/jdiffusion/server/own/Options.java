@@ -8,9 +8,9 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
-import jdiffusion.server.draw.Easel;
+import jdiffusion.server.draw.DrawingThread;
 import jdiffusion.server.draw.Limits;
-import jdiffusion.server.draw.Orders;
+import jdiffusion.server.draw.RequestPreparer;
 import jdiffusion.server.draw.ServedModel;
 import jdiffusion.server.http.Json;
 
@@ -21,12 +21,12 @@ import jdiffusion.server.http.Json;
  * @param version of the program
  * @param history whether pictures are kept
  */
-public record Options(Orders orders, Easel easel, int queue, String version, boolean history) {
+public record Options(RequestPreparer preparer, DrawingThread drawing, int queue, String version, boolean history) {
     ObjectNode json() {
-        ObjectNode json = Json.object().put("version", version).put("device", easel.backend().describe())
+        ObjectNode json = Json.object().put("version", version).put("device", drawing.backend().describe())
                 .put("history", history);
         ArrayNode models = json.putArray("models");
-        orders.shelf().all().forEach(model -> models.add(model(model)));
+        preparer.servedModels().all().forEach(model -> models.add(model(model)));
         ArrayNode samplers = json.putArray("samplers");
         for (Sampler.Kind kind : Sampler.Kind.values()) {
             samplers.add(kind.label());
@@ -36,11 +36,11 @@ public record Options(Orders orders, Easel easel, int queue, String version, boo
             schedulers.add(schedule.label());
         }
         ArrayNode loras = json.putArray("loras");
-        Path folder = orders.loraFolder();
+        Path folder = preparer.loraFolder();
         if (folder != null) {
             LoraFolder.names(folder).forEach(loras::add);
         }
-        Limits limits = orders.limits();
+        Limits limits = preparer.limits();
         json.putObject("limits").put("pixels", limits.pixels()).put("steps", limits.steps())
                 .put("images", limits.images()).put("body_bytes", limits.body()).put("queue", queue);
         return json;
@@ -51,7 +51,7 @@ public record Options(Orders orders, Easel easel, int queue, String version, boo
         ImageSize sizes = model.sizes();
         return Json.object().put("id", model.id()).put("label", model.variant().label())
                 .put("family", model.family().label())
-                .put("usual", model == orders.shelf().usual()).put("loaded", model == easel.loaded())
+                .put("usual", model == preparer.servedModels().usual()).put("loaded", model == drawing.loaded())
                 .put("width", usual.width()).put("height", usual.height()).put("size_multiple", sizes.multiple())
                 .put("largest_side", sizes.largest()).put("steps", usual.steps()).put("guidance", usual.guidance())
                 .put("sampler", usual.sampler().kind().label())

@@ -11,7 +11,7 @@ import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.server.calls.Calls;
 import jdiffusion.server.calls.Fields;
-import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.server.http.Api;
 import jdiffusion.server.http.EventStream;
 import jdiffusion.server.http.Exchange;
@@ -35,13 +35,13 @@ public final class OwnApi implements Api {
     private static final Pattern NUMBER = Pattern.compile("\\d{1,9}");
 
     private final Calls calls;
-    private final WishReader wishes;
+    private final FieldReader wishes;
     private final Options options;
 
     /** @param options what can be asked for */
     public OwnApi(Calls calls, Options options) {
         this.calls = calls;
-        this.wishes = new WishReader(calls);
+        this.wishes = new FieldReader(calls);
         this.options = options;
     }
 
@@ -80,9 +80,9 @@ public final class OwnApi implements Api {
 
     private void post(Exchange exchange) throws IOException {
         Fields fields = new Fields(exchange.json());
-        boolean needsListener = Boolean.TRUE.equals(fields.flag(WishReader.CANCEL_ON_DISCONNECT));
-        Order order = calls.order(wishes.read(fields));
-        Job job = calls.submit(exchange, order, needsListener, Set.of());
+        boolean needsListener = Boolean.TRUE.equals(fields.flag(FieldReader.CANCEL_ON_DISCONNECT));
+        PreparedRequest prepared = calls.prepared(wishes.read(fields));
+        Job job = calls.submit(exchange, prepared, needsListener, Set.of());
         exchange.setHeader("Location", JobJson.address(job));
         exchange.json(202, JobJson.of(job));
     }
@@ -201,9 +201,9 @@ public final class OwnApi implements Api {
     }
 
     private void plan(Exchange exchange) throws IOException {
-        Order order = calls.order(wishes.read(new Fields(exchange.json())));
-        MemoryPlan plan = order.model().plan(order.picture(0));
-        ObjectNode body = JobJson.request(order);
+        PreparedRequest prepared = calls.prepared(wishes.read(new Fields(exchange.json())));
+        MemoryPlan plan = prepared.model().plan(prepared.picture(0));
+        ObjectNode body = JobJson.request(prepared);
         body.put("queue", calls.jobs().waiting());
         ObjectNode memory = body.putObject("memory");
         memory.put("peak", plan.peak()).put("mapped", plan.mapped());

@@ -11,7 +11,7 @@ import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.server.TestServer;
-import jdiffusion.server.draw.Order;
+import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.tensor.DType;
 import org.junit.jupiter.api.Test;
 
@@ -21,7 +21,7 @@ class JobQueueTest {
     private static final Duration NOW = Duration.ZERO;
 
     private static Job job(String client, String id) {
-        return new Job(id, client, new Order(null, REQUEST, List.of(), id, null, null, List.of()), false, Set.of(),
+        return new Job(id, client, new PreparedRequest(null, REQUEST, List.of(), id, null, null, List.of()), false, Set.of(),
                 _ -> { });
     }
 

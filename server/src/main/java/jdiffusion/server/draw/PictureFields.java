@@ -7,10 +7,10 @@ import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 
 /**
- * What a client asks for, whichever interface it uses; null where it says nothing. {@link Orders} fills the gaps and
- * says what is wrong.
+ * What a client asks for, whichever interface it uses; null where it says nothing. {@link RequestPreparer} fills the
+ * gaps and says what is wrong.
  */
-public final class Wish {
+public final class PictureFields {
     /** What is done with sizes that the model cannot draw. */
     public enum Sizes { REFUSED, ROUNDED_DOWN }
 

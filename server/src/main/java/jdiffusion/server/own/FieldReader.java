@@ -12,12 +12,12 @@ import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.calls.Calls;
 import jdiffusion.server.calls.Fields;
 import jdiffusion.server.calls.LoraList;
-import jdiffusion.server.draw.Wish;
+import jdiffusion.server.draw.PictureFields;
 import jdiffusion.server.http.HttpError;
 import jdiffusion.tensor.InputException;
 
 /** Reads the body of a job. A field that is not known is refused: it may be another one misspelt. */
-record WishReader(Calls calls) {
+record FieldReader(Calls calls) {
     static final String CANCEL_ON_DISCONNECT = "cancel_on_disconnect";
     private static final Set<String> KNOWN = Set.of("model", "prompt", "negative_prompt", "prompt_2",
             "negative_prompt_2", "width", "height", "round_size", "steps", "guidance", "embedded_guidance",
@@ -25,7 +25,7 @@ record WishReader(Calls calls) {
             "clean_caption", "resolution_binning", "clip_skip", "skip_layers", "init", "strength", "resize", "mask",
             "loras", CANCEL_ON_DISCONNECT);
 
-    Wish read(Fields fields) {
+    PictureFields read(Fields fields) {
         Iterator<String> names = fields.json().fieldNames();
         while (names.hasNext()) {
             String name = names.next();
@@ -35,44 +35,44 @@ record WishReader(Calls calls) {
                         + " are");
             }
         }
-        Wish wish = new Wish();
-        wish.model = fields.text("model");
-        wish.prompt = LoraList.addTo(fields.text("prompt"), fields);
-        wish.negativePrompt = fields.text("negative_prompt");
-        wish.prompt2 = fields.text("prompt_2");
-        wish.negativePrompt2 = fields.text("negative_prompt_2");
-        wish.width = fields.integer("width");
-        wish.height = fields.integer("height");
-        wish.sizes = Boolean.TRUE.equals(fields.flag("round_size")) ? Wish.Sizes.ROUNDED_DOWN : Wish.Sizes.REFUSED;
-        wish.seed = fields.seed("seed");
+        PictureFields asked = new PictureFields();
+        asked.model = fields.text("model");
+        asked.prompt = LoraList.addTo(fields.text("prompt"), fields);
+        asked.negativePrompt = fields.text("negative_prompt");
+        asked.prompt2 = fields.text("prompt_2");
+        asked.negativePrompt2 = fields.text("negative_prompt_2");
+        asked.width = fields.integer("width");
+        asked.height = fields.integer("height");
+        asked.sizes = Boolean.TRUE.equals(fields.flag("round_size")) ? PictureFields.Sizes.ROUNDED_DOWN : PictureFields.Sizes.REFUSED;
+        asked.seed = fields.seed("seed");
         Integer images = fields.integer("images");
-        wish.images = images == null ? 1 : images;
-        sampling(fields, wish);
-        wish.t5 = fields.flag("t5");
-        wish.cleanCaption = fields.flag("clean_caption");
-        wish.resolutionBinning = fields.flag("resolution_binning");
-        wish.t5Length = fields.integer("t5_length");
-        wish.clipSkip = fields.integer("clip_skip");
-        skipLayers(fields, wish);
-        pictures(fields, wish);
-        return wish;
+        asked.images = images == null ? 1 : images;
+        sampling(fields, asked);
+        asked.t5 = fields.flag("t5");
+        asked.cleanCaption = fields.flag("clean_caption");
+        asked.resolutionBinning = fields.flag("resolution_binning");
+        asked.t5Length = fields.integer("t5_length");
+        asked.clipSkip = fields.integer("clip_skip");
+        skipLayers(fields, asked);
+        pictures(fields, asked);
+        return asked;
     }
 
-    private static void sampling(Fields fields, Wish wish) {
-        wish.steps = fields.integer("steps");
-        wish.guidance = fields.decimal("guidance");
-        wish.embeddedGuidance = fields.decimal("embedded_guidance");
-        wish.guidanceRescale = fields.decimal("guidance_rescale");
+    private static void sampling(Fields fields, PictureFields asked) {
+        asked.steps = fields.integer("steps");
+        asked.guidance = fields.decimal("guidance");
+        asked.embeddedGuidance = fields.decimal("embedded_guidance");
+        asked.guidanceRescale = fields.decimal("guidance_rescale");
         String sampler = fields.text("sampler");
-        wish.sampler = sampler == null ? null : Sampler.Kind.of(sampler);
-        wish.eta = fields.precise("eta");
+        asked.sampler = sampler == null ? null : Sampler.Kind.of(sampler);
+        asked.eta = fields.precise("eta");
         String scheduler = fields.text("scheduler");
-        wish.schedule = scheduler == null ? null : SigmaSchedule.of(scheduler);
-        wish.sigmas = fields.decimals("sigmas");
-        wish.shift = fields.decimal("shift");
+        asked.schedule = scheduler == null ? null : SigmaSchedule.of(scheduler);
+        asked.sigmas = fields.decimals("sigmas");
+        asked.shift = fields.decimal("shift");
     }
 
-    private static void skipLayers(Fields fields, Wish wish) {
+    private static void skipLayers(Fields fields, PictureFields asked) {
         JsonNode node = fields.node("skip_layers");
         if (node == null) {
             return;
@@ -87,22 +87,22 @@ record WishReader(Calls calls) {
         for (float layer : given == null ? List.<Float>of() : given) {
             layers.add((int) layer);
         }
-        wish.skipLayers = layers;
-        wish.skipLayersScale = skip.decimal("scale");
-        wish.skipLayersStart = skip.decimal("start");
-        wish.skipLayersEnd = skip.decimal("end");
+        asked.skipLayers = layers;
+        asked.skipLayersScale = skip.decimal("scale");
+        asked.skipLayersStart = skip.decimal("start");
+        asked.skipLayersEnd = skip.decimal("end");
     }
 
-    private void pictures(Fields fields, Wish wish) {
-        wish.strength = fields.precise("strength");
+    private void pictures(Fields fields, PictureFields asked) {
+        asked.strength = fields.precise("strength");
         String resize = fields.text("resize");
         if (resize != null && !resize.equals("stretch") && !resize.equals("crop")) {
             throw HttpError.badField("resize", "resize must be stretch or crop");
         }
-        wish.shape = "crop".equals(resize) ? Wish.Shape.CUT : Wish.Shape.STRETCHED;
+        asked.shape = "crop".equals(resize) ? PictureFields.Shape.CUT : PictureFields.Shape.STRETCHED;
         byte[] init = fields.file("init");
         byte[] mask = fields.file("mask");
-        wish.init = init == null ? null : calls.decode(() -> PictureFile.read(init, "init"));
-        wish.mask = mask == null ? null : calls.decode(() -> PictureFile.readMask(mask, "mask", wish.notes::add));
+        asked.init = init == null ? null : calls.decode(() -> PictureFile.read(init, "init"));
+        asked.mask = mask == null ? null : calls.decode(() -> PictureFile.readMask(mask, "mask", asked.notes::add));
     }
 }

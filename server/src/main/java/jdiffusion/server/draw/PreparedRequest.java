@@ -6,7 +6,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.image.Picture;
 
 /**
- * A client's wish with nothing left open, which the model can draw.
+ * A client's request with nothing left open, which the model can draw.
  *
  * @param request for all pictures, with seeds counting up
  * @param prompt  as the client wrote it, with the names of LoRAs in it
@@ -14,8 +14,8 @@ import jdiffusion.model.image.Picture;
  * @param mask    likewise
  * @param notes   what the client should know
  */
-public record Order(ServedModel model, GenerationRequest request, List<Lora> loras, String prompt, Picture init,
-                    Picture mask, List<String> notes) {
+public record PreparedRequest(ServedModel model, GenerationRequest request, List<Lora> loras, String prompt,
+                              Picture init, Picture mask, List<String> notes) {
     /** One of its pictures, from 0. */
     public GenerationRequest picture(int i) {
         return request.toBuilder().images(1).seed(request.seed() + i).build();

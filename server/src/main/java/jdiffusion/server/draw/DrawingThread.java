@@ -22,8 +22,8 @@ import jdiffusion.model.stage.StageMemory;
 import jdiffusion.server.metrics.Metrics;
 import jdiffusion.tensor.InputException;
 
-/** Draws orders on a device, for one thread. The model of the last one stays. */
-public final class Easel implements AutoCloseable {
+/** Draws requests on a device, for one thread. The model of the last one stays. */
+public final class DrawingThread implements AutoCloseable {
     private final Backend backend;
     private final MemoryFit memory;
     private final PictureText texts;
@@ -35,7 +35,7 @@ public final class Easel implements AutoCloseable {
     private record Standing(ServedModel model, List<Lora> loras, Pipeline pipeline, LatentPictures previews) {
     }
 
-    public Easel(Backend backend, MemoryFit memory, PictureText texts, Metrics metrics) {
+    public DrawingThread(Backend backend, MemoryFit memory, PictureText texts, Metrics metrics) {
         this.backend = backend;
         this.memory = memory;
         this.texts = texts;
@@ -52,21 +52,21 @@ public final class Easel implements AutoCloseable {
     }
 
     /**
-     * Draws all pictures of an order.
+     * Draws all pictures of a prepared request.
      *
      * @throws CancellationException when the follower cancels it
      */
-    public void draw(Order order, DrawingFollower follower) {
+    public void draw(PreparedRequest prepared, DrawingFollower follower) {
         try {
-            GenerationRequest request = order.request();
-            Standing at = stand(order, follower);
+            GenerationRequest request = prepared.request();
+            Standing at = stand(prepared, follower);
             at.pipeline.hold(request);
             checkCancelled(follower);
             List<Conditioning> prompts = at.pipeline.encode(request,
-                    new Watch(at, request, follower, order.model().id()));
+                    new Watch(at, request, follower, prepared.model().id()));
             for (int i = 0; i < request.images(); i++) {
                 checkCancelled(follower);
-                draw(at, order, i, prompts, follower);
+                draw(at, prepared, i, prompts, follower);
             }
         } catch (CancellationException e) {
             throw e;
@@ -77,9 +77,9 @@ public final class Easel implements AutoCloseable {
         }
     }
 
-    private void draw(Standing at, Order order, int i, List<Conditioning> prompts, DrawingFollower follower) {
-        GenerationRequest one = order.picture(i);
-        Watch watch = new Watch(at, one, follower, order.model().id());
+    private void draw(Standing at, PreparedRequest prepared, int i, List<Conditioning> prompts, DrawingFollower follower) {
+        GenerationRequest one = prepared.picture(i);
+        Watch watch = new Watch(at, one, follower, prepared.model().id());
         follower.begun(i);
         float[] latents;
         boolean whole = true;
@@ -93,13 +93,13 @@ public final class Easel implements AutoCloseable {
             }
         }
         Picture picture = at.pipeline.decode(one, latents, watch).getFirst();
-        Infotext text = texts.of(order, one, at.pipeline.files(), watch.decoded);
+        Infotext text = texts.of(prepared, one, at.pipeline.files(), watch.decoded);
         if (!whole) {
             Map<String, String> fields = new LinkedHashMap<>(text.fields());
             fields.put("Interrupted", "after " + watch.done + " evaluations");
             text = new Infotext(text.prompt(), text.negativePrompt(), fields);
         }
-        metrics.drawn(order.model().id(), one.width(), one.height());
+        metrics.drawn(prepared.model().id(), one.width(), one.height());
         follower.drawn(i, one, picture, Png.encode(picture, Map.of(Infotext.KEYWORD, text.text())), text.text());
         if (!whole && !follower.goesOn()) {
             throw new CancellationException("interrupted");
@@ -112,26 +112,26 @@ public final class Easel implements AutoCloseable {
         }
     }
 
-    /** The order's model, ready; the one before is let go of where it is another. */
-    private Standing stand(Order order, DrawingFollower follower) {
-        if (standing != null && standing.model == order.model() && standing.loras.equals(order.loras())
-                && fits(order)) {
+    /** The model of a request, ready; the one before is let go of where it is another. */
+    private Standing stand(PreparedRequest prepared, DrawingFollower follower) {
+        if (standing != null && standing.model == prepared.model() && standing.loras.equals(prepared.loras())
+                && fits(prepared)) {
             return standing;
         }
         close();
         long start = System.nanoTime();
-        Pipeline plain = Pipeline.open(AdaptedFiles.of(order.model().files(), order.loras()), backend);
-        Pipeline pipeline = memory.fit(plain, order.request(), follower::note);
-        standing = new Standing(order.model(), order.loras(), pipeline, previews(pipeline));
-        loaded = order.model();
-        pipeline.hold(order.request());
-        metrics.loaded(order.model().id(), System.nanoTime() - start);
+        Pipeline plain = Pipeline.open(AdaptedFiles.of(prepared.model().files(), prepared.loras()), backend);
+        Pipeline pipeline = memory.fit(plain, prepared.request(), follower::note);
+        standing = new Standing(prepared.model(), prepared.loras(), pipeline, previews(pipeline));
+        loaded = prepared.model();
+        pipeline.hold(prepared.request());
+        metrics.loaded(prepared.model().id(), System.nanoTime() - start);
         return standing;
     }
 
-    private boolean fits(Order order) {
+    private boolean fits(PreparedRequest prepared) {
         long budget = standing.pipeline.policy().budget();
-        return budget == Long.MAX_VALUE || standing.pipeline.plan(order.request()).peak() <= budget;
+        return budget == Long.MAX_VALUE || standing.pipeline.plan(prepared.request()).peak() <= budget;
     }
 
     private static LatentPictures previews(Pipeline pipeline) {

@@ -19,7 +19,7 @@ import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 
 /** The models that clients can choose, by name. Their configurations are read, their weights are not. */
-public final class Shelf {
+public final class ServedModels {
     private static final List<String> ENDINGS = List.of(".safetensors", ".gguf");
 
     private final Path given;
@@ -37,7 +37,7 @@ public final class Shelf {
      * @param backend the device, of which only the kind counts
      * @throws InputException when there is no model
      */
-    public Shelf(Path given, Path folder, Function<Path, ModelFiles> opening, Backend backend, Consumer<String> log) {
+    public ServedModels(Path given, Path folder, Function<Path, ModelFiles> opening, Backend backend, Consumer<String> log) {
         this.given = given;
         this.folder = folder;
         this.opening = opening;

@@ -17,11 +17,11 @@ import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.tensor.InputException;
 
 /**
- * Makes orders of wishes, for all interfaces alike.
+ * Makes checked requests of what clients ask for, for all interfaces alike.
  *
  * @param loraFolder where LoRAs are that prompts name; null for none
  */
-public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
+public record RequestPreparer(ServedModels servedModels, Path loraFolder, Limits limits) {
     /** A1111's clip skip of the layer that is read where nothing is said. */
     private static final int USUAL_SKIP = 2;
     private static final long RANDOM_SEEDS = 1L << 32;
@@ -31,23 +31,23 @@ public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
      *
      * @throws InputException saying what is wrong; a {@link FieldException} where it is one field
      */
-    public Order of(Wish wish) {
-        if (wish.prompt == null) {
+    public PreparedRequest of(PictureFields asked) {
+        if (asked.prompt == null) {
             throw new FieldException("prompt", "missing", "the prompt is missing");
         }
-        limits.checkText("prompt", wish.prompt);
-        limits.checkText("negative_prompt", wish.negativePrompt);
-        limits.checkText("prompt_2", wish.prompt2);
-        limits.checkText("negative_prompt_2", wish.negativePrompt2);
-        ServedModel model = shelf.find(wish.model);
+        limits.checkText("prompt", asked.prompt);
+        limits.checkText("negative_prompt", asked.negativePrompt);
+        limits.checkText("prompt_2", asked.prompt2);
+        limits.checkText("negative_prompt_2", asked.negativePrompt2);
+        ServedModel model = servedModels.find(asked.model);
         List<String> notes = new ArrayList<>();
-        List<Lora> loras = loras(wish);
-        GenerationRequest defaults = model.request(LoraTags.without(wish.prompt));
-        GenerationRequest.Builder builder = defaults.toBuilder().images(wish.images)
-                .seed(wish.seed != null ? wish.seed : ThreadLocalRandom.current().nextLong(RANDOM_SEEDS));
-        settings(wish, defaults, builder);
-        size(wish, model, defaults, builder, notes::add);
-        GenerationRequest request = pictures(wish, builder.build());
+        List<Lora> loras = loras(asked);
+        GenerationRequest defaults = model.request(LoraTags.without(asked.prompt));
+        GenerationRequest.Builder builder = defaults.toBuilder().images(asked.images)
+                .seed(asked.seed != null ? asked.seed : ThreadLocalRandom.current().nextLong(RANDOM_SEEDS));
+        settings(asked, defaults, builder);
+        size(asked, model, defaults, builder, notes::add);
+        GenerationRequest request = pictures(asked, builder.build());
         limits.check(request);
         if (Long.compareUnsigned(request.seed() + request.images() - 1, request.seed()) < 0) {
             throw new FieldException("seed", "too_large", "the seeds of " + request.images() + " pictures from "
@@ -57,14 +57,14 @@ public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
         if (!loras.isEmpty()) {
             AdaptedFiles.of(model.files(), loras);
         }
-        notes.addAll(0, wish.notes);
+        notes.addAll(0, asked.notes);
         notes.addAll(model.notes(request));
-        return new Order(model, request, loras, wish.prompt, wish.init, wish.mask, List.copyOf(notes));
+        return new PreparedRequest(model, request, loras, asked.prompt, asked.init, asked.mask, List.copyOf(notes));
     }
 
-    private List<Lora> loras(Wish wish) {
+    private List<Lora> loras(PictureFields asked) {
         try {
-            return LoraTags.loras(wish.prompt, wish.negativePrompt, loraFolder);
+            return LoraTags.loras(asked.prompt, asked.negativePrompt, loraFolder);
         } catch (InputException e) {
             // Where the folder is, is no client's business.
             throw new FieldException("prompt", "lora", loraFolder == null ? e.getMessage()
@@ -72,56 +72,56 @@ public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
         }
     }
 
-    private static void settings(Wish wish, GenerationRequest defaults, GenerationRequest.Builder builder) {
-        builder.negativePrompt(or(wish.negativePrompt, defaults.negativePrompt()))
-                .steps(or(wish.steps, defaults.steps()))
-                .guidanceRescale(or(wish.guidanceRescale, defaults.guidanceRescale()))
-                .schedule(or(wish.schedule, defaults.schedule()))
-                .t5Length(or(wish.t5Length, defaults.t5Length()));
-        guidance(wish, defaults, builder);
-        builder.resolutionBinning(or(wish.resolutionBinning, defaults.resolutionBinning()));
-        SamplerSettings sampler = wish.sampler == null ? defaults.sampler() : wish.sampler.settings();
-        builder.sampler(wish.eta == null ? sampler : sampler.withEta(wish.eta));
-        if (wish.shift != null) {
-            builder.shift(wish.shift);
+    private static void settings(PictureFields asked, GenerationRequest defaults, GenerationRequest.Builder builder) {
+        builder.negativePrompt(or(asked.negativePrompt, defaults.negativePrompt()))
+                .steps(or(asked.steps, defaults.steps()))
+                .guidanceRescale(or(asked.guidanceRescale, defaults.guidanceRescale()))
+                .schedule(or(asked.schedule, defaults.schedule()))
+                .t5Length(or(asked.t5Length, defaults.t5Length()));
+        guidance(asked, defaults, builder);
+        builder.resolutionBinning(or(asked.resolutionBinning, defaults.resolutionBinning()));
+        SamplerSettings sampler = asked.sampler == null ? defaults.sampler() : asked.sampler.settings();
+        builder.sampler(asked.eta == null ? sampler : sampler.withEta(asked.eta));
+        if (asked.shift != null) {
+            builder.shift(asked.shift);
         }
-        if (wish.sigmas != null) {
-            if (wish.steps != null || wish.schedule != null || wish.shift != null) {
+        if (asked.sigmas != null) {
+            if (asked.steps != null || asked.schedule != null || asked.shift != null) {
                 throw new FieldException("sigmas", "contradiction", "sigmas give every noise level, on which steps, a"
                         + " schedule and a shift do not act; leave those out");
             }
-            builder.sigmas(wish.sigmas);
+            builder.sigmas(asked.sigmas);
         }
-        if (Boolean.FALSE.equals(wish.t5)) {
+        if (Boolean.FALSE.equals(asked.t5)) {
             builder.t5(false);
         }
-        builder.text(new TextOptions(wish.prompt2, wish.negativePrompt2,
-                wish.clipSkip == null ? 0 : Math.max(0, wish.clipSkip - USUAL_SKIP),
-                or(wish.cleanCaption, defaults.text().cleanCaption())));
+        builder.text(new TextOptions(asked.prompt2, asked.negativePrompt2,
+                asked.clipSkip == null ? 0 : Math.max(0, asked.clipSkip - USUAL_SKIP),
+                or(asked.cleanCaption, defaults.text().cleanCaption())));
         SkipLayers skip = defaults.skipLayers();
-        builder.skipLayers(new SkipLayers(or(wish.skipLayers, skip.layers()), or(wish.skipLayersScale, skip.scale()),
-                or(wish.skipLayersStart, skip.start()), or(wish.skipLayersEnd, skip.stop())));
+        builder.skipLayers(new SkipLayers(or(asked.skipLayers, skip.layers()), or(asked.skipLayersScale, skip.scale()),
+                or(asked.skipLayersStart, skip.start()), or(asked.skipLayersEnd, skip.stop())));
     }
 
-    private static void guidance(Wish wish, GenerationRequest defaults, GenerationRequest.Builder builder) {
+    private static void guidance(PictureFields asked, GenerationRequest defaults, GenerationRequest.Builder builder) {
         boolean told = defaults.embedded().isThere();
-        builder.guidance(or(wish.guidance, told ? defaults.guidance()
-                : or(wish.guidanceScale, defaults.guidance())));
-        Float embedded = or(wish.embeddedGuidance, wish.guidanceScale);
+        builder.guidance(or(asked.guidance, told ? defaults.guidance()
+                : or(asked.guidanceScale, defaults.guidance())));
+        Float embedded = or(asked.embeddedGuidance, asked.guidanceScale);
         if (told && embedded != null) {
             builder.embeddedGuidance(embedded);
-        } else if (wish.embeddedGuidance != null) {
-            wish.notes.add("the embedded guidance changes nothing: this network is told none");
+        } else if (asked.embeddedGuidance != null) {
+            asked.notes.add("the embedded guidance changes nothing: this network is told none");
         }
     }
 
     /** The size that is asked for, else that of the picture to start from, else the model's. */
-    private void size(Wish wish, ServedModel model, GenerationRequest defaults, GenerationRequest.Builder builder,
+    private void size(PictureFields asked, ServedModel model, GenerationRequest defaults, GenerationRequest.Builder builder,
                       Consumer<String> notes) {
         ImageSize sizes = model.sizes();
-        boolean ofInit = wish.init != null && wish.width == null && wish.height == null;
-        int width = ofInit ? wish.init.width() : or(wish.width, defaults.width());
-        int height = ofInit ? wish.init.height() : or(wish.height, defaults.height());
+        boolean ofInit = asked.init != null && asked.width == null && asked.height == null;
+        int width = ofInit ? asked.init.width() : or(asked.width, defaults.width());
+        int height = ofInit ? asked.init.height() : or(asked.height, defaults.height());
         if (width < 1 || height < 1) {
             throw new FieldException("size", "invalid_size", "a picture of " + width + "x" + height
                     + " is none; give a width and a height");
@@ -129,7 +129,7 @@ public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
         int w = below(width, sizes);
         int h = below(height, sizes);
         if (w != width || h != height) {
-            if (!ofInit && wish.sizes == Wish.Sizes.REFUSED) {
+            if (!ofInit && asked.sizes == PictureFields.Sizes.REFUSED) {
                 int widerBy = w == width ? 0 : sizes.multiple();
                 int higherBy = h == height ? 0 : sizes.multiple();
                 boolean more = w + widerBy <= sizes.largest() && h + higherBy <= sizes.largest() && w <= width
@@ -150,23 +150,23 @@ public record Orders(Shelf shelf, Path loraFolder, Limits limits) {
                 sizes.largest() / sizes.multiple() * sizes.multiple());
     }
 
-    private static GenerationRequest pictures(Wish wish, GenerationRequest request) {
-        if (wish.init == null) {
-            if (wish.mask != null) {
+    private static GenerationRequest pictures(PictureFields asked, GenerationRequest request) {
+        if (asked.init == null) {
+            if (asked.mask != null) {
                 throw new FieldException("mask", "contradiction", "a mask needs a picture to start from");
             }
             return request;
         }
-        double strength = or(wish.strength, request.strength());
+        double strength = or(asked.strength, request.strength());
         if (!(strength > 0 && strength <= 1)) {
             throw new FieldException("strength", "invalid_value", "the strength is " + strength
                     + "; use more than 0, up to 1");
         }
-        boolean cut = wish.shape == Wish.Shape.CUT;
+        boolean cut = asked.shape == PictureFields.Shape.CUT;
         GenerationRequest.Builder builder = request.toBuilder()
-                .init(sized(wish.init, cut, request), strength);
-        if (wish.mask != null) {
-            builder.mask(sized(wish.mask, cut, request));
+                .init(sized(asked.init, cut, request), strength);
+        if (asked.mask != null) {
+            builder.mask(sized(asked.mask, cut, request));
         }
         return builder.build();
     }
