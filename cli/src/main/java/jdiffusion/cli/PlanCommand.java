@@ -115,7 +115,8 @@ final class PlanCommand implements Callable<Integer> {
                               GenerationRequest request, MemoryPlan plan) {
         GenerationRequest drawn = pipeline.drawn(request);
         out.println(Console.oneLine(folder) + ": " + pipeline.variant().label() + ", " + request.width() + "x"
-                + request.height() + (drawn == request ? "" : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
+                + request.height()
+                + (drawn == request ? "" : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
                 + ", " + backend.describe()
                 + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));

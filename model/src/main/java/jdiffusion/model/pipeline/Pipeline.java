@@ -301,7 +301,7 @@ public final class Pipeline implements AutoCloseable {
         return new TextStage(model, conditioner).run(drawn(request), progress);
     }
 
-    /** Clean latents [images, channels, height / factor, width / factor] as the denoiser sees them, as they are drawn. */
+    /** Clean latents [images, channels, height / factor, width / factor] of what is drawn, as the denoiser sees them. */
     public float[] denoise(GenerationRequest request, List<Conditioning> prompts, Progress progress) {
         return denoiseStage().run(drawn(request), prompts, progress);
     }
