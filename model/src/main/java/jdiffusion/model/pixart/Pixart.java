@@ -1,6 +1,5 @@
 package jdiffusion.model.pixart;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import jdiffusion.model.checkpoint.Component;
@@ -12,7 +11,6 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
-import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.family.Variant;
@@ -32,8 +30,8 @@ import jdiffusion.tensor.Weights;
 
 /**
  * PixArt-Sigma (Chen et al., "PixArt-Sigma: Weak-to-Strong Training of Diffusion Transformer for 4K Text-to-Image
- * Generation", 2024): a diffusion transformer of 0.6 G on SDXL's latents that reads T5 and predicts the noise. Models of
- * PixArt-alpha for pictures of 1024 pixels differ in that they are told the picture's size.
+ * Generation", 2024): a diffusion transformer of 0.6 G on SDXL's latents that reads T5 and predicts the noise. Models
+ * of PixArt-alpha for pictures of 1024 pixels differ in that they are told the picture's size.
  */
 public final class Pixart implements Family {
     private static final Variant SIGMA = new Variant("pixart-sigma", "PixArt-Sigma", 20, 4.5f);
@@ -127,15 +125,6 @@ public final class Pixart implements Family {
     }
 
     @Override
-    public List<String> notes(Variant variant, NoiseScheduler scheduler, GenerationRequest request) {
-        List<String> notes = new ArrayList<>();
-        if (variant == ALPHA && request.t5Length() == PixartConditioner.T5_USUAL) {
-            notes.add(variant.label() + " was trained on 120 tokens of text; use --t5-length 120");
-        }
-        return notes;
-    }
-
-    @Override
     public Dit loadDenoiser(Weights weights, ConfigFile config) {
         return Dit.load(weights, config);
     }
@@ -163,6 +152,11 @@ public final class Pixart implements Family {
     @Override
     public int textTokens() {
         return PixartConditioner.T5_USUAL;
+    }
+
+    @Override
+    public int textTokens(Variant variant) {
+        return variant == ALPHA ? PixartConditioner.T5_ALPHA : textTokens();
     }
 
     @Override

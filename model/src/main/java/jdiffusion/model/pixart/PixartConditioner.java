@@ -22,12 +22,10 @@ final class PixartConditioner implements Conditioner {
     /** Name of height, width and height by width of the picture, [3], where the denoiser is told them. */
     static final String SIZES = "sizes";
     static final int T5_USUAL = 300;
+    static final int T5_ALPHA = 120;
     /** T5 was trained with up to 512 tokens; its relative positions have no other limit. */
     static final int T5_LONGEST = 512;
-    /**
-     * Characters of a prompt that is cleaned, some times as many as T5 reads: the time that cleaning takes may grow with
-     * their square.
-     */
+    /** Characters of a prompt that is cleaned, more than T5 reads: the time for it may grow with their square. */
     static final int CLEANED = 4096;
 
     private final ModelFiles files;

@@ -142,6 +142,7 @@ class ToldSizesTest {
                 Pipeline plain = Pipeline.open(Families.open(TestData.reference().resolve("pixart/model"),
                         ModelSources.NONE), backend)) {
             assertThat(pipeline.variant().name()).isEqualTo("pixart-alpha");
+            assertThat(pipeline.request("").t5Length()).isEqualTo(120);
             GenerationRequest request = pipeline.request("a red circle").toBuilder().size(64, 48).steps(1)
                     .resolutionBinning(false).t5Length(20).build();
             assertThat(pipeline.plan(request).peak()).isPositive();
