@@ -12,6 +12,7 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.LatentSpace;
+import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.reference.ReferenceKind;
@@ -151,7 +152,7 @@ public final class AuraFlow implements Family {
 
     @Override
     public int mostTextTokens() {
-        return AuraFlowConditioner.LONGEST;
+        return TextEncoders.T5_LONGEST;
     }
 
     @Override

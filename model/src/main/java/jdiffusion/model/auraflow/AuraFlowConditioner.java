@@ -12,17 +12,12 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.stage.Stages;
-import jdiffusion.model.text.T5Encoder;
 import jdiffusion.tensor.InputException;
-import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weights;
 
 /** The text of AuraFlow: Pile-T5's rows, with zeros for those of padding, which the denoiser attends to all the same. */
 final class AuraFlowConditioner implements Conditioner {
     static final int USUAL = 256;
-    /** Relative positions have no limit; this is far beyond what the published model was trained with. */
-    static final int LONGEST = 512;
 
     private final ModelFiles files;
     private final TextEncoders encoders;
@@ -40,7 +35,7 @@ final class AuraFlowConditioner implements Conditioner {
 
     @Override
     public void check(GenerationRequest request, boolean run) {
-        checkLength(request.t5Length());
+        TextEncoders.checkT5Length(request.t5Length());
         if (request.text().prompt2() != null || request.text().negativePrompt2() != null
                 || !request.micro().equals(MicroConditioning.DEFAULT)) {
             throw new InputException("second prompts, sizes, crops and aesthetic scores are SDXL's; AuraFlow reads one"
@@ -60,25 +55,7 @@ final class AuraFlowConditioner implements Conditioner {
                     + " out; leave out --no-t5 or give it with --t5xxl");
         }
         encoders.checkTokenizer(Component.T5);
-        try (ModelFiles.Open open = files.inspect(Component.T5)) {
-            checkWidth(T5Encoder.load(Weights.of(open.tensors(), Placement.onHost()), open.config()),
-                    open.tensors().origin());
-        }
-    }
-
-    private static void checkLength(int tokens) {
-        if (tokens < 1 || tokens > LONGEST) {
-            throw new InputException("the T5 length is " + tokens + "; use 1 to " + LONGEST + " tokens (" + USUAL
-                    + " is usual)");
-        }
-    }
-
-    private void checkWidth(T5Encoder encoder, String origin) {
-        if (encoder.config().hidden() != width) {
-            throw new InputException(origin + ": T5 is " + encoder.config().hidden()
-                    + " wide, the denoiser's text input " + width
-                    + "; these do not belong together, choose another T5 with --t5xxl");
-        }
+        encoders.checkT5(width);
     }
 
     @Override
@@ -89,9 +66,10 @@ final class AuraFlowConditioner implements Conditioner {
     @Override
     public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
         int tokens = request.t5Length();
-        checkLength(tokens);
+        TextEncoders.checkT5Length(tokens);
         List<String> prompts = both ? List.of(request.negativeText(), request.prompt()) : List.of(request.prompt());
-        TextEncoders.Masked text = encoders.maskedT5(prompts, tokens, this::checkWidth, listener);
+        TextEncoders.Masked text = encoders.maskedT5(prompts, tokens, (encoder, origin) ->
+                TextEncoders.checkT5Width(encoder, origin, width), listener);
         List<Conditioning> out = new ArrayList<>();
         for (int p = 0; p < prompts.size(); p++) {
             float[] rows = new float[tokens * width];
