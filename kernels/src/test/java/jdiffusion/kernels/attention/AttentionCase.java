@@ -12,6 +12,7 @@ import java.util.TreeMap;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.machine.CpuLevel;
+import jdiffusion.kernels.rope.RopeReference;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
 import jdiffusion.tensor.Shape;
@@ -217,7 +218,7 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
             streams.add(AttentionStream.of(asks ? qkv.columns(0, width) : null,
                     isAsked ? qkv.columns(width, 2 * width) : null, isAsked ? qkv.columns(2 * width, 3 * width) : null,
                     asks ? out : null).withNorms(qNorm, kNorm)
-                    .withRotary(turned.contains(s) ? RotaryReference.table(random, n, shape.headDim()) : null)
+                    .withRotary(turned.contains(s) ? RopeReference.table(random, n, shape.headDim()) : null)
                     .withKeyCounts(counts.containsKey(s) ? integers(counts.get(s)) : null));
         }
         int columns = 2 * keys() - 1;

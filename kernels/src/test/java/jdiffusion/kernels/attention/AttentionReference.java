@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.rope.RopeReference;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
@@ -157,7 +158,7 @@ final class AttentionReference {
             }
         }
         if (role.rotary(stream) != null) {
-            RotaryReference.turn(x, stream.rotary(), token, step);
+            RopeReference.turn(x, stream.rotary(), token, step);
         }
         for (int c = 0; c < x.length; c++) {
             x[c] = input.applyAsDouble(x[c]);

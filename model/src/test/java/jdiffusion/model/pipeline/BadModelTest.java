@@ -71,8 +71,8 @@ class BadModelTest {
 
     @Test
     void anUnknownFamily() throws IOException {
-        replace("model_index.json", "StableDiffusion3Pipeline", "FluxPipeline");
-        assertFails().hasMessageContaining("FluxPipeline").hasMessageContaining("StableDiffusion3");
+        replace("model_index.json", "StableDiffusion3Pipeline", "KolorsPipeline");
+        assertFails().hasMessageContaining("KolorsPipeline").hasMessageContaining("StableDiffusion3");
     }
 
     @Test

@@ -1,16 +1,16 @@
-package jdiffusion.kernels.attention;
+package jdiffusion.kernels.rope;
 
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
 import jdiffusion.tensor.Tensor;
 
 /** Rotary position embedding by its definition: each pair of channels is turned by an angle of its own. */
-final class RotaryReference {
-    private RotaryReference() {
+public final class RopeReference {
+    private RopeReference() {
     }
 
     /** A table of random angles, [n, headDim] of cos and sin by turns. */
-    static Tensor table(Random random, int n, int headDim) {
+    public static Tensor table(Random random, int n, int headDim) {
         // A table of no tokens has memory all the same.
         float[] table = new float[Math.max(1, n) * headDim];
         for (int i = 0; i < table.length; i += 2) {
@@ -22,7 +22,7 @@ final class RotaryReference {
     }
 
     /** Turns the channels of one head of a token in place; {@code step} rounds the result of each operation. */
-    static void turn(double[] x, Tensor table, int token, DoubleUnaryOperator step) {
+    public static void turn(double[] x, Tensor table, int token, DoubleUnaryOperator step) {
         for (int i = 0; i < x.length; i += 2) {
             double cos = table.get(token, i);
             double sin = table.get(token, i + 1);
