@@ -181,6 +181,9 @@ final class GenerateCommand implements Callable<Integer> {
                 pipeline.check(request);
             }
             pipeline.notes(request).forEach(notes::add);
+            if (!pipeline.request(words).embedded().isThere()) {
+                request = request.toBuilder().embeddedGuidance(Float.NaN).build();
+            }
             if (options.noT5 && !pipeline.family().components().contains(Component.T5)) {
                 notes.add(pipeline.family().label() + " has no T5 that could be left out");
             }

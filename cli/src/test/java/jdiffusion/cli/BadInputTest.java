@@ -282,8 +282,8 @@ class BadInputTest {
     void unknownFamily() throws IOException {
         Path model = TestModel.copy(folder.resolve("m"));
         Path index = model.resolve("model_index.json");
-        Files.writeString(index, Files.readString(index).replace("StableDiffusion3Pipeline", "FluxPipeline"));
-        check(Cli.draw("a", "--model", model, "-o", folder.resolve("x.png")), "the family 'FluxPipeline' is unknown",
+        Files.writeString(index, Files.readString(index).replace("StableDiffusion3Pipeline", "KolorsPipeline"));
+        check(Cli.draw("a", "--model", model, "-o", folder.resolve("x.png")), "the family 'KolorsPipeline' is unknown",
                 List.of("m"));
     }
 

@@ -50,7 +50,7 @@ class VerifyTest {
     void whatIsNotKnownIsSaid() throws IOException {
         Path unknown = reference("a", 7);
         Files.writeString(unknown.resolve("config.json"), "{\"_class_name\": \"Other\"}");
-        Path captions = Files.writeString(folder.resolve("captions.json"), "{}");
+        Path colours = Files.writeString(folder.resolve("colours.json"), "{}");
         SafetensorsWriter.write(folder.resolve("randn.safetensors"),
                 Map.of("seed42.n3", Tensor.of(new float[] {3.3669037e-01f, 1.288094e-01f, 2.3446237e-01f}, 3)),
                 Map.of());
@@ -58,7 +58,7 @@ class VerifyTest {
         assertThat(run.code()).as(run.err().toString()).isZero();
         assertThat(run.out()).containsPattern("seed42.n3 .* ok");
         assertThat(run.out().lines().toList()).contains("1 tensors in 1 folders, 0 failed",
-                captions + " not verified: no check is known for such a file").anyMatch(line ->
+                colours + " not verified: no check is known for such a file").anyMatch(line ->
                         line.startsWith(unknown + " not verified: references for 'Other' are not known here"));
     }
 
