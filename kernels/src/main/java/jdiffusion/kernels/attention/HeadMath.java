@@ -1,6 +1,7 @@
 package jdiffusion.kernels.attention;
 
 import jdiffusion.kernels.attention.AttentionShape.Norm;
+import jdiffusion.kernels.cpu.Sums;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.Tensor;
 
@@ -52,7 +53,7 @@ final class HeadMath {
     }
 
     private static void layerNorm(float[] row, int d, float eps) {
-        float mean = mean(row, d);
+        float mean = Sums.sum(row, 0, d) / d;
         for (int i = 0; i < d; i++) {
             row[i] -= mean;
         }
@@ -74,25 +75,6 @@ final class HeadMath {
     }
 
     /** Four sums, since one alone would wait for each addition. */
-    private static float mean(float[] x, int n) {
-        float a = 0;
-        float b = 0;
-        float c = 0;
-        float e = 0;
-        int i = 0;
-        for (; i <= n - 4; i += 4) {
-            a += x[i];
-            b += x[i + 1];
-            c += x[i + 2];
-            e += x[i + 3];
-        }
-        for (; i < n; i++) {
-            a += x[i];
-        }
-        return (a + b + (c + e)) / n;
-    }
-
-    /** Four sums, as in {@link #mean}. */
     private static float meanSquare(float[] x, int n) {
         float a = 0;
         float b = 0;
