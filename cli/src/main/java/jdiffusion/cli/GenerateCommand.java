@@ -16,6 +16,7 @@ import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.EmbeddedGuidance;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.Progress;
@@ -181,8 +182,9 @@ final class GenerateCommand implements Callable<Integer> {
                 pipeline.check(request);
             }
             pipeline.notes(request).forEach(notes::add);
-            if (!pipeline.request(words).embedded().isThere()) {
-                request = request.toBuilder().embeddedGuidance(Float.NaN).build();
+            EmbeddedGuidance usual = pipeline.request(words).embedded();
+            if (!usual.isThere()) {
+                request = request.toBuilder().embedded(usual).build();
             }
             if (options.noT5 && !pipeline.family().components().contains(Component.T5)) {
                 notes.add(pipeline.family().label() + " has no T5 that could be left out");

@@ -57,6 +57,17 @@ class FluxOptionsTest {
     }
 
     @Test
+    void aGuidanceIsANumberThatCanBeTold() {
+        for (String wrong : List.of("NaN", "-1", "1e9")) {
+            Cli run = Cli.run("generate", "a", "-m", models.resolve("flux-dev"), "--guidance", wrong, "-o",
+                    folder.resolve("wrong.png"));
+            assertThat(run.code()).isEqualTo(2);
+            assertThat(run.err()).singleElement().asString().contains("the embedded guidance is", "use 0 to 1000");
+        }
+        assertThat(folder.resolve("wrong.png")).doesNotExist();
+    }
+
+    @Test
     void twoPassesTakeANegativePrompt() {
         run("one", "flux-dev", "-H", 32);
         assertThat(notes(run("ignored", "flux-dev", "-H", 32, "--cfg-scale", 3))).singleElement().asString()

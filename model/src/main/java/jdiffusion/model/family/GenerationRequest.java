@@ -317,9 +317,21 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return this;
         }
 
-        /** The guidance scale that the network is told. */
+        /**
+         * The guidance scale that the network is told.
+         *
+         * @throws InputException when it is no number, or none that can be told
+         */
         public Builder embeddedGuidance(float scale) {
-            embedded = new EmbeddedGuidance(scale, embedded.needsNegative());
+            if (Float.isNaN(scale)) {
+                throw new InputException("the embedded guidance is no number; use 0 to 1000 (3.5 is usual)");
+            }
+            return embedded(new EmbeddedGuidance(scale, embedded.needsNegative()));
+        }
+
+        /** Whether and what guidance scale the network is told. */
+        public Builder embedded(EmbeddedGuidance value) {
+            embedded = value;
             return this;
         }
 

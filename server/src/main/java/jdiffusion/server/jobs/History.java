@@ -133,9 +133,9 @@ public final class History {
     public List<Item> page(String before, int count) {
         List<Item> items = new ArrayList<>();
         try {
-            Comparator<String> prepared = Comparator.comparingInt(History::number).thenComparing(name -> name);
-            List<String> names = names().stream().filter(name -> before == null || prepared.compare(name, before) < 0)
-                    .sorted(prepared.reversed()).toList();
+            Comparator<String> order = Comparator.comparingInt(History::number).thenComparing(name -> name);
+            List<String> names = names().stream().filter(name -> before == null || order.compare(name, before) < 0)
+                    .sorted(order.reversed()).toList();
             for (String name : names) {
                 Item item = items.size() < count ? item(name) : null;
                 if (item != null) {

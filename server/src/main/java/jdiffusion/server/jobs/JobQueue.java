@@ -86,24 +86,24 @@ final class JobQueue {
 
     /** All that wait, in the order in which they would be taken. */
     synchronized List<Job> inOrder() {
-        List<Job> prepared = new ArrayList<>(size);
+        List<Job> order = new ArrayList<>(size);
         Map<String, List<Job>> left = new HashMap<>();
         clients.forEach((client, jobs) -> left.put(client, new ArrayList<>(jobs)));
-        for (int round = 0; prepared.size() < size; round++) {
+        for (int round = 0; order.size() < size; round++) {
             for (String client : clients.keySet()) {
                 if (round < left.get(client).size()) {
-                    prepared.add(left.get(client).get(round));
+                    order.add(left.get(client).get(round));
                 }
             }
         }
-        return prepared;
+        return order;
     }
 
     private void tellPlaces() {
-        List<Job> prepared = inOrder();
-        for (int i = 0; i < prepared.size(); i++) {
-            if (prepared.get(i).place() != i + 1) {
-                prepared.get(i).add(new JobEvent.Queued(i + 1));
+        List<Job> order = inOrder();
+        for (int i = 0; i < order.size(); i++) {
+            if (order.get(i).place() != i + 1) {
+                order.get(i).add(new JobEvent.Queued(i + 1));
             }
         }
     }
