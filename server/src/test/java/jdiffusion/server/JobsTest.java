@@ -178,6 +178,23 @@ class JobsTest {
         }
     }
 
+    /** The picture is drawn and sent all the same; the client and who runs the server are told. */
+    @Test
+    void aPictureThatCannotBeKeptIsSaid() throws IOException, InterruptedException {
+        Path gone = Files.createDirectory(folder.resolve("gone"));
+        try (TestServer server = new TestServer(s -> {
+            s.output = gone;
+            return s;
+        })) {
+            Files.delete(gone);
+            String id = server.job(quick("a star", 1)).get("id").asText();
+            server.await(id, "completed");
+            assertThat(server.get("/api/v1/jobs/" + id + "/images/0.png").body()).isEqualTo(server.quick("a star", 1));
+            assertThat(server.log()).anyMatch(line -> line.contains("the picture could not be kept"));
+            assertThat(gone).doesNotExist();
+        }
+    }
+
     @Test
     void historyIsWhatLiesInTheFolder() throws IOException, InterruptedException {
         try (TestServer server = new TestServer(s -> {

@@ -1,6 +1,7 @@
 package jdiffusion.server.jobs;
 
 import java.util.Locale;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.image.Picture;
@@ -12,6 +13,7 @@ final class JobFollower implements DrawingFollower {
 
     private final Job job;
     private final History history;
+    private final Consumer<String> log;
     private int image;
     private int total;
     private int done;
@@ -20,10 +22,14 @@ final class JobFollower implements DrawingFollower {
     private long nanos;
     private long lastPreview;
 
-    /** @param history where pictures are kept; null for nowhere */
-    JobFollower(Job job, History history) {
+    /**
+     * @param history where pictures are kept; null for nowhere
+     * @param log     told when one could not be
+     */
+    JobFollower(Job job, History history, Consumer<String> log) {
         this.job = job;
         this.history = history;
+        this.log = log;
     }
 
     @Override
@@ -86,9 +92,15 @@ final class JobFollower implements DrawingFollower {
         job.add(new JobEvent.Note(line));
     }
 
+    /** The client is told, and who runs the server. */
+    private void lost(String line) {
+        note(line);
+        log.accept(line);
+    }
+
     @Override
     public void drawn(int i, GenerationRequest request, Picture picture, byte[] png, String text) {
-        String stored = history == null ? null : history.store(png, request.seed(), this::note);
+        String stored = history == null ? null : history.store(png, request.seed(), this::lost);
         job.add(new JobEvent.Drawn(new JobPicture(i, request.seed(), picture, png, text, stored, done == total)));
     }
 }

@@ -189,7 +189,7 @@ public final class Jobs implements AutoCloseable {
                 return;
             }
             metrics.waited(Duration.between(job.created(), Instant.now()).toNanos());
-            drawing.draw(job.prepared(), new JobFollower(job, history));
+            drawing.draw(job.prepared(), new JobFollower(job, history, log));
             end(job, JobState.COMPLETED, null);
             double seconds = (System.nanoTime() - start) / 1e9;
             secondsEach = 0.7 * secondsEach + 0.3 * seconds;
