@@ -5,11 +5,13 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.model.adapter.ControlKind;
 import jdiffusion.model.adapter.EmbeddedFiles;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.adapter.LoraTags;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.embedding.Embeddings;
+import jdiffusion.model.request.ControlChoice;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Option;
 
@@ -72,11 +74,21 @@ final class AdapterOptions {
         }
         List<Lora> named = LoraTags.loras(prompt, negativePrompt, loraDir);
         List<Lora> loras = new ArrayList<>();
-        for (String given : lora == null ? List.<String>of() : lora) {
-            loras.add(parse(given));
+        for (String one : given()) {
+            loras.add(parse(one));
         }
         loras.addAll(named);
         return loras;
+    }
+
+    /** As given. */
+    List<String> given() {
+        return lora == null ? List.of() : lora;
+    }
+
+    ControlChoice control() {
+        return new ControlChoice(controlNet, controlImage, controlKind == null ? null : ControlKind.of(controlKind),
+                controlStrength, controlStart, controlEnd);
     }
 
     /** The prompt without the names of LoRAs in it. */

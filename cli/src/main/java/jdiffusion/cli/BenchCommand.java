@@ -12,6 +12,7 @@ import jdiffusion.model.bench.Measurement;
 import jdiffusion.model.bench.Part;
 import jdiffusion.model.bench.Settings;
 import jdiffusion.model.bench.Shapes;
+import jdiffusion.model.device.Devices;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.synthetic.SyntheticKind;
 import jdiffusion.model.synthetic.SyntheticModel;
@@ -115,7 +116,7 @@ final class BenchCommand implements Callable<Integer> {
         Settings settings = new Settings(runs, tiny ? 0 : WARM_UP_SECONDS, steps == null ? STEPS : steps,
                 chosen.contains(Part.IMAGE) ? DefaultModel.find() : null);
         List<Measurement> measurements = new ArrayList<>();
-        try (Devices.Opened opened = Devices.open(deviceOptions, precision, main.err()::println)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, main.err()::println)) {
             Backend backend = opened.backend();
             main.err().println(backend.describe());
             for (Part part : chosen) {

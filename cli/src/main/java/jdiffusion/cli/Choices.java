@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Locale;
 import jdiffusion.kernels.Precision;
+import jdiffusion.model.device.Devices;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;

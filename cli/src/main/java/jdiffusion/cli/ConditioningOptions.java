@@ -1,43 +1,19 @@
 package jdiffusion.cli;
 
-import java.util.Map;
 import java.util.function.Consumer;
-import java.util.function.Function;
-import java.util.function.UnaryOperator;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
-import jdiffusion.model.family.MicroConditioning.Pair;
 import jdiffusion.model.family.TextOptions;
+import jdiffusion.model.request.ConditioningText;
+import jdiffusion.model.request.PictureFields;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Option;
 
 /** What only some families read beside the prompt; null where the user says nothing. */
 final class ConditioningOptions {
-    private static final Pattern SIZE = Pattern.compile("\\s*([1-9]\\d{0,6})\\s*[xX]\\s*([1-9]\\d{0,6})\\s*");
-    private static final Pattern PLACE = Pattern.compile("\\s*(\\d{1,7})\\s*,\\s*(\\d{1,7})\\s*");
-    /** Layers that A1111 and stable-diffusion.cpp count for the usual hidden state of SDXL and SD3. */
-    private static final int USUAL_SKIP = 2;
     private static final float LOWEST_SCORE = 1;
     private static final float HIGHEST_SCORE = 10;
-    private static final String EMPTY_NEGATIVE = "Empty negative prompt";
-    private static final String ENCODED = "encoded";
-    private static final String CLIP_SKIP = "Clip skip";
-    private static final String PROMPT_2 = "Prompt 2";
-    private static final String NEGATIVE_2 = "Negative prompt 2";
-    private static final String ORIGINAL = "Original size";
-    private static final String CROP = "Crop top left";
-    private static final String TARGET = "Target size";
-    private static final String NEGATIVE_ORIGINAL = "Negative original size";
-    private static final String NEGATIVE_CROP = "Negative crop top left";
-    private static final String NEGATIVE_TARGET = "Negative target size";
-    private static final String BINNING = "Resolution binning";
-    private static final String CLEANING = "Clean caption";
-    private static final String OFF = "off";
-    private static final String AESTHETIC = "Aesthetic score";
-    private static final String NEGATIVE_AESTHETIC = "Negative aesthetic score";
 
     @Option(names = "--prompt-2", paramLabel = "TEXT",
             description = "SDXL: another prompt for the second text encoder. Default: the same.")
@@ -91,19 +67,19 @@ final class ConditioningOptions {
 
     void applyTo(GenerationRequest defaults, GenerationRequest.Builder request) {
         MicroConditioning micro = defaults.micro();
-        if (clipSkip != null && clipSkip < USUAL_SKIP) {
+        if (clipSkip != null && clipSkip < ConditioningText.USUAL_SKIP) {
             throw new InputException("--clip-skip is " + clipSkip + "; these models were trained on the last layer but"
                     + " one, so use 2 (the usual one) or more");
         }
         checkScore("--aesthetic-score", aestheticScore);
         checkScore("--negative-aesthetic-score", negativeAestheticScore);
-        request.text(new TextOptions(prompt2, negativePrompt2, clipSkip == null ? 0 : clipSkip - USUAL_SKIP,
+        request.text(new TextOptions(prompt2, negativePrompt2, clipSkip == null ? 0 : clipSkip - ConditioningText.USUAL_SKIP,
                         or(cleanCaption, defaults.text().cleanCaption())))
                 .resolutionBinning(or(resolutionBinning, defaults.resolutionBinning()))
-                .micro(new MicroConditioning(size("--original-size", originalSize), place("--crop-top-left", crop),
-                        size("--target-size", targetSize), size("--negative-original-size", negativeOriginalSize),
-                        place("--negative-crop-top-left", negativeCrop),
-                        size("--negative-target-size", negativeTargetSize),
+                .micro(new MicroConditioning(ConditioningText.size("--original-size", originalSize), ConditioningText.place("--crop-top-left", crop),
+                        ConditioningText.size("--target-size", targetSize), ConditioningText.size("--negative-original-size", negativeOriginalSize),
+                        ConditioningText.place("--negative-crop-top-left", negativeCrop),
+                        ConditioningText.size("--negative-target-size", negativeTargetSize),
                         aestheticScore == null ? micro.aesthetic() : aestheticScore,
                         negativeAestheticScore == null ? micro.negativeAesthetic() : negativeAestheticScore));
     }
@@ -134,96 +110,21 @@ final class ConditioningOptions {
         }
     }
 
-    /** Width and height, as a height and a width. */
-    private static Pair size(String option, String given) {
-        Matcher matcher = matched(option, given, SIZE, "a width and a height, such as 1024x1024");
-        return matcher == null ? null
-                : new Pair(Integer.parseInt(matcher.group(2)), Integer.parseInt(matcher.group(1)));
-    }
-
-    private static Pair place(String option, String given) {
-        Matcher matcher = matched(option, given, PLACE, "a row and a column, such as 0,0");
-        return matcher == null ? null
-                : new Pair(Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
-    }
-
-    private static Matcher matched(String option, String given, Pattern pattern, String wanted) {
-        Matcher matcher = given == null ? null : pattern.matcher(given);
-        if (matcher != null && !matcher.matches()) {
-            throw new InputException(option + " is '" + InputException.shown(given) + "'; give " + wanted);
-        }
-        return matcher;
-    }
-
-    /** Into a picture's text, where it is not the default. */
-    static void describe(GenerationRequest r, Map<String, String> fields) {
-        TextOptions text = r.text();
-        MicroConditioning micro = r.micro();
-        MicroConditioning usual = MicroConditioning.DEFAULT;
-        put(fields, EMPTY_NEGATIVE, r.negativePrompt() != null && r.negativePrompt().isEmpty() ? ENCODED : null);
-        put(fields, PROMPT_2, text.prompt2());
-        put(fields, NEGATIVE_2, text.negativePrompt2());
-        put(fields, CLIP_SKIP, text.clipSkip() == 0 ? null : Integer.toString(text.clipSkip() + USUAL_SKIP));
-        put(fields, ORIGINAL, sizeText(micro.original()));
-        put(fields, CROP, placeText(micro.crop()));
-        put(fields, TARGET, sizeText(micro.target()));
-        put(fields, NEGATIVE_ORIGINAL, sizeText(micro.negativeOriginal()));
-        put(fields, NEGATIVE_CROP, placeText(micro.negativeCrop()));
-        put(fields, NEGATIVE_TARGET, sizeText(micro.negativeTarget()));
-        put(fields, BINNING, r.resolutionBinning() ? null : OFF);
-        put(fields, CLEANING, text.cleanCaption() ? null : OFF);
-        put(fields, AESTHETIC, micro.aesthetic() == usual.aesthetic() ? null
-                : PictureSettings.number(micro.aesthetic()));
-        put(fields, NEGATIVE_AESTHETIC, micro.negativeAesthetic() == usual.negativeAesthetic() ? null
-                : PictureSettings.number(micro.negativeAesthetic()));
-    }
-
-    private static void put(Map<String, String> fields, String name, String value) {
-        if (value != null) {
-            fields.put(name, value);
-        }
-    }
-
-    private static String sizeText(Pair pair) {
-        return pair == null ? null : pair.second() + "x" + pair.first();
-    }
-
-    private static String placeText(Pair pair) {
-        return pair == null ? null : pair.first() + "," + pair.second();
-    }
-
-    /**
-     * Out of a picture's text, where the user says nothing.
-     *
-     * @param take   gives the value of a name; null for none
-     * @param number the same, as a number
-     */
-    void fill(UnaryOperator<String> take, Function<String, Float> number) {
-        prompt2 = or(prompt2, take.apply(PROMPT_2));
-        negativePrompt2 = or(negativePrompt2, take.apply(NEGATIVE_2));
-        Float skip = number.apply(CLIP_SKIP);
-        // A1111 writes 1 where nothing was chosen, and reads these models at the usual layer all the same.
-        clipSkip = or(clipSkip, skip == null || skip < USUAL_SKIP ? null : Integer.valueOf(Math.round(skip)));
-        originalSize = or(originalSize, take.apply(ORIGINAL));
-        crop = or(crop, take.apply(CROP));
-        targetSize = or(targetSize, take.apply(TARGET));
-        negativeOriginalSize = or(negativeOriginalSize, take.apply(NEGATIVE_ORIGINAL));
-        negativeCrop = or(negativeCrop, take.apply(NEGATIVE_CROP));
-        negativeTargetSize = or(negativeTargetSize, take.apply(NEGATIVE_TARGET));
-        resolutionBinning = or(resolutionBinning, OFF.equals(take.apply(BINNING)) ? Boolean.FALSE : null);
-        cleanCaption = or(cleanCaption, OFF.equals(take.apply(CLEANING)) ? Boolean.FALSE : null);
-        aestheticScore = or(aestheticScore, number.apply(AESTHETIC));
-        negativeAestheticScore = or(negativeAestheticScore, number.apply(NEGATIVE_AESTHETIC));
-    }
-
-    /**
-     * The negative prompt of a picture's text: one that was given and empty is told from none.
-     *
-     * @param found in the text's usual place; may be null or empty
-     */
-    static String negative(String found, UnaryOperator<String> take) {
-        String empty = take.apply(EMPTY_NEGATIVE);
-        return found != null && !found.isEmpty() ? found : ENCODED.equals(empty) ? "" : null;
+    /** Out of a picture's settings, where the user says nothing. */
+    void fill(PictureFields f) {
+        prompt2 = or(prompt2, f.prompt2);
+        negativePrompt2 = or(negativePrompt2, f.negativePrompt2);
+        clipSkip = or(clipSkip, f.clipSkip);
+        originalSize = or(originalSize, ConditioningText.size(f.originalSize));
+        crop = or(crop, ConditioningText.place(f.crop));
+        targetSize = or(targetSize, ConditioningText.size(f.targetSize));
+        negativeOriginalSize = or(negativeOriginalSize, ConditioningText.size(f.negativeOriginalSize));
+        negativeCrop = or(negativeCrop, ConditioningText.place(f.negativeCrop));
+        negativeTargetSize = or(negativeTargetSize, ConditioningText.size(f.negativeTargetSize));
+        resolutionBinning = or(resolutionBinning, f.resolutionBinning);
+        cleanCaption = or(cleanCaption, f.cleanCaption);
+        aestheticScore = or(aestheticScore, f.aestheticScore);
+        negativeAestheticScore = or(negativeAestheticScore, f.negativeAestheticScore);
     }
 
     private static <T> T or(T value, T otherwise) {

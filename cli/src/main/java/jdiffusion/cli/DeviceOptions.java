@@ -1,6 +1,8 @@
 package jdiffusion.cli;
 
 import java.nio.file.Path;
+import jdiffusion.model.device.DeviceChoice;
+import jdiffusion.model.device.Devices;
 import picocli.CommandLine.Option;
 
 /** Where to compute, and how; see {@link Devices#open}. */
@@ -48,4 +50,8 @@ final class DeviceOptions {
     @Option(names = "--emulator-memory", paramLabel = "SIZE", converter = ByteSize.class,
             description = "On the emulated device: how much memory it has, like 512MiB. Default: 8GiB.")
     Long memory;
+
+    DeviceChoice choice() {
+        return new DeviceChoice(device, threads, cpu, kernels, gemm, conv, check, profile, seed, memory);
+    }
 }

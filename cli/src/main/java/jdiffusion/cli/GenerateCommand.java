@@ -3,6 +3,7 @@ package jdiffusion.cli;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -15,6 +16,7 @@ import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.device.Devices;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.EmbeddedGuidance;
 import jdiffusion.model.family.GenerationRequest;
@@ -25,6 +27,11 @@ import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.pipeline.RefinedPipeline;
+import jdiffusion.model.request.ControlInput;
+import jdiffusion.model.request.InputPictures;
+import jdiffusion.model.request.LoraRecord;
+import jdiffusion.model.request.PictureText;
+import jdiffusion.model.request.TaesdInput;
 import jdiffusion.model.sampling.FlowScheduler;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.settings.Infotext;
@@ -132,23 +139,24 @@ final class GenerateCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
         }
         checkNumbers();
-        TaesdInput taesd = TaesdInput.of(options);
-        taesd.checkUsed(preview != null);
+        TaesdInput taesd = options.taesd();
+        GenerateOptions.checkUsed(taesd, preview != null);
         Path folder = model.path();
         String modelName = name(folder);
         if (source != null) {
             source.checkModel(modelName, model.given(), notes::add);
         }
-        InputPictures inputs = InputPictures.read(options, notes::add);
+        InputPictures inputs = options.inputs(notes::add);
         if (source != null) {
             source.checkInputs(inputs, notes::add);
             source.checkTaesd(taesd, notes::add);
         }
         List<Lora> loras = adapters.loras(options.prompt, options.negativePrompt);
-        try (Devices.Opened opened = Devices.open(deviceOptions, options.precision, notes::add)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), options.precision, notes::add)) {
             Backend backend = profiling.wrap(opened.backend());
             ModelFiles files = options.sampling.of(model.open(options.leftOut()));
-            ControlInput control = ControlInput.of(adapters.embedded(quantizing.apply(files)), loras, adapters);
+            ControlInput control = ControlInput.of(adapters.embedded(quantizing.apply(files)), loras,
+                    adapters.control());
             control.files().notes().forEach(notes::add);
             Pipeline pipeline = taesd.addTo(Pipeline.open(control.files(), backend));
             if (source != null) {
@@ -156,7 +164,7 @@ final class GenerateCommand implements Callable<Integer> {
             }
             ImageSize sizes = pipeline.sizes(options.unsized(pipeline.request("")));
             int patch = sizes.multiple();
-            inputs.chooseSize(options, patch, notes::add);
+            options.chooseSize(inputs.init(), patch, notes::add);
             if (source != null) {
                 source.fitSize(options, patch, notes::add);
             }
@@ -164,7 +172,7 @@ final class GenerateCommand implements Callable<Integer> {
             options.roundSize(pipeline.request(words), sizes, notes::add);
             GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
             pipeline.checkSize(request);
-            LoraRecord record = LoraRecord.of(options.prompt, adapters, loras,
+            LoraRecord record = LoraRecord.of(options.prompt, adapters.given(), loras,
                     pipeline.files().embeddings().used(request.texts()).values());
             if (source != null) {
                 source.checkLoras(record, notes::add);
@@ -197,7 +205,7 @@ final class GenerateCommand implements Callable<Integer> {
                     : pipeline.previews();
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
                     .filter(Objects::nonNull).toList();
-            try (Pipeline fitted = memoryOptions.fit(pipeline, refined, request, opened.backend(), notes::add);
+            try (Pipeline fitted = memoryOptions.wish().fit(pipeline, refined, request, opened.backend(), notes::add);
                     RefinedPipeline both = refined == null ? null : refined.over(fitted);
                     OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), pictures != null,
                             read)) {
@@ -264,9 +272,7 @@ final class GenerateCommand implements Callable<Integer> {
                         : plan.refined.denoise(one, prompts, more, progress);
                 Pipeline last = plan.refined == null ? plan.pipeline : plan.refined.refiner();
                 Picture picture = last.decode(one, latents, progress).getFirst();
-                String text = PictureSettings.describe(one, plan.pipeline.files(), plan.modelName,
-                        plan.device.backend().precision(), plan.inputs, plan.loras, plan.control,
-                        plan.taesd, refining, quantizing, memoryOptions).text();
+                String text = text(plan).of(one).text();
                 plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + Seed.text(one.seed()) + ")");
@@ -284,6 +290,15 @@ final class GenerateCommand implements Callable<Integer> {
                 ProfileText.lines(profile).forEach(main.err()::println);
             }
         }
+    }
+
+    private PictureText text(Plan plan) {
+        Map<String, String> more = new LinkedHashMap<>();
+        refining.describe(more);
+        quantizing.describe(more);
+        memoryOptions.describe(more);
+        return new PictureText(plan.pipeline.files(), plan.modelName, plan.device.backend().precision(), plan.inputs,
+                plan.loras, plan.control, plan.taesd, more, Version.line());
     }
 
     /** Elements of all weights that this run uses. */

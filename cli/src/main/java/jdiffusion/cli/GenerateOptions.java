@@ -10,7 +10,12 @@ import java.util.function.Consumer;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.PictureFile;
+import jdiffusion.model.request.InputPictures;
+import jdiffusion.model.request.TaesdInput;
 import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.model.vae.TaesdFile;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -148,6 +153,62 @@ final class GenerateOptions {
             notes.accept(note);
             width = sizes.rounded(wide);
             height = sizes.rounded(high);
+        }
+    }
+
+    /** @param notes told what is made of a mask with alpha */
+    InputPictures inputs(Consumer<String> notes) {
+        if (initImg == null && strength != null) {
+            throw new InputException("--strength says how much to change an init image; give one with -i");
+        }
+        if (initImg == null && mask != null) {
+            throw new InputException("--mask needs an init image; give one with -i");
+        }
+        if (initImg == null && Boolean.TRUE.equals(taesdEncoder)) {
+            throw new InputException("--taesd-encoder is for an init image; give one with -i");
+        }
+        return new InputPictures(initImg == null ? null : PictureFile.read(initImg),
+                mask == null ? null : PictureFile.readMask(mask, notes));
+    }
+
+    /**
+     * Gives the picture the init image's size, where the user asked for none.
+     *
+     * @param init     null for none
+     * @param multiple of which the model can draw sizes
+     */
+    void chooseSize(Picture init, int multiple, Consumer<String> notes) {
+        if (init == null) {
+            return;
+        }
+        int wide = Math.max(multiple, init.width() / multiple * multiple);
+        int high = Math.max(multiple, init.height() / multiple * multiple);
+        if (width == null && height == null && (wide != init.width() || high != init.height())) {
+            notes.accept("the init image is " + init.width() + "x" + init.height() + "; drawing " + wide + "x"
+                    + high + ", the next size in multiples of " + multiple);
+        }
+        width = width == null ? Integer.valueOf(wide) : width;
+        height = height == null ? Integer.valueOf(high) : height;
+    }
+
+    /** Fails when the options contradict each other or there is no TAESD. */
+    TaesdInput taesd() {
+        boolean decodes = Boolean.TRUE.equals(taesdOnly);
+        if (decodes && taesd == null) {
+            throw new InputException("--taesd-only is given, but no TAESD; give its folder or file with --taesd");
+        }
+        boolean encodes = Boolean.TRUE.equals(taesdEncoder);
+        if (encodes && taesd == null) {
+            throw new InputException("--taesd-encoder is given, but no TAESD; give its folder or file with --taesd");
+        }
+        return new TaesdInput(taesd == null ? null : TaesdFile.of(taesd), encodes, decodes);
+    }
+
+    /** Fails when a TAESD is given and nothing would come of it. */
+    static void checkUsed(TaesdInput taesd, boolean previews) {
+        if (taesd.file() != null && !taesd.encodes() && !taesd.decodes() && !previews) {
+            throw new InputException("--taesd " + taesd.file().given() + " would not be used; add --preview N to see"
+                    + " previews by it, or --taesd-only to have the picture decoded by it");
         }
     }
 

@@ -3,114 +3,39 @@ package jdiffusion.cli;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
-import jdiffusion.kernels.Precision;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.request.ControlInput;
+import jdiffusion.model.request.FoundFields;
+import jdiffusion.model.request.InputPictures;
+import jdiffusion.model.request.LoraRecord;
+import jdiffusion.model.request.MemoryWish;
+import jdiffusion.model.request.PictureFields;
+import jdiffusion.model.request.PictureText;
+import jdiffusion.model.request.TaesdInput;
+import jdiffusion.model.request.TakenSettings;
 import jdiffusion.model.sampling.Sampler;
-import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.model.settings.FoundSettings;
-import jdiffusion.model.settings.Infotext;
 import jdiffusion.model.settings.SettingsReader;
 import jdiffusion.tensor.InputException;
 
-/**
- * A picture's settings between requests and the text in its file, under the names of AUTOMATIC1111's web UI and
- * stable-diffusion.cpp, and names of our own for what those lack.
- */
+/** The settings in a picture's file, for the options that the user left open. */
 final class PictureSettings {
-    private static final String PROGRAM = "jdiffusion";
-    private static final String STRENGTH = "Denoising strength";
-    private static final String INIT_HASH = "Init image hash";
-    private static final String MASK_HASH = "Mask hash";
-    private static final String RESCALE = "Guidance rescale";
-    /** stable-diffusion.cpp's name for the guidance that a network is told, and Forge's. */
-    private static final String GUIDANCE = "Guidance";
-    private static final String DISTILLED = "Distilled CFG Scale";
-    private static final String QUANTIZE = "Quantize";
-    /** Keys that change nothing here or are dealt with one by one. */
-    private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", "Model", INIT_HASH, MASK_HASH,
-            LoraRecord.HASHES, LoraRecord.INVERSIONS, ControlInput.NET, ControlInput.HASH, TaesdInput.HASH,
-            TaesdInput.ENCODER_HASH);
     private static final int MOST_NAMED = 12;
 
     private final Path file;
     private final FoundSettings found;
-    private final Set<String> unused;
+    private final TakenSettings taken;
     private boolean sized;
 
-    private PictureSettings(Path file, FoundSettings found) {
+    private PictureSettings(Path file) {
         this.file = file;
-        this.found = found;
-        this.unused = new LinkedHashSet<>(found.more().keySet());
-        unused.removeAll(UNDERSTOOD);
-    }
-
-    /** The text for the file of a request's only picture. */
-    static Infotext describe(GenerationRequest r, ModelFiles files, String model, Precision precision,
-                             InputPictures inputs, LoraRecord loras, ControlInput control, TaesdInput taesd,
-                             RefinerOptions refiner, QuantizeOptions quantizing, MemoryOptions memory) {
-        Map<String, String> fields = new LinkedHashMap<>();
-        fields.put("Steps", Integer.toString(r.steps()));
-        SamplingText.describe(r, fields);
-        fields.put("CFG scale", number(r.guidance()));
-        if (r.embedded().isThere()) {
-            fields.put(GUIDANCE, number(r.embedded().scale()));
-        }
-        if (r.guidanceRescale() > 0) {
-            fields.put(RESCALE, number(r.guidanceRescale()));
-        }
-        fields.put("Seed", Seed.text(r.seed()));
-        fields.put("Size", r.width() + "x" + r.height());
-        fields.put("Model", model);
-        if (r.init() != null) {
-            fields.put(STRENGTH, number(r.strength()));
-            fields.put(INIT_HASH, inputs.initHash());
-        }
-        if (r.mask() != null) {
-            fields.put(MASK_HASH, inputs.maskHash());
-        }
-        if (!Float.isNaN(r.shift())) {
-            fields.put("Shift", number(r.shift()));
-        }
-        Set<Component> components = files.architecture().components();
-        if (components.contains(Component.T5)) {
-            fields.put("T5 length", Integer.toString(r.t5Length()));
-        }
-        if (!r.t5() && components.contains(Component.T5)) {
-            fields.put("T5", "off");
-        }
-        for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
-            if (components.contains(clip) && !files.has(clip)) {
-                fields.put(clip.label(), "off");
-            }
-        }
-        SkipLayers skip = r.skipLayers();
-        if (!skip.layers().isEmpty()) {
-            fields.put("SLG scale", number(skip.scale()));
-            fields.put("Skip layers", skip.layers().stream().map(String::valueOf).collect(Collectors.joining(", ")));
-            fields.put("Skip layer start", number(skip.start()));
-            fields.put("Skip layer end", number(skip.stop()));
-        }
-        ConditioningOptions.describe(r, fields);
-        refiner.describe(fields);
-        if (quantizing.quantize != null) {
-            fields.put(QUANTIZE, quantizing.quantize);
-        }
-        memory.describe(fields);
-        loras.describe(fields);
-        control.describe(r, fields);
-        taesd.describe(fields);
-        fields.put("Precision", Devices.label(precision));
-        fields.put("RNG", "CPU");
-        fields.put("Version", Version.line());
-        return new Infotext(loras.prompt(), r.negativeText(), fields);
+        this.found = SettingsReader.read(file);
+        this.taken = new TakenSettings(file.toString(), found);
     }
 
     /**
@@ -120,50 +45,55 @@ final class PictureSettings {
      */
     static PictureSettings read(Path file, GenerateOptions options, AdapterOptions adapters, RefinerOptions refiner,
                                 QuantizeOptions quantizing, MemoryOptions memory, Consumer<String> notes) {
-        PictureSettings settings = new PictureSettings(file, SettingsReader.read(file));
-        settings.fill(options);
+        PictureSettings settings = new PictureSettings(file);
+        TakenSettings taken = settings.taken;
+        settings.fill(options, FoundFields.of(taken));
         settings.fill(adapters);
-        refiner.fill(settings::take, file.toString());
-        quantizing.quantize = or(quantizing.quantize, settings.take(QUANTIZE));
-        memory.fill(settings.take(MemoryOptions.TILING), settings.integer(MemoryOptions.TILE_SIZE));
+        refiner.fill(taken::take, file.toString());
+        quantizing.quantize = or(quantizing.quantize, taken.take(PictureText.QUANTIZE));
+        memory.fill(taken.take(MemoryWish.TILING), taken.integer(MemoryWish.TILE_SIZE));
         settings.report(notes);
         return settings;
     }
 
-    private void fill(GenerateOptions o) {
-        o.prompt = or(o.prompt, found.prompt());
-        o.negativePrompt = or(o.negativePrompt, ConditioningOptions.negative(found.negativePrompt(), this::take));
-        o.conditioning.fill(this::take, this::decimal);
-        o.cfgScale = or(o.cfgScale, found.guidance());
-        Float distilled = decimal(DISTILLED);
-        o.guidance = or(o.guidance, or(decimal(GUIDANCE), distilled));
-        o.guidanceRescale = or(o.guidanceRescale, decimal(RESCALE));
-        o.seed = or(o.seed, found.seed() == null ? null : Seed.text(found.seed()));
-        sized = o.width == null && o.height == null && found.width() != null && found.height() != null;
-        o.width = or(o.width, found.width());
-        o.height = or(o.height, found.height());
-        fill(o.sampling);
-        boolean withoutT5 = "off".equals(take("T5"));
+    private void fill(GenerateOptions o, PictureFields f) {
+        o.prompt = or(o.prompt, f.prompt);
+        o.negativePrompt = or(o.negativePrompt, f.negativePrompt);
+        o.conditioning.fill(f);
+        o.cfgScale = or(o.cfgScale, f.guidance);
+        o.guidance = or(o.guidance, f.embeddedGuidance);
+        o.guidanceRescale = or(o.guidanceRescale, f.guidanceRescale);
+        o.seed = or(o.seed, f.seed == null ? null : Seed.text(f.seed));
+        sized = o.width == null && o.height == null && f.width != null && f.height != null;
+        o.width = or(o.width, f.width);
+        o.height = or(o.height, f.height);
+        fill(o.sampling, f);
+        boolean withoutT5 = Boolean.FALSE.equals(f.t5);
         if (withoutT5 && o.t5Length != null) {
             throw new InputException(file + ": was drawn without T5, which --t5-length " + o.t5Length
                     + " is for; leave the option out");
         }
-        o.t5Length = or(o.t5Length, integer("T5 length"));
+        o.t5Length = or(o.t5Length, f.t5Length);
         o.noT5 |= withoutT5;
-        o.noClipL |= "off".equals(take(Component.CLIP_L.label()));
-        o.noClipG |= "off".equals(take(Component.CLIP_G.label()));
-        Float slg = decimal("SLG scale");
-        String layers = take("Skip layers");
-        Float start = decimal("Skip layer start");
-        Float end = decimal("Skip layer end");
-        if (o.skipLayers == null && layers != null) {
-            o.skipLayers = layers;
-            o.slgScale = or(o.slgScale, slg);
-            o.skipLayerStart = or(o.skipLayerStart, start);
-            o.skipLayerEnd = or(o.skipLayerEnd, end);
+        o.noClipL |= isOff(Component.CLIP_L);
+        o.noClipG |= isOff(Component.CLIP_G);
+        if (o.skipLayers == null && f.skipLayers != null) {
+            o.skipLayers = f.skipLayers.stream().map(String::valueOf).collect(Collectors.joining(","));
+            o.slgScale = or(o.slgScale, f.skipLayersScale);
+            o.skipLayerStart = or(o.skipLayerStart, f.skipLayersStart);
+            o.skipLayerEnd = or(o.skipLayerEnd, f.skipLayersEnd);
         }
-        o.precision = or(o.precision, take("Precision"));
-        String taesd = take(TaesdInput.NAME);
+        o.precision = or(o.precision, taken.take(PictureText.PRECISION));
+        fillTaesd(o);
+        fillInit(o);
+    }
+
+    private boolean isOff(Component clip) {
+        return PictureText.OFF.equals(taken.take(clip.label()));
+    }
+
+    private void fillTaesd(GenerateOptions o) {
+        String taesd = taken.take(TaesdInput.NAME);
         if (taesd != null && o.taesdOnly == null) {
             if (o.taesd == null) {
                 throw new InputException(file + ": was decoded by the TAESD '" + InputException.shown(taesd)
@@ -171,7 +101,7 @@ final class PictureSettings {
             }
             o.taesdOnly = true;
         }
-        String encoder = take(TaesdInput.ENCODER);
+        String encoder = taken.take(TaesdInput.ENCODER);
         if (encoder != null && o.taesdEncoder == null) {
             if (o.taesd == null) {
                 throw new InputException(file + ": its init image was encoded by the TAESD '"
@@ -180,36 +110,32 @@ final class PictureSettings {
             }
             o.taesdEncoder = true;
         }
-        fillInit(o);
     }
 
     /** Levels by hand stand for steps, schedule and shift: whichever the user gives, the file's others are left. */
-    private void fill(SamplingOptions o) {
-        Sampler.Kind kind = found.sampler();
-        Double eta = precise(kind == Sampler.Kind.DDIM ? SamplingText.ETA_DDIM : SamplingText.ETA);
-        boolean ofModel = SamplingText.OF_MODEL.equals(take(SamplingText.SAMPLER_RULES));
+    private static void fill(SamplingOptions o, PictureFields f) {
+        Sampler.Kind kind = f.sampler;
         if (kind != null && (o.samplingMethod == null || Sampler.Kind.find(o.samplingMethod) == kind)) {
-            o.ofModel = o.samplingMethod == null && ofModel;
+            o.ofModel = o.samplingMethod == null && f.samplerOfModel;
             o.samplingMethod = kind.label();
-            o.eta = or(o.eta, kind.takesEta() ? eta : null);
+            o.eta = or(o.eta, f.eta);
         }
-        String sigmas = take(SamplingText.SIGMAS);
         if (o.sigmas != null) {
             return;
         }
-        if (sigmas != null && o.steps == null && o.scheduler == null && o.flowShift == null) {
-            o.sigmas = sigmas;
+        if (f.sigmas != null && o.steps == null && o.scheduler == null && o.flowShift == null) {
+            o.sigmas = f.sigmas.stream().map(PictureText::number).collect(Collectors.joining(", "));
             return;
         }
-        o.steps = or(o.steps, found.steps());
-        o.scheduler = or(o.scheduler, found.schedule() == null ? null : found.schedule().label());
-        o.flowShift = or(o.flowShift, found.shift());
+        o.steps = or(o.steps, f.steps);
+        o.scheduler = or(o.scheduler, f.schedule == null ? null : f.schedule.label());
+        o.flowShift = or(o.flowShift, f.shift);
     }
 
     private void fill(AdapterOptions o) {
         List<String> loras = new ArrayList<>();
-        for (String given = take(LoraRecord.OPTION + 1); given != null;
-                given = take(LoraRecord.OPTION + (loras.size() + 1))) {
+        for (String given = taken.take(LoraRecord.OPTION + 1); given != null;
+                given = taken.take(LoraRecord.OPTION + (loras.size() + 1))) {
             loras.add(given);
         }
         o.lora = o.lora == null && !loras.isEmpty() ? loras : o.lora;
@@ -218,10 +144,10 @@ final class PictureSettings {
             throw new InputException(file + ": was drawn with the embeddings " + InputException.shown(inversions)
                     + "; say with --embeddings-dir where they are");
         }
-        String kind = take(ControlInput.KIND);
-        Float strength = decimal(ControlInput.STRENGTH);
-        Double start = precise(ControlInput.START);
-        Double end = precise(ControlInput.END);
+        String kind = taken.take(ControlInput.KIND);
+        Float strength = taken.decimal(ControlInput.STRENGTH);
+        Double start = taken.precise(ControlInput.START);
+        Double end = taken.precise(ControlInput.END);
         String net = found.more().get(ControlInput.NET);
         if (net == null || kind == null) {
             return; // none, or another tool's
@@ -266,7 +192,7 @@ final class PictureSettings {
     }
 
     private boolean isOwn() {
-        return found.tool() != null && found.tool().startsWith(PROGRAM);
+        return FoundFields.isOwn(found);
     }
 
     private void report(Consumer<String> notes) {
@@ -277,6 +203,7 @@ final class PictureSettings {
             notes.accept(file + " was drawn by " + found.tool() + "; this is " + Version.line());
         }
         found.notes().forEach(notes);
+        Set<String> unused = taken.unused();
         if (!unused.isEmpty()) {
             String names = unused.stream().limit(MOST_NAMED).map(InputException::shown)
                     .collect(Collectors.joining(", "));
@@ -290,7 +217,7 @@ final class PictureSettings {
      * models are hardly ever here under the same name, so those are only noted.
      */
     void checkModel(String name, boolean chosen, Consumer<String> notes) {
-        String wanted = found.more().getOrDefault("Model", found.model());
+        String wanted = found.more().getOrDefault(PictureText.MODEL, found.model());
         if (wanted == null || wanted.equals(name)) {
             return;
         }
@@ -303,8 +230,8 @@ final class PictureSettings {
 
     /** Notes when the init image or the mask are not those of the picture. */
     void checkInputs(InputPictures inputs, Consumer<String> notes) {
-        checkHash(INIT_HASH, inputs.init() == null ? null : inputs.initHash(), "init image", notes);
-        checkHash(MASK_HASH, inputs.mask() == null ? null : inputs.maskHash(), "mask", notes);
+        checkHash(PictureText.INIT_HASH, inputs.init() == null ? null : inputs.initHash(), "init image", notes);
+        checkHash(PictureText.MASK_HASH, inputs.mask() == null ? null : inputs.maskHash(), "mask", notes);
     }
 
     /** Notes when the LoRAs and textual inversions are not those of the picture. */
@@ -346,50 +273,7 @@ final class PictureSettings {
         }
     }
 
-    private String take(String key) {
-        unused.remove(key);
-        return found.more().get(key);
-    }
-
-    private Integer integer(String key) {
-        String value = take(key);
-        try {
-            return value == null ? null : Integer.valueOf(value);
-        } catch (NumberFormatException e) {
-            throw wrong(key, value, "a whole number");
-        }
-    }
-
-    private Double precise(String key) {
-        String value = take(key);
-        try {
-            return value == null ? null : Double.valueOf(value);
-        } catch (NumberFormatException e) {
-            throw wrong(key, value, "a number");
-        }
-    }
-
-    private Float decimal(String key) {
-        String value = take(key);
-        try {
-            return value == null ? null : Float.valueOf(value);
-        } catch (NumberFormatException e) {
-            throw wrong(key, value, "a number");
-        }
-    }
-
-    private InputException wrong(String key, String value, String wanted) {
-        return new InputException(file + ": the picture's '" + key + "' is '" + InputException.shown(value)
-                + "', not " + wanted);
-    }
-
     private static <T> T or(T value, T otherwise) {
         return value == null ? otherwise : value;
-    }
-
-    /** 4.0 as 4, and every other number so that the same one is read back. */
-    static String number(Number value) {
-        String text = value.toString();
-        return text.endsWith(".0") ? text.substring(0, text.length() - 2) : text;
     }
 }

@@ -9,11 +9,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.counting.CountingBackend;
+import jdiffusion.model.device.Devices;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.pipeline.RefinedPipeline;
+import jdiffusion.model.request.ControlInput;
+import jdiffusion.model.request.InputPictures;
+import jdiffusion.model.request.TaesdInput;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.StageMemory;
 import picocli.CommandLine;
@@ -75,16 +79,16 @@ final class PlanCommand implements Callable<Integer> {
         options.check();
         refining.check();
         model.checkNotLeftOut(options.leftOut());
-        InputPictures inputs = InputPictures.read(options, notes::add);
-        TaesdInput taesd = TaesdInput.of(options);
-        CountingBackend backend = Devices.counting(deviceOptions, options.precision);
+        InputPictures inputs = options.inputs(notes::add);
+        TaesdInput taesd = options.taesd();
+        CountingBackend backend = Devices.counting(deviceOptions.choice(), options.precision);
         ControlInput control = ControlInput.of(
-                quantizing.apply(options.sampling.of(model.open(options.leftOut()))),
-                adapters.loras(options.prompt, options.negativePrompt), adapters);
+                adapters.embedded(quantizing.apply(options.sampling.of(model.open(options.leftOut())))),
+                adapters.loras(options.prompt, options.negativePrompt), adapters.control());
         Pipeline opened = taesd.addTo(Pipeline.open(control.files(), backend));
         ImageSize sizes = opened.sizes(options.unsized(opened.request("")));
         int patch = sizes.multiple();
-        inputs.chooseSize(options, patch, notes::add);
+        options.chooseSize(inputs.init(), patch, notes::add);
         options.roundSize(opened.request(options.prompt), sizes, notes::add);
         GenerationRequest plain = options.applyTo(opened.request(options.prompt)).build();
         opened.checkSize(plain);
@@ -95,9 +99,9 @@ final class PlanCommand implements Callable<Integer> {
         } else if (!withoutText) {
             opened.check(request);
         }
-        Pipeline pipeline = opened.withPolicy(memoryOptions.policy(opened.latents().factor()));
+        Pipeline pipeline = opened.withPolicy(memoryOptions.wish().policy(opened.latents().factor()));
         if (memoryOptions.hasBudget()) {
-            MemoryChoice choice = memoryOptions.choose(pipeline, refined, request);
+            MemoryChoice choice = memoryOptions.wish().choose(pipeline, refined, request);
             pipeline = choice.pipeline();
             notes.add(choice.describe());
         }

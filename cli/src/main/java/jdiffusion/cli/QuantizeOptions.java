@@ -1,8 +1,10 @@
 package jdiffusion.cli;
 
+import java.util.Map;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.model.quantize.QuantizingFiles;
+import jdiffusion.model.request.PictureText;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Option;
 
@@ -13,6 +15,13 @@ final class QuantizeOptions {
                 + " denoiser and T5; or rules with commas between, of which the last that fits"
                 + " counts:%n  denoiser=nf4,t5=q8_0,\"*.attn.*=none\".")
     String quantize;
+
+    /** Adds it to a picture's text. */
+    void describe(Map<String, String> fields) {
+        if (quantize != null) {
+            fields.put(PictureText.QUANTIZE, quantize);
+        }
+    }
 
     /** Null when nothing is to be quantised. */
     QuantizeRules rules() {

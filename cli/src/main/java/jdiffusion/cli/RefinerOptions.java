@@ -10,6 +10,7 @@ import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.pipeline.RefinedPipeline;
+import jdiffusion.model.request.PictureText;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine.Option;
 
@@ -56,7 +57,7 @@ final class RefinerOptions {
     void describe(Map<String, String> fields) {
         if (refiner != null) {
             fields.put(NAME, name());
-            fields.put(START, PictureSettings.number(start()));
+            fields.put(START, PictureText.number(start()));
         }
     }
 

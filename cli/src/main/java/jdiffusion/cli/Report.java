@@ -11,6 +11,7 @@ import java.util.Map;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.profile.ProfileSummary;
+import jdiffusion.model.device.Devices;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 

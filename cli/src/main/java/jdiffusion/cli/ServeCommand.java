@@ -9,15 +9,11 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
-import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.family.GenerationRequest;
-import jdiffusion.model.stage.MemoryPolicy;
-import jdiffusion.model.stage.Offload;
+import jdiffusion.model.device.Devices;
 import jdiffusion.server.Server;
 import jdiffusion.server.ServerSettings;
 import jdiffusion.server.draw.Limits;
-import jdiffusion.server.draw.MemoryFit;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 import picocli.CommandLine;
@@ -126,12 +122,11 @@ final class ServeCommand implements Callable<Integer> {
         if (keyFile != null) {
             keys.addAll(readKeys());
         }
-        try (Devices.Opened opened = Devices.open(deviceOptions, precision, this::say)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, this::say)) {
             Limits limits = new Limits(Math.round(megapixels * 1e6), steps, images, body);
             ServerSettings settings = new ServerSettings(opened.backend(), host, port, first(), modelsDir, this::open,
-                    loraDir, output, limits, queue, Duration.ofSeconds(idle), keys, hosts, fit(opened),
-                    new ServedText(opened.backend().precision(), quantizing, memoryOptions), Version.line(),
-                    this::say);
+                    loraDir, output, limits, queue, Duration.ofSeconds(idle), keys, hosts,
+                    memoryOptions.wish(), quantizing.quantize, Version.line(), this::say);
             CountDownLatch stopped = new CountDownLatch(1);
             Server server = Server.start(settings);
             try (var _ = new ExitHook("serve", () -> stop(server, stopped))) {
@@ -201,22 +196,6 @@ final class ServeCommand implements Callable<Integer> {
         ModelFiles files = model.open(path, Set.of());
         files.notes().forEach(this::say);
         return quantizing.apply(files);
-    }
-
-    /** On the CPU all stays, since weights lie in mapped files; on a device what fits. */
-    private MemoryFit fit(Devices.Opened opened) {
-        return (pipeline, request, notes) -> {
-            boolean chosen = memoryOptions.offload != null || memoryOptions.hasBudget()
-                    || opened.backend() instanceof CudaBackend;
-            if (!chosen) {
-                MemoryPolicy asked = memoryOptions.policy(pipeline.latents().factor());
-                return pipeline.withPolicy(new MemoryPolicy(Offload.NONE, asked.streamed(), asked.tiling(),
-                        asked.tile(), asked.budget()));
-            }
-            // For several pictures it is tried first whether the model can stay.
-            GenerationRequest several = request.toBuilder().images(Math.max(2, request.images())).build();
-            return memoryOptions.fit(pipeline, null, several, opened.backend(), notes);
-        };
     }
 
     private synchronized void say(String line) {

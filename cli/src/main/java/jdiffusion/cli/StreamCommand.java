@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.device.Devices;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.family.Variant;
@@ -14,6 +15,9 @@ import jdiffusion.model.image.PictureFile;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.PictureStream;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.request.ControlInput;
+import jdiffusion.model.request.InputPictures;
+import jdiffusion.model.request.TaesdInput;
 import jdiffusion.model.stage.Offload;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
@@ -114,23 +118,23 @@ final class StreamCommand implements Callable<Integer> {
     public Integer call() {
         check();
         model.checkNotLeftOut(options.leftOut());
-        TaesdInput taesd = TaesdInput.of(options);
+        TaesdInput taesd = options.taesd();
         PictureFormat written = PictureFormat.of(format, quality);
         List<Lora> loras = adapters.loras(options.prompt, options.negativePrompt);
         boolean every = everyFrame || FrameSource.isWhole(input, once);
         FrameQueue queue = new FrameQueue(every, this::note);
         try (FrameSource source = FrameSource.of(input, once);
                 PictureSinks sinks = PictureSinks.of(output, input, written, main.out(), this::say);
-                Devices.Opened opened = Devices.open(deviceOptions, options.precision, this::note)) {
+                Devices.Opened opened = Devices.open(deviceOptions.choice(), options.precision, this::note)) {
             ControlInput control = ControlInput.of(adapters.embedded(quantizing.apply(options.sampling.of(
-                    model.open(options.leftOut())))), loras, adapters);
+                    model.open(options.leftOut())))), loras, adapters.control());
             control.files().notes().forEach(this::note);
             Pipeline pipeline = taesd.addTo(Pipeline.open(control.files(), opened.backend()));
             GenerationRequest request = request(pipeline, control);
             pipeline.check(request);
             pipeline.notes(request).forEach(this::note);
             options.conditioning.note(pipeline.family(), this::note);
-            try (Pipeline fitted = memoryOptions.fit(pipeline, null, request, opened.backend(), this::note);
+            try (Pipeline fitted = memoryOptions.wish().fit(pipeline, null, request, opened.backend(), this::note);
                     PictureStream stream = open(fitted, request)) {
                 say("model: " + model.path() + ", " + pipeline.variant().label() + "; " + settings(stream, taesd)
                         + "; " + opened.backend().describe());
@@ -195,7 +199,7 @@ final class StreamCommand implements Callable<Integer> {
             builder.mask(PictureFile.readMask(options.mask, this::note).resized(sized.width(), sized.height()));
         }
         GenerationRequest request = control.addTo(builder.build());
-        new InputPictures(null, null).checkMask(pipeline.drawn(request), pipeline.latents().factor(), this::note);
+        InputPictures.NONE.checkMask(pipeline.drawn(request), pipeline.latents().factor(), this::note);
         Variant variant = pipeline.variant();
         if (few && variant.steps() > MANY_STEPS) {
             note(variant.label() + " is made for " + variant.steps() + " steps, and " + USUAL_STEPS + " are few for it;"

@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.model.checkpoint.UnsupportedModelException;
+import jdiffusion.model.device.Devices;
 import jdiffusion.model.reference.Comparison;
 import jdiffusion.model.verify.ReferenceFolder;
 import jdiffusion.model.verify.Verifier;
@@ -74,7 +75,7 @@ final class VerifyCommand implements Callable<Integer> {
         List<String> unread = new ArrayList<>();
         folders.forEach(folder -> ReferenceFolder.unknown(folder).forEach(file ->
                 unread.add(file + " not verified: no check is known for such a file")));
-        try (Devices.Opened opened = Devices.open(deviceOptions, precision, main.err()::println)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, main.err()::println)) {
             Backend backend = opened.backend();
             main.err().println(backend.describe());
             Verifier verifier = new Verifier(backend, tolerance != null ? tolerance

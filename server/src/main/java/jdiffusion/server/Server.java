@@ -42,7 +42,7 @@ public final class Server implements AutoCloseable {
         ServedModels servedModels = new ServedModels(s.model(), s.modelsFolder(), s.opening(), s.backend(), s.log());
         History history = s.output() == null ? null : new History(s.output());
         Metrics metrics = new Metrics();
-        DrawingThread drawing = new DrawingThread(s.backend(), s.memory(), s.texts(), metrics);
+        DrawingThread drawing = new DrawingThread(s.backend(), s.memory(), s.quantize(), s.version(), metrics);
         RequestPreparer preparer = new RequestPreparer(servedModels, s.loraFolder(), s.limits());
         Jobs jobs = new Jobs(drawing, history, s.queue(), s.idle(), metrics, s.log());
         try {

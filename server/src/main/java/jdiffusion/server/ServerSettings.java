@@ -9,11 +9,8 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.families.Families;
-import jdiffusion.model.stage.MemoryPolicy;
-import jdiffusion.model.stage.Offload;
+import jdiffusion.model.request.MemoryWish;
 import jdiffusion.server.draw.Limits;
-import jdiffusion.server.draw.MemoryFit;
-import jdiffusion.server.draw.PictureText;
 
 /**
  * What a server is started with.
@@ -31,23 +28,22 @@ import jdiffusion.server.draw.PictureText;
  * @param idle         time after which a model that nobody asks for is let go of
  * @param keys         one of which clients need; none for free access
  * @param hosts        names by which the server may be called, beside localhost and addresses
- * @param memory       chooses how much of a model stays
- * @param texts        what stands in pictures
+ * @param memory       how much of a model may stay
+ * @param quantize     rules by which {@code opening} quantises, for the text in pictures; null for none
  * @param version      of the program
  * @param log          gets lines for people
  */
 public record ServerSettings(Backend backend, String host, int port, Path model, Path modelsFolder,
                              Function<Path, ModelFiles> opening, Path loraFolder, Path output, Limits limits,
-                             int queue, Duration idle, List<String> keys, List<String> hosts, MemoryFit memory,
-                             PictureText texts, String version, Consumer<String> log) {
+                             int queue, Duration idle, List<String> keys, List<String> hosts, MemoryWish memory,
+                             String quantize, String version, Consumer<String> log) {
     public static final int USUAL_QUEUE = 256;
     public static final Duration USUAL_IDLE = Duration.ofMinutes(10);
 
     /** A server of one model for this machine alone, at a free port, which says nothing. */
-    public static ServerSettings of(Backend backend, Path model, PictureText texts) {
+    public static ServerSettings of(Backend backend, Path model) {
         return new ServerSettings(backend, "127.0.0.1", 0, model, null,
                 path -> Families.open(path, ModelSources.NONE), null, null, Limits.DEFAULT, USUAL_QUEUE, USUAL_IDLE,
-                List.of(), List.of(), (pipeline, _, _) -> pipeline.withPolicy(MemoryPolicy.of(Offload.NONE)), texts,
-                "jdiffusion", _ -> { });
+                List.of(), List.of(), MemoryWish.NONE, null, "jdiffusion", _ -> { });
     }
 }

@@ -15,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -29,10 +28,13 @@ import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.request.ControlInput;
+import jdiffusion.model.request.InputPictures;
+import jdiffusion.model.request.LoraRecord;
+import jdiffusion.model.request.PictureText;
+import jdiffusion.model.request.TaesdInput;
 import jdiffusion.model.settings.Infotext;
-import jdiffusion.model.stage.StageMemory;
 import jdiffusion.server.draw.Limits;
-import jdiffusion.server.draw.PreparedRequest;
 
 /** A server with the repository's small model, and a client for it. */
 public final class TestServer implements AutoCloseable {
@@ -55,7 +57,7 @@ public final class TestServer implements AutoCloseable {
 
     TestServer(UnaryOperator<SettingsChange> change) {
         SettingsChange settings = change.apply(new SettingsChange());
-        server = Server.start(settings.apply(ServerSettings.of(backend, SHAPES, TestServer::text), this::log));
+        server = Server.start(settings.apply(ServerSettings.of(backend, SHAPES), this::log));
     }
 
     private static Path shapes() {
@@ -67,19 +69,10 @@ public final class TestServer implements AutoCloseable {
         throw new IllegalStateException("no models/shapes above");
     }
 
-    private static Infotext text(PreparedRequest prepared, GenerationRequest r,
-                                 ModelFiles files,
-                                 StageMemory decoded) {
-        return text(prepared.prompt(), r, prepared.model().id());
-    }
-
-    static Infotext text(String prompt, GenerationRequest r, String model) {
-        Map<String, String> fields = new LinkedHashMap<>();
-        fields.put("Steps", Integer.toString(r.steps()));
-        fields.put("Seed", Long.toUnsignedString(r.seed()));
-        fields.put("Size", r.width() + "x" + r.height());
-        fields.put("Model", model);
-        return new Infotext(prompt, r.negativeText(), fields);
+    private static Infotext text(String prompt, GenerationRequest r, ModelFiles files) {
+        LoraRecord loras = LoraRecord.of(prompt, List.of(), List.of(), List.of());
+        return new PictureText(files, "shapes", Precision.F32, new InputPictures(r.init(), r.mask()), loras, ControlInput.none(files),
+                TaesdInput.NONE, Map.of(), "jdiffusion").of(r);
     }
 
     /** What a test changes. */
@@ -95,7 +88,7 @@ public final class TestServer implements AutoCloseable {
 
         ServerSettings apply(ServerSettings s, Consumer<String> log) {
             return new ServerSettings(s.backend(), s.host(), s.port(), s.model(), models, s.opening(), loras, output,
-                    limits, queue, idle, keys, hosts, s.memory(), s.texts(), s.version(), log);
+                    limits, queue, idle, keys, hosts, s.memory(), s.quantize(), s.version(), log);
         }
     }
 
@@ -112,7 +105,7 @@ public final class TestServer implements AutoCloseable {
         try (Pipeline pipeline = Pipeline.open(SHAPES, backend)) {
             GenerationRequest request = change.apply(pipeline.request(prompt).toBuilder()).build();
             Picture picture = pipeline.generate(request, Progress.NONE).getFirst();
-            return Png.encode(picture, Map.of(Infotext.KEYWORD, text(prompt, request, "shapes").text()));
+            return Png.encode(picture, Map.of(Infotext.KEYWORD, text(prompt, request, pipeline.files()).text()));
         }
     }
 

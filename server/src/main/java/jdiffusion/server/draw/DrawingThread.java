@@ -17,6 +17,7 @@ import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.request.MemoryWish;
 import jdiffusion.model.settings.Infotext;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.server.metrics.Metrics;
@@ -25,8 +26,8 @@ import jdiffusion.tensor.InputException;
 /** Draws requests on a device, for one thread. The model of the last one stays. */
 public final class DrawingThread implements AutoCloseable {
     private final Backend backend;
-    private final MemoryFit memory;
-    private final PictureText texts;
+    private final MemoryWish memory;
+    private final ServedText texts;
     private final Metrics metrics;
     private Standing standing;
     private volatile ServedModel loaded;
@@ -35,10 +36,14 @@ public final class DrawingThread implements AutoCloseable {
     private record Standing(ServedModel model, List<Lora> loras, Pipeline pipeline, LatentPictures previews) {
     }
 
-    public DrawingThread(Backend backend, MemoryFit memory, PictureText texts, Metrics metrics) {
+    /**
+     * @param quantize rules by which models are quantised; null for none
+     * @param version  of the program
+     */
+    public DrawingThread(Backend backend, MemoryWish memory, String quantize, String version, Metrics metrics) {
         this.backend = backend;
         this.memory = memory;
-        this.texts = texts;
+        this.texts = new ServedText(backend.precision(), memory, quantize, version);
         this.metrics = metrics;
     }
 
@@ -121,7 +126,7 @@ public final class DrawingThread implements AutoCloseable {
         close();
         long start = System.nanoTime();
         Pipeline plain = Pipeline.open(AdaptedFiles.of(prepared.model().files(), prepared.loras()), backend);
-        Pipeline pipeline = memory.fit(plain, prepared.request(), follower::note);
+        Pipeline pipeline = memory.keep(plain, prepared.request(), backend, follower::note);
         standing = new Standing(prepared.model(), prepared.loras(), pipeline, previews(pipeline));
         loaded = prepared.model();
         pipeline.hold(prepared.request());

@@ -1,6 +1,7 @@
 package jdiffusion.server.draw;
 
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.request.FieldException;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -29,15 +30,11 @@ public record Limits(long pixels, int steps, int images, long body) {
         }
     }
 
-    void checkSize(int width, int height) {
-        if ((long) width * height > pixels) {
-            throw new FieldException("size", "too_large", "a picture of " + width + "x" + height
+    void check(GenerationRequest request) {
+        if ((long) request.width() * request.height() > pixels) {
+            throw new FieldException("size", "too_large", "a picture of " + request.width() + "x" + request.height()
                     + " is larger than the " + pixels + " pixels that this server draws at most");
         }
-    }
-
-    void check(GenerationRequest request) {
-        checkSize(request.width(), request.height());
         if (request.steps() > steps) {
             throw new FieldException("steps", "too_many", request.steps() + " steps are more than the " + steps
                     + " that this server takes at most");

@@ -15,6 +15,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.Models;
+import jdiffusion.model.request.FieldException;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 

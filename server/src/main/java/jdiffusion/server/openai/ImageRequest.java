@@ -5,7 +5,7 @@ import java.util.Map;
 import jdiffusion.model.image.Jpeg;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
-import jdiffusion.server.draw.PictureFields;
+import jdiffusion.model.request.PictureFields;
 import jdiffusion.server.jobs.JobPicture;
 
 /**

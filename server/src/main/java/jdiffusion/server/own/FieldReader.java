@@ -7,12 +7,12 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 import jdiffusion.model.image.PictureFile;
+import jdiffusion.model.request.PictureFields;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.calls.Calls;
 import jdiffusion.server.calls.Fields;
 import jdiffusion.server.calls.LoraList;
-import jdiffusion.server.draw.PictureFields;
 import jdiffusion.server.http.HttpError;
 import jdiffusion.tensor.InputException;
 

@@ -1,4 +1,4 @@
-package jdiffusion.cli;
+package jdiffusion.model.request;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -27,17 +27,22 @@ import jdiffusion.tensor.InputFile;
  * @param hashes     of all LoRAs, by name
  * @param inversions hashes of all textual inversions that prompts name, by name
  */
-record LoraRecord(String prompt, List<String> options, Map<String, String> hashes, Map<String, String> inversions) {
-    static final String OPTION = "LoRA ";
-    static final String HASHES = "Lora hashes";
-    static final String INVERSIONS = "TI hashes";
+public record LoraRecord(String prompt, List<String> options, Map<String, String> hashes, Map<String, String> inversions) {
+    public static final String OPTION = "LoRA ";
+    public static final String HASHES = "Lora hashes";
+    public static final String INVERSIONS = "TI hashes";
     private static final int DIGITS = 12;
     private static final int CHUNK = 1 << 20;
     static final String SUFFIX = ".safetensors";
 
-    /** @param inversions that the request's prompts name */
-    static LoraRecord of(String prompt, AdapterOptions options, List<Lora> loras,
-                         Collection<TextualInversion> inversions) {
+    /**
+     * Reads and hashes the files.
+     *
+     * @param options    as given
+     * @param inversions that the request's prompts name
+     */
+    public static LoraRecord of(String prompt, List<String> options, List<Lora> loras,
+                                Collection<TextualInversion> inversions) {
         Map<String, String> hashes = new LinkedHashMap<>();
         for (Lora lora : loras) {
             Path file = lora.weights();
@@ -47,10 +52,11 @@ record LoraRecord(String prompt, List<String> options, Map<String, String> hashe
         }
         Map<String, String> ofInversions = new LinkedHashMap<>();
         inversions.forEach(inversion -> ofInversions.put(inversion.name(), hash(inversion.file())));
-        return new LoraRecord(prompt, options.lora == null ? List.of() : options.lora, hashes, ofInversions);
+        return new LoraRecord(prompt, options, hashes, ofInversions);
     }
 
-    void describe(Map<String, String> fields) {
+    /** Adds it to a picture's text. */
+    public void describe(Map<String, String> fields) {
         for (int i = 0; i < options.size(); i++) {
             fields.put(OPTION + (i + 1), options.get(i));
         }

@@ -1,13 +1,14 @@
-package jdiffusion.server.draw;
+package jdiffusion.model.request;
 
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.model.family.MicroConditioning.Pair;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 
 /**
- * What a client asks for, whichever interface it uses; null where it says nothing. {@link RequestPreparer} fills the
+ * What a client asks for, whichever interface it uses; null where it says nothing. {@link RequestMaker} fills the
  * gaps and says what is wrong.
  */
 public final class PictureFields {
@@ -42,6 +43,8 @@ public final class PictureFields {
     public Long seed;
     public int images = 1;
     public Sampler.Kind sampler;
+    /** Whether the sampler is the model's own where it is of the same kind, with all that its file says of it. */
+    public boolean samplerOfModel;
     public Double eta;
     public SigmaSchedule schedule;
     public List<Float> sigmas;
@@ -59,6 +62,16 @@ public final class PictureFields {
     public Float skipLayersScale;
     public Float skipLayersStart;
     public Float skipLayersEnd;
+    /** What SDXL is told of the picture, as a height and a width or a row and a column. */
+    public Pair originalSize;
+    public Pair crop;
+    public Pair targetSize;
+    public Pair negativeOriginalSize;
+    public Pair negativeCrop;
+    public Pair negativeTargetSize;
+    /** What SDXL's refiner is told, 1 to 10. */
+    public Float aestheticScore;
+    public Float negativeAestheticScore;
     /** To start from. */
     public Picture init;
     public Shape shape = Shape.STRETCHED;

@@ -1,4 +1,4 @@
-package jdiffusion.server.draw;
+package jdiffusion.model.request;
 
 import jdiffusion.tensor.InputException;
 

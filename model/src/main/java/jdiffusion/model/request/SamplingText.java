@@ -1,4 +1,4 @@
-package jdiffusion.cli;
+package jdiffusion.model.request;
 
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -14,6 +14,7 @@ final class SamplingText {
     static final String SIGMAS = "Sigmas";
     static final String SAMPLER_RULES = "Sampler rules";
     static final String OF_MODEL = "model";
+    static final String SCHEDULE = "Schedule type";
 
     private SamplingText() {
     }
@@ -23,16 +24,16 @@ final class SamplingText {
         Sampler.Kind kind = sampler.kind();
         fields.put("Sampler", kind.title());
         if (sampler.eta() != kind.eta()) {
-            fields.put(kind == Sampler.Kind.DDIM ? ETA_DDIM : ETA, PictureSettings.number(sampler.eta()));
+            fields.put(kind == Sampler.Kind.DDIM ? ETA_DDIM : ETA, PictureText.number(sampler.eta()));
         }
         if (!sampler.isUsual()) {
             fields.put(SAMPLER_RULES, OF_MODEL);
         }
         if (r.schedule() != null) {
-            fields.put("Schedule type", r.schedule().title());
+            fields.put(SCHEDULE, r.schedule().title());
         }
         if (!r.sigmas().isEmpty()) {
-            fields.put(SIGMAS, r.sigmas().stream().map(PictureSettings::number).collect(Collectors.joining(", ")));
+            fields.put(SIGMAS, r.sigmas().stream().map(PictureText::number).collect(Collectors.joining(", ")));
         }
     }
 }

@@ -1,53 +1,24 @@
-package jdiffusion.cli;
+package jdiffusion.model.request;
 
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.function.Consumer;
-import jdiffusion.model.image.Picture;
-import jdiffusion.model.image.PictureFile;
 import jdiffusion.model.family.GenerationRequest;
-import jdiffusion.tensor.InputException;
+import jdiffusion.model.image.Picture;
 
 /** The init image and the mask as the user gave them; null where there is none. */
-record InputPictures(Picture init, Picture mask) {
-    /** @param notes told what is made of a mask with alpha */
-    static InputPictures read(GenerateOptions options, Consumer<String> notes) {
-        if (options.initImg == null && options.strength != null) {
-            throw new InputException("--strength says how much to change an init image; give one with -i");
-        }
-        if (options.initImg == null && options.mask != null) {
-            throw new InputException("--mask needs an init image; give one with -i");
-        }
-        if (options.initImg == null && Boolean.TRUE.equals(options.taesdEncoder)) {
-            throw new InputException("--taesd-encoder is for an init image; give one with -i");
-        }
-        return new InputPictures(options.initImg == null ? null : PictureFile.read(options.initImg),
-                options.mask == null ? null : PictureFile.readMask(options.mask, notes));
-    }
+public record InputPictures(Picture init, Picture mask) {
+    /** Neither. */
+    public static final InputPictures NONE = new InputPictures(null, null);
 
     /**
-     * Gives the picture the init image's size, where the user asked for none.
+     * Adds the pictures, resampled to the request's size.
      *
-     * @param multiple of which the model can draw sizes
+     * @param strength null for the request's
      */
-    void chooseSize(GenerateOptions options, int multiple, Consumer<String> notes) {
-        if (init == null) {
-            return;
-        }
-        int width = Math.max(multiple, init.width() / multiple * multiple);
-        int height = Math.max(multiple, init.height() / multiple * multiple);
-        if (options.width == null && options.height == null && (width != init.width() || height != init.height())) {
-            notes.accept("the init image is " + init.width() + "x" + init.height() + "; drawing " + width + "x"
-                    + height + ", the next size in multiples of " + multiple);
-        }
-        options.width = options.width == null ? Integer.valueOf(width) : options.width;
-        options.height = options.height == null ? Integer.valueOf(height) : options.height;
-    }
-
-    /** Adds the pictures, resampled to the request's size. */
-    GenerationRequest addTo(GenerationRequest request, Double strength) {
+    public GenerationRequest addTo(GenerationRequest request, Double strength) {
         if (init == null) {
             return request;
         }
@@ -66,7 +37,7 @@ record InputPictures(Picture init, Picture mask) {
      *
      * @param factor pixels of the picture for one of the latents, whose first counts
      */
-    void checkMask(GenerationRequest request, int factor, Consumer<String> notes) {
+    public void checkMask(GenerationRequest request, int factor, Consumer<String> notes) {
         if (request.mask() == null) {
             return;
         }
@@ -88,16 +59,18 @@ record InputPictures(Picture init, Picture mask) {
         }
     }
 
-    String initHash() {
+    /** The init image's {@link #hash}. */
+    public String initHash() {
         return hash(init);
     }
 
-    String maskHash() {
+    /** The mask's {@link #hash}. */
+    public String maskHash() {
         return hash(mask);
     }
 
     /** MD5 of the size and the pixels: a name for the picture, not a protection. */
-    static String hash(Picture picture) {
+    public static String hash(Picture picture) {
         try {
             MessageDigest digest = MessageDigest.getInstance("MD5");
             digest.update(ByteBuffer.allocate(8).putInt(picture.width()).putInt(picture.height()).flip());
