@@ -1,5 +1,7 @@
 package jdiffusion.kernels.cuda;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -69,7 +71,7 @@ final class KernelTable {
     }
 
     /** The table as it is checked in. */
-    String of(List<String> files) throws Exception {
+    String of(List<String> files) {
         StringBuilder out = new StringBuilder("""
                 # What the CUDA kernels take
 
@@ -82,22 +84,27 @@ final class KernelTable {
         out.append("| kernel | threads | shared |");
         Stream.of(Architecture.values()).forEach(a -> out.append(' ').append(a.label()).append(" |"));
         out.append("\n| --- | ---: | ---: |").append(" ---: |".repeat(Architecture.values().length)).append('\n');
-        for (String file : files) {
-            String text = KernelSource.BUILT_IN.ptx(file);
-            Map<String, Integer> threads = threads(text);
+        files.parallelStream().map(this::rows).forEachOrdered(out::append);
+        return out.toString();
+    }
+
+    private String rows(String file) {
+        String text = KernelSource.BUILT_IN.ptx(file);
+        Map<String, Integer> threads = threads(text);
+        try {
             Path ptx = Files.createTempFile("kernels", ".ptx");
             try {
                 Files.writeString(ptx, text);
                 Map<Architecture, Map<String, Use>> uses = Stream.of(Architecture.values()).parallel()
                         .collect(Collectors.toConcurrentMap(a -> a, a -> assemble(file, ptx, a)));
-                for (String kernel : threads.keySet()) {
-                    out.append(row(kernel, threads.get(kernel), uses)).append('\n');
-                }
+                return threads.keySet().stream().map(kernel -> row(kernel, threads.get(kernel), uses) + "\n")
+                        .collect(Collectors.joining());
             } finally {
                 Files.delete(ptx);
             }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
-        return out.toString();
     }
 
     private static String row(String kernel, int threads, Map<Architecture, Map<String, Use>> uses) {

@@ -6,11 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.stream.Stream;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -20,6 +25,9 @@ import org.junit.jupiter.api.io.TempDir;
 class PtxTest {
     private static final Path ROOT = Path.of("src/main/java/jdiffusion/kernels");
     private static final Path RESOURCES = Path.of("src/main/resources/jdiffusion/kernels");
+
+    @AutoClose
+    private final ExecutorService compilers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
 
     @TempDir
     private Path folder;
@@ -40,13 +48,25 @@ class PtxTest {
     @TestFactory
     Stream<DynamicTest> isWhatTheCompilerMakes() throws IOException {
         Nvcc nvcc = Nvcc.find();
-        return CompileKernels.files(ROOT).stream().map(file -> DynamicTest.dynamicTest(file, () -> {
-            String packed = KernelSource.BUILT_IN.ptx(file);
-            Assumptions.assumeTrue(nvcc != null && packed.contains("// compiler: " + nvcc.version() + "\n"),
-                    "no nvcc of the version that made the PTX");
-            CuSource source = CuSource.read(file, CuSource.folder(ROOT));
-            assertThat(packed).isEqualTo(Ptx.marked(nvcc.compile(source), source, nvcc.version()));
+        // All are compiled at once, since each takes a processor for a second.
+        Map<String, CompletableFuture<String>> made = new LinkedHashMap<>();
+        for (String file : CompileKernels.files(ROOT)) {
+            made.put(file, CompletableFuture.supplyAsync(() -> compiled(nvcc, file), compilers));
+        }
+        return made.entrySet().stream().map(entry -> DynamicTest.dynamicTest(entry.getKey(), () -> {
+            String again = entry.getValue().get();
+            Assumptions.assumeTrue(again != null, "no nvcc of the version that made the PTX");
+            assertThat(KernelSource.BUILT_IN.ptx(entry.getKey())).isEqualTo(again);
         }));
+    }
+
+    /** Null where the compiler is not the one that made what is packed. */
+    private static String compiled(Nvcc nvcc, String file) {
+        if (nvcc == null || !KernelSource.BUILT_IN.ptx(file).contains("// compiler: " + nvcc.version() + "\n")) {
+            return null;
+        }
+        CuSource source = CuSource.read(file, CuSource.folder(ROOT));
+        return Ptx.marked(nvcc.compile(source), source, nvcc.version());
     }
 
     @Test
