@@ -14,6 +14,7 @@ import jdiffusion.server.http.Api;
 import jdiffusion.server.http.Site;
 import jdiffusion.server.jobs.History;
 import jdiffusion.server.jobs.Jobs;
+import jdiffusion.server.mcp.McpApi;
 import jdiffusion.server.metrics.Metrics;
 import jdiffusion.server.openai.OpenAiApi;
 import jdiffusion.server.own.Options;
@@ -49,7 +50,7 @@ public final class Server implements AutoCloseable {
             Calls calls = new Calls(preparer, jobs);
             Options options = new Options(preparer, drawing, s.queue(), s.version(), history != null);
             List<Api> apis = List.of(new OwnApi(calls, options), new OpenAiApi(calls),
-                    new A1111Api(calls, s.version()), new Operation(jobs, metrics));
+                    new A1111Api(calls, s.version()), new McpApi(calls, s.version()), new Operation(jobs, metrics));
             Site site = Site.start(s.host(), s.port(), apis, new Access(s.hosts(), s.keys()), Operation.OPEN,
                     s.limits().body(), metrics, s.log());
             return new Server(jobs, site);

@@ -151,13 +151,17 @@ public final class Exchange {
 
     /** The body, which must be a JSON object. */
     public ObjectNode json() {
+        if (jsonValue() instanceof ObjectNode object) {
+            return object;
+        }
+        throw HttpError.badRequest("the request's body must be a JSON object");
+    }
+
+    /** The body, which must be JSON. */
+    public JsonNode jsonValue() {
         checkType("application/json");
         try {
-            JsonNode node = Json.MAPPER.readTree(body());
-            if (node instanceof ObjectNode object) {
-                return object;
-            }
-            throw HttpError.badRequest("the request's body must be a JSON object");
+            return Json.MAPPER.readTree(body());
         } catch (JsonProcessingException e) {
             throw HttpError.badRequest("the request's body is not JSON: " + Json.complaint(e));
         } catch (IOException e) {
