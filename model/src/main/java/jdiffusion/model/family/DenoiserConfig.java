@@ -1,5 +1,6 @@
 package jdiffusion.model.family;
 
+import java.util.List;
 import jdiffusion.tensor.InputException;
 
 /** What all families' denoisers have, however they are built. */
@@ -24,6 +25,16 @@ public interface DenoiserConfig {
 
     /** Layers that skip-layer guidance can leave out, numbered from 0; 0 where there is no such guidance. */
     int layers();
+
+    /** Layers in which guidance can change the attention, numbered from 0; 0 where there is no such guidance. */
+    default int attentions() {
+        return 0;
+    }
+
+    /** Those of them that are usual for it. */
+    default List<Integer> usualAttentions() {
+        return List.of();
+    }
 
     /** Its sizes, in words. */
     String describe();

@@ -1,6 +1,7 @@
 package jdiffusion.model.family;
 
 import java.util.List;
+import jdiffusion.model.guidance.AttentionChange;
 
 /**
  * What a run of a denoiser is for.
@@ -13,12 +14,19 @@ import java.util.List;
  *                 then computed for many at once
  * @param skipped  layers that are left out, for skip-layer guidance; usually none
  * @param control  latents [channels, height, width] that the ControlNet reads; null for a run without it
+ * @param change   what guidance changes in the attention of some layers; null for nothing
  */
 public record DenoiserSetup(List<Conditioning> branches, int images, int height, int width, float[] times,
-                            List<Integer> skipped, float[] control) {
+                            List<Integer> skipped, float[] control, AttentionChange change) {
     public DenoiserSetup {
         branches = List.copyOf(branches);
         skipped = List.copyOf(skipped);
+    }
+
+    /** One whose attention is as it was trained. */
+    public DenoiserSetup(List<Conditioning> branches, int images, int height, int width, float[] times,
+                         List<Integer> skipped, float[] control) {
+        this(branches, images, height, width, times, skipped, control, null);
     }
 
     /** One without more than the usual. */

@@ -3,6 +3,7 @@ package jdiffusion.model.family;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
+import jdiffusion.model.guidance.Guiders;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SamplerSettings;
@@ -44,13 +45,15 @@ import jdiffusion.tensor.InputException;
  * @param resolutionBinning whether families that were trained on a table of sizes draw the one that is nearest in
  *                       shape, and bring it to the size that is asked for
  * @param embedded       the guidance that a distilled network is told
+ * @param methods        variants of guidance and other methods of experiments
  */
 public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
                                 float guidance, long seed, int images, Seeds seeds, SamplerSettings sampler,
                                 SigmaSchedule schedule, float shift, int t5Length, boolean t5, SkipLayers skipLayers,
                                 Picture init, double strength, Picture mask, Control control,
                                 float guidanceRescale, List<Float> sigmas, TextOptions text,
-                                MicroConditioning micro, boolean resolutionBinning, EmbeddedGuidance embedded) {
+                                MicroConditioning micro, boolean resolutionBinning, EmbeddedGuidance embedded,
+                                Methods methods) {
     /** How the pictures of one request differ. */
     public enum Seeds {
         /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
@@ -71,6 +74,10 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         }
         if (!(guidanceRescale >= 0 && guidanceRescale <= 1)) {
             throw new InputException("the guidance rescale is " + guidanceRescale + "; use 0 (off) to 1");
+        }
+        if (guidanceRescale > 0 && methods.guiders().rescale() > 0) {
+            throw new InputException("a guidance rescale of " + guidanceRescale + " and the guider rescale of "
+                    + methods.guiders().rescale() + " are the same; leave one of the two out");
         }
         sigmas = List.copyOf(sigmas);
         if (!sigmas.isEmpty() && sigmas.size() != steps) {
@@ -112,6 +119,11 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
     /** Whether two predictions are made and combined. */
     public boolean guided() {
         return guidance > 1 && (negativePrompt != null || !embedded.needsNegative());
+    }
+
+    /** The share in which the result keeps the deviation of the prediction with the prompt; 0 for none. */
+    public float rescale() {
+        return guidanceRescale > 0 ? guidanceRescale : (float) methods.guiders().rescale();
     }
 
     /** The mask at the latents' size, by the nearest pixel, 1 where to draw; for all channels alike. Null for none. */
@@ -162,6 +174,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private MicroConditioning micro;
         private boolean resolutionBinning;
         private EmbeddedGuidance embedded;
+        private Methods methods;
 
         private Builder(GenerationRequest r) {
             prompt = r.prompt;
@@ -189,6 +202,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             micro = r.micro;
             resolutionBinning = r.resolutionBinning;
             embedded = r.embedded;
+            methods = r.methods;
         }
 
         public Builder prompt(String value) {
@@ -335,10 +349,21 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return this;
         }
 
+        /** Variants of guidance and other methods of experiments. */
+        public Builder methods(Methods value) {
+            methods = value;
+            return this;
+        }
+
+        /** The variants of guidance alone. */
+        public Builder guiders(Guiders value) {
+            return methods(methods.withGuiders(value));
+        }
+
         public GenerationRequest build() {
             return new GenerationRequest(prompt, negativePrompt, width, height, steps, guidance, seed, images, seeds,
                     sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control,
-                    guidanceRescale, sigmas, text, micro, resolutionBinning, embedded);
+                    guidanceRescale, sigmas, text, micro, resolutionBinning, embedded, methods);
         }
     }
 }

@@ -98,6 +98,7 @@ final class DenoiseLoop {
 
     private float[] run(TorchRandom random, Progress progress, int before) {
         progress.see("latents.start", this::download);
+        prediction.begin();
         for (int i = walk.first(); i < walk.end(); i++) {
             int n = i - walk.first();
             try (var _ = backend.scope(Scope.STEP, n)) {
@@ -135,10 +136,10 @@ final class DenoiseLoop {
         }
     }
 
-    /** Goes through one evaluation of each kind, to count memory: the others take no more. */
+    /** Goes through a step and all kinds of evaluation, to count memory: the others take no more. */
     void count() {
         step(walk.first(), _ -> { });
-        prediction.countOthers(latents);
+        prediction.count(latents);
     }
 
     /** Puts the init image, noised to the next level, back where the mask keeps it. */

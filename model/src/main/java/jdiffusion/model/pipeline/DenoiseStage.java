@@ -11,6 +11,7 @@ import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.guidance.Push;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.TorchRandom;
 import jdiffusion.model.stage.Stage;
@@ -83,6 +84,9 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
 
     /** A note where what acts through guidance is asked for without it. */
     static void noteUnguided(GenerationRequest request, Progress progress) {
+        if (!request.guided() && request.methods().guiders().all().stream().anyMatch(g -> !(g instanceof Push))) {
+            progress.note("without guidance (a scale of 1 or less) of the guiders only pag and seg have an effect");
+        }
         if (!request.guided() && !(request.skipLayers().layers().isEmpty() && request.negativeText().isEmpty()
                 && request.guidanceRescale() == 0)) {
             progress.note("without guidance (a scale of 1 or less) a negative prompt, skipped layers and a guidance"

@@ -1,5 +1,6 @@
 package jdiffusion.model.pipeline;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
@@ -10,13 +11,17 @@ import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.guidance.AttentionChange;
+import jdiffusion.model.guidance.Formula;
+import jdiffusion.model.guidance.Guider;
+import jdiffusion.model.guidance.Push;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 
 /**
- * The network's output with all guidance: with and without the prompt, with layers left out, with a ControlNet,
- * rescaled.
- * Everything is allocated in the constructor.
+ * The network's output with all guidance: with and without the prompt by one formula or another, pushed away from what
+ * worse networks predict, with a ControlNet, rescaled. The order is that of {@link
+ * jdiffusion.model.guidance.Guiders}. Everything is allocated in the constructor.
  */
 final class GuidedPrediction {
     private final GenerationRequest request;
@@ -27,13 +32,26 @@ final class GuidedPrediction {
     private final int channels;
     private final int more;
     private final DenoiserRun run;
-    private final DenoiserRun skipRun;
+    /** With the prompt alone, for evaluations without guidance; null where all have it, or none. */
+    private final DenoiserRun promptRun;
+    private final List<Pushed> pushes = new ArrayList<>();
+    /** In the place of classifier-free guidance; null for none. */
+    private final Formula formula;
+    private final Formula.Run formulaRun;
     /** All branches' latents; of one branch only where the network does not read latents as they are. */
     private final Tensor input;
     private final Tensor output;
     private final Tensor guided;
-    private final Tensor skipOutput;
     private final GuidanceRescale rescale;
+
+    /**
+     * A network that predicts worse, from which the prediction is pushed away.
+     *
+     * @param output [images, channels, height, width] what it predicts with the prompt
+     * @param active in which evaluations, counted from 0
+     */
+    private record Pushed(DenoiserRun run, Tensor output, IntPredicate active, float scale) {
+    }
 
     /**
      * @param setup with the conditionings of the negative prompt (if guided) and of the prompt
@@ -45,83 +63,143 @@ final class GuidedPrediction {
         this.images = setup.images();
         int height = setup.height();
         int width = setup.width();
-        List<Conditioning> branches = setup.branches();
         Workspace w = compute.workspace();
         int in = denoiser.config().inChannels();
         int out = denoiser.config().outChannels();
         int batch = setup.batch();
         this.channels = out;
         this.more = in - out;
+        this.formula = request.guided() ? request.methods().guiders().formula() : null;
         this.input = w.f32(batch, in, height, width);
         this.output = w.f32(batch, out, height, width);
         this.guided = w.f32(images, out, height, width);
-        this.run = denoiser.start(compute,
-                new DenoiserSetup(branches, images, height, width, times(_ -> true), List.of(), setup.control()));
-        this.rescale = request.guided() && request.guidanceRescale() > 0
-                ? new GuidanceRescale(request.guidanceRescale(), out * height * width) : null;
+        this.formulaRun = formula == null ? null : formula.start(w, images, out, height, width);
+        this.run = denoiser.start(compute, new DenoiserSetup(setup.branches(), images, height, width,
+                times(n -> !zeroed(n) && (!request.guided() || guides(n))), List.of(), setup.control()));
+        this.promptRun = !request.guided() || request.methods().guiders().interval() == null ? null
+                : denoiser.start(compute, withPrompt(setup, n -> !zeroed(n) && !guides(n), List.of(), null,
+                        setup.control()));
+        this.rescale = request.guided() && request.rescale() > 0
+                ? new GuidanceRescale(request.rescale(), out * height * width) : null;
         List<Integer> layers = request.skipLayers().layers();
         if (request.guided() && !layers.isEmpty()) {
-            this.skipRun = denoiser.start(compute, new DenoiserSetup(branches.subList(branches.size() - 1,
-                    branches.size()), images, height, width, times(this::skips), layers, null));
-            this.skipOutput = w.f32(images, out, height, width);
-        } else {
-            this.skipRun = null;
-            this.skipOutput = null;
+            IntPredicate active = n -> request.skipLayers().active(n, walk.evaluations());
+            pushes.add(new Pushed(denoiser.start(compute, withPrompt(setup, active, layers, null, null)),
+                    w.f32(images, out, height, width), active, request.skipLayers().scale()));
+        }
+        for (Push push : request.methods().guiders().pushes()) {
+            IntPredicate active = n -> push.active(n, walk.evaluations());
+            AttentionChange change = push.change(push.layers().isEmpty() ? denoiser.config().usualAttentions()
+                    : push.layers());
+            pushes.add(new Pushed(denoiser.start(compute, withPrompt(setup, active, List.of(), change, null)),
+                    w.f32(images, out, height, width), active, push.scale()));
         }
     }
 
-    /** Times of the evaluations of this run that are wanted. */
+    /** A run of the prompt's branch alone. */
+    private DenoiserSetup withPrompt(DenoiserSetup setup, IntPredicate evaluations, List<Integer> skipped,
+                                     AttentionChange change, float[] control) {
+        return new DenoiserSetup(List.of(setup.branches().getLast()), images, setup.height(), setup.width(),
+                times(evaluations), skipped, control, change);
+    }
+
+    /** Times of the evaluations of this run, counted from 0, that are wanted. */
     private float[] times(IntPredicate wanted) {
-        int[] evaluations = IntStream.range(walk.first(), walk.end()).filter(wanted).toArray();
+        int[] evaluations = IntStream.range(0, walk.evaluations()).filter(wanted).toArray();
         float[] times = new float[evaluations.length];
         for (int i = 0; i < times.length; i++) {
-            times[i] = walk.sigmas().timestep(evaluations[i]);
+            times[i] = walk.sigmas().timestep(walk.first() + evaluations[i]);
         }
         return times;
     }
 
-    /** Whether skip-layer guidance takes part in an evaluation. */
-    private boolean skips(int i) {
-        return request.skipLayers().active(i - walk.first(), walk.evaluations());
+    /** Whether the interval of guidance has an evaluation. */
+    private boolean guides(int n) {
+        Guider.Interval interval = request.methods().guiders().interval();
+        return interval == null || interval.active(n, walk.evaluations());
+    }
+
+    private boolean zeroed(int n) {
+        return formula != null && formula.zeroes(n);
+    }
+
+    /** A draw begins. */
+    void begin() {
+        if (formula != null) {
+            formulaRun.begin();
+        }
     }
 
     /**
-     * Classifier-free guidance u + g (c - u), and skip-layer guidance + s (c - skipped); then rescaled.
+     * Classifier-free guidance u + g (c - u), or the formula in its place; of each push + s (c - pushed); then rescaled.
      *
      * @param latents [images, channels, height, width] as the sampler has them
      * @return valid until the next call
      */
     Tensor at(int i, Tensor latents) {
-        float time = walk.sigmas().timestep(i);
-        if (request.control() != null) {
-            run.controlStrength(request.control().strengthAt(i - walk.first(), walk.evaluations()));
+        int n = i - walk.first();
+        if (zeroed(n)) {
+            backend.combine(new float[] {0}, List.of(latents), guided);
+            return guided;
         }
+        float time = walk.sigmas().timestep(i);
         float factor = (float) walk.prediction().input(walk.sigmas().sigma(i));
         Tensor read = factor == 1 && more == 0 ? latents : input.slice(0, images);
-        if (!request.guided()) {
-            if (read != latents) {
-                scaled(factor, latents, 0);
-            }
-            run.predict(read, time, output);
-            return output;
+        boolean guides = request.guided() && guides(n);
+        DenoiserRun asked = guides || promptRun == null ? run : promptRun;
+        if (request.control() != null) {
+            asked.controlStrength(request.control().strengthAt(n, walk.evaluations()));
         }
-        scaled(factor, latents, 0);
+        if (request.guided() || read != latents) {
+            scaled(factor, latents, 0);
+        }
+        if (!guides) {
+            Tensor only = output.slice(0, images);
+            asked.predict(read, time, only);
+            return pushed(n, read, time, only, null);
+        }
         scaled(factor, latents, images);
         run.predict(input, time, output);
         Tensor unconditional = output.slice(0, images);
         Tensor conditional = output.slice(images, 2 * images);
+        if (formula != null) {
+            formulaRun.apply(backend, request.guidance(), unconditional, conditional, guided);
+        }
+        Tensor result = pushed(n, read, time, conditional, unconditional);
+        if (rescale != null) {
+            rescale.apply(backend, conditional, result);
+        }
+        return result;
+    }
+
+    /**
+     * Adds the pushes.
+     *
+     * @param unconditional null where there is no guidance; else guided holds the formula's result, or nothing yet
+     */
+    private Tensor pushed(int n, Tensor read, float time, Tensor conditional, Tensor unconditional) {
         float g = request.guidance();
-        if (skipRun != null && skips(i)) {
-            float s = request.skipLayers().scale();
-            skipRun.predict(read, time, skipOutput);
-            backend.combine(new float[] {1 - g, g + s, -s}, List.of(unconditional, conditional, skipOutput), guided);
-        } else {
+        boolean open = unconditional != null && formula == null;
+        Tensor sum = unconditional == null ? conditional : guided;
+        for (Pushed push : pushes) {
+            if (!push.active.test(n)) {
+                continue;
+            }
+            float s = push.scale;
+            push.run.predict(read, time, push.output);
+            if (open) {
+                backend.combine(new float[] {1 - g, g + s, -s}, List.of(unconditional, conditional, push.output),
+                        guided);
+            } else {
+                backend.combine(new float[] {1, s, -s}, List.of(sum, conditional, push.output), guided);
+            }
+            open = false;
+            sum = guided;
+        }
+        if (open) {
             backend.combine(new float[] {1 - g, g}, List.of(unconditional, conditional), guided);
         }
-        if (rescale != null) {
-            rescale.apply(backend, conditional, guided);
-        }
-        return guided;
+        return sum;
     }
 
     /** What the network read last, one branch: [images, inChannels, height, width]. */
@@ -152,15 +230,20 @@ final class GuidedPrediction {
         }
     }
 
-    /** Goes through what {@link #at} did not do in the first evaluation, to count memory. */
-    void countOthers(Tensor latents) {
-        if (skipRun != null) {
-            IntStream.range(walk.first(), walk.end()).filter(this::skips).limit(1)
-                    .forEach(i -> skipRun.predict(latents, walk.sigmas().timestep(i), skipOutput));
-        }
+    /** Goes through all that {@link #at} may do, to count memory. */
+    void count(Tensor latents) {
+        float time = walk.sigmas().timestep(walk.first());
         if (request.control() != null) {
             run.controlStrength(1);
-            run.predict(input, walk.sigmas().timestep(walk.first()), output);
         }
+        run.predict(input, time, output);
+        if (promptRun != null) {
+            if (request.control() != null) {
+                promptRun.controlStrength(1);
+            }
+            promptRun.predict(input(), time, output.slice(0, images));
+        }
+        pushes.forEach(push -> push.run.predict(input(), time, push.output));
+        at(walk.first(), latents);
     }
 }

@@ -8,6 +8,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.family.PromptTokens;
+import jdiffusion.model.guidance.Push;
 import jdiffusion.tensor.InputException;
 
 /** Fails, before anything is computed, when a model cannot do what is asked. */
@@ -19,6 +20,7 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
     void check(GenerationRequest request, boolean text) {
         checkSize(request);
         checkLayers(request);
+        request.methods().guiders().pushes().forEach(this::checkPush);
         if (request.control() != null && model.control() == null) {
             throw new InputException("a ControlNet's picture is given, but no ControlNet; give one with --control-net");
         }
@@ -70,6 +72,20 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
             if (layer < 0 || layer >= layers) {
                 throw new InputException("layer " + layer + " cannot be skipped; this model has layers 0 to "
                         + (layers - 1));
+            }
+        }
+    }
+
+    private void checkPush(Push push) {
+        int layers = model.denoiser().attentions();
+        if (layers == 0) {
+            throw new InputException("the guider " + push.text() + " cannot be used with " + model.family().label()
+                    + ", for which nobody has defined it; it is there for SD3, SDXL and PixArt");
+        }
+        for (int layer : push.layers()) {
+            if (layer >= layers) {
+                throw new InputException("the guider " + push.text() + " changes the attention of layer " + layer
+                        + "; this model has layers 0 to " + (layers - 1));
             }
         }
     }

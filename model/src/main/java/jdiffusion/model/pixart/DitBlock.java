@@ -1,6 +1,7 @@
 package jdiffusion.model.pixart;
 
 import java.util.List;
+import java.util.function.Consumer;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
@@ -82,12 +83,14 @@ record DitBlock(Tensor table, Attention self, Attention cross, Mlp mlp) {
      * Updates x [batch, n, d] in place.
      *
      * @param mod the modulation with this block's table, in its parts [rows, d] with rows 1 or batch
+     * @param attend runs the attention among the patches
      */
-    void apply(Backend backend, AttentionShape shape, Tensor[] mod, Text text, Buffers b, Tensor x) {
+    void apply(Backend backend, AttentionShape shape, Tensor[] mod, Text text, Buffers b, Tensor x,
+               Consumer<AttentionStream> attend) {
         backend.layerNorm(x, null, null, mod[SCALE], mod[SHIFT], DitConfig.EPS, b.normed());
         backend.linear(List.of(self.q().call(b.normed(), Epilogue.STORE, b.q()),
                 self.k().call(b.normed(), Epilogue.STORE, b.k()), self.v().call(b.normed(), Epilogue.STORE, b.v())));
-        backend.attention(shape, List.of(AttentionStream.of(b.q(), b.k(), b.v(), b.q())), null);
+        attend.accept(AttentionStream.of(b.q(), b.k(), b.v(), b.q()));
         self.out().apply(backend, b.q(), Epilogue.gatedAdd(mod[GATE]), x);
 
         // The stream is float32, which products read as an operand.

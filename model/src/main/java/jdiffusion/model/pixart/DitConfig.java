@@ -1,6 +1,7 @@
 package jdiffusion.model.pixart;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
 import jdiffusion.model.JsonTree;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.family.DenoiserConfig;
@@ -41,6 +42,17 @@ public record DitConfig(int hidden, int heads, int headDim, int depth, int patch
     private static final double BASE_SIDE = 64;
     private static final int USUAL_HEAD = 72;
     private static final int LARGEST_PATCH = 64;
+
+    @Override
+    public int attentions() {
+        return depth;
+    }
+
+    /** That of diffusers' pipeline for PixArt with perturbed-attention guidance. */
+    @Override
+    public List<Integer> usualAttentions() {
+        return List.of(Math.min(1, depth - 1));
+    }
 
     /** Reads the sizes off the tensors and checks them against config.json. */
     public static DitConfig of(Weights w, ConfigFile config) {

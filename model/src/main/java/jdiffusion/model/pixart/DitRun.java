@@ -10,6 +10,7 @@ import jdiffusion.model.Compute;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
@@ -37,6 +38,8 @@ final class DitRun implements DenoiserRun {
     private final Tensor positionIds;
     /** [batch, predicted, height, width], with the learned variance; null where there is none. */
     private final Tensor whole;
+    private final int columns;
+    private Attending attending = Attending.PLAIN;
 
     /**
      * @param height of the latents
@@ -47,7 +50,7 @@ final class DitRun implements DenoiserRun {
     DitRun(Dit dit, Compute compute, int batch, int height, int width, int tokens, float[] times) {
         DitConfig c = dit.config();
         int rows = height / c.patch();
-        int columns = width / c.patch();
+        this.columns = width / c.patch();
         if (height % c.patch() != 0 || width % c.patch() != 0) {
             throw new InputException("latents of " + height + "x" + width + " do not divide into patches of "
                     + c.patch());
@@ -81,6 +84,7 @@ final class DitRun implements DenoiserRun {
         int batch = setup.batch();
         int tokens = setup.branches().getFirst().context().rows();
         DitRun run = new DitRun(dit, compute, batch, setup.height(), setup.width(), tokens, setup.times());
+        run.attending = Attending.of(setup.change());
         Workspace w = compute.workspace();
         try (var _ = w.scope()) {
             Tensor context = w.operand(batch, tokens, dit.config().contextDim());
@@ -150,7 +154,8 @@ final class DitRun implements DenoiserRun {
         }
         dit.blocks().run(_ -> false, true, (block, i) -> {
             try (var _ = backend.scope("transformer_blocks", i)) {
-                block.apply(backend, shape, modulations.with(block.table()), text.get(i), buffers, image);
+                block.apply(backend, shape, modulations.with(block.table()), text.get(i), buffers, image,
+                        stream -> attending.run(backend, i, shape, List.of(stream), columns));
             }
             if (compute.traced()) {
                 compute.trace().see("block." + i + ".image", image);

@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
 import jdiffusion.model.nn.StepModulations.Parts;
@@ -63,12 +64,20 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
         return new int[] {dual ? 9 : 6, last ? 2 : 6};
     }
 
+    /** The same where attention is as it was trained. */
+    void apply(Backend backend, MmditBuffers a, StepModulations modulations, int index) {
+        apply(backend, a, modulations, index, Attending.PLAIN, a.image().rows());
+    }
+
     /**
      * Updates {@code a.image} [batch, n, d] and {@code a.context} [batch, l, d] in place.
      *
-     * @param index of this block among the layers of the modulations
+     * @param index     of this block among the layers of the modulations
+     * @param attending how the layers attend
+     * @param columns   of the image's tokens
      */
-    void apply(Backend backend, MmditBuffers a, StepModulations modulations, int index) {
+    void apply(Backend backend, MmditBuffers a, StepModulations modulations, int index, Attending attending,
+               int columns) {
         boolean last = contextMlp == null;
         Tensor[][] parts = modulations.of(index, imageModulation, contextModulation);
         Tensor[] mod = parts[0];
@@ -91,12 +100,13 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
             dual.project(a.normedDual(), a.dualQkv(), projections);
         }
         backend.linear(projections);
-        backend.attention(a.attention(), List.of(image.stream(a.imageQkv()), context.stream(a.contextQkv())), null);
+        attending.run(backend, index, a.attention(), List.of(image.stream(a.imageQkv()), context.stream(a.contextQkv())),
+                columns);
         LinearCall imageOut = image.out().call(a.imageQkv().q(), Epilogue.gatedAdd(mod[GATE]), a.image());
         backend.linear(last ? List.of(imageOut) : List.of(imageOut,
                 context.out().call(a.contextQkv().q(), Epilogue.gatedAdd(textMod[GATE]), a.context())));
         if (dual != null) {
-            backend.attention(a.attention(), List.of(dual.stream(a.dualQkv())), null);
+            attending.run(backend, index, a.attention(), List.of(dual.stream(a.dualQkv())), columns);
             dual.out().apply(backend, a.dualQkv().q(), Epilogue.gatedAdd(mod[DUAL_GATE]), a.image());
         }
 

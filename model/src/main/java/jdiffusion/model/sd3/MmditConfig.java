@@ -37,6 +37,9 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
     /** Far beyond the 2 of all published models; its square has to stay a number of channels. */
     private static final int LARGEST_PATCH = 64;
 
+    /** Of the layers that Stability names for guidance. */
+    private static final int LAST_GUIDED = 9;
+
     public MmditConfig {
         dualBlocks = List.copyOf(dualBlocks);
     }
@@ -44,6 +47,17 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
     @Override
     public int layers() {
         return depth;
+    }
+
+    @Override
+    public int attentions() {
+        return depth;
+    }
+
+    /** Those that skip-layer guidance leaves out of SD3.5 Medium, or the middle one of a network without them. */
+    @Override
+    public List<Integer> usualAttentions() {
+        return depth > LAST_GUIDED ? List.of(LAST_GUIDED - 2, LAST_GUIDED - 1, LAST_GUIDED) : List.of(depth / 2);
     }
 
     @Override

@@ -7,6 +7,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.Tensor;
@@ -21,6 +22,8 @@ public final class MmditRun {
     private final MmditBuffers buffers;
     private final StepModulations modulations;
     private final ControlRun control;
+    private final int columns;
+    private Attending attending = Attending.PLAIN;
 
     /** A run of the denoiser alone. */
     public MmditRun(Mmdit model, Compute compute, int batch, int height, int width, int text) {
@@ -39,7 +42,7 @@ public final class MmditRun {
         MmditConfig c = denoiser.mmdit().config();
         c.checkLatents(height, width);
         int rows = height / c.patch();
-        int columns = width / c.patch();
+        this.columns = width / c.patch();
         this.model = denoiser.mmdit();
         this.compute = compute;
         this.buffers = MmditBuffers.allocate(compute.workspace(), c, batch, rows * columns, text);
@@ -85,6 +88,11 @@ public final class MmditRun {
         if (control != null) {
             control.setText(context, pooled);
         }
+    }
+
+    /** Sets how the blocks attend from now on. */
+    public void setAttending(Attending value) {
+        attending = value;
     }
 
     /**
@@ -150,7 +158,7 @@ public final class MmditRun {
 
         model.blocks().run(skip::contains, true, (block, i) -> {
             try (var _ = backend.scope("transformer_blocks", i)) {
-                block.apply(backend, a, modulations, i);
+                block.apply(backend, a, modulations, i, attending, columns);
             }
             if (controlled) {
                 control.addTo(a.image(), i, model.config().depth());

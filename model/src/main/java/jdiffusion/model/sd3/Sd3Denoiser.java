@@ -8,6 +8,7 @@ import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
@@ -42,6 +43,7 @@ public record Sd3Denoiser(Mmdit mmdit, ControlNet net) implements Denoiser {
         Sd3Denoiser asked = controlled ? this : new Sd3Denoiser(mmdit, null);
         MmditRun run = new MmditRun(asked, compute, setup.batch(), setup.height(), setup.width(),
                 setup.branches().getFirst().context().rows(), setup.times());
+        run.setAttending(Attending.of(setup.change()));
         setText(run, compute, setup);
         if (controlled) {
             setControl(run, compute, setup);

@@ -6,6 +6,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.model.Compute;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.GroupNorm;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.Tensor;
@@ -35,8 +36,10 @@ record SpatialTransformer(GroupNorm norm, Linear in, int first, int depth, Linea
      *
      * @param blocks of the whole UNet
      * @param text   what each of them made of the text
+     * @param attending how they attend
      */
-    void apply(Compute compute, WeightBlocks<TransformerBlock> blocks, List<TransformerBlock.Text> text, Tensor x) {
+    void apply(Compute compute, WeightBlocks<TransformerBlock> blocks, List<TransformerBlock.Text> text,
+               Attending attending, Tensor x) {
         Backend backend = compute.backend();
         Workspace w = compute.workspace();
         var s = x.shape();
@@ -51,7 +54,8 @@ record SpatialTransformer(GroupNorm norm, Linear in, int first, int depth, Linea
             AttentionShape shape = AttentionShape.of(batch, heads, width / heads);
             blocks.run(first, first + depth, (block, i) -> {
                 try (var _ = backend.scope("transformer_blocks", i - first)) {
-                    block.apply(backend, shape, text.get(i), buffers, stream);
+                    block.apply(backend, shape, text.get(i), buffers, stream,
+                            self -> attending.run(backend, i, shape, List.of(self), s.dim(2)));
                 }
             });
             out.apply(backend, stream, Epilogue.ADD, x.reshape(batch, pixels, width));

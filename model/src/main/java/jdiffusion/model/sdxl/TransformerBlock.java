@@ -1,6 +1,7 @@
 package jdiffusion.model.sdxl;
 
 import java.util.List;
+import java.util.function.Consumer;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
@@ -63,12 +64,22 @@ record TransformerBlock(LayerNorm norm1, Attention self, LayerNorm norm2, Attent
                 cross.v().call(context, Epilogue.STORE, text.v())));
     }
 
-    /** Updates x [batch, pixels, width] in place. */
+    /** Updates x [batch, pixels, width] in place, where attention is as it was trained. */
     void apply(Backend backend, AttentionShape shape, Text text, Buffers b, Tensor x) {
+        apply(backend, shape, text, b, x, stream -> backend.attention(shape, List.of(stream), null));
+    }
+
+    /**
+     * The same.
+     *
+     * @param attend runs the attention among the pixels
+     */
+    void apply(Backend backend, AttentionShape shape, Text text, Buffers b, Tensor x,
+               Consumer<AttentionStream> attend) {
         norm1.apply(backend, x, b.normed());
         backend.linear(List.of(self.q().call(b.normed(), Epilogue.STORE, b.q()),
                 self.k().call(b.normed(), Epilogue.STORE, b.k()), self.v().call(b.normed(), Epilogue.STORE, b.v())));
-        backend.attention(shape, List.of(AttentionStream.of(b.q(), b.k(), b.v(), b.q())), null);
+        attend.accept(AttentionStream.of(b.q(), b.k(), b.v(), b.q()));
         self.out().apply(backend, b.q(), Epilogue.ADD, x);
 
         norm2.apply(backend, x, b.normed());

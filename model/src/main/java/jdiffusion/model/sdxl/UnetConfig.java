@@ -45,6 +45,20 @@ public record UnetConfig(int inChannels, int outChannels, List<Integer> channels
         heads = List.copyOf(heads);
     }
 
+    /** Of all transformers, in the order in which they run. */
+    @Override
+    public int attentions() {
+        int down = depths.stream().mapToInt(depth -> depth * resnets).sum();
+        return down + middleDepth + depths.stream().mapToInt(depth -> depth * (resnets + 1)).sum();
+    }
+
+    /** Those in the middle, as the papers on perturbed attention and smoothed energy have it. */
+    @Override
+    public List<Integer> usualAttentions() {
+        int down = depths.stream().mapToInt(depth -> depth * resnets).sum();
+        return IntStream.range(down, down + middleDepth).boxed().toList();
+    }
+
     /** Reads the sizes off the tensors and checks them against config.json. */
     public static UnetConfig of(Weights w, ConfigFile config) {
         int levels = w.count("down_blocks");

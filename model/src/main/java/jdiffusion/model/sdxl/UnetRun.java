@@ -8,6 +8,7 @@ import jdiffusion.model.Compute;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.Turns;
@@ -30,6 +31,7 @@ final class UnetRun implements DenoiserRun {
     private final List<Tensor> skips = new ArrayList<>();
     private final Turns turns;
     private final Tensor predicted;
+    private Attending attending = Attending.PLAIN;
 
     /**
      * @param height of the latents
@@ -60,6 +62,7 @@ final class UnetRun implements DenoiserRun {
         UnetConfig c = unet.config();
         int tokens = setup.branches().getFirst().context().rows();
         UnetRun run = new UnetRun(unet, compute, setup.batch(), setup.height(), setup.width(), tokens, setup.times());
+        run.attending = Attending.of(setup.change());
         Workspace w = compute.workspace();
         try (var _ = w.scope()) {
             Tensor context = w.operand(setup.batch(), tokens, c.contextDim());
@@ -158,7 +161,7 @@ final class UnetRun implements DenoiserRun {
                     level.resnets().get(j).apply(compute, steps, x, y);
                     see("down.", i, ".resnet.", j, y);
                     if (!level.transformers().isEmpty()) {
-                        level.transformers().get(j).apply(compute, unet.blocks(), text, y);
+                        level.transformers().get(j).apply(compute, unet.blocks(), text, attending, y);
                         see("down.", i, ".attention.", j, y);
                     }
                     x = y;
@@ -180,7 +183,7 @@ final class UnetRun implements DenoiserRun {
         Tensor y = turns.output(0);
         try (var _ = compute.backend().scope("mid_block")) {
             middle.first().apply(compute, steps, x, y);
-            middle.transformer().apply(compute, unet.blocks(), text, y);
+            middle.transformer().apply(compute, unet.blocks(), text, attending, y);
             middle.second().apply(compute, steps, y, y);
         }
         see("mid", y);
@@ -198,7 +201,7 @@ final class UnetRun implements DenoiserRun {
                     Tensor y = turns.output(next++);
                     joined(level.resnets().get(j), x, skips.get(--skip), y);
                     if (!level.transformers().isEmpty()) {
-                        level.transformers().get(j).apply(compute, unet.blocks(), text, y);
+                        level.transformers().get(j).apply(compute, unet.blocks(), text, attending, y);
                     }
                     x = y;
                 }
