@@ -2,13 +2,18 @@ package jdiffusion.kernels.machine;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-/** For tests that run at every level of the CPU: skips, with the reason, those that this machine has not. */
+/**
+ * For tests that run at every level of the CPU: skips, with the reason, those that this machine has not, and those that
+ * no machine has together with vectors of 128 bits.
+ */
 public final class Levels {
     private Levels() {
     }
 
     public static void assume(CpuLevel level) {
         assumeTrue(level.obstacle() == null, () -> level.label() + ": " + level.obstacle());
+        assumeTrue(level == CpuLevel.VECTOR || !"128".equals(System.getProperty("jdiffusion.vectorBits")),
+                () -> level.label() + ": a CPU that has it has wider vectors");
     }
 
     /** Products on tiles by the interpreter, also where the CPU has no tiles; none may lie across cache lines. */
