@@ -8,6 +8,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.StepModulations;
@@ -118,25 +119,30 @@ final class AuraFlowRun implements DenoiserRun {
         backend.embedding(a.positionIds(), a.positions(), true, image);
         backend.activate(Activation.NONE, a.embedded(), text);        // [b, l, d]
         if (compute.traced()) {
-            compute.trace().see("embedded.image", image);
-            compute.trace().see("embedded.context", text);
-            compute.trace().see("conditioning", modulations.conditioning());
+            compute.trace().see("embedded.image", "pos_embed", image);
+            compute.trace().see("embedded.context", "context_embedder", text);
+            modulations.show(compute.trace(), "time_step_proj");
         }
 
         model.blocks().run(0, c.joint(), (block, i) -> {
-            run(block, AuraFlowConfig.JOINT_BLOCKS, i, a.apart(), i);
-            if (compute.traced()) {
-                compute.trace().see("block." + i + ".image", image);
-                compute.trace().see("block." + i + ".context", text);
+            Trace trace = compute.trace().at("block", i, AuraFlowConfig.JOINT_BLOCKS);
+            for (int n = trace.passes(); n > 0; n--) {
+                trace.see("image.in", "(input)", image);
+                trace.see("context.in", "(input)", text);
+                run(block, trace, AuraFlowConfig.JOINT_BLOCKS, i, a.apart(), i);
+                trace.see("image", "", image);
+                trace.see("context", "", text);
             }
         });
         if (c.single() > 0) {
             Tensor all = flat(a.all().x());                           // [b, (l + n) d]
             backend.joinChannels(flat(text), flat(image), all);
             model.blocks().run(c.joint(), c.blocks(), (block, i) -> {
-                run(block, AuraFlowConfig.SINGLE_BLOCKS, i - c.joint(), List.of(a.all()), i);
-                if (compute.traced()) {
-                    compute.trace().see("single." + (i - c.joint()), a.all().x());
+                Trace trace = compute.trace().at("single", i - c.joint(), AuraFlowConfig.SINGLE_BLOCKS);
+                for (int n = trace.passes(); n > 0; n--) {
+                    trace.see("in", "(input)", a.all().x());
+                    run(block, trace, AuraFlowConfig.SINGLE_BLOCKS, i - c.joint(), List.of(a.all()), i);
+                    trace.see("", "", a.all().x());
                 }
             });
             // The text has served.
@@ -150,10 +156,11 @@ final class AuraFlowRun implements DenoiserRun {
         backend.unpatchify(a.prediction(), c.patch(), velocity);               // [b, c, h, w]
     }
 
-    private void run(Block block, String stack, int inStack, List<AuraFlowBuffers.Stream> streams, int index) {
+    private void run(Block block, Trace trace, String stack, int inStack, List<AuraFlowBuffers.Stream> streams,
+                     int index) {
         Backend backend = compute.backend();
         try (var _ = backend.scope(stack, inStack)) {
-            block.apply(backend, buffers.attention(), streams, modulations, index);
+            block.apply(backend, trace, buffers.attention(), streams, modulations, index);
         }
     }
 

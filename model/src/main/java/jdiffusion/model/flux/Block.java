@@ -1,6 +1,7 @@
 package jdiffusion.model.flux;
 
 import jdiffusion.kernels.Backend;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.Tensor;
 
@@ -17,9 +18,10 @@ sealed interface Block permits DoubleStreamBlock, SingleStreamBlock {
     /**
      * Updates the streams in place.
      *
+     * @param trace sees what is below this block
      * @param index of this block among the layers of the modulations
      */
-    void apply(Backend backend, FluxBuffers a, StepModulations modulations, int index);
+    void apply(Backend backend, Trace trace, FluxBuffers a, StepModulations modulations, int index);
 
     /** LayerNorm without weights, then out = norm * (1 + scale) + shift. */
     static void modulated(Backend backend, Tensor x, Tensor scale, Tensor shift, Tensor out) {

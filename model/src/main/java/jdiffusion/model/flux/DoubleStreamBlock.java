@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
 import jdiffusion.model.nn.StepModulations;
@@ -60,7 +61,7 @@ record DoubleStreamBlock(Half img, Half txt) implements Block {
 
     /** Updates image [batch, n, d] and text [batch, l, d]. */
     @Override
-    public void apply(Backend backend, FluxBuffers a, StepModulations modulations, int index) {
+    public void apply(Backend backend, Trace trace, FluxBuffers a, StepModulations modulations, int index) {
         Tensor[][] parts = modulations.of(index, img.mod, txt.mod);
         Tensor[] imgMod = parts[0];
         Tensor[] txtMod = parts[1];
@@ -68,15 +69,26 @@ record DoubleStreamBlock(Half img, Half txt) implements Block {
         txt.normAttention(backend, a.txt(), txtMod);
         backend.linear(Stream.concat(img.qkv.calls(a.img().normed(), a.img().qkv()).stream(),
                 txt.qkv.calls(a.txt().normed(), a.txt().qkv()).stream()).toList());
+        int heads = a.attention().heads();
+        trace.see("image.attn.q", "attn.to_q", a.img().qkv().q(), heads);
+        trace.see("image.attn.k", "attn.to_k", a.img().qkv().k(), heads);
+        trace.see("image.attn.v", "attn.to_v", a.img().qkv().v(), heads);
+        trace.see("context.attn.q", "attn.add_q_proj", a.txt().qkv().q(), heads);
+        trace.see("context.attn.k", "attn.add_k_proj", a.txt().qkv().k(), heads);
+        trace.see("context.attn.v", "attn.add_v_proj", a.txt().qkv().v(), heads);
         // Text comes first, and does not turn.
         backend.attention(a.attention(), List.of(txt.qkv.stream(a.txt().qkv(), null),
                 img.qkv.stream(a.img().qkv(), a.imgRotary())), null);
+        trace.see("image.attn.out", "attn.to_out.0 (input)", a.img().qkv().q(), heads);
+        trace.see("context.attn.out", "attn.to_add_out (input)", a.txt().qkv().q(), heads);
         backend.linear(List.of(img.addAttention(a.img(), imgMod), txt.addAttention(a.txt(), txtMod)));
 
         img.normMlp(backend, a.img(), imgMod);
         txt.normMlp(backend, a.txt(), txtMod);
         backend.linear(List.of(img.mlp.up(a.img().normed(), a.img().hidden()),
                 txt.mlp.up(a.txt().normed(), a.txt().hidden())));
+        trace.see("image.mlp.hidden", "ff.net.2 (input)", a.img().hidden());
+        trace.see("context.mlp.hidden", "ff_context.net.2 (input)", a.txt().hidden());
         backend.linear(List.of(img.addMlp(a.img(), imgMod), txt.addMlp(a.txt(), txtMod)));
     }
 }

@@ -7,6 +7,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.model.nn.StepModulations.Parts;
@@ -130,27 +131,32 @@ public final class FluxRun implements DenoiserRun {
         int last = depth + c.singles();
         Tensor image = a.img().stream();
         backend.patchify(latents, FluxConfig.PATCH, a.patches());         // [b, n, c p p]
+        compute.trace().see("packed", "x_embedder (input)", a.patches());
         model.imgIn().apply(backend, a.patches(), image);                 // [b, n, d]
         backend.activate(Activation.NONE, a.embedded(), a.txt().stream()); // [b, l, d]
         if (compute.traced()) {
-            compute.trace().see("packed", a.patches());
-            compute.trace().see("embedded.image", image);
-            compute.trace().see("embedded.context", a.txt().stream());
-            compute.trace().see("conditioning", modulations.conditioning());
+            compute.trace().see("embedded.image", "x_embedder", image);
+            compute.trace().see("embedded.context", "context_embedder", a.txt().stream());
+            modulations.show(compute.trace(), "time_text_embed");
         }
 
         model.blocks().run(0, depth, (block, i) -> {
-            run(block, FluxConfig.DOUBLE_BLOCKS, i, i);
-            if (compute.traced()) {
-                compute.trace().see("block." + i + ".image", image);
-                compute.trace().see("block." + i + ".context", a.txt().stream());
+            Trace trace = compute.trace().at("block", i, FluxConfig.DOUBLE_BLOCKS);
+            for (int n = trace.passes(); n > 0; n--) {
+                trace.see("image.in", "(input)", image);
+                trace.see("context.in", "(input)", a.txt().stream());
+                run(block, trace, FluxConfig.DOUBLE_BLOCKS, i, i);
+                trace.see("image", "", image);
+                trace.see("context", "", a.txt().stream());
             }
         });
         join();
         model.blocks().run(depth, last, (block, i) -> {
-            run(block, FluxConfig.SINGLE_BLOCKS, i, i - depth);
-            if (compute.traced()) {
-                compute.trace().see("single." + (i - depth), a.single().stream());
+            Trace trace = compute.trace().at("single", i - depth, FluxConfig.SINGLE_BLOCKS);
+            for (int n = trace.passes(); n > 0; n--) {
+                trace.see("in", "(input)", a.single().stream());
+                run(block, trace, FluxConfig.SINGLE_BLOCKS, i, i - depth);
+                trace.see("", "", a.single().stream());
             }
         });
         part();
@@ -161,9 +167,9 @@ public final class FluxRun implements DenoiserRun {
         unpack(velocity);                                                    // [b, c, h, w]
     }
 
-    private void run(Block block, String stack, int index, int inStack) {
+    private void run(Block block, Trace trace, String stack, int index, int inStack) {
         try (var _ = compute.backend().scope(stack, inStack)) {
-            block.apply(compute.backend(), buffers, modulations, index);
+            block.apply(compute.backend(), trace, buffers, modulations, index);
         }
     }
 
@@ -182,7 +188,7 @@ public final class FluxRun implements DenoiserRun {
     /** Runs the first block with its modulations, on what the streams hold, for who measures it. */
     void onlyBlock(float[] times) {
         modulations.select(times);
-        model.blocks().run(0, 1, (block, i) -> block.apply(compute.backend(), buffers, modulations, i));
+        model.blocks().run(0, 1, (block, i) -> block.apply(compute.backend(), Trace.NONE, buffers, modulations, i));
     }
 
     /** Text and image into one stream. */

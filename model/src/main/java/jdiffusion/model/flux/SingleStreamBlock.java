@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.Tensor;
@@ -33,14 +34,20 @@ record SingleStreamBlock(Linear modulation, Qkv qkv, Linear mlp, Linear linear2)
 
     /** Updates text and image [batch, l + n, d]. */
     @Override
-    public void apply(Backend backend, FluxBuffers a, StepModulations modulations, int index) {
+    public void apply(Backend backend, Trace trace, FluxBuffers a, StepModulations modulations, int index) {
         Tensor[] mod = modulations.of(index, modulation)[0];
         FluxBuffers.Single s = a.single();
         Block.modulated(backend, s.stream(), mod[SCALE], mod[SHIFT], s.normed());
         List<LinearCall> linear1 = new ArrayList<>(qkv.calls(s.normed(), s.qkv()));
         linear1.add(mlp.call(s.normed(), Epilogue.activate(Activation.GELU_TANH), s.hidden()));
         backend.linear(linear1);
+        int heads = a.attention().heads();
+        trace.see("attn.q", "attn.to_q", s.qkv().q(), heads);
+        trace.see("attn.k", "attn.to_k", s.qkv().k(), heads);
+        trace.see("attn.v", "attn.to_v", s.qkv().v(), heads);
+        trace.see("mlp.hidden", "proj_mlp", s.hidden());
         backend.attention(a.attention(), List.of(qkv.stream(s.qkv(), a.rotary())), null);
+        trace.see("attn.out", "proj_out (input)", s.qkv().q(), heads);
         linear2.apply(backend, s.joined(), Epilogue.gatedAdd(mod[GATE]), s.stream());
     }
 }

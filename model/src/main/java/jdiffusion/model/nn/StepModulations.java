@@ -7,6 +7,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.model.Trace;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
@@ -172,6 +173,17 @@ public final class StepModulations {
     /** The vector that conditions the blocks in this step, [batch, d]. */
     public Tensor conditioning() {
         return conditioning.slice(step * batch, (step + 1) * batch);
+    }
+
+    /** Shows the vector; when it is changed, all that depends on it is computed from what it is now. */
+    public void show(Trace trace, String module) {
+        if (trace.see("conditioning", module, conditioning())) {
+            backend.activate(Activation.SILU, conditioning(), conditioningSilu.slice(step * batch,
+                    (step + 1) * batch));
+            layers.forEach(layer -> layer.there = false);
+            // The next step, which may have the same time, starts from the vector as it was.
+            Arrays.fill(group, Float.NaN);
+        }
     }
 
     /**

@@ -6,6 +6,7 @@ import java.util.concurrent.CancellationException;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Scope;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
@@ -21,6 +22,7 @@ import jdiffusion.tensor.Workspace;
  */
 final class DenoiseLoop {
     private final Backend backend;
+    private final Trace trace;
     private final Walk walk;
     private final Sampler sampler;
     /** What a stochastic sampler draws in a step; null for others. */
@@ -44,6 +46,7 @@ final class DenoiseLoop {
     DenoiseLoop(Denoiser denoiser, Compute compute, GenerationRequest request, Walk walk, DenoiserSetup setup,
                 float[] mask) {
         this.backend = compute.backend();
+        this.trace = compute.trace();
         this.walk = walk;
         Workspace w = compute.workspace();
         int[] dims = {setup.images(), denoiser.config().outChannels(), setup.height(), setup.width()};
@@ -101,6 +104,7 @@ final class DenoiseLoop {
         prediction.begin();
         for (int i = walk.first(); i < walk.end(); i++) {
             int n = i - walk.first();
+            trace.step(n, before / walk.evaluations());
             try (var _ = backend.scope(Scope.STEP, n)) {
                 step(i, out -> {
                     random.normals(drawn);
@@ -138,6 +142,7 @@ final class DenoiseLoop {
 
     /** Goes through a step and all kinds of evaluation, to count memory: the others take no more. */
     void count() {
+        trace.step(0, 0);
         step(walk.first(), _ -> { });
         prediction.count(latents);
     }

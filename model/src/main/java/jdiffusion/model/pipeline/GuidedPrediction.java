@@ -5,7 +5,9 @@ import java.util.List;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import jdiffusion.kernels.Backend;
+import jdiffusion.model.Branch;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserRun;
@@ -24,8 +26,14 @@ import jdiffusion.tensor.Workspace;
  * jdiffusion.model.guidance.Guiders}. Everything is allocated in the constructor.
  */
 final class GuidedPrediction {
+    private static final Branch[] NONE = {};
+    private static final Branch[] COND = {Branch.COND};
+    private static final Branch[] BOTH = {Branch.UNCOND, Branch.COND};
+    private static final Branch[] SKIP = {Branch.SKIP};
+
     private final GenerationRequest request;
     private final Backend backend;
+    private final Trace trace;
     private final Walk walk;
     private final int images;
     /** Channels of the latents, and how many more the network reads. */
@@ -59,6 +67,7 @@ final class GuidedPrediction {
     GuidedPrediction(Denoiser denoiser, Compute compute, GenerationRequest request, Walk walk, DenoiserSetup setup) {
         this.request = request;
         this.backend = compute.backend();
+        this.trace = compute.trace();
         this.walk = walk;
         this.images = setup.images();
         int height = setup.height();
@@ -74,13 +83,16 @@ final class GuidedPrediction {
         this.output = w.f32(batch, out, height, width);
         this.guided = w.f32(images, out, height, width);
         this.formulaRun = formula == null ? null : formula.start(w, images, out, height, width);
+        trace.batch(images, request.guided() ? BOTH : COND);
         this.run = denoiser.start(compute, new DenoiserSetup(setup.branches(), images, height, width,
                 times(n -> !zeroed(n) && (!request.guided() || guides(n))), List.of(), setup.control()));
+        trace.batch(images, COND);
         this.promptRun = !request.guided() || request.methods().guiders().interval() == null ? null
                 : denoiser.start(compute, withPrompt(setup, n -> !zeroed(n) && !guides(n), List.of(), null,
                         setup.control()));
         this.rescale = request.guided() && request.rescale() > 0
                 ? new GuidanceRescale(request.rescale(), out * height * width) : null;
+        trace.batch(images, SKIP);
         List<Integer> layers = request.skipLayers().layers();
         if (request.guided() && !layers.isEmpty()) {
             IntPredicate active = n -> request.skipLayers().active(n, walk.evaluations());
@@ -137,6 +149,7 @@ final class GuidedPrediction {
      * @return valid until the next call
      */
     Tensor at(int i, Tensor latents) {
+        see("latents", latents);
         int n = i - walk.first();
         if (zeroed(n)) {
             backend.combine(new float[] {0}, List.of(latents), guided);
@@ -155,11 +168,11 @@ final class GuidedPrediction {
         }
         if (!guides) {
             Tensor only = output.slice(0, images);
-            asked.predict(read, time, only);
+            predict(asked, COND, read, time, only);
             return pushed(n, read, time, only, null);
         }
         scaled(factor, latents, images);
-        run.predict(input, time, output);
+        predict(run, BOTH, input, time, output);
         Tensor unconditional = output.slice(0, images);
         Tensor conditional = output.slice(images, 2 * images);
         if (formula != null) {
@@ -169,6 +182,7 @@ final class GuidedPrediction {
         if (rescale != null) {
             rescale.apply(backend, conditional, result);
         }
+        see("guided", result);
         return result;
     }
 
@@ -186,7 +200,7 @@ final class GuidedPrediction {
                 continue;
             }
             float s = push.scale;
-            push.run.predict(read, time, push.output);
+            predict(push.run, SKIP, read, time, push.output);
             if (open) {
                 backend.combine(new float[] {1 - g, g + s, -s}, List.of(unconditional, conditional, push.output),
                         guided);
@@ -200,6 +214,18 @@ final class GuidedPrediction {
             backend.combine(new float[] {1 - g, g}, List.of(unconditional, conditional), guided);
         }
         return sum;
+    }
+
+    private void predict(DenoiserRun of, Branch[] branches, Tensor read, float time, Tensor out) {
+        trace.batch(images, branches);
+        of.predict(read, time, out);
+        trace.see("prediction", "", out);
+    }
+
+    /** Shows what is of no branch. */
+    private void see(String name, Tensor tensor) {
+        trace.batch(images, NONE);
+        trace.see(name, "", tensor);
     }
 
     /** What the network read last, one branch: [images, inChannels, height, width]. */
@@ -236,14 +262,14 @@ final class GuidedPrediction {
         if (request.control() != null) {
             run.controlStrength(1);
         }
-        run.predict(input, time, output);
+        predict(run, request.guided() ? BOTH : COND, input, time, output);
         if (promptRun != null) {
             if (request.control() != null) {
                 promptRun.controlStrength(1);
             }
-            promptRun.predict(input(), time, output.slice(0, images));
+            predict(promptRun, COND, input(), time, output.slice(0, images));
         }
-        pushes.forEach(push -> push.run.predict(input(), time, push.output));
+        pushes.forEach(push -> predict(push.run, SKIP, input(), time, push.output));
         at(walk.first(), latents);
     }
 }

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.checkpoint.Component;
@@ -25,12 +26,16 @@ import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Sigmas;
+import jdiffusion.model.sites.Experiment;
+import jdiffusion.model.sites.Sites;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.stage.Stages;
+import jdiffusion.model.stage.Watch;
 import jdiffusion.model.vae.TaesdFile;
 import jdiffusion.model.vae.Vae;
+import jdiffusion.tensor.InputException;
 
 /**
  * Text to image, image to image and inpainting with a model of any family, as stages that can also be run one by one:
@@ -238,6 +243,27 @@ public final class Pipeline implements AutoCloseable {
         check(request);
         hold(request);
         return decode(request, denoise(request, encode(request, progress), progress), progress);
+    }
+
+    /** The tensors of a request's run that experiments can look at and change. */
+    public Sites sites(GenerationRequest request) {
+        return new Experiments(this).sites(fitted(request));
+    }
+
+    /**
+     * Draws the request's pictures while experiments look at tensors of the run or change them. Without any of them, or
+     * with such as change nothing, the pictures are those of {@link #generate(GenerationRequest, Progress)}.
+     *
+     * @param experiments in the order in which they act at a site
+     * @throws InputException before anything is computed, when one asks for what the run does not have
+     */
+    public Run generate(GenerationRequest request, List<? extends Experiment> experiments, Progress progress) {
+        return new Experiments(this).run(fitted(request), experiments, progress);
+    }
+
+    /** Does something that somebody looks at. */
+    <T> T watched(Watch who, Supplier<T> work) {
+        return stages.watched(who, work);
     }
 
     /** Brings all weights of a request to the device, if nothing is offloaded. */

@@ -7,6 +7,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
 import jdiffusion.tensor.Tensor;
@@ -74,32 +75,43 @@ record DitBlock(Tensor table, Attention self, Attention cross, Mlp mlp) {
     }
 
     /** @param context [batch, l, d] */
-    void readText(Backend backend, Tensor context, Text text) {
+    void readText(Backend backend, Trace trace, Tensor context, Text text, int heads) {
         backend.linear(List.of(cross.k().call(context, Epilogue.STORE, text.k()),
                 cross.v().call(context, Epilogue.STORE, text.v())));
+        trace.see("context.cross.k", "attn2.to_k", text.k(), heads);
+        trace.see("context.cross.v", "attn2.to_v", text.v(), heads);
     }
 
     /**
      * Updates x [batch, n, d] in place.
      *
+     * @param trace sees what is below this block
      * @param mod the modulation with this block's table, in its parts [rows, d] with rows 1 or batch
      * @param attend runs the attention among the patches
      */
-    void apply(Backend backend, AttentionShape shape, Tensor[] mod, Text text, Buffers b, Tensor x,
+    void apply(Backend backend, Trace trace, AttentionShape shape, Tensor[] mod, Text text, Buffers b, Tensor x,
                Consumer<AttentionStream> attend) {
         backend.layerNorm(x, null, null, mod[SCALE], mod[SHIFT], DitConfig.EPS, b.normed());
         backend.linear(List.of(self.q().call(b.normed(), Epilogue.STORE, b.q()),
                 self.k().call(b.normed(), Epilogue.STORE, b.k()), self.v().call(b.normed(), Epilogue.STORE, b.v())));
+        trace.see("image.attn.q", "attn1.to_q", b.q(), shape.heads());
+        trace.see("image.attn.k", "attn1.to_k", b.k(), shape.heads());
+        trace.see("image.attn.v", "attn1.to_v", b.v(), shape.heads());
         attend.accept(AttentionStream.of(b.q(), b.k(), b.v(), b.q()));
+        trace.see("image.attn.out", "attn1.to_out.0 (input)", b.q(), shape.heads());
         self.out().apply(backend, b.q(), Epilogue.gatedAdd(mod[GATE]), x);
 
         // The stream is float32, which products read as an operand.
         backend.activate(Activation.NONE, x, b.normed());
         cross.q().apply(backend, b.normed(), b.q());
+        trace.see("image.cross.q", "attn2.to_q", b.q(), shape.heads());
         backend.attention(shape, List.of(AttentionStream.asking(b.q(), b.q()), text.asked()), null);
+        trace.see("image.cross.out", "attn2.to_out.0 (input)", b.q(), shape.heads());
         cross.out().apply(backend, b.q(), Epilogue.ADD, x);
 
         backend.layerNorm(x, null, null, mod[MLP_SCALE], mod[MLP_SHIFT], DitConfig.EPS, b.normed());
-        mlp.apply(backend, b.normed(), b.hidden(), Epilogue.gatedAdd(mod[MLP_GATE]), x);
+        backend.linear(List.of(mlp.up(b.normed(), b.hidden())));
+        trace.see("image.mlp.hidden", "ff.net.2 (input)", b.hidden());
+        mlp.down().apply(backend, b.hidden(), Epilogue.gatedAdd(mod[MLP_GATE]), x);
     }
 }

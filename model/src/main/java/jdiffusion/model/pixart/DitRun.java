@@ -7,6 +7,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
@@ -21,6 +22,8 @@ import jdiffusion.tensor.Workspace;
  * attentions to it, is computed once.
  */
 final class DitRun implements DenoiserRun {
+    private static final String BLOCKS = "transformer_blocks";
+
     private final Dit dit;
     private final Compute compute;
     private final AttentionShape shape;
@@ -118,8 +121,9 @@ final class DitRun implements DenoiserRun {
             Tensor hidden = w.operand(dims[0], dims[1], d);
             Tensor embedded = w.operand(dims[0], dims[1], d);
             dit.caption().apply(backend, context, hidden, Epilogue.STORE, embedded);
-            compute.trace().see("embedded.context", embedded);
-            dit.blocks().run(0, dit.blocks().size(), (block, i) -> block.readText(backend, embedded, text.get(i)));
+            compute.trace().see("embedded.context", "caption_projection", embedded);
+            dit.blocks().run(0, dit.blocks().size(), (block, i) -> block.readText(backend,
+                    compute.trace().at("block", i, BLOCKS), embedded, text.get(i), shape.heads()));
         }
     }
 
@@ -148,17 +152,18 @@ final class DitRun implements DenoiserRun {
         dit.patchEmbedding().apply(backend, patches, image);        // [b, n, d]
         backend.embedding(positionIds, positions, true, image);
         if (compute.traced()) {
-            compute.trace().see("embedded.image", image);
-            compute.trace().see("conditioning", modulations.conditioning());
-            compute.trace().see("modulation", modulations.modulation());
+            compute.trace().see("embedded.image", "pos_embed", image);
+            modulations.show(compute.trace());
         }
         dit.blocks().run(_ -> false, true, (block, i) -> {
-            try (var _ = backend.scope("transformer_blocks", i)) {
-                block.apply(backend, shape, modulations.with(block.table()), text.get(i), buffers, image,
-                        stream -> attending.run(backend, i, shape, List.of(stream), columns));
-            }
-            if (compute.traced()) {
-                compute.trace().see("block." + i + ".image", image);
+            Trace trace = compute.trace().at("block", i, BLOCKS);
+            for (int n = trace.passes(); n > 0; n--) {
+                trace.see("image.in", "(input)", image);
+                try (var _ = backend.scope(BLOCKS, i)) {
+                    block.apply(backend, trace, shape, modulations.with(block.table()), text.get(i), buffers, image,
+                            stream -> attending.run(backend, i, shape, List.of(stream), columns));
+                }
+                trace.see("image", "", image);
             }
         });
         Tensor[] last = modulations.last(dit.finalTable());

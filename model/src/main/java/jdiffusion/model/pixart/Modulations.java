@@ -5,6 +5,7 @@ import java.util.List;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Mlp;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -138,6 +139,20 @@ final class Modulations {
     /** What is common to all blocks in this step, [rows, 6 d]. */
     Tensor modulation() {
         return modulation.slice(first, first + rows);
+    }
+
+    /** Shows both; when the vectors are changed, the modulation is computed from what they are now. */
+    void show(Trace trace) {
+        boolean changed = trace.see("conditioning", "adaln_single.emb", conditioning());
+        if (changed) {
+            Tensor now = silu.slice(first, first + rows);
+            backend.activate(Activation.SILU, conditioning(), now);
+            layer.projection().apply(backend, now, modulation());
+        }
+        if (trace.see("modulation", "adaln_single.linear", modulation()) || changed) {
+            // The next step, which may have the same time, starts from what they were.
+            there = new float[0];
+        }
     }
 
     /**

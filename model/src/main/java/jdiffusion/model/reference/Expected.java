@@ -175,10 +175,11 @@ public final class Expected {
 
     /** The compute with all tensors compared that models trace and the reference has, in its order of dimensions. */
     public Compute traced(Compute plain) {
-        Trace trace = (name, tensor) -> {
+        Trace trace = (name, module, tensor, heads) -> {
             if (has(name)) {
                 compare(name, tensor.shape(), plain.backend().download(tensor));
             }
+            return false;
         };
         return new Compute(plain.backend(), plain.workspace(), trace);
     }

@@ -1,6 +1,7 @@
 package jdiffusion.model.sd3;
 
 import jdiffusion.kernels.Backend;
+import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.Linear;
@@ -32,7 +33,7 @@ public record ControlNet(ControlNetConfig config, Linear patchEmbedding, Embeddi
     record Block(JointBlock joint, ImageBlock image, Linear output) {
         void apply(Backend backend, MmditBuffers a, StepModulations modulations, int index) {
             if (joint != null) {
-                joint.apply(backend, a, modulations, index);
+                joint.apply(backend, Trace.NONE, a, modulations, index);
             } else {
                 image.apply(backend, a, modulations, index);
             }

@@ -126,6 +126,7 @@ final class ControlRun {
                 backend.activate(Activation.NONE, a.image(), a.normed());
                 block.output().apply(backend, a.normed(), residuals.get(i));
             }
+            compute.trace().at("control", i, "control_net.controlnet_blocks").see("", "", residuals.get(i));
         });
     }
 

@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
@@ -65,19 +66,20 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
     }
 
     /** The same where attention is as it was trained. */
-    void apply(Backend backend, MmditBuffers a, StepModulations modulations, int index) {
-        apply(backend, a, modulations, index, Attending.PLAIN, a.image().rows());
+    void apply(Backend backend, Trace trace, MmditBuffers a, StepModulations modulations, int index) {
+        apply(backend, trace, a, modulations, index, Attending.PLAIN, a.image().rows());
     }
 
     /**
      * Updates {@code a.image} [batch, n, d] and {@code a.context} [batch, l, d] in place.
      *
+     * @param trace     sees what is below this block
      * @param index     of this block among the layers of the modulations
      * @param attending how the layers attend
      * @param columns   of the image's tokens
      */
-    void apply(Backend backend, MmditBuffers a, StepModulations modulations, int index, Attending attending,
-               int columns) {
+    void apply(Backend backend, Trace trace, MmditBuffers a, StepModulations modulations, int index,
+               Attending attending, int columns) {
         boolean last = contextMlp == null;
         Tensor[][] parts = modulations.of(index, imageModulation, contextModulation);
         Tensor[] mod = parts[0];
@@ -100,24 +102,47 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
             dual.project(a.normedDual(), a.dualQkv(), projections);
         }
         backend.linear(projections);
-        attending.run(backend, index, a.attention(), List.of(image.stream(a.imageQkv()), context.stream(a.contextQkv())),
-                columns);
+        int heads = a.attention().heads();
+        trace.see("image.attn.q", "attn.to_q", a.imageQkv().q(), heads);
+        trace.see("image.attn.k", "attn.to_k", a.imageQkv().k(), heads);
+        trace.see("image.attn.v", "attn.to_v", a.imageQkv().v(), heads);
+        if (!last) {
+            trace.see("context.attn.q", "attn.add_q_proj", a.contextQkv().q(), heads);
+        }
+        trace.see("context.attn.k", "attn.add_k_proj", a.contextQkv().k(), heads);
+        trace.see("context.attn.v", "attn.add_v_proj", a.contextQkv().v(), heads);
+        if (dual != null) {
+            trace.see("image.dual.q", "attn2.to_q", a.dualQkv().q(), heads);
+            trace.see("image.dual.k", "attn2.to_k", a.dualQkv().k(), heads);
+            trace.see("image.dual.v", "attn2.to_v", a.dualQkv().v(), heads);
+        }
+        attending.run(backend, index, a.attention(),
+                List.of(image.stream(a.imageQkv()), context.stream(a.contextQkv())), columns);
+        trace.see("image.attn.out", "attn.to_out.0 (input)", a.imageQkv().q(), heads);
+        if (!last) {
+            trace.see("context.attn.out", "attn.to_add_out (input)", a.contextQkv().q(), heads);
+        }
         LinearCall imageOut = image.out().call(a.imageQkv().q(), Epilogue.gatedAdd(mod[GATE]), a.image());
         backend.linear(last ? List.of(imageOut) : List.of(imageOut,
                 context.out().call(a.contextQkv().q(), Epilogue.gatedAdd(textMod[GATE]), a.context())));
         if (dual != null) {
             attending.run(backend, index, a.attention(), List.of(dual.stream(a.dualQkv())), columns);
+            trace.see("image.dual.out", "attn2.to_out.0 (input)", a.dualQkv().q(), heads);
             dual.out().apply(backend, a.dualQkv().q(), Epilogue.gatedAdd(mod[DUAL_GATE]), a.image());
         }
 
         norm(backend, a.image(), mod[MLP_SCALE], mod[MLP_SHIFT], a.normed());
         if (last) {
-            imageMlp.apply(backend, a.normed(), a.imageHidden(), Epilogue.gatedAdd(mod[MLP_GATE]), a.image());
+            backend.linear(List.of(imageMlp.up(a.normed(), a.imageHidden())));
+            trace.see("image.mlp.hidden", "ff.net.2 (input)", a.imageHidden());
+            imageMlp.down().apply(backend, a.imageHidden(), Epilogue.gatedAdd(mod[MLP_GATE]), a.image());
             return;
         }
         norm(backend, a.context(), textMod[MLP_SCALE], textMod[MLP_SHIFT], a.normedText());
         backend.linear(List.of(imageMlp.up(a.normed(), a.imageHidden()),
                 contextMlp.up(a.normedText(), a.contextHidden())));
+        trace.see("image.mlp.hidden", "ff.net.2 (input)", a.imageHidden());
+        trace.see("context.mlp.hidden", "ff_context.net.2 (input)", a.contextHidden());
         backend.linear(List.of(
                 imageMlp.down().call(a.imageHidden(), Epilogue.gatedAdd(mod[MLP_GATE]), a.image()),
                 contextMlp.down().call(a.contextHidden(), Epilogue.gatedAdd(textMod[MLP_GATE]), a.context())));

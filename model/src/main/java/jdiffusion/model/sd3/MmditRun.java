@@ -7,6 +7,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.StepModulations;
@@ -151,21 +152,24 @@ public final class MmditRun {
             control.run(a.image());
         }
         if (compute.traced()) {
-            compute.trace().see("embedded.image", a.image());
-            compute.trace().see("embedded.context", a.context());
-            compute.trace().see("conditioning", modulations.conditioning());
+            compute.trace().see("embedded.image", "pos_embed", a.image());
+            compute.trace().see("embedded.context", "context_embedder", a.context());
+            modulations.show(compute.trace(), "time_text_embed");
         }
 
         model.blocks().run(skip::contains, true, (block, i) -> {
-            try (var _ = backend.scope("transformer_blocks", i)) {
-                block.apply(backend, a, modulations, i, attending, columns);
-            }
-            if (controlled) {
-                control.addTo(a.image(), i, model.config().depth());
-            }
-            if (compute.traced()) {
-                compute.trace().see("block." + i + ".image", a.image());
-                compute.trace().see("block." + i + ".context", a.context());
+            Trace trace = compute.trace().at("block", i, "transformer_blocks");
+            for (int n = trace.passes(); n > 0; n--) {
+                trace.see("image.in", "(input)", a.image());
+                trace.see("context.in", "(input)", a.context());
+                try (var _ = backend.scope("transformer_blocks", i)) {
+                    block.apply(backend, trace, a, modulations, i, attending, columns);
+                }
+                if (controlled) {
+                    control.addTo(a.image(), i, model.config().depth());
+                }
+                trace.see("image", "", a.image());
+                trace.see("context", "", a.context());
             }
         });
 

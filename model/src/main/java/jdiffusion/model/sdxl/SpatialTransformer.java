@@ -6,6 +6,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.GroupNorm;
 import jdiffusion.model.nn.Linear;
@@ -17,14 +18,21 @@ import jdiffusion.tensor.Workspace;
 /**
  * A transformer over the pixels of one resolution: x + out(blocks(in(norm(x)))).
  *
+ * @param stack of its blocks in the checkpoint
  * @param first of its blocks among all of the UNet, in the order in which they run
  * @param depth how many there are
  */
-record SpatialTransformer(GroupNorm norm, Linear in, int first, int depth, Linear out, int heads) {
-    static SpatialTransformer load(Weights w, UnetConfig c, int width, int first, int depth, int heads) {
-        return new SpatialTransformer(GroupNorm.load(w.at("norm"), width, c.groups(), UnetConfig.TRANSFORMER_EPS),
+record SpatialTransformer(String stack, GroupNorm norm, Linear in, int first, int depth, Linear out, int heads) {
+    static SpatialTransformer load(Weights w, String name, UnetConfig c, int width, int first, int depth,
+                                   int heads) {
+        return new SpatialTransformer(name + ".transformer_blocks", GroupNorm.load(w.at("norm"), width, c.groups(), UnetConfig.TRANSFORMER_EPS),
                 Linear.load(w.at("proj_in"), width, width), first, depth, Linear.load(w.at("proj_out"), width, width),
                 heads);
+    }
+
+    /** What sees a block, numbered among all of the UNet. */
+    Trace at(Compute compute, int block) {
+        return compute.trace().at("block", block, stack, block - first);
     }
 
     int width() {
@@ -53,9 +61,14 @@ record SpatialTransformer(GroupNorm norm, Linear in, int first, int depth, Linea
             in.apply(backend, buffers.normed(), stream); // [batch, pixels, width]
             AttentionShape shape = AttentionShape.of(batch, heads, width / heads);
             blocks.run(first, first + depth, (block, i) -> {
-                try (var _ = backend.scope("transformer_blocks", i - first)) {
-                    block.apply(backend, shape, text.get(i), buffers, stream,
-                            self -> attending.run(backend, i, shape, List.of(self), s.dim(2)));
+                Trace trace = at(compute, i);
+                for (int n = trace.passes(); n > 0; n--) {
+                    trace.see("image.in", "(input)", stream);
+                    try (var _ = backend.scope("transformer_blocks", i - first)) {
+                        block.apply(backend, trace, shape, text.get(i), buffers, stream,
+                                self -> attending.run(backend, i, shape, List.of(self), s.dim(2)));
+                    }
+                    trace.see("image", "", stream);
                 }
             });
             out.apply(backend, stream, Epilogue.ADD, x.reshape(batch, pixels, width));

@@ -7,6 +7,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.LayerNorm;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.Tensor;
@@ -59,14 +60,16 @@ record TransformerBlock(LayerNorm norm1, Attention self, LayerNorm norm2, Attent
     }
 
     /** @param context [batch, tokens, contextDim] */
-    void readText(Backend backend, Tensor context, Text text) {
+    void readText(Backend backend, Trace trace, Tensor context, Text text, int heads) {
         backend.linear(List.of(cross.k().call(context, Epilogue.STORE, text.k()),
                 cross.v().call(context, Epilogue.STORE, text.v())));
+        trace.see("context.cross.k", "attn2.to_k", text.k(), heads);
+        trace.see("context.cross.v", "attn2.to_v", text.v(), heads);
     }
 
     /** Updates x [batch, pixels, width] in place, where attention is as it was trained. */
-    void apply(Backend backend, AttentionShape shape, Text text, Buffers b, Tensor x) {
-        apply(backend, shape, text, b, x, stream -> backend.attention(shape, List.of(stream), null));
+    void apply(Backend backend, Trace trace, AttentionShape shape, Text text, Buffers b, Tensor x) {
+        apply(backend, trace, shape, text, b, x, stream -> backend.attention(shape, List.of(stream), null));
     }
 
     /**
@@ -74,22 +77,29 @@ record TransformerBlock(LayerNorm norm1, Attention self, LayerNorm norm2, Attent
      *
      * @param attend runs the attention among the pixels
      */
-    void apply(Backend backend, AttentionShape shape, Text text, Buffers b, Tensor x,
+    void apply(Backend backend, Trace trace, AttentionShape shape, Text text, Buffers b, Tensor x,
                Consumer<AttentionStream> attend) {
         norm1.apply(backend, x, b.normed());
         backend.linear(List.of(self.q().call(b.normed(), Epilogue.STORE, b.q()),
                 self.k().call(b.normed(), Epilogue.STORE, b.k()), self.v().call(b.normed(), Epilogue.STORE, b.v())));
+        trace.see("image.attn.q", "attn1.to_q", b.q(), shape.heads());
+        trace.see("image.attn.k", "attn1.to_k", b.k(), shape.heads());
+        trace.see("image.attn.v", "attn1.to_v", b.v(), shape.heads());
         attend.accept(AttentionStream.of(b.q(), b.k(), b.v(), b.q()));
+        trace.see("image.attn.out", "attn1.to_out.0 (input)", b.q(), shape.heads());
         self.out().apply(backend, b.q(), Epilogue.ADD, x);
 
         norm2.apply(backend, x, b.normed());
         cross.q().apply(backend, b.normed(), b.q());
+        trace.see("image.cross.q", "attn2.to_q", b.q(), shape.heads());
         backend.attention(shape, List.of(AttentionStream.asking(b.q(), b.q()),
                 AttentionStream.asked(text.k(), text.v())), null);
+        trace.see("image.cross.out", "attn2.to_out.0 (input)", b.q(), shape.heads());
         cross.out().apply(backend, b.q(), Epilogue.ADD, x);
 
         norm3.apply(backend, x, b.normed());
         backend.gatedLinear(b.normed(), up.weight(), up.bias(), Activation.GELU_ERF, b.hidden());
+        trace.see("image.mlp.hidden", "ff.net.2 (input)", b.hidden());
         down.apply(backend, b.hidden(), Epilogue.ADD, x);
     }
 }

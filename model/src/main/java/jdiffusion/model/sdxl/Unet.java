@@ -54,14 +54,15 @@ record Unet(UnetConfig config, Conv2d in, TimeTextEmbedding conditioning, List<L
             return UnetResnet.load(at, c, resnets++, in, out);
         }
 
-        SpatialTransformer transformer(Weights at, int level, int depth) {
+        SpatialTransformer transformer(Weights in, String name, int index, int level, int depth) {
+            Weights at = in.at("attentions", index);
             int width = c.channels().get(level);
             int first = blocks.size();
             for (int i = 0; i < depth; i++) {
                 blocks.add(at.at("transformer_blocks", i));
                 widths.add(width);
             }
-            return SpatialTransformer.load(at, c, width, first, depth, c.heads().get(level));
+            return SpatialTransformer.load(at, name + ".attentions." + index, c, width, first, depth, c.heads().get(level));
         }
 
         List<Level> down() {
@@ -75,7 +76,7 @@ record Unet(UnetConfig config, Conv2d in, TimeTextEmbedding conditioning, List<L
                 for (int j = 0; j < c.resnets(); j++) {
                     all.add(resnet(at.at("resnets", j), j == 0 ? in : out, out));
                     if (c.depths().get(i) > 0) {
-                        transformers.add(transformer(at.at("attentions", j), i, c.depths().get(i)));
+                        transformers.add(transformer(at, "down_blocks." + i, j, i, c.depths().get(i)));
                     }
                 }
                 boolean last = i == c.channels().size() - 1;
@@ -91,7 +92,7 @@ record Unet(UnetConfig config, Conv2d in, TimeTextEmbedding conditioning, List<L
             int width = c.channels().get(last);
             Weights at = w.at("mid_block");
             return new Middle(resnet(at.at("resnets", 0), width, width),
-                    transformer(at.at("attentions", 0), last, c.middleDepth()),
+                    transformer(at, "mid_block", 0, last, c.middleDepth()),
                     resnet(at.at("resnets", 1), width, width));
         }
 
@@ -109,7 +110,7 @@ record Unet(UnetConfig config, Conv2d in, TimeTextEmbedding conditioning, List<L
                 for (int j = 0; j <= c.resnets(); j++) {
                     all.add(resnet(at.at("resnets", j), (j == 0 ? in : out) + skips.get(next++), out));
                     if (c.depths().get(level) > 0) {
-                        transformers.add(transformer(at.at("attentions", j), level, c.depths().get(level)));
+                        transformers.add(transformer(at, "up_blocks." + i, j, level, c.depths().get(level)));
                     }
                 }
                 levels.add(new Level(List.copyOf(all), List.copyOf(transformers),
@@ -169,6 +170,11 @@ record Unet(UnetConfig config, Conv2d in, TimeTextEmbedding conditioning, List<L
         all.add(middle.transformer());
         up.forEach(level -> all.addAll(level.transformers()));
         return all;
+    }
+
+    /** The transformer that a block is part of. */
+    SpatialTransformer transformer(int block) {
+        return transformers().stream().filter(t -> block < t.first() + t.depth()).findFirst().orElseThrow();
     }
 
     @Override

@@ -21,8 +21,6 @@ import jdiffusion.tensor.Workspace;
  * attentions to it, is computed once.
  */
 final class UnetRun implements DenoiserRun {
-    private static final int NONE = -1;
-
     private final Unet unet;
     private final Compute compute;
     private final StepModulations steps;
@@ -120,7 +118,8 @@ final class UnetRun implements DenoiserRun {
      */
     void setText(Tensor context, Tensor added) {
         Backend backend = compute.backend();
-        unet.blocks().run(0, unet.blocks().size(), (block, i) -> block.readText(backend, context, text.get(i)));
+        unet.blocks().run(0, unet.blocks().size(), (block, i) -> block.readText(backend,
+                unet.transformer(i).at(compute, i), context, text.get(i), unet.transformer(i).heads()));
         steps.setText(added);
     }
 
@@ -138,12 +137,12 @@ final class UnetRun implements DenoiserRun {
 
     private void evaluate(Tensor latents, Tensor out) {
         Backend backend = compute.backend();
-        compute.trace().see("add_embedding", steps.text());
-        compute.trace().see("conditioning", steps.conditioning());
+        compute.trace().see("add_embedding", "add_embedding", steps.text());
+        steps.show(compute.trace(), "time_embedding");
         backend.channelsLast(latents, read); // [batch, h, w, inChannels]
         Tensor x = skips.getFirst();
         unet.in().apply(backend, read, Epilogue.STORE, x);
-        see("conv_in", x);
+        compute.seeImage("conv_in", "conv_in", x);
         x = down(x);
         x = up(middle(x));
         unet.out().applyNormed(compute, unet.norm(), x, Epilogue.STORE, predicted);
@@ -159,10 +158,10 @@ final class UnetRun implements DenoiserRun {
                 for (int j = 0; j < level.resnets().size(); j++) {
                     Tensor y = skips.get(next++);
                     level.resnets().get(j).apply(compute, steps, x, y);
-                    see("down.", i, ".resnet.", j, y);
+                    see("down", "down_blocks", i, "resnet", "resnets", j, y);
                     if (!level.transformers().isEmpty()) {
                         level.transformers().get(j).apply(compute, unet.blocks(), text, attending, y);
-                        see("down.", i, ".attention.", j, y);
+                        see("down", "down_blocks", i, "attention", "attentions", j, y);
                     }
                     x = y;
                 }
@@ -171,7 +170,7 @@ final class UnetRun implements DenoiserRun {
                     level.resize().applyStrided(compute.backend(), x, y);
                     x = y;
                 }
-                see("down.", i, "", NONE, x);
+                see("down", "down_blocks", i, x);
             }
         }
         return x;
@@ -186,7 +185,7 @@ final class UnetRun implements DenoiserRun {
             middle.transformer().apply(compute, unet.blocks(), text, attending, y);
             middle.second().apply(compute, steps, y, y);
         }
-        see("mid", y);
+        compute.seeImage("mid", "mid_block", y);
         return y;
     }
 
@@ -200,8 +199,10 @@ final class UnetRun implements DenoiserRun {
                 for (int j = 0; j < level.resnets().size(); j++) {
                     Tensor y = turns.output(next++);
                     joined(level.resnets().get(j), x, skips.get(--skip), y);
+                    see("up", "up_blocks", i, "resnet", "resnets", j, y);
                     if (!level.transformers().isEmpty()) {
                         level.transformers().get(j).apply(compute, unet.blocks(), text, attending, y);
+                        see("up", "up_blocks", i, "attention", "attentions", j, y);
                     }
                     x = y;
                 }
@@ -212,7 +213,7 @@ final class UnetRun implements DenoiserRun {
                             compute.workspace());
                     x = y;
                 }
-                see("up.", i, "", NONE, x);
+                see("up", "up_blocks", i, x);
             }
         }
         return x;
@@ -229,22 +230,17 @@ final class UnetRun implements DenoiserRun {
         }
     }
 
-    /** The same of one of several; its name is made only where somebody looks. */
-    private void see(String level, int i, String part, int j, Tensor image) {
+    /** Shows what a level gives; names are made only where somebody looks. */
+    private void see(String level, String module, int i, Tensor image) {
         if (compute.traced()) {
-            see(level + i + part + (j == NONE ? "" : j), image);
+            compute.seeImage(level + "." + i, module + "." + i, image);
         }
     }
 
-    /** Shows an image [batch, h, w, c] as references have it, channels first. */
-    private void see(String name, Tensor image) {
+    /** The same of a part of a level. */
+    private void see(String level, String module, int i, String part, String modules, int j, Tensor image) {
         if (compute.traced()) {
-            Shape s = image.shape();
-            try (var _ = compute.workspace().scope()) {
-                Tensor first = compute.workspace().f32(s.dim(0), s.dim(3), s.dim(1), s.dim(2));
-                compute.backend().channelsFirst(image, first);
-                compute.trace().see(name, first);
-            }
+            compute.seeImage(level + "." + i + "." + part + "." + j, module + "." + i + "." + modules + "." + j, image);
         }
     }
 }

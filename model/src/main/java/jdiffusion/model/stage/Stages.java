@@ -8,6 +8,7 @@ import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.tensor.Placement;
@@ -23,6 +24,7 @@ public final class Stages implements AutoCloseable {
     private final Backend backend;
     private final MemoryPolicy policy;
     private final Map<Component, Loaded<?>> held = new EnumMap<>(Component.class);
+    private Watch watch = Watch.NONE;
 
     public Stages(ModelFiles files, Backend backend, MemoryPolicy policy) {
         this.files = files;
@@ -45,6 +47,17 @@ public final class Stages implements AutoCloseable {
     /** Whether nothing here is computed, and all runs are counts of memory. */
     public boolean counting() {
         return backend instanceof CountingBackend;
+    }
+
+    /** Does something that somebody looks at. */
+    public <T> T watched(Watch who, Supplier<T> work) {
+        Watch before = watch;
+        watch = who;
+        try {
+            return work.get();
+        } finally {
+            watch = before;
+        }
     }
 
     /** A component with its weights on the device, and its counting twin. */
@@ -91,9 +104,11 @@ public final class Stages implements AutoCloseable {
         String name = files.architecture().folder(component);
         try (var _ = backend.scope(name)) {
             if (policy.offload() == Offload.NONE) {
-                return run(backend, component, name, label(component, name), held(component, loader), work, report);
+                return run(backend, watch, component, name, label(component, name), held(component, loader), work,
+                        report);
             }
-            return run(backend, open(component), policy.streams(component), component, name, loader, work, report);
+            return run(backend, watch, open(component), policy.streams(component), component, name, loader, work,
+                    report);
         }
     }
 
@@ -110,7 +125,7 @@ public final class Stages implements AutoCloseable {
     public <M, T> T run(Other other, Stage.Loader<M> loader, Stage.Work<M, T> work, Consumer<StageMemory> report) {
         try (var _ = backend.scope(other.name());
                 Loaded<M> loaded = load(backend, other.files().get(), false, loader)) {
-            return run(backend, other.component(), other.name(), other.label(), loaded, work, report);
+            return run(backend, Watch.NONE, other.component(), other.name(), other.label(), loaded, work, report);
         }
     }
 
@@ -127,8 +142,14 @@ public final class Stages implements AutoCloseable {
     public static <M, T> T run(Backend backend, ModelFiles.Open open, boolean streaming, Component component,
                                String name, Stage.Loader<M> loader, Stage.Work<M, T> work,
                                Consumer<StageMemory> report) {
+        return run(backend, Watch.NONE, open, streaming, component, name, loader, work, report);
+    }
+
+    private static <M, T> T run(Backend backend, Watch watch, ModelFiles.Open open, boolean streaming,
+                                Component component, String name, Stage.Loader<M> loader, Stage.Work<M, T> work,
+                                Consumer<StageMemory> report) {
         try (Loaded<M> loaded = load(backend, open, streaming, loader)) {
-            return run(backend, component, name, label(component, name), loaded, work, report);
+            return run(backend, watch, component, name, label(component, name), loaded, work, report);
         }
     }
 
@@ -137,22 +158,23 @@ public final class Stages implements AutoCloseable {
     }
 
     /** Bytes of temporaries that some work takes. */
-    private static <M> long count(Backend backend, String said, Loaded<M> loaded, Stage.Work<M, ?> work) {
+    private static <M> long count(Backend backend, Trace trace, String said, Loaded<M> loaded,
+                                  Stage.Work<M, ?> work) {
         try (Workspace measuring = loaded.counter.measuringWorkspace(); var _ = backend.scope("count")) {
-            work.run(new Stage<>(said, loaded.counted, new Compute(loaded.counter, measuring),
+            work.run(new Stage<>(said, loaded.counted, new Compute(loaded.counter, measuring, trace),
                     loaded.open.tensors()));
             return measuring.peak();
         }
     }
 
-    private static <M, T> T run(Backend backend, Component component, String name, String said, Loaded<M> loaded,
-                                Stage.Work<M, T> work, Consumer<StageMemory> report) {
+    private static <M, T> T run(Backend backend, Watch watch, Component component, String name, String said,
+                                Loaded<M> loaded, Stage.Work<M, T> work, Consumer<StageMemory> report) {
         long peakBefore = backend.memory().peak();
         backend.memory().restart();
-        long bytes = count(backend, said, loaded, work);
+        long bytes = count(backend, watch.of(component, loaded.counter), said, loaded, work);
         try (Workspace workspace = newWorkspace(backend, bytes)) {
-            T result = work.run(new Stage<>(said, loaded.model, new Compute(backend, workspace),
-                    loaded.open.tensors()));
+            T result = work.run(new Stage<>(said, loaded.model, new Compute(backend, workspace,
+                    watch.of(component, backend)), loaded.open.tensors()));
             Placement.Size size = loaded.placement.size();
             long mapped = loaded.counter.isDevice() ? 0 : loaded.open.tensors().byteSize();
             report.accept(new StageMemory(component, name, mapped, size.resident(), 2 * size.slots(),
@@ -182,7 +204,7 @@ public final class Stages implements AutoCloseable {
             this.backend = backend;
             this.name = name;
             this.loaded = loaded;
-            long temporaries = count(backend, said, loaded, work);
+            long temporaries = count(backend, Trace.NONE, said, loaded, work);
             this.bytes = temporaries + loaded.placement.size().total();
             this.workspace = newWorkspace(backend, temporaries);
             this.stage = new Stage<>(said, loaded.model, new Compute(backend, workspace), loaded.open.tensors());
@@ -239,7 +261,7 @@ public final class Stages implements AutoCloseable {
     /** Whether a component's work would keep within the budget. */
     public <M, T> boolean fits(Component component, Stage.Loader<M> loader, Stage.Work<M, T> work) {
         Loaded<?> own = held.get(component);
-        return fits(own == null ? 0 : own.placement.size().total(), (twin, report) -> run(twin,
+        return fits(own == null ? 0 : own.placement.size().total(), (twin, report) -> run(twin, watch,
                 files.inspect(component), policy.streams(component), component, files.architecture().folder(component),
                 loader, work, report));
     }

@@ -7,6 +7,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.LayerNorm;
@@ -109,7 +110,7 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
                 : layers.size();
         try (var _ = w.scope()) {
             Tensor x = embed(compute, ids, inserted);
-            compute.trace().see("hidden_states.0", x);
+            compute.trace().see("hidden_states.0", "text_model.embeddings", x);
             Tensor normed = w.operand(batch, n, d);
             Tensor q = w.operand(batch, n, d);
             Tensor k = w.operand(batch, n, d);
@@ -118,23 +119,30 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
             AttentionShape shape = AttentionShape.of(batch, config.heads(), d / config.heads()).withCausal();
             layers.run(i -> i >= needed, false, (layer, i) -> {
                 copyBefore(backend, i, skipped, x, read);
+                Trace trace = compute.trace().at("block", i, "text_model.encoder.layers");
                 try (var _ = backend.scope("encoder.layers", i)) {
                     layer.norm1.apply(backend, x, normed);
                     backend.linear(List.of(layer.q.call(normed, Epilogue.STORE, q),
                             layer.k.call(normed, Epilogue.STORE, k), layer.v.call(normed, Epilogue.STORE, v)));
+                    trace.see("attn.q", "self_attn.q_proj", q, shape.heads());
+                    trace.see("attn.k", "self_attn.k_proj", k, shape.heads());
+                    trace.see("attn.v", "self_attn.v_proj", v, shape.heads());
                     backend.attention(shape, List.of(AttentionStream.of(q, k, v, q)), null);
+                    trace.see("attn.out", "self_attn.out_proj (input)", q, shape.heads());
                     layer.out.apply(backend, q, Epilogue.ADD, x);
                     layer.norm2.apply(backend, x, normed);
-                    layer.mlp.apply(backend, normed, hidden, Epilogue.ADD, x);
+                    backend.linear(List.of(layer.mlp.up(normed, hidden)));
+                    trace.see("mlp.hidden", "mlp.fc2 (input)", hidden);
+                    layer.mlp.down().apply(backend, hidden, Epilogue.ADD, x);
                 }
                 if (compute.traced()) {
-                    compute.trace().see("hidden_states." + (i + 1), x);
+                    compute.trace().see("hidden_states." + (i + 1), "text_model.encoder.layers." + i, x);
                 }
             });
             copyBefore(backend, needed, skipped, x, read);
             if (pooled != Pooled.NONE) {
                 finalNorm.apply(backend, x, normed);
-                compute.trace().see("last_hidden_state", normed);
+                compute.trace().see("last_hidden_state", "text_model.final_layer_norm", normed);
                 Tensor rows = normed.reshape(batch * n, d);
                 if (pooled == Pooled.PLAIN) {
                     backend.embedding(endPositions(compute, ids), rows, false, end);
@@ -143,7 +151,7 @@ public record ClipTextEncoder(ClipConfig config, Embedding tokens, Tensor positi
                     backend.embedding(endPositions(compute, ids), rows, false, atEnd);
                     projection.apply(backend, atEnd, end);
                 }
-                compute.trace().see("pooled", end);
+                compute.trace().see("pooled", pooled == Pooled.PLAIN ? "" : "text_projection", end);
             }
         }
         return new Output(read, end);

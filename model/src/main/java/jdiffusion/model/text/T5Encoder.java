@@ -9,6 +9,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.Linear;
@@ -90,7 +91,7 @@ public record T5Encoder(T5Config config, Embedding tokens, List<Tensor> relative
         try (var _ = w.scope()) {
             Tensor x = w.f32(batch, n, d);
             tokens.apply(backend, ClipTextEncoder.flatten(ids), x);
-            compute.trace().see("hidden_states.0", x);
+            compute.trace().see("hidden_states.0", "shared", x);
             Tensor normed = w.wideOperand(batch, n, d);
             Tensor qkv = w.wideOperand(batch, n, 3 * attention);
             Tensor q = qkv.columns(0, attention);
@@ -100,27 +101,33 @@ public record T5Encoder(T5Config config, Embedding tokens, List<Tensor> relative
             PositionBias bias = PositionBias.allocate(compute, config, n);
             AttentionShape shape = AttentionShape.of(batch, config.heads(), config.headDim()).withScale(1);
             blocks.run(_ -> false, false, (block, i) -> {
+                Trace trace = compute.trace().at("block", i, "encoder.block");
                 try (var _ = backend.scope("encoder.block", i)) {
                     if (i < relativeBias.size()) {
                         bias.fill(backend, relativeBias.get(i));
                     }
                     backend.rmsNorm(x, block.norm1, config.eps(), normed);
                     block.qkv.apply(backend, normed, qkv);
+                    trace.see("attn.q", "layer.0.SelfAttention.q", q, shape.heads());
+                    trace.see("attn.k", "layer.0.SelfAttention.k", stream.k(), shape.heads());
+                    trace.see("attn.v", "layer.0.SelfAttention.v", stream.v(), shape.heads());
                     backend.attention(shape, List.of(stream), bias.perDistance());
+                    trace.see("attn.out", "layer.0.SelfAttention.o (input)", q, shape.heads());
                     block.out.apply(backend, q, Epilogue.ADD, x);
                     backend.rmsNorm(x, block.norm2, config.eps(), normed);
                     block.up.apply(backend, normed, hidden);
                     block.gate.apply(backend, normed, Epilogue.multiply(Activation.GELU_TANH), hidden);
+                    trace.see("mlp.hidden", "layer.1.DenseReluDense.wo (input)", hidden);
                     block.down.apply(backend, hidden, Epilogue.ADD, x);
                 }
                 if (compute.traced() && i < blocks.size() - 1) {
-                    compute.trace().see("hidden_states." + (i + 1), x);
+                    compute.trace().see("hidden_states." + (i + 1), "encoder.block." + i, x);
                 }
             });
             backend.rmsNorm(x, finalNorm, config.eps(), out);
             if (compute.traced()) {
-                compute.trace().see("hidden_states." + blocks.size(), out);
-                compute.trace().see("output", out);
+                compute.trace().see("hidden_states." + blocks.size(), "encoder.final_layer_norm", out);
+                compute.trace().see("output", "encoder.final_layer_norm", out);
             }
         }
         return out;

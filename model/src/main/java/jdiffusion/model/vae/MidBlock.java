@@ -7,6 +7,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.nn.GroupNorm;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.tensor.Tensor;
@@ -26,8 +27,12 @@ record MidBlock(ResnetBlock first, GroupNorm norm, Linear q, Linear k, Linear v,
                 ResnetBlock.load(w.at("resnets", 1), c, channels, channels));
     }
 
-    /** Updates x [batch, h, w, channels] in place. */
-    void apply(Compute compute, Tensor x) {
+    /**
+     * Updates x [batch, h, w, channels] in place.
+     *
+     * @param half of the autoencoder
+     */
+    void apply(Compute compute, String half, Tensor x) {
         Backend backend = compute.backend();
         Workspace w = compute.workspace();
         first.apply(compute, x, x);
@@ -44,8 +49,14 @@ record MidBlock(ResnetBlock first, GroupNorm norm, Linear q, Linear k, Linear v,
             Tensor value = w.wideOperand(batch, pixels, channels);
             backend.linear(List.of(q.call(rows, Epilogue.STORE, query), k.call(rows, Epilogue.STORE, key),
                     v.call(rows, Epilogue.STORE, value)));
+            Trace trace = compute.traced() ? new Trace.Part(compute.trace(), half + ".mid",
+                    half + ".mid_block.attentions.0") : Trace.NONE;
+            trace.see("attn.q", "to_q", query);
+            trace.see("attn.k", "to_k", key);
+            trace.see("attn.v", "to_v", value);
             backend.attention(AttentionShape.of(batch, 1, channels),
                     List.of(AttentionStream.of(query, key, value, query)), null);
+            trace.see("attn.out", "to_out.0 (input)", query);
             out.apply(backend, query, Epilogue.ADD, x.reshape(batch, pixels, channels));
         }
         second.apply(compute, x, x);

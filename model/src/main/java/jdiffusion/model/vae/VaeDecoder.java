@@ -57,10 +57,13 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
             Turns turns = Turns.in(w, shapes);
             int next = 0;
             Tensor x = turns.output(next++);
+            compute.seeImage("decoder.in", "decoder.conv_in (input)", latents);
             in.apply(backend, latents, Epilogue.STORE, x);
+            compute.seeImage("decoder.conv_in", "decoder.conv_in", x);
             try (var _ = backend.scope("decoder.mid_block")) {
-                middle.apply(compute, x);
+                middle.apply(compute, "decoder", x);
             }
+            compute.seeImage("decoder.mid", "decoder.mid_block", x);
             for (int i = 0; i < levels.size(); i++) {
                 Level level = levels.get(i);
                 try (var _ = backend.scope("decoder.up_blocks", i)) {
@@ -74,6 +77,9 @@ record VaeDecoder(Conv2d in, MidBlock middle, List<Level> levels, GroupNorm norm
                         backend.upsampledConv2d(x, level.upsample().weight(), level.upsample().bias(), y, w);
                         x = y;
                     }
+                }
+                if (compute.traced()) {
+                    compute.seeImage("decoder.up." + i, "decoder.up_blocks." + i, x);
                 }
             }
             out.applyNormed(compute, norm, x, Epilogue.STORE, image);

@@ -57,6 +57,7 @@ record VaeEncoder(Conv2d in, List<Level> levels, MidBlock middle, GroupNorm norm
         try (var _ = w.scope()) {
             Tensor x = w.f32(batch, height, width, in.out());
             in.apply(backend, image, Epilogue.STORE, x);
+            compute.seeImage("encoder.conv_in", "encoder.conv_in", x);
             for (int i = 0; i < levels.size(); i++) {
                 Level level = levels.get(i);
                 try (var _ = backend.scope("encoder.down_blocks", i)) {
@@ -73,11 +74,16 @@ record VaeEncoder(Conv2d in, List<Level> levels, MidBlock middle, GroupNorm norm
                         x = y;
                     }
                 }
+                if (compute.traced()) {
+                    compute.seeImage("encoder.down." + i, "encoder.down_blocks." + i, x);
+                }
             }
             try (var _ = backend.scope("encoder.mid_block")) {
-                middle.apply(compute, x);
+                middle.apply(compute, "encoder", x);
             }
+            compute.seeImage("encoder.mid", "encoder.mid_block", x);
             out.applyNormed(compute, norm, x, Epilogue.STORE, moments);
+            compute.seeImage("encoder.moments", "encoder.conv_out", moments);
         }
     }
 }

@@ -84,13 +84,14 @@ class CudaPipelineTest {
         Compute plain = stage.compute();
         Mmdit model = stage.model();
         int[] calls = {0};
-        Compute compute = new Compute(plain.backend(), plain.workspace(), (name, _) -> {
+        Compute compute = new Compute(plain.backend(), plain.workspace(), (name, module, tensor, heads) -> {
             if (name.equals("conditioning") || name.startsWith("block.") && name.endsWith(".image")) {
                 calls[0]++;
                 if (!stage.counting()) {
                     atBlock.run();
                 }
             }
+            return false;
         });
         Workspace w = compute.workspace();
         MmditRun run = new MmditRun(model, compute, 2, 8, 8, 93);

@@ -9,6 +9,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.Compute;
+import jdiffusion.model.Trace;
 import jdiffusion.model.EmulatedCuda;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.tensor.Tensor;
@@ -69,10 +70,11 @@ class UnetOnDeviceTest {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
             TinyUnet.run(cuda.backend(), stage -> {
                 Compute plain = stage.compute();
-                Compute traced = new Compute(plain.backend(), plain.workspace(), (name, _) -> {
+                Compute traced = new Compute(plain.backend(), plain.workspace(), (name, module, tensor, heads) -> {
                     if (!stage.counting()) {
                         seen.put(name, cuda.backend().launches());
                     }
+                    return false;
                 });
                 TinyUnet.evaluate(plain.backend(), traced, stage.model(), SEEDS);
                 block[0] = block(stage, cuda);
@@ -98,7 +100,8 @@ class UnetOnDeviceTest {
         var buffers = TransformerBlock.Buffers.in(w, 2, pixels, width);
         AttentionShape shape = AttentionShape.of(2, width / UnetSizes.HEAD, UnetSizes.HEAD);
         long before = cuda.backend().launches();
-        unet.blocks().run(0, 1, (block, _) -> block.apply(stage.compute().backend(), shape, text, buffers, x));
+        unet.blocks().run(0, 1, (block, _) -> block.apply(stage.compute().backend(), Trace.NONE, shape,
+                text, buffers, x));
         return cuda.backend().launches() - before;
     }
 }

@@ -1,0 +1,97 @@
+package jdiffusion.model.pipeline;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Progress;
+import jdiffusion.model.image.Picture;
+import jdiffusion.model.sites.Edit;
+import jdiffusion.model.sites.Experiment;
+import jdiffusion.model.sites.Intervene;
+import jdiffusion.model.sites.Listing;
+import jdiffusion.model.sites.Probe;
+import jdiffusion.model.sites.Recording;
+import jdiffusion.model.sites.Session;
+import jdiffusion.model.sites.Sites;
+import jdiffusion.model.sites.Source;
+import jdiffusion.model.stage.StageMemory;
+import jdiffusion.tensor.Tensor;
+
+/** Runs of a pipeline that are looked at. */
+record Experiments(Pipeline pipeline) {
+    /** Found by going through a run without computing anything. */
+    Sites sites(GenerationRequest request) {
+        Listing listing = new Listing();
+        boolean[] tiled = new boolean[1];
+        try (Pipeline twin = pipeline.counting(pipeline.counter())) {
+            twin.watched(listing, () -> twin.generate(request, new Progress() {
+                @Override
+                public void used(Progress.Stage stage, StageMemory memory) {
+                    tiled[0] |= memory.tile() > 0;
+                }
+            }));
+        }
+        Walk walk = pipeline.info().walk(request);
+        return listing.sites(pipeline.drawn(request), pipeline.files(), walk.evaluations(), tiled[0]);
+    }
+
+    Run run(GenerationRequest request, List<? extends Experiment> experiments, Progress progress) {
+        pipeline.check(request);
+        Sites sites = sites(request);
+        // Looked at before the runs with other prompts, so that a mistake is named at once.
+        new Session(sites, experiments);
+        List<Experiment> resolved = new ArrayList<>();
+        for (Experiment experiment : experiments) {
+            resolved.add(experiment instanceof Intervene(_, Edit.Mean(List<String> prompts))
+                    ? new Intervene(experiment.place(), new Edit.Replace(mean(request, experiment, prompts, progress)))
+                    : experiment);
+        }
+        return run(request, new Session(sites, resolved), progress);
+    }
+
+    private Run run(GenerationRequest request, Session session, Progress progress) {
+        return pipeline.watched(session, () -> {
+            pipeline.hold(request);
+            List<Conditioning> prompts = pipeline.encode(request, progress);
+            float[] latents = pipeline.denoise(request, prompts, progress);
+            List<Picture> pictures = pipeline.decode(request, latents, progress);
+            return new Run(pictures, latents, session.recording());
+        });
+    }
+
+    /** What runs with other prompts have at a place, on average. */
+    private Source mean(GenerationRequest request, Experiment experiment, List<String> prompts, Progress progress) {
+        Map<String, float[]> sums = new LinkedHashMap<>();
+        Map<String, Tensor> means = new LinkedHashMap<>();
+        for (String prompt : prompts) {
+            progress.note("a run with the prompt \"" + prompt + "\" comes first");
+            GenerationRequest other = request.toBuilder().prompt(prompt).build();
+            // Of the tensors all is kept: a word of the prompt may not be one of the other.
+            Probe probe = experiment.place().whole().save();
+            Recording recording = run(other, new Session(sites(other), List.of(probe)), progress).recording();
+            recording.tensors().forEach((name, tensor) -> {
+                float[] values = tensor.toArray();
+                float[] sum = sums.computeIfAbsent(name, _ -> new float[values.length]);
+                for (int i = 0; i < values.length; i++) {
+                    sum[i] += values[i] / prompts.size();
+                }
+                means.put(name, Tensor.of(sum, tensor.shape().dims()));
+            });
+        }
+        return new Source() {
+            @Override
+            public String origin() {
+                return prompts.size() == 1 ? "the run with the prompt \"" + prompts.getFirst() + "\""
+                        : "the runs with other prompts";
+            }
+
+            @Override
+            public Tensor find(String name) {
+                return means.get(name);
+            }
+        };
+    }
+}
