@@ -5,15 +5,22 @@ import java.util.List;
 import jdiffusion.server.http.Api;
 import jdiffusion.server.http.HttpError;
 import jdiffusion.server.http.Json;
+import jdiffusion.server.http.Login;
 import jdiffusion.server.http.Routes;
 import jdiffusion.server.jobs.Jobs;
 import jdiffusion.server.metrics.Metrics;
 import jdiffusion.server.openai.OpenAiApi;
+import jdiffusion.server.page.Page;
 
 /** What those who run the server look at. */
 record Operation(Jobs jobs, Metrics metrics) implements Api {
-    /** Beginnings of paths that need no key: those of pictures cannot be guessed. */
-    static final List<String> OPEN = List.of("/healthz", "/readyz", OpenAiApi.FILES);
+    /** Beginnings of paths that need no key: those of pictures cannot be guessed, and the page is the same for all. */
+    private static final List<String> OPEN = List.of("/healthz", "/readyz", OpenAiApi.FILES, Page.FILES, Login.PATH);
+
+    /** Whether a path needs no key. */
+    static boolean isOpen(String path) {
+        return path.equals("/") || OPEN.stream().anyMatch(path::startsWith);
+    }
 
     @Override
     public String name() {

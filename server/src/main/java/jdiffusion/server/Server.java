@@ -11,6 +11,7 @@ import jdiffusion.server.draw.RequestPreparer;
 import jdiffusion.server.draw.ServedModels;
 import jdiffusion.server.http.Access;
 import jdiffusion.server.http.Api;
+import jdiffusion.server.http.Login;
 import jdiffusion.server.http.Site;
 import jdiffusion.server.jobs.History;
 import jdiffusion.server.jobs.Jobs;
@@ -19,6 +20,7 @@ import jdiffusion.server.metrics.Metrics;
 import jdiffusion.server.openai.OpenAiApi;
 import jdiffusion.server.own.Options;
 import jdiffusion.server.own.OwnApi;
+import jdiffusion.server.page.Page;
 import jdiffusion.tensor.InputException;
 
 /** Draws for clients over HTTP: a device with its queue, and the interfaces to it. */
@@ -49,9 +51,11 @@ public final class Server implements AutoCloseable {
         try {
             Calls calls = new Calls(preparer, jobs);
             Options options = new Options(preparer, drawing, s.queue(), s.version(), history != null);
-            List<Api> apis = List.of(new OwnApi(calls, options), new OpenAiApi(calls),
-                    new A1111Api(calls, s.version()), new McpApi(calls, s.version()), new Operation(jobs, metrics));
-            Site site = Site.start(s.host(), s.port(), apis, new Access(s.hosts(), s.keys()), Operation.OPEN,
+            Access access = new Access(s.hosts(), s.keys());
+            List<Api> apis = List.of(new Login(access), new OwnApi(calls, options), new OpenAiApi(calls),
+                    new A1111Api(calls, s.version()), new McpApi(calls, s.version()), new Page(),
+                    new Operation(jobs, metrics));
+            Site site = Site.start(s.host(), s.port(), apis, access, Operation::isOpen,
                     s.limits().body(), metrics, s.log());
             return new Server(jobs, site);
         } catch (RuntimeException | Error e) {

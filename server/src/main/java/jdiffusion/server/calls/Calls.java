@@ -77,9 +77,15 @@ public final class Calls {
 
     /** @see Jobs#submit */
     public Job submit(Exchange exchange, PreparedRequest prepared, boolean needsListener, Set<Integer> previewsAt) {
+        return submit(exchange, prepared, needsListener, true, previewsAt);
+    }
+
+    /** The same, maybe of a job whose pictures do not come into the history. */
+    public Job submit(Exchange exchange, PreparedRequest prepared, boolean needsListener, boolean keep,
+                      Set<Integer> previewsAt) {
         exchange.dropBody();
         try {
-            return jobs.submit(exchange.client(), prepared, needsListener, previewsAt);
+            return jobs.submit(exchange.client(), prepared, needsListener, keep, previewsAt);
         } catch (QueueFullException e) {
             throw e.isStopping() ? stopping()
                     : HttpError.later(HttpError.TOO_MANY, "queue_full", e.getMessage(), e.seconds());

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.server.metrics.Metrics;
 import jdiffusion.tensor.InputException;
@@ -24,7 +25,7 @@ final class Dispatcher extends Handler.Abstract {
     private static final long LEAST_BODIES = 64L << 20;
 
     /** Paths that are answered without a key: they say nothing but that the server runs, or cannot be guessed. */
-    private final List<String> open;
+    private final Predicate<String> open;
     private final List<Api> apis;
     private final Routes routes = new Routes();
     private final Access access;
@@ -34,10 +35,10 @@ final class Dispatcher extends Handler.Abstract {
     private final Consumer<String> log;
 
     /** @param apis the one whose prefix fits first counts; the last fits always */
-    Dispatcher(List<Api> apis, Access access, List<String> open, long mostBody, Metrics metrics,
+    Dispatcher(List<Api> apis, Access access, Predicate<String> open, long mostBody, Metrics metrics,
                Consumer<String> log) {
         this.apis = List.copyOf(apis);
-        this.open = List.copyOf(open);
+        this.open = open;
         this.access = access;
         this.mostBody = mostBody;
         this.bodies = new Semaphore((int) Math.clamp(BODIES * mostBody, LEAST_BODIES, Integer.MAX_VALUE));
@@ -121,8 +122,8 @@ final class Dispatcher extends Handler.Abstract {
 
         private void answer() throws IOException {
             access.check(request.getHeaders().get("Host"), request.getHeaders().get("Origin"));
-            client = access.client(request.getHeaders().get("Authorization"), address(),
-                    open.stream().noneMatch(path::startsWith));
+            client = access.client(request.getHeaders().get("Authorization"), Login.token(request), address(),
+                    !open.test(path));
             Routes.Match match = routes.find(request.getMethod(), path);
             pattern = match.pattern();
             Exchange exchange = exchange(match.variables());
@@ -142,7 +143,8 @@ final class Dispatcher extends Handler.Abstract {
             if (error.retryAfter() > 0) {
                 exchange.setHeader("Retry-After", Integer.toString(error.retryAfter()));
             }
-            if (error.status() == HttpError.UNAUTHORIZED) {
+            // The page asks for the key itself, where browsers would for this header.
+            if (error.status() == HttpError.UNAUTHORIZED && request.getHeaders().get(Login.OF_PAGE) == null) {
                 exchange.setHeader("WWW-Authenticate", "Basic realm=\"jdiffusion\", Bearer");
             }
             exchange.json(error.status(), api.error(error));

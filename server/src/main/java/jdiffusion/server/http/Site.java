@@ -7,6 +7,7 @@ import java.net.URI;
 import java.net.UnknownHostException;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import jdiffusion.server.metrics.Metrics;
 import jdiffusion.tensor.InputException;
 import org.eclipse.jetty.http.HttpHeader;
@@ -41,12 +42,12 @@ public final class Site implements AutoCloseable {
      *
      * @param host     name or address to listen at
      * @param port     0 for any that is free
-     * @param open     beginnings of paths that need no key
+     * @param open     whether a path needs no key
      * @param mostBody bytes of a request's body
      * @param log      gets a line for each request
      * @throws InputException when host and port cannot be had
      */
-    public static Site start(String host, int port, List<Api> apis, Access access, List<String> open, long mostBody,
+    public static Site start(String host, int port, List<Api> apis, Access access, Predicate<String> open, long mostBody,
                              Metrics metrics, Consumer<String> log) {
         VirtualThreadPool threads = new VirtualThreadPool();
         threads.setMaxConcurrentTasks(0);

@@ -17,6 +17,7 @@ public final class Job {
     private final String client;
     private final PreparedRequest prepared;
     private final boolean needsListener;
+    private final boolean keep;
     private final Set<Integer> previewsAt;
     private final Consumer<Job> abandoned;
     private final Instant created = Instant.now();
@@ -42,15 +43,17 @@ public final class Job {
     /**
      * @param id            hard to guess
      * @param needsListener whether it is cancelled when nobody listens any more
+     * @param keep          whether its pictures come into the history
      * @param previewsAt    evaluations of each picture after which a preview is made in any case
      * @param abandoned     told when it was cancelled since nobody listens any more
      */
-    Job(String id, String client, PreparedRequest prepared, boolean needsListener, Set<Integer> previewsAt,
+    Job(String id, String client, PreparedRequest prepared, boolean needsListener, boolean keep, Set<Integer> previewsAt,
             Consumer<Job> abandoned) {
         this.id = id;
         this.client = client;
         this.prepared = prepared;
         this.needsListener = needsListener;
+        this.keep = keep;
         this.previewsAt = Set.copyOf(previewsAt);
         this.abandoned = abandoned;
     }
@@ -61,6 +64,11 @@ public final class Job {
 
     public String client() {
         return client;
+    }
+
+    /** Whether its pictures come into the history. */
+    boolean isKept() {
+        return keep;
     }
 
     public PreparedRequest prepared() {

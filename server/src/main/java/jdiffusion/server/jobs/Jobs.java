@@ -86,13 +86,16 @@ public final class Jobs implements AutoCloseable {
      * Takes a prepared request in.
      *
      * @param needsListener whether the job is cancelled when its last listener goes away; it must be listened to
+     * @param keep          whether its pictures come into the history
      * @param previewsAt    evaluations of each picture after which a preview is made in any case
      * @throws QueueFullException when there is no room
      */
-    public Job submit(String client, PreparedRequest prepared, boolean needsListener, Set<Integer> previewsAt) {
+    public Job submit(String client, PreparedRequest prepared, boolean needsListener, boolean keep,
+                      Set<Integer> previewsAt) {
         byte[] id = new byte[ID_BYTES];
         random.nextBytes(id);
-        Job job = new Job(HexFormat.of().formatHex(id), client, prepared, needsListener, previewsAt, this::sweep);
+        Job job = new Job(HexFormat.of().formatHex(id), client, prepared, needsListener, keep, previewsAt,
+                this::sweep);
         synchronized (all) {
             if (stopping) {
                 throw new QueueFullException("the server is about to stop", true, 0);
@@ -189,7 +192,7 @@ public final class Jobs implements AutoCloseable {
                 return;
             }
             metrics.waited(Duration.between(job.created(), Instant.now()).toNanos());
-            drawing.draw(job.prepared(), new JobFollower(job, history, log));
+            drawing.draw(job.prepared(), new JobFollower(job, job.isKept() ? history : null, log));
             end(job, JobState.COMPLETED, null);
             double seconds = (System.nanoTime() - start) / 1e9;
             secondsEach = 0.7 * secondsEach + 0.3 * seconds;

@@ -19,11 +19,13 @@ import jdiffusion.tensor.InputException;
 /** Reads the body of a job. A field that is not known is refused: it may be another one misspelt. */
 record FieldReader(Calls calls) {
     static final String CANCEL_ON_DISCONNECT = "cancel_on_disconnect";
+    /** Whether the pictures come into the history. */
+    static final String KEEP = "keep";
     private static final Set<String> KNOWN = Set.of("model", "prompt", "negative_prompt", "prompt_2",
             "negative_prompt_2", "width", "height", "round_size", "steps", "guidance", "embedded_guidance",
             "guidance_rescale", "seed", "images", "sampler", "eta", "scheduler", "sigmas", "shift", "t5", "t5_length",
             "clean_caption", "resolution_binning", "clip_skip", "skip_layers", "init", "strength", "resize", "mask",
-            "loras", CANCEL_ON_DISCONNECT);
+            "loras", CANCEL_ON_DISCONNECT, KEEP);
 
     PictureFields read(Fields fields) {
         Iterator<String> names = fields.json().fieldNames();

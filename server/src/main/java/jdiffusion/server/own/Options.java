@@ -27,6 +27,8 @@ public record Options(RequestPreparer preparer, DrawingThread drawing, int queue
                 .put("history", history);
         ArrayNode models = json.putArray("models");
         preparer.servedModels().all().forEach(model -> models.add(model(model)));
+        json.set("groups", FormFields.groups());
+        json.set("fields", FormFields.fields(preparer.limits()));
         ArrayNode samplers = json.putArray("samplers");
         for (Sampler.Kind kind : Sampler.Kind.values()) {
             samplers.add(kind.label());
@@ -49,13 +51,16 @@ public record Options(RequestPreparer preparer, DrawingThread drawing, int queue
     private ObjectNode model(ServedModel model) {
         GenerationRequest usual = model.request("");
         ImageSize sizes = model.sizes();
-        return Json.object().put("id", model.id()).put("label", model.variant().label())
+        ObjectNode json = Json.object().put("id", model.id()).put("label", model.variant().label())
                 .put("family", model.family().label())
                 .put("usual", model == preparer.servedModels().usual()).put("loaded", model == drawing.loaded())
                 .put("width", usual.width()).put("height", usual.height()).put("size_multiple", sizes.multiple())
                 .put("largest_side", sizes.largest()).put("steps", usual.steps()).put("guidance", usual.guidance())
                 .put("sampler", usual.sampler().kind().label())
                 .put("scheduler", usual.schedule() == null ? null : usual.schedule().label())
-                .put("strength", usual.strength());
+                .put("strength", usual.strength()).put("guided", usual.guided()).put("few_step", FormFields.isFast(usual));
+        json.set("defaults", FormFields.defaults(model, usual));
+        json.set("ranges", FormFields.ranges(usual));
+        return json;
     }
 }

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
+import jdiffusion.model.settings.Infotext;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.server.calls.Calls;
@@ -37,12 +38,14 @@ public final class OwnApi implements Api {
     private final Calls calls;
     private final FieldReader wishes;
     private final Options options;
+    private final SettingsJson settings;
 
     /** @param options what can be asked for */
     public OwnApi(Calls calls, Options options) {
         this.calls = calls;
         this.wishes = new FieldReader(calls);
         this.options = options;
+        this.settings = new SettingsJson(calls.preparer().servedModels());
     }
 
     @Override
@@ -76,13 +79,16 @@ public final class OwnApi implements Api {
         routes.add("GET", PREFIX + "/images", this::history);
         routes.add("GET", PREFIX + "/images/{file}", this::kept);
         routes.add("DELETE", PREFIX + "/images/{file}", this::delete);
+        routes.add("GET", PREFIX + "/images/{file}/settings", this::settingsOfKept);
+        routes.add("POST", PREFIX + "/settings", this::settings);
     }
 
     private void post(Exchange exchange) throws IOException {
         Fields fields = new Fields(exchange.json());
         boolean needsListener = Boolean.TRUE.equals(fields.flag(FieldReader.CANCEL_ON_DISCONNECT));
         PreparedRequest prepared = calls.prepared(wishes.read(fields));
-        Job job = calls.submit(exchange, prepared, needsListener, Set.of());
+        boolean keep = !Boolean.FALSE.equals(fields.flag(FieldReader.KEEP));
+        Job job = calls.submit(exchange, prepared, needsListener, keep, Set.of());
         exchange.setHeader("Location", JobJson.address(job));
         exchange.json(202, JobJson.of(job));
     }
@@ -173,7 +179,8 @@ public final class OwnApi implements Api {
 
     private static ObjectNode json(History.Item item) {
         return Json.object().put("id", item.name()).put("url", PREFIX + "/images/" + item.name() + PNG)
-                .put("time", item.time().toString()).put("bytes", item.bytes()).put("parameters", item.text());
+                .put("time", item.time().toString()).put("bytes", item.bytes()).put("parameters", item.text())
+                .put("prompt", item.text() == null ? null : Infotext.parse(item.text()).prompt());
     }
 
     /** A picture's file where its name has the ending, else what is known of it. */
@@ -198,6 +205,24 @@ public final class OwnApi implements Api {
             throw HttpError.notFound("there is no such picture");
         }
         exchange.empty(204);
+    }
+
+    /** The settings of a picture that the client has, in base64. */
+    private void settings(Exchange exchange) throws IOException {
+        byte[] picture = new Fields(exchange.json()).file("picture");
+        if (picture == null) {
+            throw HttpError.badField("picture", "picture must be a file in base64");
+        }
+        exchange.json(200, settings.of(picture));
+    }
+
+    private void settingsOfKept(Exchange exchange) throws IOException {
+        History history = calls.jobs().history();
+        byte[] png = history == null ? null : history.png(stem(exchange));
+        if (png == null) {
+            throw HttpError.notFound("there is no such picture");
+        }
+        exchange.json(200, settings.of(png));
     }
 
     private void plan(Exchange exchange) throws IOException {

@@ -1,0 +1,135 @@
+package jdiffusion.server.own;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.sampling.FlowScheduler;
+import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.sampling.SigmaSchedule;
+import jdiffusion.server.draw.Limits;
+import jdiffusion.server.draw.ServedModel;
+import jdiffusion.server.http.Json;
+
+/**
+ * The fields of a job that a form can show without knowing them, beside prompt, model, size, seed, number and pictures.
+ */
+final class FormFields {
+    private static final String SAMPLING = "sampling";
+    private static final String TEXT = "text";
+    private static final String TUNING = "tuning";
+    private static final String START = "start";
+    /** Names, titles, and the field without which a group means nothing; in the form's order. */
+    private static final String[][] GROUPS = {{SAMPLING, "Sampling", null}, {TUNING, "Fine tuning", null},
+        {TEXT, "Text encoders", null}, {START, "Picture to start from", "init"}, {"mask", "Mask", "mask"},
+        {"hires", "Second pass", null}};
+    /** Evaluations with which a picture is there while one looks. */
+    private static final int FEW_STEPS = 8;
+    private static final int SLIDER_STEPS = 60;
+    private static final int SLIDER_FEW_STEPS = 16;
+
+    private FormFields() {
+    }
+
+    static ArrayNode groups() {
+        ArrayNode json = Json.array();
+        for (String[] group : GROUPS) {
+            json.addObject().put("name", group[0]).put("label", group[1]).put("needs", group[2]);
+        }
+        return json;
+    }
+
+    static ArrayNode fields(Limits limits) {
+        List<String> samplers = Arrays.stream(Sampler.Kind.values()).map(Sampler.Kind::label).toList();
+        List<String> schedules = Arrays.stream(SigmaSchedule.values()).map(SigmaSchedule::label).toList();
+        List<FormField> fields = List.of(
+                FormField.integer("steps", "Steps", SAMPLING, 1, limits.steps(), "Evaluations of the network, more or"
+                        + " less."),
+                FormField.number("guidance", "Guidance", SAMPLING, 0, 20, 0.1, "How closely the prompt is followed; 1"
+                        + " or less is none, and takes half the time."),
+                FormField.number("embedded_guidance", "Embedded guidance", SAMPLING, 0, 20, 0.1, "What this distilled"
+                        + " network is told."),
+                FormField.choice("sampler", "Sampler", SAMPLING, samplers, ""),
+                FormField.choice("scheduler", "Schedule", SAMPLING, schedules, "How the noise levels are spaced."),
+                FormField.number("eta", "Eta", TUNING, 0, 1, 0.05, "New noise of each step, for samplers that draw"
+                        + " some."),
+                FormField.number("shift", "Shift", TUNING, 0.05, 20, 0.05, "More than 1 spends more steps on"
+                        + " composition."),
+                FormField.number("guidance_rescale", "Guidance rescale", TUNING, 0, 1, 0.05, "Against burnt"
+                        + " colours of a high guidance."),
+                FormField.text("prompt_2", "Prompt for the second encoder", TEXT, "Left empty: the same prompt."),
+                FormField.text("negative_prompt_2", "Negative prompt for the second encoder", TEXT, ""),
+                FormField.integer("clip_skip", "Clip skip", TEXT, 1, 12, "The layer of CLIP that is read, counted from"
+                        + " the last."),
+                FormField.flag("t5", "Read the prompt with T5, too", TEXT, "Without it less memory is needed, and long"
+                        + " prompts and lettering suffer."),
+                FormField.integer("t5_length", "Tokens for T5", TEXT, 1, 512, ""),
+                FormField.flag("clean_caption", "Clean the prompt", TEXT, "As captions were cleaned for training."),
+                FormField.flag("resolution_binning", "Draw at a trained size", TEXT, "The nearest in shape, which is"
+                        + " then resized."),
+                FormField.number("strength", "Strength", START, 0.05, 1, 0.05, "How much is drawn anew."),
+                FormField.choice("resize", "Another shape is", START, List.of("stretch", "crop"), "What becomes of a"
+                        + " picture that has another shape."));
+        ArrayNode json = Json.array();
+        fields.forEach(field -> json.add(field.json()));
+        return json;
+    }
+
+    /** What a model has of these, with its defaults; null where the default is the checkpoint's own. */
+    static ObjectNode defaults(ServedModel model, GenerationRequest usual) {
+        ObjectNode json = Json.object().put("steps", usual.steps()).put("guidance", rounded(usual.guidance()));
+        if (usual.embedded().isThere()) {
+            json.put("embedded_guidance", rounded(usual.embedded().scale()));
+        }
+        json.put("sampler", usual.sampler().kind().label());
+        json.put("scheduler", usual.schedule() == null ? null : usual.schedule().label());
+        json.putNull("eta");
+        if (model.files().scheduler() instanceof FlowScheduler) {
+            json.putNull("shift");
+        }
+        json.put("guidance_rescale", rounded(usual.guidanceRescale()));
+        Set<Component> components = model.files().architecture().components();
+        if (components.contains(Component.CLIP_G)) {
+            json.putNull("prompt_2").putNull("negative_prompt_2");
+        }
+        if (components.contains(Component.CLIP_L)) {
+            json.putNull("clip_skip");
+        }
+        if (components.contains(Component.T5)) {
+            if (components.contains(Component.CLIP_L)) {
+                json.put("t5", usual.t5());
+            }
+            json.put("t5_length", usual.t5Length());
+        }
+        if (model.family().cleansCaptions()) {
+            json.put("clean_caption", usual.text().cleanCaption());
+        }
+        if (model.family().hasBins()) {
+            json.put("resolution_binning", usual.resolutionBinning());
+        }
+        return json.put("strength", usual.strength()).put("resize", "stretch");
+    }
+
+    /** Ranges for sliders; fields take more. */
+    static ObjectNode ranges(GenerationRequest usual) {
+        ObjectNode json = Json.object();
+        json.putArray("steps").add(1).add(isFast(usual) ? SLIDER_FEW_STEPS : Math.max(SLIDER_STEPS, usual.steps()));
+        json.putArray("guidance").add(0).add(usual.guided() ? 12 : 4);
+        json.putArray("embedded_guidance").add(0).add(10);
+        json.putArray("eta").add(0).add(1);
+        return json;
+    }
+
+    /** Whether a picture takes so few evaluations that it can follow a camera. */
+    static boolean isFast(GenerationRequest usual) {
+        return usual.steps() * (usual.guided() ? 2 : 1) <= FEW_STEPS;
+    }
+
+    /** 7 and not 7.000000001 in JSON. */
+    private static double rounded(float value) {
+        return Double.parseDouble(Float.toString(value));
+    }
+}

@@ -1,0 +1,195 @@
+// Pictures that the user gives: to start from, with a mask, or for the settings in them.
+import { base64, settingsOf } from './api.js';
+import { $, el, say } from './dom.js';
+import { fill, showError } from './form.js';
+import { paintMask } from './mask.js';
+import { sizeLike } from './size.js';
+
+/** What the server reads as it is; others are brought into PNG. */
+const READ = ['image/png', 'image/jpeg'];
+
+/** The picture to start from: its file in base64, an address to show it by, its sides; and the mask. */
+let start = null;
+let changed = () => { };
+
+export function setupInputs(onChange) {
+  changed = onChange;
+  $('init').addEventListener('change', () => chosen($('init'), startFrom));
+  $('from').addEventListener('change', () => chosen($('from'), blob => offer(blob, true)));
+  $('init-remove').addEventListener('click', () => {
+    clearStart();
+    $('init').focus();
+  });
+  $('mask-open').addEventListener('click', async () => {
+    const mask = await paintMask(start);
+    if (mask !== undefined && start) {
+      start.mask = mask;
+      showMask();
+      changed();
+    }
+  });
+  document.addEventListener('paste', event => {
+    const blob = [...event.clipboardData.files].find(isPicture);
+    if (blob) {
+      event.preventDefault();
+      offer(blob);
+    }
+  });
+  setupDrop();
+}
+
+const isPicture = file => file.type.startsWith('image/');
+
+async function chosen(input, use) {
+  const blob = input.files[0];
+  input.value = '';
+  if (blob) {
+    await use(blob);
+  }
+}
+
+function setupDrop() {
+  let depth = 0;
+  const carriesFile = event => event.dataTransfer?.types.includes('Files');
+  const over = on => $('drop').classList.toggle('over', on);
+  document.addEventListener('dragenter', event => {
+    if (carriesFile(event)) {
+      event.preventDefault();
+      depth++;
+      over(true);
+    }
+  });
+  document.addEventListener('dragleave', event => {
+    if (carriesFile(event) && --depth <= 0) {
+      over(false);
+    }
+  });
+  document.addEventListener('dragover', event => carriesFile(event) && event.preventDefault());
+  document.addEventListener('drop', event => {
+    depth = 0;
+    over(false);
+    if (carriesFile(event)) {
+      event.preventDefault();
+      const blob = [...event.dataTransfer.files].find(isPicture);
+      if (blob) {
+        offer(blob);
+      }
+    }
+  });
+}
+
+/**
+ * Says what settings a picture carries, and asks what to do with it.
+ *
+ * @param settingsOnly whether the user has said so already
+ */
+async function offer(blob, settingsOnly = false) {
+  if (document.querySelector('dialog[open]')) {
+    return;
+  }
+  let found = null;
+  let trouble = '';
+  try {
+    found = await settingsOf(blob);
+  } catch (e) {
+    trouble = e.message;
+  }
+  if (settingsOnly) {
+    if (found) {
+      useSettings(found);
+    } else {
+      $('form-error').textContent = trouble;
+    }
+    return;
+  }
+  const url = URL.createObjectURL(blob);
+  $('found-picture').src = url;
+  $('found-words').textContent = found ? words(found) : `It carries no settings that can be read: ${trouble}`;
+  $('found-notes').replaceChildren(...(found ? found.notes : []).map(note => el('li', { text: `Note: ${note}` })));
+  $('found-settings').hidden = !found;
+  const dialog = $('found');
+  $('found-settings').onclick = () => {
+    dialog.close();
+    useSettings(found);
+  };
+  $('found-start').onclick = () => {
+    dialog.close();
+    startFrom(blob);
+  };
+  $('found-cancel').onclick = () => dialog.close();
+  dialog.onclose = () => URL.revokeObjectURL(url);
+  dialog.showModal();
+  (found ? $('found-settings') : $('found-start')).focus();
+}
+
+function words(found) {
+  const f = found.fields;
+  const parts = [f.steps && `${f.steps} steps`, f.guidance !== undefined && `guidance ${f.guidance}`,
+    f.width && `${f.width}×${f.height}`, f.sampler, f.seed !== undefined && `seed ${f.seed}`].filter(Boolean);
+  return `Drawn with ${found.tool || 'a program that it does not name'}: “${f.prompt}”, ${parts.join(', ')}.`;
+}
+
+/** Fills the form with what was found, and goes there. */
+export function useSettings(found) {
+  fill(found.fields);
+  location.hash = '#draw';
+  say(found.notes.length ? `Settings taken over. ${found.notes.join('. ')}` : 'Settings taken over.');
+  $('notes').replaceChildren(...found.notes.map(note => el('li', { text: `Note: ${note}` })));
+  $('prompt').focus();
+}
+
+/** Makes a picture the one to start from. */
+export async function startFrom(blob) {
+  try {
+    const bitmap = await createImageBitmap(blob);
+    const file = READ.includes(blob.type) ? blob : await encoded(bitmap);
+    const url = URL.createObjectURL(file);
+    clearStart(false);
+    start = { init: await base64(file), url, width: bitmap.width, height: bitmap.height, mask: null };
+    bitmap.close();
+  } catch {
+    showError({ field: 'init', message: 'This file is no picture that the browser can read.' });
+    return;
+  }
+  location.hash = '#draw';
+  $('started').hidden = false;
+  $('init-none').hidden = true;
+  $('init-shown').src = start.url;
+  $('init-size').textContent = `${start.width} × ${start.height}`;
+  showMask();
+  sizeLike(start.width, start.height);
+  say('Picture to start from is set.');
+  changed();
+}
+
+function encoded(bitmap) {
+  const canvas = el('canvas', { width: bitmap.width, height: bitmap.height });
+  canvas.getContext('2d').drawImage(bitmap, 0, 0);
+  return new Promise(resolve => canvas.toBlob(resolve, 'image/png'));
+}
+
+function clearStart(tell = true) {
+  if (start) {
+    URL.revokeObjectURL(start.url);
+  }
+  start = null;
+  $('started').hidden = true;
+  $('init-none').hidden = false;
+  if (tell) {
+    changed();
+  }
+}
+
+function showMask() {
+  $('mask-state').textContent = start.mask ? 'Only what the mask covers is drawn anew.' : 'All of it is redrawn.';
+  $('mask-open').textContent = start.mask ? 'Change the mask' : 'Paint a mask';
+  $('mask-fields').hidden = !start.mask;
+}
+
+/** The pictures of a job. */
+export function inputPictures() {
+  if (!start) {
+    return {};
+  }
+  return start.mask ? { init: start.init, mask: start.mask.png } : { init: start.init };
+}
