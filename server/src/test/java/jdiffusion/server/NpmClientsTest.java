@@ -162,9 +162,10 @@ class NpmClientsTest {
         assertThat(drawn.at("/info/all_seeds/1").asInt()).isEqualTo(8);
         assertThat(drawn.at("/info/infotexts/0").asText()).isEqualTo(Png.texts(circle, "circle")
                 .get(Infotext.KEYWORD));
-        assertThat(base64(said.at("/img2img/images/0"))).isEqualTo(star(4, 0.5, builder -> builder.guidance(3)));
+        assertThat(base64(said.at("/img2img/images/0"))).isEqualTo(star(4, 0.5, builder -> builder.guidance(3)
+                .negativePrompt("")));
         assertThat(base64(said.at("/masked/images/0"))).isEqualTo(star(3, 1, builder -> builder.guidance(3)
-                .mask(mask)));
+                .negativePrompt("").mask(mask)));
         assertThat(said.at("/pngInfo/info").asText()).contains("a red circle", "Seed: 7");
 
         assertThat(said.at("/options/sd_model_checkpoint").asText()).startsWith("shapes");
