@@ -28,6 +28,7 @@ import jdiffusion.model.families.Families;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.model.sampling.FlowScheduler;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
@@ -168,6 +169,35 @@ class FluxFilesTest {
             }
             // Quantised scales have 8 bits.
             assertThat(Math.sqrt(off / size)).isPositive().isLessThan(1.0 / 64);
+        }
+    }
+
+    /** ComfyUI's scaled fp8: a scale beside each matrix, also where q, k and v are one. */
+    @Test
+    void scaledFp8InASingleFile() {
+        Path model = reference().resolve("dev");
+        Path file = folder.resolve("flux1-dev-fp8-scaled.safetensors");
+        export(model, "denoiser=fp8", e -> e.writeFile(file));
+        String qkv = "model.diffusion_model.double_blocks.0.img_attn.qkv";
+        try (SafetensorsFile names = SafetensorsFile.open(file)) {
+            assertThat(names.find(qkv + ".weight").type()).isEqualTo(DType.F8_E4M3);
+            assertThat(names.shape(qkv + ".scale_weight").size()).isEqualTo(1);
+        }
+        try (ModelFiles.Open scaled = open(file).open(Component.DENOISER);
+                ModelFiles.Open plain = open(model).open(Component.DENOISER)) {
+            assertThat(scaled.tensors().names()).isEqualTo(plain.tensors().names());
+            for (String name : plain.tensors().names()) {
+                float[] a = values(plain.tensors(), name);
+                float[] b = values(scaled.tensors(), name);
+                float most = 0;
+                float off = 0;
+                for (int i = 0; i < a.length; i++) {
+                    most = Math.max(most, Math.abs(a[i]));
+                    off = Math.max(off, Math.abs(a[i] - b[i]));
+                }
+                // Three bits of mantissa: at most half a step of the largest number.
+                assertThat(off).as(name).isLessThanOrEqualTo(most / 16);
+            }
         }
     }
 

@@ -13,17 +13,25 @@ import java.util.function.Supplier;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
+import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
+import jdiffusion.model.synthetic.SyntheticFiles;
+import jdiffusion.model.synthetic.SyntheticModel;
+import jdiffusion.model.synthetic.SyntheticModel.Vocabularies;
+import jdiffusion.tensor.DType;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the loop over steps promises: no garbage, and the same bytes whatever the threads and the batch. */
 class StepLoopTest {
     private static final long MOST_BYTES = 64 << 10;
     private static final int MOST_ROUNDS = 40;
+    private static final int IDS = 1200;
 
     private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
@@ -41,27 +49,43 @@ class StepLoopTest {
      */
     @Test
     void aStepAllocatesAlmostNothing() {
-        try (var backend = new CpuBackend(2, Precision.F32)) {
-            var pipeline = Pipeline.open(TestData.defaultModel(), backend);
-            var request = pipeline.request("a red circle").toBuilder().size(64, 64).steps(150).t5Length(16).build();
-            var prompts = pipeline.encode(request, Progress.NONE);
-            List<Long> perStep = new ArrayList<>();
-            long usual = Long.MAX_VALUE;
-            for (int round = 0; round < MOST_ROUNDS && usual >= MOST_BYTES; round++) {
-                perStep.clear();
-                pipeline.denoise(request, prompts, new Progress() {
-                    private long before = allocated();
-
-                    @Override
-                    public void step(int done, Supplier<float[]> latents) {
-                        perStep.add(allocated() - before);
-                        before = allocated();
-                    }
-                });
-                usual = perStep.subList(100, 150).stream().sorted().toList().get(25);
-            }
-            assertThat(usual).as("bytes per step, all steps of the last round: " + perStep).isLessThan(MOST_BYTES);
+        try (var backend = new CpuBackend(2, Precision.F32);
+                var pipeline = Pipeline.open(TestData.defaultModel(), backend)) {
+            allocatesAlmostNothing(pipeline, pipeline.request("a red circle").toBuilder().size(64, 64).t5Length(16));
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sdxl", "flux-dev", "auraflow", "pixart-sigma"})
+    void aStepOfOtherFamiliesAllocatesAlmostNothing(String kind) {
+        SyntheticModel model = Families.synthetic(kind).tiny(new Vocabularies(IDS, IDS, IDS));
+        try (var backend = new CpuBackend(2, Precision.F32);
+                var files = new SyntheticFiles(model, model.parts().keySet(), DType.F32, TestData.defaultModel());
+                var pipeline = Pipeline.open(files, backend)) {
+            allocatesAlmostNothing(pipeline, pipeline.request("a red circle").toBuilder().size(32, 32).guidance(3)
+                    .negativePrompt("blue").resolutionBinning(false));
+        }
+    }
+
+    private void allocatesAlmostNothing(Pipeline pipeline, GenerationRequest.Builder of) {
+        GenerationRequest request = of.steps(150).build();
+        var prompts = pipeline.encode(request, Progress.NONE);
+        List<Long> perStep = new ArrayList<>();
+        long usual = Long.MAX_VALUE;
+        for (int round = 0; round < MOST_ROUNDS && usual >= MOST_BYTES; round++) {
+            perStep.clear();
+            pipeline.denoise(request, prompts, new Progress() {
+                private long before = allocated();
+
+                @Override
+                public void step(int done, Supplier<float[]> latents) {
+                    perStep.add(allocated() - before);
+                    before = allocated();
+                }
+            });
+            usual = perStep.subList(100, perStep.size()).stream().sorted().toList().get(25);
+        }
+        assertThat(usual).as("bytes per step, all steps of the last round: " + perStep).isLessThan(MOST_BYTES);
     }
 
     @Test
