@@ -48,6 +48,9 @@ public interface Backend extends AutoCloseable {
     /** What has been taken of this device's memory; of the host's, temporaries but not the mapped files. */
     MemoryCount memory();
 
+    /** The products that were asked for. */
+    WorkCount work();
+
     /**
      * Says what the operations until the scope's end are part of. Costs nothing where nobody measures.
      *

@@ -1,5 +1,7 @@
 package jdiffusion.kernels.attention;
 
+import java.util.List;
+
 /**
  * softmax(scale * q k^T + bias) v, over the streams' tokens in their order; zeros for a query all of whose scores are
  * -infinity.
@@ -51,5 +53,16 @@ public record AttentionShape(int batch, int heads, int headDim, float scale, boo
     /** Multiplications and additions of the two matrix products, for {@code queries} over {@code keys}. */
     public long flops(long queries, long keys) {
         return 4L * batch * heads * headDim * queries * keys;
+    }
+
+    /** The same for streams that attend to each other; of causal attention, query i meets keys 0 to i. */
+    public long flops(List<AttentionStream> streams) {
+        long keys = 0;
+        long queries = 0;
+        for (AttentionStream stream : streams) {
+            keys += stream.keys();
+            queries += stream.queries();
+        }
+        return causal ? flops(1, keys * (keys + 1) / 2) : flops(queries, keys);
     }
 }

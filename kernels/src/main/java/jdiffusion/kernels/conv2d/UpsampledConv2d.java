@@ -26,6 +26,11 @@ public final class UpsampledConv2d {
         return out.shape().dim(1) == 2 * x.shape().dim(1) && out.shape().dim(2) == 2 * x.shape().dim(2);
     }
 
+    /** Of the nine products with a doubled image the four that differ are counted, where all of it is kept. */
+    public static long flops(Conv2dShape shape, Tensor x, Tensor out) {
+        return isWhole(x, out) ? shape.flops() / 9 * 4 : shape.flops();
+    }
+
     /** One step after the other. */
     public static void inTwoSteps(Backend backend, Tensor x, Tensor weight, Tensor bias, Tensor out,
                                   Workspace workspace) {

@@ -9,6 +9,7 @@ import jdiffusion.kernels.MemoryCount;
 import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.WorkCount;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
@@ -42,6 +43,7 @@ public final class CountingBackend implements Backend {
     /** Null for the CPU. */
     private final DeviceMemory device;
     private final MemoryCount count;
+    private final WorkCount work = new WorkCount();
 
     private CountingBackend(Precision precision, DType operandType, DType wideOperandType, DeviceMemory device) {
         this.precision = precision;
@@ -124,6 +126,12 @@ public final class CountingBackend implements Backend {
     @Override
     public MemoryCount memory() {
         return count;
+    }
+
+    /** Stays at 0. */
+    @Override
+    public WorkCount work() {
+        return work;
     }
 
     @Override

@@ -7,6 +7,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.MemoryCount;
 import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.WorkCount;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.attention.CpuAttention;
@@ -43,6 +44,7 @@ public final class CpuBackend implements Backend {
     private final Cpu cpu;
     private final DType operandType;
     private final MemoryCount memory = new MemoryCount();
+    private final WorkCount work = new WorkCount();
     private final CpuLinear linear;
     private final CpuConv2d conv2d;
     private final CpuAttention attention;
@@ -163,6 +165,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public WorkCount work() {
+        return work;
+    }
+
+    @Override
     public double measurePeak() {
         return ProductPeak.measure(cpu);
     }
@@ -185,18 +192,19 @@ public final class CpuBackend implements Backend {
     @Override
     public void linear(List<LinearCall> calls) {
         awaitProducts();
+        calls.forEach(call -> work.addLinear(call.flops()));
         linear.run(calls);
     }
 
     @Override
     public void gatedLinear(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out) {
-        awaitProducts();
-        linear.run(LinearCall.gated(x, w, bias, activation, out));
+        linear(LinearCall.gated(x, w, bias, activation, out));
     }
 
     @Override
     public void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
         awaitProducts();
+        work.addAttention(shape.flops(streams));
         attention.run(shape, streams, relativeBias);
     }
 
@@ -224,18 +232,21 @@ public final class CpuBackend implements Backend {
     @Override
     public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
         awaitProducts();
+        work.addConvolution(shape.flops());
         conv2d.run(shape, x, weight, bias, epilogue, out);
     }
 
     @Override
     public void normedConv2d(GroupNormCall norm, Conv2dShape shape, Tensor x, Tensor weight, Tensor bias,
                              Epilogue epilogue, Tensor out, Workspace workspace) {
+        work.addConvolution(shape.flops());
         conv2d.runNormed(norm, shape, x, weight, bias, epilogue, out);
     }
 
     @Override
     public void upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out, Workspace workspace) {
         if (UpsampledConv2d.isWhole(x, out)) {
+            work.addConvolution(UpsampledConv2d.flops(UpsampledConv2d.shape(x, weight, bias, out), x, out));
             conv2d.runDoubled(x, weight, bias, out);
         } else {
             UpsampledConv2d.inTwoSteps(this, x, weight, bias, out, workspace);

@@ -9,6 +9,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.MemoryCount;
 import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.WorkCount;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.attention.CudaAttention;
@@ -47,6 +48,7 @@ public final class CudaBackend implements Backend {
     private final Precision precision;
     private final String libraries;
     private final CudaTransfer transfer;
+    private final WorkCount work = new WorkCount();
     private final CudaLinear linear;
     private final CudaGatedLinear gatedLinear;
     private final CublasLinear cublas;
@@ -163,6 +165,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public WorkCount work() {
+        return work;
+    }
+
+    @Override
     public void finish() {
         cuda.synchronize();
     }
@@ -184,6 +191,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void linear(List<LinearCall> calls) {
+        calls.forEach(call -> work.addLinear(call.flops()));
         if (cublas != null) {
             cublas.run(calls);
         } else {
@@ -193,6 +201,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void gatedLinear(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out) {
+        work.addLinear(2L * x.rows() * w.rows() * w.cols());
         if (cublas != null) {
             cublas.run(LinearCall.gated(x, w, bias, activation, out));
         } else {
@@ -202,6 +211,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
+        work.addAttention(shape.flops(streams));
         attention.run(shape, streams, relativeBias);
     }
 
@@ -234,6 +244,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void conv2d(Conv2dShape shape, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
+        work.addConvolution(shape.flops());
         if (cudnn != null) {
             cudnn.run(shape, x, weight, bias, epilogue, out);
         } else {

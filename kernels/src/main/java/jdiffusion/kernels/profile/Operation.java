@@ -70,11 +70,9 @@ public record Operation(String kind, String shape, long flops, long bytes) {
             touched.addAll(Arrays.asList(stream.q(), stream.k(), stream.v(), stream.qNorm(), stream.kNorm(),
                     stream.out(), stream.rotary(), stream.keyCounts()));
         }
-        // Of causal attention, query i meets keys 0 to i.
-        long flops = s.causal() ? s.flops(1, keys * (keys + 1) / 2) : s.flops(queries, keys);
         return new Operation("attention", "[" + s.batch() + ", " + s.heads() + ", " + queries
                 + (queries == keys ? "" : " on " + keys) + ", " + s.headDim() + "]" + (s.causal() ? " causal" : ""),
-                flops, sizes(touched));
+                s.flops(streams), sizes(touched));
     }
 
     static Operation conv2d(Conv2dShape s, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {
@@ -89,12 +87,10 @@ public record Operation(String kind, String shape, long flops, long bytes) {
         return new Operation("normedConv2d", plain.shape, plain.flops, plain.bytes);
     }
 
-    /** Of the nine products with a doubled image the four that differ are counted, where all of it is kept. */
     static Operation upsampledConv2d(Tensor x, Tensor weight, Tensor bias, Tensor out) {
         Conv2dShape s = UpsampledConv2d.shape(x, weight, bias, out);
         Operation plain = conv2d(s, x, weight, bias, Epilogue.STORE, out);
-        long flops = UpsampledConv2d.isWhole(x, out) ? plain.flops / 9 * 4 : plain.flops;
-        return new Operation("upsampledConv2d", plain.shape, flops, plain.bytes);
+        return new Operation("upsampledConv2d", plain.shape, UpsampledConv2d.flops(s, x, out), plain.bytes);
     }
 
     /** One without products, named by the shape of {@code out}. */

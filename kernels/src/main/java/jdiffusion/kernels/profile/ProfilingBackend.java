@@ -9,6 +9,7 @@ import jdiffusion.kernels.MemoryCount;
 import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.Scope;
+import jdiffusion.kernels.WorkCount;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
@@ -94,6 +95,11 @@ public final class ProfilingBackend implements Backend {
     @Override
     public MemoryCount memory() {
         return backend.memory();
+    }
+
+    @Override
+    public WorkCount work() {
+        return backend.work();
     }
 
     @Override

@@ -1,6 +1,5 @@
 package jdiffusion.model.checkpoint;
 
-import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
 import jdiffusion.tensor.Weight;
@@ -23,7 +22,7 @@ public final class Finite {
         return result;
     }
 
-    private static InputException blame(String stage, TensorSource weights) {
+    private static NotFiniteException blame(String stage, TensorSource weights) {
         for (String name : weights.names()) {
             Tensor tensor = weights.find(name);
             Weight matrix = weights.weight(name);
@@ -42,13 +41,13 @@ public final class Finite {
                 }
                 for (int col = 0; col < cols; col++) {
                     if (!Float.isFinite(values[col])) {
-                        return new InputException(weights.origin() + ": the tensor " + name + " holds " + values[col]
+                        return new NotFiniteException(weights.origin() + ": the tensor " + name + " holds " + values[col]
                                 + " at row " + row + ", column " + col + "; the file is damaged, download it again");
                     }
                 }
             }
         }
-        return new InputException("the " + stage + " gave numbers that are not finite though its weights are all"
+        return new NotFiniteException("the " + stage + " gave numbers that are not finite though its weights are all"
                 + " finite; try --precision f32, a lower guidance scale or more steps");
     }
 }

@@ -12,6 +12,8 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 import jdiffusion.kernels.DeviceException;
+import jdiffusion.kernels.cuda.CudaBackend;
+import jdiffusion.model.checkpoint.NotFiniteException;
 import jdiffusion.server.draw.DrawingThread;
 import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.server.metrics.Metrics;
@@ -58,8 +60,8 @@ public final class Jobs implements AutoCloseable {
         metrics.gauge("jdiffusion_queue_length", "Jobs that wait.", queue::size);
         metrics.gauge("jdiffusion_running", "Jobs that are drawn.", () -> running == null ? 0 : 1);
         metrics.gauge("jdiffusion_models_loaded", "Models that are ready.", () -> drawing.loaded() == null ? 0 : 1);
-        metrics.gauge("jdiffusion_device_memory_bytes", "Memory taken on the device, mapped files aside.",
-                () -> drawing.backend().memory().live());
+        metrics.device(drawing.backend() instanceof CudaBackend ? "cuda" : "cpu", drawing.backend().work(),
+                drawing.backend().memory());
         worker.start();
     }
 
@@ -158,6 +160,9 @@ public final class Jobs implements AutoCloseable {
     private void end(Job job, JobState state, String error) {
         job.add(new JobEvent.Ended(state, error));
         metrics.ended(state.label());
+        if (state == JobState.CANCELLED) {
+            metrics.cancelled();
+        }
     }
 
     private void work() {
@@ -198,6 +203,9 @@ public final class Jobs implements AutoCloseable {
             secondsEach = 0.7 * secondsEach + 0.3 * seconds;
         } catch (CancellationException e) {
             end(job, JobState.CANCELLED, stopping ? "the server is stopping" : "cancelled");
+        } catch (NotFiniteException e) {
+            metrics.notFinite();
+            end(job, JobState.FAILED, e.getMessage());
         } catch (InputException | DeviceException e) {
             end(job, JobState.FAILED, e.getMessage());
         } catch (OutOfMemoryError e) {

@@ -1,6 +1,7 @@
 package jdiffusion.server.metrics;
 
 import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
@@ -9,6 +10,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.function.DoubleSupplier;
+import jdiffusion.kernels.MemoryCount;
+import jdiffusion.kernels.WorkCount;
 
 /** What the server counts, for Prometheus. */
 public final class Metrics {
@@ -24,6 +27,10 @@ public final class Metrics {
     private final Histogram waitSeconds = histogram("jdiffusion_queue_wait_seconds", "Time that jobs waited.");
     private final Counter jobs = Counter.builder().name("jdiffusion_jobs_total").help("Jobs that ended.")
             .labelNames("outcome").register(registry);
+    private final Counter cancelled = Counter.builder().name("jdiffusion_cancelled_total")
+            .help("Jobs that were cancelled.").register(registry);
+    private final Counter notFinite = Counter.builder().name("jdiffusion_nan_total")
+            .help("Jobs that failed since a stage gave numbers that are not finite.").register(registry);
     private final Counter images = Counter.builder().name("jdiffusion_images_total").help("Pictures drawn.")
             .labelNames("model").register(registry);
     private final Counter megapixels = Counter.builder().name("jdiffusion_megapixels_total")
@@ -46,6 +53,19 @@ public final class Metrics {
                 .register(registry);
     }
 
+    /** What a device counts of itself: the products that it was asked for, and its memory. */
+    public void device(String name, WorkCount work, MemoryCount memory) {
+        CounterWithCallback.builder().name("jdiffusion_flops_total").help("Multiplications and additions of the"
+                + " products that the device was asked for.").labelNames("kind").callback(callback -> {
+                    callback.call(work.linear(), "linear");
+                    callback.call(work.attention(), "attention");
+                    callback.call(work.convolution(), "convolution");
+                }).register(registry);
+        GaugeWithCallback.builder().name("jdiffusion_device_memory_bytes").help("Memory taken on the device, mapped"
+                + " files aside.").labelNames("device", "kind").callback(callback -> callback.call(memory.live(), name,
+                "live")).register(registry);
+    }
+
     /** @param outcome such as {@code 2xx}, or {@code gone} where the client did not wait */
     public void request(String api, String route, String outcome, long nanos) {
         requests.labelValues(api, route, outcome).inc();
@@ -54,6 +74,16 @@ public final class Metrics {
 
     public void waited(long nanos) {
         waitSeconds.observe(nanos / NANOS);
+    }
+
+    /** A job failed with numbers that are not finite. */
+    public void notFinite() {
+        notFinite.inc();
+    }
+
+    /** A job was cancelled, by whomever. */
+    public void cancelled() {
+        cancelled.inc();
     }
 
     /** @param outcome completed, failed or cancelled */
