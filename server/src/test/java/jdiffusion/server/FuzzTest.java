@@ -8,6 +8,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.zip.CRC32;
 import jdiffusion.server.draw.Limits;
 import org.junit.jupiter.api.Test;
 
@@ -38,7 +40,14 @@ class FuzzTest {
             "X: " + "y".repeat(20000),
             "Content-Type: multipart/form-data", "Accept-Encoding: gzip", "Range: bytes=0-", "Upgrade: h2c");
 
+    private static final byte[] SIGNATURE = {(byte) 0x89, 'P', 'N', 'G', 13, 10, 26, 10};
+    private static final int LARGEST_BODY = 1 << 20;
+    private static final int SLOW = 25;
+    private static final int PIECES = 4;
+    private static final int PAUSE_MILLIS = 20;
+
     private final Random random = new Random(SEED);
+    private byte[] png;
 
     private static String json(String path, String body) {
         return "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
@@ -49,8 +58,8 @@ class FuzzTest {
         return text.getBytes(StandardCharsets.ISO_8859_1);
     }
 
-    private static List<byte[]> right(TestServer server) {
-        byte[] png = server.quick("a star", 1);
+    private List<byte[]> right(TestServer server) {
+        png = server.quick("a star", 1);
         String base64 = Base64.getEncoder().encodeToString(png);
         ByteArrayOutputStream form = new ByteArrayOutputStream();
         form.writeBytes(latin("--B\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na\r\n--B\r\n"
@@ -76,6 +85,13 @@ class FuzzTest {
                 latin(json("/api/v1/jobs", "{\"prompt\":\"a\",\"width\":32,\"height\":32,\"steps\":2,\"seed\":\"1\","
                         + "\"guidance\":2.5,\"skip_layers\":{\"layers\":[1]},\"sampler\":\"euler\",\"eta\":0.0}")),
                 latin(json("/api/v1/plan", "{\"prompt\":\"a\",\"sigmas\":[1,0.5],\"init\":\"" + base64 + "\"}")),
+                latin(json("/mcp", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{\"_meta\":{"
+                        + "\"progressToken\":1}}}")),
+                latin(json("/mcp", "{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"method\":\"tools/call\",\"params\":{\"name\":"
+                        + "\"edit_image\",\"arguments\":{\"prompt\":\"a\",\"steps\":2,\"strength\":0.5,\"image\":\""
+                        + base64 + "\"}}}")),
+                latin(json("/mcp", "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\","
+                        + "\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}]")),
                 latin("GET /api/v1/images?limit=3&before=00001-1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                         + "\r\n"),
                 latin("GET /sdapi/v1/progress?skip_current_image=false HTTP/1.1\r\nHost: localhost\r\n"
@@ -86,7 +102,7 @@ class FuzzTest {
     private byte[] changed(byte[] request) {
         byte[] bytes = request;
         for (int i = random.nextInt(4); i >= 0; i--) {
-            bytes = switch (random.nextInt(6)) {
+            bytes = switch (random.nextInt(8)) {
                 case 0 -> {
                     byte[] flipped = bytes.clone();
                     if (flipped.length > 0) {
@@ -104,10 +120,48 @@ class FuzzTest {
                     System.arraycopy(bytes, from, twice, to, bytes.length - from);
                     yield twice;
                 }
+                case 4 -> pngChanged(bytes);
+                case 5 -> random.nextInt(10) == 0 ? padded(bytes) : valueChanged(bytes);
                 default -> valueChanged(bytes);
             };
         }
         return bytes;
+    }
+
+    /** Damage within a PNG's chunk whose checksum is right, so that it is looked at: sizes, kinds, packed rows. */
+    private byte[] damagedPng() {
+        byte[] damaged = png.clone();
+        List<Integer> chunks = new ArrayList<>();
+        for (int at = SIGNATURE.length; at < damaged.length; at += 12 + ByteBuffer.wrap(damaged).getInt(at)) {
+            chunks.add(at);
+        }
+        int chunk = chunks.get(random.nextInt(chunks.size()));
+        int length = ByteBuffer.wrap(damaged).getInt(chunk);
+        for (int i = random.nextInt(3); i >= 0; i--) {
+            damaged[chunk + 4 + random.nextInt(length + 4)] = (byte) random.nextInt(256);
+        }
+        CRC32 crc = new CRC32();
+        crc.update(damaged, chunk + 4, length + 4);
+        ByteBuffer.wrap(damaged).putInt(chunk + 8 + length, (int) crc.getValue());
+        return damaged;
+    }
+
+    /** The request with a damaged picture in the place of its own, if it has one. */
+    private byte[] pngChanged(byte[] bytes) {
+        byte[] damaged = damagedPng();
+        return latin(new String(bytes, StandardCharsets.ISO_8859_1)
+                .replace(new String(png, StandardCharsets.ISO_8859_1),
+                        new String(damaged, StandardCharsets.ISO_8859_1))
+                .replace(Base64.getEncoder().encodeToString(png), Base64.getEncoder().encodeToString(damaged)));
+    }
+
+    /** With a body that is larger than the server takes, whatever its length says. */
+    private byte[] padded(byte[] bytes) {
+        String text = new String(bytes, StandardCharsets.ISO_8859_1);
+        if (random.nextBoolean()) {
+            text = text.replaceFirst("Content-Length: \\d+", "Content-Length: " + (LARGEST_BODY + bytes.length));
+        }
+        return latin(text + " ".repeat(LARGEST_BODY + 1));
     }
 
     /** Another value for a field of the JSON, with the length put right. */
@@ -137,19 +191,20 @@ class FuzzTest {
     @Test
     void changedRequestsAreAnswered() throws Exception {
         try (TestServer server = new TestServer(s -> {
-            s.limits = new Limits(64 * 64, 4, 2, 1 << 20);
+            s.limits = new Limits(64 * 64, 4, 2, LARGEST_BODY);
             return s;
         })) {
             List<byte[]> right = right(server);
             for (byte[] request : right) {
-                assertThat(answer(server, request, 60_000)).matches("(?s)HTTP/1.1 20[02] .*");
+                assertThat(answer(server, request, 60_000, false)).matches("(?s)HTTP/1.1 20[02] .*");
             }
             List<Future<?>> all = new ArrayList<>();
             try (ExecutorService clients = Executors.newFixedThreadPool(CLIENTS)) {
                 for (int i = 0; i < REQUESTS; i++) {
                     byte[] request = changed(right.get(random.nextInt(right.size())));
                     String said = "request " + i + " of seed " + SEED;
-                    all.add(clients.submit(() -> check(server, request, said)));
+                    boolean slow = i % SLOW == 0;
+                    all.add(clients.submit(() -> check(server, request, slow, said)));
                 }
             }
             for (Future<?> one : all) {
@@ -162,8 +217,9 @@ class FuzzTest {
         }
     }
 
-    private static Void check(TestServer server, byte[] request, String name) throws IOException {
-        String answer = answer(server, request, 2000);
+    private static Void check(TestServer server, byte[] request, boolean slow, String name) throws IOException,
+            InterruptedException {
+        String answer = answer(server, request, 2000, slow);
         String said = name + ":\n" + new String(request, StandardCharsets.ISO_8859_1) + "\nanswer:\n" + answer;
         if (!answer.isEmpty()) {
             assertThat(answer).as(said).matches("(?s)HTTP/1\\.[01] ([1-4]\\d\\d|50[35]) .*");
@@ -181,15 +237,21 @@ class FuzzTest {
     }
 
     /** What comes back until the server closes; a request that is cut off ends when the client says no more. */
-    private static String answer(TestServer server, byte[] request, int millis)
-            throws IOException {
+    private static String answer(TestServer server, byte[] request, int millis, boolean slow)
+            throws IOException, InterruptedException {
         try (Socket socket = new Socket("127.0.0.1", server.server.address().getPort())) {
             socket.setSoTimeout(millis);
             OutputStream out = socket.getOutputStream();
             InputStream in = socket.getInputStream();
             ByteArrayOutputStream answer = new ByteArrayOutputStream();
             try {
-                out.write(request);
+                int piece = slow ? request.length / PIECES + 1 : request.length;
+                for (int at = 0; at < request.length; at += piece) {
+                    out.write(request, at, Math.min(piece, request.length - at));
+                    if (slow) {
+                        Thread.sleep(PAUSE_MILLIS);
+                    }
+                }
                 if (!isWhole(request)) {
                     socket.shutdownOutput();
                 }
