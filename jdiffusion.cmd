@@ -28,7 +28,11 @@ if not exist "%jar%" (
     if not exist "%home%\cli\target\built" call :build || exit /b 2
 )
 
-"%jdk%\bin\java.exe" "@%home%\java.options" "-Djdiffusion.home=%home%" -jar "%jar%" %*
+rem A server makes more garbage than a picture; of two -Xmn the last counts.
+set "young="
+if "%~1"=="serve" set "young=-Xmn128m"
+
+"%jdk%\bin\java.exe" "@%home%\java.options" %young% "-Djdiffusion.home=%home%" -jar "%jar%" %*
 exit /b %ERRORLEVEL%
 
 rem Takes %1 for the JDK if none was found before and its file "release" says JAVA_VERSION="25.0.3" or the like.
