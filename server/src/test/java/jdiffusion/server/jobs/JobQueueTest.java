@@ -21,8 +21,8 @@ class JobQueueTest {
     private static final Duration NOW = Duration.ZERO;
 
     private static Job job(String client, String id) {
-        return new Job(id, client, new PreparedRequest(null, REQUEST, List.of(), id, null, null, List.of()), false, Set.of(),
-                _ -> { });
+        return new Job(id, client, new PreparedRequest(null, REQUEST, List.of(), id, null, null, List.of()), false, true,
+                Set.of(), _ -> { });
     }
 
     private static List<String> drained(JobQueue queue) throws InterruptedException {
