@@ -15,6 +15,11 @@ export function addToComparison(one) {
   chosen = [...chosen.filter(other => other.url !== one.url), one].slice(-2);
 }
 
+/** A picture is gone. */
+export function dropFromComparison(url) {
+  chosen = chosen.filter(other => other.url !== url);
+}
+
 /** Shows the choice among some pictures. */
 export function showCompare(pictures) {
   $('choices').replaceChildren(...pictures.map(one => el('li', {}, el('button', { type: 'button',

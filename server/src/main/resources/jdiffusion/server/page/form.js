@@ -286,7 +286,7 @@ function restore() {
   }
 }
 
-/** Shows an error beside the field that it names, else above the button. */
+/** Shows an error beside the field that it names, else above the button; without the focus it is not said aloud. */
 export function showError(error, moveFocus = true) {
   const name = NAMES[error.field] || error.field;
   const box = name && document.querySelector(`[data-field="${name}"]`);
@@ -297,7 +297,7 @@ export function showError(error, moveFocus = true) {
   clearError(box);
   const control = box.querySelector('textarea, select, input:not([type=range], [type=radio])');
   const id = `${name}-error`;
-  box.append(el('p', { class: 'error', id, role: 'alert', text: error.message }));
+  box.append(el('p', { class: 'error', id, role: moveFocus ? 'alert' : null, text: error.message }));
   control.setAttribute('aria-invalid', 'true');
   control.dataset.described = control.getAttribute('aria-describedby') || '';
   control.setAttribute('aria-describedby', `${control.dataset.described} ${id}`.trim());

@@ -1,7 +1,7 @@
 // The pictures that the server has kept, by pages; without such a folder those of jobs that it still knows.
 import { deletePicture, file, get, settingsOf } from './api.js';
 import { $, bytes, el, say } from './dom.js';
-import { addToComparison } from './compare.js';
+import { addToComparison, dropFromComparison } from './compare.js';
 import { startFrom, useSettings } from './inputs.js';
 import { forget, picture } from './jobs.js';
 
@@ -25,7 +25,12 @@ export function setupGallery() {
 export async function pictures() {
   if (!loaded) {
     loaded = true;
-    await page();
+    try {
+      await page();
+    } catch (e) {
+      loaded = false;
+      $('gallery-note').textContent = e.message;
+    }
   }
   return items;
 }
@@ -130,6 +135,7 @@ export function actions(one, close = () => { }) {
         items = items.filter(item => item.id !== one.id);
         show();
         forget(one.url);
+        dropFromComparison(one.url);
         say('Deleted.');
         close();
       }

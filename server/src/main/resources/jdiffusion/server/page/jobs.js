@@ -40,7 +40,9 @@ export function setupJobs(onDrawn, ofPicture) {
   });
   $('cancel').addEventListener('click', () => followed && cancel(followed));
   noise();
-  resume();
+  resume().catch(e => {
+    $('form-error').textContent = e.message;
+  });
 }
 
 /** Colours at random, as a picture begins. */
@@ -242,14 +244,15 @@ function film(url, label) {
   const button = el('button', { type: 'button', 'aria-pressed': 'false', title: label, click: () => {
     $('film').querySelectorAll('button').forEach(one => one.setAttribute('aria-pressed', String(one === button)));
     show(url, label);
-  } }, el('img', { src: url, alt: label }));
+  } }, el('img', { src: url, alt: label, load: () => {
+    list.scrollLeft = list.scrollWidth;
+  } }));
   const list = $('film');
   list.append(el('li', {}, button));
   if (list.children.length > MOST_FRAMES) {
     list.children[1].remove();
   }
   $('film-box').hidden = list.children.length < 2;
-  list.scrollLeft = list.scrollWidth;
 }
 
 /** The picture with what can be done with it. */
