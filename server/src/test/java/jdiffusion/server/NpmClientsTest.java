@@ -37,6 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 class NpmClientsTest {
     private static final String KEY = "secret";
     private static final boolean REQUIRED = "required".equals(System.getProperty("jdiffusion.npm"));
+    private static final int LEAST_NODE = 20;
     private static final long MOST_SECONDS = 120;
 
     @TempDir
@@ -47,10 +48,15 @@ class NpmClientsTest {
     private static Picture mask;
 
     @BeforeAll
-    static void start() throws IOException {
+    static void start() throws IOException, InterruptedException {
         scripts = TestServer.SHAPES.resolve("../../server/src/test/npm").normalize();
         need(Stream.of(System.getenv("PATH").split(File.pathSeparator)).anyMatch(path ->
                 Files.isExecutable(Path.of(path, "node"))), "Node is not there: no node on the PATH");
+        Process version = new ProcessBuilder("node", "--version").start();
+        String said = version.inputReader().readLine();
+        version.waitFor();
+        need(said != null && Integer.parseInt(said.replaceFirst("v(\\d+).*", "$1")) >= LEAST_NODE, "Node " + said
+                + " is too old for the clients; " + LEAST_NODE + " or newer is needed");
         need(Files.isDirectory(scripts.resolve("node_modules/openai")),
                 "the clients are not there: run npm ci --ignore-scripts in server/src/test/npm");
         server = new TestServer(s -> {

@@ -55,13 +55,13 @@ public record AttentionShape(int batch, int heads, int headDim, float scale, boo
         return 4L * batch * heads * headDim * queries * keys;
     }
 
-    /** The same for streams that attend to each other; of causal attention, query i meets keys 0 to i. */
+    /** The same for streams that attend to each other; of causal attention, query i meets keys 0 to i. Allocates nothing. */
     public long flops(List<AttentionStream> streams) {
         long keys = 0;
         long queries = 0;
-        for (AttentionStream stream : streams) {
-            keys += stream.keys();
-            queries += stream.queries();
+        for (int i = 0; i < streams.size(); i++) {
+            keys += streams.get(i).keys();
+            queries += streams.get(i).queries();
         }
         return causal ? flops(1, keys * (keys + 1) / 2) : flops(queries, keys);
     }

@@ -192,7 +192,7 @@ public final class CpuBackend implements Backend {
     @Override
     public void linear(List<LinearCall> calls) {
         awaitProducts();
-        calls.forEach(call -> work.addLinear(call.flops()));
+        work.addLinear(LinearCall.flops(calls));
         linear.run(calls);
     }
 

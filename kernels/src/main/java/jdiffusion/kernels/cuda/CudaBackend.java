@@ -191,7 +191,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void linear(List<LinearCall> calls) {
-        calls.forEach(call -> work.addLinear(call.flops()));
+        work.addLinear(LinearCall.flops(calls));
         if (cublas != null) {
             cublas.run(calls);
         } else {

@@ -73,6 +73,15 @@ public record LinearCall(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Ten
         return 2L * m() * n() * k();
     }
 
+    /** The same of several. Allocates nothing, since steps are counted. */
+    public static long flops(List<LinearCall> calls) {
+        long flops = 0;
+        for (int i = 0; i < calls.size(); i++) {
+            flops += calls.get(i).flops();
+        }
+        return flops;
+    }
+
     private static IllegalArgumentException misfit(String name, Tensor tensor, Weight w, Tensor other) {
         return new IllegalArgumentException("linear: " + name + " " + tensor + " does not fit weight [" + w.rows()
                 + ", " + w.cols() + "] and " + other);
