@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.family.SkippedEvaluation;
 import jdiffusion.model.stage.StageMemory;
 
 /** Several followers of one run; a note that comes again, with the next of several pictures, is told once. */
@@ -22,6 +23,11 @@ record Followers(List<Progress> all, Set<String> told) implements Progress {
     @Override
     public void step(int done, Supplier<float[]> latents) {
         all.forEach(one -> one.step(done, latents));
+    }
+
+    @Override
+    public void skipped(int evaluation, SkippedEvaluation what) {
+        all.forEach(one -> one.skipped(evaluation, what));
     }
 
     @Override

@@ -3,6 +3,7 @@ package jdiffusion.cli;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -14,6 +15,7 @@ import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.model.adapter.Lora;
+import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.device.Devices;
@@ -32,6 +34,7 @@ import jdiffusion.model.request.InputPictures;
 import jdiffusion.model.request.LoraRecord;
 import jdiffusion.model.request.PictureText;
 import jdiffusion.model.request.TaesdInput;
+import jdiffusion.model.request.MethodText;
 import jdiffusion.model.sampling.FlowScheduler;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.settings.Infotext;
@@ -74,6 +77,8 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Option(names = {"-b", "--batch-count"}, paramLabel = "N",
             description = "Pictures to draw, with seeds counting up. Default: 1.")
+    private Integer batchGiven;
+
     private int batchCount = 1;
 
     @Option(names = "--from", paramLabel = "FILE",
@@ -138,6 +143,7 @@ final class GenerateCommand implements Callable<Integer> {
         if (options.prompt == null) {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
         }
+        batchCount = batchGiven != null ? batchGiven : options.methods.batch != null ? options.methods.batch : 1;
         checkNumbers();
         TaesdInput taesd = options.taesd();
         GenerateOptions.checkUsed(taesd, preview != null);
@@ -170,7 +176,8 @@ final class GenerateCommand implements Callable<Integer> {
             }
             String words = AdapterOptions.withoutTags(options.prompt);
             options.roundSize(pipeline.request(words), sizes, notes::add);
-            GenerationRequest request = options.applyTo(pipeline.request(words)).images(batchCount).build();
+            GenerationRequest request = options.methods.settled(options.applyTo(options.methods.defaults(
+                    pipeline.request(words), pipeline.family())).images(batchCount).build(), pipeline.family());
             pipeline.checkSize(request);
             LoraRecord record = LoraRecord.of(options.prompt, adapters.given(), loras,
                     pipeline.files().embeddings().used(request.texts()).values());
@@ -226,6 +233,10 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private void checkNumbers() {
+        if (options.methods.cacheReport && batchCount > 1 && options.methods.isOneDraw()) {
+            throw new InputException("--cache-report measures one picture after the other, but the " + batchCount
+                    + " pictures are one draw; use --batch-seeds consecutive, or -b 1");
+        }
         if (batchCount < 1 || batchCount > MOST_PICTURES) {
             throw new InputException("--batch-count is " + batchCount + "; use 1 to " + MOST_PICTURES);
         }
@@ -263,19 +274,32 @@ final class GenerateCommand implements Callable<Integer> {
             List<Conditioning> prompts = plan.pipeline.encode(request, progress);
             List<Conditioning> more = plan.refined == null ? List.of()
                     : plan.refined.refiner().encode(request, progress);
+            boolean together = request.images() > 1 && request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
+            float[] batch = together ? denoise(plan, request, prompts, more, progress) : null;
             for (int i = 0; i < request.images(); i++) {
                 if (previews != null) {
                     previews.image(i);
                 }
-                GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + i).build();
-                float[] latents = plan.refined == null ? plan.pipeline.denoise(one, prompts, progress)
-                        : plan.refined.denoise(one, prompts, more, progress);
-                Pipeline last = plan.refined == null ? plan.pipeline : plan.refined.refiner();
-                Picture picture = last.decode(one, latents, progress).getFirst();
-                String text = text(plan).of(one).text();
-                plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD, text)));
+                GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + (together ? 0 : i))
+                        .build();
+                CacheReport cached = !one.methods().cacheReport() ? null : new CacheReport(
+                        one.methods().cache().text(), plan.pipeline.sigmas(one).evaluations()
+                                - plan.pipeline.firstEvaluation(one));
+                int size = together ? batch.length / request.images() : 0;
+                Picture picture = decode(plan, one, together ? Arrays.copyOfRange(batch, i * size, (i + 1) * size)
+                        : denoise(plan, one, prompts, more, cached == null ? progress
+                                : new Followers(List.of(progress, cached))), progress);
+                Infotext text = text(plan).of(one);
+                plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD,
+                        (together ? MethodText.placed(text, i, request.images()) : text).text())));
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + Seed.text(one.seed()) + ")");
+                if (cached != null) {
+                    CacheReport.Drawn full = timed(plan, one, null, prompts, more);
+                    CacheReport.Drawn saved = timed(plan, one, one.methods().cache(), prompts, more);
+                    cached.lines(saved, full).forEach(console::line);
+                    report.cache(cached.json(one.seed(), saved, full));
+                }
             }
             Duration all = Duration.ofNanos(System.nanoTime() - start);
             console.line(String.format(Locale.ROOT, "%d picture%s in %.2f s", request.images(),
@@ -299,6 +323,26 @@ final class GenerateCommand implements Callable<Integer> {
         memoryOptions.describe(more);
         return new PictureText(plan.pipeline.files(), plan.modelName, plan.device.backend().precision(), plan.inputs,
                 plan.loras, plan.control, plan.taesd, more, Version.line());
+    }
+
+    private static float[] denoise(Plan plan, GenerationRequest request, List<Conditioning> prompts,
+                                   List<Conditioning> more, Progress progress) {
+        return plan.refined == null ? plan.pipeline.denoise(request, prompts, progress)
+                : plan.refined.denoise(request, prompts, more, progress);
+    }
+
+    private static Picture decode(Plan plan, GenerationRequest one, float[] latents, Progress progress) {
+        Pipeline last = plan.refined == null ? plan.pipeline : plan.refined.refiner();
+        return last.decode(one, latents, progress).getFirst();
+    }
+
+    /** A picture with another cache and without a report, for its time. */
+    private static CacheReport.Drawn timed(Plan plan, GenerationRequest one, StepCache cache,
+                                           List<Conditioning> prompts, List<Conditioning> more) {
+        CacheReport.Timer timer = new CacheReport.Timer();
+        GenerationRequest other = one.toBuilder().methods(one.methods().withCache(cache, false)).build();
+        float[] latents = denoise(plan, other, prompts, more, timer);
+        return new CacheReport.Drawn(decode(plan, other, latents, Progress.NONE), timer.time());
     }
 
     /** Elements of all weights that this run uses. */
@@ -338,7 +382,8 @@ final class GenerateCommand implements Callable<Integer> {
                 .append(r.embedded().isThere() ? ", guidance " + r.embedded().scale() : "")
                 .append(r.guidanceRescale() > 0 ? " rescaled by " + r.guidanceRescale() : "")
                 .append(", seed ").append(Seed.text(r.seed()))
-                .append(r.images() > 1 ? " to " + Seed.text(r.seed() + r.images() - 1) : "")
+                .append(r.images() == 1 ? "" : r.seeds() == GenerationRequest.Seeds.ONE_DRAW ? " for all"
+                        : " to " + Seed.text(r.seed() + r.images() - 1))
                 .append(!components.contains(Component.T5) ? ""
                         : ", T5 " + (r.t5() ? r.t5Length() + " tokens" : "off"))
                 .append(", precision ").append(Devices.label(plan.device.backend().precision()));
@@ -351,6 +396,7 @@ final class GenerateCommand implements Callable<Integer> {
                     .append(r.skipLayers().scale()).append(" from ").append(r.skipLayers().start()).append(" to ")
                     .append(r.skipLayers().stop());
         }
+        line.append(MethodText.inWords(r.methods()));
         if (r.init() != null) {
             line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
         }

@@ -58,6 +58,9 @@ final class GenerateOptions {
     @Mixin
     final ConditioningOptions conditioning = new ConditioningOptions();
 
+    @Mixin
+    final MethodOptions methods = new MethodOptions();
+
     @Option(names = "--t5-length", paramLabel = "TOKENS", description = "Tokens for T5, up to 512.")
     Integer t5Length;
 
@@ -127,6 +130,7 @@ final class GenerateOptions {
         }
         sampling.applyTo(defaults, request);
         conditioning.applyTo(defaults, request);
+        methods.applyTo(defaults, request);
         if (noT5) {
             request.t5(false);
         }
@@ -215,6 +219,7 @@ final class GenerateOptions {
     /** Fails when options that the user gives contradict each other; call it before a picture's settings are read. */
     void check() {
         sampling.check();
+        methods.check();
         if (noT5 && t5Length != null) {
             throw new InputException("--no-t5 leaves T5 out, but --t5-length " + t5Length
                     + " is for it; leave one of the two options out");

@@ -60,6 +60,7 @@ final class PictureSettings {
         o.prompt = or(o.prompt, f.prompt);
         o.negativePrompt = or(o.negativePrompt, f.negativePrompt);
         o.conditioning.fill(f);
+        o.methods.fill(f);
         o.cfgScale = or(o.cfgScale, f.guidance);
         o.guidance = or(o.guidance, f.embeddedGuidance);
         o.guidanceRescale = or(o.guidanceRescale, f.guidanceRescale);

@@ -48,6 +48,8 @@ final class Report implements Progress {
         r.skipLayers().layers().forEach(skipped::add);
         request.put("slg_scale", r.skipLayers().scale()).put("skip_layer_start", r.skipLayers().start())
                 .put("skip_layer_end", r.skipLayers().stop());
+        request.put("guiders", r.methods().guiders().text());
+        request.put("cache", r.methods().cache() == null ? null : r.methods().cache().text());
         request.put("init_img", r.init() != null).put("mask", r.mask() != null);
         if (r.init() != null) {
             request.put("strength", r.strength());
@@ -105,6 +107,11 @@ final class Report implements Progress {
         if (profile != null) {
             root.set("profile", new ObjectMapper().valueToTree(profile));
         }
+    }
+
+    /** What a step cache did to a picture. */
+    void cache(ObjectNode report) {
+        root.withArrayProperty("cache_reports").add(report);
     }
 
     void file(Path path, long seed) {

@@ -51,6 +51,11 @@ public record AuraFlowConfig(int hidden, int heads, int headDim, int joint, int 
     }
 
     @Override
+    public boolean reusesBlocks() {
+        return true;
+    }
+
+    @Override
     public String describe() {
         return joint + " joint and " + single + " single blocks of width " + hidden + ", " + heads + " heads of "
                 + headDim;

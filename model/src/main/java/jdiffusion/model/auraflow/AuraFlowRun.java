@@ -10,6 +10,7 @@ import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.model.Compute;
 import jdiffusion.model.Trace;
 import jdiffusion.model.family.DenoiserRun;
+import jdiffusion.model.nn.FirstBlockCache;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.Tensor;
@@ -27,6 +28,7 @@ final class AuraFlowRun implements DenoiserRun {
     private final Compute compute;
     private final AuraFlowBuffers buffers;
     private final StepModulations modulations;
+    private FirstBlockCache cache;
 
     /**
      * @param batch  images times guidance branches
@@ -89,6 +91,16 @@ final class AuraFlowRun implements DenoiserRun {
         backend.linear(calls);
     }
 
+    /** Lets blocks after the first be left out from now on; for a batch of one. */
+    void reuse(double threshold) {
+        cache = new FirstBlockCache(compute.backend(), compute.workspace(), buffers.image().x(), threshold);
+    }
+
+    @Override
+    public FirstBlockCache cache() {
+        return cache;
+    }
+
     /**
      * The velocity v(x, t) = noise - image of the rectified flow.
      *
@@ -124,19 +136,43 @@ final class AuraFlowRun implements DenoiserRun {
             modulations.show(compute.trace(), "time_step_proj");
         }
 
-        model.blocks().run(0, c.joint(), (block, i) -> {
+        if (cache == null) {
+            blocks(0);
+        } else {
+            cache.run(() -> joint(0, 1), () -> blocks(1));
+        }
+
+        Tensor[] mod = modulations.of(c.blocks(), model.finalModulation())[0];
+        backend.modulate(image, mod[FINAL_SCALE], mod[FINAL_SHIFT], a.image().normed());
+        model.projection().apply(backend, a.image().normed(), a.prediction()); // [b, n, p p c]
+        backend.unpatchify(a.prediction(), c.patch(), velocity);               // [b, c, h, w]
+    }
+
+    /** Blocks of two streams. */
+    private void joint(int from, int to) {
+        AuraFlowBuffers a = buffers;
+        model.blocks().run(from, to, (block, i) -> {
             Trace trace = compute.trace().at("block", i, AuraFlowConfig.JOINT_BLOCKS);
             for (int n = trace.passes(); n > 0; n--) {
-                trace.see("image.in", "(input)", image);
-                trace.see("context.in", "(input)", text);
+                trace.see("image.in", "(input)", a.image().x());
+                trace.see("context.in", "(input)", a.text().x());
                 run(block, trace, AuraFlowConfig.JOINT_BLOCKS, i, a.apart(), i);
-                trace.see("image", "", image);
-                trace.see("context", "", text);
+                trace.see("image", "", a.image().x());
+                trace.see("context", "", a.text().x());
             }
         });
+    }
+
+    /** All blocks from one of two streams on. */
+    private void blocks(int from) {
+        Backend backend = compute.backend();
+        AuraFlowBuffers a = buffers;
+        AuraFlowConfig c = model.config();
+        Tensor image = a.image().x();
+        joint(from, c.joint());
         if (c.single() > 0) {
             Tensor all = flat(a.all().x());                           // [b, (l + n) d]
-            backend.joinChannels(flat(text), flat(image), all);
+            backend.joinChannels(flat(a.text().x()), flat(image), all);
             model.blocks().run(c.joint(), c.blocks(), (block, i) -> {
                 Trace trace = compute.trace().at("single", i - c.joint(), AuraFlowConfig.SINGLE_BLOCKS);
                 for (int n = trace.passes(); n > 0; n--) {
@@ -149,11 +185,6 @@ final class AuraFlowRun implements DenoiserRun {
             Tensor rows = flat(image);
             backend.activate(Activation.NONE, all.columns(all.cols() - rows.cols(), all.cols()), rows);
         }
-
-        Tensor[] mod = modulations.of(c.blocks(), model.finalModulation())[0];
-        backend.modulate(image, mod[FINAL_SCALE], mod[FINAL_SHIFT], a.image().normed());
-        model.projection().apply(backend, a.image().normed(), a.prediction()); // [b, n, p p c]
-        backend.unpatchify(a.prediction(), c.patch(), velocity);               // [b, c, h, w]
     }
 
     private void run(Block block, Trace trace, String stack, int inStack, List<AuraFlowBuffers.Stream> streams,

@@ -76,6 +76,9 @@ public record AuraFlowTransformer(AuraFlowConfig config, Linear patchEmbedding, 
             }
             run.setText(context);
         }
+        if (setup.reuses()) {
+            run.reuse(setup.reuse());
+        }
         return run;
     }
 }

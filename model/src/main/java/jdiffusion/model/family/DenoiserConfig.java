@@ -36,6 +36,11 @@ public interface DenoiserConfig {
         return List.of();
     }
 
+    /** Whether it is a row of blocks on one stream, of which all but the first can be left out. */
+    default boolean reusesBlocks() {
+        return false;
+    }
+
     /** Its sizes, in words. */
     String describe();
 

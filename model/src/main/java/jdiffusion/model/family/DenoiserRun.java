@@ -1,5 +1,6 @@
 package jdiffusion.model.family;
 
+import jdiffusion.model.nn.FirstBlockCache;
 import jdiffusion.tensor.Tensor;
 
 /** A denoiser set up for one size, batch and conditioning: the loop over steps allocates nothing. */
@@ -15,6 +16,11 @@ public interface DenoiserRun {
 
     /** The same with a time for each entry of the batch; nothing is kept for the next call. */
     void predict(Tensor latents, float[] times, Tensor out);
+
+    /** What decides whether blocks are left out; null where all of them always run. */
+    default FirstBlockCache cache() {
+        return null;
+    }
 
     /** Factor of what the ControlNet adds; 0, as at first, leaves it out. */
     default void controlStrength(float strength) {

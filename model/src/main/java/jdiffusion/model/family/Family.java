@@ -48,6 +48,11 @@ public interface Family extends Architecture {
     /** @param denoiser that its conditionings are for */
     Conditioner conditioner(Stages stages, DenoiserConfig denoiser);
 
+    /** Whether weights in prompts are read where they are asked for. */
+    default boolean readsWeights() {
+        return false;
+    }
+
     /**
      * A conditioning of the shapes that this denoiser reads, of zeros, for who counts memory or time.
      *

@@ -35,6 +35,14 @@ public interface Progress {
     default void see(String name, Supplier<float[]> values) {
     }
 
+    /**
+     * A step cache saved something in the evaluation before the next {@link #step}.
+     *
+     * @param evaluation counted from 0 in each draw
+     */
+    default void skipped(int evaluation, SkippedEvaluation what) {
+    }
+
     /** A component has run. */
     default void used(Stage stage, StageMemory memory) {
     }

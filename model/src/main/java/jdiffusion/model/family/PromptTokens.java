@@ -67,7 +67,8 @@ public record PromptTokens(int[][] ids, int[] counts, float[][] inserted) {
         return new PromptTokens(ids, counts, inserted.toArray(float[][]::new));
     }
 
-    private static List<Passage> passages(ModelFiles files, Component encoder, String prompt, List<float[]> inserted,
+    /** A prompt's texts between the textual inversions that it names, whose vectors are added. */
+    static List<Passage> passages(ModelFiles files, Component encoder, String prompt, List<float[]> inserted,
                                           Conditioner.Listener listener) {
         List<Passage> passages = new ArrayList<>();
         String text = "";

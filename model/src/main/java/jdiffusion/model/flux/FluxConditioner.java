@@ -10,6 +10,7 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder.Pooled;
@@ -94,7 +95,7 @@ final class FluxConditioner implements Conditioner {
         List<String> seconds = both ? List.of(or(request.text().negativePrompt2(), request.negativeText()),
                 or(request.text().prompt2(), request.prompt())) : List.of(or(request.text().prompt2(),
                 request.prompt()));
-        TextEncoders.Clip clip = encoders.clip(Component.CLIP_L, prompts, new int[prompts.size()], Pooled.PLAIN,
+        TextEncoders.Clip clip = encoders.clip(Component.CLIP_L, prompts, PromptWeights.NONE, new int[prompts.size()], Pooled.PLAIN,
                 listener);
         if (clip != null && clip.pooledWidth() != denoiser.pooledDim()) {
             throw new InputException(files.origin() + ": CLIP-L is " + clip.pooledWidth() + " wide, the denoiser's"

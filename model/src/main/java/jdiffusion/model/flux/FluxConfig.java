@@ -73,6 +73,11 @@ public record FluxConfig(int hidden, int heads, int headDim, int depth, int sing
     }
 
     @Override
+    public boolean reusesBlocks() {
+        return true;
+    }
+
+    @Override
     public String describe() {
         return depth + " double and " + singles + " single stream blocks of width " + hidden + ", " + heads
                 + " heads of " + headDim + (guidance ? ", embedded guidance" : "");

@@ -9,6 +9,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
 import jdiffusion.model.Trace;
 import jdiffusion.model.family.DenoiserRun;
+import jdiffusion.model.nn.FirstBlockCache;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.tensor.InputException;
@@ -30,6 +31,7 @@ public final class FluxRun implements DenoiserRun {
     private final Compute compute;
     private final FluxBuffers buffers;
     private final StepModulations modulations;
+    private FirstBlockCache cache;
 
     /**
      * @param batch  images times guidance branches
@@ -104,6 +106,16 @@ public final class FluxRun implements DenoiserRun {
         }
     }
 
+    /** Lets blocks after the first be left out from now on; for a batch of one. */
+    void reuse(double threshold) {
+        cache = new FirstBlockCache(compute.backend(), compute.workspace(), buffers.img().stream(), threshold);
+    }
+
+    @Override
+    public FirstBlockCache cache() {
+        return cache;
+    }
+
     /**
      * The velocity v(x, t) = noise - image of the rectified flow.
      *
@@ -140,31 +152,50 @@ public final class FluxRun implements DenoiserRun {
             modulations.show(compute.trace(), "time_text_embed");
         }
 
-        model.blocks().run(0, depth, (block, i) -> {
-            Trace trace = compute.trace().at("block", i, FluxConfig.DOUBLE_BLOCKS);
-            for (int n = trace.passes(); n > 0; n--) {
-                trace.see("image.in", "(input)", image);
-                trace.see("context.in", "(input)", a.txt().stream());
-                run(block, trace, FluxConfig.DOUBLE_BLOCKS, i, i);
-                trace.see("image", "", image);
-                trace.see("context", "", a.txt().stream());
-            }
-        });
-        join();
-        model.blocks().run(depth, last, (block, i) -> {
-            Trace trace = compute.trace().at("single", i - depth, FluxConfig.SINGLE_BLOCKS);
-            for (int n = trace.passes(); n > 0; n--) {
-                trace.see("in", "(input)", a.single().stream());
-                run(block, trace, FluxConfig.SINGLE_BLOCKS, i, i - depth);
-                trace.see("", "", a.single().stream());
-            }
-        });
-        part();
+        if (cache == null) {
+            doubles(0, depth);
+            singles();
+        } else {
+            cache.run(() -> doubles(0, 1), () -> {
+                doubles(1, depth);
+                singles();
+            });
+        }
 
         Tensor[] mod = modulations.of(last, model.finalModulation())[0];
         Block.modulated(backend, image, mod[FINAL_SCALE], mod[FINAL_SHIFT], a.img().normed());
         model.projection().apply(backend, a.img().normed(), a.prediction()); // [b, n, c p p]
         unpack(velocity);                                                    // [b, c, h, w]
+    }
+
+    /** Blocks of two streams. */
+    private void doubles(int from, int to) {
+        FluxBuffers a = buffers;
+        model.blocks().run(from, to, (block, i) -> {
+            Trace trace = compute.trace().at("block", i, FluxConfig.DOUBLE_BLOCKS);
+            for (int n = trace.passes(); n > 0; n--) {
+                trace.see("image.in", "(input)", a.img().stream());
+                trace.see("context.in", "(input)", a.txt().stream());
+                run(block, trace, FluxConfig.DOUBLE_BLOCKS, i, i);
+                trace.see("image", "", a.img().stream());
+                trace.see("context", "", a.txt().stream());
+            }
+        });
+    }
+
+    /** All blocks of one stream. */
+    private void singles() {
+        int depth = model.config().depth();
+        join();
+        model.blocks().run(depth, depth + model.config().singles(), (block, i) -> {
+            Trace trace = compute.trace().at("single", i - depth, FluxConfig.SINGLE_BLOCKS);
+            for (int n = trace.passes(); n > 0; n--) {
+                trace.see("in", "(input)", buffers.single().stream());
+                run(block, trace, FluxConfig.SINGLE_BLOCKS, i, i - depth);
+                trace.see("", "", buffers.single().stream());
+            }
+        });
+        part();
     }
 
     private void run(Block block, Trace trace, String stack, int index, int inStack) {

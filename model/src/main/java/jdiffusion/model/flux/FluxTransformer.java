@@ -72,6 +72,9 @@ public record FluxTransformer(FluxConfig config, Linear imgIn, Linear txtIn, Tim
             }
             run.setText(context, pooled, scales);
         }
+        if (setup.reuses()) {
+            run.reuse(setup.reuse());
+        }
         return run;
     }
 }

@@ -35,7 +35,7 @@ public enum GuiderKind {
     }
 
     /** @throws InputException when there is no such guider, or it has no such settings */
-    static Guider read(Call call) {
+    static Guider read(String option, Call call) {
         for (GuiderKind kind : values()) {
             if (kind.label.equals(call.name())) {
                 Guider guider = kind.reader.apply(call);
@@ -43,7 +43,7 @@ public enum GuiderKind {
                 return guider;
             }
         }
-        throw new InputException("there is no guider '" + InputException.shown(call.name()) + "'; there are "
+        throw new InputException(option + ": there is no guider '" + InputException.shown(call.name()) + "'; there are "
                 + names());
     }
 }

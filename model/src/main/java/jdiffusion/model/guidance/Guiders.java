@@ -51,7 +51,7 @@ public record Guiders(List<Guider> all) {
         }
         List<Guider> all = new ArrayList<>();
         for (Call call : Call.all(option, text)) {
-            all.add(GuiderKind.read(call));
+            all.add(GuiderKind.read(option, call));
         }
         return new Guiders(all);
     }

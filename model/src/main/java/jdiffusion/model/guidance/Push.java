@@ -10,6 +10,9 @@ public sealed interface Push extends Guider permits Push.PerturbedAttention, Pus
     /** The greatest scale that can be asked for. */
     double GREATEST = 1000;
 
+    /** Its name. */
+    String label();
+
     float scale();
 
     /** Layers whose attention changes; empty for those that are usual for the model. */
@@ -27,8 +30,8 @@ public sealed interface Push extends Guider permits Push.PerturbedAttention, Pus
         return scale() > 0 && i > (int) (start() * n) && i < (int) (stop() * n);
     }
 
-    private static String text(Push push, String name, String more) {
-        return name + "(scale=" + Call.shown(Double.parseDouble(Float.toString(push.scale()))) + more + ",start="
+    private static String text(Push push, String more) {
+        return push.label() + "(scale=" + Call.shown(Double.parseDouble(Float.toString(push.scale()))) + more + ",start="
                 + Call.shown(push.start()) + ",stop=" + Call.shown(push.stop())
                 + (push.layers().isEmpty() ? "" : ",layers=" + Call.shown(push.layers())) + ")";
     }
@@ -50,13 +53,18 @@ public sealed interface Push extends Guider permits Push.PerturbedAttention, Pus
         }
 
         @Override
+        public String label() {
+            return "pag";
+        }
+
+        @Override
         public AttentionChange change(List<Integer> inLayers) {
             return AttentionChange.identity(inLayers);
         }
 
         @Override
         public String text() {
-            return Push.text(this, "pag", "");
+            return Push.text(this, "");
         }
     }
 
@@ -86,13 +94,18 @@ public sealed interface Push extends Guider permits Push.PerturbedAttention, Pus
         }
 
         @Override
+        public String label() {
+            return "seg";
+        }
+
+        @Override
         public AttentionChange change(List<Integer> inLayers) {
             return AttentionChange.blurred(inLayers, sigma);
         }
 
         @Override
         public String text() {
-            return Push.text(this, "seg", ",sigma=" + Call.shown(sigma));
+            return Push.text(this, ",sigma=" + Call.shown(sigma));
         }
     }
 }

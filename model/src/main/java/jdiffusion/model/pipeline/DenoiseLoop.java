@@ -12,7 +12,7 @@ import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.sampling.Sampler;
-import jdiffusion.model.sampling.TorchRandom;
+import jdiffusion.model.sampling.RandomNormals;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 
@@ -94,12 +94,12 @@ final class DenoiseLoop {
     }
 
     /** Goes on from latents at the walk's first level. */
-    float[] run(float[] from, TorchRandom random, Progress progress, int before) {
+    float[] run(float[] from, RandomNormals random, Progress progress, int before) {
         backend.upload(from, latents);
         return run(random, progress, before);
     }
 
-    private float[] run(TorchRandom random, Progress progress, int before) {
+    private float[] run(RandomNormals random, Progress progress, int before) {
         progress.see("latents.start", this::download);
         prediction.begin();
         for (int i = walk.first(); i < walk.end(); i++) {
@@ -112,6 +112,7 @@ final class DenoiseLoop {
                     backend.upload(drawn, out);
                 });
             }
+            prediction.takeSkipped().forEach(what -> progress.skipped(n, what));
             progress.see("model_input." + n, () -> backend.download(prediction.input()));
             progress.step(before + n + 1, this::download);
             if (progress.cancelled()) {

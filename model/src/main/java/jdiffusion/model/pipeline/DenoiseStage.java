@@ -13,7 +13,7 @@ import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.guidance.Push;
 import jdiffusion.model.image.Picture;
-import jdiffusion.model.sampling.TorchRandom;
+import jdiffusion.model.sampling.RandomNormals;
 import jdiffusion.model.stage.Stage;
 import jdiffusion.model.stage.Stages;
 
@@ -29,7 +29,7 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
      * @param latents [images, channels, height, width]
      * @param randoms of each draw
      */
-    record Unfinished(float[] latents, List<TorchRandom> randoms) {
+    record Unfinished(float[] latents, List<RandomNormals> randoms) {
     }
 
     /** Clean latents [images, channels, height, width] as the denoiser sees them. */
@@ -60,14 +60,14 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
         return stages.run(Component.DENOISER, model.family()::loadDenoiser, (Stage<Denoiser> stage) -> {
             DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, walk, setup, mask);
             float[] all = new float[Math.multiplyExact(request.images(), size)];
-            List<TorchRandom> randoms = new ArrayList<>();
+            List<RandomNormals> randoms = new ArrayList<>();
             if (stage.counting()) {
                 loop.count();
                 return new Unfinished(all, randoms);
             }
             for (int draw = 0; draw < draws; draw++) {
                 int at = draw * batch * size;
-                TorchRandom random = from == null ? new TorchRandom(request.seed() + draw) : from.randoms.get(draw);
+                RandomNormals random = from == null ? request.methods().noise().random(request.seed() + draw) : from.randoms.get(draw);
                 int before = draw * walk.evaluations();
                 float[] latents = from == null
                         ? loop.run(Noise.draw(random, batch, size, moments, space), progress, before)

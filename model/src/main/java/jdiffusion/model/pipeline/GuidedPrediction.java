@@ -13,6 +13,7 @@ import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.SkippedEvaluation;
 import jdiffusion.model.guidance.AttentionChange;
 import jdiffusion.model.guidance.Formula;
 import jdiffusion.model.guidance.Guider;
@@ -39,6 +40,7 @@ final class GuidedPrediction {
     /** Channels of the latents, and how many more the network reads. */
     private final int channels;
     private final int more;
+    private final StepCaching caching;
     private final DenoiserRun run;
     /** With the prompt alone, for evaluations without guidance; null where all have it, or none. */
     private final DenoiserRun promptRun;
@@ -83,27 +85,30 @@ final class GuidedPrediction {
         this.output = w.f32(batch, out, height, width);
         this.guided = w.f32(images, out, height, width);
         this.formulaRun = formula == null ? null : formula.start(w, images, out, height, width);
+        this.caching = new StepCaching(denoiser, compute, request.methods());
         trace.batch(images, request.guided() ? BOTH : COND);
-        this.run = denoiser.start(compute, new DenoiserSetup(setup.branches(), images, height, width,
-                times(n -> !zeroed(n) && (!request.guided() || guides(n))), List.of(), setup.control()));
+        this.run = caching.start(new DenoiserSetup(setup.branches(), images, height, width,
+                times(n -> !zeroed(n) && (!request.guided() || guides(n))), List.of(), setup.control()),
+                request.guided() ? new String[] {"negative", "prompt"} : new String[] {"prompt"});
         trace.batch(images, COND);
         this.promptRun = !request.guided() || request.methods().guiders().interval() == null ? null
-                : denoiser.start(compute, withPrompt(setup, n -> !zeroed(n) && !guides(n), List.of(), null,
-                        setup.control()));
+                : caching.start(withPrompt(setup, n -> !zeroed(n) && !guides(n), List.of(), null, setup.control()),
+                        "prompt");
         this.rescale = request.guided() && request.rescale() > 0
                 ? new GuidanceRescale(request.rescale(), out * height * width) : null;
         trace.batch(images, SKIP);
         List<Integer> layers = request.skipLayers().layers();
         if (request.guided() && !layers.isEmpty()) {
-            IntPredicate active = n -> request.skipLayers().active(n, walk.evaluations());
-            pushes.add(new Pushed(denoiser.start(compute, withPrompt(setup, active, layers, null, null)),
+            IntPredicate active = n -> request.skipLayers().active(n + request.methods().firstStep(),
+                    walk.evaluations());
+            pushes.add(new Pushed(caching.start(withPrompt(setup, active, layers, null, null), "skip layers"),
                     w.f32(images, out, height, width), active, request.skipLayers().scale()));
         }
         for (Push push : request.methods().guiders().pushes()) {
             IntPredicate active = n -> push.active(n, walk.evaluations());
             AttentionChange change = push.change(push.layers().isEmpty() ? denoiser.config().usualAttentions()
                     : push.layers());
-            pushes.add(new Pushed(denoiser.start(compute, withPrompt(setup, active, List.of(), change, null)),
+            pushes.add(new Pushed(caching.start(withPrompt(setup, active, List.of(), change, null), push.label()),
                     w.f32(images, out, height, width), active, push.scale()));
         }
     }
@@ -112,7 +117,7 @@ final class GuidedPrediction {
     private DenoiserSetup withPrompt(DenoiserSetup setup, IntPredicate evaluations, List<Integer> skipped,
                                      AttentionChange change, float[] control) {
         return new DenoiserSetup(List.of(setup.branches().getLast()), images, setup.height(), setup.width(),
-                times(evaluations), skipped, control, change);
+                times(evaluations), skipped, control, change, Double.NaN);
     }
 
     /** Times of the evaluations of this run, counted from 0, that are wanted. */
@@ -140,6 +145,12 @@ final class GuidedPrediction {
         if (formula != null) {
             formulaRun.begin();
         }
+        caching.begin();
+    }
+
+    /** What the step cache saved since the last call. */
+    List<SkippedEvaluation> takeSkipped() {
+        return caching.takeSkipped();
     }
 
     /**

@@ -2,7 +2,7 @@ package jdiffusion.model.pipeline;
 
 import java.util.Arrays;
 import jdiffusion.model.family.LatentSpace;
-import jdiffusion.model.sampling.TorchRandom;
+import jdiffusion.model.sampling.RandomNormals;
 
 /**
  * The random numbers of one draw, in the order in which diffusers takes them from its generator: first the sample of
@@ -14,7 +14,7 @@ import jdiffusion.model.sampling.TorchRandom;
  * @param masked [channels, h, w] latents of the masked init image, likewise; null where nothing reads them
  * @param random for more
  */
-record Noise(float[] noise, float[] init, float[] masked, TorchRandom random) {
+record Noise(float[] noise, float[] init, float[] masked, RandomNormals random) {
     /**
      * What there is to sample besides the noise.
      *
@@ -34,7 +34,7 @@ record Noise(float[] noise, float[] init, float[] masked, TorchRandom random) {
      */
     record Encoded(float[] values, boolean sampled) {
         /** Its latents, scaled for the denoiser; only a distribution takes numbers from the generator. */
-        float[] sample(TorchRandom random, LatentSpace space) {
+        float[] sample(RandomNormals random, LatentSpace space) {
             if (!sampled) {
                 return values;
             }
@@ -45,7 +45,7 @@ record Noise(float[] noise, float[] init, float[] masked, TorchRandom random) {
     }
 
     /** @param size channels * h * w */
-    static Noise draw(TorchRandom random, int images, int size, Moments given, LatentSpace space) {
+    static Noise draw(RandomNormals random, int images, int size, Moments given, LatentSpace space) {
         float[] init = null;
         if (given.init != null) {
             init = Arrays.copyOf(given.init.sample(random, space), images * size);

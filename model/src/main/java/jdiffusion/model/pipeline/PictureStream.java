@@ -116,7 +116,7 @@ public final class PictureStream implements AutoCloseable {
         }
         GenerationRequest one = drawn.toBuilder().init(fit.placed(picture), request.strength()).build();
         Noise.Moments moments = stage.moments(one, walk, coder::encode);
-        Noise noise = Noise.draw(new TorchRandom(seed), 1, space.size(drawn.height(), drawn.width()), moments,
+        Noise noise = Noise.draw(request.methods().noise().random(seed), 1, space.size(drawn.height(), drawn.width()), moments,
                 space);
         float[] latents = denoiser.run(at -> at.check(loop.run(noise, Progress.NONE, 0)));
         float[] values = fit.fitted(coder.decode(latents, request.mask() != null), 1);

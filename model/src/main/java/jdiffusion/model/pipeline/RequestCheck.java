@@ -8,6 +8,8 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.family.PromptTokens;
+import jdiffusion.model.family.PromptWeights;
+import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.guidance.Push;
 import jdiffusion.tensor.InputException;
 
@@ -21,6 +23,11 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         checkSize(request);
         checkLayers(request);
         request.methods().guiders().pushes().forEach(this::checkPush);
+        checkCache(request);
+        if (request.methods().weights() != PromptWeights.NONE && !model.family().readsWeights()) {
+            throw new InputException("prompt weights as " + request.methods().weights().label() + " reads them are"
+                    + " there for SD3 and SDXL, not for " + model.family().label() + "; leave --weights out");
+        }
         if (request.control() != null && model.control() == null) {
             throw new InputException("a ControlNet's picture is given, but no ControlNet; give one with --control-net");
         }
@@ -50,6 +57,9 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
     /** What is no fault, but should be known before the time is spent. */
     List<String> notes(GenerationRequest request) {
         List<String> notes = new ArrayList<>(model.family().notes(model.variant(), model.scheduler(), request));
+        if (request.methods().compat() != null) {
+            notes.addAll(request.methods().compat().notes(request, model.family()));
+        }
         boolean needsNone = !model.defaults().embedded().needsNegative() && !model.defaults().guided();
         if (request.embedded().isThere() && !model.defaults().embedded().isThere()) {
             notes.add(model.variant().label() + " embeds no guidance, so a guidance of " + request.embedded().scale()
@@ -73,6 +83,19 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
                 throw new InputException("layer " + layer + " cannot be skipped; this model has layers 0 to "
                         + (layers - 1));
             }
+        }
+    }
+
+    private void checkCache(GenerationRequest request) {
+        StepCache cache = request.methods().cache();
+        if (cache instanceof StepCache.FirstBlock && !model.denoiser().reusesBlocks()) {
+            throw new InputException("the cache " + cache.text() + " needs a network that is a row of blocks, which "
+                    + model.family().label() + "'s UNet is not; use taylor(4)");
+        }
+        if (cache instanceof StepCache.Taylor && model.sigmas(request).evaluations() > request.steps()) {
+            throw new InputException("the cache " + cache.text() + " continues outputs from step to step, but "
+                    + request.sampler().kind().label() + " asks the network twice in a step; use another sampler, or"
+                    + " first-block(0.1)");
         }
     }
 

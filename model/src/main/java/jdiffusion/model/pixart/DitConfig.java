@@ -171,6 +171,11 @@ public record DitConfig(int hidden, int heads, int headDim, int depth, int patch
     }
 
     @Override
+    public boolean reusesBlocks() {
+        return true;
+    }
+
+    @Override
     public String describe() {
         return depth + " blocks of width " + hidden + ", " + heads + " heads of " + headDim + ", for latents of "
                 + sampleSize + "x" + sampleSize + (sizes ? ", told the picture's size" : "");

@@ -12,9 +12,11 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.nn.Attending;
+import jdiffusion.model.nn.FirstBlockCache;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.WeightBlocks;
 import jdiffusion.tensor.Workspace;
 
 /**
@@ -43,6 +45,7 @@ final class DitRun implements DenoiserRun {
     private final Tensor whole;
     private final int columns;
     private Attending attending = Attending.PLAIN;
+    private FirstBlockCache cache;
 
     /**
      * @param height of the latents
@@ -88,6 +91,9 @@ final class DitRun implements DenoiserRun {
         int tokens = setup.branches().getFirst().context().rows();
         DitRun run = new DitRun(dit, compute, batch, setup.height(), setup.width(), tokens, setup.times());
         run.attending = Attending.of(setup.change());
+        if (setup.reuses()) {
+            run.reuse(setup.reuse());
+        }
         Workspace w = compute.workspace();
         try (var _ = w.scope()) {
             Tensor context = w.operand(batch, tokens, dit.config().contextDim());
@@ -132,6 +138,16 @@ final class DitRun implements DenoiserRun {
         modulations.setSizes(compute.workspace(), values);
     }
 
+    /** Lets blocks after the first be left out from now on; for a batch of one. */
+    void reuse(double threshold) {
+        cache = new FirstBlockCache(compute.backend(), compute.workspace(), image, threshold);
+    }
+
+    @Override
+    public FirstBlockCache cache() {
+        return cache;
+    }
+
     @Override
     public void predict(Tensor latents, float time, Tensor out) {
         modulations.select(time);
@@ -155,7 +171,7 @@ final class DitRun implements DenoiserRun {
             compute.trace().see("embedded.image", "pos_embed", image);
             modulations.show(compute.trace());
         }
-        dit.blocks().run(_ -> false, true, (block, i) -> {
+        WeightBlocks.Action<DitBlock> action = (block, i) -> {
             Trace trace = compute.trace().at("block", i, BLOCKS);
             for (int n = trace.passes(); n > 0; n--) {
                 trace.see("image.in", "(input)", image);
@@ -165,7 +181,12 @@ final class DitRun implements DenoiserRun {
                 }
                 trace.see("image", "", image);
             }
-        });
+        };
+        if (cache == null) {
+            dit.blocks().run(_ -> false, true, action);
+        } else {
+            cache.run(() -> dit.blocks().run(0, 1, action), () -> dit.blocks().run(1, dit.blocks().size(), action));
+        }
         Tensor[] last = modulations.last(dit.finalTable());
         backend.layerNorm(image, null, null, last[1], last[0], DitConfig.EPS, buffers.normed());
         dit.projection().apply(backend, buffers.normed(), prediction); // [b, n, p p predicted]

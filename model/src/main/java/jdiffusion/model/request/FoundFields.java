@@ -13,7 +13,7 @@ public final class FoundFields {
     /** Forge's name for the guidance that a network is told. */
     private static final String DISTILLED = "Distilled CFG Scale";
     /** Names that change nothing here or that who draws deals with one by one. */
-    private static final Set<String> UNDERSTOOD = Set.of("Version", "RNG", PictureText.MODEL, PictureText.INIT_HASH,
+    private static final Set<String> UNDERSTOOD = Set.of("Version", PictureText.MODEL, PictureText.INIT_HASH,
             PictureText.MASK_HASH, LoraRecord.HASHES, LoraRecord.INVERSIONS, ControlInput.NET, ControlInput.HASH,
             TaesdInput.HASH, TaesdInput.ENCODER_HASH);
 
@@ -49,6 +49,7 @@ public final class FoundFields {
         fields.t5Length = settings.integer(PictureText.T5_LENGTH);
         sampling(settings, fields);
         skipLayers(settings, fields);
+        MethodText.read(settings, fields);
         return fields;
     }
 

@@ -62,6 +62,22 @@ public final class PictureFields {
     public Float skipLayersScale;
     public Float skipLayersStart;
     public Float skipLayersEnd;
+    /** Variants of guidance, as {@code --guiders} has them. */
+    public String guiders;
+    /** How evaluations of the network are saved, as {@code --cache} has it. */
+    public String cache;
+    /** Where a seed's numbers come from, as {@code --noise} has it. */
+    public String noise;
+    /** How brackets in prompts are read, as {@code --weights} has it. */
+    public String weights;
+    /** The same for families that can, where {@link #weights} says nothing. */
+    public String usualWeights;
+    /** The program whose usual settings are wanted, as {@code --compat} has it. */
+    public String compat;
+    /** Whether further pictures are of one draw of noise; null for what is usual. */
+    public Boolean oneDraw;
+    /** Pictures of the batch that a picture is of; null where it is drawn by itself. */
+    public Integer batch;
     /** What SDXL is told of the picture, as a height and a width or a row and a column. */
     public Pair originalSize;
     public Pair crop;

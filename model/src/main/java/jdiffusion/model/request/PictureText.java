@@ -77,12 +77,13 @@ public record PictureText(ModelFiles files, String model, Precision precision, I
             fields.put(SKIP_END, number(skip.stop()));
         }
         ConditioningText.describe(r, fields);
+        MethodText.describe(r, fields);
         fields.putAll(more);
         loras.describe(fields);
         control.describe(r, fields);
         taesd.describe(fields);
         fields.put(PRECISION, Devices.label(precision));
-        fields.put("RNG", "CPU");
+        fields.put(MethodText.RNG, MethodText.rng(r.methods()));
         fields.put("Version", version);
         return new Infotext(loras.prompt(), r.negativeText(), fields);
     }

@@ -39,6 +39,7 @@ public final class RequestMaker {
         SkipLayers skip = defaults.skipLayers();
         builder.skipLayers(new SkipLayers(or(asked.skipLayers, skip.layers()), or(asked.skipLayersScale, skip.scale()),
                 or(asked.skipLayersStart, skip.start()), or(asked.skipLayersEnd, skip.stop())));
+        builder.methods(MethodText.methods(asked, defaults.methods(), ""));
         size(asked, defaults, sizes, builder, notes);
         GenerationRequest request = builder.build();
         if (Long.compareUnsigned(request.seed() + request.images() - 1, request.seed()) < 0) {

@@ -19,7 +19,7 @@ final class NamedSchedule {
     /** The levels without the final 0; {@code ddim_uniform} and {@code beta} may give one more or some fewer. */
     static double[] levels(SigmaSchedule schedule, int steps, NoiseTable table) {
         return switch (schedule) {
-            case NORMAL -> evenly(table, steps, steps);
+            case NORMAL, DISCRETE -> evenly(table, steps, steps);
             case SGM_UNIFORM -> evenly(table, steps + 1, steps);
             case SIMPLE -> {
                 double stride = (double) table.size() / steps;

@@ -36,7 +36,9 @@ public enum SigmaSchedule {
     /** Timesteps from the first up in equal steps. */
     LEADING,
     /** Timesteps from the last to the first. */
-    LINSPACE;
+    LINSPACE,
+    /** Equal steps over the table of training noise levels, both ends included; stable-diffusion.cpp's default. */
+    DISCRETE;
 
     private static final double RHO = 7;
     private static final double BETA_SHAPE = 0.6;
@@ -54,7 +56,7 @@ public enum SigmaSchedule {
             case SGM_UNIFORM -> "SGM Uniform";
             case KL_OPTIMAL -> "KL Optimal";
             case DDIM_UNIFORM -> "DDIM Uniform";
-            case NORMAL, SIMPLE, KARRAS, EXPONENTIAL, BETA, TRAILING, LEADING, LINSPACE ->
+            case NORMAL, SIMPLE, KARRAS, EXPONENTIAL, BETA, TRAILING, LEADING, LINSPACE, DISCRETE ->
                     name().charAt(0) + label().substring(1);
         };
     }
@@ -89,7 +91,7 @@ public enum SigmaSchedule {
                 double min = normal[steps - 1];
                 yield between(max, min, steps);
             }
-            case DDIM_UNIFORM, KL_OPTIMAL, TRAILING, LEADING, LINSPACE ->
+            case DDIM_UNIFORM, KL_OPTIMAL, TRAILING, LEADING, LINSPACE, DISCRETE ->
                     stretch(NamedSchedule.levels(this, steps, table(shift, trainTimesteps)), terminal);
         };
     }

@@ -19,7 +19,7 @@ import java.lang.foreign.ValueLayout;
  *
  * <p>Not for use by several threads at once: the order of the calls is part of the result.
  */
-public final class TorchRandom {
+public final class TorchRandom implements RandomNormals {
     private static final float UNIFORM_STEP = 0x1p-24f;
     private static final double UNIFORM_STEP_DOUBLE = 0x1p-53;
 
@@ -34,6 +34,7 @@ public final class TorchRandom {
     }
 
     /** Fills {@code out} like {@code torch.randn(out.length)}. */
+    @Override
     public void normals(float[] out) {
         normals(MemorySegment.ofArray(out));
     }

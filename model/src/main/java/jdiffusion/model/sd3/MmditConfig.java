@@ -61,6 +61,11 @@ public record MmditConfig(int hidden, int heads, int headDim, int depth, List<In
     }
 
     @Override
+    public boolean reusesBlocks() {
+        return true;
+    }
+
+    @Override
     public String describe() {
         return depth + " blocks of width " + hidden + ", " + heads + " heads of " + headDim
                 + (dualBlocks.isEmpty() ? "" : ", second attention in blocks " + dualBlocks)

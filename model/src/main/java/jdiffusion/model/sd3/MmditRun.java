@@ -9,9 +9,11 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
 import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Attending;
+import jdiffusion.model.nn.FirstBlockCache;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.WeightBlocks;
 
 /**
  * A denoiser set up for one size of image and batch: the loop over steps calls {@link #velocity} and allocates
@@ -25,6 +27,7 @@ public final class MmditRun {
     private final ControlRun control;
     private final int columns;
     private Attending attending = Attending.PLAIN;
+    private FirstBlockCache cache;
 
     /** A run of the denoiser alone. */
     public MmditRun(Mmdit model, Compute compute, int batch, int height, int width, int text) {
@@ -96,6 +99,12 @@ public final class MmditRun {
         attending = value;
     }
 
+    /** Lets blocks after the first be left out from now on; for a batch of one. */
+    public FirstBlockCache reuse(double threshold) {
+        cache = new FirstBlockCache(compute.backend(), compute.workspace(), buffers.image(), threshold);
+        return cache;
+    }
+
     /**
      * Sets what the ControlNet reads; it takes part from the next {@link #setControlStrength} on.
      *
@@ -157,7 +166,7 @@ public final class MmditRun {
             modulations.show(compute.trace(), "time_text_embed");
         }
 
-        model.blocks().run(skip::contains, true, (block, i) -> {
+        WeightBlocks.Action<JointBlock> action = (block, i) -> {
             Trace trace = compute.trace().at("block", i, "transformer_blocks");
             for (int n = trace.passes(); n > 0; n--) {
                 trace.see("image.in", "(input)", a.image());
@@ -171,7 +180,13 @@ public final class MmditRun {
                 trace.see("image", "", a.image());
                 trace.see("context", "", a.context());
             }
-        });
+        };
+        if (cache == null) {
+            model.blocks().run(skip::contains, true, action);
+        } else {
+            cache.run(() -> model.blocks().run(i -> i > 0 || skip.contains(i), true, action),
+                    () -> model.blocks().run(i -> i == 0 || skip.contains(i), true, action));
+        }
 
         Tensor[] mod = modulations.of(model.config().depth(), model.finalModulation())[0];
         JointBlock.norm(backend, a.image(), mod[JointBlock.CONTINUOUS_SCALE], mod[JointBlock.CONTINUOUS_SHIFT],

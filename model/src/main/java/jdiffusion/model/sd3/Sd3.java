@@ -83,6 +83,11 @@ public final class Sd3 implements Family {
     }
 
     @Override
+    public boolean readsWeights() {
+        return true;
+    }
+
+    @Override
     public String label() {
         return "SD3";
     }

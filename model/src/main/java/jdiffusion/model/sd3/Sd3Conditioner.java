@@ -9,6 +9,7 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder.Pooled;
@@ -98,8 +99,10 @@ final class Sd3Conditioner implements Conditioner {
         // Only the prompt leaves layers out.
         int skip = request.text().clipSkip();
         int[] skipped = both ? new int[] {0, skip} : new int[] {skip};
-        TextEncoders.Clip l = encoders.clip(Component.CLIP_L, prompts, skipped, Pooled.PROJECTED, listener);
-        TextEncoders.Clip g = encoders.clip(Component.CLIP_G, prompts, skipped, Pooled.PROJECTED, listener);
+        PromptWeights weights = request.methods().weights();
+        TextEncoders.Clip l = encoders.clip(Component.CLIP_L, prompts, weights, skipped, Pooled.PROJECTED, listener);
+        TextEncoders.Clip g = encoders.clip(Component.CLIP_G, prompts, weights, skipped, Pooled.PROJECTED, listener);
+        TextEncoders.Clip.restoreMeans(l, g);
         // CLIP-L's pooled output is as wide as its hidden states.
         int left = l != null ? l.width() : g != null ? pooledWidth - g.pooledWidth() : 0;
         int right = g != null ? g.width() : 0;
@@ -108,11 +111,11 @@ final class Sd3Conditioner implements Conditioner {
                     + " wide, which does not fit the denoiser's " + contextWidth + " and, pooled, " + pooledWidth
                     + "; do these components belong together?");
         }
-        float[] t5 = request.t5() ? encoders.t5(prompts, t5Length, (encoder, origin) ->
+        float[] t5 = request.t5() ? encoders.t5(prompts, t5Length, weights, (encoder, origin) ->
                 TextEncoders.checkT5Width(encoder, origin, contextWidth), listener) : null;
 
         List<Conditioning> out = new ArrayList<>();
-        int clipRows = l != null || g != null ? TextEncoders.CLIP_LENGTH : 0;
+        int clipRows = Math.max(l == null ? 0 : l.tokens(), g == null ? 0 : g.tokens());
         int tokens = clipRows + t5Length;
         int pooledSize = l != null && g != null ? l.pooledWidth() + g.pooledWidth() : pooledWidth;
         for (int p = 0; p < prompts.size(); p++) {

@@ -9,6 +9,7 @@ import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.nn.Attending;
+import jdiffusion.model.nn.FirstBlockCache;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
@@ -48,7 +49,7 @@ public record Sd3Denoiser(Mmdit mmdit, ControlNet net) implements Denoiser {
         if (controlled) {
             setControl(run, compute, setup);
         }
-        return new Run(run, setup.skipped());
+        return new Run(run, setup.skipped(), setup.reuses() ? run.reuse(setup.reuse()) : null);
     }
 
     private void setText(MmditRun run, Compute compute, DenoiserSetup setup) {
@@ -78,16 +79,19 @@ public record Sd3Denoiser(Mmdit mmdit, ControlNet net) implements Denoiser {
         }
     }
 
-    /** @param skipped blocks that are left out */
-    private record Run(MmditRun run, List<Integer> skipped) implements DenoiserRun {
+    /**
+     * @param blocks blocks that are left out
+     * @param cache  of the others; null for none
+     */
+    private record Run(MmditRun run, List<Integer> blocks, FirstBlockCache cache) implements DenoiserRun {
         @Override
         public void predict(Tensor latents, float time, Tensor out) {
-            run.velocity(latents, time, skipped, out);
+            run.velocity(latents, time, blocks, out);
         }
 
         @Override
         public void predict(Tensor latents, float[] times, Tensor out) {
-            run.velocity(latents, times, skipped, out);
+            run.velocity(latents, times, blocks, out);
         }
 
         @Override

@@ -75,6 +75,11 @@ public final class Sdxl implements Family {
     }
 
     @Override
+    public boolean readsWeights() {
+        return true;
+    }
+
+    @Override
     public String label() {
         return "SDXL";
     }

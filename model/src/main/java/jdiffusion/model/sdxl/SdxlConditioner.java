@@ -102,8 +102,11 @@ final class SdxlConditioner implements Conditioner {
         // Only the prompt leaves layers out.
         int skip = request.text().clipSkip();
         var pooled = encoder == Component.CLIP_G ? ClipTextEncoder.Pooled.PROJECTED : ClipTextEncoder.Pooled.NONE;
-        return negative == null ? encoders.clip(encoder, List.of(prompt), new int[] {skip}, pooled, listener)
-                : encoders.clip(encoder, List.of(negative, prompt), new int[] {0, skip}, pooled, listener);
+        TextEncoders.Clip clip = encoders.clip(encoder, negative == null ? List.of(prompt) : List.of(negative, prompt),
+                request.methods().weights(), negative == null ? new int[] {skip} : new int[] {0, skip}, pooled,
+                listener);
+        TextEncoders.Clip.restoreMeans(clip);
+        return clip;
     }
 
     /** @param at place of the text in what was encoded; NOWHERE for zeros */
@@ -116,7 +119,7 @@ final class SdxlConditioner implements Conditioner {
                     + g.width() + " wide, which does not fit the denoiser's " + unet.contextDim()
                     + "; do these components belong together?");
         }
-        int tokens = TextEncoders.CLIP_LENGTH;
+        int tokens = Math.max(l == null ? 0 : l.tokens(), g.tokens());
         float[] context = new float[tokens * width];
         float[] pooled = new float[g.pooledWidth()];
         if (at != NOWHERE) {

@@ -3,7 +3,6 @@ package jdiffusion.model.settings;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
@@ -16,7 +15,6 @@ import jdiffusion.model.sampling.SigmaSchedule;
  * @param schedule the name of the schedule that stood behind the sampler's; null for none
  */
 record Names(Sampler.Kind sampler, String schedule) {
-    private static final Map<String, String> SCHEDULES = Map.of("discrete", "normal");
     /** The program that draws chooses. */
     private static final Set<String> OPEN = Set.of("", "automatic", "auto", "default", "native", "none");
     /** Words that may follow a sampler's name and mean a schedule; InvokeAI's "k" is Karras. */
@@ -45,7 +43,7 @@ record Names(Sampler.Kind sampler, String schedule) {
 
     /** The schedule of that name; null for one that is not here. */
     static SigmaSchedule schedule(String name) {
-        String known = SCHEDULES.getOrDefault(squeezed(name), squeezed(name));
+        String known = squeezed(name);
         return Arrays.stream(SigmaSchedule.values()).filter(schedule -> squeezed(schedule.label()).equals(known))
                 .findFirst().orElse(null);
     }

@@ -21,6 +21,7 @@ import jdiffusion.model.checkpoint.Models;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
+import jdiffusion.model.family.Compat;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.MicroConditioning;
@@ -220,7 +221,7 @@ final class PipelineVerifier {
 
     private GenerationRequest request(Path path, ConfigFile file, Pipeline pipeline) {
         SkipLayers off = SkipLayers.OFF;
-        var builder = pipeline.request(file.text("prompt", ""))
+        var builder = Compat.DIFFUSERS.over(pipeline.request(file.text("prompt", "")), pipeline.family())
                 .toBuilder()
                 .negativePrompt(file.has("negative_prompt") ? file.text("negative_prompt", "") : null)
                 .seed(file.longInteger("seed", 0))
@@ -233,7 +234,6 @@ final class PipelineVerifier {
                 .resolutionBinning(file.flag("resolution_binning", true))
                 .micro(micro(file))
                 .images(file.integer("num_images", 1))
-                .seeds(GenerationRequest.Seeds.ONE_DRAW)
                 .shift((float) file.number("shift", Float.NaN))
                 .skipLayers(new SkipLayers(file.integers("skip_layers"),
                         (float) file.number("skip_layer_scale", off.scale()),

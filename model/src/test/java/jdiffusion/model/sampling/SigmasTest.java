@@ -210,7 +210,7 @@ class SigmasTest {
         assertThat(SigmaSchedule.of("Karras")).isEqualTo(SigmaSchedule.KARRAS);
         assertThatThrownBy(() -> SigmaSchedule.of("karas")).isInstanceOf(InputException.class).hasMessage(
                 "schedule 'karas' is unknown; use one of normal, simple, sgm_uniform, karras, exponential, beta,"
-                        + " ddim_uniform, kl_optimal, trailing, leading, linspace");
+                        + " ddim_uniform, kl_optimal, trailing, leading, linspace, discrete");
     }
 
     @ParameterizedTest

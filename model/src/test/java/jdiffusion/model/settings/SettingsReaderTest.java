@@ -324,7 +324,7 @@ class SettingsReaderTest {
         for (SigmaSchedule schedule : SigmaSchedule.values()) {
             assertThat(Names.schedule(schedule.label())).isEqualTo(schedule);
         }
-        assertThat(Names.schedule("Discrete")).isEqualTo(SigmaSchedule.NORMAL);
+        assertThat(Names.schedule("Discrete")).isEqualTo(SigmaSchedule.DISCRETE);
         assertThat(Names.isOpen("Automatic")).isTrue();
     }
 }

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.PictureFile;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.request.PictureFields;
 import jdiffusion.model.settings.Infotext;
 import jdiffusion.server.calls.Calls;
@@ -94,6 +95,8 @@ record Generation(Calls calls, String version) {
             asked.prompt = "";
         }
         asked.negativePrompt = fields.text("negative_prompt");
+        // Its clients expect brackets to be weights.
+        asked.usualWeights = PromptWeights.A1111.label();
         asked.width = fields.integer("width");
         asked.height = fields.integer("height");
         asked.sizes = PictureFields.Sizes.ROUNDED_DOWN;

@@ -32,6 +32,9 @@ public record RequestPreparer(ServedModels servedModels, Path loraFolder, Limits
         limits.checkText("prompt_2", asked.prompt2);
         limits.checkText("negative_prompt_2", asked.negativePrompt2);
         ServedModel model = servedModels.find(asked.model);
+        if (asked.weights == null && model.family().readsWeights()) {
+            asked.weights = asked.usualWeights;
+        }
         List<String> notes = new ArrayList<>();
         List<Lora> loras = loras(asked);
         GenerationRequest plain = RequestMaker.settings(asked, model.request(LoraTags.without(asked.prompt)),

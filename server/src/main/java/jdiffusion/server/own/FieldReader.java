@@ -24,8 +24,8 @@ record FieldReader(Calls calls) {
     private static final Set<String> KNOWN = Set.of("model", "prompt", "negative_prompt", "prompt_2",
             "negative_prompt_2", "width", "height", "round_size", "steps", "guidance", "embedded_guidance",
             "guidance_rescale", "seed", "images", "sampler", "eta", "scheduler", "sigmas", "shift", "t5", "t5_length",
-            "clean_caption", "resolution_binning", "clip_skip", "skip_layers", "init", "strength", "resize", "mask",
-            "loras", CANCEL_ON_DISCONNECT, KEEP);
+            "clean_caption", "resolution_binning", "clip_skip", "skip_layers", "guiders", "cache", "noise",
+            "weights", "init", "strength", "resize", "mask", "loras", CANCEL_ON_DISCONNECT, KEEP);
 
     PictureFields read(Fields fields) {
         Iterator<String> names = fields.json().fieldNames();
@@ -56,6 +56,10 @@ record FieldReader(Calls calls) {
         asked.t5Length = fields.integer("t5_length");
         asked.clipSkip = fields.integer("clip_skip");
         skipLayers(fields, asked);
+        asked.guiders = fields.text("guiders");
+        asked.cache = fields.text("cache");
+        asked.noise = fields.text("noise");
+        asked.weights = fields.text("weights");
         pictures(fields, asked);
         return asked;
     }

@@ -112,6 +112,12 @@ record SettingsJson(ServedModels models) {
         take(fields, more, "T5 length", "t5_length", Integer::valueOf);
         take(fields, more, "T5", "t5", text -> !SWITCHED_OFF.contains(text));
         take(fields, more, "Clean caption", "clean_caption", text -> !SWITCHED_OFF.contains(text));
+        take(fields, more, "Guiders", "guiders", text -> text);
+        take(fields, more, "Cache", "cache", text -> text);
+        take(fields, more, "Prompt weights", "weights", text -> text);
+        if ("NV".equals(more.get("RNG"))) {
+            take(fields, more, "RNG", "noise", _ -> "philox");
+        }
         take(fields, more, "Resolution binning", "resolution_binning", text -> !SWITCHED_OFF.contains(text));
     }
 
