@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
+import jdiffusion.model.family.Methods;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.PictureFile;
 import jdiffusion.model.image.Png;
@@ -68,6 +70,15 @@ class A1111Test {
         assertThat(info.get("sampler_name").asText()).isEqualTo("DPM++ 2M");
         assertThat(info.get("sd_model_name").asText()).isEqualTo("shapes");
         assertThat(answer.at("/parameters/prompt").asText()).isEqualTo("a red circle");
+    }
+
+    @Test
+    void bracketsAreWeights() throws IOException, InterruptedException {
+        JsonNode answer = node(server.post(TXT2IMG,
+                "{\"prompt\":\"a (red:1.4) circle\",\"width\":32,\"height\":32,\"steps\":2,\"seed\":1}"));
+        assertThat(image(answer, 0)).isEqualTo(server.expected("a (red:1.4) circle", builder -> builder.size(32, 32)
+                .steps(2).seed(1).methods(Methods.NONE.withWeights(PromptWeights.A1111))));
+        assertThat(info(answer).get("infotexts").get(0).asText()).contains("Prompt weights: a1111");
     }
 
     @Test

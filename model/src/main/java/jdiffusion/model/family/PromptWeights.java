@@ -14,6 +14,15 @@ public enum PromptWeights {
     /** ComfyUI: outputs move away from those of an empty prompt. */
     COMFYUI;
 
+    /** Tokens of a chunk, each of which is a character or more. */
+    private static final int CHUNK = 75;
+
+    /** Whether a prompt may be read otherwise than without weights: it has brackets, or may be too long for a chunk. */
+    public static boolean actOn(String prompt) {
+        return prompt != null && (prompt.length() > CHUNK || prompt.contains("BREAK")
+                || prompt.chars().anyMatch(c -> "()[]\\".indexOf(c) >= 0));
+    }
+
     /** The name on the command line. */
     public String label() {
         return name().toLowerCase(Locale.ROOT);

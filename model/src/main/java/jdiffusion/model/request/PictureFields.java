@@ -70,7 +70,7 @@ public final class PictureFields {
     public String noise;
     /** How brackets in prompts are read, as {@code --weights} has it. */
     public String weights;
-    /** The same for families that can, where {@link #weights} says nothing. */
+    /** The same for families that can, and prompts on which it acts, where {@link #weights} says nothing. */
     public String usualWeights;
     /** The program whose usual settings are wanted, as {@code --compat} has it. */
     public String compat;

@@ -7,6 +7,7 @@ import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.adapter.LoraTags;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.request.FieldException;
 import jdiffusion.model.request.PictureFields;
 import jdiffusion.model.request.RequestMaker;
@@ -32,7 +33,8 @@ public record RequestPreparer(ServedModels servedModels, Path loraFolder, Limits
         limits.checkText("prompt_2", asked.prompt2);
         limits.checkText("negative_prompt_2", asked.negativePrompt2);
         ServedModel model = servedModels.find(asked.model);
-        if (asked.weights == null && model.family().readsWeights()) {
+        if (asked.weights == null && model.family().readsWeights()
+                && (PromptWeights.actOn(asked.prompt) || PromptWeights.actOn(asked.negativePrompt))) {
             asked.weights = asked.usualWeights;
         }
         List<String> notes = new ArrayList<>();
