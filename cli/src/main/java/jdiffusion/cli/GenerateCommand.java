@@ -176,8 +176,8 @@ final class GenerateCommand implements Callable<Integer> {
             }
             String words = AdapterOptions.withoutTags(options.prompt);
             options.roundSize(pipeline.request(words), sizes, notes::add);
-            GenerationRequest request = options.methods.settled(options.applyTo(options.methods.defaults(
-                    pipeline.request(words), pipeline.family())).images(batchCount).build(), pipeline.family());
+            GenerationRequest request = options.applyTo(pipeline.request(words), pipeline.family())
+                    .images(batchCount).build();
             pipeline.checkSize(request);
             LoraRecord record = LoraRecord.of(options.prompt, adapters.given(), loras,
                     pipeline.files().embeddings().used(request.texts()).values());

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.image.Picture;
@@ -114,7 +115,12 @@ final class GenerateOptions {
     String precision;
 
     /** Changes a request with the checkpoint's defaults; the init image and the mask are set elsewhere. */
-    GenerationRequest.Builder applyTo(GenerationRequest defaults) {
+    GenerationRequest.Builder applyTo(GenerationRequest usual, Family family) {
+        GenerationRequest request = applyTo(methods.defaults(usual, family)).build();
+        return methods.settled(request, family).toBuilder();
+    }
+
+    private GenerationRequest.Builder applyTo(GenerationRequest defaults) {
         GenerationRequest.Builder request = defaults.toBuilder()
                 .size(or(width, defaults.width()), or(height, defaults.height()))
                 .negativePrompt(or(negativePrompt, defaults.negativePrompt()))

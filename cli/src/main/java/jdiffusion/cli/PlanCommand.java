@@ -90,7 +90,7 @@ final class PlanCommand implements Callable<Integer> {
         int patch = sizes.multiple();
         options.chooseSize(inputs.init(), patch, notes::add);
         options.roundSize(opened.request(options.prompt), sizes, notes::add);
-        GenerationRequest plain = options.applyTo(opened.request(options.prompt)).build();
+        GenerationRequest plain = options.applyTo(opened.request(options.prompt), opened.family()).build();
         opened.checkSize(plain);
         GenerationRequest request = control.addTo(inputs.addTo(plain, options.strength));
         RefinedPipeline refined = refining.open(opened, model, adapters, notes::add);

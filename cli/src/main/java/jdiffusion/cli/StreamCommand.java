@@ -185,7 +185,7 @@ final class StreamCommand implements Callable<Integer> {
     private GenerationRequest request(Pipeline pipeline, ControlInput control) {
         GenerationRequest usual = pipeline.request(AdapterOptions.withoutTags(options.prompt));
         options.roundSize(usual, pipeline.sizes(options.unsized(usual)), this::note);
-        GenerationRequest.Builder builder = options.applyTo(usual);
+        GenerationRequest.Builder builder = options.applyTo(usual, pipeline.family());
         boolean few = options.sampling.steps == null && options.sampling.sigmas == null;
         if (few) {
             builder.steps(USUAL_STEPS);
