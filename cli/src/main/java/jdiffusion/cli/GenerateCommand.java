@@ -15,7 +15,6 @@ import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.model.adapter.Lora;
-import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.device.Devices;
@@ -283,7 +282,7 @@ final class GenerateCommand implements Callable<Integer> {
                 GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + (together ? 0 : i))
                         .build();
                 CacheReport cached = !one.methods().cacheReport() ? null : new CacheReport(
-                        one.methods().cache().text(), plan.pipeline.sigmas(one).evaluations()
+                        one.methods().cache(), plan.pipeline.sigmas(one).evaluations()
                                 - plan.pipeline.firstEvaluation(one));
                 int size = together ? batch.length / request.images() : 0;
                 Picture picture = decode(plan, one, together ? Arrays.copyOfRange(batch, i * size, (i + 1) * size)
@@ -295,10 +294,13 @@ final class GenerateCommand implements Callable<Integer> {
                 report.file(plan.files.file(i), one.seed());
                 console.line("wrote " + plan.files.file(i) + " (seed " + Seed.text(one.seed()) + ")");
                 if (cached != null) {
-                    CacheReport.Drawn full = timed(plan, one, null, prompts, more);
-                    CacheReport.Drawn saved = timed(plan, one, one.methods().cache(), prompts, more);
-                    cached.lines(saved, full).forEach(console::line);
-                    report.cache(cached.json(one.seed(), saved, full));
+                    cached.measure((cache, timer) -> {
+                        GenerationRequest other = one.toBuilder().methods(one.methods().withCache(cache, false))
+                                .build();
+                        return decode(plan, other, denoise(plan, other, prompts, more, timer), Progress.NONE);
+                    });
+                    cached.lines().forEach(console::line);
+                    report.cache(cached.json(one.seed()));
                 }
             }
             Duration all = Duration.ofNanos(System.nanoTime() - start);
@@ -334,15 +336,6 @@ final class GenerateCommand implements Callable<Integer> {
     private static Picture decode(Plan plan, GenerationRequest one, float[] latents, Progress progress) {
         Pipeline last = plan.refined == null ? plan.pipeline : plan.refined.refiner();
         return last.decode(one, latents, progress).getFirst();
-    }
-
-    /** A picture with another cache and without a report, for its time. */
-    private static CacheReport.Drawn timed(Plan plan, GenerationRequest one, StepCache cache,
-                                           List<Conditioning> prompts, List<Conditioning> more) {
-        CacheReport.Timer timer = new CacheReport.Timer();
-        GenerationRequest other = one.toBuilder().methods(one.methods().withCache(cache, false)).build();
-        float[] latents = denoise(plan, other, prompts, more, timer);
-        return new CacheReport.Drawn(decode(plan, other, latents, Progress.NONE), timer.time());
     }
 
     /** Elements of all weights that this run uses. */

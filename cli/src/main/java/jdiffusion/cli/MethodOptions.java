@@ -26,7 +26,7 @@ final class MethodOptions {
 
     @Option(names = "--cache-report",
             description = "Say how far off each saved evaluation and the picture are, and what time was saved; draws"
-                + " each picture three times.")
+                + " each picture again, without the cache and with it.")
     boolean cacheReport;
 
     @Option(names = "--noise", paramLabel = "NAME",
