@@ -55,12 +55,17 @@ record SettingsJson(ServedModels models) {
 
     /** Where the file lay is no client's business. */
     private static String said(String message, String file) {
-        return message.replace(file, "the picture").replace("; give them as options instead of --from", "");
+        return message.replace(file + ": ", "").replace(file, "the picture").replace("; give them as options instead of --from", "");
     }
 
     private ObjectNode of(FoundSettings found, String file) {
         Map<String, String> more = new LinkedHashMap<>(found.more());
-        ObjectNode fields = Json.object().put("prompt", found.prompt()).put("negative_prompt", found.negativePrompt());
+        ObjectNode fields = Json.object().put("prompt", found.prompt());
+        // An empty one and none are two things to some families.
+        boolean encoded = "encoded".equals(more.remove("Empty negative prompt"));
+        if (encoded || !found.negativePrompt().isEmpty()) {
+            fields.put("negative_prompt", found.negativePrompt());
+        }
         ArrayNode notes = Json.array();
         found.notes().forEach(note -> notes.add(said(note, file)));
         model(found.model(), fields, notes);

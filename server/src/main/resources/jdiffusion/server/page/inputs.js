@@ -104,7 +104,7 @@ async function offer(blob, settingsOnly = false) {
   }
   const url = URL.createObjectURL(blob);
   $('found-picture').src = url;
-  $('found-words').textContent = found ? words(found) : `It carries no settings that can be read: ${trouble}`;
+  $('found-words').textContent = found ? words(found) : `Its settings cannot be used: ${trouble}.`;
   $('found-notes').replaceChildren(...(found ? found.notes : []).map(note => el('li', { text: `Note: ${note}` })));
   $('found-settings').hidden = !found;
   const dialog = $('found');
