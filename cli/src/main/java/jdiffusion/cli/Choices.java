@@ -6,6 +6,8 @@ import java.util.Locale;
 import jdiffusion.kernels.Precision;
 import jdiffusion.model.device.Devices;
 import jdiffusion.model.families.Families;
+import jdiffusion.model.family.Hires;
+import jdiffusion.model.family.MaskFill;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.model.stage.MemoryPolicy;
@@ -53,6 +55,22 @@ final class Choices {
         @Override
         public Iterator<String> iterator() {
             return Arrays.stream(Precision.values()).map(Devices::label).iterator();
+        }
+    }
+
+    /** What a masked part starts from. */
+    static final class MaskFills implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(MaskFill.values()).map(MaskFill::label).iterator();
+        }
+    }
+
+    /** What is enlarged between two passes. */
+    static final class Upscalers implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(Hires.Upscaler.values()).map(Hires.Upscaler::label).iterator();
         }
     }
 

@@ -21,6 +21,11 @@ record Followers(List<Progress> all, Set<String> told) implements Progress {
     }
 
     @Override
+    public void latents(int height, int width) {
+        all.forEach(one -> one.latents(height, width));
+    }
+
+    @Override
     public void step(int done, Supplier<float[]> latents) {
         all.forEach(one -> one.step(done, latents));
     }

@@ -187,7 +187,8 @@ final class GenerateCommand implements Callable<Integer> {
                 throw new InputException("the seeds of " + batchCount + " pictures from " + Seed.text(request.seed())
                         + " on are too large; use a smaller seed");
             }
-            request = control.addTo(inputs.addTo(request, options.strength));
+            request = options.hires.addTo(control.addTo(inputs.addTo(request, options.strength)), pipeline.patch(),
+                    notes::add);
             inputs.checkMask(pipeline.drawn(request), pipeline.latents().factor(), notes::add);
             RefinedPipeline refined = refining.open(pipeline, model, adapters, notes::add);
             if (refined != null) {
@@ -263,7 +264,7 @@ final class GenerateCommand implements Callable<Integer> {
             console.line("settings: " + settings(plan));
             List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
             Previews previews = plan.pictures == null ? null : new Previews(plan.pictures, preview,
-                    plan.pipeline.latents().factor(), plan.pipeline.drawn(request), plan.files);
+                    plan.pipeline.latents().factor(), plan.files);
             if (previews != null) {
                 followers.add(previews);
             }
@@ -392,6 +393,10 @@ final class GenerateCommand implements Callable<Integer> {
         line.append(MethodText.inWords(r.methods()));
         if (r.init() != null) {
             line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
+            plan.inputs.inpaint().inWords().forEach(word -> line.append(", ").append(word));
+        }
+        if (r.hires() != null) {
+            line.append(", ").append(r.hires().inWords());
         }
         line.append(plan.control.inWords(r)).append(plan.taesd.inWords())
                 .append(refining.inWords());

@@ -11,8 +11,10 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
+import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.PictureFile;
+import jdiffusion.model.request.InpaintSettings;
 import jdiffusion.model.request.InputPictures;
 import jdiffusion.model.request.TaesdInput;
 import jdiffusion.model.sampling.SkipLayers;
@@ -97,6 +99,12 @@ final class GenerateOptions {
     @Option(names = "--mask", paramLabel = "FILE", description = "White where to draw, black where to keep.")
     Path mask;
 
+    @Mixin
+    final MaskOptions masking = new MaskOptions();
+
+    @Mixin
+    final HiresOptions hires = new HiresOptions();
+
     @Option(names = "--taesd", paramLabel = "PATH",
             description = "A TAESD, the small autoencoder, for previews: its folder or file.")
     Path taesd;
@@ -177,23 +185,25 @@ final class GenerateOptions {
         if (initImg == null && Boolean.TRUE.equals(taesdEncoder)) {
             throw new InputException("--taesd-encoder is for an init image; give one with -i");
         }
+        InpaintSettings inpaint = masking.settings(initImg != null, mask != null);
         return new InputPictures(initImg == null ? null : PictureFile.read(initImg),
-                mask == null ? null : PictureFile.readMask(mask, notes));
+                mask == null ? null : PictureFile.readMask(mask, notes), inpaint);
     }
 
     /**
-     * Gives the picture the init image's size, where the user asked for none.
+     * Gives the picture the init image's size, where the user asked for none, or that with a border.
      *
      * @param init     null for none
      * @param multiple of which the model can draw sizes
      */
     void chooseSize(Picture init, int multiple, Consumer<String> notes) {
-        if (init == null) {
+        PixelSize size = init == null ? null : masking.sizing(init, width, height, multiple).size(init);
+        if (size == null) {
             return;
         }
-        int wide = Math.max(multiple, init.width() / multiple * multiple);
-        int high = Math.max(multiple, init.height() / multiple * multiple);
-        if (width == null && height == null && (wide != init.width() || high != init.height())) {
+        int wide = Math.max(multiple, size.width() / multiple * multiple);
+        int high = Math.max(multiple, size.height() / multiple * multiple);
+        if (width == null && height == null && (wide != size.width() || high != size.height())) {
             notes.accept("the init image is " + init.width() + "x" + init.height() + "; drawing " + wide + "x"
                     + high + ", the next size in multiples of " + multiple);
         }
@@ -226,6 +236,8 @@ final class GenerateOptions {
     void check() {
         sampling.check();
         methods.check();
+        masking.check();
+        hires.check();
         if (noT5 && t5Length != null) {
             throw new InputException("--no-t5 leaves T5 out, but --t5-length " + t5Length
                     + " is for it; leave one of the two options out");

@@ -47,12 +47,14 @@ final class PictureSettings {
                                 QuantizeOptions quantizing, MemoryOptions memory, Consumer<String> notes) {
         PictureSettings settings = new PictureSettings(file);
         TakenSettings taken = settings.taken;
-        settings.fill(options, FoundFields.of(taken));
+        PictureFields fields = FoundFields.of(taken);
+        settings.fill(options, fields);
         settings.fill(adapters);
         refiner.fill(taken::take, file.toString());
         quantizing.quantize = or(quantizing.quantize, taken.take(PictureText.QUANTIZE));
         memory.fill(taken.take(MemoryWish.TILING), taken.integer(MemoryWish.TILE_SIZE));
         settings.report(notes);
+        fields.notes.forEach(notes);
         return settings;
     }
 
@@ -85,6 +87,8 @@ final class PictureSettings {
             o.skipLayerEnd = or(o.skipLayerEnd, f.skipLayersEnd);
         }
         o.precision = or(o.precision, taken.take(PictureText.PRECISION));
+        o.masking.fill(f.inpaint);
+        o.hires.fill(f.hires);
         fillTaesd(o);
         fillInit(o);
     }

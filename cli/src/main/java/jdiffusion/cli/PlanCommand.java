@@ -92,7 +92,8 @@ final class PlanCommand implements Callable<Integer> {
         options.roundSize(opened.request(options.prompt), sizes, notes::add);
         GenerationRequest plain = options.applyTo(opened.request(options.prompt), opened.family()).build();
         opened.checkSize(plain);
-        GenerationRequest request = control.addTo(inputs.addTo(plain, options.strength));
+        GenerationRequest request = options.hires.addTo(control.addTo(inputs.addTo(plain, options.strength)),
+                opened.patch(), notes::add);
         RefinedPipeline refined = refining.open(opened, model, adapters, notes::add);
         if (refined != null) {
             refined.check(request);
@@ -117,10 +118,11 @@ final class PlanCommand implements Callable<Integer> {
 
     private void print(PrintStream out, Path folder, Pipeline pipeline, CountingBackend backend,
                               GenerationRequest request, MemoryPlan plan) {
-        GenerationRequest drawn = pipeline.drawn(request);
+        GenerationRequest drawn = pipeline.drawn(request.firstPass());
         out.println(Console.oneLine(folder) + ": " + pipeline.variant().label() + ", " + request.width() + "x"
                 + request.height()
-                + (drawn == request ? "" : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
+                + (request.hires() == null ? "" : ", then " + request.hires().width() + "x" + request.hires().height())
+                + (drawn.width() == request.width() && drawn.height() == request.height() ? "" : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
                 + ", " + backend.describe()
                 + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));

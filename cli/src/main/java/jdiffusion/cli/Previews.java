@@ -5,7 +5,6 @@ import java.util.function.Supplier;
 import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
-import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 
 /** Writes what can be seen of the latents so far, every few evaluations, over one file for each picture. */
@@ -13,16 +12,16 @@ final class Previews implements Progress {
     private final LatentPictures pictures;
     private final int every;
     private final int factor;
-    private final GenerationRequest request;
     private final OutputFiles files;
     private int image;
+    private int height;
+    private int width;
 
     /** @param factor pixels of the picture for one of the latents */
-    Previews(LatentPictures pictures, int every, int factor, GenerationRequest request, OutputFiles files) {
+    Previews(LatentPictures pictures, int every, int factor, OutputFiles files) {
         this.pictures = pictures;
         this.every = every;
         this.factor = factor;
-        this.request = request;
         this.files = files;
     }
 
@@ -32,12 +31,15 @@ final class Previews implements Progress {
     }
 
     @Override
+    public void latents(int rows, int columns) {
+        height = rows;
+        width = columns;
+    }
+
+    @Override
     public void step(int done, Supplier<float[]> latents) {
         if (done % every == 0) {
-            Picture picture = pictures.picture(latents.get(), request.height() / factor, request.width() / factor);
-            if (picture.width() != request.width() || picture.height() != request.height()) {
-                picture = picture.resized(request.width(), request.height());
-            }
+            Picture picture = pictures.picture(latents.get(), height, width).resized(width * factor, height * factor);
             files.write(files.preview(image), Png.encode(picture, Map.of()));
         }
     }

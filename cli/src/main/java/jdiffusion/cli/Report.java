@@ -54,6 +54,14 @@ final class Report implements Progress {
         if (r.init() != null) {
             request.put("strength", r.strength());
         }
+        if (r.mask() != null) {
+            request.put("mask_soft", r.inpainting().soft()).put("mask_fill", r.inpainting().fill().label());
+        }
+        if (r.hires() != null) {
+            request.putObject("hires").put("width", r.hires().width()).put("height", r.hires().height())
+                    .put("strength", r.hires().strength()).put("steps", r.hires().steps())
+                    .put("upscaler", r.hires().upscaler().label());
+        }
         if (r.control() != null) {
             request.putObject("control").put("kind", r.control().kind().label())
                     .put("strength", r.control().strength()).put("start", r.control().start())

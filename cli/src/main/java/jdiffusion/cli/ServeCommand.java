@@ -46,6 +46,11 @@ final class ServeCommand implements Callable<Integer> {
             description = "Where the LoRAs are that prompts name as <lora:NAME:WEIGHT>, or in a folder below.")
     private Path loraDir;
 
+    @Option(names = "--control-dir", paramLabel = "DIR",
+            description = "Where the ControlNets are that AUTOMATIC1111's units name: Stability's files, diffusers'"
+                + " folders.")
+    private Path controlDir;
+
     @Option(names = {"-o", "--output"}, paramLabel = "DIR",
             description = "Folder to keep all pictures in, which makes the history. Default: none are kept.")
     private Path output;
@@ -125,7 +130,7 @@ final class ServeCommand implements Callable<Integer> {
         try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, this::say)) {
             Limits limits = new Limits(Math.round(megapixels * 1e6), steps, images, body);
             ServerSettings settings = new ServerSettings(opened.backend(), host, port, first(), modelsDir, this::open,
-                    loraDir, output, limits, queue, Duration.ofSeconds(idle), keys, hosts,
+                    loraDir, controlDir, output, limits, queue, Duration.ofSeconds(idle), keys, hosts,
                     memoryOptions.wish(), quantizing.quantize, Version.line(), this::say);
             CountDownLatch stopped = new CountDownLatch(1);
             Server server = Server.start(settings);

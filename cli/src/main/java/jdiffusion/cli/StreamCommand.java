@@ -16,6 +16,7 @@ import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.PictureStream;
 import jdiffusion.model.pipeline.Pipeline;
 import jdiffusion.model.request.ControlInput;
+import jdiffusion.model.request.InpaintSettings;
 import jdiffusion.model.request.InputPictures;
 import jdiffusion.model.request.TaesdInput;
 import jdiffusion.model.stage.Offload;
@@ -157,6 +158,9 @@ final class StreamCommand implements Callable<Integer> {
         if (options.prompt == null) {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: stream \"what to draw\"");
         }
+        if (options.hires.hires != null) {
+            throw new InputException("a stream draws each frame in one pass; leave --hires out, or give a larger size");
+        }
         if (options.initImg != null) {
             throw new InputException("-i gives one picture to start from; a stream's come from --input, such as"
                     + " --input " + InputException.shown(options.initImg.toString()));
@@ -194,11 +198,14 @@ final class StreamCommand implements Callable<Integer> {
         // Else a wrong size, which is told better than a picture of it could be.
         pipeline.checkSize(sized);
         Picture blank = new Picture(sized.width(), sized.height(), new byte[3 * sized.width() * sized.height()]);
-        builder.init(blank, options.strength == null ? USUAL_STRENGTH : options.strength);
-        if (options.mask != null) {
-            builder.mask(PictureFile.readMask(options.mask, this::note).resized(sized.width(), sized.height()));
+        Picture mask = options.mask == null ? null
+                : PictureFile.readMask(options.mask, this::note).resized(sized.width(), sized.height());
+        InpaintSettings inpaint = options.masking.settings(false, mask != null);
+        if (inpaint.onlyMasked()) {
+            throw new InputException("a stream redraws whole frames; leave --only-masked out");
         }
-        GenerationRequest request = control.addTo(builder.build());
+        GenerationRequest request = control.addTo(inpaint.addTo(sized, blank, mask, false,
+                options.strength == null ? USUAL_STRENGTH : options.strength));
         InputPictures.NONE.checkMask(pipeline.drawn(request), pipeline.latents().factor(), this::note);
         Variant variant = pipeline.variant();
         if (few && variant.steps() > MANY_STEPS) {

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
 import jdiffusion.server.a1111.A1111Api;
+import jdiffusion.server.a1111.ControlNetApi;
 import jdiffusion.server.calls.Calls;
 import jdiffusion.server.draw.DrawingThread;
 import jdiffusion.server.draw.RequestPreparer;
@@ -42,19 +43,23 @@ public final class Server implements AutoCloseable {
             throw new InputException("--lora-dir " + s.loraFolder()
                     + " is not a folder; give the one that the LoRAs are in");
         }
+        if (s.controlFolder() != null && !Files.isDirectory(s.controlFolder())) {
+            throw new InputException("--control-dir " + s.controlFolder()
+                    + " is not a folder; give the one that the ControlNets are in");
+        }
         ServedModels servedModels = new ServedModels(s.model(), s.modelsFolder(), s.opening(), s.backend(), s.log());
         History history = s.output() == null ? null : new History(s.output());
         Metrics metrics = new Metrics();
         DrawingThread drawing = new DrawingThread(s.backend(), s.memory(), s.quantize(), s.version(), metrics);
-        RequestPreparer preparer = new RequestPreparer(servedModels, s.loraFolder(), s.limits());
+        RequestPreparer preparer = new RequestPreparer(servedModels, s.loraFolder(), s.controlFolder(), s.limits());
         Jobs jobs = new Jobs(drawing, history, s.queue(), s.idle(), metrics, s.log());
         try {
             Calls calls = new Calls(preparer, jobs);
             Options options = new Options(preparer, drawing, s.queue(), s.version(), history != null);
             Access access = new Access(s.hosts(), s.keys());
             List<Api> apis = List.of(new Login(access), new OwnApi(calls, options), new OpenAiApi(calls),
-                    new A1111Api(calls, s.version()), new McpApi(calls, s.version()), new Page(),
-                    new Operation(jobs, metrics));
+                    new A1111Api(calls, s.version()), new ControlNetApi(preparer), new McpApi(calls, s.version()),
+                    new Page(), new Operation(jobs, metrics));
             Site site = Site.start(s.host(), s.port(), apis, access, Operation::isOpen,
                     s.limits().body(), metrics, s.log());
             return new Server(jobs, site);

@@ -12,11 +12,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
+import jdiffusion.model.family.MaskFill;
 import jdiffusion.model.family.Methods;
 import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.PictureFile;
 import jdiffusion.model.image.Png;
+import jdiffusion.model.request.InpaintSettings;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import org.junit.jupiter.api.AfterAll;
@@ -101,12 +103,14 @@ class A1111Test {
                 + base64(Png.encode(mask, Map.of())) + "\"";
         for (boolean inverted : new boolean[] {false, true}) {
             JsonNode answer = node(server.post("/sdapi/v1/img2img", "{" + body + ",\"inpainting_mask_invert\":"
-                    + (inverted ? "1" : "false") + ",\"mask_blur\":4}"));
-            assertThat(image(answer, 0)).isEqualTo(server.expected("a blue star", builder -> builder.size(32, 32)
-                    .steps(4).seed(9).init(PictureFile.read(init, "init"), 0.75)
-                    .mask(inverted ? mask.inverted() : mask)));
+                    + (inverted ? "1" : "false") + ",\"mask_blur\":0,\"inpaint_full_res\":false,"
+                    + "\"inpainting_fill\":1}"));
+            InpaintSettings pasted = new InpaintSettings(0, inverted, false, 0, MaskFill.ORIGINAL, true, null);
+            byte[] expected = server.expected("a blue star", builder -> pasted.addTo(builder.size(32, 32).steps(4)
+                    .seed(9).build(), PictureFile.read(init, "init"), mask, false, 0.75).toBuilder());
+            assertThat(PictureFile.read(image(answer, 0), "image").rgb())
+                    .isEqualTo(PictureFile.read(expected, "image").rgb());
             assertThat(answer.at("/parameters/init_images").isNull()).isTrue();
-            assertThat(info(answer).get("notes").toString()).contains("mask_blur has no effect");
         }
         assertThat(server.post("/sdapi/v1/img2img", "{\"prompt\":\"a\"}").statusCode()).isEqualTo(404);
     }
@@ -117,7 +121,7 @@ class A1111Test {
         assertThat(sampler.statusCode()).isEqualTo(400);
         assertThat(node(sampler).get("detail").asText()).contains("Euler a", "DPM++ 2M");
         assertThat(server.post(TXT2IMG, "{\"prompt\":\"a\",\"scheduler\":\"best\"}").statusCode()).isEqualTo(400);
-        for (String body : List.of("{\"enable_hr\":true}", "{\"script_name\":\"X/Y/Z plot\"}",
+        for (String body : List.of("{\"script_name\":\"X/Y/Z plot\"}",
                 "{\"alwayson_scripts\":{\"controlnet\":{\"args\":[{\"enabled\":true,\"model\":\"canny\"}]}}}")) {
             assertThat(server.post(TXT2IMG, body).statusCode()).as(body).isEqualTo(422);
         }

@@ -79,6 +79,7 @@ public final class TestServer implements AutoCloseable {
     static final class SettingsChange {
         Path output;
         Path loras;
+        Path controlNets;
         Path models;
         int queue = ServerSettings.USUAL_QUEUE;
         Duration idle = ServerSettings.USUAL_IDLE;
@@ -87,8 +88,8 @@ public final class TestServer implements AutoCloseable {
         Limits limits = Limits.DEFAULT;
 
         ServerSettings apply(ServerSettings s, Consumer<String> log) {
-            return new ServerSettings(s.backend(), s.host(), s.port(), s.model(), models, s.opening(), loras, output,
-                    limits, queue, idle, keys, hosts, s.memory(), s.quantize(), s.version(), log);
+            return new ServerSettings(s.backend(), s.host(), s.port(), s.model(), models, s.opening(), loras,
+                    controlNets, output, limits, queue, idle, keys, hosts, s.memory(), s.quantize(), s.version(), log);
         }
     }
 

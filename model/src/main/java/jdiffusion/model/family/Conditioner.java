@@ -43,4 +43,9 @@ public interface Conditioner {
      * @param both the negative one too, which only guidance needs
      */
     List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener);
+
+    /** Whether conditionings depend on the size of what is drawn, or on whether there is a picture to start from. */
+    default boolean readsSize() {
+        return false;
+    }
 }

@@ -46,6 +46,8 @@ import jdiffusion.tensor.InputException;
  *                       shape, and bring it to the size that is asked for
  * @param embedded       the guidance that a distilled network is told
  * @param methods        variants of guidance and other methods of experiments
+ * @param inpainting     how the mask acts
+ * @param hires          a second pass at a larger size; null for none
  */
 public record GenerationRequest(String prompt, String negativePrompt, int width, int height, int steps,
                                 float guidance, long seed, int images, Seeds seeds, SamplerSettings sampler,
@@ -53,7 +55,7 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
                                 Picture init, double strength, Picture mask, Control control,
                                 float guidanceRescale, List<Float> sigmas, TextOptions text,
                                 MicroConditioning micro, boolean resolutionBinning, EmbeddedGuidance embedded,
-                                Methods methods) {
+                                Methods methods, Inpainting inpainting, Hires hires) {
     /** How the pictures of one request differ. */
     public enum Seeds {
         /** Picture i is the picture of seed + i, as A1111 and stable-diffusion.cpp count. */
@@ -103,6 +105,34 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             throw new InputException("the ControlNet's picture is " + control.picture().width() + "x"
                     + control.picture().height() + ", the picture " + width + "x" + height + "; resize one of them");
         }
+        if (mask == null && !inpainting.equals(Inpainting.HARD)) {
+            throw new InputException("soft edges, a fill and pasting are of a mask; give one as well");
+        }
+        if (hires != null && (hires.width() < width || hires.height() < height)) {
+            throw new InputException("the second pass is to be " + hires.width() + "x" + hires.height()
+                    + ", smaller than the first with " + width + "x" + height + "; make it larger");
+        }
+        if (hires != null && init != null) {
+            throw new InputException("a second pass at a larger size is for pictures that are drawn from a prompt alone;"
+                    + " leave out the init image, or enlarge that and draw at the larger size");
+        }
+        if (hires != null && hires.steps() > 0 && !sigmas.isEmpty()) {
+            throw new InputException("noise levels are given by hand, for both passes; leave out the steps of the"
+                    + " second one");
+        }
+    }
+
+    /** The request without the second pass. */
+    public GenerationRequest firstPass() {
+        return hires == null ? this : toBuilder().hires(null).build();
+    }
+
+    /** Size of the picture that comes out. */
+    public PixelSize finalSize() {
+        if (inpainting.paste() != null) {
+            return new PixelSize(inpainting.paste().under().width(), inpainting.paste().under().height());
+        }
+        return hires == null ? new PixelSize(width, height) : new PixelSize(hires.width(), hires.height());
     }
 
     /** The negative prompt, empty for none. */
@@ -124,23 +154,6 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
     /** The share in which the result keeps the deviation of the prediction with the prompt; 0 for none. */
     public float rescale() {
         return guidanceRescale > 0 ? guidanceRescale : (float) methods.guiders().rescale();
-    }
-
-    /** The mask at the latents' size, by the nearest pixel, 1 where to draw; for all channels alike. Null for none. */
-    public float[] latentMask(LatentSpace space) {
-        if (mask == null) {
-            return null;
-        }
-        int rows = height / space.factor();
-        int columns = width / space.factor();
-        int[] luma = mask.luma();
-        float[] values = new float[space.channels() * rows * columns];
-        for (int i = 0; i < values.length; i++) {
-            int y = i / columns % rows * space.factor();
-            int x = i % columns * space.factor();
-            values[i] = luma[y * width + x] >= Picture.WHITE ? 1 : 0;
-        }
-        return values;
     }
 
     public Builder toBuilder() {
@@ -175,6 +188,8 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
         private boolean resolutionBinning;
         private EmbeddedGuidance embedded;
         private Methods methods;
+        private Inpainting inpainting;
+        private Hires hires;
 
         private Builder(GenerationRequest r) {
             prompt = r.prompt;
@@ -203,6 +218,8 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             resolutionBinning = r.resolutionBinning;
             embedded = r.embedded;
             methods = r.methods;
+            inpainting = r.inpainting;
+            hires = r.hires;
         }
 
         public Builder prompt(String value) {
@@ -360,10 +377,21 @@ public record GenerationRequest(String prompt, String negativePrompt, int width,
             return methods(methods.withGuiders(value));
         }
 
+        public Builder inpainting(Inpainting value) {
+            inpainting = value;
+            return this;
+        }
+
+        public Builder hires(Hires value) {
+            hires = value;
+            return this;
+        }
+
         public GenerationRequest build() {
             return new GenerationRequest(prompt, negativePrompt, width, height, steps, guidance, seed, images, seeds,
                     sampler, schedule, shift, t5Length, t5, skipLayers, init, strength, mask, control,
-                    guidanceRescale, sigmas, text, micro, resolutionBinning, embedded, methods);
+                    guidanceRescale, sigmas, text, micro, resolutionBinning, embedded, methods,
+                    inpainting, hires);
         }
     }
 }

@@ -17,6 +17,10 @@ public interface Progress {
     default void started(Stage stage, int units) {
     }
 
+    /** What is drawn next has latents of this size; it comes before the stage of its steps. */
+    default void latents(int height, int width) {
+    }
+
     /**
      * An evaluation of the denoiser is done.
      *

@@ -103,13 +103,51 @@ public record Picture(int width, int height, byte[] rgb) {
         if (cutWidth == width && cutHeight == height) {
             return resized(newWidth, newHeight);
         }
-        byte[] cut = new byte[Math.multiplyExact(3, Math.multiplyExact(cutWidth, cutHeight))];
-        int left = (width - cutWidth) / 2;
-        int top = (height - cutHeight) / 2;
-        for (int y = 0; y < cutHeight; y++) {
-            System.arraycopy(rgb, 3 * ((top + y) * width + left), cut, 3 * y * cutWidth, 3 * cutWidth);
+        return cut(new Box((width - cutWidth) / 2, (height - cutHeight) / 2, cutWidth, cutHeight))
+                .resized(newWidth, newHeight);
+    }
+
+    /** A part of the picture. */
+    public Picture cut(Box box) {
+        if (box.equals(Box.whole(width, height))) {
+            return this;
         }
-        return new Picture(cutWidth, cutHeight, cut).resized(newWidth, newHeight);
+        byte[] part = new byte[Math.multiplyExact(3, Math.multiplyExact(box.width(), box.height()))];
+        for (int y = 0; y < box.height(); y++) {
+            System.arraycopy(rgb, 3 * ((box.y() + y) * width + box.x()), part, 3 * y * box.width(), 3 * box.width());
+        }
+        return new Picture(box.width(), box.height(), part);
+    }
+
+    /** The picture at a place in a larger one, around which its edges go on. */
+    public Picture framed(int left, int top, int newWidth, int newHeight) {
+        if (newWidth == width && newHeight == height) {
+            return this;
+        }
+        byte[] all = new byte[Math.multiplyExact(3, Math.multiplyExact(newWidth, newHeight))];
+        for (int y = 0; y < newHeight; y++) {
+            int row = Math.clamp(y - top, 0, height - 1) * width;
+            for (int x = 0; x < newWidth; x++) {
+                int from = row + Math.clamp(x - left, 0, width - 1);
+                System.arraycopy(rgb, 3 * from, all, 3 * (y * newWidth + x), 3);
+            }
+        }
+        return new Picture(newWidth, newHeight, all);
+    }
+
+    /**
+     * Blurred by a Gaussian of 2 * floor(2.5 sigma + 0.5) + 1 taps, rows first, rounded to bytes after each pass; beyond
+     * the edges the picture is mirrored, the edge's own pixel not repeated.
+     *
+     * @param sigma pixels; 0 for none
+     */
+    public Picture blurred(double sigma) {
+        return new Picture(width, height, GaussianBlur.of(rgb, width, height, 3, sigma));
+    }
+
+    /** With the colours around it where a mask of its size is white, mixed where that is grey. */
+    public Picture filled(Mask mask) {
+        return Surroundings.filled(this, mask);
     }
 
     /** Resamples {@code lines} lines of {@code from} pixels to {@code to} pixels each, all three channels. */

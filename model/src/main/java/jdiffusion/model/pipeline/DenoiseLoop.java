@@ -10,6 +10,7 @@ import jdiffusion.model.Trace;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.MaskFill;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.RandomNormals;
@@ -34,6 +35,7 @@ final class DenoiseLoop {
     /** Whether the start is noise alone though there is a picture: diffusers' inpainting at full strength. */
     private final boolean whole;
     private final float[] mask;
+    private final MaskFill fill;
 
     /** Tensors of inpainting; null when the whole picture is drawn. */
     private record Masking(Tensor mask, Tensor noise, Tensor known) {
@@ -41,7 +43,7 @@ final class DenoiseLoop {
 
     /**
      * @param setup with the conditionings of the negative prompt (if guided) and of the prompt
-     * @param mask  [channels, height, width] 1 where to draw; null for everywhere
+     * @param mask  [channels, height, width] 1 where to draw, 0 where to keep; null for everywhere
      */
     DenoiseLoop(Denoiser denoiser, Compute compute, GenerationRequest request, Walk walk, DenoiserSetup setup,
                 float[] mask) {
@@ -57,6 +59,7 @@ final class DenoiseLoop {
         this.init = request.init() == null ? null : w.f32(dims);
         this.whole = mask != null && walk.first() == 0 && !walk.prediction().isFlow();
         this.mask = mask;
+        this.fill = request.inpainting().fill();
         if (mask == null || denoiser.config().inChannels() > denoiser.config().outChannels()) {
             this.masking = null;
         } else {
@@ -76,7 +79,8 @@ final class DenoiseLoop {
     float[] run(Noise noise, Progress progress, int before) {
         backend.upload(noise.noise(), latents);
         if (noise.init() != null) {
-            backend.upload(noise.init(), init);
+            backend.upload(mask == null ? noise.init() : LatentMask.filled(noise.init(), noise.noise(), mask, fill),
+                    init);
             if (masking != null) {
                 backend.upload(noise.noise(), masking.noise());
             }

@@ -38,24 +38,41 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
     }
 
     /**
+     * The same from pictures that are encoded already.
+     *
+     * @param starts for each picture
+     */
+    float[] runFrom(List<Noise.Moments> starts, GenerationRequest request, List<Conditioning> prompts,
+                    Progress progress) {
+        return run(request, prompts, model.walk(request), starts, null, progress).latents();
+    }
+
+    /**
      * A part of the way.
      *
      * @param from where it starts; null for noise, or for the request's picture
      */
     Unfinished run(GenerationRequest request, List<Conditioning> prompts, Walk walk, Unfinished from,
                    Progress progress) {
+        ImageCoder coder = new ImageCoder(stages, model.latents(), taesd);
+        List<Noise.Moments> starts = from == null
+                ? List.of(moments(request, walk, picture -> coder.encode(request, picture, progress))) : List.of();
+        return run(request, prompts, walk, starts, from, progress);
+    }
+
+    /** @param starts for all pictures, or for each one; not read where the run goes on */
+    private Unfinished run(GenerationRequest request, List<Conditioning> prompts, Walk walk,
+                           List<Noise.Moments> starts, Unfinished from, Progress progress) {
         LatentSpace space = model.latents();
         int size = space.size(request.height(), request.width());
-        ImageCoder coder = new ImageCoder(stages, space, taesd);
-        Noise.Moments moments = from == null
-                ? moments(request, walk, picture -> coder.encode(request, picture, progress)) : null;
         float[] control = control(request, progress);
         noteUnguided(request, progress);
         boolean oneDraw = request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
         int batch = oneDraw ? request.images() : 1;
         int draws = oneDraw ? 1 : request.images();
+        progress.latents(request.height() / space.factor(), request.width() / space.factor());
         StageClock clock = new StageClock(Progress.Stage.DENOISE, draws * walk.evaluations(), progress);
-        float[] mask = request.latentMask(space);
+        float[] mask = LatentMask.of(request, space, model.readsMasked());
         DenoiserSetup setup = setup(request, prompts, batch, control);
         return stages.run(Component.DENOISER, model.family()::loadDenoiser, (Stage<Denoiser> stage) -> {
             DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, walk, setup, mask);
@@ -70,7 +87,8 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
                 RandomNormals random = from == null ? request.methods().noise().random(request.seed() + draw) : from.randoms.get(draw);
                 int before = draw * walk.evaluations();
                 float[] latents = from == null
-                        ? loop.run(Noise.draw(random, batch, size, moments, space), progress, before)
+                        ? loop.run(Noise.draw(random, batch, size, starts.size() == 1 ? starts
+                                : starts.subList(draw * batch, (draw + 1) * batch), space), progress, before)
                         : loop.run(Arrays.copyOfRange(from.latents, at, at + batch * size), random, progress, before);
                 System.arraycopy(latents, 0, all, at, latents.length);
                 randoms.add(random);

@@ -10,6 +10,7 @@ import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Inpainting;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Methods;
 import jdiffusion.model.family.MicroConditioning;
@@ -83,7 +84,7 @@ record ModelInfo(ModelFiles files, Family family, Variant variant, DenoiserConfi
                 wishes.positiveInteger("max_sequence_length", family.textTokens(variant), family.mostTextTokens()),
                 files.has(Component.T5) || files.missing(Component.T5) != null, SkipLayers.OFF, null,
                 DEFAULT_STRENGTH, null, null, 0, List.of(), TextOptions.DEFAULT, MicroConditioning.DEFAULT, true,
-                family.embeddedGuidance(denoiser), Methods.NONE);
+                family.embeddedGuidance(denoiser), Methods.NONE, Inpainting.HARD, null);
     }
 
     private static float guidance(ConfigFile wishes, Variant variant, ControlTraits control) {

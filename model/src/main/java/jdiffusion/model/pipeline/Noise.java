@@ -1,6 +1,6 @@
 package jdiffusion.model.pipeline;
 
-import java.util.Arrays;
+import java.util.List;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.sampling.RandomNormals;
 
@@ -44,21 +44,24 @@ record Noise(float[] noise, float[] init, float[] masked, RandomNormals random) 
         }
     }
 
-    /** @param size channels * h * w */
-    static Noise draw(RandomNormals random, int images, int size, Moments given, LatentSpace space) {
-        float[] init = null;
-        if (given.init != null) {
-            init = Arrays.copyOf(given.init.sample(random, space), images * size);
-            for (int i = 1; i < images; i++) {
-                System.arraycopy(init, 0, init, i * size, size);
-            }
+    /**
+     * @param size  channels * h * w
+     * @param given of all images, or one for each
+     */
+    static Noise draw(RandomNormals random, int images, int size, List<Moments> given, LatentSpace space) {
+        Moments first = given.getFirst();
+        float[] init = first.init == null ? null : new float[images * size];
+        float[] sample = null;
+        for (int i = 0; i < images && init != null; i++) {
+            sample = i < given.size() ? given.get(i).init.sample(random, space) : sample;
+            System.arraycopy(sample, 0, init, i * size, size);
         }
         float[] noise = new float[images * size];
         random.normals(noise);
         float[] masked = null;
-        if (given.masked != null) {
-            masked = given.masked.sample(random, space);
-        } else if (given.draws) {
+        if (first.masked != null) {
+            masked = first.masked.sample(random, space);
+        } else if (first.draws) {
             random.normals(new float[size]);
         }
         return new Noise(noise, init, masked, random);

@@ -8,8 +8,12 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Inpainting;
 import jdiffusion.model.family.LatentSpace;
+import jdiffusion.model.family.MaskFill;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.image.Cutout;
+import jdiffusion.model.image.Paste;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.TorchRandom;
 import jdiffusion.model.stage.MemoryPolicy;
@@ -47,7 +51,7 @@ public final class PictureStream implements AutoCloseable {
         float[] control = stage.control(drawn, progress);
         stage.stages().close();
         DenoiserSetup setup = stage.setup(drawn, prompts, 1, control);
-        float[] mask = drawn.latentMask(space);
+        float[] mask = LatentMask.of(drawn, space, stage.model().readsMasked());
         Stage.Work<Denoiser, DenoiseLoop> start = at -> new DenoiseLoop(at.model(), at.compute(), drawn, walk, setup,
                 mask);
         this.denoiser = stage.stages().stand(Component.DENOISER, stage.model().family()::loadDenoiser, at -> {
@@ -76,6 +80,7 @@ public final class PictureStream implements AutoCloseable {
         Picture blank = new Picture(request.width(), request.height(),
                 new byte[Math.multiplyExact(3, Math.multiplyExact(request.width(), request.height()))]);
         GenerationRequest one = request.toBuilder().images(1).init(blank, request.strength()).build();
+        checkWhole(one);
         pipeline.check(one);
         DenoiseStage.noteUnguided(one, progress);
         List<Conditioning> prompts = pipeline.encode(one, progress);
@@ -86,6 +91,17 @@ public final class PictureStream implements AutoCloseable {
                 : new MemoryPolicy(Offload.NONE, policy.streamed(), policy.tiling(), policy.tile(), policy.budget());
         return new PictureStream(new DenoiseStage(pipeline.info(), new Stages(pipeline.files(), backend, own),
                 pipeline.taesd()), one, prompts, progress);
+    }
+
+    /** What depends on each picture's own colours, or on parts of it, is done for single pictures alone. */
+    private static void checkWhole(GenerationRequest request) {
+        Inpainting inpainting = request.inpainting();
+        boolean part = inpainting.paste() != null && !inpainting.paste().cutout()
+                .equals(Cutout.whole(request.width(), request.height()));
+        if (part || inpainting.fill() != MaskFill.ORIGINAL) {
+            throw new InputException("a stream redraws whole pictures from themselves; leave out parts, borders and fills"
+                    + " of masks");
+        }
     }
 
     /** What each picture is drawn with. */
@@ -116,11 +132,13 @@ public final class PictureStream implements AutoCloseable {
         }
         GenerationRequest one = drawn.toBuilder().init(fit.placed(picture), request.strength()).build();
         Noise.Moments moments = stage.moments(one, walk, coder::encode);
-        Noise noise = Noise.draw(request.methods().noise().random(seed), 1, space.size(drawn.height(), drawn.width()), moments,
-                space);
+        Noise noise = Noise.draw(request.methods().noise().random(seed), 1,
+                space.size(drawn.height(), drawn.width()), List.of(moments), space);
         float[] latents = denoiser.run(at -> at.check(loop.run(noise, Progress.NONE, 0)));
         float[] values = fit.fitted(coder.decode(latents, request.mask() != null), 1);
-        return Picture.ofModel(values, 0, request.width(), request.height());
+        Picture whole = Picture.ofModel(values, 0, request.width(), request.height());
+        Paste paste = request.inpainting().paste();
+        return paste == null ? whole : paste.over(picture).of(whole);
     }
 
     /** Lets go of all that stayed. */

@@ -3,6 +3,7 @@ package jdiffusion.model.pipeline;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
@@ -17,12 +18,14 @@ import jdiffusion.model.family.ControlTraits;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Hires;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.LatentPreview;
+import jdiffusion.model.image.Paste;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Sigmas;
@@ -178,7 +181,12 @@ public final class Pipeline implements AutoCloseable {
         return checker().sizes(like);
     }
 
-    /** What is drawn for a request: itself, or one with a size of its family's table. */
+    /** Sides of pictures that are drawn as asked for, and of a second pass, are multiples of this. */
+    public int patch() {
+        return model.patch();
+    }
+
+    /** What is drawn for a request, in the first pass: itself, or one with a size of its family's table. */
     public GenerationRequest drawn(GenerationRequest request) {
         return SizeFit.of(model, request).drawn(request);
     }
@@ -201,6 +209,12 @@ public final class Pipeline implements AutoCloseable {
     /** The first of them that a request asks for: not 0 when it starts from a picture. */
     public int firstEvaluation(GenerationRequest request) {
         return model.walk(request).first();
+    }
+
+    /** How often a request asks the denoiser for each of its pictures, in all passes. */
+    public int evaluations(GenerationRequest request) {
+        return model.walk(request).evaluations()
+                + (request.hires() == null ? 0 : model.walk(SecondPass.request(request)).evaluations());
     }
 
     /** Whether diffusers keeps latents variance-preserving with this model's scheduler. */
@@ -230,8 +244,12 @@ public final class Pipeline implements AutoCloseable {
     /** The request at a size that can be drawn, where the family rounds sizes and no picture has the size asked for. */
     public GenerationRequest fitted(GenerationRequest request) {
         ImageSize sizes = sizes(request);
-        return request.init() != null || request.control() != null ? request : request.toBuilder()
-                .size(sizes.rounded(request.width()), sizes.rounded(request.height())).build();
+        if (request.init() != null || request.control() != null) {
+            return request;
+        }
+        Hires hires = request.hires();
+        return request.toBuilder().size(sizes.rounded(request.width()), sizes.rounded(request.height()))
+                .hires(hires == null ? null : hires.rounded(sizes)).build();
     }
 
     /** Draws the request's pictures, where the family rounds sizes at the next smaller one. */
@@ -284,7 +302,8 @@ public final class Pipeline implements AutoCloseable {
 
     private void holdPictures(GenerationRequest request, boolean encodes, boolean decodes) {
         stages.hold(Component.DENOISER, family()::loadDenoiser);
-        boolean reads = taesd.encoder() == null && request.init() != null || request.control() != null;
+        boolean redone = request.hires() != null && request.hires().upscaler() == Hires.Upscaler.LANCZOS;
+        boolean reads = taesd.encoder() == null && (request.init() != null || redone) || request.control() != null;
         if (decodes && taesd.decoder() == null || encodes && reads) {
             stages.hold(Component.VAE, Vae::load);
         }
@@ -315,21 +334,31 @@ public final class Pipeline implements AutoCloseable {
                 twin.checker().check(request, false);
                 twin.holdPictures(request, true, true);
                 Conditioning none = family().blank(model.denoiser(), request.t5Length());
-                List<Conditioning> prompts = request.guided() ? List.of(none, none) : List.of(none);
+                int branches = (request.guided() ? 2 : 1) * (request.hires() == null ? 1 : 2);
+                List<Conditioning> prompts = Collections.nCopies(branches, none);
                 twin.decodeValues(request, twin.denoise(request, prompts, count), count);
             }
         }
         return new MemoryPlan(runs);
     }
 
-    /** The conditionings of the negative prompt, if there is guidance, and of the prompt. */
+    /**
+     * The conditionings of the negative prompt, if there is guidance, and of the prompt; with a second pass, the same
+     * of that one behind them.
+     */
     public List<Conditioning> encode(GenerationRequest request, Progress progress) {
-        return new TextStage(model, conditioner).run(drawn(request), progress);
+        TextStage stage = new TextStage(model, conditioner);
+        return request.hires() == null ? stage.run(drawn(request), progress)
+                : SecondPass.encode(stage, drawn(request.firstPass()), request, progress);
     }
 
-    /** Clean latents [images, channels, height / factor, width / factor] of what is drawn, as the denoiser sees them. */
+    /**
+     * Clean latents [images, channels, height / factor, width / factor] of what is drawn, as the denoiser sees them;
+     * with a second pass, those of that one.
+     */
     public float[] denoise(GenerationRequest request, List<Conditioning> prompts, Progress progress) {
-        return denoiseStage().run(drawn(request), prompts, progress);
+        return request.hires() == null ? denoiseStage().run(drawn(request), prompts, progress)
+                : new SecondPass(model, stages, taesd).run(request, prompts, progress);
     }
 
     DenoiseStage denoiseStage() {
@@ -367,20 +396,24 @@ public final class Pipeline implements AutoCloseable {
         return new Pipeline(model.with(scheduler), stages.backend(), policy, taesd);
     }
 
-    /** The pictures of latents that {@link #denoise} gave. */
+    /** The pictures of latents that {@link #denoise} gave, pasted where the request says so. */
     public List<Picture> decode(GenerationRequest request, float[] latents, Progress progress) {
         float[] values = decodeValues(request, latents, progress);
+        GenerationRequest last = SecondPass.last(request);
+        Paste paste = request.inpainting().paste();
         List<Picture> pictures = new ArrayList<>();
         for (int i = 0; i < request.images(); i++) {
-            pictures.add(Picture.ofModel(values, i, request.width(), request.height()));
+            Picture picture = Picture.ofModel(values, i, last.width(), last.height());
+            pictures.add(paste == null ? picture : paste.of(picture));
         }
         return pictures;
     }
 
-    /** The same as numbers: [images, 3, height, width], about -1 to 1. */
+    /** What was drawn, as numbers: [images, 3, height, width], about -1 to 1. */
     public float[] decodeValues(GenerationRequest request, float[] latents, Progress progress) {
-        SizeFit fit = SizeFit.of(model, request);
-        return fit.fitted(new ImageCoder(stages, latents(), taesd).decode(fit.drawn(request), latents, progress),
+        GenerationRequest last = SecondPass.last(request);
+        SizeFit fit = SizeFit.of(model, last);
+        return fit.fitted(new ImageCoder(stages, latents(), taesd).decode(fit.drawn(last), latents, progress),
                 request.images());
     }
 

@@ -55,6 +55,9 @@ public record RefinedPipeline(Pipeline base, Pipeline refiner, double start) imp
         if (request.mask() != null) {
             throw new InputException("a refiner has no part in inpainting; leave --refiner or --mask out");
         }
+        if (request.hires() != null) {
+            throw new InputException("a refiner has no part in a second pass at a larger size; leave one of them out");
+        }
         base.check(request);
         refiner.check(request);
         Walk first = base.info().walk(request).until(limit());

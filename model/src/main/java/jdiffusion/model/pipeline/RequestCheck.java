@@ -5,6 +5,7 @@ import java.util.List;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Hires;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.family.PromptTokens;
@@ -37,6 +38,9 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         }
         conditioner.check(request, false);
         model.walk(request);
+        if (request.hires() != null) {
+            model.walk(SecondPass.request(request));
+        }
         if (text) {
             conditioner.check(request, true);
             PromptTokens.check(model.files(), request.texts());
@@ -44,6 +48,12 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
     }
 
     void checkSize(GenerationRequest request) {
+        if (request.hires() != null) {
+            checkSize(request.firstPass());
+            checkSecond(request.hires());
+            checkSize(SecondPass.request(request));
+            return;
+        }
         sizes(request).check(request.width(), request.height());
         PixelSize drawn = SizeFit.of(model, request).drawn();
         sizes(model.patch()).check(drawn.width(), drawn.height());
@@ -51,6 +61,15 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         if (request.images() > MOST_VALUES / values) {
             throw new InputException(request.images() + " pictures of " + request.width() + "x" + request.height()
                     + " are more than one run can hold; at most " + MOST_VALUES / values + " of this size");
+        }
+    }
+
+    private void checkSecond(Hires hires) {
+        try {
+            sizes(model.patch()).check(hires.width(), hires.height());
+        } catch (InputException e) {
+            throw new InputException("the second pass is to be " + hires.width() + "x" + hires.height() + ": "
+                    + e.getMessage(), e);
         }
     }
 

@@ -93,6 +93,11 @@ final class PixartConditioner implements Conditioner {
     }
 
     @Override
+    public boolean readsSize() {
+        return denoiser.sizes();
+    }
+
+    @Override
     public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
         boolean clean = request.text().cleanCaption();
         String prompt = CaptionCleaner.of(request.prompt(), clean);

@@ -42,6 +42,11 @@ public record ControlInput(ModelFiles files, ControlKind kind, Picture picture, 
             return none(adapted);
         }
         Picture picture = PictureFile.read(choice.picture());
+        return of(adapted, picture, choice);
+    }
+
+    /** A model with LoRAs and the ControlNet that is chosen, whose picture is read already. */
+    public static ControlInput of(ModelFiles adapted, Picture picture, ControlChoice choice) {
         ControlledFiles files = ControlledFiles.of(adapted, choice.net(), choice.kind());
         return new ControlInput(files, files.kind(), picture, choice);
     }

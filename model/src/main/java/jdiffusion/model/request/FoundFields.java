@@ -50,6 +50,8 @@ public final class FoundFields {
         sampling(settings, fields);
         skipLayers(settings, fields);
         MethodText.read(settings, fields);
+        fields.inpaint.fill(settings);
+        fields.hires.fill(settings, fields.notes::add);
         return fields;
     }
 

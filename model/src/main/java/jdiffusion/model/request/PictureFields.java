@@ -94,4 +94,15 @@ public final class PictureFields {
     public Double strength;
     /** White where to draw. */
     public Picture mask;
+    /** How it acts. */
+    public final InpaintChoices inpaint = new InpaintChoices();
+    /** Name of a ControlNet; null for none. */
+    public String controlNet;
+    /** What it reads, already prepared. */
+    public Picture controlPicture;
+    public Float controlStrength;
+    public Double controlStart;
+    public Double controlEnd;
+    /** A second pass at a larger size. */
+    public final HiresChoices hires = new HiresChoices();
 }

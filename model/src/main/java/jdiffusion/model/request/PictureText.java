@@ -63,8 +63,12 @@ public record PictureText(ModelFiles files, String model, Precision precision, I
             fields.put(INIT_HASH, inputs.initHash());
         }
         if (r.mask() != null) {
+            InpaintChoices.describe(inputs.inpaint(), fields);
+        }
+        if (inputs.mask() != null) {
             fields.put(MASK_HASH, inputs.maskHash());
         }
+        HiresChoices.describe(r, fields);
         if (!Float.isNaN(r.shift())) {
             fields.put(SHIFT, number(r.shift()));
         }

@@ -5,8 +5,8 @@ import java.util.function.Consumer;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.MicroConditioning;
+import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.family.TextOptions;
-import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.SamplerSettings;
 import jdiffusion.model.sampling.SkipLayers;
 
@@ -97,9 +97,14 @@ public final class RequestMaker {
     /** The size that is asked for, else that of the picture to start from, else the model's. */
     private static void size(PictureFields asked, GenerationRequest defaults, ImageSize sizes,
                              GenerationRequest.Builder builder, Consumer<String> notes) {
-        boolean ofInit = asked.init != null && asked.width == null && asked.height == null;
-        int width = ofInit ? asked.init.width() : or(asked.width, defaults.width());
-        int height = ofInit ? asked.init.height() : or(asked.height, defaults.height());
+        PixelSize init = asked.init == null || asked.width != null || asked.height != null ? null
+                : asked.inpaint.size(asked.init);
+        boolean ofInit = init != null;
+        int width = ofInit ? init.width() : or(asked.width, defaults.width());
+        int height = ofInit ? init.height() : or(asked.height, defaults.height());
+        if (asked.init != null) {
+            asked.inpaint.checkSize(asked.init, width, height, sizes.multiple());
+        }
         if (width < 1 || height < 1) {
             throw new FieldException("size", "invalid_size", "a picture of " + width + "x" + height
                     + " is none; give a width and a height");
@@ -127,31 +132,34 @@ public final class RequestMaker {
                 sizes.largest() / sizes.multiple() * sizes.multiple());
     }
 
+    /**
+     * The request with its second pass, if there is to be one.
+     *
+     * @param multiple of which the model draws sizes
+     * @param notes    told of a size that had to change
+     */
+    public static GenerationRequest secondPass(PictureFields asked, GenerationRequest request, int multiple,
+                                               Consumer<String> notes) {
+        return asked.hires.addTo(request, multiple, asked.sizes == PictureFields.Sizes.ROUNDED_DOWN, notes);
+    }
+
     /** The request with the pictures that it starts from, resampled to its size. */
     public static GenerationRequest pictures(PictureFields asked, GenerationRequest request) {
+        InpaintSettings inpaint = asked.inpaint.settings();
         if (asked.init == null) {
-            if (asked.mask != null) {
-                throw new FieldException("mask", "contradiction", "a mask needs a picture to start from");
+            if (asked.mask != null || asked.inpaint.border != null) {
+                throw new FieldException(asked.mask != null ? "mask" : "outpaint", "contradiction", "a mask and a border"
+                        + " need a picture to start from");
             }
             return request;
         }
-        double strength = or(asked.strength, request.strength());
+        double strength = or(asked.strength, inpaint.strength(request));
         if (!(strength > 0 && strength <= 1)) {
             throw new FieldException("strength", "invalid_value", "the strength is " + strength
                     + "; use more than 0, up to 1");
         }
         boolean cut = asked.shape == PictureFields.Shape.CUT;
-        GenerationRequest.Builder builder = request.toBuilder()
-                .init(sized(asked.init, cut, request), strength);
-        if (asked.mask != null) {
-            builder.mask(sized(asked.mask, cut, request));
-        }
-        return builder.build();
-    }
-
-    private static Picture sized(Picture picture, boolean cut, GenerationRequest request) {
-        return cut ? picture.fitted(request.width(), request.height())
-                : picture.resized(request.width(), request.height());
+        return inpaint.addTo(request, asked.init, asked.mask, cut, strength);
     }
 
     private static <T> T or(T value, T otherwise) {

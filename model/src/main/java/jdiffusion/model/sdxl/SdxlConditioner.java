@@ -77,6 +77,11 @@ final class SdxlConditioner implements Conditioner {
     }
 
     @Override
+    public boolean readsSize() {
+        return true;
+    }
+
+    @Override
     public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
         boolean zeros = zeros(request);
         boolean negative = both && !zeros;

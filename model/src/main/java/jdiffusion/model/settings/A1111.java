@@ -7,8 +7,10 @@ import java.util.Set;
 /** The text of AUTOMATIC1111's web UI, which Forge, stable-diffusion.cpp, Fooocus and this program write too. */
 final class A1111 {
     private static final String STRENGTH = "Denoising strength";
+    private static final String MASK_HASH = "Mask hash";
     /** Keys that only pictures with a mask have, ours among them. */
-    private static final Set<String> OF_MASKS = Set.of("Mask hash", "Mask blur", "Inpaint area");
+    private static final Set<String> OF_MASKS = Set.of(MASK_HASH, "Mask blur", "Inpaint area",
+            "Mask mode", "Masked content");
 
     private A1111() {
     }
@@ -43,12 +45,13 @@ final class A1111 {
         found.shift(fields.remove("Shift"));
         found.model(fields.get("Model"));
         boolean upscaled = fields.keySet().stream().anyMatch(key -> key.startsWith("Hires"));
-        if (upscaled) {
-            found.note("only the first pass of " + texts.file() + " is repeated, not its enlargement (Hires)");
-        } else if (fields.containsKey(STRENGTH)) {
+        // With a second pass it is the strength of that.
+        if (!upscaled && fields.containsKey(STRENGTH)) {
             found.init(fields.remove(STRENGTH));
         }
-        if (fields.keySet().stream().anyMatch(OF_MASKS::contains)) {
+        // A border of ours is softened like a mask.
+        boolean border = fields.containsKey("Outpaint") && !fields.containsKey(MASK_HASH);
+        if (!border && fields.keySet().stream().anyMatch(OF_MASKS::contains)) {
             found.mask();
         }
         fields.forEach(found::more);

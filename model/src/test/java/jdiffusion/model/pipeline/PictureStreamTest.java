@@ -22,8 +22,11 @@ import jdiffusion.model.convert.ExportProgress;
 import jdiffusion.model.convert.Exporter;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.MaskFill;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.image.Box;
 import jdiffusion.model.image.Picture;
+import jdiffusion.model.request.InpaintSettings;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.synthetic.SyntheticModel.Vocabularies;
@@ -148,12 +151,31 @@ class PictureStreamTest {
             check(pipeline, request -> request.t5(false).sampler(Sampler.Kind.EULER_ANCESTRAL).steps(4).guidance(1));
             Picture mask = frame(5);
             check(pipeline, request -> request.t5(false).mask(mask));
+            softMask(pipeline);
             check(pipeline.withTaesd(taesd(16, true)), request -> request.t5(false).guidance(1));
             check(pipeline.withTaesd(taesd(16, true), true, true), request -> request.t5(false).guidance(1));
             check(pipeline.withTaesd(taesd(16, true), true, false), request -> request.t5(false).guidance(1));
             check(pipeline.withPolicy(MemoryPolicy.DEFAULT.withTiling(MemoryPolicy.Tiling.ON, 4)),
                     request -> request.t5(false).guidance(1));
         }
+    }
+
+    /** Each picture is pasted into itself, whatever it was opened with. */
+    private static void softMask(Pipeline pipeline) {
+        InpaintSettings soft = new InpaintSettings(2, false, false, 0, MaskFill.ORIGINAL, false, null);
+        GenerationRequest plain = pipeline.request("a red circle").toBuilder().size(WIDTH, HEIGHT).steps(2).seed(3)
+                .t5(false).build();
+        GenerationRequest blank = soft.addTo(plain, frame(0), frame(5), false, 0.5);
+        try (PictureStream stream = PictureStream.open(pipeline, blank, Progress.NONE)) {
+            for (int i : new int[] {1, 2}) {
+                assertThat(stream.draw(frame(i)).rgb()).isEqualTo(pipeline.generate(soft.addTo(plain, frame(i),
+                        frame(5), false, 0.5), Progress.NONE).getFirst().rgb());
+            }
+        }
+        InpaintSettings part = new InpaintSettings(2, false, true, 0, MaskFill.ORIGINAL, false, null);
+        assertThatThrownBy(() -> PictureStream.open(pipeline, part.addTo(plain, frame(0).resized(96, 96),
+                frame(5).cut(new Box(0, 0, 16, 16)).framed(40, 40, 96, 96), false, 0.5), Progress.NONE))
+                .isInstanceOf(InputException.class).hasMessageContaining("a stream redraws whole pictures");
     }
 
     @Test

@@ -46,6 +46,10 @@ public final class A1111Api implements Api {
 
     @Override
     public ObjectNode error(HttpError error) {
+        return problem(error);
+    }
+
+    static ObjectNode problem(HttpError error) {
         return Json.object().put("error", error.code()).put("detail", error.getMessage()).put("body", "")
                 .put("errors", error.getMessage());
     }

@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import jdiffusion.model.family.GenerationRequest;
-import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.PictureFile;
 import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.request.PictureFields;
@@ -31,18 +30,17 @@ import jdiffusion.server.jobs.JobPicture;
 record Generation(Calls calls, String version) {
     private static final DateTimeFormatter TIMESTAMP = DateTimeFormatter.ofPattern("yyyyMMddHHmmss")
             .withZone(ZoneOffset.UTC);
-    private static final int KEEPS_PICTURE = 1;
     private static final int LAST_RESIZE = 3;
     /** Fields that have an effect there and none here, with the values that ask for nothing. */
     private static final List<String> WITHOUT_EFFECT = List.of("restore_faces", "tiling", "refiner_checkpoint",
-            "subseed_strength", "inpaint_full_res", "mask_blur", "eta");
+            "subseed_strength", "eta");
 
     void answer(Exchange exchange, boolean fromPicture) throws IOException {
         ObjectNode json = exchange.json();
         Fields fields = new Fields(json);
         refuse(fields);
         PreparedRequest prepared = calls.prepared(asked(fields, fromPicture));
-        for (String large : List.of("init_images", "mask")) {
+        for (String large : List.of("init_images", "mask", "alwayson_scripts")) {
             if (json.has(large)) {
                 json.putNull(large);
             }
@@ -64,26 +62,13 @@ record Generation(Calls calls, String version) {
 
     /** What would give another picture than the one that is asked for. */
     private static void refuse(Fields fields) {
-        if (Boolean.TRUE.equals(fields.flag("enable_hr"))) {
-            throw cannot("enable_hr");
-        }
         String script = fields.text("script_name");
         if (script != null && !script.isEmpty() && !script.equals("None")) {
             throw cannot("script_name");
         }
-        JsonNode scripts = fields.node("alwayson_scripts");
-        for (var entry : scripts == null ? List.<Map.Entry<String, JsonNode>>of() : scripts.properties()) {
-            for (JsonNode unit : entry.getValue().path("args")) {
-                boolean used = unit.isObject() && unit.path("enabled").asBoolean(true)
-                        && (unit.hasNonNull("image") || unit.hasNonNull("input_image") || unit.hasNonNull("model"));
-                if (entry.getKey().equalsIgnoreCase("controlnet") && used) {
-                    throw cannot("alwayson_scripts.controlnet");
-                }
-            }
-        }
     }
 
-    private static HttpError cannot(String field) {
+    static HttpError cannot(String field) {
         return new HttpError(HttpError.UNPROCESSABLE, "not_supported", "this server cannot do what " + field
                 + " asks for; leave it out");
     }
@@ -116,17 +101,20 @@ record Generation(Calls calls, String version) {
         }
         for (String name : WITHOUT_EFFECT) {
             JsonNode value = fields.node(name);
-            if (value != null && !Stream.of("", "0", "0.0", "false", "None").anyMatch(value.asText()::equals)
-                    && (fields.node("mask") != null || !name.contains("mask") && !name.startsWith("inpaint"))) {
+            if (value != null && !Stream.of("", "0", "0.0", "false", "None").anyMatch(value.asText()::equals)) {
                 asked.notes.add(name + " has no effect here");
             }
         }
         if (fields.node("styles") != null && !fields.node("styles").isEmpty()) {
             asked.notes.add("styles have no effect here");
         }
+        Masks masks = new Masks(calls);
+        masks.secondPass(fields, asked, fromPicture);
         if (fromPicture) {
             pictures(fields, asked);
+            masks.read(fields, asked);
         }
+        new ControlUnits(calls).read(fields, asked);
         return asked;
     }
 
@@ -156,24 +144,6 @@ record Generation(Calls calls, String version) {
             asked.notes.add("resize_mode " + resize + " is not here; the picture was "
                     + (asked.shape == PictureFields.Shape.CUT ? "cut" : "stretched"));
         }
-        byte[] mask = fields.file("mask");
-        if (mask == null) {
-            return;
-        }
-        Picture read = calls.decode(() -> PictureFile.readMask(mask, "mask", asked.notes::add));
-        Integer invert = flag(fields, "inpainting_mask_invert");
-        asked.mask = invert != null && invert != 0 ? read.inverted() : read;
-        Integer fill = fields.integer("inpainting_fill");
-        if (fill != null && fill != KEEPS_PICTURE) {
-            asked.notes.add("inpainting_fill " + fill + " is not here; what is masked starts from the picture");
-        }
-    }
-
-    /** Clients write 0 and 1, or false and true. */
-    private static Integer flag(Fields fields, String name) {
-        JsonNode node = fields.node(name);
-        return node != null && node.isBoolean() ? Integer.valueOf(node.booleanValue() ? 1 : 0)
-                : fields.integer(name);
     }
 
     private ObjectNode info(Job job) {
@@ -201,7 +171,8 @@ record Generation(Calls calls, String version) {
                 .putNull("face_restoration_model").put("sd_model_name", prepared.model().id()).putNull("sd_model_hash")
                 .putNull("sd_vae_name").putNull("sd_vae_hash").put("seed_resize_from_w", -1)
                 .put("seed_resize_from_h", -1);
-        info.put("denoising_strength", r.init() == null ? null : Double.valueOf(r.strength()));
+        info.put("denoising_strength", r.hires() != null ? Double.valueOf(r.hires().strength())
+                : r.init() == null ? null : Double.valueOf(r.strength()));
         ObjectNode extra = info.putObject("extra_generation_params");
         if (!pictures.isEmpty()) {
             Infotext.parse(pictures.getFirst().text()).fields().forEach(extra::put);

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import jdiffusion.model.adapter.LoraFolder;
+import jdiffusion.model.family.Hires;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.draw.RequestPreparer;
@@ -17,9 +18,9 @@ import jdiffusion.server.http.Json;
 /** What clients of AUTOMATIC1111's web UI ask for when they start. */
 record Lists(RequestPreparer preparer) {
     static final String CHECKPOINT = "sd_model_checkpoint";
+    private static final int USUAL_SCALE = 4;
     /** Of what there is none here. */
-    private static final List<String> EMPTY = List.of("upscalers", "latent-upscale-modes", "sd-vae", "hypernetworks",
-            "face-restorers", "realesrgan-models", "prompt-styles", "script-info");
+    private static final List<String> EMPTY = List.of("sd-vae", "hypernetworks", "face-restorers", "realesrgan-models", "prompt-styles", "script-info");
 
     /** Lists by the last part of their addresses. */
     Map<String, Supplier<JsonNode>> all() {
@@ -28,6 +29,8 @@ record Lists(RequestPreparer preparer) {
         all.put("samplers", Lists::samplers);
         all.put("schedulers", Lists::schedulers);
         all.put("loras", this::loras);
+        all.put("upscalers", Lists::upscalers);
+        all.put("latent-upscale-modes", Lists::latentModes);
         all.put("memory", Lists::memory);
         all.put("cmd-flags", Json::object);
         all.put("scripts", () -> {
@@ -89,6 +92,20 @@ record Lists(RequestPreparer preparer) {
             one.put("default_rho", -1).put("need_inner_model", false);
         }
         return schedulers;
+    }
+
+    /** Of pictures; latents have a list of their own. */
+    private static JsonNode upscalers() {
+        ArrayNode upscalers = Json.array();
+        upscalers.addObject().put("name", Hires.Upscaler.LANCZOS.title()).putNull("model_name").putNull("model_path")
+                .putNull("model_url").put("scale", USUAL_SCALE);
+        return upscalers;
+    }
+
+    private static JsonNode latentModes() {
+        ArrayNode modes = Json.array();
+        modes.addObject().put("name", Hires.Upscaler.LATENT.title());
+        return modes;
     }
 
     private JsonNode loras() {

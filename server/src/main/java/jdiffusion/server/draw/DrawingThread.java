@@ -1,14 +1,15 @@
 package jdiffusion.server.draw;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
-import jdiffusion.model.adapter.AdaptedFiles;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
@@ -33,7 +34,8 @@ public final class DrawingThread implements AutoCloseable {
     private volatile ServedModel loaded;
 
     /** A model with what is added to it. */
-    private record Standing(ServedModel model, List<Lora> loras, Pipeline pipeline, LatentPictures previews) {
+    private record Standing(ServedModel model, List<Lora> loras, Path control, Pipeline pipeline,
+                            LatentPictures previews) {
     }
 
     /**
@@ -88,6 +90,7 @@ public final class DrawingThread implements AutoCloseable {
         follower.begun(i);
         float[] latents;
         boolean whole = true;
+        GenerationRequest drawn = one;
         try {
             latents = at.pipeline.denoise(one, prompts, watch);
         } catch (CancellationException e) {
@@ -96,15 +99,16 @@ public final class DrawingThread implements AutoCloseable {
             if (latents == null) {
                 throw e;
             }
+            drawn = watch.passes > 1 ? one : one.firstPass();
         }
-        Picture picture = at.pipeline.decode(one, latents, watch).getFirst();
-        Infotext text = texts.of(prepared, one, at.pipeline.files(), watch.decoded);
+        Picture picture = at.pipeline.decode(drawn, latents, watch).getFirst();
+        Infotext text = texts.of(prepared, drawn, at.pipeline.files(), watch.decoded);
         if (!whole) {
             Map<String, String> fields = new LinkedHashMap<>(text.fields());
             fields.put("Interrupted", "after " + watch.done + " evaluations");
             text = new Infotext(text.prompt(), text.negativePrompt(), fields);
         }
-        metrics.drawn(prepared.model().id(), one.width(), one.height());
+        metrics.drawn(prepared.model().id(), picture.width(), picture.height());
         follower.drawn(i, one, picture, Png.encode(picture, Map.of(Infotext.KEYWORD, text.text())), text.text());
         if (!whole && !follower.goesOn()) {
             throw new CancellationException("interrupted");
@@ -120,14 +124,15 @@ public final class DrawingThread implements AutoCloseable {
     /** The model of a request, ready; the one before is let go of where it is another. */
     private Standing stand(PreparedRequest prepared, DrawingFollower follower) {
         if (standing != null && standing.model == prepared.model() && standing.loras.equals(prepared.loras())
-                && fits(prepared)) {
+                && Objects.equals(standing.control, prepared.control().choice().net()) && fits(prepared)) {
             return standing;
         }
         close();
         long start = System.nanoTime();
-        Pipeline plain = Pipeline.open(AdaptedFiles.of(prepared.model().files(), prepared.loras()), backend);
+        Pipeline plain = Pipeline.open(prepared.control().files(), backend);
         Pipeline pipeline = memory.keep(plain, prepared.request(), backend, follower::note);
-        standing = new Standing(prepared.model(), prepared.loras(), pipeline, previews(pipeline));
+        standing = new Standing(prepared.model(), prepared.loras(), prepared.control().choice().net(), pipeline,
+                previews(pipeline));
         loaded = prepared.model();
         pipeline.hold(prepared.request());
         metrics.loaded(prepared.model().id(), System.nanoTime() - start);
@@ -162,11 +167,15 @@ public final class DrawingThread implements AutoCloseable {
     private final class Watch implements Progress {
         private final Standing at;
         private final GenerationRequest request;
-        /** With the size of the latents, which some families choose from a table. */
-        private final GenerationRequest drawn;
         private final DrawingFollower follower;
         private final String model;
+        private final int evaluations;
         private long last;
+        private int height;
+        private int width;
+        private int passes;
+        /** Evaluations of passes before, and of all so far. */
+        private int before;
         private int done;
         private float[] unfinished;
         private StageMemory decoded;
@@ -174,29 +183,36 @@ public final class DrawingThread implements AutoCloseable {
         Watch(Standing at, GenerationRequest request, DrawingFollower follower, String model) {
             this.at = at;
             this.request = request;
-            this.drawn = at.pipeline.drawn(request);
             this.follower = follower;
             this.model = model;
+            this.evaluations = at.pipeline.evaluations(request);
+        }
+
+        @Override
+        public void latents(int rows, int columns) {
+            height = rows;
+            width = columns;
+            before = done;
+            passes++;
         }
 
         @Override
         public void started(Stage stage, int units) {
             last = System.nanoTime();
-            follower.started(stage, units);
+            follower.started(stage, stage == Stage.DENOISE ? evaluations : units);
         }
 
         @Override
         public void step(int count, Supplier<float[]> latents) {
             long now = System.nanoTime();
-            metrics.step(model, request.width(), request.height(), now - last);
-            done = count;
-            follower.step(count, latents);
+            int factor = at.pipeline.latents().factor();
+            metrics.step(model, width * factor, height * factor, now - last);
+            done = before + count;
+            follower.step(done, latents);
             if (follower.cancelled() && follower.wantsUnfinished()) {
                 unfinished = latents.get();
-            } else if (at.previews != null && follower.wantsPreview(count)) {
-                int factor = at.pipeline.latents().factor();
-                follower.preview(count, at.previews.picture(latents.get(), drawn.height() / factor,
-                        drawn.width() / factor));
+            } else if (at.previews != null && follower.wantsPreview(done)) {
+                follower.preview(done, at.previews.picture(latents.get(), height, width));
             }
             last = System.nanoTime();
         }

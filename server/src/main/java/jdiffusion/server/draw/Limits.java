@@ -1,7 +1,9 @@
 package jdiffusion.server.draw;
 
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.request.FieldException;
+import jdiffusion.model.request.PictureFields;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -30,14 +32,30 @@ public record Limits(long pixels, int steps, int images, long body) {
         }
     }
 
-    void check(GenerationRequest request) {
-        if ((long) request.width() * request.height() > pixels) {
-            throw new FieldException("size", "too_large", "a picture of " + request.width() + "x" + request.height()
+    private void checkSize(PixelSize size) {
+        if ((long) size.width() * size.height() > pixels) {
+            throw new FieldException("size", "too_large", "a picture of " + size
                     + " is larger than the " + pixels + " pixels that this server draws at most");
         }
+    }
+
+    /** A picture of which only a part is drawn comes out whole. */
+    void checkPart(PictureFields asked) {
+        if (asked.init != null && Boolean.TRUE.equals(asked.inpaint.onlyMasked)) {
+            checkSize(new PixelSize(asked.init.width(), asked.init.height()));
+        }
+    }
+
+    void check(GenerationRequest request) {
+        checkSize(new PixelSize(request.width(), request.height()));
+        checkSize(request.finalSize());
         if (request.steps() > steps) {
             throw new FieldException("steps", "too_many", request.steps() + " steps are more than the " + steps
                     + " that this server takes at most");
+        }
+        if (request.hires() != null && request.hires().steps() > steps) {
+            throw new FieldException("steps", "too_many", request.hires().steps() + " steps of the second pass are more"
+                    + " than the " + steps + " that this server takes at most");
         }
         if (request.images() > images) {
             throw new FieldException("n", "too_many", request.images() + " pictures are more than the " + images

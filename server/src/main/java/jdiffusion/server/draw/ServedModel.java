@@ -10,6 +10,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.request.ControlInput;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.tokenizer.Tokenizer;
 
@@ -62,6 +63,15 @@ public final class ServedModel {
         return counted.request(prompt);
     }
 
+    /** The same with those of a ControlNet, if there is one. */
+    synchronized GenerationRequest request(String prompt, ControlInput control) {
+        return with(control).request(prompt);
+    }
+
+    private Pipeline with(ControlInput control) {
+        return control.picture() == null ? counted : counted.beside(control.files());
+    }
+
     /** Which sizes it can be asked for. */
     public synchronized ImageSize sizes() {
         return counted.sizes(counted.request(""));
@@ -77,9 +87,9 @@ public final class ServedModel {
         return counted.latents().factor();
     }
 
-    /** How often the denoiser is asked for each picture. */
+    /** How often the denoiser is asked for each picture, in all passes. */
     public synchronized int evaluations(GenerationRequest request) {
-        return counted.sigmas(request).evaluations() - counted.firstEvaluation(request);
+        return counted.evaluations(request);
     }
 
     /** Tokens of a text for the first of its text encoders. */
@@ -91,8 +101,8 @@ public final class ServedModel {
     }
 
     /** Fails when it cannot draw this. */
-    public synchronized void check(GenerationRequest request) {
-        counted.check(request);
+    public synchronized void check(GenerationRequest request, ControlInput control) {
+        with(control).check(request);
     }
 
     public synchronized List<String> notes(GenerationRequest request) {
@@ -100,7 +110,7 @@ public final class ServedModel {
     }
 
     /** The memory of each stage of a prepared request that runs by itself. */
-    public synchronized MemoryPlan plan(GenerationRequest request) {
-        return counted.plan(request);
+    public synchronized MemoryPlan plan(GenerationRequest request, ControlInput control) {
+        return with(control).plan(request);
     }
 }

@@ -7,8 +7,6 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.family.GenerationRequest;
-import jdiffusion.model.request.ControlInput;
-import jdiffusion.model.request.InputPictures;
 import jdiffusion.model.request.LoraRecord;
 import jdiffusion.model.request.MemoryWish;
 import jdiffusion.model.request.PictureText;
@@ -50,7 +48,7 @@ final class ServedText {
         }
         memory.describe(decoded.tile(), more);
         String name = prepared.model().path().toAbsolutePath().normalize().getFileName().toString();
-        return new PictureText(files, name, precision, new InputPictures(prepared.init(), prepared.mask()), record,
-                ControlInput.none(files), TaesdInput.NONE, more, version).of(picture);
+        return new PictureText(files, name, precision, prepared.inputs(), record,
+                prepared.control(), TaesdInput.NONE, more, version).of(picture);
     }
 }

@@ -10,6 +10,7 @@ import jdiffusion.model.request.PictureFields;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.calls.Calls;
+import jdiffusion.server.calls.ExtraFields;
 import jdiffusion.server.calls.Fields;
 import jdiffusion.server.calls.LoraList;
 import jdiffusion.server.http.Form;
@@ -32,7 +33,9 @@ record ImageRequests(Calls calls) {
     private static final int MOST_QUALITY = 100;
 
     ImageRequest generation(Fields fields) {
-        return read(fields, false);
+        ImageRequest request = read(fields, false);
+        ExtraFields.read(withExtra(fields), request.asked());
+        return request;
     }
 
     ImageRequest edit(Form form) {
@@ -49,6 +52,7 @@ record ImageRequests(Calls calls) {
         PictureFields asked = request.asked();
         asked.init = calls.decode(() -> PictureFile.read(images.getFirst(), "image"));
         asked.mask = masks.isEmpty() ? null : calls.decode(() -> PictureFile.readAlphaMask(masks.getFirst(), "mask"));
+        ExtraFields.read(Fields.of(form, FILES), asked);
         if (asked.mask != null && asked.strength == null) {
             asked.strength = 1.0; // what is masked is drawn anew, as there
         }

@@ -124,7 +124,7 @@ public final class OpenAiApi implements Api {
         int patch = prepared.model().patch();
         int each = prepared.request().width() / patch * (prepared.request().height() / patch);
         int text = prepared.model().tokens(prepared.request().prompt());
-        int image = prepared.init() == null ? 0 : each;
+        int image = prepared.inputs().init() == null ? 0 : each;
         ObjectNode usage = Json.object().put("input_tokens", text + image);
         usage.putObject("input_tokens_details").put("text_tokens", text).put("image_tokens", image);
         return usage.put("output_tokens", each * pictures).put("total_tokens", text + image + each * pictures);

@@ -11,6 +11,7 @@ import jdiffusion.model.request.PictureFields;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.calls.Calls;
+import jdiffusion.server.calls.ExtraFields;
 import jdiffusion.server.calls.Fields;
 import jdiffusion.server.calls.LoraList;
 import jdiffusion.server.http.HttpError;
@@ -25,7 +26,9 @@ record FieldReader(Calls calls) {
             "negative_prompt_2", "width", "height", "round_size", "steps", "guidance", "embedded_guidance",
             "guidance_rescale", "seed", "images", "sampler", "eta", "scheduler", "sigmas", "shift", "t5", "t5_length",
             "clean_caption", "resolution_binning", "clip_skip", "skip_layers", "guiders", "cache", "noise",
-            "weights", "init", "strength", "resize", "mask", "loras", CANCEL_ON_DISCONNECT, KEEP);
+            "weights", "init", "strength", "resize", "mask", "mask_blur", "mask_invert", "only_masked", "mask_padding",
+            "mask_fill", "mask_paste", "outpaint", "hires", "hires_strength", "hires_steps", "hires_upscaler",
+            "control", "loras", CANCEL_ON_DISCONNECT, KEEP);
 
     PictureFields read(Fields fields) {
         Iterator<String> names = fields.json().fieldNames();
@@ -61,6 +64,8 @@ record FieldReader(Calls calls) {
         asked.noise = fields.text("noise");
         asked.weights = fields.text("weights");
         pictures(fields, asked);
+        ExtraFields.read(fields, asked);
+        control(fields, asked);
         return asked;
     }
 
@@ -97,6 +102,27 @@ record FieldReader(Calls calls) {
         asked.skipLayersScale = skip.decimal("scale");
         asked.skipLayersStart = skip.decimal("start");
         asked.skipLayersEnd = skip.decimal("end");
+    }
+
+    private void control(Fields fields, PictureFields asked) {
+        JsonNode node = fields.node("control");
+        if (node == null) {
+            return;
+        }
+        if (!(node instanceof ObjectNode object)) {
+            throw HttpError.badField("control", "control must be {\"model\": ..., \"image\": ..., \"strength\": ...,"
+                    + " \"start\": ..., \"end\": ...}");
+        }
+        Fields control = new Fields(object);
+        byte[] image = control.file("image");
+        asked.controlNet = control.text("model");
+        if (asked.controlNet == null || image == null) {
+            throw HttpError.badField("control", "control needs the name of a ControlNet as model, and an image");
+        }
+        asked.controlPicture = calls.decode(() -> PictureFile.read(image, "control.image"));
+        asked.controlStrength = control.decimal("strength");
+        asked.controlStart = control.precise("start");
+        asked.controlEnd = control.precise("end");
     }
 
     private void pictures(Fields fields, PictureFields asked) {

@@ -5,8 +5,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Hires;
+import jdiffusion.model.family.MaskFill;
+import jdiffusion.model.request.HiresChoices;
+import jdiffusion.model.request.InpaintSettings;
 import jdiffusion.model.sampling.FlowScheduler;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
@@ -22,10 +27,12 @@ final class FormFields {
     private static final String TEXT = "text";
     private static final String TUNING = "tuning";
     private static final String START = "start";
+    private static final String MASK = "mask";
+    private static final String HIRES = "hires";
     /** Names, titles, and the field without which a group means nothing; in the form's order. */
     private static final String[][] GROUPS = {{SAMPLING, "Sampling", null}, {TUNING, "Fine tuning", null},
-        {TEXT, "Text encoders", null}, {START, "Picture to start from", "init"}, {"mask", "Mask", "mask"},
-        {"hires", "Second pass", null}};
+        {TEXT, "Text encoders", null}, {START, "Picture to start from", "init"}, {MASK, "Mask", "mask"},
+        {HIRES, "Second pass", null}};
     /** Evaluations with which a picture is there while one looks. */
     private static final int FEW_STEPS = 8;
     private static final int SLIDER_STEPS = 60;
@@ -72,7 +79,24 @@ final class FormFields {
                         + " then resized."),
                 FormField.number("strength", "Strength", START, 0.05, 1, 0.05, "How much is drawn anew."),
                 FormField.choice("resize", "Another shape is", START, List.of("stretch", "crop"), "What becomes of a"
-                        + " picture that has another shape."));
+                        + " picture that has another shape."),
+                FormField.integer("mask_blur", "Soft edges", MASK, 0, InpaintSettings.MOST_BLUR, "Pixels by which the"
+                        + " mask is blurred; 0 for hard edges."),
+                FormField.flag("mask_invert", "Draw what is not masked", MASK, ""),
+                FormField.flag("only_masked", "Draw the masked part alone", MASK, "It is cut out, drawn at the size"
+                        + " asked for, and put back."),
+                FormField.integer("mask_padding", "Around that part", MASK, 0, 1024, "Pixels that are cut out around"
+                        + " what is masked."),
+                FormField.choice("mask_fill", "The masked part starts from", MASK, Stream.of(MaskFill.values())
+                        .map(MaskFill::label).toList(), ""),
+                FormField.number("hires", "Times as large", HIRES, 1, Hires.MOST, 0.05, "Left empty: there is no second"
+                        + " pass."),
+                FormField.number("hires_strength", "Strength of the second pass", HIRES, 0.05, 1, 0.05, "How much of"
+                        + " the first is drawn over."),
+                FormField.integer("hires_steps", "Steps of the second pass", HIRES, 1, limits.steps(), "Left empty: as"
+                        + " many as the first has."),
+                FormField.choice("hires_upscaler", "Enlarged is", HIRES, Stream.of(Hires.Upscaler.values())
+                        .map(Hires.Upscaler::label).toList(), "The latents, or the picture by Lanczos."));
         ArrayNode json = Json.array();
         fields.forEach(field -> json.add(field.json()));
         return json;
@@ -110,7 +134,12 @@ final class FormFields {
         if (model.family().hasBins()) {
             json.put("resolution_binning", usual.resolutionBinning());
         }
-        return json.put("strength", usual.strength()).put("resize", "stretch");
+        InpaintSettings plain = InpaintSettings.PLAIN;
+        return json.put("strength", usual.strength()).put("resize", "stretch").put("mask_blur", plain.blur())
+                .put("mask_invert", false).put("only_masked", false).put("mask_padding", InpaintSettings.USUAL_PADDING)
+                .put("mask_fill", plain.fill().label()).putNull("hires")
+                .put("hires_strength", HiresChoices.USUAL_STRENGTH).putNull("hires_steps")
+                .put("hires_upscaler", HiresChoices.USUAL_UPSCALER.label());
     }
 
     /** Ranges for sliders; fields take more. */

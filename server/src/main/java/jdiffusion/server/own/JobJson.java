@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.math.BigInteger;
 import java.util.Map;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.image.Png;
 import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.server.http.Json;
@@ -50,6 +51,13 @@ final class JobJson {
         if (r.init() != null) {
             json.put("strength", r.strength()).put("mask", r.mask() != null);
         }
+        if (r.hires() != null) {
+            json.putObject("hires").put("width", r.hires().width()).put("height", r.hires().height())
+                    .put("strength", r.hires().strength()).put("steps", r.hires().steps())
+                    .put("upscaler", r.hires().upscaler().label());
+        }
+        PixelSize size = r.finalSize();
+        json.putObject("picture").put("width", size.width()).put("height", size.height());
         ArrayNode notes = json.putArray("notes");
         prepared.notes().forEach(notes::add);
         return json;

@@ -3,6 +3,7 @@ package jdiffusion.server.own;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import jdiffusion.model.adapter.ControlFolder;
 import jdiffusion.model.adapter.LoraFolder;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
@@ -41,6 +42,10 @@ public record Options(RequestPreparer preparer, DrawingThread drawing, int queue
         Path folder = preparer.loraFolder();
         if (folder != null) {
             LoraFolder.names(folder).forEach(loras::add);
+        }
+        ArrayNode controlNets = json.putArray("control_nets");
+        if (preparer.controlFolder() != null) {
+            ControlFolder.names(preparer.controlFolder()).forEach(controlNets::add);
         }
         Limits limits = preparer.limits();
         json.putObject("limits").put("pixels", limits.pixels()).put("steps", limits.steps())

@@ -227,7 +227,7 @@ public final class OwnApi implements Api {
 
     private void plan(Exchange exchange) throws IOException {
         PreparedRequest prepared = calls.prepared(wishes.read(new Fields(exchange.json())));
-        MemoryPlan plan = prepared.model().plan(prepared.picture(0));
+        MemoryPlan plan = prepared.model().plan(prepared.picture(0), prepared.control());
         ObjectNode body = JobJson.request(prepared);
         body.put("queue", calls.jobs().waiting());
         ObjectNode memory = body.putObject("memory");

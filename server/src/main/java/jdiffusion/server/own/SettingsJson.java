@@ -8,8 +8,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Stream;
+import jdiffusion.model.family.Hires;
+import jdiffusion.model.family.MaskFill;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.settings.FoundSettings;
 import jdiffusion.model.settings.SettingsReader;
@@ -123,7 +127,26 @@ record SettingsJson(ServedModels models) {
         if ("NV".equals(more.get("RNG"))) {
             take(fields, more, "RNG", "noise", _ -> "philox");
         }
+        masks(fields, more);
         take(fields, more, "Resolution binning", "resolution_binning", text -> !SWITCHED_OFF.contains(text));
+    }
+
+    /** How a mask acted, and the second pass. */
+    private static void masks(ObjectNode fields, Map<String, String> more) {
+        take(fields, more, "Mask blur", "mask_blur", Integer::valueOf);
+        take(fields, more, "Mask mode", "mask_invert", text -> text.equalsIgnoreCase("Inpaint not masked"));
+        take(fields, more, "Inpaint area", "only_masked", text -> text.equalsIgnoreCase("Only masked"));
+        take(fields, more, "Masked area padding", "mask_padding", Integer::valueOf);
+        take(fields, more, "Masked content", "mask_fill", text -> Stream.of(MaskFill.values())
+                .filter(fill -> fill.title().equalsIgnoreCase(text)).findFirst().map(MaskFill::label)
+                .orElseThrow(NumberFormatException::new));
+        take(fields, more, "Hires upscale", "hires", Double::valueOf);
+        if (fields.has("hires")) {
+            take(fields, more, "Denoising strength", "hires_strength", Double::valueOf);
+            take(fields, more, "Hires steps", "hires_steps", Integer::valueOf);
+            take(fields, more, "Hires upscaler", "hires_upscaler", text -> Optional.ofNullable(Hires.Upscaler.find(text))
+                    .map(Hires.Upscaler::label).orElseThrow(NumberFormatException::new));
+        }
     }
 
     /** What cannot be understood stays among the rest. */

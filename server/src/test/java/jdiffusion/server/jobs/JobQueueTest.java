@@ -10,6 +10,8 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.request.ControlInput;
+import jdiffusion.model.request.InputPictures;
 import jdiffusion.server.TestServer;
 import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.tensor.DType;
@@ -21,8 +23,8 @@ class JobQueueTest {
     private static final Duration NOW = Duration.ZERO;
 
     private static Job job(String client, String id) {
-        return new Job(id, client, new PreparedRequest(null, REQUEST, List.of(), id, null, null, List.of()), false, true,
-                Set.of(), _ -> { });
+        return new Job(id, client, new PreparedRequest(null, REQUEST, List.of(), ControlInput.none(null), id,
+                InputPictures.NONE, List.of()), false, true, Set.of(), _ -> { });
     }
 
     private static List<String> drained(JobQueue queue) throws InterruptedException {
