@@ -22,7 +22,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line: {@code jdiffusion
- * generate|stream|serve|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|completion|help}.
+ * generate|stream|serve|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|sites|record|patch|
+ * compare|lens|sweep|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Draws pictures with Stable Diffusion 3.5 and XL, in pure Java.", synopsisSubcommandLabel = "COMMAND",
@@ -46,7 +47,8 @@ public final class Main implements Runnable {
     private CommandLine.Model.CommandSpec spec;
 
     private static final List<String> COMMANDS = List.of("generate", "stream", "serve", "plan", "inspect",
-            "tokenizers", "convert", "quantize", "synthesize", "verify", "bench", "devices", "completion", "help");
+            "tokenizers", "convert", "quantize", "synthesize", "verify", "bench", "devices", "sites", "record", "patch",
+            "compare", "lens", "sweep", "completion", "help");
     /** Those that print what the others are. */
     private static final Set<String> ABOUT_OTHERS = Set.of("completion", "help");
 
@@ -147,6 +149,12 @@ public final class Main implements Runnable {
             case "verify" -> new VerifyCommand();
             case "bench" -> new BenchCommand();
             case "devices" -> new DevicesCommand();
+            case "sites" -> new SitesCommand();
+            case "record" -> new RecordCommand();
+            case "patch" -> new PatchCommand();
+            case "compare" -> new CompareCommand();
+            case "lens" -> new LensCommand();
+            case "sweep" -> new SweepCommand();
             case "completion" -> new CompletionCommand();
             default -> new CommandLine.HelpCommand();
         };
@@ -169,7 +177,8 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(), "a command is missing: generate, stream, serve, plan,"
-                + " inspect, tokenizers, convert, quantize, synthesize, verify, bench, devices, completion or help");
+                + " inspect, tokenizers, convert, quantize, synthesize, verify, bench, devices, sites, record,"
+                + " patch, compare, lens, sweep, completion or help");
     }
 
     private int misuse(ParameterException e) {

@@ -23,7 +23,8 @@ import javax.imageio.ImageIO;
  * @param err the lines of the error stream
  */
 record Cli(int code, String out, List<String> err) {
-    private static final Set<String> COMPUTING = Set.of("generate", "stream", "plan", "bench", "verify");
+    private static final Set<String> COMPUTING = Set.of("generate", "stream", "plan", "bench", "verify", "sites",
+            "record", "patch", "lens", "sweep");
 
     /** Where no device is named it is the CPU: what {@code auto} takes is up to the machine. */
     static Cli run(Object... args) {

@@ -47,6 +47,14 @@ public interface Trace {
     }
 
     /**
+     * An evaluation of the denoiser is done, and its prediction was seen.
+     *
+     * @param again does it once more, into the same tensor
+     */
+    default void evaluated(Runnable again) {
+    }
+
+    /**
      * The steps that follow.
      *
      * @param step evaluations of the denoiser before this one
@@ -76,7 +84,7 @@ public interface Trace {
         @Override
         public boolean see(String site, String of, Tensor tensor, int heads) {
             return whole.see(site.isEmpty() ? name : name + "." + site,
-                    of.isEmpty() ? module : module + "." + of, tensor, heads);
+                    of.isEmpty() ? module : module + (of.startsWith("(") ? " " : ".") + of, tensor, heads);
         }
 
         @Override

@@ -11,6 +11,7 @@ import jdiffusion.model.image.Picture;
 import jdiffusion.model.sites.Edit;
 import jdiffusion.model.sites.Experiment;
 import jdiffusion.model.sites.Intervene;
+import jdiffusion.model.sites.Lens;
 import jdiffusion.model.sites.Listing;
 import jdiffusion.model.sites.Probe;
 import jdiffusion.model.sites.Recording;
@@ -18,6 +19,7 @@ import jdiffusion.model.sites.Session;
 import jdiffusion.model.sites.Sites;
 import jdiffusion.model.sites.Source;
 import jdiffusion.model.stage.StageMemory;
+import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
 /** Runs of a pipeline that are looked at. */
@@ -40,6 +42,7 @@ record Experiments(Pipeline pipeline) {
 
     Run run(GenerationRequest request, List<? extends Experiment> experiments, Progress progress) {
         pipeline.check(request);
+        checkWhole(request, !experiments.isEmpty());
         Sites sites = sites(request);
         // Looked at before the runs with other prompts, so that a mistake is named at once.
         new Session(sites, experiments);
@@ -60,6 +63,46 @@ record Experiments(Pipeline pipeline) {
             List<Picture> pictures = pipeline.decode(request, latents, progress);
             return new Run(pictures, latents, session.recording());
         });
+    }
+
+    /** Fails where something is looked at that a step cache may leave out. */
+    private static void checkWhole(GenerationRequest request, boolean looked) {
+        if (looked && request.methods().cache() != null) {
+            throw new InputException("a step cache leaves out evaluations and blocks that are to be looked at; leave"
+                    + " --cache out");
+        }
+    }
+
+    LensView lens(GenerationRequest request, List<Integer> steps, Progress progress) {
+        pipeline.check(request);
+        checkWhole(request, true);
+        Lens lens = new Lens(sites(request), steps);
+        Run run = pipeline.watched(lens, () -> {
+            pipeline.hold(request);
+            float[] latents = pipeline.denoise(request, pipeline.encode(request, progress), progress);
+            return new Run(pipeline.decode(request, latents, progress), latents, new Recording());
+        });
+        Walk walk = pipeline.info().walk(request);
+        Map<Integer, List<float[]>> estimates = new LinkedHashMap<>();
+        lens.seen().forEach((step, seen) -> estimates.put(step, seen.predictions().stream()
+                .map(prediction -> estimate(walk, walk.first() + step, request, seen.latents(), prediction)).toList()));
+        return new LensView(lens.blocks(), estimates, run);
+    }
+
+    /** The clean latents of the first picture that follow from a prediction. */
+    private static float[] estimate(Walk walk, int i, GenerationRequest request, float[] latents, float[] prediction) {
+        double sigma = walk.sigmas().sigma(i);
+        int images = request.seeds() == GenerationRequest.Seeds.ONE_DRAW ? request.images() : 1;
+        int size = latents.length / images;
+        float[] clean = new float[size];
+        for (int k = 0; k < size; k++) {
+            double f = prediction[k];
+            if (prediction.length > latents.length) {
+                f += request.guidance() * (prediction[latents.length + k] - f);
+            }
+            clean[k] = (float) (walk.prediction().skip(sigma) * latents[k] + walk.prediction().out(sigma) * f);
+        }
+        return clean;
     }
 
     /** What runs with other prompts have at a place, on average. */

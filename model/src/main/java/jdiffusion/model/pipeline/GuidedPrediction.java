@@ -231,6 +231,9 @@ final class GuidedPrediction {
         trace.batch(images, branches);
         of.predict(read, time, out);
         trace.see("prediction", "", out);
+        if (trace != Trace.NONE) {
+            trace.evaluated(() -> of.predict(read, time, out));
+        }
     }
 
     /** Shows what is of no branch. */

@@ -30,6 +30,7 @@ import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.sites.Experiment;
+import jdiffusion.model.sites.Session;
 import jdiffusion.model.sites.Sites;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.MemoryPolicy;
@@ -148,6 +149,11 @@ public final class Pipeline implements AutoCloseable {
         LatentPreview preview = LatentPreview.of(files().generationConfig(), space.channels(), usual);
         return preview != usual ? preview : (latents, height, width) ->
                 preview.picture(space.pictured(latents, height * width), height, width);
+    }
+
+    /** The device in words. */
+    public String device() {
+        return stages.backend().describe();
     }
 
     public Family family() {
@@ -277,6 +283,25 @@ public final class Pipeline implements AutoCloseable {
      */
     public Run generate(GenerationRequest request, List<? extends Experiment> experiments, Progress progress) {
         return new Experiments(this).run(fitted(request), experiments, progress);
+    }
+
+    /**
+     * Fails when an experiment asks for what a request's run does not have; nothing is computed.
+     *
+     * @throws InputException that names what there is
+     */
+    public void check(GenerationRequest request, List<? extends Experiment> experiments) {
+        new Session(sites(request), experiments);
+    }
+
+    /**
+     * Draws while the final layer is applied after every block.
+     *
+     * @param steps evaluations of the denoiser to look at; empty for all
+     * @throws InputException when the denoiser is no transformer
+     */
+    public LensView lens(GenerationRequest request, List<Integer> steps, Progress progress) {
+        return new Experiments(this).lens(fitted(request), steps, progress);
     }
 
     /** Does something that somebody looks at. */

@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import jdiffusion.model.Branch;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
@@ -78,6 +79,11 @@ final class Binding {
                 throw new InputException("picture " + image + " is not there: this run draws "
                         + sites.request().images() + ", from 0 on");
             }
+        }
+        boolean weighted = !sites.request().methods().weights().equals(PromptWeights.NONE);
+        if (weighted && (!place.word().isEmpty() || found.stream().anyMatch(site -> site.when() == Site.When.TEXT))) {
+            throw new InputException("with prompt weights the encoders read a prompt in pieces, so words and the"
+                    + " encoders' own sites cannot be named; leave --weights out, or name tokens of the context");
         }
         for (Site site : found) {
             boolean always = site.when() == Site.When.STEP;

@@ -2,7 +2,6 @@ package jdiffusion.model.sites;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -70,25 +69,5 @@ final class SitePattern {
     @Override
     public String toString() {
         return text;
-    }
-
-    /** A number or a range of them, {@code 3} or {@code 0-10}, several with commas between. */
-    static List<Integer> numbers(String text, String what) {
-        List<Integer> numbers = new ArrayList<>();
-        for (String part : text.split(",", -1)) {
-            if (!Pattern.matches("\\s*\\d{1,7}(-\\d{1,7})?\\s*", part)) {
-                throw new InputException(what + " \"" + text + "\": write numbers and ranges such as 0,3,5-8");
-            }
-            String[] ends = part.strip().split("-");
-            int first = Integer.parseInt(ends[0]);
-            int last = Integer.parseInt(ends[ends.length - 1]);
-            if (last < first || last - first > 1_000_000) {
-                throw new InputException(what + " \"" + text + "\": " + part.strip() + " runs backwards, or too far");
-            }
-            for (int i = first; i <= last; i++) {
-                numbers.add(i);
-            }
-        }
-        return List.copyOf(numbers);
     }
 }

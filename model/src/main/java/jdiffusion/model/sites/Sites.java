@@ -2,6 +2,7 @@ package jdiffusion.model.sites;
 
 import java.util.Collection;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
+import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.tensor.InputException;
@@ -64,7 +66,8 @@ public record Sites(Map<String, Site> sites, GenerationRequest request, ModelFil
     private String near(String text) {
         String first = text.split("\\.", 2)[0];
         Set<String> forms = new LinkedHashSet<>();
-        Stream.concat(all().stream().filter(site -> site.name().startsWith(first)), all().stream())
+        Stream.concat(all().stream().filter(site -> site.name().startsWith(first)),
+                all().stream().sorted(Comparator.comparing(site -> site.component() != Component.DENOISER)))
                 .forEach(site -> forms.add(site.name().replaceAll("\\.\\d+(?=\\.|$)", ".N")));
         List<String> shown = forms.stream().limit(SHOWN).toList();
         return "there are " + String.join(", ", shown) + (forms.size() > shown.size()
@@ -73,7 +76,8 @@ public record Sites(Map<String, Site> sites, GenerationRequest request, ModelFil
     }
 
     private String numbers(String first) {
-        int most = all().stream().map(Site::name).filter(name -> name.matches("(block|single)\\.\\d+\\..*|single\\.\\d+"))
+        int most = all().stream().map(Site::name)
+                .filter(name -> name.matches("(block|single)\\.\\d+\\..*|single\\.\\d+"))
                 .filter(name -> !first.equals("single") || name.startsWith("single"))
                 .mapToInt(name -> Integer.parseInt(name.split("\\.")[1])).max().orElse(0);
         return String.format(Locale.ROOT, "0 to %d in blocks", most);

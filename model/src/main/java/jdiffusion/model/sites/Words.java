@@ -6,7 +6,6 @@ import java.util.List;
 import jdiffusion.model.Branch;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.tokenizer.Tokenizer;
-import jdiffusion.tensor.InputException;
 
 /** Which tokens of a prompt are a word's. */
 final class Words {
@@ -56,12 +55,5 @@ final class Words {
         String text = text(sites, branch);
         return (branch == Branch.UNCOND ? "the negative prompt" : "the prompt") + " has no word \"" + word
                 + "\"; its words are " + String.join(", ", text.strip().split("[^\\p{L}\\p{N}']+"));
-    }
-
-    /** Fails when a word is empty. */
-    static void check(String word) {
-        if (word.isBlank()) {
-            throw new InputException("the word is empty");
-        }
     }
 }

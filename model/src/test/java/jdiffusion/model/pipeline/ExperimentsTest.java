@@ -2,11 +2,16 @@ package jdiffusion.model.pipeline;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Flow;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import jdiffusion.kernels.Backend;
@@ -15,10 +20,12 @@ import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.Branch;
 import jdiffusion.model.EmulatedCuda;
 import jdiffusion.model.TestData;
+import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SkipLayers;
@@ -45,7 +52,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ExperimentsTest {
     private static final CpuBackend CPU = new CpuBackend();
     private static final CpuBackend EXACT = new CpuBackend(2, Precision.F32);
-    private static final Vocabularies ROWS = new Vocabularies(600, 600, 1000);
+    private static final Vocabularies ROWS = new Vocabularies(2000, 2000, 4000);
 
     @AfterAll
     static void close() {
@@ -70,8 +77,8 @@ class ExperimentsTest {
 
     private static GenerationRequest request(Pipeline pipeline, UnaryOperator<GenerationRequest.Builder> change) {
         var builder = pipeline.request("a red circle").toBuilder().negativePrompt("a blue square").size(64, 32)
-                .steps(2).guidance(3).t5Length(12).seed(3).resolutionBinning(false);
-        return change.apply(builder).build();
+                .steps(2).guidance(3).seed(3).resolutionBinning(false);
+        return change.apply(pipeline.files().has(Component.T5) ? builder.t5Length(12) : builder).build();
     }
 
     private static List<byte[]> bytes(List<Picture> pictures) {
@@ -100,13 +107,11 @@ class ExperimentsTest {
     @ValueSource(strings = {"sd35-medium", "sdxl", "flux-dev", "auraflow", "pixart-sigma"})
     void alsoOnADevice(String family) {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
-            model(family, cuda.backend(), MemoryPolicy.of(Offload.SEQUENTIAL), pipeline ->
-                    assertNothingChanges(pipeline, request(pipeline, b -> b.size(32, 32).steps(1))));
             long before = cuda.allocatedBytes();
-            model(family, cuda.backend(), MemoryPolicy.of(Offload.NONE), pipeline -> {
-                GenerationRequest request = request(pipeline, b -> b.size(32, 32).steps(1));
-                assertNothingChanges(pipeline, request);
-            });
+            // Streamed blocks on the one half of the families, all weights held on the other.
+            MemoryPolicy policy = MemoryPolicy.of(family.length() % 2 == 0 ? Offload.SEQUENTIAL : Offload.NONE);
+            model(family, cuda.backend(), policy, pipeline ->
+                    assertNothingChanges(pipeline, request(pipeline, b -> b.size(32, 32).steps(1))));
             assertThat(cuda.allocatedBytes()).isEqualTo(before);
         }
     }
@@ -316,7 +321,7 @@ class ExperimentsTest {
 
     /** Rows of which something differs. */
     private static List<Integer> changed(float[] a, float[] b, int width) {
-        List<Integer> rows = new java.util.ArrayList<>();
+        List<Integer> rows = new ArrayList<>();
         for (int row = 0; row < a.length / width; row++) {
             if (!Arrays.equals(Arrays.copyOfRange(a, row * width, (row + 1) * width),
                     Arrays.copyOfRange(b, row * width, (row + 1) * width))) {
@@ -324,6 +329,114 @@ class ExperimentsTest {
             }
         }
         return rows;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sd35-medium", "flux-dev", "auraflow", "pixart-sigma"})
+    void theLensEndsWithTheRunItself(String family) {
+        model(family, CPU, MemoryPolicy.DEFAULT, pipeline -> {
+            GenerationRequest request = request(pipeline, b -> b);
+            Run plain = pipeline.generate(request, List.of(), Progress.NONE);
+            LensView view = pipeline.lens(request, List.of(), Progress.NONE);
+            assertThat(bytes(view.run().pictures())).containsExactlyElementsOf(bytes(plain.pictures()));
+            assertThat(view.estimates()).containsOnlyKeys(0, 1);
+            // The last step of Euler's method leads to the estimate, which the last block's is.
+            float[] last = view.estimates().get(1).getLast();
+            for (int i = 0; i < last.length; i++) {
+                assertThat(last[i]).isCloseTo(plain.latents()[i], within(1e-3f * Math.max(1, Math.abs(last[i]))));
+            }
+            assertThat(view.estimates().get(1).getFirst()).isNotEqualTo(last);
+            assertThat(view.estimates().get(0)).hasSameSizeAs(view.blocks());
+        });
+    }
+
+    private static boolean join(Thread thread) {
+        try {
+            return thread.join(Duration.ofMinutes(1));
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Asks for one step at a time, and for so many of them. */
+    private static final class Collector implements Flow.Subscriber<RunSteps.Step> {
+        private final List<RunSteps.Step> steps = new ArrayList<>();
+        private final CompletableFuture<List<RunSteps.Step>> end = new CompletableFuture<>();
+        private final int most;
+        private Flow.Subscription subscription;
+
+        Collector(int most) {
+            this.most = most;
+        }
+
+        @Override
+        public void onSubscribe(Flow.Subscription given) {
+            subscription = given;
+            given.request(1);
+        }
+
+        @Override
+        public void onNext(RunSteps.Step step) {
+            steps.add(step);
+            if (steps.size() == most) {
+                subscription.cancel();
+                end.complete(steps);
+            }
+            subscription.request(1);
+        }
+
+        @Override
+        public void onError(Throwable error) {
+            end.completeExceptionally(error);
+        }
+
+        @Override
+        public void onComplete() {
+            end.complete(steps);
+        }
+    }
+
+    @Test
+    void stepsArePublishedAsTheyAreDone() {
+        model("sd35-medium", CPU, MemoryPolicy.DEFAULT, pipeline -> {
+            GenerationRequest request = request(pipeline, b -> b.steps(3));
+            Collector all = new Collector(9);
+            new RunSteps(pipeline, request, List.of()).subscribe(all);
+            List<RunSteps.Step> steps = all.end.join();
+            assertThat(steps).extracting(RunSteps.Step::number).containsExactly(0, 1, 2);
+            assertThat(steps.getLast().latents())
+                    .isEqualTo(pipeline.generate(request, List.of(), Progress.NONE).latents());
+            Collector wrong = new Collector(9);
+            new RunSteps(pipeline, request, List.of(Probe.at("nowhere").save())).subscribe(wrong);
+            assertThatThrownBy(wrong.end::join).hasCauseInstanceOf(InputException.class);
+            Collector one = new Collector(1);
+            new RunSteps(pipeline, request, List.of()).subscribe(one);
+            assertThat(one.end.join()).hasSize(1);
+            // The run ends after the evaluation that it is in; the model is closed then.
+            for (Thread thread : Thread.getAllStackTraces().keySet()) {
+                if (thread.getName().equals("steps")) {
+                    assertThat(join(thread)).isTrue();
+                }
+            }
+        });
+    }
+
+    @Test
+    void aRunGoesOnFromRecordedLatents() {
+        model("sd35-medium", CPU, MemoryPolicy.DEFAULT, pipeline -> {
+            GenerationRequest request = request(pipeline, b -> b.steps(3));
+            Run first = pipeline.generate(request, List.of(Probe.at("latents").steps(2).save()), Progress.NONE);
+            Run other = pipeline.generate(request.toBuilder().seed(99).build(),
+                    List.of(Intervene.at("latents").steps(2).replace(first.recording())), Progress.NONE);
+            assertThat(other.latents()).isEqualTo(first.latents());
+        });
+    }
+
+    @Test
+    void aUnetHasNoLens() {
+        model("sdxl", CPU, MemoryPolicy.DEFAULT, pipeline -> assertThatThrownBy(() -> pipeline.lens(
+                request(pipeline, b -> b), List.of(), Progress.NONE)).isInstanceOf(InputException.class)
+                .hasMessageContaining("this denoiser is a UNet"));
     }
 
     @Test
@@ -349,6 +462,10 @@ class ExperimentsTest {
             refused(pipeline, request, Intervene.at("conditioning").remove(), "is no block's output");
             refused(pipeline, request, Intervene.at("block.0.image").remove(), "only a part of block.0");
             refused(pipeline, request, Intervene.at("a..b").zero(), "is no name of a site");
+            refused(pipeline, request.toBuilder().methods(request.methods().withCache(new StepCache.FirstBlock(0.1),
+                    false)).build(), Intervene.at("block.0").zero(), "a step cache leaves out evaluations");
+            refused(pipeline, request.toBuilder().methods(request.methods().withWeights(PromptWeights.A1111)).build(),
+                    Intervene.at("embedded.context").word("red").zero(), "with prompt weights the encoders read");
         });
     }
 
