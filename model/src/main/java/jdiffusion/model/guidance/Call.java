@@ -13,6 +13,8 @@ import jdiffusion.tensor.InputException;
  * {@code pag}. Arguments are taken one by one; {@link #done} names what nobody took.
  */
 public final class Call {
+    private static final int MOST_LAYERS = 10_000;
+
     private final String option;
     private final String name;
     private final Map<String, String> named = new LinkedHashMap<>();
@@ -163,8 +165,6 @@ public final class Call {
         }
         return layers;
     }
-
-    private static final int MOST_LAYERS = 10_000;
 
     /** Fails when an argument was given that nothing takes. */
     public void done() {

@@ -7,8 +7,8 @@ public sealed interface Guider permits Guider.Interval, Guider.Rescale, Formula,
 
     /**
      * Guidance in a part of the evaluations alone (Kynkäänniemi et al., "Applying Guidance in a Limited Interval
-     * Improves Sample and Distribution Quality in Diffusion Models", 2024); in the others the prediction with the prompt
-     * is taken, and the one without it is not made.
+     * Improves Sample and Distribution Quality in Diffusion Models", 2024); in the others the prediction with the
+     * prompt is taken, and the one without it is not made.
      *
      * @param start share of the evaluations after which it begins
      * @param stop  share after which it ends

@@ -31,8 +31,8 @@ public sealed interface Push extends Guider permits Push.PerturbedAttention, Pus
     }
 
     private static String text(Push push, String more) {
-        return push.label() + "(scale=" + Call.shown(Double.parseDouble(Float.toString(push.scale()))) + more + ",start="
-                + Call.shown(push.start()) + ",stop=" + Call.shown(push.stop())
+        String scale = Call.shown(Double.parseDouble(Float.toString(push.scale())));
+        return push.label() + "(scale=" + scale + more + ",start=" + Call.shown(push.start()) + ",stop=" + Call.shown(push.stop())
                 + (push.layers().isEmpty() ? "" : ",layers=" + Call.shown(push.layers())) + ")";
     }
 

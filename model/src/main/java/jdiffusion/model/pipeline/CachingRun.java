@@ -1,6 +1,7 @@
 package jdiffusion.model.pipeline;
 
 import jdiffusion.model.family.DenoiserRun;
+import jdiffusion.tensor.Tensor;
 
 /** A denoiser's run that does not make all evaluations in full. */
 interface CachingRun extends DenoiserRun {
@@ -11,7 +12,7 @@ interface CachingRun extends DenoiserRun {
     boolean skipped(int entry);
 
     @Override
-    default void predict(jdiffusion.tensor.Tensor latents, float[] times, jdiffusion.tensor.Tensor out) {
+    default void predict(Tensor latents, float[] times, Tensor out) {
         throw new IllegalStateException("a cache has one time for the whole batch");
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
@@ -76,8 +77,7 @@ class CompatTest {
     private static List<Integer> guided(Compat compat) {
         SkipLayers usual = as(compat).skipLayers();
         SkipLayers skip = new SkipLayers(List.of(1), usual.scale(), usual.start(), usual.stop());
-        return java.util.stream.IntStream.range(0, 40).filter(i -> skip.active(i + compat.firstStep(), 40)).boxed()
-                .toList();
+        return IntStream.range(0, 40).filter(i -> skip.active(i + compat.firstStep(), 40)).boxed().toList();
     }
 
     /** Philox draws another picture of the same seed; in a series as alone. */

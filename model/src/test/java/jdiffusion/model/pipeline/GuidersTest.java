@@ -2,6 +2,7 @@ package jdiffusion.model.pipeline;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
@@ -27,9 +28,9 @@ import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
-import org.junit.jupiter.api.DynamicTest;
 
 class GuidersTest {
     private static final int SIDE = 8;
@@ -178,7 +179,7 @@ class GuidersTest {
                 for (int i = 0; i < SIZE; i++) {
                     float wanted = (float) entry.getValue().get(at++).asDouble();
                     assertThat(results.get(e)[i]).as("evaluation %d, value %d", e, i)
-                            .isCloseTo(wanted, org.assertj.core.data.Offset.offset(CLOSE));
+                            .isCloseTo(wanted, within(CLOSE));
                 }
                 assertThat(results.get(EVALUATIONS + e)).isEqualTo(results.get(e));
             }
@@ -228,21 +229,23 @@ class GuidersTest {
                 .isInstanceOf(InputException.class).hasMessageContaining(message));
     }
 
-    /** The same in a series; without guidance only pushes act; a formula that is guidance itself draws its picture. */
+    /** The same in a series; without guidance only pushes act; an interval of all is no interval. */
     @Test
     void wholeRequests() {
         GenerationRequest.Builder request = PIPELINE.request("a green star").toBuilder().size(64, 48).steps(3)
                 .t5Length(20).seed(7);
         byte[] plain = draw(request, 0);
         byte[] all = draw(request.guiders(Guiders.of("--guiders",
-                "apg(eta=0.5,limit=5,momentum=-0.5),interval(0,0.9),rescale(0.5),pag(start=0,stop=1),seg(sigma=1)")), 0);
+                "apg(eta=0.5,limit=5,momentum=-0.5),interval(0,0.9),rescale(0.5),pag(start=0,stop=1),seg(sigma=1)")),
+                0);
         assertThat(all).isNotEqualTo(plain);
         assertThat(draw(request.seed(6).images(2), 1)).isEqualTo(all);
         request.seed(7).images(1);
         byte[] whole = draw(request.guiders(Guiders.of("--guiders", "interval(0,1)")), 0);
         assertThat(whole).isEqualTo(plain);
         byte[] unguided = draw(request.guiders(Guiders.NONE).guidance(1), 0);
-        assertThat(draw(request.guiders(Guiders.of("--guiders", "apg,rescale,interval(0,0.5)")), 0)).isEqualTo(unguided);
+        assertThat(draw(request.guiders(Guiders.of("--guiders", "apg,rescale,interval(0,0.5)")), 0))
+                .isEqualTo(unguided);
         assertThat(draw(request.guiders(Guiders.of("--guiders", "interval(0,0)")).guidance(4), 0)).isEqualTo(unguided);
         assertThat(draw(request.guiders(Guiders.of("--guiders", "pag(start=0,stop=1)")).guidance(1), 0))
                 .isNotEqualTo(unguided);
