@@ -131,6 +131,21 @@ class AccessTest {
                 .POST(HttpRequest.BodyPublishers.ofString("{}"))).statusCode()).isEqualTo(415);
     }
 
+    /** It may be gone as well, so nothing is drawn for it; it is no fault of the server. */
+    @Test
+    void aClientThatClosesItsSideIsToldSo() throws IOException {
+        try (Socket socket = new Socket("127.0.0.1", free.server.address().getPort())) {
+            socket.setSoTimeout(30_000);
+            String body = "{\"prompt\":\"a\",\"size\":\"128x128\",\"steps\":200}";
+            socket.getOutputStream().write(("POST /v1/images/generations HTTP/1.1\r\nHost: localhost\r\nContent-Type:"
+                    + " application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body)
+                    .getBytes(StandardCharsets.ISO_8859_1));
+            socket.shutdownOutput();
+            String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(answer).startsWith("HTTP/1.1 408 ").contains("closed its connection");
+        }
+    }
+
     @Test
     void metricsCountRequests() throws IOException, InterruptedException {
         free.get("/healthz");

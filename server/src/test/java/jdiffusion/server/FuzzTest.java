@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Test;
 
 /** Requests that were right once, changed at random: each is answered, none shows the inside, the server lives on. */
 class FuzzTest {
-    /** Ten thousand take some minutes. */
-    private static final int REQUESTS = Integer.getInteger("jdiffusion.server.fuzz", 200);
+    /** Ten thousand take a minute or two. */
+    private static final int REQUESTS = Integer.getInteger("jdiffusion.server.fuzz", 1000);
     private static final int CLIENTS = 16;
     private static final Pattern LENGTH = Pattern.compile("Content-Length: (\\d{1,9})");
     private static final long SEED = Long.getLong("jdiffusion.server.fuzz.seed", 1);

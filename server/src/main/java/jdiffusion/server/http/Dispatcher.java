@@ -13,6 +13,7 @@ import java.util.function.Predicate;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.server.metrics.Metrics;
 import jdiffusion.tensor.InputException;
+import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -61,7 +62,8 @@ final class Dispatcher extends Handler.Abstract {
             callback.succeeded();
             outcome = response.getStatus() / 100 + "xx";
         } catch (IOException e) {
-            callback.failed(e);
+            // A client that has closed its side alone still hears why; for any other failure Jetty would say 500.
+            callback.failed(new HttpException.RuntimeException(HttpError.TIMEOUT, e));
         } finally {
             long nanos = System.nanoTime() - start;
             metrics.request(api.name(), guarded.pattern, outcome, nanos);

@@ -81,7 +81,9 @@ public final class Site implements AutoCloseable {
     /** What Jetty itself refuses, such as a damaged request line. */
     private static boolean error(Request request, Response response, Callback callback) {
         int status = response.getStatus();
-        String body = "{\"error\":{\"message\":\"the request cannot be read\",\"type\":\"invalid_request_error\","
+        String message = status == HttpError.TIMEOUT ? "the client closed its connection, or did not go on"
+                : "the request cannot be read";
+        String body = "{\"error\":{\"message\":\"" + message + "\",\"type\":\"invalid_request_error\","
                 + "\"param\":null,\"code\":\"" + status + "\"}}";
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
         Content.Sink.write(response, true, body, callback);
