@@ -85,6 +85,10 @@ final class DrawingOptions {
         options.prompt = prompt;
         options.check();
         model.checkNotLeftOut(options.leftOut());
+        if (options.hires.hires != null) {
+            throw new InputException("--hires " + InputException.shown(options.hires.hires) + ": an experiment is on"
+                    + " one pass; leave the option out");
+        }
         if (batchCount < 1 || batchCount > MOST_PICTURES) {
             throw new InputException("--batch-count is " + batchCount + "; use 1 to " + MOST_PICTURES);
         }
@@ -104,7 +108,7 @@ final class DrawingOptions {
         String words = AdapterOptions.withoutTags(options.prompt);
         GenerationRequest defaults = pipeline.request(words);
         options.roundSize(defaults, sizes, notes);
-        GenerationRequest plain = options.applyTo(defaults).images(batchCount).build();
+        GenerationRequest plain = options.applyTo(defaults, pipeline.family()).images(batchCount).build();
         pipeline.checkSize(plain);
         GenerationRequest request = control.addTo(inputs.addTo(plain, options.strength));
         inputs.checkMask(pipeline.drawn(request), pipeline.latents().factor(), notes);
