@@ -86,7 +86,7 @@ class AccessibilityTest {
             page.type("#prompt", "a star");
             page.type("#width", "32");
             page.type("#height", "32");
-            page.type("#steps", "4");
+            page.type("#field-steps", "4");
             page.click("#submit");
             page.until("!document.getElementById('done').hidden && document.getElementById('running').hidden");
             check("a picture");

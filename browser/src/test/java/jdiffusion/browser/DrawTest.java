@@ -53,7 +53,7 @@ class DrawTest {
         page.type("#prompt", prompt);
         page.type("#width", Integer.toString(side));
         page.type("#height", Integer.toString(side));
-        page.type("#steps", Integer.toString(steps));
+        page.type("#field-steps", Integer.toString(steps));
         page.type("#seed", seed);
         page.click("#submit");
     }
@@ -81,7 +81,7 @@ class DrawTest {
         // What was asked for is still there when the page is loaded anew.
         page.open("", false);
         assertThat(page.value("#prompt")).isEqualTo("a large yellow star");
-        assertThat(page.value("#steps")).isEqualTo("20");
+        assertThat(page.value("#field-steps")).isEqualTo("20");
         assertThat(page.value("#seed")).isEqualTo("18446744073709551615");
     }
 
@@ -147,10 +147,10 @@ class DrawTest {
         page.click("#found-settings");
         assertThat(page.value("#prompt")).isEqualTo("a red square");
         assertThat(page.value("#negative_prompt")).isEqualTo("blurry");
-        assertThat(page.value("#steps")).isEqualTo("7");
-        assertThat(page.value("#guidance")).isEqualTo("3.5");
-        assertThat(page.value("#sampler")).isEqualTo("dpmpp_2m");
-        assertThat(page.value("#scheduler")).isEqualTo("karras");
+        assertThat(page.value("#field-steps")).isEqualTo("7");
+        assertThat(page.value("#field-guidance")).isEqualTo("3.5");
+        assertThat(page.value("#field-sampler")).isEqualTo("dpmpp_2m");
+        assertThat(page.value("#field-scheduler")).isEqualTo("karras");
         assertThat(page.value("#width")).isEqualTo("96");
         assertThat(page.value("#height")).isEqualTo("64");
         assertThat(page.value("#seed")).isEqualTo("18446744073709551614");
@@ -164,8 +164,8 @@ class DrawTest {
     /** Draws what a mask of a corner asks for, and gives how far both parts are from the picture before. */
     private static void checkOnlyThereIsDrawn(Picture before) {
         page.type("#prompt", "a large red circle");
-        page.type("#strength", "1");
-        page.type("#steps", "10");
+        page.type("#field-strength", "1");
+        page.type("#field-steps", "10");
         page.type("#seed", "3");
         page.js("document.getElementById('done').hidden = true");
         page.click("#submit");
@@ -264,8 +264,8 @@ class DrawTest {
         assertThat(page.value("#prompt")).isEqualTo("a blue triangle");
         page.type("#width", "32");
         page.type("#height", "32");
-        page.type("#steps", "2");
-        page.find("#steps").sendKeys(Keys.chord(Keys.CONTROL, Keys.ENTER));
+        page.type("#field-steps", "2");
+        page.find("#field-steps").sendKeys(Keys.chord(Keys.CONTROL, Keys.ENTER));
         page.until(DRAWN);
         assertThat(page.text("#caption")).isEqualTo("a blue triangle");
         page.click("[href='#gallery']");

@@ -81,7 +81,7 @@ class GalleryTest {
         page.button("#view-actions", "Use these settings").click();
         page.until("!document.getElementById('draw').hidden");
         assertThat(page.value("#prompt")).isEqualTo("number " + (COUNT - 1));
-        assertThat(page.value("#steps")).isEqualTo(Integer.toString(COUNT - 1));
+        assertThat(page.value("#field-steps")).isEqualTo(Integer.toString(COUNT - 1));
         assertThat(page.value("#width")).isEqualTo("32");
 
         page.click("[href='#gallery']");
@@ -111,7 +111,7 @@ class GalleryTest {
         page.type("#prompt", "a small star");
         page.type("#width", "32");
         page.type("#height", "32");
-        page.type("#steps", "2");
+        page.type("#field-steps", "2");
         page.type("#seed", "77");
         page.click("#submit");
         page.until("!document.getElementById('done').hidden && document.getElementById('running').hidden");

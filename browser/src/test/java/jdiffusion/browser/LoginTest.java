@@ -35,7 +35,7 @@ class LoginTest {
             page.type("#prompt", "a star");
             page.type("#width", "32");
             page.type("#height", "32");
-            page.type("#steps", "2");
+            page.type("#field-steps", "2");
             page.click("#submit");
             page.until("!document.getElementById('done').hidden");
             page.until("document.getElementById('picture').naturalWidth === 32");

@@ -10,9 +10,11 @@ import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Hires;
 import jdiffusion.model.family.MaskFill;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.request.HiresChoices;
 import jdiffusion.model.request.InpaintSettings;
 import jdiffusion.model.sampling.FlowScheduler;
+import jdiffusion.model.sampling.NoiseSource;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.draw.Limits;
@@ -52,6 +54,8 @@ final class FormFields {
     static ArrayNode fields(Limits limits) {
         List<String> samplers = Arrays.stream(Sampler.Kind.values()).map(Sampler.Kind::label).toList();
         List<String> schedules = Arrays.stream(SigmaSchedule.values()).map(SigmaSchedule::label).toList();
+        List<String> noises = Arrays.stream(NoiseSource.values()).map(NoiseSource::label).toList();
+        List<String> weights = Arrays.stream(PromptWeights.values()).map(PromptWeights::label).toList();
         List<FormField> fields = List.of(
                 FormField.integer("steps", "Steps", SAMPLING, 1, limits.steps(), "Evaluations of the network, more or"
                         + " less."),
@@ -67,6 +71,12 @@ final class FormFields {
                         + " composition."),
                 FormField.number("guidance_rescale", "Guidance rescale", TUNING, 0, 1, 0.05, "Against burnt"
                         + " colours of a high guidance."),
+                FormField.text("guiders", "Guiders", TUNING, "Variants of guidance, such as: cfg-zero,"
+                        + " interval(0.1,0.8)"),
+                FormField.text("cache", "Saved evaluations", TUNING, "Such as: taylor(4)"),
+                FormField.choice("noise", "Noise", TUNING, noises, "Where a seed's numbers come from."),
+                FormField.choice("weights", "Brackets in the prompt", TEXT, weights, "As whose weights they are"
+                        + " read."),
                 FormField.text("prompt_2", "Prompt for the second encoder", TEXT, "Left empty: the same prompt."),
                 FormField.text("negative_prompt_2", "Negative prompt for the second encoder", TEXT, ""),
                 FormField.integer("clip_skip", "Clip skip", TEXT, 1, 12, "The layer of CLIP that is read, counted from"
@@ -115,6 +125,10 @@ final class FormFields {
             json.putNull("shift");
         }
         json.put("guidance_rescale", rounded(usual.guidanceRescale()));
+        json.putNull("guiders").putNull("cache").putNull("noise");
+        if (model.family().readsWeights()) {
+            json.putNull("weights");
+        }
         Set<Component> components = model.files().architecture().components();
         if (components.contains(Component.CLIP_G)) {
             json.putNull("prompt_2").putNull("negative_prompt_2");

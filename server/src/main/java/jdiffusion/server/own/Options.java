@@ -63,7 +63,8 @@ public record Options(RequestPreparer preparer, DrawingThread drawing, int queue
                 .put("largest_side", sizes.largest()).put("steps", usual.steps()).put("guidance", usual.guidance())
                 .put("sampler", usual.sampler().kind().label())
                 .put("scheduler", usual.schedule() == null ? null : usual.schedule().label())
-                .put("strength", usual.strength()).put("guided", usual.guided()).put("few_step", FormFields.isFast(usual));
+                .put("strength", usual.strength()).put("guided", usual.guided())
+                .put("few_step", FormFields.isFast(usual));
         json.set("defaults", FormFields.defaults(model, usual));
         json.set("ranges", FormFields.ranges(usual));
         return json;

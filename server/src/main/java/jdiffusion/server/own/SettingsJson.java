@@ -59,7 +59,8 @@ record SettingsJson(ServedModels models) {
 
     /** Where the file lay is no client's business. */
     private static String said(String message, String file) {
-        return message.replace(file + ": ", "").replace(file, "the picture").replace("; give them as options instead of --from", "");
+        return message.replace(file + ": ", "").replace(file, "the picture")
+                .replace("; give them as options instead of --from", "");
     }
 
     private ObjectNode of(FoundSettings found, String file) {

@@ -2,6 +2,8 @@
 import { $, el } from './dom.js';
 import { setupSize, setSize, sizeModel } from './size.js';
 
+/** Fields with a place of their own in the form. */
+const SPECIAL = ['model', 'prompt', 'negative_prompt', 'width', 'height', 'images', 'seed', 'random'];
 /** Fields that errors name otherwise than the form. */
 const NAMES = { size: 'width', n: 'images', loras: 'prompt', lora: 'prompt' };
 const STORED = 'jdiffusion.form';
@@ -76,6 +78,10 @@ function weigh(event) {
     return;
   }
   event.preventDefault();
+  const reading = input('weights');
+  if (reading && 'weights' in model.defaults && !reading.value) {
+    reading.value = 'a1111';
+  }
   const marked = area.value.slice(area.selectionStart, area.selectionEnd);
   const [, words, weight] = marked.match(/^\((.*):([\d.]+)\)$/s) || [null, marked, 1];
   const next = Math.max(0, Math.round((Number(weight) + (up ? 0.1 : -0.1)) * 10) / 10);
@@ -102,23 +108,27 @@ function buildGroups() {
   }
 }
 
+/** The control of a field that the server names. */
+const input = name => $(`field-${name}`);
+
 function control(field) {
-  const id = field.name;
+  const id = `field-${field.name}`;
   const help = field.help ? el('p', { class: 'hint', id: `${id}-help`, text: field.help }) : null;
-  const more = { id, 'data-name': id, 'aria-describedby': help ? `${id}-help` : null };
-  const box = el('div', { class: 'field', 'data-field': id });
+  const more = { id, 'aria-describedby': help ? `${id}-help` : null };
+  const box = el('div', { class: 'field', 'data-field': field.name });
   if (field.type === 'flag') {
     box.append(el('label', { class: 'pick' }, el('input', { type: 'checkbox', ...more }), field.label));
   } else {
     box.append(el('label', { for: id, text: field.label }));
     if (field.type === 'choice') {
-      box.append(el('select', more, el('option', { value: '', text: 'the model’s own' }),
+      box.append(el('select', more, el('option', { value: '', text: 'usual' }),
         ...field.choices.map(choice => el('option', { value: choice, text: choice }))));
     } else if (field.type === 'text') {
       box.append(el('textarea', { rows: 1, ...more }));
     } else {
       const number = el('input', { type: 'number', min: field.min, max: field.max, step: field.step, ...more });
-      const range = el('input', { type: 'range', 'data-of': id, step: field.step, 'aria-label': `${field.label}, slider` });
+      const range = el('input', { type: 'range', 'data-of': field.name, step: field.step,
+        'aria-label': `${field.label}, slider` });
       range.addEventListener('input', () => {
         number.value = range.value;
       });
@@ -164,7 +174,7 @@ function range(field) {
 }
 
 function set(field, value) {
-  const element = $(field.name);
+  const element = input(field.name);
   if (field.type === 'flag') {
     element.checked = value === true;
   } else if (field.type === 'choice' && value && !field.choices.includes(value)) {
@@ -181,7 +191,7 @@ function set(field, value) {
 
 /** What a field says; undefined where nothing, or what the model has anyway. */
 function value(field) {
-  const element = $(field.name);
+  const element = input(field.name);
   if (field.type === 'flag') {
     return element.checked === model.defaults[field.name] ? undefined : element.checked;
   }
@@ -194,7 +204,7 @@ function value(field) {
 }
 
 function negativeHint() {
-  const guidance = Number($('guidance')?.value ?? 0);
+  const guidance = Number(input('guidance')?.value ?? 0);
   $('negative-hint').textContent = guidance > 1 ? '' : 'Without guidance (1 or less) it changes nothing.';
 }
 
@@ -224,7 +234,7 @@ const needs = field => options.groups.find(group => group.name === field.group).
 
 const number = id => $(id).value === '' ? undefined : Number($(id).value);
 
-/** Takes settings over; what they do not say is the model's default. */
+/** Takes settings over; what they do not say is the model's default. Gives the names that have no place here. */
 export function fill(fields) {
   setModel(fields.model || model.id);
   for (const name of ['prompt', 'negative_prompt']) {
@@ -249,6 +259,8 @@ export function fill(fields) {
   clearErrors();
   negativeHint();
   changed();
+  return Object.keys(fields).filter(name => !SPECIAL.includes(name)
+    && !(name in model.defaults && options.fields.some(field => field.name === name)));
 }
 
 /** The kind of seed that is chosen; sets it where one is given. */

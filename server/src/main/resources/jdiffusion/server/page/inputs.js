@@ -131,10 +131,11 @@ function words(found) {
 
 /** Fills the form with what was found, and goes there. */
 export function useSettings(found) {
-  fill(found.fields);
+  const notes = [...found.notes, ...fill(found.fields).map(name =>
+    `this form has no ${name.replaceAll('_', ' ')} for this model, so it is left out`)];
   location.hash = '#draw';
-  say(found.notes.length ? `Settings taken over. ${found.notes.join('. ')}` : 'Settings taken over.');
-  $('notes').replaceChildren(...found.notes.map(note => el('li', { text: `Note: ${note}` })));
+  say(['Settings taken over.', ...notes].join(' '));
+  $('notes').replaceChildren(...notes.map(note => el('li', { text: `Note: ${note}` })));
   $('prompt').focus();
 }
 
