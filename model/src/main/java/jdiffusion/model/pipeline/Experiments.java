@@ -71,6 +71,9 @@ record Experiments(Pipeline pipeline) {
             throw new InputException("a step cache leaves out evaluations and blocks that are to be looked at; leave"
                     + " --cache out");
         }
+        if (looked && request.hires() != null) {
+            throw new InputException("of a picture with a second pass nothing can be looked at; leave --hires out");
+        }
     }
 
     LensView lens(GenerationRequest request, List<Integer> steps, Progress progress) {
