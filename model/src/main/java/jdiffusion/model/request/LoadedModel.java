@@ -92,6 +92,10 @@ public final class LoadedModel implements AutoCloseable {
             throw new FieldException("model", "model_not_found", "the model is " + name + ", not '"
                     + InputException.shown(asked.model) + "'; leave its name out, or open that one");
         }
+        if (asked.controlNet != null) {
+            throw new FieldException("controlNet", "not_supported", "a model that stays loaded has no ControlNet; open"
+                    + " a pipeline of the model's files with it");
+        }
         LoraTags.loras(asked.prompt, asked.negativePrompt, null);
         try {
             lock.lockInterruptibly();
@@ -103,8 +107,11 @@ public final class LoadedModel implements AutoCloseable {
             if (closed) {
                 throw new IllegalStateException("the model " + name + " is closed");
             }
-            GenerationRequest request = RequestMaker.pictures(asked, RequestMaker.settings(asked,
-                    opened.request(asked.prompt), opened.sizes(opened.request("")), asked.notes::add));
+            GenerationRequest usual = opened.request(asked.prompt);
+            int patch = opened.sizes(usual.toBuilder().resolutionBinning(false).build()).multiple();
+            GenerationRequest plain = RequestMaker.settings(asked, usual, opened.sizes(usual), asked.notes::add);
+            GenerationRequest request = RequestMaker.pictures(asked,
+                    RequestMaker.secondPass(asked, plain, patch, asked.notes::add));
             opened.check(request);
             return draw(asked, request);
         } finally {
@@ -123,10 +130,10 @@ public final class LoadedModel implements AutoCloseable {
             Picture picture = pipeline.decode(one, latents, watch).getFirst();
             Map<String, String> more = new LinkedHashMap<>();
             MemoryWish.NONE.describe(watch.decoded == null ? 0 : watch.decoded.tile(), more);
-            String text = new PictureText(pipeline.files(), name, backend.precision(),
-                    new InputPictures(asked.init, asked.mask), LoraRecord.of(asked.prompt, List.of(), List.of(),
-                    List.of()), ControlInput.none(pipeline.files()), TaesdInput.NONE, more, "jdiffusion").of(one)
-                    .text();
+            InputPictures inputs = new InputPictures(asked.init, asked.mask, asked.inpaint.settings());
+            LoraRecord loras = LoraRecord.of(asked.prompt, List.of(), List.of(), List.of());
+            String text = new PictureText(pipeline.files(), name, backend.precision(), inputs, loras,
+                    ControlInput.none(pipeline.files()), TaesdInput.NONE, more, "jdiffusion").of(one).text();
             drawn.add(new Drawn(one.seed(), picture, Png.encode(picture, Map.of(Infotext.KEYWORD, text)), text));
         }
         return drawn;

@@ -52,6 +52,9 @@ class LoadedModelTest {
             again.init = drawn.getFirst().picture();
             again.strength = 0.5;
             assertThat(model.draw(again).getFirst().text()).contains("Denoising strength: 0.5");
+            PictureFields larger = quick("a star");
+            larger.hires.factor = 2.0;
+            assertThat(model.draw(larger).getFirst().picture().width()).isEqualTo(64);
         }
     }
 
