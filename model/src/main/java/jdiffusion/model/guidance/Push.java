@@ -32,7 +32,8 @@ public sealed interface Push extends Guider permits Push.PerturbedAttention, Pus
 
     private static String text(Push push, String more) {
         String scale = Call.shown(Double.parseDouble(Float.toString(push.scale())));
-        return push.label() + "(scale=" + scale + more + ",start=" + Call.shown(push.start()) + ",stop=" + Call.shown(push.stop())
+        return push.label() + "(scale=" + scale + more + ",start=" + Call.shown(push.start()) + ",stop="
+                + Call.shown(push.stop())
                 + (push.layers().isEmpty() ? "" : ",layers=" + Call.shown(push.layers())) + ")";
     }
 
