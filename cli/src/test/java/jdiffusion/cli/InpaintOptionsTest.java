@@ -110,7 +110,7 @@ class InpaintOptionsTest {
         Png.write(inside, Map.of(), small);
         Path file = draw("wide.png", "-i", small, "--outpaint", "16,0,16,16", "--mask-blur", 1);
         assertThat(text(file)).contains("Size: 80x64, ", "Denoising strength: 0.8, ", "Mask blur: 1, Outpaint:"
-                + " 16,0,16,16");
+                + " \"16,0,16,16\"");
         Box kept = new Box(16 + 5, 0, 48 - 10, 48 - 5);
         assertThat(picture(file).cut(kept).rgb()).isEqualTo(inside.cut(new Box(5, 0, 38, 43)).rgb());
         assertRepeats(file, "-i", small);
