@@ -170,8 +170,12 @@ class NpmClientsTest {
                 .get(Infotext.KEYWORD));
         assertThat(base64(said.at("/img2img/images/0"))).isEqualTo(star(4, 0.5, builder -> builder.guidance(3)
                 .negativePrompt("")));
-        assertThat(base64(said.at("/masked/images/0"))).isEqualTo(star(3, 1, builder -> builder.guidance(3)
-                .negativePrompt("").mask(mask)));
+        // As there, what is not masked is the source's to the pixel; the mask is the upper half.
+        byte[] pasted = PictureFile.read(init, "init").rgb();
+        byte[] star = PictureFile.read(star(3, 1, builder -> builder.guidance(3).negativePrompt("").mask(mask)),
+                "star").rgb();
+        System.arraycopy(star, 0, pasted, 0, pasted.length / 2);
+        assertThat(PictureFile.read(base64(said.at("/masked/images/0")), "masked").rgb()).isEqualTo(pasted);
         assertThat(said.at("/pngInfo/info").asText()).contains("a red circle", "Seed: 7");
 
         assertThat(said.at("/options/sd_model_checkpoint").asText()).startsWith("shapes");
