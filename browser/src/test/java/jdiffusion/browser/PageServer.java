@@ -24,8 +24,8 @@ final class PageServer implements AutoCloseable {
     PageServer(Path model, Path output, List<String> keys, int port) {
         ServerSettings s = ServerSettings.of(backend, model);
         server = Server.start(new ServerSettings(backend, s.host(), port, s.model(), s.modelsFolder(), s.opening(),
-                s.loraFolder(), s.controlFolder(), output, s.limits(), s.queue(), s.idle(), keys, s.hosts(), s.memory(), s.quantize(),
-                s.version(), s.log()));
+                s.loraFolder(), s.controlFolder(), output, s.limits(), s.queue(), s.idle(), keys, s.hosts(),
+                s.memory(), s.quantize(), s.version(), s.log()));
     }
 
     /** The model of the repository. */
