@@ -47,7 +47,10 @@ while (progress.state.sampling_step < 2) {
 result.progress = progress;
 await api.api.post('/sdapi/v1/interrupt');
 result.interrupted = drawn(await long);
-result.after = await api.getProgress();
+// The answer may be there just before the job is off the list.
+do {
+  result.after = await api.getProgress();
+} while (result.after.state.job_count > 0);
 try {
   await api.interrogate(sharp(join(folder, 'init.png')), 'clip');
 } catch (error) {

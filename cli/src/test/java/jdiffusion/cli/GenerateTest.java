@@ -168,7 +168,7 @@ class GenerateTest {
         assertThat(run.err()).anyMatch(line -> line.startsWith("note: ") && line.contains("embeds no guidance"))
                 .noneMatch(line -> line.startsWith("settings: ") && line.contains(", guidance"));
         assertThat(Png.texts(folder.resolve("x.png")).get("parameters")).startsWith("a cat\nSteps: 3, Sampler: Euler,"
-                + " Schedule type: Normal, CFG scale: 2.5, Seed: 3, Size: 32x32, Model: shapes, T5 length: 256, SLG"
+                + " Schedule type: Discrete, CFG scale: 2.5, Seed: 3, Size: 32x32, Model: shapes, T5 length: 256, SLG"
                 + " scale: 2, Skip layers: \"1, 2\", Skip layer start: 0.01, Skip layer end: 0.9,");
     }
 

@@ -79,7 +79,7 @@ class FuzzTest {
                 latin(json("/sdapi/v1/txt2img", "{\"prompt\":\"a\",\"width\":32,\"height\":32,\"steps\":2,"
                         + "\"cfg_scale\":2.0,\"sampler_name\":\"Euler a\",\"batch_size\":1,\"override_settings\":{}}")),
                 latin(json("/sdapi/v1/img2img", "{\"prompt\":\"a\",\"steps\":2,\"denoising_strength\":0.5,"
-                        + "\"resize_mode\":1,\"init_images\":[\"" + base64 + "\"],\"mask\":\"" + base64 + "\"}")),
+                        + "\"width\":32,\"height\":32,\"resize_mode\":1,\"init_images\":[\"" + base64 + "\"],\"mask\":\"" + base64 + "\"}")),
                 latin(json("/sdapi/v1/png-info", "{\"image\":\"" + base64 + "\"}")),
                 latin(json("/sdapi/v1/options", "{\"sd_model_checkpoint\":\"shapes\"}")),
                 latin(json("/api/v1/jobs", "{\"prompt\":\"a\",\"width\":32,\"height\":32,\"steps\":2,\"seed\":\"1\","
