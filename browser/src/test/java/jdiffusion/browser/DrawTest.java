@@ -127,10 +127,11 @@ class DrawTest {
         assertThat(width.getDomAttribute("aria-invalid")).isEqualTo("true");
         assertThat(width.getDomAttribute("aria-describedby")).isEqualTo("width-error");
         assertThat(page.driver.switchTo().activeElement()).isEqualTo(width);
+        page.driver.executeScript("document.getElementById('plan-words').textContent = ''");
         page.type("#width", "128");
         page.until("!document.querySelector('.field .error')");
         assertThat(width.getDomAttribute("aria-invalid")).isNull();
-        page.until("!document.getElementById('plan').hidden");
+        page.until("!document.getElementById('plan').hidden && document.getElementById('plan-words').textContent");
         assertThat(page.text("#plan-words")).matches("(?s)Takes .* MiB of memory at most .*");
     }
 
