@@ -23,13 +23,13 @@ import jdiffusion.server.jobs.QueueFullException;
 /** What all interfaces do with a request: check it, put it into the queue, wait for it. */
 public final class Calls {
     private static final Duration LOOK = Duration.ofMillis(250);
-    /** Pictures that are decoded at a time: each may need some hundred megabytes. */
-    private static final int DECODED_AT_ONCE = 2;
+    /** Requests whose pictures are worked on at a time: each may need some hundred megabytes, and a blur seconds. */
+    private static final int PICTURES_AT_ONCE = 2;
     private static final int RETRY_SECONDS = 5;
 
     private final RequestPreparer preparer;
     private final Jobs jobs;
-    private final Semaphore decoding = new Semaphore(DECODED_AT_ONCE);
+    private final Semaphore pictures = new Semaphore(PICTURES_AT_ONCE);
 
     public Calls(RequestPreparer preparer, Jobs jobs) {
         this.preparer = preparer;
@@ -46,17 +46,22 @@ public final class Calls {
 
     /** Does something with clients' pictures when it is this one's turn. */
     public Picture decode(Supplier<Picture> reading) {
-        decoding.acquireUninterruptibly();
+        return inTurn(reading);
+    }
+
+    private <T> T inTurn(Supplier<T> work) {
+        pictures.acquireUninterruptibly();
         try {
-            return reading.get();
+            return work.get();
         } finally {
-            decoding.release();
+            pictures.release();
         }
     }
 
     /** The request that fields ask for; fails with what is wrong about it. */
     public PreparedRequest prepared(PictureFields asked) {
-        return told(() -> preparer.of(asked));
+        Supplier<PreparedRequest> preparing = () -> told(() -> preparer.of(asked));
+        return asked.init == null && asked.controlPicture == null ? preparing.get() : inTurn(preparing);
     }
 
     /** The model of a name. */
