@@ -125,6 +125,15 @@ class PageTest {
                     + "\"strength\":0.4,\"eta\":0.5,\"clip_skip\":2}");
             assertThat(found.get("more").toString()).isEqualTo("{\"Something\":\"else\"}");
             assertThat(found.get("notes").toString()).contains("another picture");
+            String more = "a cat\nSteps: 9, Sampler: Euler, CFG scale: 5, Seed: 1, Size: 32x32, SLG scale: 2, Skip"
+                    + " layers: \"1, 2\", Mask blur: 4, Compat: comfyui, RNG: NV, Hires upscale: 1.5, Hires upscaler:"
+                    + " Latent, Denoising strength: 0.4";
+            JsonNode masked = node(server.post("/api/v1/settings", request(Png.encode(new Picture(1, 1, new byte[3]),
+                    Map.of(Infotext.KEYWORD, more)))));
+            assertThat(masked.get("fields").toString()).contains("\"noise\":\"philox\",\"skip_layers\":{\"layers\":"
+                    + "[1,2],\"scale\":2.0},\"mask_blur\":4,\"hires\":1.5,\"hires_strength\":0.4,\"hires_upscaler\":"
+                    + "\"latent\"");
+            assertThat(masked.get("more").toString()).isEqualTo("{\"Compat\":\"comfyui\"}");
             for (byte[] none : List.of(Png.encode(new Picture(1, 1, new byte[3]), Map.of()), "text".getBytes(
                     StandardCharsets.UTF_8), new byte[0])) {
                 HttpResponse<byte[]> refused = server.post("/api/v1/settings", request(none));

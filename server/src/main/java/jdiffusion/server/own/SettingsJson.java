@@ -6,15 +6,13 @@ import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.stream.Stream;
-import jdiffusion.model.family.Hires;
-import jdiffusion.model.family.MaskFill;
-import jdiffusion.model.sampling.Sampler;
+import jdiffusion.model.request.FoundFields;
+import jdiffusion.model.request.HiresChoices;
+import jdiffusion.model.request.InpaintChoices;
+import jdiffusion.model.request.PictureFields;
+import jdiffusion.model.request.TakenSettings;
 import jdiffusion.model.settings.FoundSettings;
 import jdiffusion.model.settings.SettingsReader;
 import jdiffusion.server.draw.ServedModel;
@@ -25,7 +23,10 @@ import jdiffusion.tensor.InputException;
 
 /** How a picture was drawn, in the fields of a job that draws it again. */
 record SettingsJson(ServedModels models) {
-    private static final Set<String> SWITCHED_OFF = Set.of("off", "false");
+    /** Names that a job has no fields for, though the command line has options. */
+    private static final Set<String> NO_FIELDS = Set.of("Compat", "Seeds", "Batch size", "Original size",
+            "Crop top left", "Target size", "Negative original size", "Negative crop top left", "Negative target size",
+            "Aesthetic score", "Negative aesthetic score");
 
     /**
      * The settings of a client's picture, whichever known program wrote it.
@@ -64,27 +65,31 @@ record SettingsJson(ServedModels models) {
     }
 
     private ObjectNode of(FoundSettings found, String file) {
-        Map<String, String> more = new LinkedHashMap<>(found.more());
-        ObjectNode fields = Json.object().put("prompt", found.prompt());
-        // An empty one and none are two things to some families.
-        boolean encoded = "encoded".equals(more.remove("Empty negative prompt"));
-        if (encoded || !found.negativePrompt().isEmpty()) {
-            fields.put("negative_prompt", found.negativePrompt());
-        }
+        TakenSettings taken = new TakenSettings(file, found);
+        PictureFields read = FoundFields.of(taken);
         ArrayNode notes = Json.array();
-        found.notes().forEach(note -> notes.add(said(note, file)));
+        Stream.concat(found.notes().stream(), read.notes.stream()).forEach(note -> notes.add(said(note, file)));
+        ObjectNode fields = Json.object().put("prompt", read.prompt).put("negative_prompt", read.negativePrompt);
         model(found.model(), fields, notes);
-        more.remove("Model");
-        fields.put("width", found.width()).put("height", found.height()).put("steps", found.steps());
-        put(fields, "guidance", found.guidance());
-        if (found.seed() != null) {
-            fields.set("seed", fields.numberNode(new BigInteger(Long.toUnsignedString(found.seed()))));
+        fields.put("width", read.width).put("height", read.height).put("steps", read.steps);
+        put(fields, "guidance", read.guidance);
+        if (read.seed != null) {
+            fields.set("seed", fields.numberNode(new BigInteger(Long.toUnsignedString(read.seed))));
         }
-        fields.put("sampler", found.sampler() == null ? null : found.sampler().label())
-                .put("scheduler", found.schedule() == null ? null : found.schedule().label());
-        put(fields, "shift", found.shift());
-        fields.put("strength", found.strength());
-        more(fields, more, found.sampler());
+        fields.put("sampler", read.sampler == null ? null : read.sampler.label())
+                .put("scheduler", read.schedule == null ? null : read.schedule.label());
+        put(fields, "shift", read.shift);
+        fields.put("strength", read.strength);
+        put(fields, "embedded_guidance", read.embeddedGuidance);
+        put(fields, "guidance_rescale", read.guidanceRescale);
+        fields.put("eta", read.eta).put("clip_skip", read.clipSkip).put("prompt_2", read.prompt2)
+                .put("negative_prompt_2", read.negativePrompt2).put("t5_length", read.t5Length).put("t5", read.t5)
+                .put("clean_caption", read.cleanCaption).put("resolution_binning", read.resolutionBinning)
+                .put("guiders", read.guiders).put("cache", read.cache).put("noise", read.noise)
+                .put("weights", read.weights);
+        lists(fields, read);
+        masks(fields, read.inpaint);
+        secondPass(fields, read.hires);
         fields.properties().removeIf(field -> field.getValue().isNull());
         if (found.hasInit()) {
             notes.add("it started from another picture, which is not in it" + (found.hasMask() ? ", and was drawn only"
@@ -93,7 +98,12 @@ record SettingsJson(ServedModels models) {
         ObjectNode json = Json.object().put("tool", found.tool());
         json.set("fields", fields);
         ObjectNode rest = json.putObject("more");
-        more.forEach(rest::put);
+        Set<String> unused = taken.unused();
+        found.more().forEach((name, value) -> {
+            if (unused.contains(name) || NO_FIELDS.contains(name)) {
+                rest.put(name, value);
+            }
+        });
         json.set("notes", notes);
         return json;
     }
@@ -111,57 +121,38 @@ record SettingsJson(ServedModels models) {
         notes.add("it was drawn with the model " + InputException.shown(name) + ", which is not served here");
     }
 
-    private static void more(ObjectNode fields, Map<String, String> more, Sampler.Kind sampler) {
-        take(fields, more, "Guidance", "embedded_guidance", Double::valueOf);
-        take(fields, more, "Distilled CFG Scale", "embedded_guidance", Double::valueOf);
-        take(fields, more, "Guidance rescale", "guidance_rescale", Double::valueOf);
-        take(fields, more, sampler == Sampler.Kind.DDIM ? "Eta DDIM" : "Eta", "eta", Double::valueOf);
-        take(fields, more, "Clip skip", "clip_skip", Integer::valueOf);
-        take(fields, more, "Prompt 2", "prompt_2", text -> text);
-        take(fields, more, "Negative prompt 2", "negative_prompt_2", text -> text);
-        take(fields, more, "T5 length", "t5_length", Integer::valueOf);
-        take(fields, more, "T5", "t5", text -> !SWITCHED_OFF.contains(text));
-        take(fields, more, "Clean caption", "clean_caption", text -> !SWITCHED_OFF.contains(text));
-        take(fields, more, "Guiders", "guiders", text -> text);
-        take(fields, more, "Cache", "cache", text -> text);
-        take(fields, more, "Prompt weights", "weights", text -> text);
-        if ("NV".equals(more.get("RNG"))) {
-            take(fields, more, "RNG", "noise", _ -> "philox");
+    private static void lists(ObjectNode fields, PictureFields read) {
+        if (read.sigmas != null) {
+            ArrayNode sigmas = fields.putArray("sigmas");
+            read.sigmas.forEach(sigma -> sigmas.add(Double.parseDouble(sigma.toString())));
         }
-        masks(fields, more);
-        take(fields, more, "Resolution binning", "resolution_binning", text -> !SWITCHED_OFF.contains(text));
-    }
-
-    /** How a mask acted, and the second pass. */
-    private static void masks(ObjectNode fields, Map<String, String> more) {
-        take(fields, more, "Mask blur", "mask_blur", Integer::valueOf);
-        take(fields, more, "Mask mode", "mask_invert", text -> text.equalsIgnoreCase("Inpaint not masked"));
-        take(fields, more, "Inpaint area", "only_masked", text -> text.equalsIgnoreCase("Only masked"));
-        take(fields, more, "Masked area padding", "mask_padding", Integer::valueOf);
-        take(fields, more, "Masked content", "mask_fill", text -> Stream.of(MaskFill.values())
-                .filter(fill -> fill.title().equalsIgnoreCase(text)).findFirst().map(MaskFill::label)
-                .orElseThrow(NumberFormatException::new));
-        take(fields, more, "Hires upscale", "hires", Double::valueOf);
-        if (fields.has("hires")) {
-            take(fields, more, "Denoising strength", "hires_strength", Double::valueOf);
-            take(fields, more, "Hires steps", "hires_steps", Integer::valueOf);
-            take(fields, more, "Hires upscaler", "hires_upscaler", text -> Optional.ofNullable(Hires.Upscaler.find(text))
-                    .map(Hires.Upscaler::label).orElseThrow(NumberFormatException::new));
+        if (read.skipLayers != null) {
+            ObjectNode skip = fields.putObject("skip_layers");
+            ArrayNode layers = skip.putArray("layers");
+            read.skipLayers.forEach(layers::add);
+            put(skip, "scale", read.skipLayersScale);
+            put(skip, "start", read.skipLayersStart);
+            put(skip, "end", read.skipLayersEnd);
         }
     }
 
-    /** What cannot be understood stays among the rest. */
-    private static void take(ObjectNode fields, Map<String, String> more, String key, String name,
-                             Function<String, Object> reading) {
-        String value = more.get(key);
-        if (value == null || fields.has(name)) {
-            return;
-        }
-        try {
-            fields.putPOJO(name, reading.apply(value));
-            more.remove(key);
-        } catch (NumberFormatException _) {
-            // shown with the rest
+    private static void masks(ObjectNode fields, InpaintChoices inpaint) {
+        fields.put("mask_blur", inpaint.blur).put("mask_invert", inpaint.inverted)
+                .put("only_masked", inpaint.onlyMasked).put("mask_padding", inpaint.padding)
+                .put("mask_fill", inpaint.fill == null ? null : inpaint.fill.label())
+                .put("mask_paste", inpaint.pasted)
+                .put("outpaint", inpaint.border == null ? null : inpaint.border.text());
+    }
+
+    private static void secondPass(ObjectNode fields, HiresChoices hires) {
+        if (hires.isThere()) {
+            if (hires.factor != null) {
+                fields.put("hires", hires.factor);
+            } else {
+                fields.put("hires", hires.size.width() + "x" + hires.size.height());
+            }
+            fields.put("hires_strength", hires.strength).put("hires_steps", hires.steps)
+                    .put("hires_upscaler", hires.upscaler == null ? null : hires.upscaler.label());
         }
     }
 
