@@ -68,7 +68,7 @@ public final class FloatMath {
         return x * 0.5f * (erf(x * VectorMath.ROOT_HALF) + 1f);
     }
 
-    /** See {@link VectorMath#erf}. */
+    /** The error function, in the steps of {@link VectorMath#geluErf}. */
     public static float erf(float x) {
         if (Math.abs(x) > 0.93f) {
             float t = Math.abs(x) > 4f ? 4f : Math.abs(x);

@@ -29,7 +29,7 @@ public final class Pointwise {
                 }
             }
             case GELU_ERF -> {
-                for (int i = Group.GELU_ERF.ready() ? geluErfVectors(values, at, n) : 0; i < n; i++) {
+                for (int i = Group.GELU_ERF.ready() ? VectorMath.geluErf(values, at, n) : 0; i < n; i++) {
                     values[at + i] = FloatMath.geluErf(values[at + i]);
                 }
             }
@@ -60,14 +60,6 @@ public final class Pointwise {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             VectorMath.geluTanh(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
-        }
-        return i;
-    }
-
-    static int geluErfVectors(float[] values, int at, int n) {
-        int i = 0;
-        for (; i <= n - LANES; i += LANES) {
-            VectorMath.geluErf(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
         }
         return i;
     }

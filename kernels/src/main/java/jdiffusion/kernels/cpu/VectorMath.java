@@ -7,7 +7,6 @@ import static jdk.incubator.vector.VectorOperators.LT;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
 
 /**
  * Elementary functions on vectors of {@link Simd#F}, within 2 units in the last place. Each lane's result depends on
@@ -97,33 +96,53 @@ public final class VectorMath {
         return x.div(exp(inner.mul(GELU_TANH_SCALE)).add(1f));
     }
 
-    /** x/2 (1 + erf(x / sqrt 2)). */
-    public static FloatVector geluErf(FloatVector x) {
-        return x.mul(0.5f).mul(erf(x.mul(ROOT_HALF)).add(1f));
-    }
+    /**
+     * For the {@code width} values from {@code at} on: x/2 (1 + erf(x / sqrt 2)), with the error function as an odd
+     * polynomial near 0, elsewhere as 1 - e^(polynomial) with x's sign. All of it is one method, loop included: the
+     * compiler has a bound for the size of what it puts together, and beyond it calls methods as {@link #exp} instead
+     * of inlining them, and boxes their vectors.
+     *
+     * @return how many values are in whole vectors, which are done
+     */
+    static int geluErf(float[] values, int at, int width) {
+        int i = 0;
+        for (; i <= width - Simd.LANES; i += Simd.LANES) {
+            FloatVector value = FloatVector.fromArray(Simd.F, values, at + i);
+            FloatVector x = value.mul(ROOT_HALF);
+            FloatVector square = x.mul(x);
+            FloatVector near = square.mul(8.185186e-05f).add(-0.0008097731f);
+            near = near.fma(square, FloatVector.broadcast(Simd.F, 0.005196955f));
+            near = near.fma(square, FloatVector.broadcast(Simd.F, -0.026857708f));
+            near = near.fma(square, FloatVector.broadcast(Simd.F, 0.112836644f));
+            near = near.fma(square, FloatVector.broadcast(Simd.F, -0.37612632f));
+            near = near.fma(square, FloatVector.broadcast(Simd.F, 0.12837917f));
+            near = near.fma(x, x);
 
-    /** The error function: an odd polynomial near 0, elsewhere 1 - e^(polynomial) with x's sign. */
-    public static FloatVector erf(FloatVector x) {
-        FloatVector square = x.mul(x);
-        FloatVector near = square.mul(8.185186e-05f).add(-0.0008097731f);
-        near = near.fma(square, FloatVector.broadcast(Simd.F, 0.005196955f));
-        near = near.fma(square, FloatVector.broadcast(Simd.F, -0.026857708f));
-        near = near.fma(square, FloatVector.broadcast(Simd.F, 0.112836644f));
-        near = near.fma(square, FloatVector.broadcast(Simd.F, -0.37612632f));
-        near = near.fma(square, FloatVector.broadcast(Simd.F, 0.12837917f));
-        near = near.fma(x, x);
+            FloatVector t = x.abs();
+            // erf(4) is 1 in float32, and the fit ends there.
+            t = t.blend(4f, t.compare(GT, 4f));
+            FloatVector far = t.mul(0.0001982207f).add(-0.0030655f);
+            far = far.fma(t, FloatVector.broadcast(Simd.F, 0.022315249f));
+            far = far.fma(t, FloatVector.broadcast(Simd.F, -0.10411374f));
+            far = far.fma(t, FloatVector.broadcast(Simd.F, -0.636976f));
+            far = far.fma(t, FloatVector.broadcast(Simd.F, -1.1277972f));
+            far = far.fma(t, FloatVector.broadcast(Simd.F, -0.00016643907f));
 
-        FloatVector t = x.abs();
-        // erf(4) is 1 in float32, and the fit ends there.
-        t = t.blend(4f, t.compare(GT, 4f));
-        FloatVector far = t.mul(0.0001982207f).add(-0.0030655f);
-        far = far.fma(t, FloatVector.broadcast(Simd.F, 0.022315249f));
-        far = far.fma(t, FloatVector.broadcast(Simd.F, -0.10411374f));
-        far = far.fma(t, FloatVector.broadcast(Simd.F, -0.636976f));
-        far = far.fma(t, FloatVector.broadcast(Simd.F, -1.1277972f));
-        far = far.fma(t, FloatVector.broadcast(Simd.F, -0.00016643907f));
-        far = FloatVector.broadcast(Simd.F, 1f).sub(exp(far));
-        VectorMask<Float> negative = x.compare(LT, 0f);
-        return near.blend(far.blend(far.neg(), negative), x.abs().compare(GT, 0.93f));
+            // e^far, as in exp; far is between -16 and 0, so 2^n is one factor.
+            FloatVector shifted = far.mul(LOG2_E).add(TO_INTEGER);
+            FloatVector n = shifted.sub(TO_INTEGER);
+            FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), far);
+            r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
+            FloatVector q = r.mul(0.0013813878f).add(0.008369064f);
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.041668423f));
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.16666518f));
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.49999994f));
+            FloatVector power = shifted.reinterpretAsInts().add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats();
+            far = FloatVector.broadcast(Simd.F, 1f).sub(q.mul(r).fma(r, r).add(1f).mul(power));
+
+            FloatVector erf = near.blend(far.blend(far.neg(), x.compare(LT, 0f)), x.abs().compare(GT, 0.93f));
+            value.mul(0.5f).mul(erf.add(1f)).intoArray(values, at + i);
+        }
+        return i;
     }
 }

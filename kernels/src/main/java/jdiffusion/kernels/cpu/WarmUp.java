@@ -136,7 +136,7 @@ public final class WarmUp {
             case GELU_TANH -> () -> Pointwise.geluTanhVectors(c, 0, RUN);
             case SILU -> () -> Pointwise.siluVectors(c, 0, RUN);
             case QUICK_GELU -> () -> Pointwise.quickGeluVectors(c, 0, RUN);
-            case GELU_ERF -> () -> Pointwise.geluErfVectors(c, 0, RUN);
+            case GELU_ERF -> () -> VectorMath.geluErf(c, 0, RUN);
             case RELU -> () -> Pointwise.reluVectors(c, 0, RUN);
             case ROUND -> () -> Widen.roundVectors(c, 0, RUN);
             case NARROW -> () -> Narrow.bf16Vectors(c, 0, stored, 0, RUN);

@@ -67,7 +67,7 @@ class PlainLoopsTest {
         float[] relu = x.clone();
         Pointwise.siluVectors(silu, 0, x.length);
         Pointwise.geluTanhVectors(tanh, 0, x.length);
-        Pointwise.geluErfVectors(erf, 0, x.length);
+        VectorMath.geluErf(erf, 0, x.length);
         Pointwise.quickGeluVectors(quick, 0, x.length);
         Pointwise.reluVectors(relu, 0, x.length);
         for (int i = 0; i < x.length; i++) {

@@ -29,7 +29,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the loop over steps promises: no garbage, and the same bytes whatever the threads and the batch. */
 class StepLoopTest {
-    private static final long MOST_BYTES = 64 << 10;
+    /** Views of tensors, some for each of about a hundred operations; the compiler takes more or fewer of them away. */
+    private static final long MOST_BYTES = 128 << 10;
+    private static final long MOST_GROWTH = 16 << 10;
     private static final int MOST_ROUNDS = 40;
     private static final int IDS = 1200;
 
@@ -62,7 +64,7 @@ class StepLoopTest {
 
     /** What is left are views, some for each operation, of which a UNet has hundreds; no buffers, which would grow. */
     @ParameterizedTest
-    @ValueSource(strings = {"sdxl", "flux-dev", "auraflow", "pixart-sigma"})
+    @ValueSource(strings = {"sd35-medium", "sdxl", "flux-dev", "auraflow", "pixart-sigma"})
     void whatAStepAllocatesDoesNotGrowWithThePicture(String kind) {
         SyntheticModel model = Families.synthetic(kind).tiny(new Vocabularies(IDS, IDS, IDS));
         try (var backend = new CpuBackend(2, Precision.F32);
@@ -72,10 +74,10 @@ class StepLoopTest {
                     .resolutionBinning(false).steps(60).build();
             var large = small.toBuilder().size(128, 128).build();
             long grown = Long.MAX_VALUE;
-            for (int round = 0; round < MOST_ROUNDS && grown >= MOST_BYTES; round++) {
+            for (int round = 0; round < MOST_ROUNDS && grown >= MOST_GROWTH; round++) {
                 grown = allocatedByAStep(pipeline, large) - allocatedByAStep(pipeline, small);
             }
-            assertThat(grown).as("bytes of a step at 128x128 beyond those at 32x32").isLessThan(MOST_BYTES);
+            assertThat(grown).as("bytes of a step at 128x128 beyond those at 32x32").isLessThan(MOST_GROWTH);
         }
     }
 
