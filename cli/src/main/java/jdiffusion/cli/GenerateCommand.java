@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
@@ -34,8 +33,6 @@ import jdiffusion.model.request.LoraRecord;
 import jdiffusion.model.request.PictureText;
 import jdiffusion.model.request.TaesdInput;
 import jdiffusion.model.request.MethodText;
-import jdiffusion.model.sampling.FlowScheduler;
-import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.settings.Infotext;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.TensorSource;
@@ -115,19 +112,6 @@ final class GenerateCommand implements Callable<Integer> {
 
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
-
-    /** What was decided before the first computation. */
-    private record Plan(Pipeline pipeline, RefinedPipeline refined, Devices.Opened device, String modelName,
-                        GenerationRequest request, InputPictures inputs, LoraRecord loras, ControlInput control,
-                        TaesdInput taesd, OutputFiles files, LatentPictures pictures) {
-        void hold() {
-            if (refined == null) {
-                pipeline.hold(request);
-            } else {
-                refined.hold(request);
-            }
-        }
-    }
 
     @Override
     public Integer call() {
@@ -216,7 +200,7 @@ final class GenerateCommand implements Callable<Integer> {
                     RefinedPipeline both = refined == null ? null : refined.over(fitted);
                     OutputFiles written = OutputFiles.plan(output, batchCount, request.seed(), pictures != null,
                             read)) {
-                draw(new Plan(fitted, both, opened, modelName, request, inputs, record, control, taesd, written,
+                draw(new DrawPlan(fitted, both, opened, modelName, request, inputs, record, control, taesd, written,
                         pictures), folder, notes, start);
             } catch (RuntimeException e) {
                 if (json) {
@@ -250,30 +234,30 @@ final class GenerateCommand implements Callable<Integer> {
         return name == null ? "model" : name.toString();
     }
 
-    private void draw(Plan plan, Path folder, List<String> notes, long start) {
-        GenerationRequest request = plan.request;
-        String family = plan.pipeline.variant().label();
-        Report report = new Report(folder, family, plan.device.backend().describe(), request,
-                plan.device.backend().precision());
-        report.hashes("loras", plan.loras.hashes());
-        report.hashes("embeddings", plan.loras.inversions());
+    private void draw(DrawPlan plan, Path folder, List<String> notes, long start) {
+        GenerationRequest request = plan.request();
+        String family = plan.pipeline().variant().label();
+        Report report = new Report(folder, family, plan.device().backend().describe(), request,
+                plan.device().backend().precision());
+        report.hashes("loras", plan.loras().hashes());
+        report.hashes("embeddings", plan.loras().inversions());
         try (Console console = new Console(main.err(), preview != null)) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
-                    parameters(plan.pipeline.files(), request.t5()) / 1e6));
-            console.line("device: " + plan.device.backend().describe());
-            console.line("settings: " + settings(plan));
+                    parameters(plan.pipeline().files(), request.t5()) / 1e6));
+            console.line("device: " + plan.device().backend().describe());
+            console.line("settings: " + SettingsLine.of(plan, refining.inWords()));
             List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
-            Previews previews = plan.pictures == null ? null : new Previews(plan.pictures, preview,
-                    plan.pipeline.latents().factor(), plan.files);
+            Previews previews = plan.pictures() == null ? null : new Previews(plan.pictures(), preview,
+                    plan.pipeline().latents().factor(), plan.files());
             if (previews != null) {
                 followers.add(previews);
             }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
             plan.hold();
-            List<Conditioning> prompts = plan.pipeline.encode(request, progress);
-            List<Conditioning> more = plan.refined == null ? List.of()
-                    : plan.refined.refiner().encode(request, progress);
+            List<Conditioning> prompts = plan.pipeline().encode(request, progress);
+            List<Conditioning> more = plan.refined() == null ? List.of()
+                    : plan.refined().refiner().encode(request, progress);
             boolean together = request.images() > 1 && request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
             float[] batch = together ? denoise(plan, request, prompts, more, progress) : null;
             for (int i = 0; i < request.images(); i++) {
@@ -283,17 +267,17 @@ final class GenerateCommand implements Callable<Integer> {
                 GenerationRequest one = request.toBuilder().images(1).seed(request.seed() + (together ? 0 : i))
                         .build();
                 CacheReport cached = !one.methods().cacheReport() ? null : new CacheReport(
-                        one.methods().cache(), plan.pipeline.sigmas(one).evaluations()
-                                - plan.pipeline.firstEvaluation(one));
+                        one.methods().cache(), plan.pipeline().sigmas(one).evaluations()
+                                - plan.pipeline().firstEvaluation(one));
                 int size = together ? batch.length / request.images() : 0;
                 Picture picture = decode(plan, one, together ? Arrays.copyOfRange(batch, i * size, (i + 1) * size)
                         : denoise(plan, one, prompts, more, cached == null ? progress
                                 : new Followers(List.of(progress, cached))), progress);
                 Infotext text = text(plan).of(one);
-                plan.files.write(plan.files.file(i), Png.encode(picture, Map.of(Infotext.KEYWORD,
+                plan.files().write(plan.files().file(i), Png.encode(picture, Map.of(Infotext.KEYWORD,
                         (together ? MethodText.placed(text, i, request.images()) : text).text())));
-                report.file(plan.files.file(i), one.seed());
-                console.line("wrote " + plan.files.file(i) + " (seed " + Seed.text(one.seed()) + ")");
+                report.file(plan.files().file(i), one.seed());
+                console.line("wrote " + plan.files().file(i) + " (seed " + Seed.text(one.seed()) + ")");
                 if (cached != null) {
                     cached.measure((cache, timer) -> {
                         GenerationRequest other = one.toBuilder().methods(one.methods().withCache(cache, false))
@@ -310,7 +294,7 @@ final class GenerateCommand implements Callable<Integer> {
             ProfileSummary profile = profiling.summary(all);
             profiling.writeTrace(main.err());
             if (json) {
-                report.profile(plan.device.profile());
+                report.profile(plan.device().profile());
                 report.profile(profile);
                 report.print(main.out(), all);
             } else if (profile != null) {
@@ -319,23 +303,23 @@ final class GenerateCommand implements Callable<Integer> {
         }
     }
 
-    private PictureText text(Plan plan) {
+    private PictureText text(DrawPlan plan) {
         Map<String, String> more = new LinkedHashMap<>();
         refining.describe(more);
         quantizing.describe(more);
         memoryOptions.describe(more);
-        return new PictureText(plan.pipeline.files(), plan.modelName, plan.device.backend().precision(), plan.inputs,
-                plan.loras, plan.control, plan.taesd, more, Version.line());
+        return new PictureText(plan.pipeline().files(), plan.modelName(), plan.device().backend().precision(), plan.inputs(),
+                plan.loras(), plan.control(), plan.taesd(), more, Version.line());
     }
 
-    private static float[] denoise(Plan plan, GenerationRequest request, List<Conditioning> prompts,
+    private static float[] denoise(DrawPlan plan, GenerationRequest request, List<Conditioning> prompts,
                                    List<Conditioning> more, Progress progress) {
-        return plan.refined == null ? plan.pipeline.denoise(request, prompts, progress)
-                : plan.refined.denoise(request, prompts, more, progress);
+        return plan.refined() == null ? plan.pipeline().denoise(request, prompts, progress)
+                : plan.refined().denoise(request, prompts, more, progress);
     }
 
-    private static Picture decode(Plan plan, GenerationRequest one, float[] latents, Progress progress) {
-        Pipeline last = plan.refined == null ? plan.pipeline : plan.refined.refiner();
+    private static Picture decode(DrawPlan plan, GenerationRequest one, float[] latents, Progress progress) {
+        Pipeline last = plan.refined() == null ? plan.pipeline() : plan.refined().refiner();
         return last.decode(one, latents, progress).getFirst();
     }
 
@@ -353,55 +337,5 @@ final class GenerateCommand implements Callable<Integer> {
             }
         }
         return sum;
-    }
-
-    /** All that was decided, on one line. */
-    private String settings(Plan plan) {
-        GenerationRequest r = plan.request;
-        NoiseScheduler scheduler = plan.pipeline.files().scheduler();
-        Set<Component> components = plan.pipeline.family().components();
-        NoiseScheduler own = Float.isNaN(r.shift()) ? scheduler : scheduler.withShift(r.shift());
-        String schedule = r.schedule() == null ? own.describe()
-                : r.schedule().label() + (own instanceof FlowScheduler flow ? ", shift " + flow.shift() : "");
-        StringBuilder line = new StringBuilder();
-        GenerationRequest drawn = plan.pipeline.drawn(r);
-        line.append(r.width()).append('x').append(r.height())
-                .append(drawn == r ? "" : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
-                .append(", ").append(r.steps())
-                .append(r.steps() == 1 ? " step of " : " steps of ")
-                .append(r.sampler().kind().label())
-                .append(r.sampler().eta() == r.sampler().kind().eta() ? "" : " with eta " + r.sampler().eta())
-                .append(", ").append(!r.sigmas().isEmpty() ? "levels by hand" : "schedule " + schedule)
-                .append(", cfg scale ").append(r.guidance())
-                .append(r.embedded().isThere() ? ", guidance " + r.embedded().scale() : "")
-                .append(r.guidanceRescale() > 0 ? " rescaled by " + r.guidanceRescale() : "")
-                .append(", seed ").append(Seed.text(r.seed()))
-                .append(r.images() == 1 ? "" : r.seeds() == GenerationRequest.Seeds.ONE_DRAW ? " for all"
-                        : " to " + Seed.text(r.seed() + r.images() - 1))
-                .append(!components.contains(Component.T5) ? ""
-                        : ", T5 " + (r.t5() ? r.t5Length() + " tokens" : "off"))
-                .append(", precision ").append(Devices.label(plan.device.backend().precision()));
-        for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
-            boolean off = components.contains(clip) && !plan.pipeline.files().has(clip);
-            line.append(off ? ", " + clip.label() + " off" : "");
-        }
-        if (!r.skipLayers().layers().isEmpty()) {
-            line.append(", skip layers ").append(r.skipLayers().layers()).append(" scale ")
-                    .append(r.skipLayers().scale()).append(" from ").append(r.skipLayers().start()).append(" to ")
-                    .append(r.skipLayers().stop());
-        }
-        line.append(MethodText.inWords(r.methods()));
-        if (r.init() != null) {
-            line.append(", strength ").append(r.strength()).append(r.mask() == null ? "" : ", with mask");
-            plan.inputs.inpaint().inWords().forEach(word -> line.append(", ").append(word));
-        }
-        if (r.hires() != null) {
-            line.append(", ").append(r.hires().inWords());
-        }
-        line.append(plan.control.inWords(r)).append(plan.taesd.inWords())
-                .append(refining.inWords());
-        plan.loras.hashes().keySet().forEach(name -> line.append(", LoRA ").append(name));
-        plan.loras.inversions().keySet().forEach(name -> line.append(", embedding ").append(name));
-        return line.toString();
     }
 }

@@ -2,8 +2,6 @@ package jdiffusion.model.pipeline;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
@@ -24,7 +22,6 @@ import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.image.LatentPictures;
-import jdiffusion.model.image.LatentPreview;
 import jdiffusion.model.image.Paste;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.NoiseScheduler;
@@ -34,7 +31,6 @@ import jdiffusion.model.sites.Session;
 import jdiffusion.model.sites.Sites;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.MemoryPolicy;
-import jdiffusion.model.stage.StageMemory;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.stage.Watch;
 import jdiffusion.model.vae.TaesdFile;
@@ -48,9 +44,6 @@ import jdiffusion.tensor.InputException;
  * offloads nothing holds anything that closing it gives back.
  */
 public final class Pipeline implements AutoCloseable {
-    /** Side of a preview's tiles in latent pixels. */
-    private static final int PREVIEW_TILE = 64;
-
     private final ModelInfo model;
     private final MemoryPolicy policy;
     private final TaesdUse taesd;
@@ -125,17 +118,7 @@ public final class Pipeline implements AutoCloseable {
      * @throws jdiffusion.tensor.InputException when it is made for other latents
      */
     public LatentPictures previews(TaesdFile file) {
-        file.checkFit(latents().channels(), latents().factor());
-        LatentSpace space = latents();
-        Stages own = new Stages(model.files(), stages.backend(),
-                MemoryPolicy.of(policy.offload()).withTiling(MemoryPolicy.Tiling.ON, PREVIEW_TILE));
-        ImageCoder coder = new ImageCoder(own, space, new TaesdUse(null, file));
-        return (latents, height, width) -> {
-            int size = space.size(height * space.factor(), width * space.factor());
-            float[] first = latents.length == size ? latents : Arrays.copyOf(latents, size);
-            return Picture.ofModel(coder.decode(first, 1, height * space.factor(), width * space.factor(), false,
-                    _ -> { }), 0, width * space.factor(), height * space.factor());
-        };
+        return Previews.of(this, file);
     }
 
     /**
@@ -144,11 +127,7 @@ public final class Pipeline implements AutoCloseable {
      * @throws jdiffusion.tensor.InputException when there is none
      */
     public LatentPictures previews() {
-        LatentSpace space = latents();
-        LatentPreview usual = family().preview();
-        LatentPreview preview = LatentPreview.of(files().generationConfig(), space.channels(), usual);
-        return preview != usual ? preview : (latents, height, width) ->
-                preview.picture(space.pictured(latents, height * width), height, width);
+        return Previews.of(this);
     }
 
     /** The device in words. */
@@ -243,7 +222,7 @@ public final class Pipeline implements AutoCloseable {
         return checker().notes(request);
     }
 
-    private RequestCheck checker() {
+    RequestCheck checker() {
         return new RequestCheck(model, conditioner);
     }
 
@@ -325,7 +304,7 @@ public final class Pipeline implements AutoCloseable {
         holdPictures(request, encodes, decodes);
     }
 
-    private void holdPictures(GenerationRequest request, boolean encodes, boolean decodes) {
+    void holdPictures(GenerationRequest request, boolean encodes, boolean decodes) {
         stages.hold(Component.DENOISER, family()::loadDenoiser);
         boolean redone = request.hires() != null && request.hires().upscaler() == Hires.Upscaler.LANCZOS;
         boolean reads = taesd.encoder() == null && (request.init() != null || redone) || request.control() != null;
@@ -345,26 +324,7 @@ public final class Pipeline implements AutoCloseable {
      * @param text whether the text encoders are part of it
      */
     public MemoryPlan plan(GenerationRequest request, boolean text) {
-        List<StageMemory> runs = new ArrayList<>();
-        Progress count = new Progress() {
-            @Override
-            public void used(Progress.Stage stage, StageMemory memory) {
-                runs.add(memory);
-            }
-        };
-        try (Pipeline twin = counting(counter())) {
-            if (text) {
-                twin.generate(request, count);
-            } else {
-                twin.checker().check(request, false);
-                twin.holdPictures(request, true, true);
-                Conditioning none = family().blank(model.denoiser(), request.t5Length());
-                int branches = (request.guided() ? 2 : 1) * (request.hires() == null ? 1 : 2);
-                List<Conditioning> prompts = Collections.nCopies(branches, none);
-                twin.decodeValues(request, twin.denoise(request, prompts, count), count);
-            }
-        }
-        return new MemoryPlan(runs);
+        return Planning.of(this, request, text);
     }
 
     /**
