@@ -4,6 +4,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
@@ -22,10 +23,12 @@ final class PageServer implements AutoCloseable {
      * @param port   0 for any that is free
      */
     PageServer(Path model, Path output, List<String> keys, int port) {
-        ServerSettings s = ServerSettings.of(backend, model);
-        server = Server.start(new ServerSettings(backend, s.host(), port, s.model(), s.modelsFolder(), s.opening(),
-                s.loraFolder(), s.controlFolder(), output, s.limits(), s.queue(), s.idle(), keys, s.hosts(),
-                s.memory(), s.quantize(), s.version(), s.log()));
+        this(model, settings -> settings.port(port).output(output).keys(keys));
+    }
+
+    /** @param change of the usual settings */
+    PageServer(Path model, UnaryOperator<ServerSettings.Builder> change) {
+        server = Server.start(change.apply(ServerSettings.builder(backend, model)).build());
     }
 
     /** The model of the repository. */

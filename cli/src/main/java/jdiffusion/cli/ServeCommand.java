@@ -129,9 +129,11 @@ final class ServeCommand implements Callable<Integer> {
         }
         try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, this::say)) {
             Limits limits = new Limits(Math.round(megapixels * 1e6), steps, images, body);
-            ServerSettings settings = new ServerSettings(opened.backend(), host, port, first(), modelsDir, this::open,
-                    loraDir, controlDir, output, limits, queue, Duration.ofSeconds(idle), keys, hosts,
-                    memoryOptions.wish(), quantizing.quantize, Version.line(), this::say);
+            ServerSettings settings = ServerSettings.builder(opened.backend(), first()).host(host).port(port)
+                    .modelsFolder(modelsDir).opening(this::open).loraFolder(loraDir).controlFolder(controlDir)
+                    .output(output).limits(limits).queue(queue).idle(Duration.ofSeconds(idle)).keys(keys).hosts(hosts)
+                    .memory(memoryOptions.wish()).quantize(quantizing.quantize).version(Version.line()).log(this::say)
+                    .build();
             CountDownLatch stopped = new CountDownLatch(1);
             Server server = Server.start(settings);
             try (var _ = new ExitHook("serve", () -> stop(server, stopped))) {

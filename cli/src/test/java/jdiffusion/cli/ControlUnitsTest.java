@@ -45,10 +45,8 @@ class ControlUnitsTest {
         assertThat(run.code()).as(run.err().toString()).isZero();
         try (CpuBackend backend = new CpuBackend(2, Precision.F32);
                 HttpClient client = HttpClient.newHttpClient()) {
-            ServerSettings s = ServerSettings.of(backend, TestModel.SHAPES);
-            try (Server server = Server.start(new ServerSettings(backend, s.host(), s.port(), s.model(), null,
-                    s.opening(), null, nets, null, s.limits(), s.queue(), s.idle(), s.keys(), s.hosts(), s.memory(),
-                    null, Version.line(), s.log()))) {
+            try (Server server = Server.start(ServerSettings.builder(backend, TestModel.SHAPES).controlFolder(nets)
+                    .version(Version.line()).build())) {
                 HttpRequest.Builder list = HttpRequest.newBuilder(server.address().resolve("/controlnet/model_list"));
                 assertThat(client.send(list.build(), HttpResponse.BodyHandlers.ofString()).body())
                         .contains("{\"model_list\":[\"net_canny\"]}");

@@ -36,15 +36,130 @@ import jdiffusion.server.draw.Limits;
  */
 public record ServerSettings(Backend backend, String host, int port, Path model, Path modelsFolder,
                              Function<Path, ModelFiles> opening, Path loraFolder, Path controlFolder, Path output,
-                             Limits limits, int queue, Duration idle, List<String> keys, List<String> hosts, MemoryWish memory,
-                             String quantize, String version, Consumer<String> log) {
+                             Limits limits, int queue, Duration idle, List<String> keys, List<String> hosts,
+                             MemoryWish memory, String quantize, String version, Consumer<String> log) {
     public static final int USUAL_QUEUE = 256;
     public static final Duration USUAL_IDLE = Duration.ofMinutes(10);
 
     /** A server of one model for this machine alone, at a free port, which says nothing. */
     public static ServerSettings of(Backend backend, Path model) {
-        return new ServerSettings(backend, "127.0.0.1", 0, model, null,
-                path -> Families.open(path, ModelSources.NONE), null, null, null, Limits.DEFAULT, USUAL_QUEUE, USUAL_IDLE,
-                List.of(), List.of(), MemoryWish.NONE, null, "jdiffusion", _ -> { });
+        return builder(backend, model).build();
+    }
+
+    /** The same, to be changed. */
+    public static Builder builder(Backend backend, Path model) {
+        return new Builder(backend, model);
+    }
+
+    /** Settings by name; what is not set is as {@link ServerSettings#of} has it. */
+    public static final class Builder {
+        private final Backend backend;
+        private final Path model;
+        private String host = "127.0.0.1";
+        private int port;
+        private Path modelsFolder;
+        private Function<Path, ModelFiles> opening = path -> Families.open(path, ModelSources.NONE);
+        private Path loraFolder;
+        private Path controlFolder;
+        private Path output;
+        private Limits limits = Limits.DEFAULT;
+        private int queue = USUAL_QUEUE;
+        private Duration idle = USUAL_IDLE;
+        private List<String> keys = List.of();
+        private List<String> hosts = List.of();
+        private MemoryWish memory = MemoryWish.NONE;
+        private String quantize;
+        private String version = "jdiffusion";
+        private Consumer<String> log = _ -> { };
+
+        private Builder(Backend backend, Path model) {
+            this.backend = backend;
+            this.model = model;
+        }
+
+        public Builder host(String value) {
+            host = value;
+            return this;
+        }
+
+        public Builder port(int value) {
+            port = value;
+            return this;
+        }
+
+        public Builder modelsFolder(Path value) {
+            modelsFolder = value;
+            return this;
+        }
+
+        public Builder opening(Function<Path, ModelFiles> value) {
+            opening = value;
+            return this;
+        }
+
+        public Builder loraFolder(Path value) {
+            loraFolder = value;
+            return this;
+        }
+
+        public Builder controlFolder(Path value) {
+            controlFolder = value;
+            return this;
+        }
+
+        public Builder output(Path value) {
+            output = value;
+            return this;
+        }
+
+        public Builder limits(Limits value) {
+            limits = value;
+            return this;
+        }
+
+        public Builder queue(int value) {
+            queue = value;
+            return this;
+        }
+
+        public Builder idle(Duration value) {
+            idle = value;
+            return this;
+        }
+
+        public Builder keys(List<String> value) {
+            keys = value;
+            return this;
+        }
+
+        public Builder hosts(List<String> value) {
+            hosts = value;
+            return this;
+        }
+
+        public Builder memory(MemoryWish value) {
+            memory = value;
+            return this;
+        }
+
+        public Builder quantize(String value) {
+            quantize = value;
+            return this;
+        }
+
+        public Builder version(String value) {
+            version = value;
+            return this;
+        }
+
+        public Builder log(Consumer<String> value) {
+            log = value;
+            return this;
+        }
+
+        public ServerSettings build() {
+            return new ServerSettings(backend, host, port, model, modelsFolder, opening, loraFolder, controlFolder,
+                    output, limits, queue, idle, keys, hosts, memory, quantize, version, log);
+        }
     }
 }

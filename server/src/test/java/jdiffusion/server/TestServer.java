@@ -57,7 +57,7 @@ public final class TestServer implements AutoCloseable {
 
     TestServer(UnaryOperator<SettingsChange> change) {
         SettingsChange settings = change.apply(new SettingsChange());
-        server = Server.start(settings.apply(ServerSettings.of(backend, SHAPES), this::log));
+        server = Server.start(settings.apply(ServerSettings.builder(backend, SHAPES), this::log));
     }
 
     private static Path shapes() {
@@ -87,9 +87,9 @@ public final class TestServer implements AutoCloseable {
         List<String> hosts = List.of();
         Limits limits = Limits.DEFAULT;
 
-        ServerSettings apply(ServerSettings s, Consumer<String> log) {
-            return new ServerSettings(s.backend(), s.host(), s.port(), s.model(), models, s.opening(), loras,
-                    controlNets, output, limits, queue, idle, keys, hosts, s.memory(), s.quantize(), s.version(), log);
+        ServerSettings apply(ServerSettings.Builder server, Consumer<String> log) {
+            return server.modelsFolder(models).loraFolder(loras).controlFolder(controlNets).output(output)
+                    .limits(limits).queue(queue).idle(idle).keys(keys).hosts(hosts).log(log).build();
         }
     }
 
