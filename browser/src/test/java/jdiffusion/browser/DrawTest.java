@@ -31,8 +31,10 @@ class DrawTest {
     private static Chromium page;
 
     @BeforeAll
-    static void start() {
-        server = new PageServer(PageServer.shapes(), null, List.of(), 0);
+    static void start() throws IOException {
+        Path nets = Files.createDirectories(folder.resolve("nets"));
+        Files.writeString(nets.resolve("canny.safetensors"), "no net");
+        server = new PageServer(PageServer.shapes(), settings -> settings.controlFolder(nets));
         page = new Chromium(server.address(), folder.resolve("profile"));
     }
 
@@ -160,6 +162,63 @@ class DrawTest {
         page.find("#from").sendKeys(file.toString());
         page.until("document.getElementById('form-error').textContent");
         assertThat(page.text("#form-error")).contains("the picture carries no settings").doesNotContain("/");
+    }
+
+    @Test
+    void levelsAndSkippedLayersAreSentAndTakenOver() throws IOException {
+        page.open("", true);
+        page.js("document.querySelectorAll('#groups details').forEach(group => group.open = true)");
+        page.type("#field-sigmas", "1, 0.7, 0.3");
+        page.type("[id='field-skip_layers.layers']", "1");
+        page.type("[id='field-skip_layers.scale']", "3");
+        draw("a red square", 64, 3, "5");
+        page.until(DRAWN);
+        byte[] png = page.picture("#picture");
+        Infotext text = Infotext.parse(Png.texts(png, "picture").get(Infotext.KEYWORD));
+        assertThat(text.fields().toString()).contains("0.7", "Skip layers=1").doesNotContain("Steps=28");
+        // The same out of the picture.
+        page.open("", true);
+        page.drop(png, "a.png");
+        page.until("document.getElementById('found').open");
+        page.click("#found-settings");
+        assertThat(page.value("#field-sigmas")).isEqualTo("1, 0.7, 0.3");
+        assertThat(page.value("[id='field-skip_layers.layers']")).isEqualTo("1");
+        assertThat(page.value("[id='field-skip_layers.scale']")).isEqualTo("3");
+    }
+
+    @Test
+    void aBorderMakesThePictureLarger() throws IOException {
+        page.open("", true);
+        page.drop(Png.encode(new Picture(128, 128, new byte[3 * 128 * 128]), Map.of()), "black.png");
+        page.until("document.getElementById('found').open");
+        page.click("#found-start");
+        page.until("!document.getElementById('started').hidden");
+        page.type("#field-outpaint", "128,0,0,0");
+        page.js("document.getElementById('field-outpaint').dispatchEvent(new Event('change', {bubbles: true}))");
+        double shape = Double.parseDouble(page.value("#width")) / Double.parseDouble(page.value("#height"));
+        assertThat(shape).isBetween(1.8, 2.2);
+        page.type("#field-outpaint", "wide");
+        page.click("#submit");
+        page.until("document.querySelector('[data-field=outpaint] .error')");
+        assertThat(page.text("[data-field=outpaint] .error")).contains("64,0,64,0");
+    }
+
+    @Test
+    void aControlNetGetsItsPicture() throws IOException {
+        page.open("", true);
+        assertThat(page.isShown("#control-group")).isTrue();
+        assertThat(page.isShown("[data-field='control.strength']")).isFalse();
+        Path lines = Files.write(folder.resolve("lines.png"), Png.encode(new Picture(16, 16, new byte[768]), Map.of()));
+        page.find("#control").sendKeys(lines.toString());
+        page.until("!document.getElementById('controlled').hidden");
+        page.type("[id='field-control.strength']", "0.5");
+        page.type("#prompt", "a star");
+        page.click("#submit");
+        // What was sent is read as a net of that name.
+        page.until("document.getElementById('form-error').textContent || document.querySelector('.field .error')");
+        assertThat(page.text("#form")).contains("canny");
+        page.click("#control-remove");
+        assertThat(page.isShown("[data-field='control.strength']")).isFalse();
     }
 
     /** Draws what a mask of a corner asks for, and gives how far both parts are from the picture before. */

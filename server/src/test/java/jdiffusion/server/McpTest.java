@@ -177,6 +177,26 @@ class McpTest {
         assertThat(PictureFile.read(image(jpeg, 0), "jpeg").width()).isEqualTo(32);
     }
 
+    @Test
+    void picturesGrow() throws IOException, InterruptedException {
+        JsonNode result = result(send(call("generate_image", "\"prompt\":\"a\",\"seed\":3,\"hires\":2,"
+                + TestServer.QUICK)));
+        assertThat(PictureFile.read(image(result, 0), "larger").width()).isEqualTo(64);
+        byte[] init = server.quick("a red circle", 3);
+        JsonNode wider = result(send(call("edit_image", "\"prompt\":\"a red circle\",\"steps\":2,\"seed\":8,"
+                + "\"outpaint\":\"32,0,0,0\",\"image\":\"" + Base64.getEncoder().encodeToString(init) + "\"")));
+        Picture drawn = PictureFile.read(image(wider, 0), "wider");
+        Picture before = PictureFile.read(init, "init");
+        assertThat(drawn.width()).isEqualTo(64);
+        assertThat(drawn.height()).isEqualTo(32);
+        // Beyond the soft edge the picture is as it was.
+        for (int y = 0; y < 32; y++) {
+            for (int x = 20; x < 32; x++) {
+                assertThat(drawn.rgb()[3 * (y * 64 + 32 + x)]).isEqualTo(before.rgb()[3 * (y * 32 + x)]);
+            }
+        }
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = ';', value = {"generate_image;\"steps\":2;prompt", "generate_image;\"prompt\":\"a\",\"x\":1;x",
         "generate_image;\"prompt\":\"a\",\"width\":100,\"height\":128;96x128 and 112x128",
@@ -184,6 +204,7 @@ class McpTest {
         "generate_image;\"prompt\":\"a\",\"seed\":-2;seed", "generate_image;\"prompt\":\"a\",\"format\":\"gif\";jpeg",
         "edit_image;\"prompt\":\"a\";image", "edit_image;\"prompt\":\"a\",\"image\":\"%%\";base64",
         "edit_image;\"prompt\":\"a\",\"image\":\"00112233445566778899aabbccddeeff-0\";no picture",
+        "generate_image;\"prompt\":\"a\",\"hires\":9;1 to 8", "generate_image;\"prompt\":\"a\",\"outpaint\":1;outpaint",
         "generate_image;\"prompt\":\"a\",\"image\":\"\";no argument"})
     void modelsAreToldWhatIsWrong(String tool, String arguments, String said) throws IOException,
             InterruptedException {

@@ -8,6 +8,7 @@ import jdiffusion.model.request.HiresChoices;
 import jdiffusion.model.request.InpaintChoices;
 import jdiffusion.model.request.PictureFields;
 import jdiffusion.server.http.HttpError;
+import jdiffusion.tensor.InputException;
 
 /** How a mask acts, a border around the picture, and a second pass, under the command line's names. */
 public final class ExtraFields {
@@ -25,7 +26,7 @@ public final class ExtraFields {
         inpaint.fill = fill == null ? null : MaskFill.of(fill);
         inpaint.pasted = fields.flag("mask_paste");
         String sides = text(fields, "outpaint");
-        inpaint.border = sides == null ? null : Border.of(sides, "outpaint");
+        inpaint.border = sides == null ? null : border(sides);
         if (inpaint.needsMask() && asked.mask == null) {
             throw HttpError.badField("mask", "mask_blur, mask_invert, only_masked, mask_fill and mask_paste are of a"
                     + " mask; give one");
@@ -39,6 +40,14 @@ public final class ExtraFields {
         hires.steps = fields.integer("hires_steps");
         String upscaler = fields.text("hires_upscaler");
         hires.upscaler = upscaler == null ? null : Hires.Upscaler.of(upscaler);
+    }
+
+    private static Border border(String sides) {
+        try {
+            return Border.of(sides, "outpaint");
+        } catch (InputException e) {
+            throw HttpError.badField("outpaint", e.getMessage());
+        }
     }
 
     /** A number is as good as a text, and so is a list of them. */

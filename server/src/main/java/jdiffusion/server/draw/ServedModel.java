@@ -87,6 +87,11 @@ public final class ServedModel {
         return counted.latents().factor();
     }
 
+    /** Blocks that skip-layer guidance can leave out; 0 where it cannot be had. */
+    public int layers() {
+        return counted.denoiserConfig().layers();
+    }
+
     /** How often the denoiser is asked for each picture, in all passes. */
     public synchronized int evaluations(GenerationRequest request) {
         return counted.evaluations(request);

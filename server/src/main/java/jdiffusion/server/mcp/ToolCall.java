@@ -12,6 +12,7 @@ import jdiffusion.model.request.PictureFields;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.calls.Calls;
+import jdiffusion.server.calls.ExtraFields;
 import jdiffusion.server.calls.Fields;
 import jdiffusion.server.draw.PreparedRequest;
 import jdiffusion.server.http.HttpError;
@@ -27,9 +28,10 @@ import jdiffusion.tensor.InputException;
 record ToolCall(PreparedRequest prepared, String format) {
     private static final Pattern PICTURE = Pattern.compile("([0-9a-f]{32})-(\\d{1,4})");
     private static final Set<String> KNOWN = Set.of("prompt", "negative_prompt", "model", "width", "height", "steps",
-            "guidance", "seed", "images", "sampler", "scheduler", "format");
+            "guidance", "seed", "images", "sampler", "scheduler", "hires", "format");
     private static final int JPEG_QUALITY = 90;
-    private static final Set<String> OF_EDITS = Set.of("image", "mask", "strength");
+    private static final Set<String> OF_EDITS = Set.of("image", "mask", "strength", "mask_blur", "only_masked",
+            "outpaint");
 
     /**
      * Reads the arguments of a tool.
@@ -66,6 +68,7 @@ record ToolCall(PreparedRequest prepared, String format) {
         if (edits) {
             pictures(calls, fields, asked);
         }
+        ExtraFields.read(fields, asked);
         return new ToolCall(calls.prepared(asked), format(fields));
     }
 

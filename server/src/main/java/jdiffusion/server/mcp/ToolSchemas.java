@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.math.BigInteger;
 import java.util.List;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Hires;
+import jdiffusion.model.request.InpaintSettings;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.draw.Limits;
@@ -61,6 +63,12 @@ record ToolSchemas(RequestPreparer preparer) {
                     + " transparent, or white if it has no transparency. Without one all is drawn anew.");
             number(properties, "strength", "How much changes: near 0 little, 1 all. Without it " + defaults.strength()
                     + ", with a mask 1.").put("exclusiveMinimum", USUAL_STRENGTH_LEAST).put("maximum", 1);
+            integer(properties, "mask_blur", "Pixels by which the mask's edges are softened; needs a mask.")
+                    .put("minimum", 0).put("maximum", InpaintSettings.MOST_BLUR);
+            properties.putObject("only_masked").put("type", "boolean").put("description", "Whether the masked part is"
+                    + " cut out, drawn at the size asked for, and put back: for small details; needs a mask.");
+            text(properties, "outpaint", "Draws around the picture: pixels to add on the left, at the top, on the right"
+                    + " and at the bottom, such as 64,0,64,0.");
         }
         text(properties, "negative_prompt", "What to avoid.");
         ObjectNode model = text(properties, "model", "Which model draws; without it " + usual.id() + ".");
@@ -85,6 +93,8 @@ record ToolSchemas(RequestPreparer preparer) {
         for (SigmaSchedule schedule : SigmaSchedule.values()) {
             schedules.add(schedule.label());
         }
+        number(properties, "hires", "Draws the picture once more, so many times as large, from the first one: for fine"
+                + " details; takes several times as long.").put("minimum", 1).put("maximum", Hires.MOST);
         ArrayNode formats = text(properties, "format", "png has the settings in it; jpeg is smaller.")
                 .put("default", FORMATS.getFirst()).putArray("enum");
         FORMATS.forEach(formats::add);

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.GenerationRequest;
@@ -17,6 +18,7 @@ import jdiffusion.model.sampling.FlowScheduler;
 import jdiffusion.model.sampling.NoiseSource;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
+import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.server.draw.Limits;
 import jdiffusion.server.draw.ServedModel;
 import jdiffusion.server.http.Json;
@@ -31,10 +33,12 @@ final class FormFields {
     private static final String START = "start";
     private static final String MASK = "mask";
     private static final String HIRES = "hires";
+    private static final String SKIP = "skip";
+    private static final String CONTROL = "control";
     /** Names, titles, and the field without which a group means nothing; in the form's order. */
     private static final String[][] GROUPS = {{SAMPLING, "Sampling", null}, {TUNING, "Fine tuning", null},
         {TEXT, "Text encoders", null}, {START, "Picture to start from", "init"}, {MASK, "Mask", "mask"},
-        {HIRES, "Second pass", null}};
+        {HIRES, "Second pass", null}, {SKIP, "Skip-layer guidance", null}, {CONTROL, "ControlNet", "control"}};
     /** Evaluations with which a picture is there while one looks. */
     private static final int FEW_STEPS = 8;
     private static final int SLIDER_STEPS = 60;
@@ -51,7 +55,8 @@ final class FormFields {
         return json;
     }
 
-    static ArrayNode fields(Limits limits) {
+    /** @param controlNets names of those that the server has */
+    static ArrayNode fields(Limits limits, List<String> controlNets) {
         List<String> samplers = Arrays.stream(Sampler.Kind.values()).map(Sampler.Kind::label).toList();
         List<String> schedules = Arrays.stream(SigmaSchedule.values()).map(SigmaSchedule::label).toList();
         List<String> noises = Arrays.stream(NoiseSource.values()).map(NoiseSource::label).toList();
@@ -74,6 +79,8 @@ final class FormFields {
                 FormField.text("guiders", "Guiders", TUNING, "Variants of guidance, such as: cfg-zero,"
                         + " interval(0.1,0.8)"),
                 FormField.text("cache", "Saved evaluations", TUNING, "Such as: taylor(4)"),
+                FormField.text("sigmas", "Noise levels by hand", TUNING, "From the first to the last, such as: 1, 0.8,"
+                        + " 0.4. They stand in for the schedule and the number of steps."),
                 FormField.choice("noise", "Noise", TUNING, noises, "Where a seed's numbers come from."),
                 FormField.choice("weights", "Brackets in the prompt", TEXT, weights, "As whose weights they are"
                         + " read."),
@@ -90,6 +97,8 @@ final class FormFields {
                 FormField.number("strength", "Strength", START, 0.05, 1, 0.05, "How much is drawn anew."),
                 FormField.choice("resize", "Another shape is", START, List.of("stretch", "crop"), "What becomes of a"
                         + " picture that has another shape."),
+                FormField.text("outpaint", "Draw around it", START, "Pixels on the left, at the top, on the right and at"
+                        + " the bottom, such as: 64,0,64,0"),
                 FormField.integer("mask_blur", "Soft edges", MASK, 0, InpaintSettings.MOST_BLUR, "Pixels by which the"
                         + " mask is blurred; 0 for hard edges."),
                 FormField.flag("mask_invert", "Draw what is not masked", MASK, ""),
@@ -106,14 +115,28 @@ final class FormFields {
                 FormField.integer("hires_steps", "Steps of the second pass", HIRES, 1, limits.steps(), "Left empty: as"
                         + " many as the first has."),
                 FormField.choice("hires_upscaler", "Enlarged is", HIRES, Stream.of(Hires.Upscaler.values())
-                        .map(Hires.Upscaler::label).toList(), "The latents, or the picture by Lanczos."));
+                        .map(Hires.Upscaler::label).toList(), "The latents, or the picture by Lanczos."),
+                FormField.text("skip_layers.layers", "Layers to skip", SKIP, "Counted from 0, such as: 7, 8, 9. Left"
+                        + " empty: none."),
+                FormField.number("skip_layers.scale", "Scale of skipping", SKIP, 0, 10, 0.1, "How far the picture is moved away"
+                        + " from the one without these layers."),
+                FormField.number("skip_layers.start", "Skipped from", SKIP, 0, 1, 0.01, "Part of the steps."),
+                FormField.number("skip_layers.end", "Skipped to", SKIP, 0, 1, 0.01, "Part of the steps."),
+                FormField.choice("control.model", "Which one", CONTROL, controlNets, ""),
+                FormField.number("control.strength", "Strength of control", CONTROL, 0, 2, 0.05, ""),
+                FormField.number("control.start", "Control from", CONTROL, 0, 1, 0.01, "Part of the steps."),
+                FormField.number("control.end", "Control to", CONTROL, 0, 1, 0.01, "Part of the steps."));
         ArrayNode json = Json.array();
         fields.forEach(field -> json.add(field.json()));
         return json;
     }
 
-    /** What a model has of these, with its defaults; null where the default is the checkpoint's own. */
-    static ObjectNode defaults(ServedModel model, GenerationRequest usual) {
+    /**
+     * What a model has of these, with its defaults; null where the default is the checkpoint's own.
+     *
+     * @param controlNets names of those that the server has
+     */
+    static ObjectNode defaults(ServedModel model, GenerationRequest usual, List<String> controlNets) {
         ObjectNode json = Json.object().put("steps", usual.steps()).put("guidance", rounded(usual.guidance()));
         if (usual.embedded().isThere()) {
             json.put("embedded_guidance", rounded(usual.embedded().scale()));
@@ -125,7 +148,17 @@ final class FormFields {
             json.putNull("shift");
         }
         json.put("guidance_rescale", rounded(usual.guidanceRescale()));
-        json.putNull("guiders").putNull("cache").putNull("noise");
+        json.putNull("guiders").putNull("cache").putNull("sigmas").putNull("noise");
+        if (model.layers() > 0) {
+            SkipLayers skip = usual.skipLayers();
+            json.put("skip_layers.layers", skip.layers().stream().map(String::valueOf).collect(Collectors.joining(", ")))
+                    .put("skip_layers.scale", rounded(skip.scale())).put("skip_layers.start", rounded(skip.start()))
+                    .put("skip_layers.end", rounded(skip.stop()));
+        }
+        if (!controlNets.isEmpty()) {
+            json.put("control.model", controlNets.getFirst()).put("control.strength", 1).put("control.start", 0)
+                    .put("control.end", 1);
+        }
         if (model.family().readsWeights()) {
             json.putNull("weights");
         }
@@ -149,7 +182,7 @@ final class FormFields {
             json.put("resolution_binning", usual.resolutionBinning());
         }
         InpaintSettings plain = InpaintSettings.PLAIN;
-        return json.put("strength", usual.strength()).put("resize", "stretch").put("mask_blur", plain.blur())
+        return json.put("strength", usual.strength()).put("resize", "stretch").putNull("outpaint").put("mask_blur", plain.blur())
                 .put("mask_invert", false).put("only_masked", false).put("mask_padding", InpaintSettings.USUAL_PADDING)
                 .put("mask_fill", plain.fill().label()).putNull("hires")
                 .put("hires_strength", HiresChoices.USUAL_STRENGTH).putNull("hires_steps")

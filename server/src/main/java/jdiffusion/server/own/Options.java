@@ -3,6 +3,7 @@ package jdiffusion.server.own;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import java.util.List;
 import jdiffusion.model.adapter.ControlFolder;
 import jdiffusion.model.adapter.LoraFolder;
 import jdiffusion.model.family.GenerationRequest;
@@ -27,9 +28,11 @@ public record Options(RequestPreparer preparer, DrawingThread drawing, int queue
         ObjectNode json = Json.object().put("version", version).put("device", drawing.backend().describe())
                 .put("history", history);
         ArrayNode models = json.putArray("models");
-        preparer.servedModels().all().forEach(model -> models.add(model(model)));
+        List<String> nets = preparer.controlFolder() == null ? List.of()
+                : ControlFolder.names(preparer.controlFolder());
+        preparer.servedModels().all().forEach(model -> models.add(model(model, nets)));
         json.set("groups", FormFields.groups());
-        json.set("fields", FormFields.fields(preparer.limits()));
+        json.set("fields", FormFields.fields(preparer.limits(), nets));
         ArrayNode samplers = json.putArray("samplers");
         for (Sampler.Kind kind : Sampler.Kind.values()) {
             samplers.add(kind.label());
@@ -44,16 +47,14 @@ public record Options(RequestPreparer preparer, DrawingThread drawing, int queue
             LoraFolder.names(folder).forEach(loras::add);
         }
         ArrayNode controlNets = json.putArray("control_nets");
-        if (preparer.controlFolder() != null) {
-            ControlFolder.names(preparer.controlFolder()).forEach(controlNets::add);
-        }
+        nets.forEach(controlNets::add);
         Limits limits = preparer.limits();
         json.putObject("limits").put("pixels", limits.pixels()).put("steps", limits.steps())
                 .put("images", limits.images()).put("body_bytes", limits.body()).put("queue", queue);
         return json;
     }
 
-    private ObjectNode model(ServedModel model) {
+    private ObjectNode model(ServedModel model, List<String> controlNets) {
         GenerationRequest usual = model.request("");
         ImageSize sizes = model.sizes();
         ObjectNode json = Json.object().put("id", model.id()).put("label", model.variant().label())
@@ -65,7 +66,7 @@ public record Options(RequestPreparer preparer, DrawingThread drawing, int queue
                 .put("scheduler", usual.schedule() == null ? null : usual.schedule().label())
                 .put("strength", usual.strength()).put("guided", usual.guided())
                 .put("few_step", FormFields.isFast(usual));
-        json.set("defaults", FormFields.defaults(model, usual));
+        json.set("defaults", FormFields.defaults(model, usual, controlNets));
         json.set("ranges", FormFields.ranges(usual));
         return json;
     }

@@ -5,7 +5,8 @@ import { setupSize, setSize, sizeModel } from './size.js';
 /** Fields with a place of their own in the form. */
 const SPECIAL = ['model', 'prompt', 'negative_prompt', 'width', 'height', 'images', 'seed', 'random'];
 /** Fields that errors name otherwise than the form. */
-const NAMES = { size: 'width', n: 'images', loras: 'prompt', lora: 'prompt' };
+const NAMES = { size: 'width', n: 'images', loras: 'prompt', lora: 'prompt', skip_layers: 'skip_layers.layers' };
+const OF_LEVELS = ['steps', 'scheduler', 'shift'];
 const STORED = 'jdiffusion.form';
 
 let options = null;
@@ -16,7 +17,7 @@ let pictures = () => ({});
 /**
  * Builds the form.
  *
- * @param ofPictures gives init and mask of a request
+ * @param ofPictures gives init, mask and control of a request
  */
 export function setupForm(serverOptions, ofPictures, onChange) {
   options = serverOptions;
@@ -35,6 +36,7 @@ export function setupForm(serverOptions, ofPictures, onChange) {
   });
   $('images').max = options.limits.images;
   setupLoras();
+  $('control-group').hidden = !options.control_nets.length;
   buildGroups();
   $('form').addEventListener('input', event => {
     clearError(event.target.closest('[data-field]'));
@@ -100,7 +102,7 @@ function buildGroups() {
     if (group.name === 'sampling') {
       $('sampling').append(...controls);
     } else if (group.needs) {
-      $(group.needs === 'mask' ? 'mask-fields' : 'start-fields').append(...controls);
+      $(`${group.needs}-fields`).append(...controls);
     } else {
       $('groups').append(el('details', { 'data-group': group.name }, el('summary', { text: group.label }),
         el('div', {}, ...controls)));
@@ -224,10 +226,39 @@ export function request(withPictures = true) {
   for (const field of options.fields) {
     const given = field.name in model.defaults && groups.includes(field.group) ? value(field) : undefined;
     if (given !== undefined && (withPictures || !needs(field))) {
-      body[field.name] = given;
+      put(body, field.name, given);
     }
   }
-  return withPictures ? Object.assign(body, pictures()) : body;
+  if (body.sigmas) {
+    // Levels by hand say all of that.
+    OF_LEVELS.forEach(name => delete body[name]);
+  }
+  return withPictures ? withThose(body, pictures()) : body;
+}
+
+/** A name with a dot is a field of a field. */
+function put(body, name, given) {
+  const [outer, inner] = name.split('.');
+  if (inner) {
+    (body[outer] ??= {})[inner] = given;
+  } else {
+    body[outer] = given;
+  }
+}
+
+/** What settings say of a field; undefined where nothing. Lists are shown with commas. */
+function found(fields, name) {
+  const [outer, inner] = name.split('.');
+  const said = inner ? fields[outer]?.[inner] : fields[outer];
+  return Array.isArray(said) ? said.join(', ') : said;
+}
+
+/** Adds pictures; that of a ControlNet joins its settings, which need its name in any case. */
+function withThose(body, { control, ...others }) {
+  if (control) {
+    body.control = { model: input('control.model').value, ...body.control, ...control };
+  }
+  return Object.assign(body, others);
 }
 
 const needs = field => options.groups.find(group => group.name === field.group).needs;
@@ -248,19 +279,20 @@ export function fill(fields) {
     seedKind('keep');
   }
   for (const field of options.fields) {
-    if (field.name in fields && field.name in model.defaults) {
-      set(field, fields[field.name]);
+    const said = found(fields, field.name);
+    if (said !== undefined && field.name in model.defaults) {
+      set(field, said);
     }
   }
   for (const details of document.querySelectorAll('[data-group]')) {
-    details.open ||= options.fields.some(field => field.group === details.dataset.group && field.name in fields
-      && field.name in model.defaults && value(field) !== undefined);
+    details.open ||= options.fields.some(field => field.group === details.dataset.group
+      && found(fields, field.name) !== undefined && field.name in model.defaults && value(field) !== undefined);
   }
   clearErrors();
   negativeHint();
   changed();
   return Object.keys(fields).filter(name => !SPECIAL.includes(name)
-    && !(name in model.defaults && options.fields.some(field => field.name === name)));
+    && !options.fields.some(field => field.name.split('.')[0] === name && field.name in model.defaults));
 }
 
 /** The kind of seed that is chosen; sets it where one is given. */

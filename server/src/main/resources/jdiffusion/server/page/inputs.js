@@ -10,6 +10,8 @@ const READ = ['image/png', 'image/jpeg'];
 
 /** The picture to start from: its file in base64, an address to show it by, its sides; and the mask. */
 let start = null;
+/** The picture that a ControlNet reads: its file in base64, and an address to show it by. */
+let control = null;
 let changed = () => { };
 
 export function setupInputs(onChange) {
@@ -28,6 +30,12 @@ export function setupInputs(onChange) {
       changed();
     }
   });
+  $('control').addEventListener('change', () => chosen($('control'), controlBy));
+  $('control-remove').addEventListener('click', () => {
+    clearControl();
+    $('control').focus();
+  });
+  $('init-fields').addEventListener('change', event => event.target.id === 'field-outpaint' && growTo(event.target));
   document.addEventListener('paste', event => {
     const blob = [...event.clipboardData.files].find(isPicture);
     if (blob) {
@@ -163,6 +171,43 @@ export async function startFrom(blob) {
   changed();
 }
 
+/** Makes a picture the one that a ControlNet reads. */
+async function controlBy(blob) {
+  try {
+    const bitmap = await createImageBitmap(blob);
+    const file = READ.includes(blob.type) ? blob : await encoded(bitmap);
+    bitmap.close();
+    clearControl();
+    control = { image: await base64(file), url: URL.createObjectURL(file) };
+  } catch {
+    showError({ field: 'control', message: 'This file is no picture that the browser can read.' });
+    return;
+  }
+  $('controlled').hidden = false;
+  $('control-none').hidden = true;
+  $('control-shown').src = control.url;
+  say('Picture for the ControlNet is set.');
+  changed();
+}
+
+function clearControl() {
+  if (control) {
+    URL.revokeObjectURL(control.url);
+    control = null;
+    changed();
+  }
+  $('controlled').hidden = true;
+  $('control-none').hidden = false;
+}
+
+/** The size of the picture with what is to be drawn around it. */
+function growTo(field) {
+  const sides = field.value.split(',').map(side => Number(side.trim() || NaN));
+  if (start && sides.length === 4 && sides.every(side => side >= 0)) {
+    sizeLike(start.width + sides[0] + sides[2], start.height + sides[1] + sides[3]);
+  }
+}
+
 function encoded(bitmap) {
   const canvas = el('canvas', { width: bitmap.width, height: bitmap.height });
   canvas.getContext('2d').drawImage(bitmap, 0, 0);
@@ -189,8 +234,6 @@ function showMask() {
 
 /** The pictures of a job. */
 export function inputPictures() {
-  if (!start) {
-    return {};
-  }
-  return start.mask ? { init: start.init, mask: start.mask.png } : { init: start.init };
+  return { ...start && { init: start.init }, ...start?.mask && { mask: start.mask.png },
+    ...control && { control: { image: control.image } } };
 }
