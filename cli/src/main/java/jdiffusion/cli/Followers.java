@@ -31,6 +31,16 @@ record Followers(List<Progress> all, Set<String> told) implements Progress {
     }
 
     @Override
+    public void see(String name, Supplier<float[]> values) {
+        all.forEach(one -> one.see(name, values));
+    }
+
+    @Override
+    public void predicted(Supplier<float[]> prediction) {
+        all.forEach(one -> one.predicted(prediction));
+    }
+
+    @Override
     public void skipped(int evaluation, SkippedEvaluation what) {
         all.forEach(one -> one.skipped(evaluation, what));
     }

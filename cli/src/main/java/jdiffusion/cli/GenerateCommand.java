@@ -22,6 +22,7 @@ import jdiffusion.model.family.EmbeddedGuidance;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.family.SavedSteps;
 import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
@@ -96,6 +97,9 @@ final class GenerateCommand implements Callable<Integer> {
     private RefinerOptions refining;
 
     @Mixin
+    private BranchOptions branching;
+
+    @Mixin
     private DeviceOptions deviceOptions;
 
     @Mixin
@@ -128,6 +132,7 @@ final class GenerateCommand implements Callable<Integer> {
         }
         batchCount = batchGiven != null ? batchGiven : options.methods.batch != null ? options.methods.batch : 1;
         checkNumbers();
+        branching.check(batchCount, refining);
         TaesdInput taesd = options.taesd();
         GenerateOptions.checkUsed(taesd, preview != null);
         Path folder = model.path();
@@ -171,8 +176,8 @@ final class GenerateCommand implements Callable<Integer> {
                 throw new InputException("the seeds of " + batchCount + " pictures from " + Seed.text(request.seed())
                         + " on are too large; use a smaller seed");
             }
-            request = options.hires.addTo(control.addTo(inputs.addTo(request, options.strength)), pipeline.patch(),
-                    notes::add);
+            request = branching.addTo(options.hires.addTo(control.addTo(inputs.addTo(request, options.strength)),
+                    pipeline.patch(), notes::add));
             inputs.checkMask(pipeline.drawn(request), pipeline.latents().factor(), notes::add);
             RefinedPipeline refined = refining.open(pipeline, model, adapters, notes::add);
             if (refined != null) {
@@ -252,6 +257,10 @@ final class GenerateCommand implements Callable<Integer> {
             if (previews != null) {
                 followers.add(previews);
             }
+            SavedSteps.Keeper keeper = branching.keeper();
+            if (keeper != null) {
+                followers.add(keeper);
+            }
             Progress progress = new Followers(followers);
             notes.forEach(progress::note);
             plan.hold();
@@ -276,6 +285,7 @@ final class GenerateCommand implements Callable<Integer> {
                 Infotext text = text(plan).of(one);
                 plan.files().write(plan.files().file(i), Png.encode(picture, Map.of(Infotext.KEYWORD,
                         (together ? MethodText.placed(text, i, request.images()) : text).text())));
+                branching.write(keeper, plan.pipeline(), one);
                 report.file(plan.files().file(i), one.seed());
                 console.line("wrote " + plan.files().file(i) + " (seed " + Seed.text(one.seed()) + ")");
                 if (cached != null) {
@@ -306,6 +316,7 @@ final class GenerateCommand implements Callable<Integer> {
     private PictureText text(DrawPlan plan) {
         Map<String, String> more = new LinkedHashMap<>();
         refining.describe(more);
+        branching.describe(more);
         quantizing.describe(more);
         memoryOptions.describe(more);
         return new PictureText(plan.pipeline().files(), plan.modelName(), plan.device().backend().precision(), plan.inputs(),

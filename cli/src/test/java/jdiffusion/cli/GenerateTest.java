@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
@@ -43,6 +45,38 @@ class GenerateTest {
         assertThat(Png.texts(other).get("parameters"))
                 .isEqualTo(Png.texts(first).get("parameters").replace("Seed: 7", "Seed: 8"));
         assertThat(Png.read(other).picture().rgb()).isNotEqualTo(picture.rgb());
+    }
+
+    @Test
+    void aRunLeavesAnotherOnTheWay() throws IOException {
+        Path steps = folder.resolve("steps.safetensors");
+        Path whole = folder.resolve("whole.png");
+        assertThat(small("a red circle", "--keep-steps", steps, "-o", whole).code()).isZero();
+        Path branch = folder.resolve("branch.png");
+        assertThat(small("a red circle", "--branch", steps, "--branch-at", 3, "-o", branch).code()).isZero();
+        assertThat(Png.read(branch).picture().rgb()).isEqualTo(Png.read(whole).picture().rgb());
+        assertThat(Png.texts(branch).get("parameters")).contains("Branch from: steps.safetensors",
+                "Branch after step: 3");
+        Path other = folder.resolve("other.png");
+        assertThat(small("a blue square", "--branch", steps, "--branch-at", 1, "-o", other).code()).isZero();
+        assertThat(Png.read(other).picture().rgb()).isNotEqualTo(Png.read(whole).picture().rgb());
+        Path no = folder.resolve("no.png");
+        for (Object[] wrong : new Object[][] {{"--branch", steps, "-o", no}, {"--branch-at", 1, "-o", no},
+            {"--branch", steps, "--branch-at", 5, "-o", no}, {"--branch", whole, "--branch-at", 1, "-o", no},
+            {"--branch", folder.resolve("none.safetensors"), "--branch-at", 1, "-o", no},
+            {"--keep-steps", "steps.txt", "-o", no}, {"--keep-steps", steps, "-b", 2, "-o", no}}) {
+            Cli run = small("a", wrong);
+            assertThat(run.code()).as(run.err().toString()).isNotZero();
+            assertThat(run.err().getLast()).startsWith("jdiffusion: ").doesNotContain("Exception");
+        }
+        assertThat(no).doesNotExist();
+    }
+
+    private static Cli small(String prompt, Object... more) {
+        List<Object> args = new ArrayList<>(List.of("generate", prompt, "-W", 64, "-H", 64, "--steps", 4, "-s", 7,
+                "--t5-length", 16));
+        args.addAll(List.of(more));
+        return Cli.run(args.toArray());
     }
 
     @Test

@@ -15,11 +15,12 @@ import jdiffusion.tensor.InputException;
  * @param noise       where a seed's numbers come from
  * @param weights     how brackets in prompts are read
  * @param compat      the program whose usual settings it has; null for none
+ * @param branch      where it leaves a run whose steps were saved; null for a run of its own
  */
 public record Methods(Guiders guiders, StepCache cache, boolean cacheReport, NoiseSource noise, PromptWeights weights,
-                      Compat compat) {
+                      Compat compat, BranchPoint branch) {
     public static final Methods NONE = new Methods(Guiders.NONE, null, false, NoiseSource.CPU, PromptWeights.NONE,
-            null);
+            null, null);
 
     public Methods {
         if (cacheReport && cache == null) {
@@ -29,7 +30,7 @@ public record Methods(Guiders guiders, StepCache cache, boolean cacheReport, Noi
     }
 
     public Methods withGuiders(Guiders value) {
-        return new Methods(value, cache, cacheReport, noise, weights, compat);
+        return new Methods(value, cache, cacheReport, noise, weights, compat, branch);
     }
 
     /**
@@ -38,19 +39,23 @@ public record Methods(Guiders guiders, StepCache cache, boolean cacheReport, Noi
      * @param report see {@link #cacheReport}
      */
     public Methods withCache(StepCache value, boolean report) {
-        return new Methods(guiders, value, report, noise, weights, compat);
+        return new Methods(guiders, value, report, noise, weights, compat, branch);
     }
 
     public Methods withNoise(NoiseSource value) {
-        return new Methods(guiders, cache, cacheReport, value, weights, compat);
+        return new Methods(guiders, cache, cacheReport, value, weights, compat, branch);
     }
 
     public Methods withWeights(PromptWeights value) {
-        return new Methods(guiders, cache, cacheReport, noise, value, compat);
+        return new Methods(guiders, cache, cacheReport, noise, value, compat, branch);
     }
 
     public Methods withCompat(Compat value) {
-        return new Methods(guiders, cache, cacheReport, noise, weights, value);
+        return new Methods(guiders, cache, cacheReport, noise, weights, value, branch);
+    }
+
+    public Methods withBranch(BranchPoint value) {
+        return new Methods(guiders, cache, cacheReport, noise, weights, compat, value);
     }
 
     /** The number of the first step where skip-layer guidance counts them. */

@@ -40,6 +40,14 @@ public interface Progress {
     }
 
     /**
+     * What an evaluation gave with all guidance; it comes before its {@link #step}.
+     *
+     * @param prediction [batch, channels, h/8, w/8]; copied from the device when asked for
+     */
+    default void predicted(Supplier<float[]> prediction) {
+    }
+
+    /**
      * A step cache saved something in the evaluation before the next {@link #step}.
      *
      * @param evaluation counted from 0 in each draw

@@ -21,6 +21,11 @@ record Apg(double eta, double limit, double momentum) implements Formula {
     }
 
     @Override
+    public boolean remembers() {
+        return momentum != 0;
+    }
+
+    @Override
     public Run start(Workspace workspace, int... dims) {
         return new Projection(this, new Sums(Sums.size(dims)), workspace.f32(dims));
     }

@@ -33,6 +33,11 @@ public sealed interface Formula extends Guider permits CfgZero, Apg, Tangential,
      */
     Run start(Workspace workspace, int... dims);
 
+    /** Whether earlier evaluations of a draw act on later ones. */
+    default boolean remembers() {
+        return false;
+    }
+
     /** Whether the prediction of an evaluation, counted from 0, is zero, and the network need not be asked. */
     default boolean zeroes(int evaluation) {
         return false;

@@ -7,6 +7,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Scope;
 import jdiffusion.model.Compute;
 import jdiffusion.model.Trace;
+import jdiffusion.model.family.BranchPoint;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.GenerationRequest;
@@ -36,6 +37,9 @@ final class DenoiseLoop {
     private final boolean whole;
     private final float[] mask;
     private final MaskFill fill;
+    /** Whose steps are taken up to a point, and memory for what they predict; null for none. */
+    private final BranchPoint branch;
+    private final Tensor taken;
 
     /** Tensors of inpainting; null when the whole picture is drawn. */
     private record Masking(Tensor mask, Tensor noise, Tensor known) {
@@ -60,6 +64,8 @@ final class DenoiseLoop {
         this.whole = mask != null && walk.first() == 0 && !walk.prediction().isFlow();
         this.mask = mask;
         this.fill = request.inpainting().fill();
+        this.branch = request.methods().branch();
+        this.taken = branch == null ? null : w.f32(dims);
         if (mask == null || denoiser.config().inChannels() > denoiser.config().outChannels()) {
             this.masking = null;
         } else {
@@ -105,12 +111,17 @@ final class DenoiseLoop {
 
     private float[] run(RandomNormals random, Progress progress, int before) {
         progress.see("latents.start", this::download);
+        if (branch != null) {
+            branch.steps().checkStart(download());
+        }
         prediction.begin();
         for (int i = walk.first(); i < walk.end(); i++) {
             int n = i - walk.first();
             trace.step(n, before / walk.evaluations());
             try (var _ = backend.scope(Scope.STEP, n)) {
-                step(i, out -> {
+                Tensor predicted = predicted(i);
+                progress.predicted(() -> backend.download(predicted));
+                step(i, predicted, out -> {
                     random.normals(drawn);
                     progress.see("noise." + n, () -> drawn);
                     backend.upload(drawn, out);
@@ -138,8 +149,17 @@ final class DenoiseLoop {
         return all;
     }
 
-    private void step(int i, Sampler.NoiseSource noise) {
-        sampler.step(backend, walk.first(), i, prediction.at(i, latents), latents, noise);
+    private Tensor predicted(int i) {
+        int n = i - walk.first();
+        if (branch == null || n >= branch.at()) {
+            return prediction.at(i, latents);
+        }
+        backend.upload(branch.steps().predictions().get(n), taken);
+        return taken;
+    }
+
+    private void step(int i, Tensor predicted, Sampler.NoiseSource noise) {
+        sampler.step(backend, walk.first(), i, predicted, latents, noise);
         if (masking != null) {
             keepUnmasked(i);
         }
@@ -148,7 +168,7 @@ final class DenoiseLoop {
     /** Goes through a step and all kinds of evaluation, to count memory: the others take no more. */
     void count() {
         trace.step(0, 0);
-        step(walk.first(), _ -> { });
+        step(walk.first(), prediction.at(walk.first(), latents), _ -> { });
         prediction.count(latents);
     }
 

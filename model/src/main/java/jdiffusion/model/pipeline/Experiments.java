@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import jdiffusion.model.family.BranchPoint;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
@@ -13,9 +14,11 @@ import jdiffusion.model.sites.Experiment;
 import jdiffusion.model.sites.Intervene;
 import jdiffusion.model.sites.Lens;
 import jdiffusion.model.sites.Listing;
+import jdiffusion.model.sites.Place;
 import jdiffusion.model.sites.Probe;
 import jdiffusion.model.sites.Recording;
 import jdiffusion.model.sites.Session;
+import jdiffusion.model.sites.Site;
 import jdiffusion.model.sites.Sites;
 import jdiffusion.model.sites.Source;
 import jdiffusion.model.stage.StageMemory;
@@ -46,6 +49,7 @@ record Experiments(Pipeline pipeline) {
         Sites sites = sites(request);
         // Looked at before the runs with other prompts, so that a mistake is named at once.
         new Session(sites, experiments);
+        checkBranch(request, sites, experiments);
         List<Experiment> resolved = new ArrayList<>();
         for (Experiment experiment : experiments) {
             resolved.add(experiment instanceof Intervene(_, Edit.Mean(List<String> prompts))
@@ -76,9 +80,28 @@ record Experiments(Pipeline pipeline) {
         }
     }
 
+    /** Fails where something is looked at in steps that are taken from a saved run. */
+    private static void checkBranch(GenerationRequest request, Sites sites, List<? extends Experiment> experiments) {
+        BranchPoint branch = request.methods().branch();
+        if (branch == null) {
+            return;
+        }
+        for (Experiment experiment : experiments) {
+            Place place = experiment.place();
+            boolean stepped = sites.matching(place.sites()).stream().anyMatch(s -> s.when() == Site.When.STEP);
+            if (stepped && (place.steps().isEmpty() || place.steps().stream().anyMatch(n -> n < branch.at()))) {
+                throw new InputException("steps 0 to " + (branch.at() - 1) + " are taken from a saved run, where "
+                        + place.sites() + " is not computed; name steps from " + branch.at() + " on");
+            }
+        }
+    }
+
     LensView lens(GenerationRequest request, List<Integer> steps, Progress progress) {
         pipeline.check(request);
         checkWhole(request, true);
+        if (request.methods().branch() != null) {
+            throw new InputException("the steps before a branch are not computed, so there is no lens on them");
+        }
         Lens lens = new Lens(sites(request), steps);
         Run run = pipeline.watched(lens, () -> {
             pipeline.hold(request);

@@ -122,7 +122,8 @@ final class GuidedPrediction {
 
     /** Times of the evaluations of this run, counted from 0, that are wanted. */
     private float[] times(IntPredicate wanted) {
-        int[] evaluations = IntStream.range(0, walk.evaluations()).filter(wanted).toArray();
+        int from = request.methods().branch() == null ? 0 : request.methods().branch().at();
+        int[] evaluations = IntStream.range(from, walk.evaluations()).filter(wanted).toArray();
         float[] times = new float[evaluations.length];
         for (int i = 0; i < times.length; i++) {
             times[i] = walk.sigmas().timestep(walk.first() + evaluations[i]);

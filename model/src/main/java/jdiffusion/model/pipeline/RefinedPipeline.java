@@ -58,6 +58,9 @@ public record RefinedPipeline(Pipeline base, Pipeline refiner, double start) imp
         if (request.hires() != null) {
             throw new InputException("a refiner has no part in a second pass at a larger size; leave one of them out");
         }
+        if (request.methods().branch() != null) {
+            throw new InputException("a refiner has no part in a branch from a saved run; leave one of them out");
+        }
         base.check(request);
         refiner.check(request);
         Walk first = base.info().walk(request).until(limit());

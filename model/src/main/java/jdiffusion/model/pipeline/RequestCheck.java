@@ -2,6 +2,7 @@ package jdiffusion.model.pipeline;
 
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.model.family.BranchPoint;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
@@ -11,6 +12,7 @@ import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.family.PromptTokens;
 import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.cache.StepCache;
+import jdiffusion.model.guidance.Formula;
 import jdiffusion.model.guidance.Push;
 import jdiffusion.tensor.InputException;
 
@@ -25,6 +27,7 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         checkLayers(request);
         request.methods().guiders().pushes().forEach(this::checkPush);
         checkCache(request);
+        checkBranch(request);
         if (request.methods().weights() != PromptWeights.NONE && !model.family().readsWeights()) {
             throw new InputException("prompt weights as " + request.methods().weights().label() + " reads them are"
                     + " there for SD3 and SDXL, not for " + model.family().label() + "; leave --weights out");
@@ -116,6 +119,28 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
                     + request.sampler().kind().label() + " asks the network twice in a step; use another sampler, or"
                     + " first-block(0.1)");
         }
+    }
+
+    private void checkBranch(GenerationRequest request) {
+        BranchPoint branch = request.methods().branch();
+        if (branch == null) {
+            return;
+        }
+        if (request.images() > 1 && request.seeds() == GenerationRequest.Seeds.CONSECUTIVE) {
+            throw new InputException("a saved run is one draw, and " + request.images() + " pictures with seeds of their"
+                    + " own cannot branch from it; ask for one");
+        }
+        if (request.hires() != null) {
+            throw new InputException("a second pass and a branch from a saved run are asked for; leave one of them out");
+        }
+        Formula formula = request.guided() ? request.methods().guiders().formula() : null;
+        if (request.methods().cache() != null || formula != null && formula.remembers()) {
+            throw new InputException((request.methods().cache() != null ? "the cache " + request.methods().cache().text()
+                    : "the guider " + formula.text()) + " goes on from earlier evaluations, which a branch from a saved"
+                    + " run does not make; leave one of them out");
+        }
+        Walk walk = model.walk(request);
+        branch.check(request.sampler(), walk.sigmas(), walk.first());
     }
 
     private void checkPush(Push push) {
