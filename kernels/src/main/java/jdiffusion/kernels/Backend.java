@@ -70,6 +70,15 @@ public interface Backend extends AutoCloseable {
     default void finish() {
     }
 
+    /** A clock for single operations. The usual one waits for the end of all work at each mark. */
+    default WorkClock clock() {
+        return () -> {
+            finish();
+            long now = System.nanoTime();
+            return () -> now;
+        };
+    }
+
     /**
      * Measures for a moment how many floating-point operations a second products could reach at most: multiply-adds
      * on registers, on all threads, in the instructions that products use; 0 where there is no such measure.

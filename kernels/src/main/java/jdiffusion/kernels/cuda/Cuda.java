@@ -63,7 +63,8 @@ public final class Cuda implements AutoCloseable {
 
         @Override
         public void free(long address) {
-            use();
+            // Kernels that are queued may still read it, and nothing promises that freeing waits for them.
+            synchronize();
             run(() -> "freeing device memory", () -> JCudaDriver.cuMemFree(pointer(address)));
         }
     });
@@ -324,7 +325,8 @@ public final class Cuda implements AutoCloseable {
     private DeviceException failure(Supplier<String> what, CudaException e) {
         String words = lastWords.get();
         return new DeviceException("cuda: " + what.get() + ": " + (words != null ? words : e.getMessage().strip()
-                + "; the last kernel launched was " + lastLaunch), e);
+                + "; the last kernel launched was " + lastLaunch + (SYNCHRONOUS ? "" : ", which need not be the one that"
+                + " failed: -Djdiffusion.cuda.synchronous=true waits for each and names it")), e);
     }
 
     /** A device address as JCuda takes it. */

@@ -9,6 +9,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.MemoryCount;
 import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.WorkClock;
 import jdiffusion.kernels.WorkCount;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
@@ -167,6 +168,11 @@ public final class CudaBackend implements Backend {
     @Override
     public WorkCount work() {
         return work;
+    }
+
+    @Override
+    public WorkClock clock() {
+        return new CudaClock(cuda);
     }
 
     @Override

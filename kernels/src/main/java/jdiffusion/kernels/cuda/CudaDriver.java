@@ -19,6 +19,8 @@ import jdiffusion.kernels.DeviceException;
 public final class CudaDriver {
     /** The kernels use bfloat16 tensor cores and asynchronous copies. */
     private static final int LEAST_MAJOR = 8;
+    /** CUDA 11.8, driver 520: the first that reads PTX 7.8. */
+    static final int LEAST_VERSION = 11_080;
     private static boolean loaded;
 
     private CudaDriver() {
@@ -89,7 +91,7 @@ public final class CudaDriver {
                 JCudaDriver.cuDeviceTotalMem(bytes, device);
                 devices.add(new Device(i, name(device), major, minor,
                         attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT), bytes[0],
-                        obstacle(major, minor)));
+                        obstacle(major, minor, driverVersion())));
             }
         } catch (CudaException e) {
             throw new DeviceException("NVIDIA's driver does not tell its devices: " + e.getMessage().strip(), e);
@@ -99,9 +101,18 @@ public final class CudaDriver {
 
     /** The highest CUDA version that the driver knows, in words. */
     public static String version() {
+        return "a driver for CUDA " + words(driverVersion());
+    }
+
+    /** 12040 for CUDA 12.4. */
+    private static int driverVersion() {
         int[] version = new int[1];
         JCudaDriver.cuDriverGetVersion(version);
-        return "a driver for CUDA " + version[0] / 1000 + "." + version[0] % 1000 / 10;
+        return version[0];
+    }
+
+    private static String words(int version) {
+        return version / 1000 + "." + version % 1000 / 10;
     }
 
     static int deviceCount() {
@@ -127,14 +138,19 @@ public final class CudaDriver {
     }
 
     static void requireCapability(String name, int major, int minor) {
-        String obstacle = obstacle(major, minor);
+        String obstacle = obstacle(major, minor, driverVersion());
         if (obstacle != null) {
             throw new DeviceException(name + " cannot be used: " + obstacle);
         }
     }
 
-    private static String obstacle(int major, int minor) {
-        return major >= LEAST_MAJOR ? null : "it has compute capability " + major + "." + minor + "; the kernels need "
-                + LEAST_MAJOR + ".0 (RTX 30 series, A100) or newer";
+    /** @param version of CUDA that the driver knows, 11080 for 11.8 */
+    static String obstacle(int major, int minor, int version) {
+        if (major < LEAST_MAJOR) {
+            return "it has compute capability " + major + "." + minor + "; the kernels need " + LEAST_MAJOR
+                    + ".0 (RTX 30 series, A100) or newer";
+        }
+        return version >= LEAST_VERSION ? null : "its driver knows CUDA up to " + words(version) + "; the kernels need "
+                + words(LEAST_VERSION) + " (driver 520) or newer: install one";
     }
 }

@@ -1,7 +1,8 @@
 // Tiles of a matrix product: their shapes, and how the operands' lie in shared memory.
 //
-// Large tile: 128 x 128 by 8 warps of 64 x 32 each. Per 16 of k a warp then reads 6 times with ldmatrix for 16 mma,
-// which keeps shared memory's 128 bytes a cycle ahead of an A100's tensor cores; 64 sums and 32 fragment registers
+// Large tile: 128 x 128 by 8 warps of 64 x 32 each. Per 16 of k a warp then reads 6 times with ldmatrix for 16 mma, 24
+// cycles of shared memory's 128 bytes; the copies' writes take 8 more of the 32 that an A100's tensor cores need, so the
+// two are equally busy there, and on an H100 shared memory is the limit; 64 sums and 32 fragment registers
 // leave room under the 128 registers that let two blocks share an SM; three stages are 48 KiB, the most that needs no
 // opt-in, and twice that fits the 100 KiB of a GeForce SM.
 // Small tile: 64 x 64 by 4 warps of 32 x 32, four stages (32 KiB): for few rows (adaLN has one for each picture), where

@@ -9,6 +9,7 @@ import jdiffusion.kernels.MemoryCount;
 import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.Scope;
+import jdiffusion.kernels.WorkClock;
 import jdiffusion.kernels.WorkCount;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
@@ -21,17 +22,19 @@ import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Workspace;
 
 /**
- * Passes all operations on to another backend and records how long each took. It waits for the end of each, so a
- * device that queues its work is profiled in series: its launches no longer hide behind each other, and copies not
- * behind computing.
+ * Passes all operations on to another backend and records how long each took, by that backend's {@link Backend#clock
+ * clock}: a device that queues its work goes on doing so.
  */
 public final class ProfilingBackend implements Backend {
     private final Backend backend;
     private final Profile profile = new Profile();
-    private final Scope closing = profile::close;
+    private final WorkClock clock;
+    private final Scope closing;
 
     public ProfilingBackend(Backend backend) {
         this.backend = backend;
+        this.clock = backend.clock();
+        this.closing = () -> profile.close(clock.mark());
     }
 
     public Profile profile() {
@@ -44,22 +47,25 @@ public final class ProfilingBackend implements Backend {
     }
 
     private void measure(Operation operation, Runnable work) {
-        backend.finish();
-        long start = System.nanoTime();
+        WorkClock.Mark start = clock.mark();
         work.run();
-        backend.finish();
-        profile.add(operation, start, System.nanoTime());
+        profile.add(operation, start, clock.mark());
     }
 
     @Override
     public Scope scope(String name, int index) {
-        profile.open(name, index);
+        profile.open(name, index, clock.mark());
         return closing;
     }
 
     @Override
     public void finish() {
         backend.finish();
+    }
+
+    @Override
+    public WorkClock clock() {
+        return clock;
     }
 
     @Override

@@ -1,23 +1,24 @@
 package jdiffusion.kernels.profile;
 
 import jdiffusion.kernels.Scope;
+import jdiffusion.kernels.WorkClock.Mark;
 
 /** A scope that was entered: see {@link jdiffusion.kernels.Backend#scope}. Times are in nanoseconds of one clock. */
 public final class Span {
     private final Span parent;
     private final String name;
     private final int index;
-    private final long start;
-    private long end;
+    private final Mark start;
+    private Mark end;
 
-    Span(Span parent, String name, int index, long start) {
+    Span(Span parent, String name, int index, Mark start) {
         this.parent = parent;
         this.name = name;
         this.index = index;
         this.start = start;
     }
 
-    void end(long at) {
+    void end(Mark at) {
         end = at;
     }
 
@@ -36,12 +37,12 @@ public final class Span {
     }
 
     public long start() {
-        return start;
+        return start.nanos();
     }
 
     /** 0 while it is open. */
     public long end() {
-        return end;
+        return end == null ? 0 : end.nanos();
     }
 
     /** Name and index: {@code step 3}, or as tensors are named {@code transformer_blocks.5}. */

@@ -1,6 +1,7 @@
 package jdiffusion.model.auraflow;
 
 import java.util.List;
+import jdiffusion.model.family.BenchAttention;
 import jdiffusion.model.family.BenchShapes;
 
 /** What is measured of AuraFlow's transformer: the linear layers and the attention of a single block. */
@@ -37,7 +38,7 @@ record AuraFlowBenchShapes(AuraFlowSizes sizes) implements BenchShapes {
 
     /** As one stream without norms. */
     @Override
-    public List<int[]> attentions(int batch, int width, int height, int text) {
-        return List.of(new int[] {batch, sizes.heads(), tokens(width, height, text), sizes.head()});
+    public List<BenchAttention> attentions(int batch, int width, int height, int text) {
+        return List.of(BenchAttention.plain(batch, sizes.heads(), tokens(width, height, text), sizes.head()));
     }
 }

@@ -13,6 +13,7 @@ import jdiffusion.model.Compute;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.families.Families;
+import jdiffusion.model.family.BenchAttention;
 import jdiffusion.model.family.BenchShapes;
 import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.synthetic.SyntheticTensors;
@@ -66,24 +67,32 @@ final class ProductCases {
         return Math.clamp(Math.ceilDiv(WEIGHT_BYTES, elements * TYPE.bytes()), 2, 24);
     }
 
-    /** The attentions of a block: [batch, heads, tokens, channels]. */
+    /** The attentions of a block. */
     static List<Case<?>> attention(SyntheticModel model, Shapes s) {
         List<Case<?>> cases = new ArrayList<>();
-        shapes(model).attentions(s.batch(), s.width(), s.height(), s.text())
-                .forEach(a -> cases.add(attention(a[0], a[1], a[2], a[3])));
+        shapes(model).attentions(s.batch(), s.width(), s.height(), s.text()).forEach(a -> cases.add(attention(a)));
         return cases;
     }
 
-    private static Case<Object> attention(int batch, int heads, int n, int channels) {
-        AttentionShape shape = AttentionShape.of(batch, heads, channels);
-        return new Case<>("attention", "[" + batch + ", " + heads + ", " + n + ", " + channels + "]",
-                Component.DENOISER, () -> SyntheticTensors.equal(0, 1, TYPE), (_, _) -> "nothing", (_, compute) -> {
-            Tensor[] t = new Tensor[4];
-            for (int i = 0; i < t.length; i++) {
-                t[i] = random(compute, compute.workspace().operand(batch, n, heads * channels));
+    private static Case<Object> attention(BenchAttention a) {
+        AttentionShape shape = AttentionShape.of(a.batch(), a.heads(), a.channels());
+        return new Case<>("attention", a.label(), Component.DENOISER, () -> SyntheticTensors.equal(0, 1, TYPE),
+                (_, _) -> "nothing", (_, compute) -> {
+            List<AttentionStream> streams = new ArrayList<>();
+            for (int n : a.tokens()) {
+                Tensor[] t = new Tensor[4];
+                for (int i = 0; i < t.length; i++) {
+                    t[i] = random(compute, compute.workspace().operand(a.batch(), n, a.heads() * a.channels()));
+                }
+                AttentionStream stream = AttentionStream.of(t[0], t[1], t[2], t[3]);
+                if (a.norms()) {
+                    stream = stream.withNorms(random(compute, compute.workspace().f32(a.channels())),
+                            random(compute, compute.workspace().f32(a.channels())));
+                }
+                streams.add(!a.rotary() ? stream
+                        : stream.withRotary(random(compute, compute.workspace().f32(n, a.channels()))));
             }
-            AttentionStream stream = AttentionStream.of(t[0], t[1], t[2], t[3]);
-            return () -> compute.backend().attention(shape, List.of(stream), null);
+            return () -> compute.backend().attention(shape, streams, null);
         }, 1, 1);
     }
 

@@ -30,10 +30,6 @@ public interface BenchShapes {
         return List.of();
     }
 
-    /**
-     * The attentions of a block.
-     *
-     * @return [batch, heads, tokens, channels] each
-     */
-    List<int[]> attentions(int batch, int width, int height, int tokens);
+    /** The attentions of a block: plain, and as the model has them where that is more. */
+    List<BenchAttention> attentions(int batch, int width, int height, int tokens);
 }

@@ -3,6 +3,7 @@ package jdiffusion.model.flux;
 import java.util.Arrays;
 import java.util.List;
 import jdiffusion.model.Compute;
+import jdiffusion.model.family.BenchAttention;
 import jdiffusion.model.family.BenchBlock;
 import jdiffusion.model.family.BenchShapes;
 import jdiffusion.model.family.Denoiser;
@@ -61,7 +62,9 @@ record FluxBenchShapes(FluxSizes sizes) implements BenchShapes {
     }
 
     @Override
-    public List<int[]> attentions(int batch, int width, int height, int text) {
-        return List.of(new int[] {batch, sizes.heads(), tokens(width, height, text), sizes.head()});
+    public List<BenchAttention> attentions(int batch, int width, int height, int text) {
+        int image = tokens(width, height, text) - text;
+        return List.of(BenchAttention.plain(batch, sizes.heads(), image + text, sizes.head()),
+                new BenchAttention(batch, sizes.heads(), List.of(text, image), sizes.head(), true, true));
     }
 }

@@ -1,6 +1,7 @@
 package jdiffusion.model.pixart;
 
 import java.util.List;
+import jdiffusion.model.family.BenchAttention;
 import jdiffusion.model.family.BenchShapes;
 
 /** What is measured of PixArt's transformer: the linear layers of a block, and the attention among its patches. */
@@ -38,7 +39,7 @@ record PixartBenchShapes(DitSizes sizes) implements BenchShapes {
     }
 
     @Override
-    public List<int[]> attentions(int batch, int width, int height, int text) {
-        return List.of(new int[] {batch, sizes.heads(), tokens(width, height), DitSizes.HEAD});
+    public List<BenchAttention> attentions(int batch, int width, int height, int text) {
+        return List.of(BenchAttention.plain(batch, sizes.heads(), tokens(width, height), DitSizes.HEAD));
     }
 }

@@ -1,6 +1,7 @@
 package jdiffusion.model.sd3;
 
 import java.util.List;
+import jdiffusion.model.family.BenchAttention;
 import jdiffusion.model.family.BenchShapes;
 import jdiffusion.model.family.TextEncoders;
 
@@ -37,9 +38,12 @@ record Sd3BenchShapes(MmditSizes sizes) implements BenchShapes {
                 new int[] {m, inner, d});
     }
 
-    /** As one stream without norms. */
     @Override
-    public List<int[]> attentions(int batch, int width, int height, int text) {
-        return List.of(new int[] {batch, sizes.heads(), tokens(width, height, text), MmditSizes.HEAD});
+    public List<BenchAttention> attentions(int batch, int width, int height, int text) {
+        int context = contextTokens(text);
+        int image = tokens(width, height, text) - context;
+        return List.of(BenchAttention.plain(batch, sizes.heads(), image + context, MmditSizes.HEAD),
+                new BenchAttention(batch, sizes.heads(), List.of(image, context), MmditSizes.HEAD, sizes.qkNorm(),
+                        false));
     }
 }

@@ -2,6 +2,7 @@ package jdiffusion.model.sdxl;
 
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.model.family.BenchAttention;
 import jdiffusion.model.family.BenchShapes;
 import jdiffusion.model.family.TextEncoders;
 
@@ -47,12 +48,12 @@ record SdxlBenchShapes(UnetSizes sizes) implements BenchShapes {
     }
 
     @Override
-    public List<int[]> attentions(int batch, int width, int height, int text) {
-        List<int[]> all = new ArrayList<>();
+    public List<BenchAttention> attentions(int batch, int width, int height, int text) {
+        List<BenchAttention> all = new ArrayList<>();
         for (int level = sizes.channels().size() - 1; level >= 0; level--) {
             if (sizes.depths().get(level) > 0) {
-                all.add(new int[] {batch, UnetConfig.usualHeads(sizes.channels().get(level)),
-                    tokens(width, height, level), UnetSizes.HEAD});
+                all.add(BenchAttention.plain(batch, UnetConfig.usualHeads(sizes.channels().get(level)),
+                        tokens(width, height, level), UnetSizes.HEAD));
             }
         }
         return all;

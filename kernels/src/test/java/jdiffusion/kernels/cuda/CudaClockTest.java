@@ -1,0 +1,46 @@
+package jdiffusion.kernels.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.kernels.WorkClock;
+import jdiffusion.kernels.WorkClock.Mark;
+import org.junit.jupiter.api.Test;
+
+class CudaClockTest extends DeviceTest {
+    /** More than are looked at together, so that several bases follow each other. */
+    @Test
+    void momentsAreInTheOrderOfTheWork() {
+        WorkClock clock = new CudaClock(device.cuda());
+        long before = System.nanoTime();
+        long address = device.cuda().allocate(1 << 20);
+        List<Mark> marks = new ArrayList<>();
+        for (int i = 0; i < 5000; i++) {
+            marks.add(clock.mark());
+            if (i % 500 == 0) {
+                device.cuda().clear(address, 1 << 20);
+            }
+        }
+        long last = Long.MIN_VALUE;
+        for (Mark mark : marks) {
+            assertThat(mark.nanos()).isGreaterThanOrEqualTo(last);
+            last = mark.nanos();
+        }
+        long after = System.nanoTime();
+        device.cuda().free(address);
+        // A device's clock may go a little differently from the host's.
+        long slack = 1_000_000 + (after - before) / 10;
+        assertThat(marks.getFirst().nanos()).isBetween(before - slack, after + slack);
+        assertThat(last).isBetween(before - slack, after + slack);
+        assertThat(marks.getFirst().nanos()).isEqualTo(marks.getFirst().nanos());
+    }
+
+    @Test
+    void driversThatCannotReadTheKernelsAreNamed() {
+        assertThat(CudaDriver.obstacle(8, 6, 11_080)).isNull();
+        assertThat(CudaDriver.obstacle(9, 0, 13_000)).isNull();
+        assertThat(CudaDriver.obstacle(8, 6, 11_070)).contains("CUDA up to 11.7", "11.8 (driver 520)");
+        assertThat(CudaDriver.obstacle(7, 5, 13_000)).contains("compute capability 7.5", "8.0");
+    }
+}
