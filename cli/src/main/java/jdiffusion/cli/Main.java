@@ -23,10 +23,10 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /**
  * The command line: {@code jdiffusion
  * generate|stream|serve|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|sites|record|patch|
- * compare|lens|sweep|completion|help}.
+ * attend|compare|lens|sweep|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
-        header = "Draws pictures with Stable Diffusion 3.5 and XL, in pure Java.", synopsisSubcommandLabel = "COMMAND",
+        header = "Draws pictures with Stable Diffusion, FLUX.1, AuraFlow and PixArt, in pure Java.", synopsisSubcommandLabel = "COMMAND",
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",
@@ -48,7 +48,7 @@ public final class Main implements Runnable {
 
     private static final List<String> COMMANDS = List.of("generate", "stream", "serve", "plan", "inspect",
             "tokenizers", "convert", "quantize", "synthesize", "verify", "bench", "devices", "sites", "record", "patch",
-            "compare", "lens", "sweep", "completion", "help");
+            "attend", "compare", "lens", "sweep", "completion", "help");
     /** Those that print what the others are. */
     private static final Set<String> ABOUT_OTHERS = Set.of("completion", "help");
 
@@ -154,6 +154,7 @@ public final class Main implements Runnable {
             case "patch" -> new PatchCommand();
             case "compare" -> new CompareCommand();
             case "lens" -> new LensCommand();
+            case "attend" -> new AttendCommand();
             case "sweep" -> new SweepCommand();
             case "completion" -> new CompletionCommand();
             default -> new CommandLine.HelpCommand();
@@ -178,7 +179,7 @@ public final class Main implements Runnable {
     public void run() {
         throw new ParameterException(spec.commandLine(), "a command is missing: generate, stream, serve, plan,"
                 + " inspect, tokenizers, convert, quantize, synthesize, verify, bench, devices, sites, record,"
-                + " patch, compare, lens, sweep, completion or help");
+                + " patch, attend, compare, lens, sweep, completion or help");
     }
 
     private int misuse(ParameterException e) {

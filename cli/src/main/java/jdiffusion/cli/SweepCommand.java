@@ -1,7 +1,5 @@
 package jdiffusion.cli;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,7 +11,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.request.LoraRecord;
 import jdiffusion.model.request.PictureText;
-import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.OutputFile;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -60,11 +58,7 @@ final class SweepCommand implements Callable<Integer> {
             numbers.add(Seed.orRandom(seed.strip()));
         }
         drawing.open(prompts.getFirst(), main.err(), plan -> {
-            try {
-                Files.createDirectories(output);
-            } catch (IOException e) {
-                throw new InputException(output + ": cannot be made a folder (" + e.getMessage() + ")", e);
-            }
+            OutputFile.createFolders(output);
             try (Console console = new Console(main.err(), false)) {
                 new Sweep(plan.pipeline(), plan.request(), axes, prompts,
                         numbers.isEmpty() ? List.of(plan.request().seed()) : numbers,

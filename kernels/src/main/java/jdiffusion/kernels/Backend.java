@@ -1,6 +1,7 @@
 package jdiffusion.kernels;
 
 import java.util.List;
+import jdiffusion.kernels.attention.AttentionLook;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
@@ -128,6 +129,12 @@ public interface Backend extends AutoCloseable {
      *                     (single stream of n tokens only); null for none. T5's position bias in its compact form.
      */
     void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias);
+
+    /**
+     * {@link #attention} without a bias and a causal mask, whose probabilities are looked at: the same output to the
+     * bit, and what {@link AttentionLook} says. No output may be q.
+     */
+    void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look);
 
     /**
      * LayerNorm over channels, then weight and bias, then modulation: out = norm * (1 + scale) + shift.

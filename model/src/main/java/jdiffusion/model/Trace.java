@@ -1,5 +1,9 @@
 package jdiffusion.model;
 
+import java.util.List;
+import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -25,6 +29,15 @@ public interface Trace {
     /** A tensor whose columns are not divided into heads. */
     default boolean see(String name, String module, Tensor tensor) {
         return see(name, module, tensor, 0);
+    }
+
+    /**
+     * Runs an attention of the network, which this may look at or change.
+     *
+     * @param streams as {@link Backend#attention} takes them, in the order that the site says
+     */
+    default void attention(Backend backend, AttentionSite site, AttentionShape shape, List<AttentionStream> streams) {
+        backend.attention(shape, streams, null);
     }
 
     /** How often a block runs: once unless an experiment says otherwise. */
@@ -85,6 +98,12 @@ public interface Trace {
         public boolean see(String site, String of, Tensor tensor, int heads) {
             return whole.see(site.isEmpty() ? name : name + "." + site,
                     of.isEmpty() ? module : module + (of.startsWith("(") ? " " : ".") + of, tensor, heads);
+        }
+
+        @Override
+        public void attention(Backend backend, AttentionSite site, AttentionShape shape,
+                              List<AttentionStream> streams) {
+            whole.attention(backend, site.below(name), shape, streams);
         }
 
         @Override

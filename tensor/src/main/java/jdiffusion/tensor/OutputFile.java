@@ -126,4 +126,13 @@ public final class OutputFile {
             default -> "cannot be written (" + e.getMessage() + "); make room or name another place";
         }, e);
     }
+
+    /** Makes a folder, and those above it, where they are not there. */
+    public static void createFolders(Path folder) {
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new InputException(folder + ": cannot be made a folder (" + e.getMessage() + ")", e);
+        }
+    }
 }

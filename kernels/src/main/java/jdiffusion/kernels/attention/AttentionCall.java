@@ -21,11 +21,15 @@ import jdiffusion.tensor.Tensor;
  *
  * @param type   of q, k, v and out
  * @param keys   of a sequence, with those that do not exist
- * @param counts [batch][streams] keys that exist; null where all do, or where {@link #onCpu} has not read them
+ * @param counts  [batch][streams] keys that exist; null where all do, or where {@link #onCpu} has not read them
+ * @param logSums [batch, heads, queries], see {@link AttentionLook}; null where nobody looks
  */
 record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias, DType type, int keys,
-                     int queries, int[][] counts) {
+                     int queries, int[][] counts, Tensor logSums) {
     private static final ValueLayout.OfInt COUNT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** @param type that q, k, v and out have to have */
     static AttentionCall of(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias, DType type) {
@@ -50,7 +54,7 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         if (relativeBias != null) {
             checkParameter("relative bias", 0, relativeBias, shape.heads(), 2 * keys - 1);
         }
-        return new AttentionCall(shape, streams, relativeBias, type, keys, queries, null);
+        return new AttentionCall(shape, streams, relativeBias, type, keys, queries, null, null);
     }
 
     /** {@link #of}, with the counts of keys read from the memory in which all tensors lie. */
@@ -65,7 +69,19 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
                 counts[b][i] = count(streams.get(i), i, b);
             }
         }
-        return new AttentionCall(shape, streams, relativeBias, type, call.keys, call.queries, counts);
+        return new AttentionCall(shape, streams, relativeBias, type, call.keys, call.queries, counts, null);
+    }
+
+    /** The same call, of which something is kept. */
+    AttentionCall looking(AttentionLook look) {
+        look.check(this);
+        return new AttentionCall(shape, streams, relativeBias, type, keys, queries, counts, look.logSums());
+    }
+
+    /** Keeps the logarithm of the sum of a query's exp(score), on the CPU. */
+    void keepLogSum(int pair, int query, float largest, float sum) {
+        float log = sum == 0 ? Float.NEGATIVE_INFINITY : (float) (largest + Math.log(sum));
+        logSums.data().set(FLOAT, Float.BYTES * ((long) pair * queries + query), log);
     }
 
     private static int count(AttentionStream stream, int index, int sequence) {
@@ -167,6 +183,30 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
 
     private int keys(int pair, int stream) {
         return counts == null ? streams.get(stream).keys() : counts[pair / shape.heads()][stream];
+    }
+
+    /** The number through all streams of a stream's first key, counted with those that do not exist. */
+    int firstKey(AttentionStream of) {
+        int first = 0;
+        for (AttentionStream stream : streams) {
+            if (stream == of) {
+                break;
+            }
+            first += stream.keys();
+        }
+        return first;
+    }
+
+    /** One key by its number through all streams, as {@link #firstKey} counts; nothing where it does not exist. */
+    void forKey(int pair, int key, Run run) {
+        int start = 0;
+        for (int i = 0; i < streams.size(); i++) {
+            int token = key - start;
+            if (token >= 0 && token < keys(pair, i)) {
+                run.of(streams.get(i), token, 0, 1);
+            }
+            start += streams.get(i).keys();
+        }
     }
 
     /** The runs of a pair's keys {@code from} to {@code from + count} that exist, in their order. */

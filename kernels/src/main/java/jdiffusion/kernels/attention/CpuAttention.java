@@ -40,11 +40,13 @@ public final class CpuAttention {
     private final Cpu cpu;
     private final PairAttention inPairs;
     private final TileAttention onTiles;
+    private final CpuAttentionLook looks;
 
     public CpuAttention(Cpu cpu) {
         this.cpu = cpu;
         inPairs = new PairAttention(cpu);
         onTiles = new TileAttention(cpu);
+        looks = new CpuAttentionLook(cpu, this);
     }
 
     /** This kernel's vector loops, on scraps: what a program's start has compiled in the background. */
@@ -54,7 +56,18 @@ public final class CpuAttention {
 
     /** See {@link jdiffusion.kernels.Backend#attention}. */
     public void run(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
-        AttentionCall call = AttentionCall.onCpu(shape, streams, relativeBias, operandType(streams));
+        run(AttentionCall.onCpu(shape, streams, relativeBias, operandType(streams)));
+    }
+
+    /** The same, and keeps what is looked at. */
+    public void lookAt(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+        AttentionCall call = AttentionCall.onCpu(shape, streams, null, operandType(streams)).looking(look);
+        run(call);
+        looks.run(call, look);
+    }
+
+    private void run(AttentionCall call) {
+        AttentionShape shape = call.shape();
         // Packing rounds both up, and one head's keys have to fit an array.
         if ((call.keys() + (long) MR) * (shape.headDim() + (long) MR) > Integer.MAX_VALUE - 8) {
             throw new IllegalArgumentException("attention: a head of " + call.keys() + " keys of " + shape.headDim()
@@ -134,7 +147,7 @@ public final class CpuAttention {
     }
 
     /** K becomes left rows [keys][depth]. */
-    private static void packKey(float[] row, int d, float[] k, int at, int key) {
+    static void packKey(float[] row, int d, float[] k, int at, int key) {
         packChannels(row, d, k, at + key * depth(d), 1);
     }
 
@@ -222,7 +235,7 @@ public final class CpuAttention {
     }
 
     /** Q becomes right operands [depth][NR queries], scaled after rounding. */
-    private void packQueries(AttentionCall call, int pair, int from, int count, float[] q, int worker) {
+    void packQueries(AttentionCall call, int pair, int from, int count, float[] q, int worker) {
         int d = call.shape().headDim();
         float[] row = cpu.local(worker, Buffer.ROW, HeadMath.size(d));
         int depth = depth(d);
@@ -247,6 +260,9 @@ public final class CpuAttention {
                 int at = i / NR * NR * channels + i % NR;
                 float sum = state[QUERIES + i];
                 float factor = sum == 0 ? 0 : 1 / sum;
+                if (call.logSums() != null) {
+                    call.keepLogSum(pair, from + i, state[i], sum);
+                }
                 for (int c = 0; c < d; c++) {
                     row[c] = sums[at + c * NR] * factor;
                 }
@@ -257,14 +273,14 @@ public final class CpuAttention {
     }
 
     /** The head's channels of a token as a product's input. */
-    private void read(AttentionCall call, AttentionStream stream, Role role, int pair, int token, float[] row) {
+    void read(AttentionCall call, AttentionStream stream, Role role, int pair, int token, float[] row) {
         call.read(role.of(stream), pair, token, row, 0);
         HeadMath.apply(call.shape(), stream, role, token, row);
         Widen.round(cpu.precision(), row, 0, call.shape().headDim());
     }
 
     /** Channels of the product over a head: the inner loop takes an even number. */
-    private static int depth(int headDim) {
+    static int depth(int headDim) {
         return up(headDim, 2);
     }
 

@@ -35,10 +35,12 @@ public final class CudaAttention {
 
     private final Cuda cuda;
     private final CudaRope rope;
+    private final CudaAttentionLook looks;
 
     public CudaAttention(Cuda cuda) {
         this.cuda = cuda;
         this.rope = new CudaRope(cuda);
+        this.looks = new CudaAttentionLook(cuda);
     }
 
     /**
@@ -92,6 +94,11 @@ public final class CudaAttention {
             return new Variant("attention_plain", 4, true, true, 128, (int) shared);
         }
 
+        /** Threads that share a row's norm in it, each with 8 channels; 0 where one has all. */
+        int chunks() {
+            return this == HEAD_32 ? 4 : this == HEAD_64 ? 8 : this == HEAD_128 ? 16 : 0;
+        }
+
         /** Blocks for all queries of one head. */
         int blocks(AttentionCall call) {
             if (acrossStreams) {
@@ -104,18 +111,36 @@ public final class CudaAttention {
     /** See {@link jdiffusion.kernels.Backend#attention}. */
     public void run(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
         boolean half = !streams.isEmpty() && streams.getFirst().type() == DType.F16;
-        AttentionCall call = AttentionCall.of(shape, streams, relativeBias, half ? DType.F16 : DType.BF16);
+        run(AttentionCall.of(shape, streams, relativeBias, half ? DType.F16 : DType.BF16));
+    }
+
+    /** The same, and keeps what is looked at. */
+    public void lookAt(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+        boolean half = !streams.isEmpty() && streams.getFirst().type() == DType.F16;
+        AttentionCall call = AttentionCall.of(shape, streams, null, half ? DType.F16 : DType.BF16).looking(look);
+        CudaAttentionLook.check(call);
+        AttentionCall ready = run(call);
+        if (ready != null) {
+            looks.run(ready, look, Variant.of(call).chunks(), this::pack);
+        }
+    }
+
+    /** @return with what was done to q and k before; null where nothing asks */
+    private AttentionCall run(AttentionCall call) {
+        List<AttentionStream> streams = call.streams();
+        boolean half = call.type() == DType.F16;
         if (streams.size() > MOST_STREAMS) {
             throw new IllegalArgumentException(call + ": more than " + MOST_STREAMS + " streams");
         }
         if (call.queries() == 0) {
-            return;
+            return null;
         }
         Variant variant = Variant.of(call);
         AttentionCall ready = prepared(call, variant);
         CudaKernel kernel = cuda.kernel(FILE, variant.name() + (half ? "_f16" : "_bf16"));
         kernel.launch(call::toString, variant.blocks(call), call.pairs(), 1, variant.threads(),
                 variant.sharedBytes(), pack(ready));
+        return ready;
     }
 
     /** The call with what the variant has no code for done to q and k. */
@@ -137,7 +162,7 @@ public final class CudaAttention {
         }
         rope.run(call.shape(), before);
         return new AttentionCall(call.shape(), after, call.relativeBias(), call.type(), call.keys(), call.queries(),
-                call.counts());
+                call.counts(), call.logSums());
     }
 
     private static boolean aligned(AttentionStream stream) {
@@ -160,7 +185,7 @@ public final class CudaAttention {
         args.pointer(call.relativeBias()).int32(TypeCode.of(call.relativeBias()));
         args.int32(shape.heads()).int32(shape.headDim()).int32(shape.causal() ? 1 : 0);
         args.float32((float) (shape.scale() / Math.log(2))).float32(shape.normEps());
-        return args.float32(1f / shape.headDim()).align(8);
+        return args.float32(1f / shape.headDim()).int32(call.queries()).pointer(call.logSums());
     }
 
     private static int stride(Tensor tensorOrNull) {

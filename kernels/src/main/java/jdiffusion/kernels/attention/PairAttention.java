@@ -199,6 +199,9 @@ final class PairAttention {
         for (int i = 0; i < NR; i++) {
             float sum = code.sum(state, 0, i);
             factors[i] = sum == 0 ? 0 : 1 / sum;
+            if (call.logSums() != null && i < count) {
+                call.keepLogSum(pair, from + i, code.largest(state, 0, i) * call.shape().scale(), sum);
+            }
         }
         for (int row = 0; row < headDim; row++) {
             for (int i = 0; i < NR; i++) {

@@ -182,6 +182,10 @@ final class TileAttention {
     /** Divides the sums by those of the softmax and stores them. */
     private void write(int pair, int from, int count, MemorySegment block, int worker) {
         AmxAttention code = cpu.products().amx().attention();
+        for (int i = 0; call.logSums() != null && i < count; i++) {
+            call.keepLogSum(pair, from + i, AmxAttention.largest(block, i) * call.shape().scale(),
+                    AmxAttention.sum(block, i));
+        }
         boolean words = call.type() == DType.BF16;
         call.forQueries(from, count, (stream, token, at, tokens) -> {
             Tensor out = stream.out();

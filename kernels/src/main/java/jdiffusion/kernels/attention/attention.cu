@@ -208,6 +208,9 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
 
     __syncthreads();
     queries.finish(shared.stages[0], firstRow);
+    if (call.logSums != nullptr) {
+        queries.keep(call.logSums + log_sum_at(call, asking, query), call.factor, firstRow, rows);
+    }
     __syncthreads();
     stride = OF_STREAM(call, asking, outStride);
     store_tile<T, ROWS, CHUNKS, THREADS>(shared.stages[0],

@@ -120,7 +120,12 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
             __syncwarp();
         }
     }
-    float inverse = inverse_of(warp_sum(sum));
+    float total = warp_sum(sum);
+    float inverse = inverse_of(total);
+    if (call.logSums != nullptr && lane == 0) {
+        // Scores are scaled already.
+        call.logSums[log_sum_at(call, asking, query)] = log_sum(largest, 1, total);
+    }
     T* to = (T*)OF_STREAM(call, asking, out) + offset(pair, n, OF_STREAM(call, asking, outStride), query);
 #pragma unroll 1
     for (int c = lane; c < d; c += 32) {

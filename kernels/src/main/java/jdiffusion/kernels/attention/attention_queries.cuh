@@ -200,6 +200,22 @@ template <typename T, int D> struct Queries {
         }
     }
 
+    // The log sums of the rows that there are. There is no bias where they are asked for.
+    __device__ __forceinline__ void keep(float* to, float factor, int firstRow, int rows) {
+        int lane = threadIdx.x % 32;
+#pragma unroll
+        for (int i = 0; i < TILES; i++) {
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                float total = row_sum(sum[i][half]);
+                int row = firstRow + 16 * i + 8 * half + lane / 4;
+                if (lane % 4 == 0 && row < rows) {
+                    to[row] = log_sum(largest[i][half], factor, total);
+                }
+            }
+        }
+    }
+
     // The quotients, rounded, to a tile in shared memory.
     __device__ __forceinline__ void finish(u8* tile, int firstRow) {
         int lane = threadIdx.x % 32;

@@ -176,7 +176,12 @@ template <typename T> __device__ __forceinline__ void attend_wide(const Call& ca
     }
     __syncthreads();
     for_rows(shared.pieces, [&](int i, int half, float4 x) {
-        float inverse = inverse_of((x.x + x.y) + (x.z + x.w));
+        float total = (x.x + x.y) + (x.z + x.w);
+        float inverse = inverse_of(total);
+        int asked = query + 16 * i + 8 * half + lane / 4;
+        if (call.logSums != nullptr && warp == 0 && lane % 4 == 0 && asked < n) {
+            call.logSums[log_sum_at(call, 0, asked)] = log_sum(largest[i][half], factor, total);
+        }
 #pragma unroll
         for (int c = 0; c < 8; c++) {
             *(u32*)(shared.k + place<WIDE_CHUNKS>(16 * i + 8 * half + lane / 4, 8 * warp + c) + lane % 4 * 4) =

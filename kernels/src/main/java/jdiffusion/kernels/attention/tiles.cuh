@@ -37,6 +37,8 @@ struct Call {
     float factor;
     float eps;
     float share; // 1 / headDim
+    int queries; // of all streams
+    float* logSums; // [batch, heads, queries], logarithms of the sums of exp(score); null where nobody looks
 };
 
 static constexpr float LOG2E = 1.4426950408889634f;
@@ -94,6 +96,17 @@ struct Pair {
 static __device__ __forceinline__ Pair pair_of_block(const Call& call) {
     int head = blockIdx.y % call.heads;
     return {(int)(blockIdx.y / call.heads), head, head * call.headDim};
+}
+
+// Where a query of a stream, counted from its first one, has its log sum.
+static __device__ __forceinline__ long long log_sum_at(const Call& call, int asking, int query) {
+    int before = pick(asking, 0, call.streams[0].queries, call.streams[0].queries + call.streams[1].queries);
+    return (long long)blockIdx.y * call.queries + before + query;
+}
+
+// The logarithm of a sum of powers of two of (score - largest) * factor, as one of exp(score).
+static __device__ __forceinline__ float log_sum(float largest, float factor, float sum) {
+    return sum == 0.0f ? __uint_as_float(0xFF800000u) : fmaf(largest, factor, log2f(sum)) * 0.69314718056f;
 }
 
 // Element offset of the block's head in the row of token `token` of its sequence.

@@ -10,6 +10,7 @@ import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.WorkCount;
+import jdiffusion.kernels.attention.AttentionLook;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
@@ -173,6 +174,11 @@ public final class CountingBackend implements Backend {
 
     @Override
     public void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
+        // Needs no memory of its own.
+    }
+
+    @Override
+    public void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
         // Needs no memory of its own.
     }
 

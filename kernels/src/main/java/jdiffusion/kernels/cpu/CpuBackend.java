@@ -8,6 +8,7 @@ import jdiffusion.kernels.MemoryCount;
 import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.WorkCount;
+import jdiffusion.kernels.attention.AttentionLook;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.attention.CpuAttention;
@@ -206,6 +207,13 @@ public final class CpuBackend implements Backend {
         awaitProducts();
         work.addAttention(shape.flops(streams));
         attention.run(shape, streams, relativeBias);
+    }
+
+    @Override
+    public void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+        awaitProducts();
+        work.addAttention(shape.flops(streams) + look.flops(shape, streams));
+        attention.lookAt(shape, streams, look);
     }
 
     @Override

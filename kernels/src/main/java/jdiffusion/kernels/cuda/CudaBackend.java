@@ -11,6 +11,7 @@ import jdiffusion.kernels.MemoryModel;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.WorkClock;
 import jdiffusion.kernels.WorkCount;
+import jdiffusion.kernels.attention.AttentionLook;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.attention.CudaAttention;
@@ -219,6 +220,12 @@ public final class CudaBackend implements Backend {
     public void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
         work.addAttention(shape.flops(streams));
         attention.run(shape, streams, relativeBias);
+    }
+
+    @Override
+    public void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+        work.addAttention(shape.flops(streams) + look.flops(shape, streams));
+        attention.lookAt(shape, streams, look);
     }
 
     @Override

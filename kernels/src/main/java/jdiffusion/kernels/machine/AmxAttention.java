@@ -161,6 +161,20 @@ public final class AmxAttention implements AutoCloseable {
                 out, offset, channels / DEPTH, stride, count);
     }
 
+    /** The largest score so far of a query of a block, before it is scaled. */
+    public static float largest(MemorySegment block, int query) {
+        return block.get(FLOAT, AmxAttentionCode.LARGEST + (long) query * LINE);
+    }
+
+    /** The sum of the softmax so far of a query of a block. */
+    public static float sum(MemorySegment block, int query) {
+        float sum = 0;
+        for (int i = 0; i < LINE; i += Float.BYTES) {
+            sum += block.get(FLOAT, AmxAttentionCode.TOTALS + (long) query * LINE + i);
+        }
+        return sum;
+    }
+
     private static void requireChannels(int channels) {
         if (channels < 1 || channels % DEPTH != 0 || channels / DEPTH > AmxPanels.MOST / AmxAttentionCode.MOST_BLOCKS) {
             throw new IllegalArgumentException("heads of " + channels + " channels, in lines of " + ROW_STEP_BYTES);

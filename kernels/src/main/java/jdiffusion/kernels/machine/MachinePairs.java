@@ -349,6 +349,11 @@ public final class MachinePairs implements AutoCloseable {
         MemorySegment.copy(interleave, 0, segments.of(state), (long) WORD * (at + 2 * columns), (long) WORD * SIDE);
     }
 
+    /** The largest score so far of a query, before it is scaled. */
+    public float largest(float[] state, int at, int query) {
+        return state[at + query];
+    }
+
     /** The sum of the softmax so far of a query. */
     public float sum(float[] state, int at, int query) {
         return state[at + columns + query];

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.attention.AttentionLook;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
@@ -73,6 +74,12 @@ public record Operation(String kind, String shape, long flops, long bytes) {
         return new Operation("attention", "[" + s.batch() + ", " + s.heads() + ", " + queries
                 + (queries == keys ? "" : " on " + keys) + ", " + s.headDim() + "]" + (s.causal() ? " causal" : ""),
                 s.flops(streams), sizes(touched));
+    }
+
+    static Operation lookAtAttention(AttentionShape s, List<AttentionStream> streams, AttentionLook look) {
+        Operation plain = attention(s, streams, null);
+        return new Operation("attention", plain.shape + " looked at", plain.flops + look.flops(s, streams),
+                plain.bytes + sizes(look.tensors()));
     }
 
     static Operation conv2d(Conv2dShape s, Tensor x, Tensor weight, Tensor bias, Epilogue epilogue, Tensor out) {

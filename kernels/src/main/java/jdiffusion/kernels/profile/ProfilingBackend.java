@@ -11,6 +11,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.Scope;
 import jdiffusion.kernels.WorkClock;
 import jdiffusion.kernels.WorkCount;
+import jdiffusion.kernels.attention.AttentionLook;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.conv2d.Conv2dShape;
@@ -137,6 +138,12 @@ public final class ProfilingBackend implements Backend {
     public void attention(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias) {
         measure(Operation.attention(shape, streams, relativeBias),
                 () -> backend.attention(shape, streams, relativeBias));
+    }
+
+    @Override
+    public void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+        measure(Operation.lookAtAttention(shape, streams, look),
+                () -> backend.lookAtAttention(shape, streams, look));
     }
 
     @Override

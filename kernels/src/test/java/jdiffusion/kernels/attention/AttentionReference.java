@@ -2,6 +2,7 @@ package jdiffusion.kernels.attention;
 
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 import jdiffusion.kernels.Precision;
@@ -53,6 +54,53 @@ final class AttentionReference {
     static List<double[]> naive(AttentionCase problem, DType operand) {
         return new AttentionReference(problem.shape(), problem.arguments(operand), AttentionReference::single,
                 to(operand), to(operand)).compute();
+    }
+
+    /**
+     * The probabilities [batch * heads][queries][keys], both through all streams, in double, from q and k as products of
+     * that precision read them; 0 for keys that do not exist.
+     */
+    static double[][][] probabilities(AttentionShape shape, AttentionCase.Arguments arguments, DType input) {
+        AttentionReference reference = new AttentionReference(shape, arguments, x -> x, to(input), x -> x);
+        double[][][] all = new double[shape.batch() * shape.heads()][][];
+        for (int pair = 0; pair < all.length; pair++) {
+            all[pair] = reference.probabilities(pair / shape.heads(), pair % shape.heads());
+        }
+        return all;
+    }
+
+    private double[][] probabilities(int b, int head) {
+        List<double[]> keys = new ArrayList<>();
+        for (AttentionStream stream : arguments.streams()) {
+            for (int token = 0; token < stream.keys(); token++) {
+                keys.add(token < count(stream, b) ? row(stream, Role.K, b, head, token) : null);
+            }
+        }
+        List<double[]> rows = new ArrayList<>();
+        for (AttentionStream stream : arguments.streams()) {
+            for (int token = 0; token < stream.queries(); token++) {
+                double[] q = row(stream, Role.Q, b, head, token);
+                rows.add(softmax(keys.stream().mapToDouble(k -> k == null ? Double.NEGATIVE_INFINITY
+                        : product(q, k) * shape.scale()).toArray()));
+            }
+        }
+        return rows.toArray(double[][]::new);
+    }
+
+    private static double product(double[] q, double[] k) {
+        double sum = 0;
+        for (int c = 0; c < q.length; c++) {
+            sum += q[c] * k[c];
+        }
+        return sum;
+    }
+
+    private static double[] softmax(double[] scores) {
+        double largest = Arrays.stream(scores).max().orElseThrow();
+        double[] powers = Arrays.stream(scores).map(score -> score == Double.NEGATIVE_INFINITY ? 0
+                : Math.exp(score - largest)).toArray();
+        double sum = Arrays.stream(powers).sum();
+        return Arrays.stream(powers).map(power -> sum == 0 ? 0 : power / sum).toArray();
     }
 
     private static double single(double x) {

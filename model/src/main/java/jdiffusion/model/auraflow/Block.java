@@ -7,6 +7,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.StepModulations.Parts;
@@ -124,7 +125,8 @@ record Block(List<Side> sides) {
         for (int i = 0; i < sides.size(); i++) {
             sides.get(i).showProjections(trace, streams.get(i), shape.heads());
         }
-        backend.attention(shape, streams.stream().map(AuraFlowBuffers.Stream::attention).toList(), null);
+        trace.attention(backend, sides.size() == 1 ? AttentionSite.JOINED : AttentionSite.TEXT_FIRST, shape,
+                streams.stream().map(AuraFlowBuffers.Stream::attention).toList());
 
         calls.clear();
         for (int i = 0; i < sides.size(); i++) {

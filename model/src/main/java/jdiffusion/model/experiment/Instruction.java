@@ -35,6 +35,8 @@ record Instruction(String verb, String at, Float by, Map<String, String> keys) {
     private static final int MOST_BYTES = 1 << 24;
     private static final Pattern WORD = Pattern.compile("((?:[^\\s\"']|\"[^\"]*\"|'[^']*')+)");
     private static final Pattern NUMBER = Pattern.compile("[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
+    /** Of the keys with most mass so many, or none at all. */
+    private static final Pattern TOP = Pattern.compile("top\\d{1,6}|none");
     private static final Set<String> PLACE = Set.of("steps", "branch", "images", "heads", "tokens", "word", "encoder",
             "area");
     /** What each verb takes besides the place; its number is {@code by}. */
@@ -53,6 +55,7 @@ record Instruction(String verb, String at, Float by, Map<String, String> keys) {
         verbs.put("swap", Set.of("prompt"));
         verbs.put("remove", Set.of());
         verbs.put("repeat", Set.of("by"));
+        verbs.put("mask-key", Set.of("top", "keys", "path"));
         return verbs;
     }
 
@@ -70,7 +73,8 @@ record Instruction(String verb, String at, Float by, Map<String, String> keys) {
         keys.put("do", words.getFirst());
         for (String word : words.subList(1, words.size())) {
             int equals = word.indexOf('=');
-            String key = equals > 0 ? word.substring(0, equals) : NUMBER.matcher(word).matches() ? "by" : "at";
+            String key = equals > 0 ? word.substring(0, equals) : NUMBER.matcher(word).matches() ? "by"
+                    : TOP.matcher(word).matches() ? "top" : "at";
             String value = unquoted(equals > 0 ? word.substring(equals + 1) : word);
             if (keys.put(key, value) != null) {
                 throw new InputException("\"" + line + "\": " + key + " is given twice, also as " + value);
@@ -97,6 +101,10 @@ record Instruction(String verb, String at, Float by, Map<String, String> keys) {
                     + String.join(", ", VERBS.keySet()));
         }
         keys.remove("do");
+        if (verb.equals("mask-key") && keys.containsKey("by")) {
+            // A block's number alone.
+            keys.putIfAbsent("at", keys.remove("by"));
+        }
         String at = keys.remove("at");
         if (at == null || at.isBlank()) {
             throw new InputException("\"" + text + "\": " + verb + " needs a site, such as block.12.context");
@@ -146,9 +154,36 @@ record Instruction(String verb, String at, Float by, Map<String, String> keys) {
             case "replace" -> place.replace(TensorFile.open(folder.resolve(needed("from", "FILE.safetensors"))));
             case "mean" -> place.mean(prompts(folder.resolve(needed("prompts", "FILE.txt"))));
             case "swap" -> place.swap(needed("prompt", "\"another prompt\""));
+            case "mask-key" -> place.edit(masked());
             case "remove" -> place.remove();
             default -> place.repeat(times(number("how often")));
         };
+    }
+
+    private Edit.MaskKeys masked() {
+        Edit.MaskKeys.Path path = switch (keys.getOrDefault("path", "score").toLowerCase(Locale.ROOT)) {
+            case "score" -> Edit.MaskKeys.Path.SCORE;
+            case "value" -> Edit.MaskKeys.Path.VALUE;
+            default -> throw new InputException(verb + " " + at + ": path=" + InputException.shown(keys.get("path"))
+                    + " is none; use score (before the softmax) or value (after it)");
+        };
+        List<Integer> named = keys.containsKey("keys") ? Numbers.of(keys.get("keys"), "keys") : List.of();
+        boolean chosen = Stream.of("keys", "tokens", "word", "encoder").anyMatch(keys::containsKey);
+        String top = keys.get("top");
+        if ((top != null) == chosen) {
+            throw new InputException(verb + " " + at + (chosen ? " names keys and " + top + " too; give one"
+                    : " needs keys: top1 to mask the one with most mass, keys=0,5-9, tokens=3, word=cat, encoder=t5, or"
+                    + " none"));
+        }
+        if (top != null && !TOP.matcher(top).matches()) {
+            throw new InputException(verb + " " + at + ": top=" + InputException.shown(top)
+                    + " is none; use top1, top5 or none");
+        }
+        int most = top == null || top.equals("none") ? 0 : Integer.parseInt(top.substring("top".length()));
+        if (top != null && !top.equals("none") && most == 0) {
+            throw new InputException(verb + " " + at + ": top0 masks nothing; write none for that");
+        }
+        return new Edit.MaskKeys(path, most, named);
     }
 
     private static int times(float number) {

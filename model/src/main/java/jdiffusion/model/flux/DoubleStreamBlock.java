@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
@@ -77,8 +78,8 @@ record DoubleStreamBlock(Half img, Half txt) implements Block {
         trace.see("context.attn.k", "attn.add_k_proj", a.txt().qkv().k(), heads);
         trace.see("context.attn.v", "attn.add_v_proj", a.txt().qkv().v(), heads);
         // Text comes first, and does not turn.
-        backend.attention(a.attention(), List.of(txt.qkv.stream(a.txt().qkv(), null),
-                img.qkv.stream(a.img().qkv(), a.imgRotary())), null);
+        trace.attention(backend, AttentionSite.TEXT_FIRST, a.attention(), List.of(
+                txt.qkv.stream(a.txt().qkv(), null), img.qkv.stream(a.img().qkv(), a.imgRotary())));
         trace.see("image.attn.out", "attn.to_out.0 (input)", a.img().qkv().q(), heads);
         trace.see("context.attn.out", "attn.to_add_out (input)", a.txt().qkv().q(), heads);
         backend.linear(List.of(img.addAttention(a.img(), imgMod), txt.addAttention(a.txt(), txtMod)));

@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.StepModulations;
@@ -46,7 +47,7 @@ record SingleStreamBlock(Linear modulation, Qkv qkv, Linear mlp, Linear linear2)
         trace.see("attn.k", "attn.to_k", s.qkv().k(), heads);
         trace.see("attn.v", "attn.to_v", s.qkv().v(), heads);
         trace.see("mlp.hidden", "proj_mlp", s.hidden());
-        backend.attention(a.attention(), List.of(qkv.stream(s.qkv(), a.rotary())), null);
+        trace.attention(backend, AttentionSite.JOINED, a.attention(), List.of(qkv.stream(s.qkv(), a.rotary())));
         trace.see("attn.out", "proj_out (input)", s.qkv().q(), heads);
         linear2.apply(backend, s.joined(), Epilogue.gatedAdd(mod[GATE]), s.stream());
     }

@@ -7,6 +7,8 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.AttentionSite;
+import jdiffusion.model.Trace;
 import jdiffusion.model.guidance.AttentionChange;
 import jdiffusion.tensor.Tensor;
 
@@ -35,12 +37,14 @@ public final class Attending {
     /**
      * Runs the attention of a layer.
      *
+     * @param trace   of the block
      * @param streams that attend to each other, the image first
      * @param columns of the image's tokens
      */
-    public void run(Backend backend, int layer, AttentionShape shape, List<AttentionStream> streams, int columns) {
+    public void run(Backend backend, Trace trace, AttentionSite site, int layer, AttentionShape shape,
+                    List<AttentionStream> streams, int columns) {
         if (change == null || !change.layers().contains(layer)) {
-            backend.attention(shape, streams, null);
+            trace.attention(backend, site, shape, streams);
         } else if (change.isIdentity()) {
             for (AttentionStream stream : streams) {
                 if (stream.out() != null) {
@@ -49,7 +53,7 @@ public final class Attending {
             }
         } else {
             blur(backend, streams.getFirst().q(), columns);
-            backend.attention(shape, streams, null);
+            trace.attention(backend, site, shape, streams);
         }
     }
 

@@ -48,7 +48,7 @@ record Experiments(Pipeline pipeline) {
         checkWhole(request, !experiments.isEmpty());
         Sites sites = sites(request);
         // Looked at before the runs with other prompts, so that a mistake is named at once.
-        new Session(sites, experiments);
+        new Session(sites, experiments).close();
         checkBranch(request, sites, experiments);
         List<Experiment> resolved = new ArrayList<>();
         for (Experiment experiment : experiments) {
@@ -60,13 +60,15 @@ record Experiments(Pipeline pipeline) {
     }
 
     private Run run(GenerationRequest request, Session session, Progress progress) {
-        return pipeline.watched(session, () -> {
-            pipeline.hold(request);
-            List<Conditioning> prompts = pipeline.encode(request, progress);
-            float[] latents = pipeline.denoise(request, prompts, progress);
-            List<Picture> pictures = pipeline.decode(request, latents, progress);
-            return new Run(pictures, latents, session.recording());
-        });
+        try (session) {
+            return pipeline.watched(session, () -> {
+                pipeline.hold(request);
+                List<Conditioning> prompts = pipeline.encode(request, progress);
+                float[] latents = pipeline.denoise(request, prompts, progress);
+                List<Picture> pictures = pipeline.decode(request, latents, progress);
+                return new Run(pictures, latents, session.recording());
+            });
+        }
     }
 
     /** Fails where something is looked at that a step cache may leave out. */

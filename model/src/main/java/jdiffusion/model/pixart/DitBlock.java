@@ -7,6 +7,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
@@ -105,7 +106,8 @@ record DitBlock(Tensor table, Attention self, Attention cross, Mlp mlp) {
         backend.activate(Activation.NONE, x, b.normed());
         cross.q().apply(backend, b.normed(), b.q());
         trace.see("image.cross.q", "attn2.to_q", b.q(), shape.heads());
-        backend.attention(shape, List.of(AttentionStream.asking(b.q(), b.q()), text.asked()), null);
+        trace.attention(backend, AttentionSite.CROSS, shape,
+                List.of(AttentionStream.asking(b.q(), b.q()), text.asked()));
         trace.see("image.cross.out", "attn2.to_out.0 (input)", b.q(), shape.heads());
         cross.out().apply(backend, b.q(), Epilogue.ADD, x);
 

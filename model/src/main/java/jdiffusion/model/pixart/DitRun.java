@@ -7,6 +7,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.model.Compute;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserRun;
@@ -177,7 +178,8 @@ final class DitRun implements DenoiserRun {
                 trace.see("image.in", "(input)", image);
                 try (var _ = backend.scope(BLOCKS, i)) {
                     block.apply(backend, trace, shape, modulations.with(block.table()), text.get(i), buffers, image,
-                            stream -> attending.run(backend, i, shape, List.of(stream), columns));
+                            stream -> attending.run(backend, trace, AttentionSite.SELF, i, shape,
+                                    List.of(stream), columns));
                 }
                 trace.see("image", "", image);
             }

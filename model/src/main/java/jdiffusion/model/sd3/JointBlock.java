@@ -6,6 +6,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.Linear;
@@ -116,7 +117,7 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
             trace.see("image.dual.k", "attn2.to_k", a.dualQkv().k(), heads);
             trace.see("image.dual.v", "attn2.to_v", a.dualQkv().v(), heads);
         }
-        attending.run(backend, index, a.attention(),
+        attending.run(backend, trace, AttentionSite.IMAGE_FIRST, index, a.attention(),
                 List.of(image.stream(a.imageQkv()), context.stream(a.contextQkv())), columns);
         trace.see("image.attn.out", "attn.to_out.0 (input)", a.imageQkv().q(), heads);
         if (!last) {
@@ -126,7 +127,8 @@ record JointBlock(Linear imageModulation, Linear contextModulation, Attention im
         backend.linear(last ? List.of(imageOut) : List.of(imageOut,
                 context.out().call(a.contextQkv().q(), Epilogue.gatedAdd(textMod[GATE]), a.context())));
         if (dual != null) {
-            attending.run(backend, index, a.attention(), List.of(dual.stream(a.dualQkv())), columns);
+            attending.run(backend, trace, AttentionSite.DUAL, index, a.attention(),
+                    List.of(dual.stream(a.dualQkv())), columns);
             trace.see("image.dual.out", "attn2.to_out.0 (input)", a.dualQkv().q(), heads);
             dual.out().apply(backend, a.dualQkv().q(), Epilogue.gatedAdd(mod[DUAL_GATE]), a.image());
         }

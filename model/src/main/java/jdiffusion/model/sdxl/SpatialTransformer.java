@@ -6,6 +6,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.model.Compute;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
 import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.GroupNorm;
@@ -66,7 +67,8 @@ record SpatialTransformer(String stack, GroupNorm norm, Linear in, int first, in
                     trace.see("image.in", "(input)", stream);
                     try (var _ = backend.scope("transformer_blocks", i - first)) {
                         block.apply(backend, trace, shape, text.get(i), buffers, stream,
-                                self -> attending.run(backend, i, shape, List.of(self), s.dim(2)));
+                                self -> attending.run(backend, trace, AttentionSite.SELF, i, shape,
+                                        List.of(self), s.dim(2)));
                     }
                     trace.see("image", "", stream);
                 }

@@ -7,6 +7,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
 import jdiffusion.model.nn.LayerNorm;
 import jdiffusion.model.nn.Linear;
@@ -69,7 +70,8 @@ record TransformerBlock(LayerNorm norm1, Attention self, LayerNorm norm2, Attent
 
     /** Updates x [batch, pixels, width] in place, where attention is as it was trained. */
     void apply(Backend backend, Trace trace, AttentionShape shape, Text text, Buffers b, Tensor x) {
-        apply(backend, trace, shape, text, b, x, stream -> backend.attention(shape, List.of(stream), null));
+        apply(backend, trace, shape, text, b, x, stream -> trace.attention(backend, AttentionSite.SELF,
+                shape, List.of(stream)));
     }
 
     /**
@@ -92,8 +94,8 @@ record TransformerBlock(LayerNorm norm1, Attention self, LayerNorm norm2, Attent
         norm2.apply(backend, x, b.normed());
         cross.q().apply(backend, b.normed(), b.q());
         trace.see("image.cross.q", "attn2.to_q", b.q(), shape.heads());
-        backend.attention(shape, List.of(AttentionStream.asking(b.q(), b.q()),
-                AttentionStream.asked(text.k(), text.v())), null);
+        trace.attention(backend, AttentionSite.CROSS, shape, List.of(AttentionStream.asking(b.q(), b.q()),
+                AttentionStream.asked(text.k(), text.v())));
         trace.see("image.cross.out", "attn2.to_out.0 (input)", b.q(), shape.heads());
         cross.out().apply(backend, b.q(), Epilogue.ADD, x);
 

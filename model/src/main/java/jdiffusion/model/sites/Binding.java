@@ -37,6 +37,20 @@ final class Binding {
     }
 
     private Set<Branch> branches() {
+        Set<Branch> there = branches(sites, place, !place.word().isEmpty());
+        if (place.branches().isEmpty() && experiment instanceof Intervene(_, Edit.Replace _)) {
+            // It is not there in all steps, and seldom recorded.
+            there.remove(Branch.SKIP);
+        }
+        return there;
+    }
+
+    /**
+     * The branches that are meant.
+     *
+     * @param ofPrompt where none is named, those with the prompt alone
+     */
+    static Set<Branch> branches(Sites sites, Place place, boolean ofPrompt) {
         GenerationRequest request = sites.request();
         Set<Branch> there = EnumSet.of(Branch.COND);
         if (request.guided()) {
@@ -56,17 +70,14 @@ final class Binding {
             }
             return EnumSet.copyOf(place.branches());
         }
-        if (!place.word().isEmpty()) {
+        if (ofPrompt) {
             there.remove(Branch.UNCOND);
-        }
-        if (experiment instanceof Intervene(_, Edit.Replace _)) {
-            // It is not there in all steps, and seldom recorded.
-            there.remove(Branch.SKIP);
         }
         return there;
     }
 
-    private void check(List<Site> found) {
+    /** Fails where steps or pictures are named that are not there. */
+    static void checkSteps(Sites sites, Place place) {
         int steps = sites.steps();
         for (int step : place.steps()) {
             if (step >= steps) {
@@ -80,6 +91,10 @@ final class Binding {
                         + sites.request().images() + ", from 0 on");
             }
         }
+    }
+
+    private void check(List<Site> found) {
+        checkSteps(sites, place);
         boolean weighted = !sites.request().methods().weights().equals(PromptWeights.NONE);
         if (weighted && (!place.word().isEmpty() || found.stream().anyMatch(site -> site.when() == Site.When.TEXT))) {
             throw new InputException("with prompt weights the encoders read a prompt in pieces, so words and the"

@@ -76,6 +76,30 @@ public sealed interface Edit {
         }
     }
 
+    /**
+     * Attentions only: some keys are left out before the softmax, or their values are zero. Of the place, tokens, words
+     * and encoders name keys too.
+     *
+     * @param top  so many keys of most mass, over all queries and heads, at that step; 0 for those that are named
+     * @param keys numbered through the streams of the attention, in their order; may be empty
+     */
+    record MaskKeys(Path path, int top, List<Integer> keys) implements Edit {
+        /** Where keys are masked. */
+        public enum Path {
+            /** Before the softmax: nothing is attended to there, and the rest shares it. */
+            SCORE,
+            /** After it: what is attended to there gives nothing. */
+            VALUE
+        }
+
+        public MaskKeys {
+            keys = List.copyOf(keys);
+            if (top < 0) {
+                throw new InputException("top" + top + " of the keys are to be masked; use top1 or more");
+            }
+        }
+    }
+
     /** Whether it acts on whole blocks. */
     default boolean ofBlocks() {
         return this instanceof Remove || this instanceof Repeat;
@@ -115,7 +139,7 @@ public sealed interface Edit {
                 float[] other = source.find(source.find(key) == null ? site.name() : key).toArray();
                 chosen.forEach(at, (from, to) -> System.arraycopy(other, from - at, values, from, to - from));
             }
-            case Keep _, Remove _, Repeat _, Mean _ -> { }
+            case Keep _, Remove _, Repeat _, Mean _, MaskKeys _ -> { }
         }
     }
 

@@ -2,8 +2,12 @@ package jdiffusion.model.sites;
 
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Branch;
 import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.Component;
@@ -16,6 +20,7 @@ import jdiffusion.tensor.Tensor;
 /** Notes what there is to see in a run, which may only count memory. */
 public final class Listing implements Watch {
     private final Map<String, Site> found = new LinkedHashMap<>();
+    private final Map<String, Attention> attentions = new LinkedHashMap<>();
 
     @Override
     public Trace of(Component component, Backend backend) {
@@ -35,7 +40,7 @@ public final class Listing implements Watch {
         if (tiled) {
             all.values().removeIf(site -> site.component() == Component.VAE);
         }
-        return new Sites(all, request, files, steps, tiled);
+        return new Sites(all, attentions, request, files, steps, tiled);
     }
 
     private final class Noted implements Trace {
@@ -74,6 +79,15 @@ public final class Listing implements Watch {
             found.putIfAbsent(name, new Site(name, module, component, layout, one, tensor.type(), heads, when,
                     component.isEncoder() || component == Component.DENOISER && branched && !common));
             return false;
+        }
+
+        @Override
+        public void attention(Backend backend, AttentionSite site, AttentionShape shape,
+                              List<AttentionStream> streams) {
+            if (component == Component.DENOISER) {
+                attentions.putIfAbsent(site.name(), Attention.of(site, shape, streams));
+            }
+            backend.attention(shape, streams, null);
         }
 
         /** A batch's entry, where [batch * tokens, width] is [batch, tokens, width]. */

@@ -169,6 +169,16 @@ public record Place(String sites, List<Integer> steps, Set<Branch> branches, Lis
         return edit(new Edit.Mean(List.copyOf(prompts)));
     }
 
+    /** Masks the keys of attentions that are named here. */
+    public Intervene maskKeys(Edit.MaskKeys.Path path) {
+        return edit(new Edit.MaskKeys(path, 0, List.of()));
+    }
+
+    /** Masks the keys of attentions with the most mass at each step. */
+    public Intervene maskTop(int keys, Edit.MaskKeys.Path path) {
+        return edit(new Edit.MaskKeys(path, keys, List.of()));
+    }
+
     /** Leaves blocks out: their streams go on as they came in. */
     public Intervene remove() {
         return edit(new Edit.Remove());

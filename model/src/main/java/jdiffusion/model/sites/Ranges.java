@@ -42,7 +42,8 @@ final class Ranges {
         return ranges;
     }
 
-    private static int[] rows(Sites sites, Site site, Place place, Branch branch) {
+    /** The rows that are meant. */
+    static int[] rows(Sites sites, Site site, Place place, Branch branch) {
         if (place.area() != null) {
             return area(sites, site, place.area());
         }
@@ -143,7 +144,7 @@ final class Ranges {
     }
 
     /** Rows of a grid of so many tokens over a picture; 0 when there is no such grid. */
-    private static int gridHeight(int count, int height, int width) {
+    static int gridHeight(int count, int height, int width) {
         for (int side = 1; side <= Math.max(height, width); side *= 2) {
             if (Math.ceilDiv(height, side) * Math.ceilDiv(width, side) == count) {
                 return Math.ceilDiv(height, side);

@@ -1,5 +1,6 @@
 package jdiffusion.model.sites;
 
+import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -12,9 +13,26 @@ import jdiffusion.tensor.Tensor;
  */
 public final class Recording implements Source {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private long lookingNanos;
+    private long secondFlops;
 
     void put(String name, Shape shape, float[] values) {
         tensors.put(name, Tensor.of(values, shape.dims()));
+    }
+
+    void spent(long nanos, long flops) {
+        lookingNanos += nanos;
+        secondFlops += flops;
+    }
+
+    /** What attentions took that were looked at, themselves and the looking. */
+    public Duration looking() {
+        return Duration.ofNanos(lookingNanos);
+    }
+
+    /** Multiplications and additions that looking at attentions has computed a second time. */
+    public long secondFlops() {
+        return secondFlops;
     }
 
     @Override

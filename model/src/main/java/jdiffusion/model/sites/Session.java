@@ -8,15 +8,19 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.attention.AttentionShape;
+import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.counting.CountingBackend;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Branch;
 import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.stage.Watch;
+import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
 /** Experiments on one run of a pipeline, and what they recorded. */
-public final class Session implements Watch {
+public final class Session implements Watch, AutoCloseable {
     private final Sites sites;
     private final Recording recording = new Recording();
     /** For each site what is done there, in the order of the experiments. */
@@ -24,11 +28,17 @@ public final class Session implements Watch {
     /** Blocks that are removed or repeated, by what they read: it is kept to be put back. */
     private final Map<String, float[]> inputs = new HashMap<>();
     private final Map<String, List<Binding>> blocks = new HashMap<>();
+    private final List<AttentionBinding> attending = new ArrayList<>();
+    private final List<AttentionRunner> runners = new ArrayList<>();
 
     /** @throws jdiffusion.tensor.InputException when an experiment asks for what is not there */
     public Session(Sites sites, List<? extends Experiment> experiments) {
         this.sites = sites;
         for (Experiment experiment : experiments) {
+            if (experiment instanceof Attend || experiment instanceof Intervene(_, Edit.MaskKeys _)) {
+                attending.add(new AttentionBinding(sites, experiment));
+                continue;
+            }
             Binding binding = new Binding(sites, experiment);
             for (String name : binding.names()) {
                 bindings.computeIfAbsent(name, _ -> new ArrayList<>()).add(binding);
@@ -41,6 +51,20 @@ public final class Session implements Watch {
                 }
             }
         }
+        requireOneKind();
+    }
+
+    private void requireOneKind() {
+        boolean looked = attending.stream().anyMatch(binding -> binding.experiment instanceof Attend);
+        if (looked && attending.stream().anyMatch(binding -> binding.experiment instanceof Intervene)) {
+            throw new InputException("attention cannot be looked at while its keys are masked; do one of them in a run");
+        }
+    }
+
+    @Override
+    public void close() {
+        runners.forEach(AttentionRunner::close);
+        runners.clear();
     }
 
     /** What the probes kept. */
@@ -50,7 +74,7 @@ public final class Session implements Watch {
 
     @Override
     public Trace of(Component component, Backend backend) {
-        if (bindings.isEmpty()) {
+        if (bindings.isEmpty() && (attending.isEmpty() || component != Component.DENOISER)) {
             return Trace.NONE;
         }
         return new Seen(component, backend);
@@ -77,6 +101,7 @@ public final class Session implements Watch {
         private int images = 1;
         private int step;
         private int draw;
+        private AttentionRunner runner;
 
         Seen(Component component, Backend backend) {
             this.component = component;
@@ -111,11 +136,7 @@ public final class Session implements Watch {
         private boolean active(Binding binding, String block) {
             return sites.all().stream().filter(site -> !site.isInput()
                     && SitePattern.block(site.name()).equals(block)).anyMatch(site -> binding.inStep(site, step)
-                    && entries(site).stream().anyMatch(e -> binding.of(site, e.branch, e.image) != null));
-        }
-
-        /** One picture of one branch in a batch. */
-        private record Entry(Branch branch, int image) {
+                    && entries(site).stream().anyMatch(e -> binding.of(site, e.branch(), e.image()) != null));
         }
 
         private List<Entry> entries(Site site) {
@@ -127,12 +148,33 @@ public final class Session implements Watch {
                 }
                 return entries;
             }
+            return batch();
+        }
+
+        private List<Entry> batch() {
+            List<Entry> entries = new ArrayList<>();
             for (Branch branch : branches) {
                 for (int i = 0; i < images; i++) {
                     entries.add(new Entry(branch, draw * images + i));
                 }
             }
             return entries;
+        }
+
+        @Override
+        public void attention(Backend of, AttentionSite site, AttentionShape shape, List<AttentionStream> streams) {
+            List<AttentionBinding> here = counting ? List.of() : attending.stream()
+                    .filter(binding -> binding.at(site.name(), step) != null).toList();
+            List<Entry> entries = here.isEmpty() ? List.of() : batch();
+            if (entries.size() != shape.batch()) {
+                of.attention(shape, streams, null);
+                return;
+            }
+            if (runner == null) {
+                runner = new AttentionRunner(backend, sites, recording);
+                runners.add(runner);
+            }
+            runner.run(here.getFirst().at(site.name(), step), shape, streams, here, entries, step);
         }
 
         @Override
@@ -173,8 +215,8 @@ public final class Session implements Watch {
             int size = values.length / entries.size();
             for (int i = 0; i < entries.size(); i++) {
                 Entry entry = entries.get(i);
-                Selection chosen = binding.of(site, entry.branch, entry.image);
-                String key = Key.of(site, step, entry.branch, entry.image, sites.request().images());
+                Selection chosen = binding.of(site, entry.branch(), entry.image());
+                String key = Key.of(site, step, entry.branch(), entry.image(), sites.request().images());
                 switch (binding.experiment) {
                     case Probe _ when chosen != null -> recording.put(key, site.shape(),
                             Arrays.copyOfRange(values, i * size, (i + 1) * size));

@@ -11,7 +11,9 @@ import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.AttentionSite;
 import jdiffusion.model.TestData;
+import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.families.Families;
@@ -84,7 +86,8 @@ class ChangedAttentionTest {
             Tensor out = w.operand(1, 49, 3);
             backend.upload(NumberTable.of(40, 147), q);
             backend.upload(new float[147], k);
-            Attending.of(new AttentionChange(List.of(5), 1)).run(backend, 5, AttentionShape.of(1, 1, 3),
+            Attending.of(new AttentionChange(List.of(5), 1)).run(backend, Trace.NONE, AttentionSite.SELF, 5,
+                    AttentionShape.of(1, 1, 3),
                     List.of(AttentionStream.of(q, k, k, out)), 7);
             float[] blurred = backend.download(q);
             for (int i = 0; i < blurred.length; i++) {
