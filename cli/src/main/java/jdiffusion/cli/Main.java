@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import jdiffusion.kernels.DeviceException;
+import jdiffusion.lab.KernelCommand;
+import jdiffusion.lab.LabException;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -23,10 +25,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /**
  * The command line: {@code jdiffusion
  * generate|stream|serve|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|sites|record|patch|
- * attend|compare|lens|sweep|completion|help}.
+ * attend|compare|lens|sweep|kernel|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
-        header = "Draws pictures with Stable Diffusion, FLUX.1, AuraFlow and PixArt, in pure Java.", synopsisSubcommandLabel = "COMMAND",
+        header = "Draws pictures with Stable Diffusion, FLUX.1, AuraFlow and PixArt, in pure Java.",
+        synopsisSubcommandLabel = "COMMAND",
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion generate \"a red circle on a blue background\"",
@@ -48,7 +51,7 @@ public final class Main implements Runnable {
 
     private static final List<String> COMMANDS = List.of("generate", "stream", "serve", "plan", "inspect",
             "tokenizers", "convert", "quantize", "synthesize", "verify", "bench", "devices", "sites", "record", "patch",
-            "attend", "compare", "lens", "sweep", "completion", "help");
+            "attend", "compare", "lens", "sweep", "kernel", "completion", "help");
     /** Those that print what the others are. */
     private static final Set<String> ABOUT_OTHERS = Set.of("completion", "help");
 
@@ -156,6 +159,7 @@ public final class Main implements Runnable {
             case "lens" -> new LensCommand();
             case "attend" -> new AttendCommand();
             case "sweep" -> new SweepCommand();
+            case "kernel" -> new KernelCommand();
             case "completion" -> new CompletionCommand();
             default -> new CommandLine.HelpCommand();
         };
@@ -192,6 +196,7 @@ public final class Main implements Runnable {
     private int failure(Exception e) {
         return switch (e) {
             case InputException _, DeviceException _ -> fail(BAD_INPUT, e.getMessage(), e);
+            case LabException lab -> fail(lab.isMisuse() ? BAD_INPUT : FAILED, lab.getMessage(), lab);
             case ParameterException misuse -> misuse(misuse);
             case CancellationException _ -> fail(FAILED, e.getMessage(), e);
             default -> fail(FAILED, "unexpected " + e + (stacktrace ? "" : "; --stacktrace shows more"), e);

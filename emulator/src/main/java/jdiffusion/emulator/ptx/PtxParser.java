@@ -45,6 +45,11 @@ public final class PtxParser {
             case ".entry" -> kernels.add(new FunctionParser(source, line).parse());
             case ".func" -> skipFunction();
             case ".pragma", ".alias" -> statement();
+            case ".section" -> {
+                source.until("{");
+                source.take();
+                source.skipBraces();
+            }
             default -> throw source.error(line, "directive " + word + " is not supported");
         }
     }

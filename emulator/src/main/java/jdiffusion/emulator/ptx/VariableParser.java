@@ -43,7 +43,8 @@ final class VariableParser {
         }
         var pointers = new ArrayList<Variable.Pointer>();
         byte[] initial = halves.length == 1 ? new byte[0] : initial(type, halves[1].trim(), pointers);
-        return new Variable(name, space, Math.max(align, type.bytes()), count * type.bytes(), initial, pointers);
+        return new Variable(name, space, type, Math.max(align, type.bytes()), count * type.bytes(), initial,
+                pointers);
     }
 
     private static byte[] initial(Type type, String text, List<Variable.Pointer> pointers) {

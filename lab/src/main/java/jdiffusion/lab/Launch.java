@@ -1,0 +1,13 @@
+package jdiffusion.lab;
+
+import java.util.List;
+import jdiffusion.emulator.Dim3;
+
+/**
+ * A launch as it was asked for.
+ *
+ * @param text   as written
+ * @param kernel its name, mangled or not
+ * @param shared bytes of dynamic shared memory
+ */
+record Launch(String text, String kernel, Dim3 grid, Dim3 block, int shared, List<Argument> arguments) {}
