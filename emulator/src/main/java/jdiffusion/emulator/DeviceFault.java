@@ -21,6 +21,10 @@ public class DeviceFault extends RuntimeException {
          * that does not take part (option check).
          */
         DIVERGENT_BARRIER,
+        /** An {@code assert} of the kernel did not hold. */
+        ASSERTION,
+        /** Calls within calls need more local memory than a thread has for them, or do not end. */
+        STACK_OVERFLOW,
         /** The kernel executed {@code trap}. */
         TRAP,
         /** Every warp that is left waits at a barrier that cannot open. */

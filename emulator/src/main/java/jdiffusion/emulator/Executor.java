@@ -1,16 +1,20 @@
 package jdiffusion.emulator;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import jdiffusion.emulator.exec.Block;
 import jdiffusion.emulator.exec.CompiledKernel;
 import jdiffusion.emulator.exec.Profile;
@@ -18,17 +22,24 @@ import jdiffusion.emulator.exec.Site;
 
 /** Runs kernels. Launches may come from several threads; each returns when its grid is done. */
 public final class Executor implements AutoCloseable {
+    /** Blocks that can wait for each other, each on a thread of its own. */
+    private static final int MOST_COOPERATIVE = 256;
+    private static final int GRID_BARRIER_BYTES = 256;
+    private static final ThreadFactory THREADS = Thread.ofPlatform().daemon().name("emulated-sm-", 0).factory();
+
     private final DeviceMemory memory;
     private final EmulatorOptions options;
     private final ExecutorService pool;
     private final Map<String, KernelCounters> counters = new TreeMap<>();
+    private volatile Consumer<String> printer = System.out::print;
+    private volatile boolean stopped;
 
     /** An executor whose kernels may access what {@code memory} lists. */
     public Executor(DeviceMemory memory, EmulatorOptions options) {
         this.memory = memory;
         this.options = options;
         this.pool = Executors.newFixedThreadPool(options.threads(),
-                Thread.ofPlatform().daemon().name("emulated-sm-", 0).factory());
+                THREADS);
     }
 
     public DeviceMemory memory() {
@@ -37,6 +48,16 @@ public final class Executor implements AutoCloseable {
 
     public EmulatorOptions options() {
         return options;
+    }
+
+    /** Where what kernels print goes, at the end of each launch, in the order of the blocks; at first standard output. */
+    public void printer(Consumer<String> printer) {
+        this.printer = printer;
+    }
+
+    /** Ends launches that are under way with a fault, as soon as a warp has run for long or waits. */
+    public void stop() {
+        stopped = true;
     }
 
     /**
@@ -57,22 +78,41 @@ public final class Executor implements AutoCloseable {
         byte[] parameters = params.asSlice(0, kernel.paramBytes()).toArray(ValueLayout.JAVA_BYTE);
         var next = new AtomicLong(first);
         long end = first + count;
-        int workers = Math.clamp(count, 1, options.threads());
+        boolean cooperative = kernel.compiled().isCooperative();
+        if (cooperative && count > MOST_COOPERATIVE) {
+            throw new DeviceFault(DeviceFault.Kind.BAD_LAUNCH, ("a cooperative launch of %d blocks; at most %d can wait"
+                    + " for each other").formatted(count, MOST_COOPERATIVE), kernel.name(), 0, "", null, -1);
+        }
+        int workers = cooperative ? (int) count : Math.clamp(count, 1, options.threads());
+        var printed = new ConcurrentSkipListMap<Long, String>();
         var failed = new AtomicReference<Throwable>();
         var tasks = new ArrayList<Future<?>>();
+        // Device memory in which the blocks of a cooperative launch count themselves.
+        Arena arena = cooperative ? Arena.ofShared() : null;
+        long gridBarrier = cooperative ? gridBarrier(arena) : 0;
         Runnable work = () -> {
             try {
-                runBlocks(kernel, grid, block, dynamicShared, parameters, next, end, failed);
+                runBlocks(kernel, grid, block, dynamicShared, parameters, gridBarrier, next, end, failed, printed);
             } catch (Throwable e) {
                 failed.compareAndSet(null, e);
             }
         };
-        for (int i = 1; i < workers; i++) {
-            tasks.add(pool.submit(work));
-        }
-        work.run();
-        for (Future<?> task : tasks) {
-            await(task);
+        ExecutorService workersOf = cooperative ? Executors.newCachedThreadPool(THREADS) : pool;
+        try {
+            for (int i = 1; i < workers; i++) {
+                tasks.add(workersOf.submit(work));
+            }
+            work.run();
+            for (Future<?> task : tasks) {
+                await(task);
+            }
+        } finally {
+            if (cooperative) {
+                workersOf.shutdown();
+                memory.remove(gridBarrier);
+                arena.close();
+            }
+            printed.values().forEach(printer);
         }
         if (options.profile()) {
             synchronized (counters) {
@@ -87,6 +127,12 @@ public final class Executor implements AutoCloseable {
         }
     }
 
+    private long gridBarrier(Arena arena) {
+        MemorySegment segment = arena.allocate(GRID_BARRIER_BYTES, GRID_BARRIER_BYTES);
+        memory.add(segment.address(), GRID_BARRIER_BYTES);
+        return segment.address();
+    }
+
     private static void await(Future<?> task) {
         try {
             task.get();
@@ -99,13 +145,21 @@ public final class Executor implements AutoCloseable {
     }
 
     private void runBlocks(PtxKernel kernel, Dim3 grid, Dim3 shape, int dynamicShared, byte[] parameters,
-            AtomicLong next, long end, AtomicReference<Throwable> failed) {
+            long gridBarrier, AtomicLong next, long end, AtomicReference<Throwable> failed,
+            Map<Long, String> printed) {
         Profile profile = options.profile() ? new Profile(kernel.compiled()) : null;
-        var block = new Block(kernel.compiled(), memory, grid, shape, dynamicShared, parameters, options.seed(),
-                options.check(), profile);
+        var block = new Block(kernel.compiled(), memory, grid, shape, dynamicShared, parameters, gridBarrier,
+                options.seed(), options.check(), profile, () -> stopped || failed.get() != null);
         try {
             for (long i = next.getAndIncrement(); i < end && failed.get() == null; i = next.getAndIncrement()) {
-                block.run(i);
+                try {
+                    block.run(i);
+                } finally {
+                    String text = block.takePrinted();
+                    if (!text.isEmpty()) {
+                        printed.put(i, text);
+                    }
+                }
             }
         } finally {
             if (profile != null) {

@@ -23,7 +23,7 @@ final class Atomics {
 
     private Atomics() {}
 
-    private static int apply(int operation, int old, int b, int c) {
+    static int apply(int operation, int old, int b, int c) {
         return switch (operation) {
             case ADD -> old + b;
             case EXCH -> b;
@@ -59,6 +59,9 @@ final class Atomics {
 
     static void global32(Warp w, int mask, int site, int operation, int d, int b, int c) {
         GlobalMemory.check(w, mask, site, 4, true);
+        if (operation == CAS) {
+            w.yield();
+        }
         for (int l = 0; l < Layout.LANES; l++) {
             if ((mask >>> l & 1) == 0) {
                 continue;
@@ -76,6 +79,9 @@ final class Atomics {
 
     static void global64(Warp w, int mask, int site, int operation, int d, int b, int c) {
         GlobalMemory.check(w, mask, site, 8, true);
+        if (operation == CAS) {
+            w.yield();
+        }
         for (int l = 0; l < Layout.LANES; l++) {
             if ((mask >>> l & 1) == 0) {
                 continue;
@@ -88,6 +94,26 @@ final class Atomics {
             if (d >= 0) {
                 w.q[d + l] = old;
             }
+        }
+    }
+
+    static void generic32(Warp w, int mask, int site, int operation, int d, int b, int c) {
+        int shared = GenericMemory.inside(w, mask, GenericMemory.SHARED);
+        if (shared != 0) {
+            shared32(w, shared, site, operation, d, b, c);
+        }
+        if ((mask & ~shared) != 0) {
+            global32(w, mask & ~shared, site, operation, d, b, c);
+        }
+    }
+
+    static void generic64(Warp w, int mask, int site, int operation, int d, int b, int c) {
+        int shared = GenericMemory.inside(w, mask, GenericMemory.SHARED);
+        if (shared != 0) {
+            shared64(w, shared, site, operation, d, b, c);
+        }
+        if ((mask & ~shared) != 0) {
+            global64(w, mask & ~shared, site, operation, d, b, c);
         }
     }
 

@@ -66,15 +66,22 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     /** True for instructions that lanes must execute together. */
     static boolean isCollective(Instruction instruction) {
         return switch (instruction.opcode()) {
-            case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix" -> true;
+            case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix", "redux", "wmma" -> true;
+            default -> false;
+        };
+    }
+
+    /** True for instructions of the tensor cores, which all 32 lanes execute. */
+    static boolean isWhole(Instruction instruction) {
+        return switch (instruction.opcode()) {
+            case "mma", "ldmatrix", "wmma" -> true;
             default -> false;
         };
     }
 
     /** The lanes that a collective instruction needs, as text that is equal where they are. */
     private static String members(Instruction instruction) {
-        boolean all = instruction.opcode().equals("mma") || instruction.opcode().equals("ldmatrix")
-                || isBarrier(instruction)
+        boolean all = isWhole(instruction) || isBarrier(instruction)
                 || instruction.operands().getLast() instanceof Operand.Imm imm && (int) imm.bits() == -1;
         return all ? "all" : instruction.operands().getLast().toString();
     }

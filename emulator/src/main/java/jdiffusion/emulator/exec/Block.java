@@ -2,8 +2,11 @@ package jdiffusion.emulator.exec;
 
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.BooleanSupplier;
 import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.DeviceMemory;
 import jdiffusion.emulator.Dim3;
@@ -13,6 +16,14 @@ import jdiffusion.emulator.Dim3;
  * and the block's number decide, each until it waits at a barrier. They also decide when asynchronous copies land.
  */
 public final class Block {
+
+    /** What {@code bar.red} gives. */
+    static final int COUNT = 0;
+    static final int AND = 1;
+    static final int OR = 2;
+
+    /** What lanes at a barrier bring for a reduction, and where they want its result. */
+    private record Part(Warp warp, int lanes, int id, int operation, int d, int bits) {}
 
     /** Lanes that wait at a barrier. */
     private record Waiting(Warp warp, int lanes, int id, int count, int next, int site) {}
@@ -29,13 +40,26 @@ public final class Block {
     private final Profile profile;
     private final Warp[] warps;
     private final List<Waiting> waiting = new ArrayList<>();
+    private final List<Part> parts = new ArrayList<>();
+    private final StringBuilder printed = new StringBuilder();
+    private final Map<Integer, BitSet> arrivals = new HashMap<>();
+    private final long gridBarrier;
+    private final BooleanSupplier stopped;
     private final DeviceMemory.Allocation[] lastHit;
     private Dim3 index;
     private SplittableRandom random;
 
-    /** {@code profile} may be null. */
+    /**
+     * Blocks of one launch.
+     *
+     * @param gridBarrier address of what the blocks of a cooperative launch meet at, else 0
+     * @param profile     may be null
+     * @param stopped     asked now and then whether to give up
+     */
     public Block(CompiledKernel kernel, DeviceMemory memory, Dim3 grid, Dim3 shape, int dynamicShared,
-            byte[] parameters, long seed, boolean check, Profile profile) {
+            byte[] parameters, long gridBarrier, long seed, boolean check, Profile profile, BooleanSupplier stopped) {
+        this.gridBarrier = gridBarrier;
+        this.stopped = stopped;
         this.kernel = kernel;
         this.memory = memory;
         this.grid = grid;
@@ -123,13 +147,69 @@ public final class Block {
             warp.reset(threads);
         }
         random = new SplittableRandom(seed * 0x9e3779b97f4a7c15L + linear);
+        parts.clear();
+        arrivals.clear();
         Warp[] order = warps.clone();
+        boolean more;
         do {
             shuffle(order);
+            more = false;
             for (Warp warp : order) {
-                warp.run();
+                more |= warp.run();
             }
-        } while (release());
+            if (more && stopped.getAsBoolean()) {
+                throw new DeviceFault(DeviceFault.Kind.DEADLOCK, "stopped while it was running", kernel.name(), 0, "",
+                        index, -1);
+            }
+        } while (release(more) || more);
+    }
+
+    /** Address of what the blocks of a cooperative launch meet at, else 0. */
+    long gridBarrier() {
+        return gridBarrier;
+    }
+
+    boolean isCooperative() {
+        return gridBarrier != 0;
+    }
+
+    /** Adds to what the block has printed. */
+    void print(String text) {
+        printed.append(text);
+    }
+
+    /** What the block has printed since this was last asked. */
+    public String takePrinted() {
+        String text = printed.toString();
+        printed.setLength(0);
+        return text;
+    }
+
+    /** The threads that have arrived at a barrier in shared memory, by its address. */
+    Map<Integer, BitSet> arrivals() {
+        return arrivals;
+    }
+
+    /** Lanes bring predicates to a barrier. */
+    void reduce(Warp warp, int lanes, int id, int operation, int d, int bits) {
+        parts.add(new Part(warp, lanes, id, operation, d, bits));
+    }
+
+    private void reduce(int id) {
+        List<Part> here = parts.stream().filter(p -> p.id() == id).toList();
+        int holding = here.stream().mapToInt(p -> Integer.bitCount(p.bits())).sum();
+        int all = here.stream().mapToInt(p -> Integer.bitCount(p.lanes())).sum();
+        for (Part part : here) {
+            if (part.operation() != COUNT) {
+                boolean value = part.operation() == AND ? holding == all : holding > 0;
+                part.warp().setPredicate(part.d(), value ? -1 : 0, part.lanes());
+                continue;
+            }
+            for (int rest = part.lanes(); rest != 0; rest &= rest - 1) {
+                part.warp().r[part.d() + Integer.numberOfTrailingZeros(rest)] = holding;
+            }
+        }
+        parts.removeAll(here);
     }
 
     private void shuffle(Warp[] order) {
@@ -145,8 +225,8 @@ public final class Block {
         waiting.add(new Waiting(warp, lanes, id, count, next, site));
     }
 
-    /** Opens every barrier whose threads have all come; false when the block has ended. */
-    private boolean release() {
+    /** Opens every barrier whose threads have all come; false when nothing waits. {@code more}: some can run on. */
+    private boolean release(boolean more) {
         if (waiting.isEmpty()) {
             return false;
         }
@@ -172,19 +252,22 @@ public final class Block {
                 i++;
             }
         }
-        if (!opened) {
+        if (!opened && !more) {
             Waiting first = waiting.getFirst();
             throw fault(DeviceFault.Kind.DEADLOCK, first.site(), first.warp(),
                     Integer.numberOfTrailingZeros(first.lanes()),
                     "the barrier waits for threads that wait at another one");
         }
-        return true;
+        return opened;
     }
 
     /** Lets go all that wait at the barrier where {@code first} waits. */
     private void open(Waiting first, int arrived) {
         if (checker != null) {
             checkBarrier(waiting.stream().filter(w -> w.id() == first.id()).toList(), arrived, first.count());
+        }
+        if (!parts.isEmpty()) {
+            reduce(first.id());
         }
         int kept = 0;
         for (int i = 0; i < waiting.size(); i++) {

@@ -16,7 +16,8 @@ final class Classification {
     static Site site(Instruction instruction, String text) {
         InstructionClass kind = kind(instruction);
         int depth = instruction.has("m16n8k16") ? 16 : 8;
-        int flops = kind == InstructionClass.MMA ? 2 * 16 * 8 * depth : 0;
+        int flops = instruction.opcode().equals("wmma") && kind == InstructionClass.MMA
+                ? Fragments.Shape.of(instruction).flops() : kind == InstructionClass.MMA ? 2 * 16 * 8 * depth : 0;
         return new Site(instruction.line(), text, kind, flops, STRONG.stream().anyMatch(instruction::has));
     }
 
@@ -28,6 +29,7 @@ final class Classification {
                     || instruction.has("const") ? 16
                     : instruction.type().bytes() * elements(o.get(instruction.opcode().equals("st") ? 1 : 0));
             case "atom", "red" -> 4;
+            case "wmma" -> 1;
             case "cp" -> o.size() > 2 ? (int) ((Operand.Imm) o.get(2)).bits() : 16;
             default -> 16;
         };
@@ -40,14 +42,18 @@ final class Classification {
     private static InstructionClass kind(Instruction instruction) {
         return switch (instruction.opcode()) {
             case "mma" -> InstructionClass.MMA;
+            case "wmma" -> instruction.has("mma") ? InstructionClass.MMA : instruction.has("shared")
+                    ? InstructionClass.SHARED : InstructionClass.GLOBAL;
+            case "mbarrier" -> InstructionClass.BARRIER;
             case "ldmatrix" -> InstructionClass.LDMATRIX;
             case "cp" -> InstructionClass.CP_ASYNC;
             case "ld", "ldu", "st", "atom", "red" -> instruction.has("shared") ? InstructionClass.SHARED
                     : instruction.has("param") || instruction.has("local") || instruction.has("const")
                     ? InstructionClass.OTHER : InstructionClass.GLOBAL;
-            case "bra", "brx", "ret", "exit", "trap" -> InstructionClass.CONTROL;
+            case "bra", "brx", "ret", "exit", "trap", "call", "return" ->
+                    InstructionClass.CONTROL;
             case "bar", "barrier" -> InstructionClass.BARRIER;
-            case "shfl", "vote", "match", "activemask", "membar", "fence", "prefetch", "prefetchu" ->
+            case "shfl", "vote", "match", "redux", "activemask", "membar", "fence", "prefetch", "prefetchu" ->
                     InstructionClass.OTHER;
             default -> isFloat(instruction) ? InstructionClass.FLOAT : InstructionClass.INTEGER;
         };

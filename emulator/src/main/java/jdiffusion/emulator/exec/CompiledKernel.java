@@ -16,10 +16,18 @@ import java.util.List;
  * @param sharedBytes static shared memory; the dynamic part begins at this offset
  * @param sharedCell smallest size of an access of shared memory in bytes, a power of 2; all accesses are aligned to it
  * @param localBytes local memory per thread
+ * @param stackBytes the last part of the local memory, for arrays of functions that call themselves
  * @param paramBytes size of the parameters
  * @param variables the module's variables, checked like allocations
+ * @param calls calls of functions, by number
  */
 public record CompiledKernel(
         String name, KernelCode code, int ints, int longs, int predicates, int[] intConstants, long[] longConstants,
         List<Layout.Special> specials, List<Site> sites, int[][] blockSites, int sharedBytes, int sharedCell,
-        int localBytes, int paramBytes, ModuleVariables variables) {}
+        int localBytes, int stackBytes, int paramBytes, ModuleVariables variables, List<CallSite> calls) {
+
+    /** True for a kernel whose blocks wait for each other, so that all of them must run at the same time. */
+    public boolean isCooperative() {
+        return specials.stream().anyMatch(s -> s.name().startsWith("%envreg"));
+    }
+}

@@ -18,14 +18,16 @@ final class ControlEmitter {
     private final CodeBuilder code;
     private final Layout layout;
     private final WarpEmitter warp;
+    private final CallTable calls;
     private final BasicBlock block;
     private final int number;
     private boolean ended;
 
-    ControlEmitter(CodeBuilder code, Layout layout, WarpEmitter warp, BasicBlock block, int number) {
+    ControlEmitter(CodeBuilder code, Layout layout, WarpEmitter warp, CallTable calls, BasicBlock block, int number) {
         this.code = code;
         this.layout = layout;
         this.warp = warp;
+        this.calls = calls;
         this.block = block;
         this.number = number;
     }
@@ -33,8 +35,7 @@ final class ControlEmitter {
     /** Returns from the block when lanes that a collective instruction needs are still elsewhere. */
     void together(Instruction instruction, int site) {
         code.aload(LaneCode.WARP).loadConstant(number).iload(LaneCode.MASK);
-        boolean named = !instruction.opcode().equals("mma") && !instruction.opcode().equals("ldmatrix")
-                && !BasicBlock.isBarrier(instruction);
+        boolean named = !BasicBlock.isWhole(instruction) && !BasicBlock.isBarrier(instruction);
         if (named) {
             code.aload(LaneCode.WARP).loadConstant(warp.intSlot(instruction.operands().getLast()))
                     .iload(LaneCode.MASK)
@@ -59,6 +60,13 @@ final class ControlEmitter {
             case "bra" -> branch(instruction);
             case "brx" -> branchIndexed(instruction);
             case "ret", "exit" -> exit();
+            case "call" -> call(instruction, site);
+            case "return" -> {
+                code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(number + 1).iload(LaneCode.MASK)
+                        .invokevirtual(WarpEmitter.WARP, "endCall",
+                                MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int)).ireturn();
+                ended = true;
+            }
             case "trap" -> code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site)
                     .invokevirtual(WarpEmitter.WARP, "trap", MethodTypeDesc.of(CD_void, CD_int, CD_int));
             case "brkpt" -> { }
@@ -138,11 +146,34 @@ final class ControlEmitter {
         ended = true;
     }
 
+    private void call(Instruction instruction, int site) {
+        String callee = ((Operand.Symbol) instruction.operands().get(1)).name();
+        if (Linker.SYSTEM.contains(callee)) {
+            warp.system(callee, instruction, site);
+            return;
+        }
+        Integer target = block.targets().get(callee);
+        if (target == null) {
+            throw new IllegalArgumentException(callee.isEmpty() ? "calls through pointers are not supported"
+                    : "the function " + callee + " is not in this text; link it in, or let it be inlined");
+        }
+        code.aload(LaneCode.WARP).loadConstant(calls.add(instruction, target, number + 1)).iload(LaneCode.SCRATCH)
+                .iload(LaneCode.MASK).loadConstant(site).invokevirtual(WarpEmitter.WARP, "call",
+                        MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int, CD_int)).ireturn();
+        ended = true;
+    }
+
     private void barrier(Instruction instruction, int site) {
-        if (instruction.has("arrive") || instruction.has("red")) {
+        List<Operand> o = instruction.operands();
+        if (instruction.has("red")) {
+            warp.barrierReduction(instruction, number + 1, site);
+            code.ireturn();
+            ended = true;
+            return;
+        }
+        if (instruction.has("arrive")) {
             throw new IllegalArgumentException("this barrier is not supported");
         }
-        List<Operand> o = instruction.operands();
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(warp.intSlot(o.get(0)))
                 .loadConstant(o.size() > 1 ? warp.intSlot(o.get(1)) : -1).loadConstant(number + 1)
                 .iload(LaneCode.MASK).loadConstant(site)

@@ -114,4 +114,10 @@ final class Conversions {
     static float relu(float a) {
         return a > 0 || a != a ? a : 0f;
     }
+
+    /** The bits of a float32 rounded to the 10 bits behind the point that tf32 has; ties go away from zero. */
+    static int tf32(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        return Float.isNaN(value) ? bits : bits + (1 << 12) & -1 << 13;
+    }
 }

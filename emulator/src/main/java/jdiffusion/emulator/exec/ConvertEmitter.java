@@ -25,9 +25,15 @@ final class ConvertEmitter {
     }
 
     void emit(Instruction instruction) {
+        List<Operand> operands = instruction.operands();
+        if (instruction.has("tf32") && instruction.has("rna") && instruction.type(0) == Type.F32) {
+            lane.push(operands.get(1), Type.F32);
+            lane.call(LaneCode.CONVERSIONS, "tf32", CD_int, CD_float);
+            lane.pop(operands.get(0), Type.B32);
+            return;
+        }
         Type to = instruction.type(0);
         Type from = instruction.type(1);
-        List<Operand> operands = instruction.operands();
         if (to == null || from == null) {
             throw new IllegalArgumentException("conversion between types that are not supported");
         }

@@ -13,7 +13,7 @@ final class GenericMemory {
     private GenericMemory() {}
 
     /** Lanes of {@code mask} whose address lies in a window; these addresses become relative to it. */
-    private static int inside(Warp w, int mask, long window) {
+    static int inside(Warp w, int mask, long window) {
         int lanes = 0;
         for (int l = 0; l < Layout.LANES; l++) {
             if ((mask >>> l & 1) != 0 && (w.address[l] & -WINDOW) == window) {

@@ -25,11 +25,15 @@ import jdiffusion.emulator.ptx.Variable;
 /** Translates one entry function to a hidden class: a static method per basic block and a switch over them. */
 public final class KernelCompiler {
     private static final MethodTypeDesc BLOCK = MethodTypeDesc.of(CD_int, WarpEmitter.WARP, CD_int);
+    /** Local memory of a thread for arrays of functions that call themselves; CUDA's default is 1 KiB. */
+    private static final int STACK = 8 << 10;
+    private static final int FRAME_ALIGN = 16;
     private static final ClassDesc SELF = ClassDesc.of(KernelCompiler.class.getPackageName() + ".Translated");
 
     private final PtxModule module;
     private final PtxFunction function;
     private final ModuleVariables variables;
+    private final CallTable calls;
     private final Layout layout;
     private final List<Site> sites = new ArrayList<>();
     private final Map<String, Long> addresses = new HashMap<>();
@@ -37,14 +41,16 @@ public final class KernelCompiler {
     private int sharedBytes;
     private int sharedCell = 16;
     private int localBytes;
+    private int stackBytes;
     private int paramBytes;
 
     private KernelCompiler(PtxModule module, PtxFunction function, ModuleVariables variables) {
         this.module = module;
-        this.function = function;
+        this.function = Linker.link(module, function);
+        this.calls = new CallTable(module, this.function);
         this.variables = variables;
-        this.layout = new Layout(function.registers());
-        this.blocks = BasicBlock.of(function, layout);
+        this.layout = new Layout(this.function.registers());
+        this.blocks = BasicBlock.of(this.function, layout);
     }
 
     /**
@@ -70,13 +76,14 @@ public final class KernelCompiler {
             }
         }
         KernelCode code = define(blockSites);
+        List<CallSite> callSites = calls.sites(layout, this::address);
         int[] ints = layout.intConstants().entrySet().stream()
                 .flatMapToInt(e -> java.util.stream.IntStream.of(e.getValue(), e.getKey())).toArray();
         long[] longs = layout.longConstants().entrySet().stream()
                 .flatMapToLong(e -> java.util.stream.LongStream.of(e.getValue(), e.getKey())).toArray();
         return new CompiledKernel(function.name(), code, layout.ints(), layout.longs(), layout.predicates(), ints,
                 longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, sharedCell,
-                localBytes, paramBytes, variables);
+                localBytes, stackBytes, paramBytes, variables, callSites);
     }
 
     private void placeVariables() {
@@ -91,7 +98,9 @@ public final class KernelCompiler {
         module.variables().stream().filter(v -> v.space().equals("shared") && function.names(v.name()))
                 .forEach(own::add);
         for (Variable variable : own) {
-            if (variable.space().equals("local")) {
+            if (variable.space().equals("frame")) {
+                placeOnStack(variable);
+            } else if (variable.space().equals("local") || variable.space().equals("param")) {
                 localBytes = align(localBytes, variable);
                 addresses.put(variable.name(), (long) localBytes);
                 localBytes += (int) variable.bytes();
@@ -107,6 +116,17 @@ public final class KernelCompiler {
             }
         }
         own.stream().filter(v -> v.bytes() == 0).forEach(v -> addresses.put(v.name(), (long) sharedBytes));
+        if (calls.hasStack()) {
+            localBytes = Math.ceilDiv(localBytes, FRAME_ALIGN) * FRAME_ALIGN + STACK;
+            stackBytes = STACK;
+        }
+    }
+
+    private void placeOnStack(Variable variable) {
+        String owner = variable.name().substring(variable.name().lastIndexOf('@') + 1);
+        int at = align(calls.frame(owner), variable);
+        addresses.put(variable.name(), (long) at);
+        calls.frame(owner, Math.ceilDiv(at + (int) variable.bytes(), FRAME_ALIGN) * FRAME_ALIGN);
     }
 
     private static int align(int offset, Variable variable) {
@@ -160,7 +180,8 @@ public final class KernelCompiler {
         field(code, "r", "[I", LaneCode.INTS);
         field(code, "q", "[J", LaneCode.LONGS);
         field(code, "p", "[I", LaneCode.PREDICATES);
-        var control = new ControlEmitter(code, layout, new WarpEmitter(code, layout, this::address), block, number);
+        var control = new ControlEmitter(code, layout, new WarpEmitter(code, layout, this::address), calls, block,
+                number);
         var run = new ArrayList<Instruction>();
         for (int i = 0; i < block.instructions().size(); i++) {
             Instruction instruction = block.instructions().get(i);

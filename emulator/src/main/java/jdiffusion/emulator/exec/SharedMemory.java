@@ -67,7 +67,7 @@ final class SharedMemory {
      *
      * @return lanes that write where another lane does at the same time, as far as that is checked
      */
-    private static int check(Warp w, int mask, int site, int bytes, boolean write) {
+    static int check(Warp w, int mask, int site, int bytes, boolean write) {
         checkBounds(w, w.address, mask, site, bytes, write);
         Block block = w.block;
         int again = block.checker() == null ? 0

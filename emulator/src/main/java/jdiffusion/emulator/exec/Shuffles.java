@@ -97,6 +97,17 @@ final class Shuffles {
         }
     }
 
+    /** {@code redux.sync}: each lane gets what all members' values give together. */
+    static void redux(Warp w, int mask, int site, int operation, int d, int a, int members) {
+        check(w, mask, site, members);
+        int who = mask & w.members(members, mask);
+        int value = w.r[a + Integer.numberOfTrailingZeros(who)];
+        for (int rest = who & who - 1; rest != 0; rest &= rest - 1) {
+            value = Atomics.apply(operation, value, w.r[a + Integer.numberOfTrailingZeros(rest)], 0);
+        }
+        set(w, who, d, value);
+    }
+
     private static void set(Warp w, int mask, int d, int value) {
         for (int l = 0; l < Layout.LANES; l++) {
             if ((mask >>> l & 1) != 0) {

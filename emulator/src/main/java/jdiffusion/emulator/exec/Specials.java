@@ -8,7 +8,7 @@ final class Specials {
             "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y", "%nctaid.z", "%laneid", "%warpid",
             "%nwarpid", "%smid", "%nsmid", "%gridid", "%clock", "%clock_hi", "%clock64", "%globaltimer",
             "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt", "%lanemask_ge", "%dynamic_smem_size",
-            "%total_smem_size");
+            "%total_smem_size", "%envreg1", "%envreg2");
 
     private Specials() {}
 
@@ -44,6 +44,8 @@ final class Specials {
             case "%lanemask_ge" -> -(1 << lane);
             case "%dynamic_smem_size" -> block.dynamicShared();
             case "%total_smem_size" -> block.sharedBytes();
+            case "%envreg1" -> (int) (block.gridBarrier() >>> 32);
+            case "%envreg2" -> (int) block.gridBarrier();
             default -> 0;
         };
     }

@@ -7,6 +7,8 @@ import jdiffusion.emulator.DeviceFault.Kind;
 public final class Warp {
     /** Result of a basic block after which the warp itself knows where its lanes are. */
     public static final int ELSEWHERE = -1;
+    /** Basic blocks after which another warp has its turn. */
+    private static final int PATIENCE = 1 << 20;
 
     final Block block;
     final int index;
@@ -26,6 +28,9 @@ public final class Warp {
     private int ready;
     private int parkedLanes;
     private boolean forced;
+    private CallStack[] stacks;
+    private int patience;
+    private boolean last;
 
     Warp(Block block, int index) {
         this.block = block;
@@ -74,16 +79,26 @@ public final class Warp {
         ready = 0;
         parkedLanes = 0;
         copies.reset();
+        for (int lane = 0; stacks != null && lane < Layout.LANES; lane++) {
+            stacks[lane].reset();
+        }
+        last = false;
         resume(0, live);
     }
 
-    /** Runs until every lane has exited or waits at a barrier. */
-    void run() {
+    /**
+     * Runs until every lane has exited or waits at a barrier, or the warp has run for so long that it may wait for
+     * another one.
+     *
+     * @return true when there is more to run
+     */
+    boolean run() {
         copies.drift();
+        patience = PATIENCE;
         KernelCode code = kernel.code();
         long[] counts = block.profile() == null ? null : block.profile().blockCounts();
         while ((ready | parkedLanes) != 0) {
-            int at = ready != 0 ? lowestPending() : unpark();
+            int at = ready != 0 ? nextPending() : unpark();
             int mask = pending[at];
             pending[at] = 0;
             pendingBits[at >> 6] &= ~(1L << at);
@@ -96,6 +111,10 @@ public final class Warp {
                 if (next < 0) {
                     break;
                 }
+                if (--patience < 0) {
+                    resume(next, mask);
+                    break;
+                }
                 if (ready != 0) {
                     resume(next, mask);
                     break;
@@ -103,10 +122,65 @@ public final class Warp {
                 at = next;
             }
             forced = false;
+            if (--patience < 0) {
+                last = !last;
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Lets other warps, and other lanes of this one, run soon: what this one waits for may be up to them. */
+    void yield() {
+        patience = Math.min(patience, 1);
+        if (block.isCooperative()) {
+            Thread.onSpinWait();
         }
     }
 
-    private int lowestPending() {
+    /** Lanes of {@code taken} call a function, the others of {@code all} go on. */
+    int call(int number, int taken, int all, int site) {
+        if (stacks == null) {
+            stacks = new CallStack[Layout.LANES];
+            java.util.Arrays.setAll(stacks, lane -> new CallStack(this, lane));
+        }
+        CallSite call = kernel.calls().get(number);
+        for (int rest = taken; rest != 0; rest &= rest - 1) {
+            stacks[Integer.numberOfTrailingZeros(rest)].call(call, site);
+        }
+        resume(call.target(), taken);
+        resume(call.next(), all & ~taken);
+        return ELSEWHERE;
+    }
+
+    /** Lanes of {@code taken} go back to where they were called, the others of {@code all} go on at {@code next}. */
+    int endCall(int taken, int next, int all) {
+        for (int rest = taken; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            resume(stacks[lane].end().next(), 1 << lane);
+        }
+        resume(next, all & ~taken);
+        return ELSEWHERE;
+    }
+
+    /** Where an array of a function lies, in local memory. */
+    static void frame(Warp w, int mask, int slot, int offset) {
+        for (int lane = 0; lane < Layout.LANES; lane++) {
+            if ((mask >>> lane & 1) != 0) {
+                w.q[slot + lane] = w.stacks[lane].base() + offset;
+            }
+        }
+    }
+
+    /** The earliest block where lanes are ready; every other time, for a warp that has run for long, the latest. */
+    private int nextPending() {
+        if (last) {
+            for (int i = pendingBits.length - 1; i >= 0; i--) {
+                if (pendingBits[i] != 0) {
+                    return (i << 6) + 63 - Long.numberOfLeadingZeros(pendingBits[i]);
+                }
+            }
+        }
         for (int i = 0;; i++) {
             if (pendingBits[i] != 0) {
                 return (i << 6) + Long.numberOfTrailingZeros(pendingBits[i]);
@@ -251,6 +325,16 @@ public final class Warp {
         }
         resume(next, all & ~arrived);
         return ELSEWHERE;
+    }
+
+    /** As {@link #barrier} for {@code bar.red}: each lane gets what all lanes' predicates give together. */
+    int barrierReduction(int arrived, int id, int count, int operation, int d, int p, int negated, int next, int all,
+            int site) {
+        int bits = negated != 0 ? ~this.p[p] : this.p[p];
+        if (arrived != 0) {
+            block.reduce(this, arrived, r[id + Integer.numberOfTrailingZeros(arrived)], operation, d, bits & arrived);
+        }
+        return barrier(arrived, id, count, next, all, site);
     }
 
     /** Ends the kernel with a fault when a lane traps. */

@@ -19,8 +19,7 @@ import jdiffusion.emulator.ptx.Type;
 /** Translates instructions of a whole warp (memory, matrices, exchanges) into calls with slots as arguments. */
 final class WarpEmitter {
     static final ClassDesc WARP = ClassDesc.of(Warp.class.getName());
-    private static final Set<String> IGNORED = Set.of("prefetch", "prefetchu", "membar", "fence", "nanosleep",
-            "discard", "applypriority", "createpolicy", "griddepcontrol");
+    private static final Set<String> IGNORED = Set.of("prefetch", "prefetchu", "membar", "fence", "discard", "applypriority", "createpolicy", "griddepcontrol");
 
     private final CodeBuilder code;
     private final Layout layout;
@@ -36,7 +35,12 @@ final class WarpEmitter {
     void emit(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
         switch (instruction.opcode()) {
-            case "ld", "ldu" -> access(instruction, site, o.get(0), o.get(1), "load");
+            case "ld", "ldu" -> {
+                access(instruction, site, o.get(0), o.get(1), "load");
+                if (instruction.has("acquire") || instruction.has("volatile") && !instruction.has("shared")) {
+                    code.aload(LaneCode.WARP).invokevirtual(WARP, "yield", MethodTypeDesc.of(CD_void));
+                }
+            }
             case "st" -> access(instruction, site, o.get(1), o.get(0), "store");
             case "atom" -> atomic(instruction, site, 1);
             case "red" -> atomic(instruction, site, 0);
@@ -50,11 +54,113 @@ final class WarpEmitter {
                 call(Shuffles.class, "matchAny", site, intSlot(o.get(0)), intSlot(o.get(1)), intSlot(o.get(2)));
             }
             case "activemask" -> call(Shuffles.class, "activeMask", intSlot(o.get(0)));
+            case "redux" -> reduce(instruction, site);
+            case "wmma" -> wmma(instruction, site);
+            case "mbarrier" -> mbarrier(instruction, site);
+            case "frame" -> call(Warp.class, "frame", longSlot(o.get(0)),
+                    (int) addresses.applyAsLong(((Operand.Symbol) o.get(1)).name()));
+            case "nanosleep" -> code.aload(LaneCode.WARP).invokevirtual(WARP, "yield", MethodTypeDesc.of(CD_void));
             case "bar", "barrier" -> {
                 require(instruction.has("warp"));
                 call(Warp.class, "meet", intSlot(o.get(0)), site);
             }
             default -> require(IGNORED.contains(instruction.opcode()));
+        }
+    }
+
+    /** A call of one of CUDA's own functions. */
+    void system(String callee, Instruction call, int site) {
+        List<Operand> results = elements(call.operands().get(2));
+        int[] a = elements(call.operands().get(3)).stream()
+                .mapToInt(o -> (int) addresses.applyAsLong(((Operand.Symbol) o).name())).toArray();
+        if (callee.equals("vprintf")) {
+            call(Printing.class, "print", site, a[0], a[1], results.isEmpty() ? -1
+                    : (int) addresses.applyAsLong(((Operand.Symbol) results.getFirst()).name()));
+        } else {
+            call(Printing.class, "fail", site, a[0], a[1], a[2], a[3]);
+        }
+    }
+
+    /** {@code bar.red}: leaves the next block on the stack. */
+    void barrierReduction(Instruction instruction, int next, int site) {
+        List<Operand> o = instruction.operands();
+        Operand.Reg source = (Operand.Reg) o.getLast();
+        int operation = instruction.has("popc") ? Block.COUNT : instruction.has("and") ? Block.AND : Block.OR;
+        int d = operation == Block.COUNT ? intSlot(o.get(0)) : predicateSlot(o.get(0));
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(intSlot(o.get(1)))
+                .loadConstant(o.size() > 3 ? intSlot(o.get(2)) : -1).loadConstant(operation).loadConstant(d)
+                .loadConstant(predicateSlot(source)).loadConstant(source.negated() ? 1 : 0).loadConstant(next)
+                .iload(LaneCode.MASK).loadConstant(site);
+        code.invokevirtual(WARP, "barrierReduction", MethodTypeDesc.of(CD_int, Collections.nCopies(10, CD_int)));
+    }
+
+    private void reduce(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        boolean unsigned = instruction.type() == Type.U32;
+        int operation = -1;
+        for (String modifier : instruction.modifiers()) {
+            operation = switch (modifier) {
+                case "add" -> Atomics.ADD;
+                case "and" -> Atomics.AND;
+                case "or" -> Atomics.OR;
+                case "xor" -> Atomics.XOR;
+                case "min" -> unsigned ? Atomics.MIN_UNSIGNED : Atomics.MIN;
+                case "max" -> unsigned ? Atomics.MAX_UNSIGNED : Atomics.MAX;
+                default -> operation;
+            };
+        }
+        require(operation >= 0 && instruction.type().bits() == 32 && instruction.type() != Type.F32);
+        call(Shuffles.class, "redux", site, operation, intSlot(o.get(0)), intSlot(o.get(1)), intSlot(o.get(2)));
+    }
+
+    private void wmma(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        Fragments.Shape shape = Fragments.Shape.of(instruction);
+        int[] slots;
+        if (instruction.has("mma")) {
+            slots = java.util.stream.IntStream.of(1, 2, 3, 0).mapToObj(o::get).flatMap(f -> elements(f).stream())
+                    .mapToInt(this::intSlot).toArray();
+        } else {
+            boolean load = instruction.has("load");
+            slots = elements(o.get(load ? 0 : 1)).stream().mapToInt(this::intSlot).toArray();
+            address(o.get(load ? 1 : 0));
+        }
+        Class<?> space = space(instruction);
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(shape.encoded())
+                .loadConstant(o.size() > 2 && !instruction.has("mma") ? intSlot(o.get(2)) : -1)
+                .loadConstant(space == SharedMemory.class ? 1 : space == GlobalMemory.class ? 0 : 2)
+                .loadConstant(slots.length).newarray(java.lang.classfile.TypeKind.INT);
+        for (int i = 0; i < slots.length; i++) {
+            code.dup().loadConstant(i).loadConstant(slots[i]).iastore();
+        }
+        code.invokestatic(ClassDesc.of(Fragments.class.getName()), instruction.has("mma") ? "multiply"
+                : instruction.has("load") ? "load" : "store", MethodTypeDesc.of(CD_void, WARP, CD_int, CD_int, CD_int,
+                        CD_int, CD_int, ClassDesc.ofDescriptor("[I")));
+    }
+
+    private void mbarrier(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        boolean result = !instruction.has("init") && !instruction.has("inval");
+        address(o.get(result ? 1 : 0));
+        if (!instruction.has("shared")) {
+            code.aload(LaneCode.WARP).invokevirtual(WARP, "addressShared", MethodTypeDesc.of(CD_void));
+        }
+        boolean arrives = instruction.modifiers().getFirst().startsWith("arrive");
+        int count = arrives && o.size() > 2 ? intSlot(o.get(2)) : -1;
+        switch (instruction.modifiers().getFirst()) {
+            case "init" -> call(MemoryBarriers.class, "init", site, intSlot(o.get(1)));
+            case "inval" -> call(MemoryBarriers.class, "invalidate", site);
+            case "arrive", "arrive_drop" -> {
+                require(!instruction.has("expect_tx") && !instruction.has("noComplete"));
+                int token = o.get(0) instanceof Operand.Sink ? -1 : longSlot(o.get(0));
+                call(MemoryBarriers.class, instruction.has("arrive") ? "arrive" : "arriveAndDrop", site, token, count);
+            }
+            case "test_wait", "try_wait" -> {
+                boolean parity = instruction.has("parity");
+                call(MemoryBarriers.class, parity ? "testParity" : "test", site, predicateSlot(o.get(0)),
+                        parity ? intSlot(o.get(2)) : longSlot(o.get(2)));
+            }
+            default -> require(false);
         }
     }
 
@@ -215,15 +321,13 @@ final class WarpEmitter {
         }
         Class<?> space = space(instruction);
         require(operation >= 0 && type.bits() >= 32 && type != Type.F16X2 && type != Type.BF16X2);
-        if (space == GenericMemory.class) {
-            throw new IllegalArgumentException("atomics at generic addresses are not supported");
-        }
         address(o.get(results));
         boolean wide = type.bits() == 64;
         int d = results == 0 ? -1 : wide ? longSlot(o.get(0)) : intSlot(o.get(0));
         int b = wide ? longSlot(o.get(results + 1)) : intSlot(o.get(results + 1));
         int c = o.size() <= results + 2 ? b : wide ? longSlot(o.get(results + 2)) : intSlot(o.get(results + 2));
-        String name = (space == SharedMemory.class ? "shared" : "global") + type.bits();
+        String name = (space == SharedMemory.class ? "shared" : space == GenericMemory.class ? "generic" : "global")
+                + type.bits();
         call(Atomics.class, name, site, operation, d, b, c);
     }
 

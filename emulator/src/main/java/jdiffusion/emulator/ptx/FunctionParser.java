@@ -9,11 +9,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Reads one entry function, from its name to its closing brace. */
+/** Reads one entry function or function, from its name (or its result) to its closing brace. */
 final class FunctionParser {
 
-    /** A brace scope: written register names and the unique ones they stand for. */
-    private record Scope(Map<String, String> names) {}
+    /**
+     * A brace scope: written names of registers, parameters and labels, and the unique ones they stand for.
+     *
+     * @param first index of the first instruction in it
+     */
+    private record Scope(Map<String, String> names, Map<String, String> symbols, int first) {
+
+        static Scope at(int first) {
+            return new Scope(new HashMap<>(), new HashMap<>(), first);
+        }
+    }
 
     private final Source source;
     private final int line;
@@ -23,7 +32,7 @@ final class FunctionParser {
     private final Map<String, Integer> labels = new HashMap<>();
     private final Map<String, List<String>> tables = new HashMap<>();
     private final Deque<Scope> scopes = new ArrayDeque<>();
-    private final OperandParser operands = new OperandParser(this::unique);
+    private final OperandParser operands = new OperandParser(this::unique, this::symbol);
     private int scopeCount;
     private String lastLabel;
 
@@ -34,6 +43,20 @@ final class FunctionParser {
 
     PtxFunction parse() {
         String name = source.word();
+        List<Variable> parameters = parameters();
+        return parse(name, List.of(), parameters);
+    }
+
+    /** Reads a {@code .func}; null for one that is only declared. */
+    PtxFunction parseFunction() {
+        List<Variable> results = parameters();
+        String name = source.word();
+        List<Variable> parameters = parameters();
+        source.until("{;");
+        return source.accept(';') ? null : parse(name, results, parameters);
+    }
+
+    private List<Variable> parameters() {
         List<Variable> parameters = new ArrayList<>();
         if (source.accept('(')) {
             String list = source.until(")");
@@ -42,6 +65,10 @@ final class FunctionParser {
                 parameters.add(parameter(parameter));
             }
         }
+        return parameters;
+    }
+
+    private PtxFunction parse(String name, List<Variable> results, List<Variable> parameters) {
         int maxThreads = 1024;
         while (source.peek() == '.') {
             String directive = source.word();
@@ -55,7 +82,7 @@ final class FunctionParser {
             throw source.error(source.line(), "kernel " + name + " has no body");
         }
         body();
-        return new PtxFunction(name, line, List.copyOf(parameters), maxThreads, registers, List.copyOf(variables),
+        return new PtxFunction(name, line, results, List.copyOf(parameters), maxThreads, registers, List.copyOf(variables),
                 List.copyOf(body), labels, tables);
     }
 
@@ -82,7 +109,7 @@ final class FunctionParser {
     }
 
     private void body() {
-        scopes.push(new Scope(new HashMap<>()));
+        scopes.push(Scope.at(0));
         while (!scopes.isEmpty()) {
             char next = source.peek();
             int at = source.line();
@@ -91,10 +118,10 @@ final class FunctionParser {
             } else if (next == '{') {
                 source.take();
                 scopeCount++;
-                scopes.push(new Scope(new HashMap<>()));
+                scopes.push(Scope.at(body.size()));
             } else if (next == '}') {
                 source.take();
-                scopes.pop();
+                renameLabels(scopes.pop());
             } else {
                 statement(at);
             }
@@ -104,8 +131,12 @@ final class FunctionParser {
     private void statement(int at) {
         String label = source.label();
         if (label != null) {
-            labels.put(label, body.size());
             lastLabel = label;
+            if (labels.containsKey(label)) {
+                lastLabel = label + "#" + labels.size();
+                scopes.peek().symbols().put(label, lastLabel);
+            }
+            labels.put(lastLabel, body.size());
             return;
         }
         if (source.peek() == '.') {
@@ -121,11 +152,30 @@ final class FunctionParser {
         }
     }
 
+    /** Branches of a scope that came before a label of its own, whose name stood elsewhere already, go to that one. */
+    private void renameLabels(Scope scope) {
+        for (int i = scope.first(); i < body.size() && !scope.symbols().isEmpty(); i++) {
+            Instruction instruction = body.get(i);
+            if (instruction.opcode().equals("bra")
+                    && instruction.operands().getFirst() instanceof Operand.Symbol(String name, long _)
+                    && labels.containsKey(scope.symbols().get(name))) {
+                body.set(i, instruction.withOperands(List.of(new Operand.Symbol(scope.symbols().get(name), 0))));
+            }
+        }
+    }
+
     private void directive(int at) {
         String word = source.word();
-        switch (word) {
+        int second = word.indexOf('.', 1);
+        String rest = second < 0 ? "" : word.substring(second) + " ";
+        switch (second < 0 ? word : word.substring(0, second)) {
             case ".reg" -> {
-                registers(source.until(";"), at);
+                registers(rest + source.until(";"), at);
+                source.take();
+            }
+            case ".param" -> callParameter(rest + source.until(";"), at);
+            case ".callprototype" -> {
+                source.until(";");
                 source.take();
             }
             case ".shared", ".local" -> variables.add(PtxParser.variable(source, word, at));
@@ -143,6 +193,20 @@ final class FunctionParser {
                 }
             }
             default -> throw source.error(at, "directive " + word + " is not supported in a kernel");
+        }
+    }
+
+    /** A parameter or result of the calls in this scope. */
+    private void callParameter(String declaration, int at) {
+        source.take();
+        try {
+            Variable written = VariableParser.parse("param", declaration);
+            String unique = written.name() + "#" + scopeCount;
+            scopes.peek().symbols().put(written.name(), unique);
+            variables.add(new Variable(unique, "param", written.type(), written.align(), written.bytes(),
+                    written.initial(), written.pointers()));
+        } catch (IllegalArgumentException e) {
+            throw source.error(at, e.getMessage());
         }
     }
 
@@ -212,5 +276,16 @@ final class FunctionParser {
             }
         }
         return name.startsWith("%") ? name : null;
+    }
+
+    /** The unique name of a parameter of a call or of a label; any other name stands for itself. */
+    private String symbol(String name) {
+        for (Scope scope : scopes) {
+            String unique = scope.symbols().get(name);
+            if (unique != null) {
+                return unique;
+            }
+        }
+        return name;
     }
 }

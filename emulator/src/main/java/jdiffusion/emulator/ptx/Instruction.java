@@ -14,7 +14,13 @@ import java.util.Set;
 public record Instruction(
         int line, Operand.Reg guard, String opcode, List<String> modifiers, List<Operand> operands) {
 
-    private static final Set<String> TERMINATORS = Set.of("bra", "brx", "ret", "exit", "trap");
+    private static final Set<String> TERMINATORS = Set.of("bra", "brx", "call", "return", "ret", "exit",
+            "trap");
+
+    /** The same with other operands. */
+    public Instruction withOperands(List<Operand> others) {
+        return new Instruction(line, guard, opcode, modifiers, others);
+    }
 
     public boolean has(String modifier) {
         return modifiers.contains(modifier);

@@ -7,10 +7,15 @@ import java.util.function.UnaryOperator;
 /** Reads the operands of one instruction. */
 final class OperandParser {
     private final UnaryOperator<String> scope;
+    private final UnaryOperator<String> symbols;
 
-    /** {@code scope} maps a register's or label's written name to its unique one. */
-    OperandParser(UnaryOperator<String> scope) {
+    /**
+     * {@code scope} maps a register's written name to its unique one, and names that are no registers to null;
+     * {@code symbols} does the same for those.
+     */
+    OperandParser(UnaryOperator<String> scope, UnaryOperator<String> symbols) {
         this.scope = scope;
+        this.symbols = symbols;
     }
 
     /** Splits at commas outside braces and brackets. */
@@ -38,9 +43,9 @@ final class OperandParser {
             throw new IllegalArgumentException("an operand is missing");
         }
         char first = text.charAt(0);
-        if (first == '{') {
+        if (first == '{' || first == '(') {
             var elements = new ArrayList<Operand>();
-            for (String part : split(text.substring(1, text.lastIndexOf('}')))) {
+            for (String part : split(text.substring(1, text.lastIndexOf(first == '{' ? '}' : ')')))) {
                 elements.add(parse(part));
             }
             return new Operand.Vector(List.copyOf(elements));
@@ -70,13 +75,14 @@ final class OperandParser {
         }
         int plus = text.indexOf('+');
         if (plus > 0) {
-            return new Operand.Symbol(text.substring(0, plus).trim(), integer(text.substring(plus + 1)));
+            return new Operand.Symbol(symbols.apply(text.substring(0, plus).trim()),
+                    integer(text.substring(plus + 1)));
         }
         if (text.startsWith("generic(")) {
             return named(text.substring(8, text.indexOf(')')).trim());
         }
         String name = scope.apply(text);
-        return name == null ? new Operand.Symbol(text, 0) : new Operand.Reg(name, false);
+        return name == null ? new Operand.Symbol(symbols.apply(text), 0) : new Operand.Reg(name, false);
     }
 
     private Operand address(String text) {

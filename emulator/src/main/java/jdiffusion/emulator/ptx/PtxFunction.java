@@ -4,17 +4,18 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * An entry function.
+ * An entry function, or a function that is called.
  *
+ * @param results what it returns; empty for an entry function
  * @param parameters in order
  * @param maxThreads product of {@code .maxntid} or {@code .reqntid}, 1024 without
  * @param registers type of every declared register
- * @param variables the function's own shared and local variables
+ * @param variables the function's own shared and local variables, and parameters of its calls
  * @param labels index into {@code body} by label
  * @param tables labels of each {@code .branchtargets} list by its name
  */
 public record PtxFunction(
-        String name, int line, List<Variable> parameters, int maxThreads, Map<String, Type> registers,
+        String name, int line, List<Variable> results, List<Variable> parameters, int maxThreads, Map<String, Type> registers,
         List<Variable> variables, List<Instruction> body, Map<String, Integer> labels,
         Map<String, List<String>> tables) {
 

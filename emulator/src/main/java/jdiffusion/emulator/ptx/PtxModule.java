@@ -1,6 +1,7 @@
 package jdiffusion.emulator.ptx;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * A parsed PTX text.
@@ -9,8 +10,10 @@ import java.util.List;
  * @param lines the text, by line
  * @param variables module-scope variables
  * @param kernels entry functions
+ * @param functions those that are called, by name
  */
-public record PtxModule(String origin, List<String> lines, List<Variable> variables, List<PtxFunction> kernels) {
+public record PtxModule(String origin, List<String> lines, List<Variable> variables, List<PtxFunction> kernels,
+        Map<String, PtxFunction> functions) {
 
     /** Text of a line, from 1, trimmed and with single spaces. */
     public String text(int line) {

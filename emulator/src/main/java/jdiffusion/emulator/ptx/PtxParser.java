@@ -2,7 +2,9 @@ package jdiffusion.emulator.ptx;
 
 import jdiffusion.emulator.PtxException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /** Reads a PTX text at module scope. */
@@ -12,6 +14,7 @@ public final class PtxParser {
     private final Source source;
     private final List<Variable> variables = new ArrayList<>();
     private final List<PtxFunction> kernels = new ArrayList<>();
+    private final Map<String, PtxFunction> functions = new LinkedHashMap<>();
 
     private PtxParser(Source source) {
         this.source = source;
@@ -29,7 +32,7 @@ public final class PtxParser {
             parser.directive();
         }
         return new PtxModule(origin, parser.source.lines(), List.copyOf(parser.variables),
-                List.copyOf(parser.kernels));
+                List.copyOf(parser.kernels), parser.functions);
     }
 
     private void directive() {
@@ -43,7 +46,12 @@ public final class PtxParser {
             case ".version", ".target", ".address_size", ".file" -> restOfLine(line);
             case ".global", ".const", ".shared" -> variables.add(variable(source, word, line));
             case ".entry" -> kernels.add(new FunctionParser(source, line).parse());
-            case ".func" -> skipFunction();
+            case ".func" -> {
+                PtxFunction function = new FunctionParser(source, line).parseFunction();
+                if (function != null) {
+                    functions.put(function.name(), function);
+                }
+            }
             case ".pragma", ".alias" -> statement();
             case ".section" -> {
                 source.until("{");
@@ -73,13 +81,6 @@ public final class PtxParser {
     private void restOfLine(int line) {
         while (source.peek() != 0 && source.line() == line) {
             source.take();
-        }
-    }
-
-    private void skipFunction() {
-        source.until("{;");
-        if (source.take() == '{') {
-            source.skipBraces();
         }
     }
 }

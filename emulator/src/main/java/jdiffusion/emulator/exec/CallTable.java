@@ -1,0 +1,114 @@
+package jdiffusion.emulator.exec;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToLongFunction;
+import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
+import jdiffusion.emulator.ptx.PtxFunction;
+import jdiffusion.emulator.ptx.PtxModule;
+import jdiffusion.emulator.ptx.Type;
+import jdiffusion.emulator.ptx.Variable;
+
+/** The calls of a kernel that {@link Linker} has put together, as they are found while it is translated. */
+final class CallTable {
+
+    private record Found(Instruction call, int target, int next) {}
+
+    private final PtxModule module;
+    private final PtxFunction linked;
+    private final List<Found> found = new ArrayList<>();
+    private final Map<String, Integer> frames = new HashMap<>();
+
+    CallTable(PtxModule module, PtxFunction linked) {
+        this.module = module;
+        this.linked = linked;
+    }
+
+    /** Notes a call; returns its number. */
+    int add(Instruction call, int target, int next) {
+        PtxFunction callee = callee(call);
+        if (elements(call, 2).size() != callee.results().size()
+                || elements(call, 3).size() != callee.parameters().size()) {
+            throw new IllegalArgumentException("the function takes %d parameters and gives %d results".formatted(
+                    callee.parameters().size(), callee.results().size()));
+        }
+        found.add(new Found(call, target, next));
+        return found.size() - 1;
+    }
+
+    /** Sets how many bytes a function's arrays take of the stack. */
+    void frame(String function, int bytes) {
+        frames.put(function, bytes);
+    }
+
+    /** Bytes that a function's arrays take of the stack so far. */
+    int frame(String function) {
+        return frames.getOrDefault(function, 0);
+    }
+
+    /** True when a function's arrays lie on the stack. */
+    boolean hasStack() {
+        return linked.variables().stream().anyMatch(v -> v.space().equals("frame"));
+    }
+
+    private PtxFunction callee(Instruction call) {
+        return module.functions().get(name(call, 1));
+    }
+
+    private static String name(Instruction call, int operand) {
+        return ((Operand.Symbol) call.operands().get(operand)).name();
+    }
+
+    private static List<Operand> elements(Instruction call, int operand) {
+        return ((Operand.Vector) call.operands().get(operand)).elements();
+    }
+
+    /** The calls by number, once all code is there and every register has its slot. */
+    List<CallSite> sites(Layout layout, ToLongFunction<String> addresses) {
+        return found.stream().map(f -> site(f, layout, addresses)).toList();
+    }
+
+    private CallSite site(Found found, Layout layout, ToLongFunction<String> addresses) {
+        String caller = name(found.call(), 0);
+        PtxFunction callee = callee(found.call());
+        int[] arguments = new int[3 * callee.parameters().size()];
+        for (int i = 0; i < callee.parameters().size(); i++) {
+            Variable parameter = callee.parameters().get(i);
+            arguments[3 * i] = (int) addresses.applyAsLong(((Operand.Symbol) elements(found.call(), 3).get(i)).name());
+            arguments[3 * i + 1] = (int) addresses.applyAsLong(parameter.name() + "@" + callee.name());
+            arguments[3 * i + 2] = (int) parameter.bytes();
+        }
+        int[] results = new int[3 * callee.results().size()];
+        for (int i = 0; i < callee.results().size(); i++) {
+            Variable result = callee.results().get(i);
+            results[3 * i] = (int) addresses.applyAsLong(result.name() + "@" + callee.name());
+            results[3 * i + 1] = (int) addresses.applyAsLong(((Operand.Symbol) elements(found.call(), 2).get(i)).name());
+            results[3 * i + 2] = (int) result.bytes();
+        }
+        boolean again = found.call().has(Linker.AGAIN);
+        return new CallSite(found.target(), found.next(), arguments, results,
+                again ? slots(caller, layout, 32) : new int[0], again ? slots(caller, layout, 64) : new int[0],
+                again ? slots(caller, layout, 1) : new int[0], again ? kept(caller, addresses) : new int[0],
+                frame(callee.name()));
+    }
+
+    private int[] slots(String caller, Layout layout, int bits) {
+        return linked.registers().entrySet().stream().filter(e -> Linker.isOf(e.getKey(), caller))
+                .filter(e -> (e.getValue() == Type.PRED ? 1 : e.getValue().bits() == 64 ? 64 : 32) == bits)
+                .mapToInt(e -> layout.slot(e.getKey())).toArray();
+    }
+
+    private int[] kept(String caller, ToLongFunction<String> addresses) {
+        List<Variable> own = linked.variables().stream()
+                .filter(v -> v.space().equals("local") && Linker.isOf(v.name(), caller)).toList();
+        int[] kept = new int[2 * own.size()];
+        for (int i = 0; i < own.size(); i++) {
+            kept[2 * i] = (int) addresses.applyAsLong(own.get(i).name());
+            kept[2 * i + 1] = (int) own.get(i).bytes();
+        }
+        return kept;
+    }
+}
