@@ -183,7 +183,7 @@ public final class Main implements Runnable {
     public void run() {
         throw new ParameterException(spec.commandLine(), "a command is missing: generate, stream, serve, plan,"
                 + " inspect, tokenizers, convert, quantize, synthesize, verify, bench, devices, sites, record,"
-                + " patch, attend, compare, lens, sweep, completion or help");
+                + " patch, attend, compare, lens, sweep, kernel, completion or help");
     }
 
     private int misuse(ParameterException e) {
