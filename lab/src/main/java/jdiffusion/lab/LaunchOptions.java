@@ -9,7 +9,7 @@ import picocli.CommandLine.Parameters;
 
 /** What is run, and how: options of all commands that launch kernels. */
 final class LaunchOptions {
-    @Parameters(paramLabel = "FILE", description = "Kernels: a .ptx, or a .cu where nvcc, NVRTC or clang is installed.")
+    @Parameters(index = "0", paramLabel = "FILE", description = "Kernels: a .ptx, or a .cu where nvcc, NVRTC or clang is installed.")
     Path file;
 
     @Option(names = "--launch", required = true, paramLabel = "LAUNCH", description = "What to launch, such as"
@@ -38,7 +38,11 @@ final class LaunchOptions {
     List<String> compilerOptions = new ArrayList<>();
 
     LabProgram program() {
-        return LabProgram.load(file, architecture, compilerOptions);
+        return program(file);
+    }
+
+    LabProgram program(Path other) {
+        return LabProgram.load(other, architecture, compilerOptions);
     }
 
     List<Launch> parsed() {
