@@ -40,8 +40,8 @@ final class BranchOptions {
         SavedStepsFile.check(keep);
         OutputFile.checkFile(keep);
         if (pictures > 1) {
-            throw new InputException("--keep-steps keeps the steps of one picture, but " + pictures + " are to be drawn;"
-                    + " use -b 1");
+            throw new InputException("--keep-steps keeps the steps of one picture, but " + pictures
+                    + " are to be drawn; use -b 1");
         }
         if (refining.refiner != null) {
             throw new InputException("--keep-steps keeps the steps of one model; leave --refiner out");

@@ -319,7 +319,8 @@ final class GenerateCommand implements Callable<Integer> {
         branching.describe(more);
         quantizing.describe(more);
         memoryOptions.describe(more);
-        return new PictureText(plan.pipeline().files(), plan.modelName(), plan.device().backend().precision(), plan.inputs(),
+        return new PictureText(plan.pipeline().files(), plan.modelName(), plan.device().backend().precision(),
+                plan.inputs(),
                 plan.loras(), plan.control(), plan.taesd(), more, Version.line());
     }
 

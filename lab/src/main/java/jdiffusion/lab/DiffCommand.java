@@ -81,7 +81,7 @@ final class DiffCommand implements Callable<Integer> {
     }
 
     private Session run(LabProgram program, List<Launch> launches) {
-        Session session = new Session(program, options.emulator(true), options.seed);
+        Session session = options.session(program, true, _ -> { });
         try {
             launches.forEach(session::run);
             return session;

@@ -3,6 +3,7 @@ package jdiffusion.lab;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import jdiffusion.emulator.EmulatorOptions;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -29,6 +30,10 @@ final class LaunchOptions {
     @Option(names = "--threads", paramLabel = "N", description = "Threads of the CPU to run blocks on. Default: all.")
     Integer threads;
 
+    @Option(names = "--time-limit", paramLabel = "SECONDS", defaultValue = "300", description = "Of each launch, for"
+            + " kernels that wait for what never comes. Default: 300.")
+    int timeLimit;
+
     @Option(names = "--arch", paramLabel = "SM", defaultValue = "sm_80", description = "What a .cu is compiled for."
             + " Default: sm_80.")
     String architecture;
@@ -45,13 +50,23 @@ final class LaunchOptions {
         return LabProgram.load(other, architecture, compilerOptions);
     }
 
+    /** @param out gets what kernels print */
+    Session session(LabProgram program, boolean profile, Consumer<String> out) {
+        Session session = new Session(program, emulator(profile), seed, timeLimit);
+        session.executor().printer(out);
+        return session;
+    }
+
     List<Launch> parsed() {
         return launches.stream().map(LaunchParser::parse).toList();
     }
 
-    EmulatorOptions emulator(boolean profile) {
+    private EmulatorOptions emulator(boolean profile) {
         if (threads != null && threads < 1) {
             throw LabException.misuse("--threads " + threads + ": at least 1 is needed");
+        }
+        if (timeLimit < 1) {
+            throw LabException.misuse("--time-limit " + timeLimit + ": at least 1 second is needed");
         }
         EmulatorOptions options = EmulatorOptions.defaults().withCheck(check).withProfile(profile).withSeed(seed);
         return threads == null ? options : options.withThreads(threads);

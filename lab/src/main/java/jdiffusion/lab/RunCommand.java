@@ -56,7 +56,7 @@ final class RunCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         List<Launch> launches = options.parsed();
         LabProgram program = options.program();
-        try (Session session = new Session(program, options.emulator(profile), options.seed)) {
+        try (Session session = options.session(program, profile, out::print)) {
             for (Launch launch : launches) {
                 session.run(launch);
                 out.printf("%s<<<%s,%s,%d>>>: done%s%n", launch.kernel(), launch.grid(), launch.block(),

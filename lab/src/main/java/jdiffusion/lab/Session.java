@@ -7,6 +7,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.DeviceMemory;
 import jdiffusion.emulator.EmulatorOptions;
@@ -30,13 +33,16 @@ final class Session implements AutoCloseable {
 
     private final LabProgram program;
     private final long seed;
+    private final int timeLimit;
     private final Arena arena = Arena.ofShared();
     private final DeviceMemory memory = new DeviceMemory();
     private final Executor executor;
     private final Map<String, Bound> arrays = new LinkedHashMap<>();
     private final Map<Long, String> names = new LinkedHashMap<>();
 
-    Session(LabProgram program, EmulatorOptions options, long seed) {
+    /** @param timeLimit of a launch, in seconds */
+    Session(LabProgram program, EmulatorOptions options, long seed, int timeLimit) {
+        this.timeLimit = timeLimit;
         this.program = program;
         this.seed = seed;
         this.executor = new Executor(memory, options);
@@ -60,11 +66,27 @@ final class Session implements AutoCloseable {
         PtxFunction kernel = program.kernel(launch.kernel());
         MemorySegment parameters = parameters(launch, kernel);
         checkSize(launch, kernel);
+        CountDownLatch done = new CountDownLatch(1);
+        AtomicBoolean late = new AtomicBoolean();
+        Thread.ofPlatform().daemon().name("kernel-time-limit").start(() -> {
+            try {
+                if (!done.await(timeLimit, TimeUnit.SECONDS)) {
+                    late.set(true);
+                    executor.stop();
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
         try {
             executor.launch(program.program().kernel(kernel.name()), launch.grid(), launch.block(), launch.shared(),
                     parameters);
         } catch (DeviceFault e) {
-            throw LabException.failed(named(e.getMessage()), e);
+            throw LabException.failed(late.get() ? "launch '%s' was not done after %d s; it may wait for what never"
+                    .formatted(launch.text(), timeLimit) + " comes, else give more with --time-limit: "
+                    + named(e.getMessage()) : named(e.getMessage()), e);
+        } finally {
+            done.countDown();
         }
         for (Bound bound : arrays.values()) {
             if (bound.direction() == Direction.IN && bound.isChanged()) {

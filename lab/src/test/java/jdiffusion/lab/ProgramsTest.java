@@ -40,7 +40,7 @@ class ProgramsTest {
         try (var in = ProgramsTest.class.getResourceAsStream("/programs/" + program + ".ptx")) {
             String ptx = new String(in.readAllBytes(), StandardCharsets.UTF_8);
             LabProgram loaded = LabProgram.of(Path.of(program + ".ptx"), ptx, program + ".ptx");
-            return new Session(loaded, EmulatorOptions.defaults().withCheck(true).withThreads(2), 1);
+            return new Session(loaded, EmulatorOptions.defaults().withCheck(true).withThreads(2), 1, 60);
         }
     }
 
@@ -342,7 +342,7 @@ class ProgramsTest {
                 }
                 """;
         try (Session session = new Session(LabProgram.of(Path.of("k.ptx"), ptx, "k.ptx"), EmulatorOptions.defaults(),
-                0)) {
+                0, 60)) {
             assertThatThrownBy(() -> session.run(LaunchParser.parse("k<<<1,1>>>()")))
                     .hasMessageContaining("STACK_OVERFLOW");
         }

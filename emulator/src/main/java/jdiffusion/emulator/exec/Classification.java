@@ -29,6 +29,7 @@ final class Classification {
                     || instruction.has("const") ? 16
                     : instruction.type().bytes() * elements(o.get(instruction.opcode().equals("st") ? 1 : 0));
             case "atom", "red" -> 4;
+            case "mbarrier" -> 8;
             case "wmma" -> 1;
             case "cp" -> o.size() > 2 ? (int) ((Operand.Imm) o.get(2)).bits() : 16;
             default -> 16;

@@ -123,6 +123,14 @@ __device__ __forceinline__ void copy_keys(const Call& call, const Pair& pair, co
 }
 
 // Grid: x tiles of queries through all asking streams, y sequences times heads.
+// Of the warp's queries. From the loop on it is asked for anew in each place: kept, it would be a register more, and
+// there is none to spare.
+template <int D> __device__ __forceinline__ int first_row() {
+    u32 thread;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+    return thread / 32 * 16 * Shape<D>::TILES;
+}
+
 template <typename T, int D> __device__ __forceinline__ void attend(const Call& call) {
     constexpr int ROWS = Shape<D>::ROWS;
     constexpr int KEYS = Shape<D>::KEYS;
@@ -164,9 +172,8 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     }
     __syncthreads();
 
-    int firstRow = threadIdx.x / 32 * 16 * Shape<D>::TILES;
     Queries<T, D> queries;
-    queries.start(shared_address(shared.stages[1]), firstRow);
+    queries.start(shared_address(shared.stages[1]), threadIdx.x / 32 * 16 * Shape<D>::TILES);
 
     for (int i = 0; i < keyTiles; i++) {
         int keyTile = i;
@@ -189,6 +196,7 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
             }
         }
         // How far the warp's first query is behind the tile's first key.
+        int firstRow = first_row<D>();
         int past = query + firstRow - key;
         if (firstRow < rows && !(call.causal && past + 16 * Shape<D>::TILES <= 0)) {
             float scores[Shape<D>::TILES][KEYS / 8][4];
@@ -207,9 +215,10 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     }
 
     __syncthreads();
-    queries.finish(shared.stages[0], firstRow);
+    int lastRow = first_row<D>();
+    queries.finish(shared.stages[0], lastRow);
     if (call.logSums != nullptr) {
-        queries.keep(call.logSums + log_sum_at(call, asking, query), call.factor, firstRow, rows);
+        queries.keep(call.logSums + log_sum_at(call, asking, query), call.factor, lastRow, rows);
     }
     __syncthreads();
     stride = OF_STREAM(call, asking, outStride);

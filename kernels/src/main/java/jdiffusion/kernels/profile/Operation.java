@@ -78,7 +78,7 @@ public record Operation(String kind, String shape, long flops, long bytes) {
 
     static Operation lookAtAttention(AttentionShape s, List<AttentionStream> streams, AttentionLook look) {
         Operation plain = attention(s, streams, null);
-        return new Operation("attention", plain.shape + " looked at", plain.flops + look.flops(s, streams),
+        return new Operation("lookAtAttention", plain.shape, plain.flops + look.flops(s, streams),
                 plain.bytes + sizes(look.tensors()));
     }
 

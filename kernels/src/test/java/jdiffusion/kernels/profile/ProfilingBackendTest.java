@@ -18,6 +18,7 @@ import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Scope;
+import jdiffusion.kernels.attention.AttentionLook;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.conv2d.Conv2dShape;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
@@ -76,6 +77,7 @@ class ProfilingBackendTest {
                 : type == float[].class ? new float[24] : type == int[].class ? new int[24]
                 : type == Epilogue.class ? Epilogue.STORE : type == Activation.class ? Activation.SILU
                 : type == AttentionShape.class ? AttentionShape.of(1, 2, 3)
+                : type == AttentionLook.class ? new AttentionLook(tensor, null, null, null, null)
                 : type == GroupNormCall.class ? new GroupNormCall(1, tensor, tensor, 0, Activation.SILU)
                 : type == Weight.class ? Weight.of(Tensor.of(new float[6], 2, 3))
                 : type == Workspace.class ? Workspace.onHost(64)

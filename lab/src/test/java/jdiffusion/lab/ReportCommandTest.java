@@ -1,0 +1,104 @@
+package jdiffusion.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code kernel report} as a user types it. */
+class ReportCommandTest {
+    @TempDir
+    private Path folder;
+    private String err;
+
+    private int run(Path program, String launch, Path page) {
+        var errors = new StringWriter();
+        int code = KernelCommand.run(new PrintWriter(new StringWriter()), new PrintWriter(errors, true), "report",
+                program.toString(), "--launch", launch, "-o", page.toString());
+        err = errors.toString();
+        return code;
+    }
+
+    private static JsonNode data(Path page) throws IOException {
+        String text = Files.readString(page);
+        int from = text.indexOf("const data = ") + "const data = ".length();
+        return new ObjectMapper().readTree(text.substring(from, text.indexOf(";\n", from)));
+    }
+
+    private Path program(String name, String... ending) throws IOException {
+        for (String one : ending) {
+            try (var in = ReportCommandTest.class.getResourceAsStream("/programs/" + name + one)) {
+                Files.copy(in, folder.resolve(name + one));
+            }
+        }
+        return folder.resolve(name + ".ptx");
+    }
+
+    @Test
+    void linesOfTheSourceHaveTheCostOfTheirPtx() throws IOException {
+        Path program = program("barrier", ".ptx", ".cu");
+        String ptx = Files.readString(program).replaceAll("\\.file\\s+1\\s+\"[^\"]*\"", ".file\t1 \""
+                + folder.resolve("barrier.cu") + "\"");
+        Files.writeString(program, ptx);
+        Path page = folder.resolve("report.html");
+        assertThat(run(program, "barrier<<<1,64>>>(zeros(64, i32), 2)", page)).as(err).isZero();
+        JsonNode data = data(page);
+        assertThat(data.get("source").size()).isGreaterThan(5);
+        JsonNode kernel = data.get("kernels").get(0);
+        long all = 0;
+        long ofSource = 0;
+        for (JsonNode line : kernel.get("lines")) {
+            all += line.get("warps").asLong();
+            ofSource += line.get("source").asInt() > 0 ? line.get("warps").asLong() : 0;
+        }
+        assertThat(all).isEqualTo(kernel.at("/metrics/instructions").asLong()).isPositive();
+        assertThat(ofSource).isGreaterThan(all / 2);
+        assertThat(Files.readString(page)).doesNotContain("https://", "src=");
+    }
+
+    /** A lock that nobody gives back. */
+    @Test
+    void whatNeverEndsIsEnded() throws IOException {
+        Path program = Files.writeString(folder.resolve("spin.ptx"), """
+                .version 7.8
+                .target sm_80
+                .address_size 64
+                .visible .entry spin(.param .u64 p)
+                {
+                    .reg .pred %p<2>;
+                    .reg .b32 %r<3>;
+                    .reg .b64 %rd<2>;
+                    ld.param.u64 %rd1, [p];
+                wait:
+                    ld.volatile.global.u32 %r1, [%rd1];
+                    setp.eq.u32 %p1, %r1, 0;
+                    @%p1 bra wait;
+                    ret;
+                }
+                """);
+        var errors = new StringWriter();
+        int code = KernelCommand.run(new PrintWriter(new StringWriter()), new PrintWriter(errors, true), "run",
+                program.toString(), "--launch", "spin<<<1,32>>>(zeros(1))", "--time-limit", "1");
+        assertThat(code).isEqualTo(1);
+        assertThat(errors.toString()).contains("was not done after 1 s", "--time-limit");
+    }
+
+    @Test
+    void aFaultIsOnThePageAndAnError() throws IOException {
+        Path program = program("saxpy", ".ptx");
+        Path page = folder.resolve("report.html");
+        assertThat(run(program, "saxpy<<<8,256>>>(2000, 2.0, ones(1000), zeros(1000))", page)).isEqualTo(1);
+        assertThat(data(page).get("fault").asText()).contains("saxpy").isEqualTo(err.strip().replace("kernel: ", ""));
+        assertThat(run(program, "saxpy<<<8,256>>>(1000, 2.0, ones(1000), zeros(1000))",
+                folder.resolve("none/report.html"))).isEqualTo(2);
+        assertThat(err).contains("report.html: cannot be written");
+        assertThat(Files.list(folder)).noneMatch(file -> file.toString().endsWith(".part"));
+    }
+}
