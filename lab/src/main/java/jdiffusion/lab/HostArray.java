@@ -15,7 +15,13 @@ record HostArray(DataType type, long[] shape, MemorySegment data) {
 
     /** Zeros, aligned as CUDA's allocations are. */
     static HostArray zeros(DataType type, long[] shape, Arena arena) {
-        long bytes = Math.multiplyExact(count(shape), type.bytes());
+        long bytes;
+        try {
+            bytes = Math.multiplyExact(count(shape), type.bytes());
+        } catch (ArithmeticException e) {
+            throw LabException.misuse("an array of " + text(shape) + " " + type.label()
+                    + " is beyond any memory; between 1 byte and 2 GiB can be used", e);
+        }
         if (bytes == 0 || bytes > 1L << 31) {
             throw LabException.misuse("an array of " + text(shape) + " " + type.label() + " has " + bytes
                     + " bytes; between 1 and 2 GiB can be used");

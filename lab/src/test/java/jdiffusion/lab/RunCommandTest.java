@@ -6,6 +6,9 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.foreign.Arena;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
@@ -105,5 +108,18 @@ class RunCommandTest {
         assertThat(err).contains("missing.ptx: there is no such file");
         assertThat(run("run", ptx)).isEqualTo(2);
         assertThat(err).contains("--launch");
+    }
+
+    @Test
+    void arraysBeyondAnyMemoryAreALine() throws IOException {
+        for (String shape : new String[] {"(4294967296, 4294967296)", "(1000000000000000000,)"}) {
+            String header = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }\n".formatted(shape);
+            byte[] text = header.getBytes(StandardCharsets.ISO_8859_1);
+            var file = ByteBuffer.allocate(10 + text.length).order(ByteOrder.LITTLE_ENDIAN)
+                    .put(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0}).putShort((short) text.length).put(text);
+            Path large = Files.write(folder.resolve("large.npy"), file.array());
+            assertThat(run("run", ptx, "--launch", "saxpy<<<1,32>>>(16, 2.0, in:" + large + ", zeros(16))")).isEqualTo(2);
+            assertThat(err).contains("2 GiB can be used").doesNotContain("Exception");
+        }
     }
 }

@@ -4,6 +4,9 @@ import static jdiffusion.server.TestServer.node;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.NullNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
@@ -169,14 +172,21 @@ class PageTest {
                 (group.get("needs").isNull() ? groups : ofPictures).add(group.get("name").asText());
             }
             JsonNode defaults = options.at("/models/0/defaults");
-            StringBuilder all = new StringBuilder("{\"prompt\":\"\"");
+            ObjectNode all = new ObjectMapper().createObjectNode().put("prompt", "");
             for (JsonNode field : options.get("fields")) {
                 String group = field.get("group").asText();
                 assertThat(groups.contains(group) || ofPictures.contains(group)).as(group).isTrue();
                 String name = field.get("name").asText();
-                all.append(",\"").append(name).append("\":").append(groups.contains(group) ? defaults.get(name) : null);
+                JsonNode usual = groups.contains(group) ? defaults.get(name) : NullNode.instance;
+                int dot = name.indexOf('.');
+                if (dot < 0) {
+                    all.set(name, usual);
+                } else if (groups.contains(group)) {
+                    // A field of a field.
+                    all.withObject("/" + name.substring(0, dot)).set(name.substring(dot + 1), usual);
+                }
             }
-            HttpResponse<byte[]> plan = server.post("/api/v1/plan", all + "}");
+            HttpResponse<byte[]> plan = server.post("/api/v1/plan", all.toString());
             assertThat(plan.statusCode()).as(new String(plan.body(), StandardCharsets.UTF_8)).isEqualTo(200);
             List<String> names = options.get("fields").findValuesAsText("name");
             assertThat(defaults.fieldNames()).toIterable().allMatch(names::contains);

@@ -151,7 +151,8 @@ final class FormFields {
         json.putNull("guiders").putNull("cache").putNull("sigmas").putNull("noise");
         if (model.layers() > 0) {
             SkipLayers skip = usual.skipLayers();
-            json.put("skip_layers.layers", skip.layers().stream().map(String::valueOf).collect(Collectors.joining(", ")))
+            String layers = skip.layers().stream().map(String::valueOf).collect(Collectors.joining(", "));
+            json.put("skip_layers.layers", layers.isEmpty() ? null : layers)
                     .put("skip_layers.scale", rounded(skip.scale())).put("skip_layers.start", rounded(skip.start()))
                     .put("skip_layers.end", rounded(skip.stop()));
         }
