@@ -126,8 +126,9 @@ final class Chromium implements AutoCloseable {
         return find(css).getDomProperty("value");
     }
 
+    /** Read at once: a page may put another element in the place of one that was found. */
     String text(String css) {
-        return find(css).getDomProperty("textContent");
+        return (String) js("return document.querySelector(arguments[0]).textContent", css);
     }
 
     boolean isShown(String css) {
