@@ -18,9 +18,9 @@ final class CudaClock implements WorkClock {
 
     private final Cuda cuda;
     private final List<Moment> open = new ArrayList<>();
-    /** From which the others are counted: milliseconds are float32, and soon too coarse. */
+    /** The event before the open ones: milliseconds are float32, and only between neighbours fine enough. */
     private CUevent base;
-    private long baseNanos;
+    private double baseNanos;
 
     CudaClock(Cuda cuda) {
         this.cuda = cuda;
@@ -63,29 +63,23 @@ final class CudaClock implements WorkClock {
         return event;
     }
 
-    /** Waits, and reads all events; the last one is the next base. */
+    /** Waits, and reads all events, each from the one before it; the last one is the next base. */
     private void settle() {
         cuda.synchronize();
         float[] milliseconds = new float[1];
-        CUevent last = base;
-        long lastNanos = baseNanos;
+        double nanos = baseNanos;
         for (Moment moment : open) {
+            CUevent before = base;
             CUevent event = moment.event;
-            cuda.queue(() -> "reading a moment", _ -> JCudaDriver.cuEventElapsedTime(milliseconds, base, event));
-            moment.nanos = baseNanos + Math.round(milliseconds[0] * NANOS_PER_MILLISECOND);
+            cuda.queue(() -> "reading a moment", _ -> JCudaDriver.cuEventElapsedTime(milliseconds, before, event));
+            nanos += milliseconds[0] * NANOS_PER_MILLISECOND;
+            moment.nanos = Math.round(nanos);
             moment.event = null;
-            if (last != base) {
-                destroy(last);
-            }
-            last = event;
-            lastNanos = moment.nanos;
+            destroy(before);
+            base = event;
         }
+        baseNanos = nanos;
         open.clear();
-        if (last != base) {
-            destroy(base);
-            base = last;
-            baseNanos = lastNanos;
-        }
     }
 
     private static void destroy(CUevent event) {

@@ -35,7 +35,18 @@ public final class ProfilingBackend implements Backend {
     public ProfilingBackend(Backend backend) {
         this.backend = backend;
         this.clock = backend.clock();
-        this.closing = () -> profile.close(clock.mark());
+        this.closing = this::closeScope;
+    }
+
+    /** The scope ends in any case, by the host's time where the device tells none any more. */
+    private void closeScope() {
+        long now = System.nanoTime();
+        WorkClock.Mark at = () -> now;
+        try {
+            at = clock.mark();
+        } finally {
+            profile.close(at);
+        }
     }
 
     public Profile profile() {

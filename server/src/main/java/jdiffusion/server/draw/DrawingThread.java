@@ -178,6 +178,7 @@ public final class DrawingThread implements AutoCloseable {
         private int before;
         private int done;
         private float[] unfinished;
+        private boolean ends;
         private StageMemory decoded;
 
         Watch(Standing at, GenerationRequest request, DrawingFollower follower, String model) {
@@ -209,7 +210,9 @@ public final class DrawingThread implements AutoCloseable {
             metrics.step(model, width * factor, height * factor, now - last);
             done = before + count;
             follower.step(done, latents);
-            if (follower.cancelled() && follower.wantsUnfinished()) {
+            // Decided once: who interrupts between two questions would get no picture.
+            ends = follower.cancelled();
+            if (ends && follower.wantsUnfinished()) {
                 unfinished = latents.get();
             } else if (at.previews != null && follower.wantsPreview(done)) {
                 follower.preview(done, at.previews.picture(latents.get(), height, width));
@@ -236,7 +239,7 @@ public final class DrawingThread implements AutoCloseable {
 
         @Override
         public boolean cancelled() {
-            return follower.cancelled();
+            return ends;
         }
     }
 }
