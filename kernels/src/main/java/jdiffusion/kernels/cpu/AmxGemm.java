@@ -297,8 +297,8 @@ final class AmxGemm {
             int column = (nextBlock + piece / nextParts) * SIDE;
             Tensor rows = column + SIDE <= n ? factors.rightPlace(column, SIDE) : null;
             if (rows != null) {
-                item.ahead.toWrite(rows.data(), (long) (nextFrom + piece % nextParts * partSteps) * ROW_STEP_BYTES,
-                        rows.rowOffset(1));
+                item.ahead.toWrite(rows.data(), rows.rowOffset(factors.rightFirst(column))
+                        + (long) (nextFrom + piece % nextParts * partSteps) * ROW_STEP_BYTES, rows.rowOffset(1));
                 return Beside.ROWS;
             }
         }
@@ -314,8 +314,10 @@ final class AmxGemm {
             Tensor place = column + PACKED_ROWS <= n && whole > from ? factors.rightPlace(column, PACKED_ROWS) : null;
             int done = place == null ? from : whole;
             if (place != null) {
-                Mapped.touch(place, (long) from * ROW_STEP_BYTES, (done - from) * ROW_STEP_BYTES);
-                packColumns(place.data(), (long) from * ROW_STEP_BYTES, place.rowOffset(1), half, widths, from, from,
+                int first = factors.rightFirst(column);
+                long offset = (long) from * ROW_STEP_BYTES;
+                Mapped.touch(place, first, PACKED_ROWS, offset, (done - from) * ROW_STEP_BYTES);
+                packColumns(place.data(), place.rowOffset(first) + offset, place.rowOffset(1), half, widths, from, from,
                         done, end, to);
             }
             if (done < end) {

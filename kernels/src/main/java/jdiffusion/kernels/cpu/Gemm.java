@@ -96,9 +96,17 @@ public final class Gemm {
             return null;
         }
 
-        /** Right rows {@code row} to {@code row + count} where they are stored as bfloat16, in one place; else null. */
+        /**
+         * The tensor in which right rows {@code row} to {@code row + count} are stored as bfloat16, from row {@link
+         * #rightFirst} on; null where there is none. No view of these rows alone: it is asked for each panel.
+         */
         default Tensor rightPlace(int row, int count) {
             return null;
+        }
+
+        /** The row of that tensor in which right row {@code row} is. */
+        default int rightFirst(int row) {
+            return row;
         }
 
         /** The left rows where they are stored as float32; else null. */
@@ -233,13 +241,14 @@ public final class Gemm {
             int nextColumn = last ? (item + 1) / groups * STRIP : column;
             int nextStart = last ? 0 : k0 + kn;
             Tensor next = nextColumn >= n ? null : factors.rightPlace(nextColumn, Math.min(STRIP, n - nextColumn));
+            int nextRow = next == null ? 0 : factors.rightFirst(nextColumn);
             int nextFrom = Math.max(0, count - Ahead.READ_PANELS) / atOnce * atOnce;
             for (int p = 0; p < count; p += atOnce) {
                 int tile = blocks == 1 ? 0 : p * panelSize;
                 int together = Math.min(atOnce, count - p);
                 int row = (first + p) * MR;
                 int rows = Math.min(together * MR, chunkRows - row);
-                lookAhead(ahead[worker], next, nextStart, p - nextFrom);
+                lookAhead(ahead[worker], next, nextRow, nextStart, p - nextFrom);
                 if (last) {
                     ahead[worker].toWrite(out.data(),
                             out.rowOffset(chunkStart + row) + (long) out.type().bytes() * column, out.rowOffset(1));
@@ -285,11 +294,11 @@ public final class Gemm {
     }
 
     /** Words from {@code k0} on of a share of a strip's rows, which this worker probably needs next; null for none. */
-    private void lookAhead(Ahead to, Tensor strip, int k0, int panel) {
+    private void lookAhead(Ahead to, Tensor strip, int first, int k0, int panel) {
         if (strip == null || panel < 0) {
             to.nothingToRead();
         } else {
-            to.toRead(strip.data(), panel * strip.rowOffset(1) + (inPairs ? 4L : 2L) * k0, strip.rowOffset(1));
+            to.toRead(strip.data(), strip.rowOffset(first + panel) + (inPairs ? 4L : 2L) * k0, strip.rowOffset(1));
         }
     }
 
@@ -332,9 +341,10 @@ public final class Gemm {
             Tensor place = inside && present > 0 ? factors.rightPlace(column + j, LANES) : null;
             int done = place == null ? 0 : present;
             if (place != null) {
-                long offset = 4L * k0;
-                Mapped.touch(place, offset, 4 * done);
-                code.transpose(place.data(), offset, place.rowOffset(1), done, to, at + j, width);
+                int first = factors.rightFirst(column + j);
+                Mapped.touch(place, first, LANES, 4L * k0, 4 * done);
+                code.transpose(place.data(), place.rowOffset(first) + 4L * k0, place.rowOffset(1), done, to, at + j,
+                        width);
             }
             if (done == kn) {
                 continue;

@@ -30,14 +30,14 @@ public final class Mapped {
         }
     }
 
-    /** The same for a run of bytes of each row, {@code offset} into it. */
-    static void touch(Tensor rows, long offset, int bytes) {
+    /** The same for a run of bytes of each of {@code count} rows from {@code first} on, {@code offset} into it. */
+    static void touch(Tensor rows, int first, int count, long offset, int bytes) {
         MemorySegment data = rows.data();
         if (!data.isNative() || bytes <= 0) {
             return;
         }
         byte sum = 0;
-        for (int r = 0; r < rows.rows(); r++) {
+        for (int r = first; r < first + count; r++) {
             sum ^= read(data, rows.rowOffset(r) + offset, bytes);
         }
         end(sum);

@@ -71,17 +71,22 @@ public final class CpuLinear {
         }
     }
 
-    /** A row of a matrix. */
-    private record Place(Weight part, int row) {
-        /** Where a row of joined matrices lies. */
-        static Place of(Weight.Rows joined, int row) {
-            int within = row;
-            int i = 0;
-            while (within >= joined.parts().get(i).rows()) {
-                within -= joined.parts().get(i++).rows();
-            }
-            return new Place(joined.parts().get(i), within);
+    /** Which of joined matrices has a row. */
+    private static int partOf(Weight.Rows joined, int row) {
+        int i = 0;
+        for (int within = row; within >= joined.parts().get(i).rows(); i++) {
+            within -= joined.parts().get(i).rows();
         }
+        return i;
+    }
+
+    /** The row of that matrix. */
+    private static int within(Weight.Rows joined, int part, int row) {
+        int within = row;
+        for (int i = 0; i < part; i++) {
+            within -= joined.parts().get(i).rows();
+        }
+        return within;
     }
 
     private static final class Rows implements Gemm.Factors {
@@ -125,8 +130,8 @@ public final class CpuLinear {
                     yield dense.tensor().type() != DType.F32 && dense.tensor().type() != DType.F16;
                 }
                 case Weight.Rows joined -> {
-                    Place place = Place.of(joined, row);
-                    yield read(place.part(), place.row(), from, count, to, at);
+                    int i = partOf(joined, row);
+                    yield read(joined.parts().get(i), within(joined, i, row), from, count, to, at);
                 }
                 case Weight.Scaled scaled -> {
                     widen(scaled.tensor(), row, from, count, to, at);
@@ -184,20 +189,34 @@ public final class CpuLinear {
 
         @Override
         public Tensor rightPlace(int row, int count) {
-            Place place = new Place(w, row);
-            while (place.part() instanceof Weight.Rows joined) {
-                place = Place.of(joined, place.row());
+            Weight part = w;
+            for (int at = row; part instanceof Weight.Rows joined;) {
+                int i = partOf(joined, at);
+                at = within(joined, i, at);
+                part = joined.parts().get(i);
             }
-            int first = place.row();
-            return place.part() instanceof Weight.Dense(Tensor tensor) && tensor.type() == DType.BF16
-                    && first + count <= tensor.rows() ? tensor.slice(first, first + count) : null;
+            int first = rightFirst(row);
+            return part instanceof Weight.Dense dense && dense.tensor().type() == DType.BF16
+                    && first + count <= dense.tensor().rows() ? dense.tensor() : null;
+        }
+
+        @Override
+        public int rightFirst(int row) {
+            Weight part = w;
+            int first = row;
+            while (part instanceof Weight.Rows joined) {
+                int i = partOf(joined, first);
+                first = within(joined, i, first);
+                part = joined.parts().get(i);
+            }
+            return first;
         }
 
         private static boolean stored(Weight part, int row, int from, int count, float[] to, int at) {
             return switch (part) {
                 case Weight.Rows joined -> {
-                    Place place = Place.of(joined, row);
-                    yield stored(place.part(), place.row(), from, count, to, at);
+                    int i = partOf(joined, row);
+                    yield stored(joined.parts().get(i), within(joined, i, row), from, count, to, at);
                 }
                 case Weight.Dense(Tensor tensor) -> stored(tensor, row, from, count, to, at);
                 default -> false;

@@ -38,10 +38,10 @@ class ShortenedFileTest {
             Tensor rows = Tensor.of(InputFile.map(file, arena), DType.BF16, Shape.of(ROWS, COLUMNS));
             long start = System.nanoTime();
             while (System.nanoTime() - start < COMPILED_NANOS) {
-                Mapped.touch(rows, 0, 2 * COLUMNS);
+                Mapped.touch(rows, 0, rows.rows(), 0, 2 * COLUMNS);
             }
             channel.truncate(0);
-            assertThatThrownBy(() -> Mapped.touch(rows, 0, 2 * COLUMNS)).isInstanceOf(InternalError.class);
+            assertThatThrownBy(() -> Mapped.touch(rows, 0, rows.rows(), 0, 2 * COLUMNS)).isInstanceOf(InternalError.class);
         }
     }
 

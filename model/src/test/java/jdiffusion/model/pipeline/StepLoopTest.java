@@ -29,8 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the loop over steps promises: no garbage, and the same bytes whatever the threads and the batch. */
 class StepLoopTest {
-    /** Views of tensors, some for each of about a hundred operations; the compiler takes more or fewer of them away. */
-    private static final long MOST_BYTES = 128 << 10;
+    private static final long MOST_BYTES = 64 << 10;
     private static final long MOST_GROWTH = 16 << 10;
     private static final int MOST_ROUNDS = 40;
     private static final int IDS = 1200;
