@@ -112,8 +112,12 @@ final class ReportCommand implements Callable<Integer> {
             // No text in the data can end the script.
             String json = data.toString().replace("<", "\\u003c");
             Path beside = output.resolveSibling(output.getFileName() + ".part");
-            Files.writeString(beside, page.replace(DATA, json));
-            Files.move(beside, output, StandardCopyOption.REPLACE_EXISTING);
+            try {
+                Files.writeString(beside, page.replace(DATA, json));
+                Files.move(beside, output, StandardCopyOption.REPLACE_EXISTING);
+            } finally {
+                Files.deleteIfExists(beside);
+            }
         } catch (IOException e) {
             throw LabException.misuse(output + ": cannot be written (" + e.getMessage() + ")",
                     new UncheckedIOException(e));

@@ -7,7 +7,7 @@ import jdiffusion.emulator.DeviceFault.Kind;
 public final class Warp {
     /** Result of a basic block after which the warp itself knows where its lanes are. */
     public static final int ELSEWHERE = -1;
-    /** Basic blocks after which another warp has its turn. */
+    /** Ways back to an earlier basic block, or to one where lanes meet, after which another warp has its turn. */
     private static final int PATIENCE = 1 << 20;
 
     final Block block;
@@ -111,11 +111,8 @@ public final class Warp {
                 if (next < 0) {
                     break;
                 }
-                if (--patience < 0) {
-                    resume(next, mask);
-                    break;
-                }
-                if (ready != 0) {
+                // Who waits for another warp goes round and round, so only ways back are counted.
+                if (ready != 0 || next <= at && --patience < 0) {
                     resume(next, mask);
                     break;
                 }
