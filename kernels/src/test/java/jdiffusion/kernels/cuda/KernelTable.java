@@ -14,6 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import jdiffusion.emulator.Multiprocessor;
 
 /**
  * What each kernel takes of a card, as {@code ptxas} says: registers of a thread, static shared memory, and how much of
@@ -34,31 +35,6 @@ final class KernelTable {
     private static final Pattern SHARED = Pattern.compile("(\\d+) bytes smem");
     private static final Pattern THREADS =
             Pattern.compile("\\.entry (\\w+)\\([^{]*\\.maxntid (\\d+)", Pattern.DOTALL);
-    private static final int REGISTERS = 65536;
-    private static final int REGISTERS_AT_A_TIME = 256;
-    private static final int SHARED_OF_SYSTEM = 1024;
-
-    /**
-     * An architecture and the limits of its multiprocessor: CUDA C++ Programming Guide, "Technical Specifications per
-     * Compute Capability".
-     */
-    enum Architecture {
-        SM_80(2048, 32, 164), SM_86(1536, 16, 100), SM_89(1536, 24, 100), SM_90(2048, 32, 228), SM_120(1536, 24, 100);
-
-        private final int threads;
-        private final int blocks;
-        private final int sharedBytes;
-
-        Architecture(int threads, int blocks, int sharedKib) {
-            this.threads = threads;
-            this.blocks = blocks;
-            this.sharedBytes = sharedKib << 10;
-        }
-
-        String label() {
-            return name().toLowerCase(Locale.ROOT);
-        }
-    }
 
     /** What {@code ptxas} says of a kernel. */
     record Use(int registers, int sharedBytes, int spilledBytes) {
@@ -82,8 +58,8 @@ final class KernelTable {
 
                 """);
         out.append("| kernel | threads | shared |");
-        Stream.of(Architecture.values()).forEach(a -> out.append(' ').append(a.label()).append(" |"));
-        out.append("\n| --- | ---: | ---: |").append(" ---: |".repeat(Architecture.values().length)).append('\n');
+        Stream.of(Multiprocessor.values()).forEach(a -> out.append(' ').append(a.label()).append(" |"));
+        out.append("\n| --- | ---: | ---: |").append(" ---: |".repeat(Multiprocessor.values().length)).append('\n');
         files.parallelStream().map(this::rows).forEachOrdered(out::append);
         return out.toString();
     }
@@ -95,7 +71,7 @@ final class KernelTable {
             Path ptx = Files.createTempFile("kernels", ".ptx");
             try {
                 Files.writeString(ptx, text);
-                Map<Architecture, Map<String, Use>> uses = Stream.of(Architecture.values()).parallel()
+                Map<Multiprocessor, Map<String, Use>> uses = Stream.of(Multiprocessor.values()).parallel()
                         .collect(Collectors.toConcurrentMap(a -> a, a -> assemble(file, ptx, a)));
                 return threads.keySet().stream().map(kernel -> row(kernel, threads.get(kernel), uses) + "\n")
                         .collect(Collectors.joining());
@@ -107,34 +83,24 @@ final class KernelTable {
         }
     }
 
-    private static String row(String kernel, int threads, Map<Architecture, Map<String, Use>> uses) {
+    private static String row(String kernel, int threads, Map<Multiprocessor, Map<String, Use>> uses) {
         List<String> cells = new ArrayList<>();
         int dynamic = DYNAMIC_SHARED.entrySet().stream().filter(e -> kernel.startsWith(e.getKey()))
                 .mapToInt(Map.Entry::getValue).findFirst().orElse(0);
         int shared = 0;
-        for (Architecture architecture : Architecture.values()) {
+        for (Multiprocessor architecture : Multiprocessor.values()) {
             Use use = uses.get(architecture).get(kernel);
             if (use.spilledBytes > 0) {
                 throw new AssertionError(kernel + " spills " + use.spilledBytes + " bytes on " + architecture.label());
             }
             shared = use.sharedBytes + dynamic;
-            int blocks = blocks(architecture, threads, use.registers, shared);
+            int blocks = architecture.blocks(threads, use.registers, shared);
             if (blocks == 0) {
                 throw new AssertionError(kernel + " does not fit " + architecture.label());
             }
-            cells.add(use.registers + " (" + Math.round(100.0 * blocks * threads / architecture.threads) + " %)");
+            cells.add(use.registers + " (" + Math.round(100.0 * blocks * threads / architecture.threads()) + " %)");
         }
         return "| " + kernel + " | " + threads + " | " + shared + " | " + String.join(" | ", cells) + " |";
-    }
-
-    /** Blocks that a multiprocessor holds at once. */
-    static int blocks(Architecture architecture, int threads, int registers, int sharedBytes) {
-        int warps = Math.ceilDiv(threads, 32);
-        int ofWarp = Math.ceilDiv(registers * 32, REGISTERS_AT_A_TIME) * REGISTERS_AT_A_TIME;
-        int byRegisters = REGISTERS / ofWarp / warps;
-        int byShared = architecture.sharedBytes / (sharedBytes + SHARED_OF_SYSTEM);
-        int byThreads = architecture.threads / (warps * 32);
-        return Stream.of(byRegisters, byShared, byThreads, architecture.blocks).min(Integer::compare).orElseThrow();
     }
 
     /** Threads of a block, by kernel in the order of their names. */
@@ -147,7 +113,7 @@ final class KernelTable {
         return threads;
     }
 
-    private Map<String, Use> assemble(String file, Path ptx, Architecture architecture) {
+    private Map<String, Use> assemble(String file, Path ptx, Multiprocessor architecture) {
         Nvcc.Result result = Nvcc.run(List.of(ptxas.toString(), "-arch=" + architecture.label(), "-v", ptx.toString(),
                 "-o", "/dev/null"));
         if (result.code() != 0) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import jdiffusion.emulator.Multiprocessor;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
@@ -54,11 +55,11 @@ class KernelTableTest {
 
     @Test
     void occupancyFollowsTheScarcestResource() {
-        var a = KernelTable.Architecture.SM_80;
-        assertThat(KernelTable.blocks(a, 256, 32, 0)).isEqualTo(8);
-        assertThat(KernelTable.blocks(a, 256, 128, 0)).isEqualTo(2);
-        assertThat(KernelTable.blocks(a, 128, 32, 48 << 10)).isEqualTo(3);
-        assertThat(KernelTable.blocks(a, 32, 16, 0)).isEqualTo(32);
-        assertThat(KernelTable.blocks(KernelTable.Architecture.SM_89, 128, 32, 100 << 10)).isZero();
+        var a = Multiprocessor.SM_80;
+        assertThat(a.blocks(256, 32, 0)).isEqualTo(8);
+        assertThat(a.blocks(256, 128, 0)).isEqualTo(2);
+        assertThat(a.blocks(128, 32, 48 << 10)).isEqualTo(3);
+        assertThat(a.blocks(32, 16, 0)).isEqualTo(32);
+        assertThat(Multiprocessor.SM_89.blocks(128, 32, 100 << 10)).isZero();
     }
 }
