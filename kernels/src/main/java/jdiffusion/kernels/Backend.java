@@ -30,6 +30,12 @@ public interface Backend extends AutoCloseable {
     /** The device in words, for the user: kind, instruction set, threads. */
     String describe();
 
+    /**
+     * What decides on the bits of its results beside the calls: two backends that say the same give the same. Threads
+     * and the card's clock do not; precision, the order of sums and the instructions that round otherwise do.
+     */
+    String arithmetic();
+
     /** In what precision it takes the inputs of products. */
     Precision precision();
 

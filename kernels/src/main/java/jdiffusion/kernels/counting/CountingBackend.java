@@ -99,6 +99,12 @@ public final class CountingBackend implements Backend {
         return (isDevice() ? "cuda, " : "cpu, ") + precision.name().toLowerCase(Locale.ROOT);
     }
 
+    /** Nothing is computed here. */
+    @Override
+    public String arithmetic() {
+        return "counting";
+    }
+
     @Override
     public Precision precision() {
         return precision;

@@ -137,6 +137,16 @@ public final class CpuBackend implements Backend {
                 + (cpu.precision() == Precision.F32 ? "f32" : "bf16");
     }
 
+    /** In float32 all levels round alike; in bfloat16 two of them sum in an order of their own. */
+    @Override
+    public String arithmetic() {
+        if (cpu.precision() == Precision.F32) {
+            return "cpu f32";
+        }
+        CpuLevel level = cpu.products().level();
+        return "cpu bf16" + (level == CpuLevel.AMX || level == CpuLevel.AVX512BF16 ? " " + level.label() : "");
+    }
+
     @Override
     public Precision precision() {
         return cpu.precision();

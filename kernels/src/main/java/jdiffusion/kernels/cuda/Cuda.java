@@ -45,6 +45,7 @@ public final class Cuda implements AutoCloseable {
     private final CUcontext context = new CUcontext();
     private final CUstream stream = new CUstream();
     private final String name;
+    private final String capability;
     private final KernelSource source;
     private final DType operandType;
     private final Supplier<String> lastWords;
@@ -108,6 +109,7 @@ public final class Cuda implements AutoCloseable {
             int major = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
             int minor = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
             CudaDriver.requireCapability(name, major, minor);
+            capability = major + "." + minor;
             // Threads that wait for the device sleep instead of using up a core.
             JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
@@ -129,6 +131,11 @@ public final class Cuda implements AutoCloseable {
     /** The device's name as its driver gives it. */
     public String name() {
         return name;
+    }
+
+    /** Its compute capability, as 8.0. */
+    public String capability() {
+        return capability;
     }
 
     /** The 16-bit type that matrix products and attention read. */

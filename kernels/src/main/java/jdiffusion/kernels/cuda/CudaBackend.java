@@ -129,6 +129,13 @@ public final class CudaBackend implements Backend {
         return "cuda, " + cuda.name() + ", " + precision.name().toLowerCase(Locale.ROOT) + libraries;
     }
 
+    /** By compute capability, and whether the device is the emulated one, whose approximations are its own. */
+    @Override
+    public String arithmetic() {
+        return "cuda " + cuda.capability() + (cuda.name().contains("emulated") ? " emulated, " : ", ")
+                + precision.name().toLowerCase(Locale.ROOT) + libraries;
+    }
+
     @Override
     public Precision precision() {
         return precision;

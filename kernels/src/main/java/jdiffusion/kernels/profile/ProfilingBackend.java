@@ -91,6 +91,11 @@ public final class ProfilingBackend implements Backend {
     }
 
     @Override
+    public String arithmetic() {
+        return backend.arithmetic();
+    }
+
+    @Override
     public Precision precision() {
         return backend.precision();
     }

@@ -1,5 +1,6 @@
 package jdiffusion.model.adapter;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -141,6 +142,15 @@ public final class AdaptedFiles extends WrappedFiles {
 
     private String isItForAnother() {
         return "is this LoRA for another model? this one is " + architecture().model(model());
+    }
+
+    @Override
+    public List<Path> weights(Component component) {
+        List<Path> all = new ArrayList<>(super.weights(component));
+        if (!all.isEmpty()) {
+            loras.forEach(lora -> all.add(lora.weights()));
+        }
+        return all;
     }
 
     @Override

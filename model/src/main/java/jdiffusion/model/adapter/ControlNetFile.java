@@ -67,6 +67,13 @@ final class ControlNetFile implements AutoCloseable {
         }
     }
 
+    /** The files that its tensors lie in. */
+    static List<Path> files(Path given) {
+        Path path = HubCache.snapshot(given);
+        List<Path> found = Files.isDirectory(path) ? Checkpoint.candidates(path, WEIGHTS) : List.of(path);
+        return found.isEmpty() ? List.of() : Checkpoint.files(found.getFirst());
+    }
+
     /** What stands before all names, of whatever program. */
     private static String prefix(TensorSource stored, String mark) {
         return stored.names().stream().filter(name -> name.endsWith("." + mark)).findFirst()

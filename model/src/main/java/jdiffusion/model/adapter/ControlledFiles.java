@@ -1,6 +1,8 @@
 package jdiffusion.model.adapter;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.ControlNetFormat;
@@ -51,6 +53,15 @@ public final class ControlledFiles extends WrappedFiles {
 
     public Path path() {
         return path;
+    }
+
+    @Override
+    public List<Path> weights(Component component) {
+        List<Path> all = new ArrayList<>(super.weights(component));
+        if (component == Component.DENOISER && !all.isEmpty()) {
+            all.addAll(ControlNetFile.files(path));
+        }
+        return all;
     }
 
     @Override

@@ -125,6 +125,12 @@ final class Assembled implements ModelFiles {
     }
 
     @Override
+    public List<Path> weights(Component component) {
+        ComponentFile file = files.get(component);
+        return !has(component) ? List.of() : file == null ? base.weights(component) : WeightsFile.files(file.file());
+    }
+
+    @Override
     public Tokenizer tokenizer(Component component) {
         return tokenizers == null ? base.tokenizer(component) : tokenizers.load(component);
     }

@@ -208,6 +208,12 @@ public final class DiffusersFolder implements ModelFiles {
     }
 
     @Override
+    public List<Path> weights(Component component) {
+        List<Path> found = has(component) ? candidates(component) : List.of();
+        return found.isEmpty() ? List.of() : WeightsFile.files(found.getFirst());
+    }
+
+    @Override
     public Tokenizer tokenizer(Component component) {
         Path folder = tokenizerFolder(component);
         if (component == Component.T5 && !Files.isDirectory(folder)) {

@@ -61,6 +61,13 @@ public interface ModelFiles {
         return open(component);
     }
 
+    /**
+     * The files that a component's tensors lie in, always in the same order; none where they lie in memory.
+     *
+     * @throws jdiffusion.tensor.InputException when an index of them cannot be read
+     */
+    List<Path> weights(Component component);
+
     Tokenizer tokenizer(Component component);
 
     /** Where the vocabulary of an encoder's tokenizer lies; null when there is none. */

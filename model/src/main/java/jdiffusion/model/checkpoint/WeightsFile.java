@@ -68,6 +68,11 @@ public final class WeightsFile implements AutoCloseable {
         return of(Checkpoint.open(path));
     }
 
+    /** The file itself, or with an index also the files that it names. */
+    static List<Path> files(Path path) {
+        return name(path).endsWith(GGUF) ? List.of(path) : Checkpoint.files(path);
+    }
+
     /** The same, opened before; closed when it has damaged parts. */
     static WeightsFile of(Checkpoint file) {
         try {

@@ -78,6 +78,11 @@ public abstract class WrappedFiles implements ModelFiles {
     }
 
     @Override
+    public List<Path> weights(Component component) {
+        return model.weights(component);
+    }
+
+    @Override
     public Tokenizer tokenizer(Component component) {
         return model.tokenizer(component);
     }

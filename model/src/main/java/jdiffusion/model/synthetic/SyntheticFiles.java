@@ -107,6 +107,11 @@ public final class SyntheticFiles implements ModelFiles, AutoCloseable {
     }
 
     @Override
+    public List<Path> weights(Component component) {
+        return List.of();
+    }
+
+    @Override
     public Tokenizer tokenizer(Component component) {
         return new Borrowed(tokenizers, model.architecture()).tokenizer(component);
     }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
 
@@ -64,6 +65,12 @@ public record VocabularyFile(Form form, Path path) {
     /** Its files, of which the first tells it from others. */
     public List<Path> files() {
         return form == Form.GGUF ? List.of(path) : form.names.stream().map(path::resolve).toList();
+    }
+
+    /** The settings that lie beside it, where they do. */
+    public List<Path> settings() {
+        return form == Form.GGUF ? List.of() : Stream.of(Names.CONFIG, Names.SPECIAL).map(path::resolve)
+                .filter(InputFile::isThere).toList();
     }
 
     /**

@@ -174,6 +174,11 @@ record ManifestModel(Path manifests, Architecture architecture, String denoiser,
     }
 
     @Override
+    public List<Path> weights(Component component) {
+        return List.of();
+    }
+
+    @Override
     public Tokenizer tokenizer(Component component) {
         throw new AssertionError("a plan needs no tokenizer");
     }

@@ -11,8 +11,8 @@ import jdiffusion.model.image.PictureFile;
 import jdiffusion.model.request.HiresChoices;
 import jdiffusion.model.request.InpaintChoices;
 import jdiffusion.model.request.PictureFields;
+import jdiffusion.model.request.json.Fields;
 import jdiffusion.server.calls.Calls;
-import jdiffusion.server.calls.Fields;
 import jdiffusion.server.http.HttpError;
 
 /** Masks and second passes. What is left out is as it is there, since clients rely on it. */

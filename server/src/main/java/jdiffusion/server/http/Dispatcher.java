@@ -12,6 +12,7 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.server.metrics.Metrics;
+import jdiffusion.model.request.FieldException;
 import jdiffusion.tensor.InputException;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.server.Handler;
@@ -105,6 +106,8 @@ final class Dispatcher extends Handler.Abstract {
                 return;
             } catch (HttpError e) {
                 error = e;
+            } catch (FieldException e) {
+                error = HttpError.badField(e.field(), e.code(), e.getMessage());
             } catch (InputException e) {
                 error = HttpError.badRequest(e.getMessage());
             } catch (DeviceException e) {

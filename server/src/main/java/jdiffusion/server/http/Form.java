@@ -1,5 +1,6 @@
 package jdiffusion.server.http;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -45,6 +46,17 @@ public record Form(Map<String, List<byte[]>> parts) {
     public String text(String name) {
         List<byte[]> all = parts.get(name);
         return all == null ? null : new String(all.getLast(), StandardCharsets.UTF_8);
+    }
+
+    /** Its texts; what holds files is left out. */
+    public ObjectNode texts(List<String> files) {
+        ObjectNode json = Json.object();
+        for (String name : parts.keySet()) {
+            if (files.stream().noneMatch(file -> name.equals(file) || name.equals(file + "[]"))) {
+                json.put(name, text(name));
+            }
+        }
+        return json;
     }
 
     /** The parts of a name, or of the name with brackets; none where there is none. */

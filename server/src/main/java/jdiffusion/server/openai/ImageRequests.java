@@ -7,12 +7,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import jdiffusion.model.image.PictureFile;
 import jdiffusion.model.request.PictureFields;
+import jdiffusion.model.request.json.ExtraFields;
+import jdiffusion.model.request.json.Fields;
+import jdiffusion.model.request.json.LoraList;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.server.calls.Calls;
-import jdiffusion.server.calls.ExtraFields;
-import jdiffusion.server.calls.Fields;
-import jdiffusion.server.calls.LoraList;
 import jdiffusion.server.http.Form;
 import jdiffusion.server.http.HttpError;
 import jdiffusion.server.http.Json;
@@ -48,11 +48,11 @@ record ImageRequests(Calls calls) {
             throw HttpError.badField("image", images.size() + " pictures to edit are given; this server's models take"
                     + " one");
         }
-        ImageRequest request = read(Fields.of(form, FILES), true);
+        ImageRequest request = read(new Fields(form.texts(FILES)), true);
         PictureFields asked = request.asked();
         asked.init = calls.decode(() -> PictureFile.read(images.getFirst(), "image"));
         asked.mask = masks.isEmpty() ? null : calls.decode(() -> PictureFile.readAlphaMask(masks.getFirst(), "mask"));
-        ExtraFields.read(Fields.of(form, FILES), asked);
+        ExtraFields.read(new Fields(form.texts(FILES)), asked);
         if (asked.mask != null && asked.strength == null) {
             asked.strength = 1.0; // what is masked is drawn anew, as there
         }

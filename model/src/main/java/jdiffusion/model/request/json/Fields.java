@@ -1,4 +1,4 @@
-package jdiffusion.server.calls;
+package jdiffusion.model.request.json;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -8,9 +8,8 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
-import jdiffusion.server.http.Form;
-import jdiffusion.server.http.HttpError;
-import jdiffusion.server.http.Json;
+import jdiffusion.model.JsonTree;
+import jdiffusion.model.request.FieldException;
 import jdiffusion.tensor.InputException;
 
 /**
@@ -21,15 +20,9 @@ public record Fields(ObjectNode json) {
     private static final BigInteger SEEDS = BigInteger.ONE.shiftLeft(64);
     private static final int LONGEST_NUMBER = 40;
 
-    /** The texts of a form; what holds files is left out. */
-    public static Fields of(Form form, List<String> files) {
-        ObjectNode json = Json.object();
-        for (String name : form.parts().keySet()) {
-            if (files.stream().noneMatch(file -> name.equals(file) || name.equals(file + "[]"))) {
-                json.put(name, form.text(name));
-            }
-        }
-        return new Fields(json);
+    /** What is thrown for a field that cannot be used. */
+    public static FieldException bad(String name, String message) {
+        return new FieldException(name, "invalid_value", message);
     }
 
     /** The first of these names that is there; null for none. */
@@ -51,7 +44,7 @@ public record Fields(ObjectNode json) {
     public String text(String... names) {
         String name = there(names);
         if (name != null && !json.get(name).isTextual()) {
-            throw HttpError.badField(name, name + " must be a text");
+            throw bad(name, name + " must be a text");
         }
         return name == null ? null : json.get(name).textValue();
     }
@@ -63,7 +56,7 @@ public record Fields(ObjectNode json) {
         }
         String value = json.get(name).asText();
         if (!value.equalsIgnoreCase("true") && !value.equalsIgnoreCase("false")) {
-            throw HttpError.badField(name, name + " must be true or false");
+            throw bad(name, name + " must be true or false");
         }
         return Boolean.valueOf(value);
     }
@@ -76,14 +69,14 @@ public record Fields(ObjectNode json) {
         try {
             return number(name).intValueExact();
         } catch (ArithmeticException e) {
-            throw HttpError.badField(name, name + " must be a whole number below 2^31");
+            throw bad(name, name + " must be a whole number below 2^31");
         }
     }
 
     public Float decimal(String... names) {
         Double value = precise(names);
         if (value != null && !Float.isFinite(value.floatValue())) {
-            throw HttpError.badField(there(names), there(names) + " is too large");
+            throw bad(there(names), there(names) + " is too large");
         }
         return value == null ? null : Float.valueOf(value.floatValue());
     }
@@ -103,13 +96,13 @@ public record Fields(ObjectNode json) {
         try {
             value = number(name).toBigIntegerExact();
         } catch (ArithmeticException e) {
-            throw HttpError.badField(name, name + " must be a whole number");
+            throw bad(name, name + " must be a whole number");
         }
         if (value.equals(BigInteger.ONE.negate())) {
             return null;
         }
         if (value.signum() < 0 || value.compareTo(SEEDS) >= 0) {
-            throw HttpError.badField(name, name + " must be from 0 to 2^64 - 1, or -1 for a random one");
+            throw bad(name, name + " must be from 0 to 2^64 - 1, or -1 for a random one");
         }
         return value.longValue();
     }
@@ -126,7 +119,7 @@ public record Fields(ObjectNode json) {
         } catch (NumberFormatException e) {
             // told below
         }
-        throw HttpError.badField(name, name + " must be a number, not '" + InputException.shown(text) + "'");
+        throw bad(name, name + " must be a number, not '" + InputException.shown(text) + "'");
     }
 
     /** Numbers in a list, or in a text between commas. */
@@ -137,14 +130,14 @@ public record Fields(ObjectNode json) {
         }
         List<Float> values = new ArrayList<>();
         if (node instanceof ArrayNode array) {
-            array.forEach(value -> values.add(new Fields(Json.object().set(name, value)).decimal(name)));
+            array.forEach(value -> values.add(new Fields(JsonTree.object().set(name, value)).decimal(name)));
         } else {
             for (String part : node.asText().split(",")) {
-                values.add(new Fields(Json.object().put(name, part)).decimal(name));
+                values.add(new Fields(JsonTree.object().put(name, part)).decimal(name));
             }
         }
         if (values.contains(null)) {
-            throw HttpError.badField(name, name + " must be numbers");
+            throw bad(name, name + " must be numbers");
         }
         return values;
     }
@@ -164,7 +157,7 @@ public record Fields(ObjectNode json) {
         List<byte[]> files = new ArrayList<>();
         for (JsonNode one : node) {
             if (!one.isTextual()) {
-                throw HttpError.badField(name, name + " must be a list of texts");
+                throw bad(name, name + " must be a list of texts");
             }
             files.add(decode(name, one.textValue()));
         }
@@ -177,7 +170,7 @@ public record Fields(ObjectNode json) {
             String plain = text.substring(comma + 1);
             return Base64.getDecoder().decode(plain.indexOf('\n') < 0 ? plain : plain.replaceAll("[\r\n]", ""));
         } catch (IllegalArgumentException e) {
-            throw HttpError.badField(name, name + " is not base64");
+            throw bad(name, name + " is not base64");
         }
     }
 }

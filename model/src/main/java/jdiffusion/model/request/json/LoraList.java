@@ -1,9 +1,9 @@
-package jdiffusion.server.calls;
+package jdiffusion.model.request.json;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import jdiffusion.server.http.HttpError;
+import jdiffusion.model.request.FieldException;
 
 /** The field {@code loras}: a list of names with weights. */
 public final class LoraList {
@@ -37,7 +37,7 @@ public final class LoraList {
         return all.toString();
     }
 
-    private static HttpError wrong() {
-        return HttpError.badField(NAME, NAME + " must be a list of {\"name\": ..., \"weight\": ...}");
+    private static FieldException wrong() {
+        return Fields.bad(NAME, NAME + " must be a list of {\"name\": ..., \"weight\": ...}");
     }
 }

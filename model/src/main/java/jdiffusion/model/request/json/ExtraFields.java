@@ -1,4 +1,4 @@
-package jdiffusion.server.calls;
+package jdiffusion.model.request.json;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import jdiffusion.model.family.Hires;
@@ -7,7 +7,6 @@ import jdiffusion.model.image.Border;
 import jdiffusion.model.request.HiresChoices;
 import jdiffusion.model.request.InpaintChoices;
 import jdiffusion.model.request.PictureFields;
-import jdiffusion.server.http.HttpError;
 import jdiffusion.tensor.InputException;
 
 /** How a mask acts, a border around the picture, and a second pass, under the command line's names. */
@@ -28,7 +27,7 @@ public final class ExtraFields {
         String sides = text(fields, "outpaint");
         inpaint.border = sides == null ? null : border(sides);
         if (inpaint.needsMask() && asked.mask == null) {
-            throw HttpError.badField("mask", "mask_blur, mask_invert, only_masked, mask_fill and mask_paste are of a"
+            throw Fields.bad("mask", "mask_blur, mask_invert, only_masked, mask_fill and mask_paste are of a"
                     + " mask; give one");
         }
         HiresChoices hires = asked.hires;
@@ -46,7 +45,7 @@ public final class ExtraFields {
         try {
             return Border.of(sides, "outpaint");
         } catch (InputException e) {
-            throw HttpError.badField("outpaint", e.getMessage());
+            throw Fields.bad("outpaint", e.getMessage());
         }
     }
 
