@@ -87,7 +87,7 @@ final class GuidedPrediction {
         this.formulaRun = formula == null ? null : formula.start(w, images, out, height, width);
         this.caching = new StepCaching(denoiser, compute, request.methods());
         trace.batch(images, request.guided() ? BOTH : COND);
-        this.run = caching.start(new DenoiserSetup(setup.branches(), images, height, width,
+        this.run = caching.start(new DenoiserSetup(setup.entries(), images, height, width,
                 times(n -> !zeroed(n) && (!request.guided() || guides(n))), List.of(), setup.control()),
                 request.guided() ? new String[] {"negative", "prompt"} : new String[] {"prompt"});
         trace.batch(images, COND);
@@ -116,8 +116,8 @@ final class GuidedPrediction {
     /** A run of the prompt's branch alone. */
     private DenoiserSetup withPrompt(DenoiserSetup setup, IntPredicate evaluations, List<Integer> skipped,
                                      AttentionChange change, float[] control) {
-        return new DenoiserSetup(List.of(setup.branches().getLast()), images, setup.height(), setup.width(),
-                times(evaluations), skipped, control, change, Double.NaN);
+        return new DenoiserSetup(setup.entries().subList(setup.batch() - images, setup.batch()), images,
+                setup.height(), setup.width(), times(evaluations), skipped, control, change, Double.NaN);
     }
 
     /** Times of the evaluations of this run, counted from 0, that are wanted. */

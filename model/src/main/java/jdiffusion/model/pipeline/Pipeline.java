@@ -346,6 +346,34 @@ public final class Pipeline implements AutoCloseable {
                 : new SecondPass(model, stages, taesd).run(request, prompts, progress);
     }
 
+    /**
+     * What a request must have in common with others to be denoised together with them; null when it is denoised
+     * alone. With weights in prompts the shapes of conditionings must be alike as well: see {@link BatchKey#with}.
+     */
+    public BatchKey batchKey(GenerationRequest request) {
+        return BatchKey.of(request);
+    }
+
+    /**
+     * Clean latents of several requests, denoised together: of each, to the byte, those that it gets alone. The memory
+     * is that of one request with as many pictures in one draw, see {@link #plan}. All fail when one does, with
+     * numbers that are not finite, say; each may be tried alone then.
+     *
+     * @param requests with equal {@link #batchKey}s
+     * @param prompts  what {@link #encode} gave for each of them
+     * @param progress of all as one draw
+     */
+    public List<float[]> denoise(List<GenerationRequest> requests, List<List<Conditioning>> prompts,
+                                 Progress progress) {
+        List<BatchKey> keys = requests.stream().map(this::batchKey).distinct().toList();
+        if (keys.size() != 1 || keys.getFirst() == null || requests.size() != prompts.size()) {
+            throw new IllegalArgumentException(requests.size() + " requests with " + prompts.size()
+                    + " conditionings cannot be denoised together: they differ in more than text and seed, or some"
+                    + " must be denoised alone");
+        }
+        return denoiseStage().together(requests.stream().map(this::drawn).toList(), prompts, progress);
+    }
+
     DenoiseStage denoiseStage() {
         return new DenoiseStage(model, stages, taesd);
     }

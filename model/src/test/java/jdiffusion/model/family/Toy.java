@@ -139,7 +139,7 @@ final class Toy implements Family {
             Tensor pooled = compute.workspace().operand(setup.batch(), POOLED);
             Tensor shifts = compute.workspace().f32(setup.batch(), CHANNELS);
             for (int i = 0; i < setup.batch(); i++) {
-                backend.upload(setup.branch(i).pooled().toArray(), pooled.at(i));
+                backend.upload(setup.entries().get(i).pooled().toArray(), pooled.at(i));
             }
             text.apply(backend, pooled, shifts);
             return new DenoiserRun() {
