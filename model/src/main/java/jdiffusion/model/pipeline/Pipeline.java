@@ -338,6 +338,19 @@ public final class Pipeline implements AutoCloseable {
     }
 
     /**
+     * The same of several requests without a second pass: of each what it gets alone. Each text encoder is loaded once
+     * and each text read once, in the memory that a guided request takes; only texts with weights are read with their
+     * request.
+     */
+    public List<List<Conditioning>> encode(List<GenerationRequest> requests, Progress progress) {
+        if (requests.stream().anyMatch(request -> request.hires() != null)) {
+            throw new IllegalArgumentException("requests with a second pass are encoded alone");
+        }
+        return requests.isEmpty() ? List.of() : new TextStage(model, conditioner).run(requests.stream()
+                .map(this::drawn).toList(), progress);
+    }
+
+    /**
      * Clean latents [images, channels, height / factor, width / factor] of what is drawn, as the denoiser sees them;
      * with a second pass, those of that one.
      */

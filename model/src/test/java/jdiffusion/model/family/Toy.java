@@ -32,6 +32,7 @@ import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.synthetic.TensorList;
 import jdiffusion.model.synthetic.VaeSizes;
 import jdiffusion.model.text.ClipNetwork;
+import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.model.vae.VaeConfig;
 import jdiffusion.model.vae.VaeNetwork;
 import jdiffusion.tensor.InputException;
@@ -219,13 +220,12 @@ final class Toy implements Family {
         }
 
         @Override
-        public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
-            List<String> prompts = both ? List.of(request.negativeText(), request.prompt())
-                    : List.of(request.prompt());
-            TextEncoders.Clip clip = encoders.clip(Component.CLIP_L, prompts, listener);
-            return IntStream.range(0, prompts.size()).mapToObj(i -> new Conditioning(Map.of(
-                    Conditioning.POOLED, Tensor.of(Arrays.copyOfRange(clip.pooled(), i * POOLED,
-                            (i + 1) * POOLED), POOLED)))).toList();
+        public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
+            return encoders.clip(Component.CLIP_L, requests.stream().map(asked -> TextEncoders.Texts.clip(
+                    asked.prompts())).toList(), ClipTextEncoder.Pooled.PROJECTED, listener).stream().map(clip ->
+                    IntStream.range(0, clip.pooled().length / POOLED).mapToObj(i -> new Conditioning(Map.of(
+                            Conditioning.POOLED, Tensor.of(Arrays.copyOfRange(clip.pooled(), i * POOLED,
+                                    (i + 1) * POOLED), POOLED)))).toList()).toList();
         }
     }
 

@@ -3,6 +3,7 @@ package jdiffusion.model.pipeline;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,18 +16,23 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
-import jdiffusion.model.TestData;
 import jdiffusion.model.cache.StepCache;
+import jdiffusion.model.checkpoint.ModelSources;
+import jdiffusion.model.families.Families;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.GenerationRequest.Builder;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.Progress;
+import jdiffusion.model.family.PromptWeights;
+import jdiffusion.model.family.TextOptions;
 import jdiffusion.model.guidance.Guiders;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.NoiseSource;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SkipLayers;
+import jdiffusion.model.stage.MemoryPolicy;
+import jdiffusion.model.stage.Offload;
 import jdiffusion.model.stage.StageMemory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -54,7 +60,8 @@ class BatchOfRequestsTest {
     }
 
     private static Pipeline pipeline(String kind, Backend on) {
-        return Pipeline.open(kind.equals("shapes") ? TestData.defaultModel() : TinyModels.write(kind, folder), on);
+        Path made = folder.resolve(kind);
+        return Pipeline.open(Families.open(Files.exists(made) ? made : TinyModels.write(kind, folder), ModelSources.NONE), on, MemoryPolicy.of(Offload.NONE));
     }
 
     private static Builder request(Pipeline pipeline) {
@@ -84,9 +91,9 @@ class BatchOfRequestsTest {
         return requests.stream().map(request -> pipeline.encode(request, Progress.NONE)).toList();
     }
 
-    private static void check(String what, Pipeline pipeline, List<GenerationRequest> requests) {
+    private static void check(String what, Pipeline pipeline, List<GenerationRequest> requests,
+                              List<List<Conditioning>> prompts) {
         requests.forEach(pipeline::check);
-        List<List<Conditioning>> prompts = encode(pipeline, requests);
         List<float[]> together = pipeline.denoise(requests, prompts, Progress.NONE);
         assertThat(together).hasSameSizeAs(requests);
         for (int i = 0; i < requests.size(); i++) {
@@ -109,7 +116,7 @@ class BatchOfRequestsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"shapes", "sdxl", "flux-dev", "auraflow", "pixart-sigma"})
+    @ValueSource(strings = {"sd35-medium", "sdxl", "flux-dev", "auraflow", "pixart-sigma"})
     void eachGetsWhatItGetsAlone(String kind) {
         try (Pipeline pipeline = pipeline(kind, backend)) {
             Map<String, UnaryOperator<Builder>> ways = new TreeMap<>();
@@ -136,33 +143,121 @@ class BatchOfRequestsTest {
             if (pipeline.denoiserConfig().layers() > 0) {
                 ways.put("skipped layers", request -> request.skipLayers(new SkipLayers(List.of(1), 2.8f, 0, 1)));
             }
-            ways.forEach((what, way) -> check(what, pipeline, three(pipeline, way)));
+            List<List<Conditioning>> guided = encode(pipeline, three(pipeline, request -> request));
+            List<List<Conditioning>> unguided = guided.stream().map(both -> both.subList(1, 2)).toList();
+            ways.forEach((what, way) -> {
+                List<GenerationRequest> requests = three(pipeline, way);
+                check(what, pipeline, requests, requests.getFirst().guided() ? guided : unguided);
+            });
         }
     }
 
     /** Entries whose cache acts at other steps than their neighbours' do. */
     @Test
     void aCacheActsOnEachByItself() {
-        try (Pipeline pipeline = pipeline("shapes", backend)) {
+        try (Pipeline pipeline = pipeline("sd35-medium", backend)) {
             List<GenerationRequest> requests = three(pipeline, request -> cache("first-block(0.3)")
                     .apply(request.steps(8).size(64, 48)));
-            check("first-block", pipeline, requests);
+            check("first-block", pipeline, requests, encode(pipeline, requests));
         }
     }
 
     @Test
     void onADevice() {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false);
-                Pipeline pipeline = pipeline("shapes", cuda.backend())) {
-            List<GenerationRequest> requests = three(pipeline, request -> request.steps(2).size(64, 48)
+                Pipeline pipeline = pipeline("sd35-medium", cuda.backend())) {
+            List<GenerationRequest> requests = three(pipeline, request -> request.steps(2).size(32, 32)
                     .sampler(Sampler.Kind.EULER_ANCESTRAL));
-            check("emulated", pipeline, requests);
+            check("emulated", pipeline, requests, encode(pipeline, requests));
+        }
+    }
+
+    /** Texts that are read together, some of them several times, in one request or in several, with weights or not. */
+    @ParameterizedTest
+    @ValueSource(strings = {"sd35-medium", "sdxl", "flux-dev", "auraflow", "pixart-sigma"})
+    void textsAreEncodedTogether(String kind) {
+        try (Pipeline held = pipeline(kind, backend);
+                Pipeline pipeline = held.withPolicy(MemoryPolicy.DEFAULT)) {
+            GenerationRequest first = request(pipeline).build();
+            List<GenerationRequest> requests = new ArrayList<>(three(pipeline, request -> request));
+            requests.add(first.toBuilder().prompt("blurry").negativePrompt("blurry").build());
+            requests.add(first.toBuilder().guidance(1).build());
+            if (!kind.equals("sdxl")) {
+                requests.add(first.toBuilder().t5Length(7).build());
+            }
+            if (!kind.equals("auraflow") && !kind.equals("pixart-sigma")) {
+                requests.add(first.toBuilder().text(new TextOptions(kind.equals("sd35-medium") ? null : "a cat", null,
+                        kind.equals("flux-dev") ? 0 : 1)).build());
+            }
+            if (pipeline.family().readsWeights()) {
+                for (PromptWeights weights : List.of(PromptWeights.A1111, PromptWeights.COMFYUI)) {
+                    GenerationRequest weighted = first.toBuilder().prompt("a (red:1.3) circle " + "and more ".repeat(
+                            80)).methods(first.methods().withWeights(weights)).build();
+                    requests.add(weighted);
+                    requests.add(weighted);
+                }
+            }
+            List<List<Conditioning>> together = pipeline.encode(requests, Progress.NONE);
+            List<StageMemory> most = pipeline.plan(first).stages();
+            for (int i = 0; i < requests.size(); i++) {
+                List<Conditioning> alone = pipeline.encode(requests.get(i), Progress.NONE);
+                assertThat(together.get(i)).hasSameSizeAs(alone);
+                for (int k = 0; k < alone.size(); k++) {
+                    Conditioning own = together.get(i).get(k);
+                    assertThat(own.shapes()).isEqualTo(alone.get(k).shapes());
+                    alone.get(k).tensors().forEach((name, tensor) -> assertThat(own.get(name).toArray()).as(name)
+                            .containsExactly(tensor.toArray()));
+                }
+            }
+            List<StageMemory> used = new ArrayList<>();
+            pipeline.encode(requests.subList(0, 4), new Progress() {
+                @Override
+                public void used(Stage stage, StageMemory memory) {
+                    used.add(memory);
+                }
+            });
+            // Each encoder once, with the memory of one request.
+            assertThat(used).isEqualTo(most.subList(0, used.size()));
+        }
+    }
+
+    /** A text that is cut is told of once. */
+    @Test
+    void eachTextIsReadOnce() {
+        try (Pipeline pipeline = pipeline("sdxl", backend)) {
+            GenerationRequest one = request(pipeline).negativePrompt("a very long text ".repeat(40)).build();
+            List<String> notes = new ArrayList<>();
+            pipeline.encode(List.of(one, one.toBuilder().prompt("a circle").build()), new Progress() {
+                @Override
+                public void note(String line) {
+                    notes.add(line);
+                }
+            });
+            // By each of the two encoders.
+            assertThat(notes).hasSize(2);
+        }
+    }
+
+    /** With weights a prompt may be longer than another's. */
+    @Test
+    void longerTextsGoByThemselves() {
+        try (Pipeline pipeline = pipeline("sd35-medium", backend)) {
+            GenerationRequest one = request(pipeline).methods(request(pipeline).build().methods()
+                    .withWeights(PromptWeights.A1111)).build();
+            List<GenerationRequest> requests = List.of(one, one.toBuilder().prompt("and more ".repeat(80)).build());
+            List<List<Conditioning>> prompts = pipeline.encode(requests, Progress.NONE);
+            BatchKey key = pipeline.batchKey(one);
+            assertThat(key).isEqualTo(pipeline.batchKey(requests.getLast()));
+            assertThat(key.with(prompts.getFirst())).isEqualTo(pipeline.batchKey(one).with(prompts.getFirst()))
+                    .isNotEqualTo(key.with(prompts.getLast()));
+            assertThatThrownBy(() -> pipeline.denoise(requests, prompts, Progress.NONE))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("differ in shape");
         }
     }
 
     @Test
     void progressIsThatOfOneDraw() {
-        try (Pipeline pipeline = pipeline("shapes", backend)) {
+        try (Pipeline pipeline = pipeline("sd35-medium", backend)) {
             List<GenerationRequest> requests = three(pipeline, request -> request.size(64, 48));
             List<List<Conditioning>> prompts = encode(pipeline, requests);
             List<Integer> steps = new ArrayList<>();
@@ -198,7 +293,7 @@ class BatchOfRequestsTest {
 
     @Test
     void cancellingEndsAllOfThem() {
-        try (Pipeline pipeline = pipeline("shapes", backend)) {
+        try (Pipeline pipeline = pipeline("sd35-medium", backend)) {
             List<GenerationRequest> requests = three(pipeline, request -> request);
             int[] steps = {0};
             assertThatThrownBy(() -> pipeline.denoise(requests, encode(pipeline, requests), new Progress() {
@@ -218,7 +313,7 @@ class BatchOfRequestsTest {
 
     @Test
     void aKeySaysWhatGoesTogether() {
-        try (Pipeline pipeline = pipeline("shapes", backend)) {
+        try (Pipeline pipeline = pipeline("sd35-medium", backend)) {
             GenerationRequest one = request(pipeline).build();
             List<GenerationRequest> all = three(pipeline, request -> request);
             assertThat(all.stream().map(pipeline::batchKey).distinct()).hasSize(1);
