@@ -60,7 +60,8 @@ public record DenoiserSetup(List<Conditioning> entries, int images, int height, 
 
     /** One entry of the batch by itself, whose blocks may be left out. */
     public DenoiserSetup alone(int entry, double threshold) {
-        return new DenoiserSetup(List.of(entries.get(entry)), 1, height, width, times, skipped, control, change, threshold);
+        return new DenoiserSetup(List.of(entries.get(entry)), 1, height, width, times, skipped, control, change,
+                threshold);
     }
 
     /** Whether blocks may be left out. */

@@ -61,7 +61,8 @@ class BatchOfRequestsTest {
 
     private static Pipeline pipeline(String kind, Backend on) {
         Path made = folder.resolve(kind);
-        return Pipeline.open(Families.open(Files.exists(made) ? made : TinyModels.write(kind, folder), ModelSources.NONE), on, MemoryPolicy.of(Offload.NONE));
+        return Pipeline.open(Families.open(Files.exists(made) ? made : TinyModels.write(kind, folder),
+                ModelSources.NONE), on, MemoryPolicy.of(Offload.NONE));
     }
 
     private static Builder request(Pipeline pipeline) {
