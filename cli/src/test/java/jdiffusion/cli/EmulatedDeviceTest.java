@@ -57,6 +57,8 @@ class EmulatedDeviceTest {
                 "--control-image", edges);
         assertThat(meanDifference(cpu, plain)).isGreaterThan(4);
         assertThat(meanDifference(emulated, cpu)).isLessThan(2);
+        assertThat(pixels("two.png", "--device", "emulated:1,emulated:0", "--lora", lora, "--control-net", net,
+                "--control-image", edges)).isEqualTo(emulated);
     }
 
     /** Over a dense matrix and over a quantised one, which there becomes a dense one. */
@@ -72,6 +74,23 @@ class EmulatedDeviceTest {
             assertThat(meanDifference(cpu, plain)).isGreaterThan(4);
             assertThat(meanDifference(emulated, cpu)).isLessThan(2);
         }
+    }
+
+    @Test
+    void whatTwoDevicesCannotDoIsALine() throws IOException {
+        assertThat(Cli.draw("a", "--device", "emulated,emulated:7", "-o", folder.resolve("x.png")).err().getLast())
+                .isEqualTo("jdiffusion: there is no CUDA device 7; devices 0 to 1 are here");
+        assertThat(Cli.draw("a", "--device", "emulated,emulated", "--profile", "-o", folder.resolve("x.png")).err()
+                .getLast()).isEqualTo("jdiffusion: --profile measures one device at a time, which two are not; leave it"
+                        + " out, or name one --device");
+        // The second device loads its weights first.
+        Cli run = Cli.draw("a", "--device", "emulated:1,emulated:0", "--emulator-memory", "16MiB", "--vram", "1GiB",
+                "-o", folder.resolve("x.png"));
+        assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(run.err()).contains("device: emulated:1, jdiffusion emulated device, bf16; emulated:0, jdiffusion"
+                + " emulated device, bf16");
+        assertThat(run.err().getLast()).startsWith("jdiffusion: emulated:0: out of device memory: ");
+        assertThat(Cli.names(folder)).isEmpty();
     }
 
     private byte[] pixels(String name, Object... options) {

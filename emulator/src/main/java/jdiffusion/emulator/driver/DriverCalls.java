@@ -18,7 +18,8 @@ import jdiffusion.emulator.PtxException;
 import jdiffusion.emulator.PtxProgram;
 
 /**
- * What the driver asks of Java, one method per field of {@code struct emulator_calls} in cuda.c. Each returns a
+ * What the driver asks of Java for one device, one method per field of {@code struct emulator_calls} in cuda.c, whose
+ * first argument is the number of the device. Each returns a
  * CUresult; why a call failed is kept for {@link #takeFailure()}.
  */
 final class DriverCalls {

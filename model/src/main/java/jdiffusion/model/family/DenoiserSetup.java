@@ -58,6 +58,12 @@ public record DenoiserSetup(List<Conditioning> entries, int images, int height, 
         return entries.getFirst().context().rows();
     }
 
+    /** Entries from one on up to another, of all images of some branches. */
+    public DenoiserSetup part(int from, int to) {
+        return new DenoiserSetup(entries.subList(from, to), images, height, width, times, skipped, control, change,
+                reuse);
+    }
+
     /** One entry of the batch by itself, whose blocks may be left out. */
     public DenoiserSetup alone(int entry, double threshold) {
         return new DenoiserSetup(List.of(entries.get(entry)), 1, height, width, times, skipped, control, change,

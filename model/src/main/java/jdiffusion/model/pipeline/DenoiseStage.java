@@ -78,9 +78,15 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
     /**
      * Clean latents of several requests, of each what it gets alone.
      *
-     * @param requests of one {@link BatchKey}
+     * @param requests of one {@link BatchKey}, as they are drawn
      */
     List<float[]> together(List<GenerationRequest> requests, List<List<Conditioning>> prompts, Progress progress) {
+        List<BatchKey> keys = requests.stream().map(BatchKey::of).distinct().toList();
+        if (keys.size() != 1 || keys.getFirst() == null || requests.size() != prompts.size()) {
+            throw new IllegalArgumentException(requests.size() + " requests with " + prompts.size()
+                    + " conditionings cannot be denoised together: they differ in more than text and seed, or some"
+                    + " must be denoised alone");
+        }
         GenerationRequest first = requests.getFirst();
         int branches = first.guided() ? 2 : 1;
         Conditioning[] entries = new Conditioning[branches * requests.size()];
@@ -121,8 +127,9 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
         progress.latents(request.height() / space.factor(), request.width() / space.factor());
         StageClock clock = new StageClock(Progress.Stage.DENOISE, draws * walk.evaluations(), progress);
         float[] mask = LatentMask.of(request, space, model.readsMasked());
-        return stages.run(Component.DENOISER, model.family()::loadDenoiser, (Stage<Denoiser> stage) -> {
-            DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, walk, setup, mask);
+        Function<SecondDevice, Unfinished> first = other -> stages.run(Component.DENOISER,
+                model.family()::loadDenoiser, (Stage<Denoiser> stage) -> {
+            DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, walk, setup, mask, other);
             float[] all = new float[Math.multiplyExact(draws * batch, size)];
             List<RandomNormals> drawn = new ArrayList<>();
             if (stage.counting()) {
@@ -141,10 +148,12 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
                 drawn.add(random);
             }
             return new Unfinished(stage.check(all), drawn);
-        }, memory -> {
-            clock.used(memory);
-            clock.stop();
-        });
+        }, clock::used);
+        Unfinished done = stages.second() == null || !request.guided() ? first.apply(null)
+                : SecondDevice.with(stages.second(), model.family()::loadDenoiser, request, walk, setup, clock::used,
+                        first);
+        clock.stop();
+        return done;
     }
 
     /** A note where what acts through guidance is asked for without it. */
