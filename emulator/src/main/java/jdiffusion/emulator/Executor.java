@@ -15,6 +15,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import jdiffusion.emulator.KernelCounters.Line;
 import jdiffusion.emulator.exec.Block;
 import jdiffusion.emulator.exec.CompiledKernel;
 import jdiffusion.emulator.exec.Profile;
@@ -116,7 +117,7 @@ public final class Executor implements AutoCloseable {
         }
         if (options.profile()) {
             synchronized (counters) {
-                counters.computeIfAbsent(kernel.name(), KernelCounters::new).addLaunch(count);
+                of(kernel.compiled()).addLaunch(count);
             }
         }
         switch (failed.get()) {
@@ -168,16 +169,33 @@ public final class Executor implements AutoCloseable {
         }
     }
 
+    private KernelCounters of(CompiledKernel kernel) {
+        return counters.computeIfAbsent(kernel.name(), name -> new KernelCounters(name, kernel.sharedArrays()));
+    }
+
     private void collect(CompiledKernel kernel, Profile profile) {
         synchronized (counters) {
-            KernelCounters total = counters.computeIfAbsent(kernel.name(), KernelCounters::new);
+            KernelCounters total = of(kernel);
             for (int i = 0; i < kernel.blockSites().length; i++) {
+                Line last = null;
                 for (int site : kernel.blockSites()[i]) {
-                    if (site >= 0) {
-                        Site at = kernel.sites().get(site);
-                        total.addLine(at.line(), at.text(), at.kind(), profile.blockCounts()[i], at.flops(),
-                                profile.traffic()[site]);
+                    if (site < 0) {
+                        continue;
                     }
+                    Site at = kernel.sites().get(site);
+                    last = total.addLine(at.line(), at.text(), at.kind(), profile.blockCounts()[i], at.flops(),
+                            profile.traffic()[site]);
+                    last.lanes += profile.lanes()[i];
+                    last.keepWorse(profile.worst()[site]);
+                    Profile.Meetings met = profile.meetings()[site];
+                    if (met != null) {
+                        last.openings += met.openings;
+                        last.instructionsToBarrier += met.instructions;
+                        last.slowestToBarrier += met.slowest;
+                    }
+                }
+                if (last != null) {
+                    last.partings += profile.partings()[i];
                 }
             }
         }

@@ -266,6 +266,10 @@ public final class Block {
         if (checker != null) {
             checkBarrier(waiting.stream().filter(w -> w.id() == first.id()).toList(), arrived, first.count());
         }
+        if (profile != null) {
+            profile.meet(first.site(), waiting.stream().filter(w -> w.id() == first.id()).map(Waiting::warp).distinct()
+                    .toList());
+        }
         if (!parts.isEmpty()) {
             reduce(first.id());
         }

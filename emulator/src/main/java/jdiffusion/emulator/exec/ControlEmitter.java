@@ -135,8 +135,8 @@ final class ControlEmitter {
             code.dup().loadConstant(i).loadConstant(target(new Operand.Symbol(labels.get(i), 0))).iastore();
         }
         code.loadConstant(warp.intSlot(instruction.operands().get(0))).iload(LaneCode.MASK)
-                .invokevirtual(WarpEmitter.WARP, "branchIndexed",
-                        MethodTypeDesc.of(CD_int, ClassDesc.ofDescriptor("[I"), CD_int, CD_int)).ireturn();
+                .loadConstant(number + 1).invokevirtual(WarpEmitter.WARP, "branchIndexed", MethodTypeDesc.of(CD_int,
+                        ClassDesc.ofDescriptor("[I"), CD_int, CD_int, CD_int)).ireturn();
         ended = true;
     }
 

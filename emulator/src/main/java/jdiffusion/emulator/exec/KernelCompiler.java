@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import jdiffusion.emulator.PtxException;
+import jdiffusion.emulator.SharedArray;
 import jdiffusion.emulator.ptx.Instruction;
 import jdiffusion.emulator.ptx.Operand;
 import jdiffusion.emulator.ptx.PtxFunction;
@@ -36,6 +37,7 @@ public final class KernelCompiler {
     private final CallTable calls;
     private final Layout layout;
     private final List<Site> sites = new ArrayList<>();
+    private final List<SharedArray> sharedArrays = new ArrayList<>();
     private final Map<String, Long> addresses = new HashMap<>();
     private final List<BasicBlock> blocks;
     private int sharedBytes;
@@ -83,7 +85,7 @@ public final class KernelCompiler {
                 .flatMapToLong(e -> java.util.stream.LongStream.of(e.getValue(), e.getKey())).toArray();
         return new CompiledKernel(function.name(), code, layout.ints(), layout.longs(), layout.predicates(), ints,
                 longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, sharedCell,
-                localBytes, stackBytes, paramBytes, variables, callSites);
+                localBytes, stackBytes, paramBytes, variables, callSites, List.copyOf(sharedArrays));
     }
 
     private void placeVariables() {
@@ -107,6 +109,7 @@ public final class KernelCompiler {
             } else if (variable.bytes() > 0) {
                 sharedBytes = align(sharedBytes, variable);
                 addresses.put(variable.name(), (long) sharedBytes);
+                sharedArrays.add(new SharedArray(variable.name(), sharedBytes, (int) variable.bytes()));
                 sharedBytes += (int) variable.bytes();
             }
         }
@@ -115,7 +118,10 @@ public final class KernelCompiler {
                 sharedBytes = align(sharedBytes, variable);
             }
         }
-        own.stream().filter(v -> v.bytes() == 0).forEach(v -> addresses.put(v.name(), (long) sharedBytes));
+        own.stream().filter(v -> v.bytes() == 0).forEach(v -> {
+            addresses.put(v.name(), (long) sharedBytes);
+            sharedArrays.add(new SharedArray(v.name(), sharedBytes, 0));
+        });
         if (calls.hasStack()) {
             localBytes = Math.ceilDiv(localBytes, FRAME_ALIGN) * FRAME_ALIGN + STACK;
             stackBytes = STACK;

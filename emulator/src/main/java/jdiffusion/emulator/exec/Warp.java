@@ -22,6 +22,8 @@ public final class Warp {
     final AsyncCopies copies;
     /** Lanes that exist and have not exited. */
     int live;
+    /** Instructions since it last met others at a barrier, where that is counted. */
+    long sinceBarrier;
     private final int[] pending;
     private final long[] pendingBits;
     private final int[] parked;
@@ -83,6 +85,7 @@ public final class Warp {
             stacks[lane].reset();
         }
         last = false;
+        sinceBarrier = 0;
         resume(0, live);
     }
 
@@ -96,7 +99,7 @@ public final class Warp {
         copies.drift();
         patience = PATIENCE;
         KernelCode code = kernel.code();
-        long[] counts = block.profile() == null ? null : block.profile().blockCounts();
+        Profile profile = block.profile();
         while ((ready | parkedLanes) != 0) {
             int at = ready != 0 ? nextPending() : unpark();
             int mask = pending[at];
@@ -104,8 +107,8 @@ public final class Warp {
             pendingBits[at >> 6] &= ~(1L << at);
             ready &= ~mask;
             while (true) {
-                if (counts != null) {
-                    counts[at]++;
+                if (profile != null) {
+                    profile.begin(this, at, mask);
                 }
                 int next = code.run(this, at, mask);
                 if (next < 0) {
@@ -144,6 +147,9 @@ public final class Warp {
         CallSite call = kernel.calls().get(number);
         for (int rest = taken; rest != 0; rest &= rest - 1) {
             stacks[Integer.numberOfTrailingZeros(rest)].call(call, site);
+        }
+        if (taken != 0 && taken != all) {
+            parted(call.next() - 1);
         }
         resume(call.target(), taken);
         resume(call.next(), all & ~taken);
@@ -207,8 +213,15 @@ public final class Warp {
         }
     }
 
+    private void parted(int at) {
+        if (block.profile() != null) {
+            block.profile().part(at);
+        }
+    }
+
     /** Lanes part: {@code taken} go to one block, the other ones to another. */
     int split(int target, int taken, int otherwise, int rest) {
+        parted(otherwise - 1);
         resume(target, taken);
         resume(otherwise, rest);
         return ELSEWHERE;
@@ -216,17 +229,26 @@ public final class Warp {
 
     /** Lanes of {@code mask} end, the others of {@code all} go on at {@code next}. */
     int exit(int mask, int next, int all) {
+        if (mask != 0 && mask != all) {
+            parted(next - 1);
+        }
         live &= ~mask;
         resume(next, all & ~mask);
         return ELSEWHERE;
     }
 
     /** Each lane goes to the block that {@code targets} lists under its number in slot {@code index}. */
-    int branchIndexed(int[] targets, int slot, int mask) {
+    int branchIndexed(int[] targets, int slot, int mask, int next) {
+        int first = targets[r[slot + Integer.numberOfTrailingZeros(mask)]];
+        boolean together = true;
         for (int lane = 0; lane < Layout.LANES; lane++) {
             if ((mask >>> lane & 1) != 0) {
                 resume(targets[r[slot + lane]], 1 << lane);
+                together &= targets[r[slot + lane]] == first;
             }
+        }
+        if (!together) {
+            parted(next - 1);
         }
         return ELSEWHERE;
     }
@@ -249,6 +271,9 @@ public final class Warp {
             }
             forced = false;
             return true;
+        }
+        if (block.profile() != null) {
+            block.profile().takeBack(this, at, mask);
         }
         int all = parked[at] | mask;
         if ((all & need) == need) {
