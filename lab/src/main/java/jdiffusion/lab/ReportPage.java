@@ -82,6 +82,9 @@ public final class ReportPage {
         }
         ArrayNode lines = json.putArray("lines");
         for (Line line : counters.lines().values()) {
+            if (line.executions == 0) {
+                continue;
+            }
             ObjectNode one = lines.addObject().put("line", line.line).put("text", line.text.strip())
                     .put("source", source.source(line.line)).put("warps", line.executions).put("lanes", line.lanes)
                     .put("partings", line.partings).put("requests", line.traffic.globalRequests)

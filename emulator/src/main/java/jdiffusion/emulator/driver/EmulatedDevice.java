@@ -1,6 +1,7 @@
 package jdiffusion.emulator.driver;
 
 import java.util.Optional;
+import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.DeviceMemory;
 import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.Executor;
@@ -90,6 +91,11 @@ public final class EmulatedDevice implements AutoCloseable {
      */
     public Optional<Throwable> takeFailure() {
         return Optional.ofNullable(calls.takeFailure());
+    }
+
+    /** The first fault of a kernel since the device was opened; it stays after {@link #takeFailure()}. */
+    public Optional<DeviceFault> fault() {
+        return Optional.ofNullable(calls.fault());
     }
 
     /** Closes the device. No driver call may be running or follow. */
