@@ -33,6 +33,7 @@ public final class Executor implements AutoCloseable {
     private final ExecutorService pool;
     private final Map<String, KernelCounters> counters = new TreeMap<>();
     private volatile Consumer<String> printer = System.out::print;
+    private volatile Watcher watcher;
     private volatile boolean stopped;
 
     /** An executor whose kernels may access what {@code memory} lists. */
@@ -54,6 +55,11 @@ public final class Executor implements AutoCloseable {
     /** Where what kernels print goes, at the end of each launch, in the order of the blocks; at first standard output. */
     public void printer(Consumer<String> printer) {
         this.printer = printer;
+    }
+
+    /** Shows launches from now on to a watcher; null for nobody. With one worker thread, blocks run one by one. */
+    public void watcher(Watcher shown) {
+        this.watcher = shown;
     }
 
     /** Ends launches that are under way with a fault, as soon as a warp has run for long or waits. */
@@ -151,6 +157,7 @@ public final class Executor implements AutoCloseable {
         Profile profile = options.profile() ? new Profile(kernel.compiled()) : null;
         var block = new Block(kernel.compiled(), memory, grid, shape, dynamicShared, parameters, gridBarrier,
                 options.seed(), options.check(), profile, () -> stopped || failed.get() != null);
+        block.watch(watcher);
         try {
             for (long i = next.getAndIncrement(); i < end && failed.get() == null; i = next.getAndIncrement()) {
                 try {

@@ -25,8 +25,12 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     private static final int LANE_BYTES = 42;
     private static final int WARP_BYTES = 75;
 
-    /** Cuts a function's body into blocks; accesses of wide registers get conversions through {@code layout}. */
-    static List<BasicBlock> of(PtxFunction function, Layout layout) {
+    /**
+     * Cuts a function's body into blocks; accesses of wide registers get conversions through {@code layout}.
+     *
+     * @param steps whether each instruction becomes a block of its own
+     */
+    static List<BasicBlock> of(PtxFunction function, Layout layout, boolean steps) {
         Set<Integer> leaders = new HashSet<>(function.labels().values());
         var bodies = new ArrayList<List<Instruction>>();
         var starts = new HashMap<Integer, Integer>();
@@ -35,7 +39,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
         int bytes = 0;
         for (int i = 0; i < function.body().size(); i++) {
             Instruction instruction = function.body().get(i);
-            boolean cut = current == null || leaders.contains(i) || bytes > MOST_BYTES || isBarrier(instruction)
+            boolean cut = steps || current == null || leaders.contains(i) || bytes > MOST_BYTES || isBarrier(instruction)
                     || isCollective(instruction) && !members(instruction).equals(collective);
             if (cut && (current == null || !current.isEmpty())) {
                 current = new ArrayList<>();

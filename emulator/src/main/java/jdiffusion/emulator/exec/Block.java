@@ -10,6 +10,7 @@ import java.util.function.BooleanSupplier;
 import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.DeviceMemory;
 import jdiffusion.emulator.Dim3;
+import jdiffusion.emulator.Watcher;
 
 /**
  * Runs blocks of one launch, one after the other, on one thread. The warps of a block run in an order that the seed
@@ -47,6 +48,7 @@ public final class Block {
     private final BooleanSupplier stopped;
     private final DeviceMemory.Allocation[] lastHit;
     private Dim3 index;
+    private Watcher watcher;
     private SplittableRandom random;
 
     /**
@@ -127,6 +129,16 @@ public final class Block {
     /** The counters, or null when they are off. */
     Profile profile() {
         return profile;
+    }
+
+    /** Shows what runs to a watcher. */
+    public void watch(Watcher shown) {
+        this.watcher = shown;
+    }
+
+    /** Who is shown what runs, or null. */
+    Watcher watcher() {
+        return watcher;
     }
 
     /** The allocation that the instruction at a site used last, by site. */

@@ -29,8 +29,11 @@ public final class KernelCompiler {
     /** Local memory of a thread for arrays of functions that call themselves; CUDA's default is 1 KiB. */
     private static final int STACK = 8 << 10;
     private static final int FRAME_ALIGN = 16;
+    /** As many cases as the JVM's limit on the length of a method allows for. */
+    private static final int MOST_STEPS = 6000;
     private static final ClassDesc SELF = ClassDesc.of(KernelCompiler.class.getPackageName() + ".Translated");
 
+    private final boolean steps;
     private final PtxModule module;
     private final PtxFunction function;
     private final ModuleVariables variables;
@@ -46,22 +49,29 @@ public final class KernelCompiler {
     private int stackBytes;
     private int paramBytes;
 
-    private KernelCompiler(PtxModule module, PtxFunction function, ModuleVariables variables) {
+    private KernelCompiler(PtxModule module, PtxFunction function, ModuleVariables variables, boolean steps) {
+        this.steps = steps;
         this.module = module;
         this.function = Linker.link(module, function);
         this.calls = new CallTable(module, this.function);
         this.variables = variables;
         this.layout = new Layout(this.function.registers());
-        this.blocks = BasicBlock.of(this.function, layout);
+        this.blocks = BasicBlock.of(this.function, layout, steps);
+        if (steps && blocks.size() > MOST_STEPS) {
+            throw new PtxException("kernel %s: is too long for steps: %d instructions, and at most %d can be".formatted(
+                    function.name(), blocks.size(), MOST_STEPS), 0);
+        }
     }
 
     /**
      * Translates a kernel.
      *
+     * @param steps whether each instruction is a basic block of its own
      * @throws PtxException with the line of an instruction that is not supported
      */
-    public static CompiledKernel compile(PtxModule module, PtxFunction function, ModuleVariables variables) {
-        return new KernelCompiler(module, function, variables).compile();
+    public static CompiledKernel compile(PtxModule module, PtxFunction function, ModuleVariables variables,
+            boolean steps) {
+        return new KernelCompiler(module, function, variables, steps).compile();
     }
 
     private CompiledKernel compile() {
@@ -85,7 +95,8 @@ public final class KernelCompiler {
                 .flatMapToLong(e -> java.util.stream.LongStream.of(e.getValue(), e.getKey())).toArray();
         return new CompiledKernel(function.name(), code, layout.ints(), layout.longs(), layout.predicates(), ints,
                 longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, sharedCell,
-                localBytes, stackBytes, paramBytes, variables, callSites, List.copyOf(sharedArrays));
+                localBytes, stackBytes, paramBytes, variables, callSites, List.copyOf(sharedArrays),
+                steps ? layout.registers() : Map.of());
     }
 
     private void placeVariables() {

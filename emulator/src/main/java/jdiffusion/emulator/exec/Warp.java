@@ -2,6 +2,7 @@ package jdiffusion.emulator.exec;
 
 import java.util.Arrays;
 import jdiffusion.emulator.DeviceFault.Kind;
+import jdiffusion.emulator.Watcher;
 
 /** Registers and control flow of 32 threads. Lanes that diverge run one group at a time, earliest block first. */
 public final class Warp {
@@ -100,6 +101,7 @@ public final class Warp {
         patience = PATIENCE;
         KernelCode code = kernel.code();
         Profile profile = block.profile();
+        Watcher watcher = block.watcher();
         while ((ready | parkedLanes) != 0) {
             int at = ready != 0 ? nextPending() : unpark();
             int mask = pending[at];
@@ -109,6 +111,9 @@ public final class Warp {
             while (true) {
                 if (profile != null) {
                     profile.begin(this, at, mask);
+                }
+                if (watcher != null) {
+                    show(watcher, at, mask);
                 }
                 int next = code.run(this, at, mask);
                 if (next < 0) {
@@ -128,6 +133,15 @@ public final class Warp {
             }
         }
         return false;
+    }
+
+    private void show(Watcher watcher, int at, int mask) {
+        for (int site : kernel.blockSites()[at]) {
+            if (site >= 0) {
+                watcher.before(new WarpState(this, kernel.sites().get(site), mask));
+                return;
+            }
+        }
     }
 
     /** Lets other warps, and other lanes of this one, run soon: what this one waits for may be up to them. */
