@@ -172,7 +172,15 @@ final class ControlEmitter {
             return;
         }
         if (instruction.has("arrive")) {
-            throw new IllegalArgumentException("this barrier is not supported");
+            if (o.size() < 2) {
+                throw new IllegalArgumentException("the number of threads is missing");
+            }
+            code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(warp.intSlot(o.get(0)))
+                    .loadConstant(warp.intSlot(o.get(1))).loadConstant(number + 1).loadConstant(site)
+                    .invokevirtual(WarpEmitter.WARP, "arrive", MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int, CD_int,
+                            CD_int)).ireturn();
+            ended = true;
+            return;
         }
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(warp.intSlot(o.get(0)))
                 .loadConstant(o.size() > 1 ? warp.intSlot(o.get(1)) : -1).loadConstant(number + 1)

@@ -29,6 +29,7 @@ final class SharedChecker {
 
     private final Block block;
     private final Order order;
+    private final Releases releases;
     private final int shift;
     private final long[] writes;
     private final long[] reads;
@@ -45,6 +46,7 @@ final class SharedChecker {
         }
         this.block = block;
         this.order = new Order(threads);
+        this.releases = new Releases(order);
         this.shift = Integer.numberOfTrailingZeros(block.kernel().sharedCell());
         int cells = (bytes >> shift) + 1;
         this.writes = new long[cells];
@@ -54,11 +56,17 @@ final class SharedChecker {
 
     /** A new block starts. */
     void reset() {
+        releases.reset();
         if (order.begin()) {
             Arrays.fill(writes, 0);
             Arrays.fill(reads, 0);
             Arrays.fill(otherReads, 0);
         }
+    }
+
+    /** What threads hand on at barriers that not all of them wait at. */
+    Releases releases() {
+        return releases;
     }
 
     /** Threads have met at a barrier. */

@@ -363,6 +363,19 @@ public final class Warp {
         return ELSEWHERE;
     }
 
+    /** Lanes of {@code arrived} arrive at a barrier; all go on at {@code next}. */
+    int arrive(int arrived, int id, int count, int next, int site) {
+        if (block.checker() != null && arrived != 0 && arrived != live) {
+            throw block.fault(Kind.DIVERGENT_BARRIER, site, this, Integer.numberOfTrailingZeros(arrived),
+                    "executed by lanes 0x%x of the warp's 0x%x".formatted(arrived, live));
+        }
+        if (arrived != 0) {
+            int lane = Integer.numberOfTrailingZeros(arrived);
+            block.arrive(this, arrived, r[id + lane], r[count + lane], site);
+        }
+        return next;
+    }
+
     /** As {@link #barrier} for {@code bar.red}: each lane gets what all lanes' predicates give together. */
     int barrierReduction(int arrived, int id, int count, int operation, int d, int p, int negated, int next, int all,
             int site) {
