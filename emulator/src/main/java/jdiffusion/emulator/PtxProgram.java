@@ -37,7 +37,7 @@ public final class PtxProgram {
 
     private static PtxProgram translate(String ptx, String origin, boolean steps) {
         PtxModule module = PtxParser.parse(ptx, origin);
-        var variables = new ModuleVariables(module.variables());
+        var variables = new ModuleVariables(module);
         var kernels = new LinkedHashMap<String, PtxKernel>();
         for (PtxFunction function : module.kernels()) {
             kernels.put(function.name(), new PtxKernel(KernelCompiler.compile(module, function, variables, steps),

@@ -37,7 +37,8 @@ record BankRemedy(String text, LongUnaryOperator place, int conflicts, int other
                 .orElse(WORD));
         int before = worst.conflicts() + sum(others);
         var found = new ArrayList<BankRemedy>();
-        for (List<BankRemedy> kind : List.of(paddings(worst, others, base, unit), swizzles(worst, others, base, unit))) {
+        for (List<BankRemedy> kind : List.of(paddings(worst, others, base, unit),
+                swizzles(worst, others, base, unit))) {
             kind.stream().filter(r -> r.conflicts < worst.conflicts() && r.conflicts + r.others < before)
                     .min(Comparator.comparingInt(r -> r.conflicts + r.others)).ifPresent(found::add);
         }
@@ -91,8 +92,9 @@ record BankRemedy(String text, LongUnaryOperator place, int conflicts, int other
                 int by = shift;
                 String number = shift == 0 ? "r" : "r >> " + shift;
                 all.add(tried("in row r of %d words store at place c ^ (%s & %d) what belongs at place c, counted in"
-                        .formatted(row, number, units - 1) + " pieces of " + unit + " bytes", a -> base + swizzled(a - base, (a - base) / (row * WORD) >> by & units - 1,
-                                unit), worst, others));
+                        .formatted(row, number, units - 1) + " pieces of " + unit + " bytes",
+                        a -> base + swizzled(a - base, (a - base) / (row * WORD) >> by & units - 1, unit), worst,
+                        others));
             }
         }
         return all;

@@ -28,8 +28,8 @@ final class Puzzles {
             "y", 1e-6, b -> i -> b.get("scale").get(i / 64) * b.get("x").get(i), "each row has a number of its own",
             WHOLE_SECTORS),
         puzzle(5, "barrier", "turn_round<<<3,128>>>(x=rand(384))", "x", 0,
-            b -> i -> b.get("x").get(i / 128 * 128 + 127 - i % 128), "the first element of a block's 128 becomes its last",
-            least("requests to shared memory", c -> c.traffic().sharedRequests, 24, "let the elements pass through s")),
+            b -> i -> b.get("x").get(i / 128 * 128 + 127 - i % 128), "the first element of a block's 128 becomes its"
+            + " last", least("requests to shared memory", c -> c.traffic().sharedRequests, 24, "let the elements pass through s")),
         puzzle(6, "banks", "transpose<<<(2,2),(32,8)>>>(in:x=rand(64x64), y=zeros(64x64), 64)", "y", 0,
             b -> i -> b.get("x").get(i % 64 * 64 + i / 64), "the tile is written by rows and read by columns",
             WHOLE_SECTORS, NO_CONFLICTS),
@@ -48,8 +48,8 @@ final class Puzzles {
         puzzle(9, "histogram", "histogram<<<4,256>>>(in:data=rand(4096,u8), bins=zeros(256,i32), 4096)", "bins", 0,
             b -> i -> IntStream.range(0, 4096).filter(k -> b.get("data").get(k) == i).count(), "bins[...]++ reads, adds"
             + " and writes; when two threads do that at once, one count is lost: atomicAdd does it in one piece",
-            most("requests to global memory", c -> c.traffic().globalRequests, 192, "count in shared memory, and add the"
-                + " sums of a block to bins at its end")),
+            most("requests to global memory", c -> c.traffic().globalRequests, 192, "count in shared memory, and add"
+                + " the sums of a block to bins at its end")),
         puzzle(10, "softmax", "softmax<<<4,32>>>(in:x=rand(4x128), y=zeros(4x128), 128, 300.0)", "y", 1e-5, b -> i -> {
             HostArray x = b.get("x");
             int row = (int) i / 128 * 128;
@@ -66,8 +66,8 @@ final class Puzzles {
                 + " column; bring tiles into shared memory and let all threads of the block use them")),
         puzzle(12, "tensor-cores", "tensor_product<<<1,32>>>(in:a=rand(16x64,f16), in:b=rand(64x16,f16),"
             + " c=zeros(16x16))", "c", 1e-2, b -> i -> IntStream.range(0, 64).mapToDouble(k ->
-                b.get("a").get(i / 16 * 64 + k) * b.get("b").get(k * 16 + i % 16)).sum(), "mma_sync(d, a, b, c) computes"
-            + " d = a b + c; d and c may be the same",
+                b.get("a").get(i / 16 * 64 + k) * b.get("b").get(k * 16 + i % 16)).sum(), "mma_sync(d, a, b, c)"
+            + " computes d = a b + c; d and c may be the same",
             least("operations of tensor cores", KernelCounters::mmaFlops, 2 * 16 * 16 * 64, "use wmma::mma_sync")));
 
     private Puzzles() {}

@@ -18,8 +18,8 @@ import picocli.CommandLine.Spec;
 /** {@code kernel step}: runs a warp instruction by instruction. */
 @Command(name = "step", mixinStandardHelpOptions = true,
         header = "Steps through a kernel: a warp's instructions, a lane's registers, shared and global memory.",
-        description = "Commands come from the terminal, from standard input or from --commands; 'help' lists them. Blocks"
-                + " run one after the other, and the other warps of a block go on while the one that is looked at stands.",
+        description = "Commands come from the terminal, from standard input or from --commands; 'help' lists them."
+                + " Blocks run one after the other. Only the warp that is looked at stops.",
         footerHeading = "%nExample:%n", footer = {
             "  jdiffusion kernel step saxpy.cu --launch \"saxpy<<<64,256>>>(16384, 2.0, rand(16384), y=zeros(16384))\""
                 + " --commands \"next 2; regs 3; continue; mem y 0 8\""})

@@ -159,7 +159,8 @@ final class StepView {
             var cells = new ArrayList<String>();
             for (int i = from; i < Math.min(most, (long) from + count); i++) {
                 double value = type.get(bytes, i);
-                cells.add("[" + i + "] " + (type.isFloat() ? number(value) : String.format(Locale.ROOT, "%.0f", value)));
+                cells.add("[" + i + "] " + (type.isFloat() ? number(value)
+                        : String.format(Locale.ROOT, "%.0f", value)));
             }
             columns(out, cells);
         }

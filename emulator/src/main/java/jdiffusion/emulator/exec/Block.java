@@ -307,8 +307,9 @@ public final class Block {
             checkBarrier(waiting.stream().filter(w -> w.id() == first.id()).toList(), arrived, first.count());
         }
         if (profile != null) {
-            profile.meet(first.site(), waiting.stream().filter(w -> w.id() == first.id() && w.waits())
-                    .map(Waiting::warp).distinct().toList());
+            List<Waiting> waited = waiting.stream().filter(w -> w.id() == first.id() && w.waits()).toList();
+            profile.meet(waited.isEmpty() ? first.site() : waited.getFirst().site(),
+                    waited.stream().map(Waiting::warp).distinct().toList());
         }
         if (!parts.isEmpty()) {
             reduce(first.id());

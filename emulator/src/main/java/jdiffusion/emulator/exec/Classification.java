@@ -15,7 +15,8 @@ final class Classification {
 
     static Site site(Instruction instruction, String text) {
         InstructionClass kind = kind(instruction);
-        int depth = instruction.has("m16n8k16") ? 16 : 8;
+        int depth = instruction.modifiers().stream().filter(m -> m.startsWith("m16n8k")).mapToInt(m ->
+                Integer.parseInt(m.substring("m16n8k".length()))).findFirst().orElse(8);
         int flops = instruction.opcode().equals("wmma") && kind == InstructionClass.MMA
                 ? Fragments.Shape.of(instruction).flops() : kind == InstructionClass.MMA ? 2 * 16 * 8 * depth : 0;
         return new Site(instruction.line(), text, kind, flops, STRONG.stream().anyMatch(instruction::has));

@@ -105,6 +105,7 @@ public final class KernelCompiler {
             addresses.put(parameter.name(), (long) paramBytes);
             paramBytes += (int) Math.max(parameter.bytes(), 1);
         }
+        addresses.putAll(Functions.addresses(module));
         variables.segments().forEach((name, segment) -> addresses.put(name, segment.address()));
         var own = new ArrayList<>(function.variables());
         // As ptxas does: of the module's shared variables, those that the kernel names.

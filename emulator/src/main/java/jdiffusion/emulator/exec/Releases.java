@@ -5,8 +5,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What is handed on at barriers in shared memory: those who wait for a phase to end have seen what everybody had done who
- * arrived in it, until they arrived, and what these had seen. What they do after that is in no order with it.
+ * What is handed on at barriers in shared memory: those who wait for a phase to end have seen what everybody had done
+ * who arrived in it, until they arrived, and what these had seen. What they do after that is in no order with it.
  */
 final class Releases {
     private final Order order;

@@ -170,6 +170,34 @@ public final class Warp {
         return ELSEWHERE;
     }
 
+    /**
+     * As {@link #call} for functions whose addresses are in a 64-bit slot.
+     *
+     * @param numbers of the calls, by the functions' order in the module; -1 for those that cannot be called so
+     */
+    int callThrough(int[] numbers, int slot, int taken, int all, int next, int site) {
+        for (int rest = taken; rest != 0;) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            long address = q[slot + lane];
+            int function = Functions.number(address);
+            if (function < 0 || function >= numbers.length || numbers[function] < 0) {
+                throw block.fault(Kind.OUT_OF_BOUNDS, site, this, lane, ("calls 0x%x, where no function with such"
+                        + " parameters is").formatted(address));
+            }
+            int same = 0;
+            for (int l = lane; l < Layout.LANES; l++) {
+                same |= (rest >>> l & 1) != 0 && q[slot + l] == address ? 1 << l : 0;
+            }
+            rest &= ~same;
+            if (same != all) {
+                parted(next - 1);
+            }
+            call(numbers[function], same, same, site);
+        }
+        resume(next, all & ~taken);
+        return ELSEWHERE;
+    }
+
     /** Lanes of {@code taken} go back to where they were called, the others of {@code all} go on at {@code next}. */
     int endCall(int taken, int next, int all) {
         for (int rest = taken; rest != 0; rest &= rest - 1) {
@@ -306,84 +334,12 @@ public final class Warp {
         return r[slot + Integer.numberOfTrailingZeros(mask)];
     }
 
-    /**
-     * The lanes of {@code mask} execute an instruction together with those that their masks in a slot name; checks that
-     * these are all there.
-     */
-    void checkMembers(int mask, int slot, int site) {
-        for (int rest = mask; rest != 0;) {
-            int lane = Integer.numberOfTrailingZeros(rest);
-            int members = r[slot + lane];
-            int same = 0;
-            for (int l = lane; l < Layout.LANES; l++) {
-                same |= (rest >>> l & 1) != 0 && r[slot + l] == members ? 1 << l : 0;
-            }
-            rest &= ~same;
-            if (same != (members & live)) {
-                int wrong = same & ~members;
-                throw block.fault(Kind.DIVERGENT_BARRIER, site, this,
-                        Integer.numberOfTrailingZeros(wrong != 0 ? wrong : same),
-                        "executed by lanes 0x%x with the mask 0x%x".formatted(same, members));
-            }
-        }
-    }
-
     /** Checks that an instruction of the whole warp is executed by all 32 lanes. */
     void checkWhole(int mask, int site) {
         if (mask != -1) {
             throw block.fault(Kind.DIVERGENT_BARRIER, site, this, Integer.numberOfTrailingZeros(mask),
                     "executed by lanes 0x%x, and all 32 must".formatted(mask));
         }
-    }
-
-    /** A {@code bar.warp.sync} of the lanes of {@code mask}, each with its members in a slot. */
-    static void meet(Warp w, int mask, int slot, int site) {
-        if (w.block.checker() == null) {
-            return;
-        }
-        w.checkMembers(mask, slot, site);
-        for (int rest = mask; rest != 0;) {
-            int members = w.members(slot, rest) & mask;
-            w.block.checker().meet(w, members);
-            rest &= ~members;
-        }
-    }
-
-    /** Lanes of {@code arrived} wait at a barrier and go on at {@code next}; the others of {@code all} go on now. */
-    int barrier(int arrived, int id, int count, int next, int all, int site) {
-        if (block.checker() != null && arrived != 0 && arrived != live) {
-            throw block.fault(Kind.DIVERGENT_BARRIER, site, this, Integer.numberOfTrailingZeros(arrived),
-                    "executed by lanes 0x%x of the warp's 0x%x".formatted(arrived, live));
-        }
-        if (arrived != 0) {
-            block.wait(this, arrived, r[id + Integer.numberOfTrailingZeros(arrived)],
-                    count < 0 ? 0 : r[count + Integer.numberOfTrailingZeros(arrived)], next, site);
-        }
-        resume(next, all & ~arrived);
-        return ELSEWHERE;
-    }
-
-    /** Lanes of {@code arrived} arrive at a barrier; all go on at {@code next}. */
-    int arrive(int arrived, int id, int count, int next, int site) {
-        if (block.checker() != null && arrived != 0 && arrived != live) {
-            throw block.fault(Kind.DIVERGENT_BARRIER, site, this, Integer.numberOfTrailingZeros(arrived),
-                    "executed by lanes 0x%x of the warp's 0x%x".formatted(arrived, live));
-        }
-        if (arrived != 0) {
-            int lane = Integer.numberOfTrailingZeros(arrived);
-            block.arrive(this, arrived, r[id + lane], r[count + lane], site);
-        }
-        return next;
-    }
-
-    /** As {@link #barrier} for {@code bar.red}: each lane gets what all lanes' predicates give together. */
-    int barrierReduction(int arrived, int id, int count, int operation, int d, int p, int negated, int next, int all,
-            int site) {
-        int bits = negated != 0 ? ~this.p[p] : this.p[p];
-        if (arrived != 0) {
-            block.reduce(this, arrived, r[id + Integer.numberOfTrailingZeros(arrived)], operation, d, bits & arrived);
-        }
-        return barrier(arrived, id, count, next, all, site);
     }
 
     /** Ends the kernel with a fault when a lane traps. */
