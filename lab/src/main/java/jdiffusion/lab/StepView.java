@@ -64,28 +64,33 @@ final class StepView {
         return String.join(",", parts);
     }
 
+    /** What the names of registers end in where lanes are: nothing in a kernel, and its name in a function. */
+    private static String suffix(LabProgram program, int line) {
+        return program.module().functions().values().stream().filter(function -> function.body().stream()
+                .anyMatch(instruction -> instruction.line() == line)).findFirst().map(f -> "@" + f.name()).orElse("");
+    }
+
     /** The registers of a lane, without those that are 0 in the whole warp. */
-    static void registers(PrintWriter out, WarpState state, int lane) {
+    static void registers(PrintWriter out, LabProgram program, WarpState state, int lane) {
+        String suffix = suffix(program, state.line());
         out.println("lane " + lane + " (thread " + (state.warp() * LANES + lane)
                 + "), registers that are not 0 in the whole warp:");
-        columns(out, state.registers().stream().filter(name -> IntStream.range(0, LANES)
-                .anyMatch(l -> state.bits(name, l) != 0)).map(name -> name + " = "
-                + value(state.type(name), state.bits(name, lane))).toList());
+        columns(out, state.registers().stream().filter(name -> suffix.isEmpty() ? name.indexOf('@') < 0
+                : name.endsWith(suffix)).filter(name -> IntStream.range(0, LANES)
+                .anyMatch(l -> state.bits(name, l) != 0)).map(name -> name.substring(0, name.length()
+                - suffix.length()) + " = " + value(state.type(name), state.bits(name, lane))).toList());
     }
 
     /** A register in all lanes. */
-    static void register(PrintWriter out, WarpState state, String[] words) {
+    static void register(PrintWriter out, LabProgram program, WarpState state, String[] words) {
         String name = words.length < 2 ? "" : words[1];
-        String found = state.registers().contains(name) ? name : null;
-        List<String> ofFunctions = state.registers().stream().filter(r -> r.startsWith(name + "@")).toList();
-        if (found == null && ofFunctions.size() == 1) {
-            found = ofFunctions.getFirst();
+        // What no kernel declares is a special register, which all functions share, or has its function's name.
+        boolean declared = program.module().kernels().stream().anyMatch(k -> k.registers().containsKey(name));
+        String local = name + suffix(program, state.line());
+        String register = declared || state.registers().contains(local) ? local : name;
+        if (!state.registers().contains(register)) {
+            throw LabException.misuse("reg: there is no register '" + name + "' in use here; 'regs' lists them");
         }
-        if (found == null) {
-            throw LabException.misuse("reg: there is no register '" + name + "' in use" + (ofFunctions.isEmpty()
-                    ? "; 'regs' lists them" : " here; there are " + String.join(", ", ofFunctions)));
-        }
-        String register = found;
         Type own = state.type(register);
         Type type = words.length < 3 ? own : Type.of(words[2]);
         if (type == null || own == Type.PRED && type != own || type.bits() > Math.max(own.bits(), 32)) {

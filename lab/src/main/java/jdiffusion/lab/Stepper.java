@@ -24,7 +24,7 @@ final class Stepper implements Watcher {
             delete [LINE]       forget a breakpoint, or all of them
             where               the instruction and its lanes
             list [N]            N lines of PTX around it (9)
-            regs [LANE]         registers of a lane (of the lane that is looked at)
+            regs [LANE]         registers of a lane (of the lane that is looked at), as this function names them
             reg NAME [TYPE]     a register in all lanes, also read as another type, such as reg %r1 f32
             mem NAME [FROM [COUNT]] [TYPE]
                                 an array in shared memory or of the launch; mem alone lists them
@@ -184,8 +184,8 @@ final class Stepper implements Watcher {
             case "delete" -> delete(words);
             case "where" -> where(there(state));
             case "list", "l" -> StepView.list(out, session.program(), there(state).line(), number(words, 1, 9));
-            case "regs" -> StepView.registers(out, there(state), lane(words, 1));
-            case "reg" -> StepView.register(out, there(state), words);
+            case "regs" -> StepView.registers(out, session.program(), there(state), lane(words, 1));
+            case "reg" -> StepView.register(out, session.program(), there(state), words);
             case "mem" -> StepView.memory(out, session, state, words);
             case "lane" -> lane = lane(words, 1);
             case "warp" -> {

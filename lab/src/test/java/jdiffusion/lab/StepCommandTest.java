@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -88,6 +89,21 @@ class StepCommandTest {
                 "[2] 1073741824  [3] 1077936128", "[64] 1.0   [65] 65.0");
     }
 
+    /** A function's registers are its own, though the kernel's have the same names. */
+    @Test
+    void registersOfAFunction() throws IOException {
+        Path program = folder.resolve("pointers.ptx");
+        try (var in = StepCommandTest.class.getResourceAsStream("/programs/pointers.ptx.gz")) {
+            Files.write(program, new GZIPInputStream(in).readAllBytes());
+        }
+        String ptx = Files.readString(program);
+        int line = (int) ptx.substring(0, ptx.indexOf("mul.f32", ptx.indexOf("_Z5timesff_param_1]"))).lines().count();
+        assertThat(step(program, "pointers<<<1,9>>>(in:x=range(9), y=zeros(9), 0)", "break " + line + "; continue; reg %f1;"
+                + " reg %f2; regs 4; quit")).as(err).isZero();
+        assertThat(out).contains("lanes 1,4,7; elsewhere 0,2-3,5-6,8", "[1] 1.0", "[4] 4.0", "[7] 7.0", "[1] 3.0",
+                "%f1 = 4.0", "%f2 = 3.0");
+    }
+
     @Test
     void mistakesAreALine() throws IOException {
         Path program = split();
@@ -95,7 +111,7 @@ class StepCommandTest {
             {"foo", "there is no command 'foo'; 'help' lists them"},
             {"step x", "step: 'x' is no number from 0 on"},
             {"next", "compiled without -lineinfo"},
-            {"reg %r9", "there is no register '%r9' in use"},
+            {"reg %r9", "there is no register '%r9' in use here"},
             {"reg %r1 f64", "%r1 is a b32, and cannot be read as 'f64'"},
             {"mem z", "no array is named z"},
             {"mem y 64", "y has 64 elements of type i32, and none at 64"},
