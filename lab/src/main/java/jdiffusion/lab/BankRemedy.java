@@ -10,14 +10,15 @@ import jdiffusion.emulator.Banks;
 import jdiffusion.emulator.SharedRequest;
 
 /**
- * Another layout of an array in shared memory, and what bank conflicts cost in it.
+ * Another layout of an array in shared memory, or another way to go there, and what bank conflicts cost with it.
  *
  * @param text      what to change
  * @param place     where the byte at an address lies in the other layout
+ * @param bytes     that a lane takes at once
  * @param conflicts cycles that conflicts cost the request that is to be mended
  * @param others    the same for the other requests to the array, summed
  */
-record BankRemedy(String text, LongUnaryOperator place, int conflicts, int others) {
+record BankRemedy(String text, LongUnaryOperator place, int bytes, int conflicts, int others) {
     private static final int WORD = 4;
     private static final int MOST_PADDING = 8;
     private static final int MOST_SHIFT = 3;
@@ -25,8 +26,8 @@ record BankRemedy(String text, LongUnaryOperator place, int conflicts, int other
     private static final int LEAST_ROW = 4;
 
     /**
-     * The best padding of rows by 1 to 8 words and the best XOR of columns with rows, of those that lessen the
-     * conflicts of all requests together; where none does, an empty list.
+     * The best padding of rows by 1 to 8 words, the best XOR of columns with rows, and a wider access, of those that
+     * lessen the conflicts of all requests together; where none does, an empty list.
      *
      * @param worst  the request that is to be mended
      * @param others requests to the same array
@@ -38,7 +39,7 @@ record BankRemedy(String text, LongUnaryOperator place, int conflicts, int other
         int before = worst.conflicts() + sum(others);
         var found = new ArrayList<BankRemedy>();
         for (List<BankRemedy> kind : List.of(paddings(worst, others, base, unit),
-                swizzles(worst, others, base, unit))) {
+                swizzles(worst, others, base, unit), wider(worst, sum(others)))) {
             kind.stream().filter(r -> r.conflicts < worst.conflicts() && r.conflicts + r.others < before)
                     .min(Comparator.comparingInt(r -> r.conflicts + r.others)).ifPresent(found::add);
         }
@@ -100,13 +101,35 @@ record BankRemedy(String text, LongUnaryOperator place, int conflicts, int other
         return all;
     }
 
+    /** Where each lane is 2 or 4 words from the next one, it takes these with one instruction. */
+    private static List<BankRemedy> wider(SharedRequest worst, int others) {
+        int lanes = Integer.bitCount(worst.mask());
+        int first = Integer.numberOfTrailingZeros(worst.mask());
+        var all = new ArrayList<BankRemedy>();
+        for (int words = 2; words <= 4 && worst.bytes() == WORD && lanes > 1; words *= 2) {
+            int bytes = words * WORD;
+            boolean even = true;
+            for (int i = 1; i < lanes && even; i++) {
+                even = (worst.mask() >>> first + i & 1) != 0
+                        && worst.addresses()[first + i] - worst.addresses()[first + i - 1] == bytes;
+            }
+            if (even) {
+                LongUnaryOperator place = a -> a & -bytes;
+                all.add(new BankRemedy("lanes are %d words apart: if each needs these %d words, let it take them with one"
+                        .formatted(words, words) + " instruction, as float" + words + " does", place, bytes,
+                        new Banks().conflicts(placed(worst, place), worst.mask(), bytes), others));
+            }
+        }
+        return all;
+    }
+
     private static long swizzled(long offset, long key, int unit) {
         return (offset / unit ^ key) * unit + offset % unit;
     }
 
     private static BankRemedy tried(String text, LongUnaryOperator place, SharedRequest worst,
             List<SharedRequest> others) {
-        return new BankRemedy(text, place, conflicts(worst, place),
+        return new BankRemedy(text, place, worst.bytes(), conflicts(worst, place),
                 others.stream().mapToInt(other -> conflicts(other, place)).sum());
     }
 

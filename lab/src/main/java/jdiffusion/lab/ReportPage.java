@@ -109,13 +109,14 @@ public final class ReportPage {
                         && overlap(other, request)).toList();
         ObjectNode json = new ObjectMapper().createObjectNode().put("line", line.line).put("text", line.text.strip())
                 .put("array", Names.variable(array.name())).put("requests", line.traffic.sharedRequests)
-                .put("conflicts", line.traffic.sharedConflictCycles).put("bytes", request.bytes())
+                .put("conflicts", line.traffic.sharedConflictCycles)
                 .put("others", others.size())
                 .put("othersConflicts", others.stream().mapToInt(SharedRequest::conflicts).sum());
-        json.set("now", layout(request, request.addresses(), request.conflicts()));
+        json.set("now", layout(request, request.addresses(), request.bytes(), request.conflicts()));
         ArrayNode remedies = json.putArray("remedies");
         for (BankRemedy remedy : BankRemedy.of(request, others, array.offset())) {
-            ObjectNode other = layout(request, BankRemedy.placed(request, remedy.place()), remedy.conflicts());
+            ObjectNode other = layout(request, BankRemedy.placed(request, remedy.place()), remedy.bytes(),
+                    remedy.conflicts());
             remedies.add(other.put("text", remedy.text()).put("others", remedy.others()));
         }
         return json;
@@ -150,8 +151,8 @@ public final class ReportPage {
     }
 
     /** The first word of each lane; -1 for lanes that take no part. */
-    private static ObjectNode layout(SharedRequest request, long[] addresses, int conflicts) {
-        ObjectNode json = new ObjectMapper().createObjectNode().put("conflicts", conflicts);
+    private static ObjectNode layout(SharedRequest request, long[] addresses, int bytes, int conflicts) {
+        ObjectNode json = new ObjectMapper().createObjectNode().put("conflicts", conflicts).put("bytes", bytes);
         ArrayNode words = json.putArray("words");
         for (int lane = 0; lane < addresses.length; lane++) {
             words.add((request.mask() >>> lane & 1) == 0 ? -1 : addresses[lane] >> 2);

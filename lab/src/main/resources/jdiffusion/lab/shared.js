@@ -1,5 +1,5 @@
 /* Lanes and the banks that they go to, with one layout of the array. */
-function grid(worst, layout, title) {
+function grid(layout, title) {
   const [size, left, top] = [11, 34, 30];
   const picture = svg('svg', { width: left + 32 * size + 6, height: top + 32 * size + 20, role: 'img',
     'aria-label': `${title}: ${layout.conflicts} cycles lost` });
@@ -10,8 +10,8 @@ function grid(worst, layout, title) {
       svg('text', { x: left - 5, y: top + (i + 0.9) * size, 'text-anchor': 'end' }, i));
   }
   picture.append(svg('text', { x: left, y: top + 32 * size + 15 }, 'banks across, lanes down'));
-  const together = worst.bytes <= 4 ? 32 : 128 / worst.bytes;
-  const wide = Math.max(1, worst.bytes / 4);
+  const together = layout.bytes <= 4 ? 32 : 128 / layout.bytes;
+  const wide = Math.max(1, layout.bytes / 4);
   for (let lane = 0; lane < 32; lane++) {
     for (let bank = 0; bank < 32; bank++) {
       picture.append(svg('rect', { x: left + bank * size, y: top + lane * size, width: size - 1, height: size - 1,
@@ -56,22 +56,22 @@ function shared(kernel) {
     number(worst.conflicts)} cycles in ${number(worst.requests)} requests${worst.array ? ` to ${worst.array}` : ''}. Its`
     + ' worst request is below. A square is a word that a lane wants; those in one column come from the same bank, one'
     + ' after the other: the first turn is green, the later ones are the redder the longer they wait.'
-    + (worst.bytes > 4 ? ` At ${worst.bytes} bytes a lane, the lanes between two lines are served together.` : '') }),
+    + ' Where lanes take 8 or 16 bytes, those between two lines are served together.' }),
   el('pre', { text: worst.text }));
-  const box = el('div', { class: 'grids' }, grid(worst, worst.now, 'now'));
+  const box = el('div', { class: 'grids' }, grid(worst.now, 'now'));
   main.append(box);
   const list = el('ul');
   worst.remedies.forEach((remedy, i) => {
-    const name = 'AB'[i];
-    box.append(grid(worst, remedy, `layout ${name}`));
+    const name = 'ABC'[i];
+    box.append(grid(remedy, `way ${name}`));
     const rest = worst.others === 0 ? '' : ` The worst requests of the ${worst.others} other instruction${
       worst.others === 1 ? '' : 's'} that use${worst.others === 1 ? 's' : ''} this part of it: ${
       worst.othersConflicts} → ${remedy.others}.`;
-    list.append(el('li', { text: `Layout ${name}: ${remedy.text}. Lost cycles of this request: ${
+    list.append(el('li', { text: `Way ${name}: ${remedy.text}. Lost cycles of this request: ${
       worst.now.conflicts} → ${remedy.conflicts}.${rest}` }));
   });
-  main.append(worst.remedies.length ? list : el('p', { text: 'No padding of rows by 1 to 8 words and no XOR of columns'
-    + ' with rows would lessen this: perhaps the places depend on data, or the conflicts only move to another'
+  main.append(worst.remedies.length ? list : el('p', { text: 'No padding of rows by 1 to 8 words, no XOR of columns'
+    + ' with rows and no wider access would lessen this: perhaps the places depend on data, or the conflicts only move to another'
     + ' instruction. Another order of the work may help.' }));
 }
 

@@ -33,6 +33,18 @@ class BankRemedyTest {
         assertThat(remedies.getLast().text()).contains("pieces of 16 bytes", "r >> 1 & 3");
     }
 
+    /** Four words of a lane, stored one by one and read together: no padding by whole pieces can help the stores. */
+    @Test
+    void neighbouringWordsAreTakenTogether() {
+        SharedRequest worst = request(4, lane -> 16L * lane + 8);
+        assertThat(worst.conflicts()).isEqualTo(3);
+        List<BankRemedy> remedies = BankRemedy.of(worst, List.of(request(16, lane -> 16L * lane)), 0);
+        assertThat(remedies).hasSize(1);
+        assertThat(remedies.getFirst().text()).contains("float4");
+        assertThat(remedies.getFirst().bytes()).isEqualTo(16);
+        assertThat(remedies.getFirst().conflicts()).isZero();
+    }
+
     @Test
     void strideOfTwoIsMendedAcrossRoundsOfBanks() {
         SharedRequest worst = request(4, lane -> 8L * lane);
