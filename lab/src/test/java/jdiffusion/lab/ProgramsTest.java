@@ -259,6 +259,12 @@ class ProgramsTest {
                 b -> i -> b.get("x").get(i) * b.get("x").get(i) * (i % 3 == 0 ? 3 : 1)),
             of("producer", "producer<<<2,64>>>(in:x=rand(2x6x32), y=zeros(2x6x32), 6)", "y", 1e-6,
                 b -> i -> b.get("x").get(i / 32 * 32 + 31 - i % 32) + 1),
+            of("half_atomics", "half_atomics<<<1,64>>>(in:x=full(64,0.25,f16), y=zeros(5,f16), z=zeros(3,bf16),"
+                + " w=ones(2,u16))", "y", 0, _ -> i -> i == 4 ? 16 : i % 2 == 0 ? 8 : -8),
+            of("half_atomics", "half_atomics<<<1,64>>>(in:x=full(64,0.25,f16), y=zeros(5,f16), z=zeros(3,bf16),"
+                + " w=ones(2,u16))", "z", 0, _ -> i -> i == 0 ? 11 : 10.5),
+            of("half_atomics", "half_atomics<<<1,64>>>(in:x=full(64,0.25,f16), y=zeros(5,f16), z=zeros(3,bf16),"
+                + " w=ones(2,u16))", "w", 0, _ -> i -> i == 0 ? 1 : 193),
             of("block_votes", "block_votes<<<1,96>>>(in:x=rand(96,i32), y=zeros(96,i32))", "y", 0,
                 b -> _ -> IntStream.range(0, 96).filter(k -> b.get("x").get(k) > 50).count() * 100 + 10));
     }

@@ -29,7 +29,7 @@ final class Classification {
             case "ld", "ldu", "st" -> instruction.has("param") || instruction.has("global") || instruction.has("local")
                     || instruction.has("const") ? 16
                     : instruction.type().bytes() * elements(o.get(instruction.opcode().equals("st") ? 1 : 0));
-            case "atom", "red" -> 4;
+            case "atom", "red" -> Math.min(4, instruction.type().bytes());
             case "mbarrier" -> 8;
             case "wmma" -> 1;
             case "cp" -> o.size() > 2 ? (int) ((Operand.Imm) o.get(2)).bits() : 16;

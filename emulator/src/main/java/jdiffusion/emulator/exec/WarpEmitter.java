@@ -283,7 +283,11 @@ final class WarpEmitter {
         int operation = -1;
         for (String modifier : instruction.modifiers()) {
             operation = switch (modifier) {
-                case "add" -> type.isFloat() ? Atomics.ADD_FLOAT : Atomics.ADD;
+                case "add" -> switch (type) {
+                    case F16, F16X2 -> Atomics.ADD_F16;
+                    case BF16, BF16X2 -> Atomics.ADD_BF16;
+                    default -> type.isFloat() ? Atomics.ADD_FLOAT : Atomics.ADD;
+                };
                 case "exch" -> Atomics.EXCH;
                 case "cas" -> Atomics.CAS;
                 case "and" -> Atomics.AND;
@@ -297,7 +301,9 @@ final class WarpEmitter {
             };
         }
         Class<?> space = space(instruction);
-        require(operation >= 0 && type.bits() >= 32 && type != Type.F16X2 && type != Type.BF16X2);
+        boolean halves = operation == Atomics.ADD_F16 || operation == Atomics.ADD_BF16;
+        require(operation >= 0 && (halves || type.bits() >= 32 && type != Type.F16X2 && type != Type.BF16X2
+                || type == Type.B16 && (operation == Atomics.CAS || operation == Atomics.EXCH)));
         address(o.get(results));
         boolean wide = type.bits() == 64;
         int d = results == 0 ? -1 : wide ? longSlot(o.get(0)) : intSlot(o.get(0));
