@@ -105,8 +105,8 @@ class ArrivalRaceTest {
     /** Several warps hold the same values, and all of them store them. */
     @Test
     void warpsMayStoreTheSameValueWithOneInstruction() {
-        assertThat(fault(checked(), "and.b32 %r1, %r10, 31;\nshl.b32 %r2, %r1, 2;\nst.shared.u32 [%r2], %r1;\nbar.sync 0;"
-                + "\nld.shared.u32 %r3, [%r2];")).isNull();
+        assertThat(fault(checked(), "and.b32 %r1, %r10, 31;\nshl.b32 %r2, %r1, 2;\n"
+                + "st.shared.u32 [%r2], %r1;\nbar.sync 0;\nld.shared.u32 %r3, [%r2];")).isNull();
         DeviceFault fault = fault(checked(), "mov.u32 %r2, 16;\nst.shared.u32 [%r2], %r10;", 1, 33);
         assertThat(fault.kind()).isEqualTo(Kind.SHARED_RACE);
         DeviceFault warps = fault(checked(), "and.b32 %r1, %r10, 31;\nshl.b32 %r2, %r1, 2;\n"

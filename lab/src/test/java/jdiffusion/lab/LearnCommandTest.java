@@ -26,7 +26,8 @@ class LearnCommandTest {
     private static final Map<Integer, String> FIRST_HINTS = Map.ofEntries(
             Map.entry(1, "stores nothing"), Map.entry(2, "behind the end of an array"),
             Map.entry(3, "512 elements are stored, and y has 10000"), Map.entry(4, "neighbouring lanes"),
-            Map.entry(5, "barrier is missing"), Map.entry(6, "look at the banks"), Map.entry(7, "__shfl_down_sync by 16"),
+            Map.entry(5, "barrier is missing"), Map.entry(6, "look at the banks"),
+            Map.entry(7, "__shfl_down_sync by 16"),
             Map.entry(8, "most threads do nothing"), Map.entry(9, "atomicAdd"), Map.entry(10, "NaN is infinity"),
             Map.entry(11, "bring tiles into shared memory"), Map.entry(12, "mma_sync(d, a, b, c)"));
 
@@ -62,7 +63,8 @@ class LearnCommandTest {
     void aSolutionPassesAndTheStartDoesNot(Puzzle puzzle) throws IOException {
         assertThat(run(puzzle.number(), ptx(puzzle, ".start.ptx.gz"))).as(out).isOne();
         assertThat(out).contains("hint: ", FIRST_HINTS.get(puzzle.number()));
-        assertThat(err).contains("puzzle " + puzzle.number() + " (" + puzzle.title() + ") is not solved yet").hasLineCount(1);
+        assertThat(err).contains("puzzle " + puzzle.number() + " (" + puzzle.title() + ") is not solved yet")
+                .hasLineCount(1);
         assertThat(folder.resolve("progress.txt")).doesNotExist();
         assertThat(run(puzzle.number(), ptx(puzzle, ".ptx.gz"))).as(out + err).isZero();
         assertThat(out).contains("solved: " + puzzle.title(), "1 of 12 solved");
@@ -79,16 +81,19 @@ class LearnCommandTest {
     @Test
     void filesAreWrittenOnceAndProgressIsListed() throws IOException {
         assertThat(run()).isZero();
-        assertThat(out).contains("[ ]  1  The first kernel", "12  Tensor cores", "0 of 12 solved; next: jdiffusion kernel learn 1");
+        assertThat(out).contains("[ ]  1  The first kernel", "12  Tensor cores",
+                "0 of 12 solved; next: jdiffusion kernel learn 1");
         assertThat(run(3, "--dir", folder)).as(err).isZero();
         Path file = folder.resolve("03-stride-loop.cu");
-        assertThat(file).content(StandardCharsets.UTF_8).contains("// Fewer threads than elements", "// Launched as squares<<<4,128>>>",
+        assertThat(file).content(StandardCharsets.UTF_8).contains("// Fewer threads than elements",
+                "// Launched as squares<<<4,128>>>",
                 "__global__ void squares");
         assertThat(run(3, "--dir", folder)).isEqualTo(2);
         assertThat(err).contains("is there already").hasLineCount(1);
         Files.writeString(folder.resolve("progress.txt"), "1\n4\n");
         assertThat(run("--dir", folder)).isZero();
-        assertThat(out).contains("[x]  1", "[ ]  2", "[x]  4", "2 of 12 solved; next: jdiffusion kernel learn 2 --dir " + folder);
+        assertThat(out).contains("[x]  1", "[ ]  2", "[x]  4",
+                "2 of 12 solved; next: jdiffusion kernel learn 2 --dir " + folder);
         Files.writeString(folder.resolve("progress.txt"), "all\n");
         assertThat(run("--dir", folder)).isEqualTo(2);
         assertThat(err).contains("'all' is no number of a puzzle").hasLineCount(1);

@@ -76,7 +76,8 @@ class StepCommandTest {
         assertThat(step(split(), "split<<<1,64>>>(y=zeros(64, i32))", "step 2; warp 1; step 2; reg %p1; step; where;"
                 + " break 20; continue; reg %r2; reg %r2 f32; regs 3; continue; mem y 38 4; quit")).as(err).isZero();
         assertThat(out).contains("@%p1 bra SMALL;", "block (0, 0, 0), warp 1, lanes 0-31", "[7] true", "[8] false",
-                "lanes 8-31; elsewhere 0-7", "%r1 = 35", "[8] 7", "[0] 1.0", "  [38] 1065353216  [39] 1065353216  [40] 7");
+                "lanes 8-31; elsewhere 0-7", "%r1 = 35", "[8] 7", "[0] 1.0",
+                "  [38] 1065353216  [39] 1065353216  [40] 7");
         // Both ways meet at the breakpoint.
         assertThat(out.substring(out.indexOf("[7] true"))).contains("20  mul.wide.u32 %rd2, %r1, 4;");
     }
@@ -85,7 +86,8 @@ class StepCommandTest {
     void linesOfTheSourceAndSharedMemory() throws IOException {
         assertThat(step(program("transpose"), TRANSPOSE, "next 2; break :7; continue; mem; mem tile 0 3; mem x 2 2 i32;"
                 + " restart; delete; block 1,1; where; block 3; continue; mem y 64 2")).as(err).isZero();
-        assertThat(out).contains("all launches are done", "tile: shared memory", "from the start", "block (1, 1, 0), warp 0",
+        assertThat(out).contains("all launches are done", "tile: shared memory", "from the start",
+                "block (1, 1, 0), warp 0",
                 "[2] 1073741824  [3] 1077936128", "[64] 1.0   [65] 65.0");
     }
 
@@ -98,8 +100,8 @@ class StepCommandTest {
         }
         String ptx = Files.readString(program);
         int line = (int) ptx.substring(0, ptx.indexOf("mul.f32", ptx.indexOf("_Z5timesff_param_1]"))).lines().count();
-        assertThat(step(program, "pointers<<<1,9>>>(in:x=range(9), y=zeros(9), 0)", "break " + line + "; continue; reg %f1;"
-                + " reg %f2; regs 4; quit")).as(err).isZero();
+        assertThat(step(program, "pointers<<<1,9>>>(in:x=range(9), y=zeros(9), 0)", "break " + line
+                + "; continue; reg %f1; reg %f2; regs 4; quit")).as(err).isZero();
         assertThat(out).contains("lanes 1,4,7; elsewhere 0,2-3,5-6,8", "[1] 1.0", "[4] 4.0", "[7] 7.0", "[1] 3.0",
                 "%f1 = 4.0", "%f2 = 3.0");
     }

@@ -70,7 +70,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     /** True for instructions that lanes must execute together. */
     static boolean isCollective(Instruction instruction) {
         return switch (instruction.opcode()) {
-            case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix", "redux", "wmma" -> true;
+            case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix", "stmatrix", "redux", "wmma" -> true;
             default -> false;
         };
     }
@@ -78,7 +78,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     /** True for instructions of the tensor cores, which all 32 lanes execute. */
     static boolean isWhole(Instruction instruction) {
         return switch (instruction.opcode()) {
-            case "mma", "ldmatrix", "wmma" -> true;
+            case "mma", "ldmatrix", "stmatrix", "wmma" -> true;
             default -> false;
         };
     }

@@ -48,6 +48,7 @@ final class Classification {
                     ? InstructionClass.SHARED : InstructionClass.GLOBAL;
             case "mbarrier" -> InstructionClass.BARRIER;
             case "ldmatrix" -> InstructionClass.LDMATRIX;
+            case "stmatrix" -> InstructionClass.SHARED;
             case "cp" -> InstructionClass.CP_ASYNC;
             case "ld", "ldu", "st", "atom", "red" -> instruction.has("shared") ? InstructionClass.SHARED
                     : instruction.has("param") || instruction.has("local") || instruction.has("const")
@@ -64,7 +65,8 @@ final class Classification {
     private static boolean isFloat(Instruction instruction) {
         for (int n = 0; instruction.type(n) != null; n++) {
             Type type = instruction.type(n);
-            if (type.isFloat() || type == Type.F16X2 || type == Type.BF16X2) {
+            if (type.isFloat() || type == Type.F16X2 || type == Type.BF16X2
+                    || type == Type.F32X2) {
                 return true;
             }
         }

@@ -113,16 +113,27 @@ final class MatrixEmitter {
 
     /** {@code ldmatrix}. */
     void load(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        rows(instruction, site, "ldmatrix", o.get(0), o.get(1));
+    }
+
+    /** {@code stmatrix}. */
+    void store(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        rows(instruction, site, "stmatrix", o.get(1), o.get(0));
+    }
+
+    private void rows(Instruction instruction, int site, String method, Operand registers, Operand address) {
         WarpEmitter.require(instruction.has("m8n8") && instruction.has("b16"));
-        int given = WarpEmitter.elements(instruction.operands().get(0)).size();
-        List<Integer> d = slots(instruction.operands().get(0), given, 4);
+        int given = WarpEmitter.elements(registers).size();
+        List<Integer> d = slots(registers, given, 4);
         int n = instruction.has("x4") ? 4 : instruction.has("x2") ? 2 : 1;
         WarpEmitter.require(given == n);
-        warp.address(instruction.operands().get(1));
+        warp.address(address);
         if (!instruction.has("shared")) {
             code.aload(LaneCode.WARP).invokevirtual(WarpEmitter.WARP, "addressShared", MethodTypeDesc.of(CD_void));
         }
-        warp.call(Matrix.class, "ldmatrix", site, n, instruction.has("trans") ? 1 : 0,
+        warp.call(Matrix.class, method, site, n, instruction.has("trans") ? 1 : 0,
                 d.get(0), d.get(1), d.get(2), d.get(3));
     }
 }

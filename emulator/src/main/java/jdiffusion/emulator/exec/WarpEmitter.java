@@ -46,6 +46,7 @@ final class WarpEmitter {
             case "red" -> atomic(instruction, site, 0);
             case "cp" -> copy(instruction, site);
             case "mma" -> new MatrixEmitter(code, this).multiply(instruction, site);
+            case "stmatrix" -> new MatrixEmitter(code, this).store(instruction, site);
             case "ldmatrix" -> new MatrixEmitter(code, this).load(instruction, site);
             case "shfl" -> shuffle(instruction, site);
             case "vote" -> vote(instruction, site);
