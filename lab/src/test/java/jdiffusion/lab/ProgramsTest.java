@@ -380,6 +380,38 @@ class ProgramsTest {
     }
 
     @Test
+    void aCallOfNoFunctionIsAFault() {
+        String ptx = """
+                .version 7.8
+                .target sm_80
+                .address_size 64
+                .func (.param .b32 r) one(.param .b32 p) { ret; }
+                .func two(.param .b64 p) { ret; }
+                .visible .entry k(.param .u64 k_param_0)
+                {
+                    .reg .b64 %rd<3>;
+                    mov.u64 %rd1, one;
+                    mov.u64 %rd1, two;
+                    ld.param.u64 %rd2, [k_param_0];
+                    add.s64 %rd1, %rd1, %rd2;
+                    { .param .b64 param0;
+                    prototype : .callprototype _ (.param .b64 _);
+                    call %rd1, (param0), prototype; }
+                    ret;
+                }
+                """;
+        LabProgram program = LabProgram.of(Path.of("k.ptx"), ptx, "k.ptx");
+        try (Session session = new Session(program, EmulatorOptions.defaults(), 0, 60)) {
+            session.run(LaunchParser.parse("k<<<1,32>>>(0)"));
+            for (int off : new int[] {-16, 16, 1}) {
+                assertThatThrownBy(() -> session.run(LaunchParser.parse("k<<<1,32>>>(" + off + ")")))
+                        .hasMessageContaining("PTX line 15 `call %rd1, (param0), prototype; }`")
+                        .hasMessageContaining("where no function with such parameters is");
+            }
+        }
+    }
+
+    @Test
     void whatIsNotSupportedIsNamedWithItsLine() {
         String ptx = """
                 .version 7.8
