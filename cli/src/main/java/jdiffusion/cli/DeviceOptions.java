@@ -1,5 +1,6 @@
 package jdiffusion.cli;
 
+import java.io.PrintStream;
 import java.nio.file.Path;
 import jdiffusion.model.device.DeviceChoice;
 import jdiffusion.model.device.Devices;
@@ -43,6 +44,11 @@ final class DeviceOptions {
                 + " cards; with --json in the JSON.")
     boolean profile;
 
+    @Option(names = "--emulator-report", paramLabel = "FILE",
+            description = "On the emulated device: write a page about all kernels that ran, as 'jdiffusion kernel report'"
+                + " does: the cost of each line of PTX, sectors, bank conflicts and what mends them, divergence.")
+    Path report;
+
     @Option(names = "--emulator-seed", paramLabel = "N", defaultValue = "0",
             description = "On the emulated device: varies the order in which warps run, and when copies to shared"
                 + " memory land.")
@@ -53,6 +59,17 @@ final class DeviceOptions {
     Long memory;
 
     DeviceChoice choice() {
-        return new DeviceChoice(device, threads, cpu, kernels, gemm, conv, check, profile, seed, memory);
+        return new DeviceChoice(device, threads, cpu, kernels, gemm, conv, check, profile || report != null, seed,
+                memory);
+    }
+
+    /**
+     * What tells of the device at the end, whether the run succeeds or fails.
+     *
+     * @param run what the user ran
+     * @param out gets the profile where one is asked for; null for nowhere
+     */
+    DeviceAccount account(Devices.Opened opened, String run, PrintStream out) {
+        return new DeviceAccount(opened, run, profile ? out : null, report);
     }
 }

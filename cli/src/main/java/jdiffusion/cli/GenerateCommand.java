@@ -146,7 +146,8 @@ final class GenerateCommand implements Callable<Integer> {
             source.checkTaesd(taesd, notes::add);
         }
         List<Lora> loras = adapters.loras(options.prompt, options.negativePrompt);
-        try (Devices.Opened opened = Devices.openAll(deviceOptions.choice(), options.precision, notes::add)) {
+        try (Devices.Opened opened = Devices.openAll(deviceOptions.choice(), options.precision, notes::add);
+                 DeviceAccount _ = deviceOptions.account(opened, "jdiffusion generate", json ? null : main.err())) {
             Backend backend = profiling.wrap(opened);
             ModelFiles files = options.sampling.of(model.open(options.leftOut()));
             ControlInput control = ControlInput.of(adapters.embedded(quantizing.apply(files)), loras,
@@ -215,10 +216,6 @@ final class GenerateCommand implements Callable<Integer> {
                     Report.printFailure(main.out(), e, opened.profile());
                 }
                 throw e;
-            } finally {
-                if (!json) {
-                    opened.printProfile(main.err());
-                }
             }
         }
         return Main.OK;

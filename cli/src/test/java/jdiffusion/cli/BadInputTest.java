@@ -103,6 +103,8 @@ class BadInputTest {
         "--device cuda --conv own2      | --conv own2 is unknown; use own or cudnn",
         "--device cuda --kernels none   | --kernels none is not a folder",
         "--emulator-check               | need --device emulated",
+        "--emulator-report r.html       | need --device emulated",
+        "--device emulated --emulator-report none/r.html | --emulator-report none/r.html: there is no folder",
         "--emulator-memory 1G           | need --device emulated",
         "--device emulated --emulator-memory 0B | '0B' is no amount of memory; use for example 512MiB or 1.5GiB",
         "--device emulated --emulator-memory 9999999999GiB | '9999999999GiB' is no amount of memory",

@@ -126,6 +126,57 @@ class KernelCountersTest {
         assertThat(counters.instructions(InstructionClass.BARRIER)).isEqualTo(4);
     }
 
+    /** A quarter of the lanes goes one way, and a barrier of a part of a warp is counted once. */
+    @Test
+    void lanesThatPart() {
+        KernelCounters counters = count("", """
+                and.b32 %r1, %r10, 3;
+                setp.ne.s32 %p1, %r1, 0;
+                @%p1 bra OTHER;
+                add.s32 %r2, %r1, 1;
+                bra DONE;
+                OTHER:
+                add.s32 %r2, %r1, 2;
+                DONE:
+                shfl.sync.idx.b32 %r3, %r2, 0, 31, -1;
+                setp.lt.u32 %p1, %r10, 32;
+                @%p1 bra END;
+                mul.lo.s32 %r3, %r3, 3;
+                END:
+                bar.sync 0;
+                """, 3, 64);
+        assertThat(line(counters, "@%p1 bra OTHER").partings).isEqualTo(6);
+        assertThat(line(counters, "@%p1 bra END").partings).isZero();
+        assertThat(line(counters, "add.s32 %r2, %r1, 1").activeLanes()).isEqualTo(8);
+        assertThat(line(counters, "add.s32 %r2, %r1, 2").activeLanes()).isEqualTo(24);
+        assertThat(line(counters, "shfl").activeLanes()).isEqualTo(32);
+        assertThat(line(counters, "shfl").executions).isEqualTo(6);
+        assertThat(counters.partings()).isEqualTo(6);
+        Line barrier = line(counters, "bar.sync");
+        assertThat(barrier.openings).isEqualTo(3);
+        assertThat(barrier.slowestToBarrier - barrier.instructionsToBarrier).as("one warp multiplies").isEqualTo(3);
+    }
+
+    @Test
+    void theWorstRequestIsKept() {
+        KernelCounters counters = count(".shared .align 16 .b8 first[64];\n.shared .align 16 .b8 s[8192];", """
+                mov.u32 %r1, s;
+                shl.b32 %r2, %r10, 7;
+                and.b32 %r2, %r2, 4095;
+                add.s32 %r1, %r1, %r2;
+                st.shared.u32 [%r1], %r1;
+                st.shared.u32 [first], %r1;
+                """, 1, 64);
+        SharedRequest worst = line(counters, "st.shared.u32 [%r1]").worst;
+        assertThat(worst.conflicts()).isEqualTo(31);
+        assertThat(worst.bytes()).isEqualTo(4);
+        assertThat(worst.mask()).isEqualTo(-1);
+        assertThat(worst.addresses()[3] - worst.addresses()[1]).isEqualTo(256);
+        assertThat(line(counters, "st.shared.u32 [first]").worst.conflicts()).isZero();
+        assertThat(counters.sharedArrays()).extracting(SharedArray::name).containsExactly("first", "s");
+        assertThat(counters.sharedArrays()).extracting(SharedArray::offset).containsExactly(0, 64);
+    }
+
     @Test
     void partOfAGrid() {
         PtxProgram program = Bench.kernel("", "mov.u32 %r1, 0;");

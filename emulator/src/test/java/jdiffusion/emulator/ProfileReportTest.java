@@ -12,7 +12,7 @@ class ProfileReportTest {
 
     /** A product of 2 launches with 54 blocks each: a prologue, a loop of 1000 rounds, an epilogue. */
     private static KernelCounters product() {
-        var counters = new KernelCounters("linear_bf16");
+        var counters = new KernelCounters("linear_bf16", List.of());
         counters.addLaunch(54);
         counters.addLaunch(54);
         counters.addLine(10, "mov.u32", InstructionClass.INTEGER, 400, 0, new Traffic());
@@ -77,20 +77,20 @@ class ProfileReportTest {
 
     @Test
     void aKernelWithoutTensorInstructionsIsBoundByMemory() {
-        var counters = new KernelCounters("cast");
+        var counters = new KernelCounters("cast", List.of());
         counters.addLaunch(1000);
         counters.addLine(1, "ld.global", InstructionClass.GLOBAL, 1000, 0, traffic(1000, 16_000, 16_000, 512_000, 0));
         KernelProfile profile = KernelProfile.of(counters);
         assertThat(profile.mainLoop()).isNull();
         assertThat(profile.estimates()).allMatch(estimate -> estimate.bound() == KernelProfile.Bound.MEMORY)
                 .hasSameSizeAs(Card.ALL);
-        assertThat(KernelProfile.of(new KernelCounters("never run")).estimates())
+        assertThat(KernelProfile.of(new KernelCounters("never run", List.of())).estimates())
                 .allMatch(estimate -> estimate.micros() == 0);
     }
 
     @Test
     void theTextHasEveryKernelInEveryTable() {
-        var small = new KernelCounters("cast");
+        var small = new KernelCounters("cast", List.of());
         small.addLaunch(1);
         small.addLine(1, "ld.global", InstructionClass.GLOBAL, 1, 0, traffic(1, 4, 4, 128, 0));
         ProfileReport report = ProfileReport.of(List.of(small, product()));
@@ -104,7 +104,7 @@ class ProfileReportTest {
 
     @Test
     void theTextFitsAScreenAndLeavesOutEmptyColumns() {
-        var long29 = new KernelCounters("elementwise_activate_elements");
+        var long29 = new KernelCounters("elementwise_activate_elements", List.of());
         for (InstructionClass kind : InstructionClass.values()) {
             long29.addLine(kind.ordinal(), "x", kind, 3_000_000_000_000L, kind == InstructionClass.MMA ? 4096 : 0,
                     traffic(1, 300_000_000_000L, 200_000_000_000L, 12_345_678_901L, 999_999_999L));
@@ -114,7 +114,7 @@ class ProfileReportTest {
         }
         assertThat(ProfileReport.of(List.of(long29, product())).text().lines())
                 .allMatch(line -> line.length() <= 110).anyMatch(line -> line.length() > 80);
-        var copy = new KernelCounters("copy");
+        var copy = new KernelCounters("copy", List.of());
         copy.addLaunch(1);
         copy.addLine(1, "ld.global", InstructionClass.GLOBAL, 1, 0, traffic(1, 4, 4, 128, 0));
         List<String> lines = ProfileReport.of(List.of(copy)).text().lines().toList();

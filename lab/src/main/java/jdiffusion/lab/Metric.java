@@ -14,6 +14,7 @@ enum Metric {
     FLOAT("of them floating point", c -> c.instructions(InstructionClass.FLOAT)),
     INTEGER("of them integer", c -> c.instructions(InstructionClass.INTEGER)),
     CONTROL("of them branches and the like", c -> c.instructions(InstructionClass.CONTROL)),
+    DIVERGENT("branches at which lanes of a warp parted", KernelCounters::partings),
     BARRIERS("of them barriers", c -> c.instructions(InstructionClass.BARRIER)),
     REQUESTS("requests to global memory", c -> c.traffic().globalRequests),
     SECTORS("32-byte sectors that these touch", c -> c.traffic().globalSectors),

@@ -1,8 +1,10 @@
 package jdiffusion.emulator.driver;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
+import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.DeviceMemory;
 import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.Executor;
@@ -120,6 +122,11 @@ public final class EmulatedDevice implements AutoCloseable {
     /** The same of a device. */
     public Optional<Throwable> takeFailure(int number) {
         return Optional.ofNullable(devices.get(number).calls.takeFailure());
+    }
+
+    /** The first fault of a kernel since the devices were opened; it stays after {@link #takeFailure()}. */
+    public Optional<DeviceFault> fault() {
+        return devices.stream().map(device -> device.calls.fault()).filter(Objects::nonNull).findFirst();
     }
 
     /** Closes all devices. No driver call may be running or follow. */
