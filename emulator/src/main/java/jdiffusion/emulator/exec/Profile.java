@@ -48,6 +48,7 @@ public final class Profile {
         Traffic line = traffic[site];
         line.globalRequests++;
         line.globalSectors += sectors;
+        line.globalSectorsRead += write ? 0 : sectors;
         line.globalIdealSectors += Math.ceilDiv(distinct * bytes, SECTOR);
         if (write) {
             line.globalBytesWritten += (long) count * bytes;
@@ -59,7 +60,8 @@ public final class Profile {
     /** A warp's request: 32 lanes together up to 4 bytes, half-warps at 8 bytes, quarter-warps at 16. */
     void shared(int site, long[] address, int mask, int bytes) {
         int lanes = bytes <= 4 ? 32 : 128 / bytes;
-        traffic[site].sharedRequests++;
+        Traffic line = traffic[site];
+        line.sharedRequests++;
         for (int from = 0; from < Layout.LANES; from += lanes) {
             int count = 0;
             for (int l = from; l < from + lanes; l++) {
@@ -69,7 +71,11 @@ public final class Profile {
                     }
                 }
             }
-            traffic[site].sharedConflictCycles += conflicts(count);
+            if (count > 0) {
+                int conflicts = conflicts(count);
+                line.sharedConflictCycles += conflicts;
+                line.sharedWavefronts += 1 + conflicts;
+            }
         }
     }
 
