@@ -20,6 +20,17 @@ public final class Banks {
         return bytes <= 4 ? LANES : PASS_BYTES / bytes;
     }
 
+    /** Cycles that a warp's request takes without conflicts: one for each group of lanes in which one takes part. */
+    public static int passes(int mask, int bytes) {
+        int lanes = lanesTogether(bytes);
+        int group = lanes == LANES ? -1 : (1 << lanes) - 1;
+        int passes = 0;
+        for (int from = 0; from < LANES; from += lanes) {
+            passes += (mask >>> from & group) != 0 ? 1 : 0;
+        }
+        return passes;
+    }
+
     /**
      * Cycles that a warp's request takes more than without conflicts: for each group of lanes that are served together
      * the most distinct words in one bank, less one.

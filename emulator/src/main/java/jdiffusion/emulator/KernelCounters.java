@@ -22,6 +22,8 @@ public final class KernelCounters {
         public long globalRequests;
         /** Distinct 32-byte sectors touched, summed over the requests. */
         public long globalSectors;
+        /** Of these, the sectors that were read. */
+        public long globalSectorsRead;
         /** Sectors that the distinct bytes of a request would fill if they lay together, summed over the requests. */
         public long globalIdealSectors;
         /** Bytes that active lanes read from global memory, counted for each lane that reads them. */
@@ -32,16 +34,23 @@ public final class KernelCounters {
         public long sharedRequests;
         /** Cycles that bank conflicts add to those requests. */
         public long sharedConflictCycles;
+        /**
+         * Cycles that shared memory serves those requests, 128 bytes in each at most: one for a request, two or four
+         * where lanes take 8 or 16 bytes, and the bank conflicts.
+         */
+        public long sharedWavefronts;
 
         /** Adds another's numbers to these. */
         public void add(Traffic other) {
             globalRequests += other.globalRequests;
             globalSectors += other.globalSectors;
+            globalSectorsRead += other.globalSectorsRead;
             globalIdealSectors += other.globalIdealSectors;
             globalBytesRead += other.globalBytesRead;
             globalBytesWritten += other.globalBytesWritten;
             sharedRequests += other.sharedRequests;
             sharedConflictCycles += other.sharedConflictCycles;
+            sharedWavefronts += other.sharedWavefronts;
         }
     }
 

@@ -36,6 +36,7 @@ class KernelCountersTest {
         assertThat(read.globalRequests).isEqualTo(6);
         assertThat(read.globalSectors).isEqualTo(24);
         assertThat(read.globalIdealSectors).isEqualTo(24);
+        assertThat(counters.traffic().globalSectorsRead).isEqualTo(24);
         assertThat(read.globalBytesRead).isEqualTo(6 * 128);
         var written = line(counters, "st.global").traffic;
         assertThat(written.globalSectors).isEqualTo(6 * 32);
@@ -95,8 +96,40 @@ class KernelCountersTest {
         assertThat(conflicts(counters, "ldmatrix.sync.aligned.m8n8.x4")).isZero();
         assertThat(conflicts(counters, "ldmatrix.sync.aligned.m8n8.x2")).isEqualTo(2 * 7);
         assertThat(counters.traffic().sharedRequests).isEqualTo(9);
+        assertThat(wavefronts(counters, "st.shared.u32 [%r1]")).isEqualTo(1);
+        assertThat(wavefronts(counters, "st.shared.u32 [%r2]")).isEqualTo(2);
+        assertThat(wavefronts(counters, "st.shared.u32 [%r4]")).isEqualTo(32);
+        assertThat(wavefronts(counters, "ld.shared.f32")).as("all lanes read one word").isEqualTo(1);
+        assertThat(wavefronts(counters, "ld.shared.v2")).as("two halves of a warp").isEqualTo(2);
+        assertThat(wavefronts(counters, "ld.shared.v4.u32")).as("four quarters").isEqualTo(4);
+        assertThat(wavefronts(counters, "ld.shared.v4.f32")).isEqualTo(4 * 8);
+        assertThat(wavefronts(counters, "ldmatrix.sync.aligned.m8n8.x4")).isEqualTo(4);
+        assertThat(wavefronts(counters, "ldmatrix.sync.aligned.m8n8.x2")).isEqualTo(2 * 8);
+        assertThat(counters.traffic().sharedWavefronts).isEqualTo(1 + 2 + 32 + 1 + 2 + 4 + 32 + 4 + 16);
         assertThat(counters.instructions(InstructionClass.LDMATRIX)).isEqualTo(2);
         assertThat(counters.instructions(InstructionClass.SHARED)).isEqualTo(7);
+    }
+
+    /** A quarter of a warp without an active lane takes no cycle; a copy's write counts like a store of 16 bytes. */
+    @Test
+    void wavefrontsOfLanesThatTakePart() {
+        KernelCounters counters = count(".shared .align 16 .b8 s[8192];", """
+                shl.b32 %r1, %r10, 4;
+                cvt.u64.u32 %rd1, %r1;
+                add.s64 %rd2, %rd10, %rd1;
+                cp.async.cg.shared.global [%r1], [%rd2], 16;
+                cp.async.commit_group;
+                cp.async.wait_group 0;
+                setp.lt.u32 %p1, %r10, 12;
+                @%p1 ld.shared.v4.u32 {%r6, %r7, %r8, %r9}, [%r1];
+                """, 1, 32);
+        assertThat(wavefronts(counters, "cp.async.cg")).isEqualTo(4);
+        assertThat(wavefronts(counters, "@%p1 ld.shared.v4")).isEqualTo(2);
+        assertThat(line(counters, "cp.async.cg").traffic.globalSectorsRead).isEqualTo(16);
+    }
+
+    private static long wavefronts(KernelCounters counters, String text) {
+        return line(counters, text).traffic.sharedWavefronts;
     }
 
     private static long conflicts(KernelCounters counters, String text) {

@@ -21,6 +21,7 @@ class ProfileReportTest {
         var loads = new Traffic();
         loads.sharedRequests = 100_000;
         loads.sharedConflictCycles = 7;
+        loads.sharedWavefronts = 400_007;
         counters.addLine(21, "ldmatrix", InstructionClass.LDMATRIX, 100_000, 0, loads);
         counters.addLine(22, "mma.sync", InstructionClass.MMA, 200_000, 4096, new Traffic());
         counters.addLine(23, "add.s32", InstructionClass.INTEGER, 100_000, 0, new Traffic());
@@ -33,6 +34,7 @@ class ProfileReportTest {
         var traffic = new Traffic();
         traffic.globalRequests = requests;
         traffic.globalSectors = sectors;
+        traffic.globalSectorsRead = written == 0 ? sectors : 0;
         traffic.globalIdealSectors = ideal;
         traffic.globalBytesRead = read;
         traffic.globalBytesWritten = written;
@@ -50,7 +52,9 @@ class ProfileReportTest {
         assertThat(profile.mmaFlops()).isEqualTo(819_200_000);
         assertThat(profile.sectorsPerIdeal()).isEqualTo(11_200 / 9_600.0);
         assertThat(profile.sectorBytes()).isEqualTo(32 * 11_200);
+        assertThat(profile.sectorBytesRead()).isEqualTo(32 * 8_000);
         assertThat(profile.conflictCycles()).isEqualTo(7);
+        assertThat(profile.sharedWavefronts()).isEqualTo(400_007);
     }
 
     @Test
@@ -96,8 +100,9 @@ class ProfileReportTest {
         ProfileReport report = ProfileReport.of(List.of(small, product()));
         assertThat(report.kernels()).extracting(KernelProfile::kernel).containsExactly("linear_bf16", "cast");
         List<String> lines = report.text().lines().toList();
-        assertThat(lines).filteredOn(line -> line.startsWith("linear_bf16")).hasSize(3);
+        assertThat(lines).filteredOn(line -> line.startsWith("linear_bf16")).hasSize(4);
         assertThat(lines.get(7)).startsWith("linear_bf16  ").contains("819M", "256k", "51.2k", " 1.17 ", " 80 ");
+        assertThat(lines.get(13)).matches("linear_bf16 +256k +0\\.31 +400k +488\\.29");
         assertThat(lines).last().asString().startsWith("A100 80GB SXM, RTX 3060").endsWith("RTX 5090");
         assertThat(ProfileReport.of(List.of()).text()).contains("instructions, per cent");
     }

@@ -22,7 +22,8 @@ enum Metric {
     BYTES_READ("bytes read from global memory", c -> c.traffic().globalBytesRead),
     BYTES_WRITTEN("bytes written to global memory", c -> c.traffic().globalBytesWritten),
     SHARED_REQUESTS("requests to shared memory", c -> c.traffic().sharedRequests),
-    CONFLICTS("cycles that bank conflicts add to these", c -> c.traffic().sharedConflictCycles);
+    CONFLICTS("cycles that bank conflicts add to these", c -> c.traffic().sharedConflictCycles),
+    WAVEFRONTS("cycles that shared memory serves them, conflicts included", c -> c.traffic().sharedWavefronts);
 
     private final String meaning;
     private final ToLongFunction<KernelCounters> value;

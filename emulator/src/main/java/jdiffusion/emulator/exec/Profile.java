@@ -121,6 +121,7 @@ public final class Profile {
         Traffic line = traffic[site];
         line.globalRequests++;
         line.globalSectors += sectors;
+        line.globalSectorsRead += write ? 0 : sectors;
         line.globalIdealSectors += Math.ceilDiv(distinct * bytes, SECTOR);
         if (write) {
             line.globalBytesWritten += (long) count * bytes;
@@ -134,6 +135,7 @@ public final class Profile {
         int lost = banks.conflicts(address, mask, bytes);
         traffic[site].sharedRequests++;
         traffic[site].sharedConflictCycles += lost;
+        traffic[site].sharedWavefronts += Banks.passes(mask, bytes) + lost;
         if (mask != 0 && (worst[site] == null || lost > worst[site].conflicts())) {
             worst[site] = new SharedRequest(address.clone(), mask, bytes, lost);
         }

@@ -2,6 +2,7 @@ package jdiffusion.kernels.cuda;
 
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
 
 import java.lang.foreign.MemorySegment;
@@ -46,6 +47,7 @@ public final class Cuda implements AutoCloseable {
     private final CUstream stream = new CUstream();
     private final String label;
     private final String name;
+    private final int multiprocessors;
     private final KernelSource source;
     private final DType operandType;
     private final Supplier<String> lastWords;
@@ -112,6 +114,7 @@ public final class Cuda implements AutoCloseable {
             int major = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
             int minor = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
             CudaDriver.requireCapability(name, major, minor);
+            multiprocessors = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
             // Threads that wait for the device sleep instead of using up a core.
             JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
@@ -138,6 +141,11 @@ public final class Cuda implements AutoCloseable {
     /** The device's name as its driver gives it. */
     public String name() {
         return name;
+    }
+
+    /** How many multiprocessors the device has. */
+    public int multiprocessors() {
+        return multiprocessors;
     }
 
     /** The 16-bit type that matrix products and attention read. */
