@@ -116,7 +116,8 @@ final class BenchCommand implements Callable<Integer> {
         Settings settings = new Settings(runs, tiny ? 0 : WARM_UP_SECONDS, steps == null ? STEPS : steps,
                 chosen.contains(Part.IMAGE) ? DefaultModel.find() : null);
         List<Measurement> measurements = new ArrayList<>();
-        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, main.err()::println)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, main.err()::println);
+                DeviceAccount _ = deviceOptions.account(opened, "jdiffusion bench", main.err())) {
             Backend backend = opened.backend();
             main.err().println(backend.describe());
             for (Part part : chosen) {
@@ -129,7 +130,6 @@ final class BenchCommand implements Callable<Integer> {
             } else {
                 lines(backend, measurements).forEach(main.out()::println);
             }
-            opened.printProfile(main.err());
         }
         return Main.OK;
     }

@@ -1,5 +1,6 @@
 package jdiffusion.cli;
 
+import java.io.PrintStream;
 import java.nio.file.Path;
 import jdiffusion.model.device.DeviceChoice;
 import jdiffusion.model.device.Devices;
@@ -9,7 +10,8 @@ import picocli.CommandLine.Option;
 final class DeviceOptions {
     @Option(names = "--device", paramLabel = "NAME", defaultValue = "auto",
             description = "auto, cpu, cuda, cuda:N or emulated; see 'jdiffusion devices'. auto takes cuda where it"
-                + " works, else cpu.")
+                + " works, else cpu. generate and plan take two, like cuda:0,cuda:1, for the predictions with and"
+                + " without the prompt: the same picture, sooner.")
     String device;
 
     @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: all cores.")
@@ -42,6 +44,11 @@ final class DeviceOptions {
                 + " cards; with --json in the JSON.")
     boolean profile;
 
+    @Option(names = "--emulator-report", paramLabel = "FILE",
+            description = "On the emulated device: write a page about all kernels that ran, as 'jdiffusion kernel report'"
+                + " does: the cost of each line of PTX, sectors, bank conflicts and what mends them, divergence.")
+    Path report;
+
     @Option(names = "--emulator-seed", paramLabel = "N", defaultValue = "0",
             description = "On the emulated device: varies the order in which warps run, and when copies to shared"
                 + " memory land.")
@@ -52,6 +59,17 @@ final class DeviceOptions {
     Long memory;
 
     DeviceChoice choice() {
-        return new DeviceChoice(device, threads, cpu, kernels, gemm, conv, check, profile, seed, memory);
+        return new DeviceChoice(device, threads, cpu, kernels, gemm, conv, check, profile || report != null, seed,
+                memory);
+    }
+
+    /**
+     * What tells of the device at the end, whether the run succeeds or fails.
+     *
+     * @param run what the user ran
+     * @param out gets the profile where one is asked for; null for nowhere
+     */
+    DeviceAccount account(Devices.Opened opened, String run, PrintStream out) {
+        return new DeviceAccount(opened, run, profile ? out : null, report);
     }
 }

@@ -62,7 +62,8 @@ final class DrawingOptions {
     void open(String prompt, PrintStream err, Work work) {
         List<String> notes = new ArrayList<>();
         check(prompt);
-        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), options.precision, notes::add)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), options.precision, notes::add);
+                DeviceAccount _ = deviceOptions.account(opened, "jdiffusion", err)) {
             Drawing drawing = plan(opened.backend(), notes::add);
             try (Pipeline fitted = memoryOptions.wish().fit(drawing.pipeline, null, drawing.request,
                     opened.backend(), notes::add)) {

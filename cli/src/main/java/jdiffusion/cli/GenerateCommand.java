@@ -146,13 +146,14 @@ final class GenerateCommand implements Callable<Integer> {
             source.checkTaesd(taesd, notes::add);
         }
         List<Lora> loras = adapters.loras(options.prompt, options.negativePrompt);
-        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), options.precision, notes::add)) {
-            Backend backend = profiling.wrap(opened.backend());
+        try (Devices.Opened opened = Devices.openAll(deviceOptions.choice(), options.precision, notes::add);
+                 DeviceAccount _ = deviceOptions.account(opened, "jdiffusion generate", json ? null : main.err())) {
+            Backend backend = profiling.wrap(opened);
             ModelFiles files = options.sampling.of(model.open(options.leftOut()));
             ControlInput control = ControlInput.of(adapters.embedded(quantizing.apply(files)), loras,
                     adapters.control());
             control.files().notes().forEach(notes::add);
-            Pipeline pipeline = taesd.addTo(Pipeline.open(control.files(), backend));
+            Pipeline pipeline = taesd.addTo(Pipeline.open(control.files(), backend).withSecond(opened.second()));
             if (source != null) {
                 source.checkControl(control, notes::add);
             }
@@ -186,6 +187,9 @@ final class GenerateCommand implements Callable<Integer> {
                 pipeline.check(request);
             }
             pipeline.notes(request).forEach(notes::add);
+            if (opened.second() != null && !request.guided()) {
+                notes.add("without guidance the second device has nothing to do");
+            }
             EmbeddedGuidance usual = pipeline.request(words).embedded();
             if (!usual.isThere()) {
                 request = request.toBuilder().embedded(usual).build();
@@ -212,10 +216,6 @@ final class GenerateCommand implements Callable<Integer> {
                     Report.printFailure(main.out(), e, opened.profile());
                 }
                 throw e;
-            } finally {
-                if (!json) {
-                    opened.printProfile(main.err());
-                }
             }
         }
         return Main.OK;
@@ -242,14 +242,14 @@ final class GenerateCommand implements Callable<Integer> {
     private void draw(DrawPlan plan, Path folder, List<String> notes, long start) {
         GenerationRequest request = plan.request();
         String family = plan.pipeline().variant().label();
-        Report report = new Report(folder, family, plan.device().backend().describe(), request,
+        Report report = new Report(folder, family, plan.device().describe(), request,
                 plan.device().backend().precision());
         report.hashes("loras", plan.loras().hashes());
         report.hashes("embeddings", plan.loras().inversions());
         try (Console console = new Console(main.err(), preview != null)) {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline().files(), request.t5()) / 1e6));
-            console.line("device: " + plan.device().backend().describe());
+            console.line("device: " + plan.device().describe());
             console.line("settings: " + SettingsLine.of(plan, refining.inWords()));
             List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
             Previews previews = plan.pictures() == null ? null : new Previews(plan.pictures(), preview,

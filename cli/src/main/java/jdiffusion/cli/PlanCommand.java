@@ -81,11 +81,13 @@ final class PlanCommand implements Callable<Integer> {
         model.checkNotLeftOut(options.leftOut());
         InputPictures inputs = options.inputs(notes::add);
         TaesdInput taesd = options.taesd();
-        CountingBackend backend = Devices.counting(deviceOptions.choice(), options.precision);
+        List<CountingBackend> devices = Devices.countingEach(deviceOptions.choice(), options.precision);
+        CountingBackend backend = devices.getFirst();
         ControlInput control = ControlInput.of(
                 adapters.embedded(quantizing.apply(options.sampling.of(model.open(options.leftOut())))),
                 adapters.loras(options.prompt, options.negativePrompt), adapters.control());
-        Pipeline opened = taesd.addTo(Pipeline.open(control.files(), backend));
+        Pipeline opened = taesd.addTo(Pipeline.open(control.files(), backend)
+                .withSecond(devices.size() > 1 ? devices.getLast() : null));
         ImageSize sizes = opened.sizes(options.unsized(opened.request("")));
         int patch = sizes.multiple();
         options.chooseSize(inputs.init(), patch, notes::add);
@@ -126,7 +128,8 @@ final class PlanCommand implements Callable<Integer> {
                 + ", " + backend.describe()
                 + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));
-        String row = "%-16s %12s %12s %12s %12s %12s%s%n";
+        int names = plan.stages().stream().mapToInt(stage -> stage.name().length()).max().orElse(0);
+        String row = "%-" + Math.max(16, names) + "s %12s %12s %12s %12s %12s%s%n";
         boolean mapped = !backend.isDevice() && quantizing.quantize == null;
         out.printf(row, "stage", mapped ? "mapped files" : "weights", "slots", "temporaries", "other", "peak", "");
         for (StageMemory stage : plan.stages()) {
@@ -134,7 +137,8 @@ final class PlanCommand implements Callable<Integer> {
                     size(stage.workspace()), size(stage.others()), size(stage.peak()),
                     stage.tile() > 0 ? "  tiles of " + stage.tile() : "");
         }
-        out.println("at most " + MemoryChoice.gibi(plan.peak()) + (backend.isDevice() ? " of the device's memory"
+        out.println("at most " + MemoryChoice.gibi(plan.peak()) + (backend.isDevice()
+                ? " of " + (pipeline.second() == null ? "the" : "each") + " device's memory"
                 : " beside at most " + MemoryChoice.gibi(plan.mapped())
                         + (mapped ? " of mapped files" : " of weights, mapped or quantised in memory")));
     }

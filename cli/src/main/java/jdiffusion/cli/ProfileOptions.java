@@ -8,6 +8,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.profile.ProfileSummary;
 import jdiffusion.kernels.profile.ProfilingBackend;
 import jdiffusion.kernels.profile.TraceFile;
+import jdiffusion.model.device.Devices;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.OutputFile;
 import picocli.CommandLine.Option;
@@ -27,15 +28,19 @@ final class ProfileOptions {
 
     private ProfilingBackend measuring;
 
-    /** The backend to compute with; fails when the trace cannot be written. */
-    Backend wrap(Backend backend) {
+    /** The first device to compute with; fails when the trace cannot be written, or there is a second device. */
+    Backend wrap(Devices.Opened opened) {
+        if (opened.second() != null && (profile || trace != null)) {
+            throw new InputException((profile ? "--profile" : "--trace") + " measures one device at a time, which two"
+                    + " are not; leave it out, or name one --device");
+        }
         if (trace != null) {
             checkTrace();
         }
         if (!profile && trace == null) {
-            return backend;
+            return opened.backend();
         }
-        measuring = new ProfilingBackend(backend);
+        measuring = new ProfilingBackend(opened.backend());
         return measuring;
     }
 

@@ -127,7 +127,8 @@ final class ServeCommand implements Callable<Integer> {
         if (keyFile != null) {
             keys.addAll(readKeys());
         }
-        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, this::say)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, this::say);
+                DeviceAccount _ = deviceOptions.account(opened, "jdiffusion serve", main.err())) {
             Limits limits = new Limits(Math.round(megapixels * 1e6), steps, images, body);
             ServerSettings settings = ServerSettings.builder(opened.backend(), first()).host(host).port(port)
                     .modelsFolder(modelsDir).opening(this::open).loraFolder(loraDir).controlFolder(controlDir)

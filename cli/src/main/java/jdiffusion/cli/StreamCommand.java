@@ -126,7 +126,8 @@ final class StreamCommand implements Callable<Integer> {
         FrameQueue queue = new FrameQueue(every, this::note);
         try (FrameSource source = FrameSource.of(input, once);
                 PictureSinks sinks = PictureSinks.of(output, input, written, main.out(), this::say);
-                Devices.Opened opened = Devices.open(deviceOptions.choice(), options.precision, this::note)) {
+                Devices.Opened opened = Devices.open(deviceOptions.choice(), options.precision, this::note);
+                DeviceAccount _ = deviceOptions.account(opened, "jdiffusion stream", main.err())) {
             ControlInput control = ControlInput.of(adapters.embedded(quantizing.apply(options.sampling.of(
                     model.open(options.leftOut())))), loras, adapters.control());
             control.files().notes().forEach(this::note);
@@ -142,8 +143,6 @@ final class StreamCommand implements Callable<Integer> {
                 say("memory that stays: " + MemoryChoice.gibi(stream.bytes()) + ", and the mapped files");
                 new StreamLoop(stream, sinks, written, queue, similar, seedPerFrame, frames).run(source, report,
                         this::say);
-            } finally {
-                opened.printProfile(main.err());
             }
         }
         return Main.OK;

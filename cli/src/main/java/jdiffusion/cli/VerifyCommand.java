@@ -75,7 +75,8 @@ final class VerifyCommand implements Callable<Integer> {
         List<String> unread = new ArrayList<>();
         folders.forEach(folder -> ReferenceFolder.unknown(folder).forEach(file ->
                 unread.add(file + " not verified: no check is known for such a file")));
-        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, main.err()::println)) {
+        try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, main.err()::println);
+                DeviceAccount _ = deviceOptions.account(opened, "jdiffusion verify", main.err())) {
             Backend backend = opened.backend();
             main.err().println(backend.describe());
             Verifier verifier = new Verifier(backend, tolerance != null ? tolerance
@@ -95,7 +96,6 @@ final class VerifyCommand implements Callable<Integer> {
                 // Also when one folder ends it all: what was verified before is as good as ever.
                 main.out().printf("%d tensors in %d folders, %d failed%n", compared, verified, failed);
                 unread.forEach(main.out()::println);
-                opened.printProfile(main.err());
             }
         }
         if (compared == 0) {

@@ -57,6 +57,8 @@ class EmulatedDeviceTest {
                 "--control-image", edges);
         assertThat(meanDifference(cpu, plain)).isGreaterThan(4);
         assertThat(meanDifference(emulated, cpu)).isLessThan(2);
+        assertThat(pixels("two.png", "--device", "emulated:1,emulated:0", "--lora", lora, "--control-net", net,
+                "--control-image", edges)).isEqualTo(emulated);
     }
 
     /** Over a dense matrix and over a quantised one, which there becomes a dense one. */
@@ -72,6 +74,23 @@ class EmulatedDeviceTest {
             assertThat(meanDifference(cpu, plain)).isGreaterThan(4);
             assertThat(meanDifference(emulated, cpu)).isLessThan(2);
         }
+    }
+
+    @Test
+    void whatTwoDevicesCannotDoIsALine() throws IOException {
+        assertThat(Cli.draw("a", "--device", "emulated,emulated:7", "-o", folder.resolve("x.png")).err().getLast())
+                .isEqualTo("jdiffusion: there is no CUDA device 7; devices 0 to 1 are here");
+        assertThat(Cli.draw("a", "--device", "emulated,emulated", "--profile", "-o", folder.resolve("x.png")).err()
+                .getLast()).isEqualTo("jdiffusion: --profile measures one device at a time, which two are not; leave it"
+                        + " out, or name one --device");
+        // The second device loads its weights first.
+        Cli run = Cli.draw("a", "--device", "emulated:1,emulated:0", "--emulator-memory", "16MiB", "--vram", "1GiB",
+                "-o", folder.resolve("x.png"));
+        assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(run.err()).contains("device: emulated:1, jdiffusion emulated device, bf16; emulated:0, jdiffusion"
+                + " emulated device, bf16");
+        assertThat(run.err().getLast()).startsWith("jdiffusion: emulated:0: out of device memory: ");
+        assertThat(Cli.names(folder)).isEmpty();
     }
 
     private byte[] pixels(String name, Object... options) {
@@ -92,12 +111,16 @@ class EmulatedDeviceTest {
 
     @Test
     void theProfileIsPartOfTheJson() throws IOException {
-        Cli run = Cli.draw("a", "--device", "emulated", "--emulator-profile", "--json", "-o", folder.resolve("x.png"));
+        Path page = folder.resolve("report.html");
+        Cli run = Cli.draw("a", "--device", "emulated", "--emulator-profile", "--emulator-report", page, "--json", "-o",
+                folder.resolve("x.png"));
         assertThat(run.code()).as(run.err().toString()).isZero();
         JsonNode kernels = new ObjectMapper().readTree(run.out()).get("kernels");
         assertThat(kernels.findValuesAsText("kernel")).contains("linear_bf16_small", "attention_64_bf16");
         assertThat(kernels.get(0).get("estimates").findValuesAsText("card")).contains("RTX 3060", "RTX 4090");
         assertThat(kernels.get(0).get("mmaFlops").longValue()).isPositive();
+        assertThat(Files.readString(page)).contains("\"program\":\"jdiffusion generate\"", "\"name\":\"attention_64_bf16\"",
+                "mma.sync.aligned").doesNotContain("/*DATA*/");
     }
 
     @Test
@@ -118,11 +141,13 @@ class EmulatedDeviceTest {
         Path kernels = Files.createDirectory(folder.resolve("kernels"));
         Files.writeString(kernels.resolve("elementwise.cu"), source.replaceFirst("(__launch_bounds__\\(\\w+\\) \\w+"
                 + "\\([^{]*\\{)", "$1 if (blockIdx.x == 0 && threadIdx.x == 3) *(volatile int*)16 = 1;"));
-        Cli run = Cli.draw("a", "--device", "emulated", "--kernels", kernels, "-o", folder.resolve("x.png"));
+        Cli run = Cli.draw("a", "--device", "emulated", "--kernels", kernels, "--emulator-report",
+                folder.resolve("report.html"), "-o", folder.resolve("x.png"));
         Assumptions.assumeFalse(run.err().getLast().contains("kernels cannot be compiled"), "no compiler of kernels");
         assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
         assertThat(run.err().getLast()).startsWith("jdiffusion: cuda: ").contains("elementwise_", "thread 3", "st.");
-        assertThat(Cli.names(folder)).containsExactly("kernels");
+        assertThat(Cli.names(folder)).containsExactly("kernels", "report.html");
+        assertThat(Files.readString(folder.resolve("report.html"))).contains("\"fault\":\"OUT_OF_BOUNDS in kernel");
     }
 
     /** Enough for the text encoders and too little for the denoiser, of which --vram says otherwise. */

@@ -73,4 +73,20 @@ class PlanTest {
             assertThat(run.out()).isEmpty();
         }
     }
+
+    /** The second has the denoiser alone, and half of what it works on. */
+    @Test
+    void twoDevicesHaveAPlanEach() throws IOException {
+        JsonNode one = plan("--device", "cuda", "--no-t5", "-W", 64, "-H", 64).get("stages");
+        JsonNode two = plan("--device", "cuda:0,cuda:1", "--no-t5", "-W", 64, "-H", 64).get("stages");
+        assertThat(two.findValuesAsText("name")).containsExactly("text_encoder", "text_encoder_2", "transformer",
+                "transformer (second device)", "vae decode");
+        assertThat(two.get(3).get("weights")).isEqualTo(one.get(2).get("weights"));
+        assertThat(two.get(2).get("temporaries").asLong()).isLessThan(one.get(2).get("temporaries").asLong());
+        assertThat(two.get(3).get("temporaries").asLong()).isLessThan(one.get(2).get("temporaries").asLong());
+        assertThat(Cli.run("plan", "--device", "cuda:0,cuda:1", "--no-t5").out()).contains("of each device's memory");
+        Cli sites = Cli.run("sites", "--device", "cuda:0,cuda:1");
+        assertThat(sites.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(sites.err()).singleElement().asString().contains("in 'generate' and 'plan'; name one");
+    }
 }

@@ -15,6 +15,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import jdiffusion.emulator.KernelCounters.Line;
 import jdiffusion.emulator.exec.Block;
 import jdiffusion.emulator.exec.CompiledKernel;
 import jdiffusion.emulator.exec.Profile;
@@ -32,6 +33,7 @@ public final class Executor implements AutoCloseable {
     private final ExecutorService pool;
     private final Map<String, KernelCounters> counters = new TreeMap<>();
     private volatile Consumer<String> printer = System.out::print;
+    private volatile Watcher watcher;
     private volatile boolean stopped;
 
     /** An executor whose kernels may access what {@code memory} lists. */
@@ -53,6 +55,11 @@ public final class Executor implements AutoCloseable {
     /** Where what kernels print goes, at the end of each launch, in the order of the blocks; at first standard output. */
     public void printer(Consumer<String> printer) {
         this.printer = printer;
+    }
+
+    /** Shows launches from now on to a watcher; null for nobody. With one worker thread, blocks run one by one. */
+    public void watcher(Watcher shown) {
+        this.watcher = shown;
     }
 
     /** Ends launches that are under way with a fault, as soon as a warp has run for long or waits. */
@@ -116,7 +123,7 @@ public final class Executor implements AutoCloseable {
         }
         if (options.profile()) {
             synchronized (counters) {
-                counters.computeIfAbsent(kernel.name(), KernelCounters::new).addLaunch(count);
+                of(kernel.compiled()).addLaunch(count);
             }
         }
         switch (failed.get()) {
@@ -150,6 +157,7 @@ public final class Executor implements AutoCloseable {
         Profile profile = options.profile() ? new Profile(kernel.compiled()) : null;
         var block = new Block(kernel.compiled(), memory, grid, shape, dynamicShared, parameters, gridBarrier,
                 options.seed(), options.check(), profile, () -> stopped || failed.get() != null);
+        block.watch(watcher);
         try {
             for (long i = next.getAndIncrement(); i < end && failed.get() == null; i = next.getAndIncrement()) {
                 try {
@@ -168,16 +176,33 @@ public final class Executor implements AutoCloseable {
         }
     }
 
+    private KernelCounters of(CompiledKernel kernel) {
+        return counters.computeIfAbsent(kernel.name(), name -> new KernelCounters(name, kernel.sharedArrays()));
+    }
+
     private void collect(CompiledKernel kernel, Profile profile) {
         synchronized (counters) {
-            KernelCounters total = counters.computeIfAbsent(kernel.name(), KernelCounters::new);
+            KernelCounters total = of(kernel);
             for (int i = 0; i < kernel.blockSites().length; i++) {
+                Line last = null;
                 for (int site : kernel.blockSites()[i]) {
-                    if (site >= 0) {
-                        Site at = kernel.sites().get(site);
-                        total.addLine(at.line(), at.text(), at.kind(), profile.blockCounts()[i], at.flops(),
-                                profile.traffic()[site]);
+                    if (site < 0) {
+                        continue;
                     }
+                    Site at = kernel.sites().get(site);
+                    last = total.addLine(at.line(), at.text(), at.kind(), profile.blockCounts()[i], at.flops(),
+                            profile.traffic()[site]);
+                    last.lanes += profile.lanes()[i];
+                    last.keepWorse(profile.worst()[site]);
+                    Profile.Meetings met = profile.meetings()[site];
+                    if (met != null) {
+                        last.openings += met.openings;
+                        last.instructionsToBarrier += met.instructions;
+                        last.slowestToBarrier += met.slowest;
+                    }
+                }
+                if (last != null) {
+                    last.partings += profile.partings()[i];
                 }
             }
         }

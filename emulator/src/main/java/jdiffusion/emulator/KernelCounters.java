@@ -1,6 +1,7 @@
 package jdiffusion.emulator;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 
@@ -21,6 +22,8 @@ public final class KernelCounters {
         public long globalRequests;
         /** Distinct 32-byte sectors touched, summed over the requests. */
         public long globalSectors;
+        /** Of these, the sectors that were read. */
+        public long globalSectorsRead;
         /** Sectors that the distinct bytes of a request would fill if they lay together, summed over the requests. */
         public long globalIdealSectors;
         /** Bytes that active lanes read from global memory, counted for each lane that reads them. */
@@ -31,16 +34,23 @@ public final class KernelCounters {
         public long sharedRequests;
         /** Cycles that bank conflicts add to those requests. */
         public long sharedConflictCycles;
+        /**
+         * Cycles that shared memory serves those requests, 128 bytes in each at most: one for a request, two or four
+         * where lanes take 8 or 16 bytes, and the bank conflicts.
+         */
+        public long sharedWavefronts;
 
         /** Adds another's numbers to these. */
         public void add(Traffic other) {
             globalRequests += other.globalRequests;
             globalSectors += other.globalSectors;
+            globalSectorsRead += other.globalSectorsRead;
             globalIdealSectors += other.globalIdealSectors;
             globalBytesRead += other.globalBytesRead;
             globalBytesWritten += other.globalBytesWritten;
             sharedRequests += other.sharedRequests;
             sharedConflictCycles += other.sharedConflictCycles;
+            sharedWavefronts += other.sharedWavefronts;
         }
     }
 
@@ -50,7 +60,30 @@ public final class KernelCounters {
         public final String text;
         public final InstructionClass kind;
         public long executions;
+        /** Lanes that took part, summed over the executions. */
+        public long lanes;
+        /** How often lanes of a warp went on at different places after it. */
+        public long partings;
+        /** Of a barrier: times that it opened. */
+        public long openings;
+        /** Of a barrier: instructions of the warps that met there, each since it last met any. */
+        public long instructionsToBarrier;
+        /** Of a barrier: what that would be, did every warp execute as many as the one that executed most. */
+        public long slowestToBarrier;
+        /** The request to shared memory with most bank conflicts; null where there was none. */
+        public SharedRequest worst;
         public final Traffic traffic = new Traffic();
+
+        /** Lanes that took part in an execution, 1 to 32 on average; 0 without executions. */
+        public double activeLanes() {
+            return executions == 0 ? 0 : (double) lanes / executions;
+        }
+
+        void keepWorse(SharedRequest request) {
+            if (request != null && (worst == null || request.conflicts() > worst.conflicts())) {
+                worst = request;
+            }
+        }
 
         Line(int line, String text, InstructionClass kind) {
             this.line = line;
@@ -60,6 +93,7 @@ public final class KernelCounters {
     }
 
     private final String kernel;
+    private final List<SharedArray> sharedArrays;
     private final long[] instructions = new long[InstructionClass.values().length];
     private final NavigableMap<Integer, Line> lines = new TreeMap<>();
     private final Traffic traffic = new Traffic();
@@ -67,8 +101,25 @@ public final class KernelCounters {
     private long blocks;
     private long mmaFlops;
 
-    KernelCounters(String kernel) {
+    /** @param sharedArrays of the kernel */
+    KernelCounters(String kernel, List<SharedArray> sharedArrays) {
         this.kernel = kernel;
+        this.sharedArrays = sharedArrays;
+    }
+
+    /** What the kernel's shared memory holds. */
+    public List<SharedArray> sharedArrays() {
+        return sharedArrays;
+    }
+
+    /** Lanes that took part in an instruction, on average over all instructions of warps. */
+    public double activeLanes() {
+        return (double) lines.values().stream().mapToLong(line -> line.lanes).sum() / Math.max(1, instructions());
+    }
+
+    /** How often lanes of a warp went on at different places. */
+    public long partings() {
+        return lines.values().stream().mapToLong(line -> line.partings).sum();
     }
 
     public String kernel() {
@@ -114,13 +165,14 @@ public final class KernelCounters {
         blocks += blockCount;
     }
 
-    /** Adds executions of the instruction at a line; {@code flops} are those of one execution. */
-    void addLine(int number, String text, InstructionClass kind, long executions, long flops, Traffic lineTraffic) {
+    /** Adds executions of the instruction at a line, of {@code flops} each; the caller adds what else is known. */
+    Line addLine(int number, String text, InstructionClass kind, long executions, long flops, Traffic lineTraffic) {
         Line line = lines.computeIfAbsent(number, n -> new Line(n, text, kind));
         line.executions += executions;
         line.traffic.add(lineTraffic);
         traffic.add(lineTraffic);
         instructions[kind.ordinal()] += executions;
         mmaFlops += executions * flops;
+        return line;
     }
 }

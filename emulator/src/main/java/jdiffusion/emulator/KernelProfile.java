@@ -20,16 +20,18 @@ import jdiffusion.emulator.KernelCounters.Traffic;
  * @param globalBytesRead    bytes that lanes read from global memory
  * @param globalBytesWritten bytes that lanes wrote to global memory
  * @param sectorBytes        bytes of the 32-byte sectors touched by those accesses, caches not considered
+ * @param sectorBytesRead    of these, the bytes that were read: what the L2 cache has to deliver
  * @param sectorsPerIdeal    sectors touched per sector that the distinct bytes of each request would fill if they lay
  *                           together; 1 is best, 0 without access
  * @param conflictCycles     cycles lost to bank conflicts in shared memory
+ * @param sharedWavefronts   cycles that shared memory is busy, those lost to conflicts included
  * @param mainLoop           the loop around the tensor instructions, or null when the kernel has none
  * @param estimates          roofline estimate for each card, in the order of {@link Card#ALL}
  */
 public record KernelProfile(String kernel, long launches, long blocks, long warpInstructions,
         Map<InstructionClass, Double> mix, long mmaFlops, double tensorShare, long globalBytesRead,
-        long globalBytesWritten, long sectorBytes, double sectorsPerIdeal, long conflictCycles, MainLoop mainLoop,
-        List<Estimate> estimates) {
+        long globalBytesWritten, long sectorBytes, long sectorBytesRead, double sectorsPerIdeal, long conflictCycles,
+        long sharedWavefronts, MainLoop mainLoop, List<Estimate> estimates) {
 
     private static final int SECTOR_BYTES = 32;
 
@@ -79,8 +81,9 @@ public record KernelProfile(String kernel, long launches, long blocks, long warp
         Traffic traffic = counters.traffic();
         return new KernelProfile(counters.kernel(), counters.launches(), counters.blocks(), counters.instructions(),
                 mix, counters.mmaFlops(), tensorShare(counts), traffic.globalBytesRead, traffic.globalBytesWritten,
-                traffic.globalSectors * SECTOR_BYTES, ratio(traffic.globalSectors, traffic.globalIdealSectors),
-                traffic.sharedConflictCycles, mainLoop(counters),
+                traffic.globalSectors * SECTOR_BYTES, traffic.globalSectorsRead * SECTOR_BYTES,
+                ratio(traffic.globalSectors, traffic.globalIdealSectors), traffic.sharedConflictCycles,
+                traffic.sharedWavefronts, mainLoop(counters),
                 Card.ALL.stream().map(card -> estimate(counters, card)).toList());
     }
 

@@ -31,9 +31,12 @@ public record ProfileReport(List<KernelProfile> kernels) {
         return new ProfileReport(counters.stream().map(KernelProfile::of).sorted(slowestFirst).toList());
     }
 
-    /** Three tables with legends: instructions, work, estimates. Zeros are dashes; columns of dashes are left out. */
+    /**
+     * Four tables with legends: instructions, work, what feeds the tensor cores, estimates. Zeros are dashes; columns of
+     * dashes are left out.
+     */
     public String text() {
-        return String.join("\n", instructions(), work(), estimates());
+        return String.join("\n", instructions(), work(), supply(), estimates());
     }
 
     private String instructions() {
@@ -86,6 +89,19 @@ public record ProfileReport(List<KernelProfile> kernels) {
                 FLOP of the tensor cores; bytes read and written in global memory; sect.: sectors per ideal sector;
                 confl.: cycles lost to bank conflicts; tens.%: mma, ldmatrix and cp.async among what is not integer
                 """;
+    }
+
+    private String supply() {
+        var rows = new ArrayList<List<String>>();
+        rows.add(List.of("supply", "L2 bytes", "a kFLOP", "wavefronts", "a MFLOP"));
+        for (KernelProfile kernel : kernels) {
+            long flops = kernel.mmaFlops();
+            rows.add(List.of(kernel.kernel(), scaled(kernel.sectorBytesRead()),
+                    ratio(flops == 0 ? 0 : 1e3 * kernel.sectorBytesRead() / flops), scaled(kernel.sharedWavefronts()),
+                    ratio(flops == 0 ? 0 : 1e6 * kernel.sharedWavefronts() / flops)));
+        }
+        return table(rows) + "L2 bytes: of the sectors that were read; wavefronts: cycles of shared memory at 128 bytes"
+                + " each;\nbeside them those for each 1000 and each million FLOP of the tensor cores\n";
     }
 
     private String estimates() {

@@ -27,11 +27,20 @@ public final class PtxProgram {
      * @throws PtxException with the line, when the text is malformed or uses an instruction that is not supported
      */
     public static PtxProgram translate(String ptx, String origin) throws PtxException {
+        return translate(ptx, origin, false);
+    }
+
+    /** As {@link #translate}, so that a {@link Watcher} sees each instruction; such a program runs slowly. */
+    public static PtxProgram translateForSteps(String ptx, String origin) throws PtxException {
+        return translate(ptx, origin, true);
+    }
+
+    private static PtxProgram translate(String ptx, String origin, boolean steps) {
         PtxModule module = PtxParser.parse(ptx, origin);
-        var variables = new ModuleVariables(module.variables());
+        var variables = new ModuleVariables(module);
         var kernels = new LinkedHashMap<String, PtxKernel>();
         for (PtxFunction function : module.kernels()) {
-            kernels.put(function.name(), new PtxKernel(KernelCompiler.compile(module, function, variables),
+            kernels.put(function.name(), new PtxKernel(KernelCompiler.compile(module, function, variables, steps),
                     function.maxThreads(), KernelCompiler.registers(function)));
         }
         return new PtxProgram(kernels, variables.segments());

@@ -12,7 +12,7 @@ class ProfileReportTest {
 
     /** A product of 2 launches with 54 blocks each: a prologue, a loop of 1000 rounds, an epilogue. */
     private static KernelCounters product() {
-        var counters = new KernelCounters("linear_bf16");
+        var counters = new KernelCounters("linear_bf16", List.of());
         counters.addLaunch(54);
         counters.addLaunch(54);
         counters.addLine(10, "mov.u32", InstructionClass.INTEGER, 400, 0, new Traffic());
@@ -21,6 +21,7 @@ class ProfileReportTest {
         var loads = new Traffic();
         loads.sharedRequests = 100_000;
         loads.sharedConflictCycles = 7;
+        loads.sharedWavefronts = 400_007;
         counters.addLine(21, "ldmatrix", InstructionClass.LDMATRIX, 100_000, 0, loads);
         counters.addLine(22, "mma.sync", InstructionClass.MMA, 200_000, 4096, new Traffic());
         counters.addLine(23, "add.s32", InstructionClass.INTEGER, 100_000, 0, new Traffic());
@@ -33,6 +34,7 @@ class ProfileReportTest {
         var traffic = new Traffic();
         traffic.globalRequests = requests;
         traffic.globalSectors = sectors;
+        traffic.globalSectorsRead = written == 0 ? sectors : 0;
         traffic.globalIdealSectors = ideal;
         traffic.globalBytesRead = read;
         traffic.globalBytesWritten = written;
@@ -50,7 +52,9 @@ class ProfileReportTest {
         assertThat(profile.mmaFlops()).isEqualTo(819_200_000);
         assertThat(profile.sectorsPerIdeal()).isEqualTo(11_200 / 9_600.0);
         assertThat(profile.sectorBytes()).isEqualTo(32 * 11_200);
+        assertThat(profile.sectorBytesRead()).isEqualTo(32 * 8_000);
         assertThat(profile.conflictCycles()).isEqualTo(7);
+        assertThat(profile.sharedWavefronts()).isEqualTo(400_007);
     }
 
     @Test
@@ -77,34 +81,35 @@ class ProfileReportTest {
 
     @Test
     void aKernelWithoutTensorInstructionsIsBoundByMemory() {
-        var counters = new KernelCounters("cast");
+        var counters = new KernelCounters("cast", List.of());
         counters.addLaunch(1000);
         counters.addLine(1, "ld.global", InstructionClass.GLOBAL, 1000, 0, traffic(1000, 16_000, 16_000, 512_000, 0));
         KernelProfile profile = KernelProfile.of(counters);
         assertThat(profile.mainLoop()).isNull();
         assertThat(profile.estimates()).allMatch(estimate -> estimate.bound() == KernelProfile.Bound.MEMORY)
                 .hasSameSizeAs(Card.ALL);
-        assertThat(KernelProfile.of(new KernelCounters("never run")).estimates())
+        assertThat(KernelProfile.of(new KernelCounters("never run", List.of())).estimates())
                 .allMatch(estimate -> estimate.micros() == 0);
     }
 
     @Test
     void theTextHasEveryKernelInEveryTable() {
-        var small = new KernelCounters("cast");
+        var small = new KernelCounters("cast", List.of());
         small.addLaunch(1);
         small.addLine(1, "ld.global", InstructionClass.GLOBAL, 1, 0, traffic(1, 4, 4, 128, 0));
         ProfileReport report = ProfileReport.of(List.of(small, product()));
         assertThat(report.kernels()).extracting(KernelProfile::kernel).containsExactly("linear_bf16", "cast");
         List<String> lines = report.text().lines().toList();
-        assertThat(lines).filteredOn(line -> line.startsWith("linear_bf16")).hasSize(3);
+        assertThat(lines).filteredOn(line -> line.startsWith("linear_bf16")).hasSize(4);
         assertThat(lines.get(7)).startsWith("linear_bf16  ").contains("819M", "256k", "51.2k", " 1.17 ", " 80 ");
+        assertThat(lines.get(13)).matches("linear_bf16 +256k +0\\.31 +400k +488\\.29");
         assertThat(lines).last().asString().startsWith("A100 80GB SXM, RTX 3060").endsWith("RTX 5090");
         assertThat(ProfileReport.of(List.of()).text()).contains("instructions, per cent");
     }
 
     @Test
     void theTextFitsAScreenAndLeavesOutEmptyColumns() {
-        var long29 = new KernelCounters("elementwise_activate_elements");
+        var long29 = new KernelCounters("elementwise_activate_elements", List.of());
         for (InstructionClass kind : InstructionClass.values()) {
             long29.addLine(kind.ordinal(), "x", kind, 3_000_000_000_000L, kind == InstructionClass.MMA ? 4096 : 0,
                     traffic(1, 300_000_000_000L, 200_000_000_000L, 12_345_678_901L, 999_999_999L));
@@ -114,7 +119,7 @@ class ProfileReportTest {
         }
         assertThat(ProfileReport.of(List.of(long29, product())).text().lines())
                 .allMatch(line -> line.length() <= 110).anyMatch(line -> line.length() > 80);
-        var copy = new KernelCounters("copy");
+        var copy = new KernelCounters("copy", List.of());
         copy.addLaunch(1);
         copy.addLine(1, "ld.global", InstructionClass.GLOBAL, 1, 0, traffic(1, 4, 4, 128, 0));
         List<String> lines = ProfileReport.of(List.of(copy)).text().lines().toList();

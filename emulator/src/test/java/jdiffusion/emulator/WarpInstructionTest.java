@@ -262,4 +262,37 @@ class WarpInstructionTest {
     private static int element(int matrix, int row, int column) {
         return (31 - (8 * matrix + row)) * 8 + column;
     }
+
+    /** What ldmatrix has loaded, stmatrix puts back, transposed where one of the two transposes. */
+    @ParameterizedTest
+    @CsvSource({"'', '', false", ".trans, .trans, false", ".trans, '', true", "'', .trans, true"})
+    void matricesAreStoredAsTheyAreLoaded(String load, String store, boolean transposed) {
+        PtxProgram program = Bench.kernel(".shared .align 16 .b8 s[1024];", """
+                shl.b32 %r1, %r10, 4;
+                mul.wide.u32 %rd1, %r1, 1;
+                add.s64 %rd2, %rd10, %rd1;
+                add.s64 %rd3, %rd11, %rd1;
+                ld.global.v4.u32 {%r2, %r3, %r4, %r5}, [%rd2];
+                st.shared.v4.u32 [%r1], {%r2, %r3, %r4, %r5};
+                bar.sync 0;
+                ldmatrix.sync.aligned.m8n8.x4LOAD.shared.b16 {%r2, %r3, %r4, %r5}, [%r1];
+                stmatrix.sync.aligned.m8n8.x4STORE.shared.b16 [%r1+512], {%r2, %r3, %r4, %r5};
+                bar.sync 0;
+                ld.shared.v4.u32 {%r2, %r3, %r4, %r5}, [%r1+512];
+                st.global.v4.u32 [%rd3], {%r2, %r3, %r4, %r5};
+                """.replace("LOAD", load).replace("STORE", store));
+        try (Bench bench = Bench.checked()) {
+            MemorySegment in = bench.allocate(512);
+            MemorySegment out = bench.allocate(512);
+            for (int i = 0; i < 256; i++) {
+                in.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (1000 + i));
+            }
+            bench.launch(program, "k", 1, 32, 0, in, out);
+            for (int i = 0; i < 256; i++) {
+                int from = transposed ? i / 64 * 64 + i % 8 * 8 + i / 8 % 8 : i;
+                assertThat(out.getAtIndex(ValueLayout.JAVA_SHORT, i)).as("element %d", i)
+                        .isEqualTo((short) (1000 + from));
+            }
+        }
+    }
 }

@@ -10,7 +10,8 @@ import picocli.CommandLine.Spec;
 /** {@code jdiffusion kernel}: the laboratory for CUDA kernels, on the emulated device. */
 @Command(name = "kernel", mixinStandardHelpOptions = true, synopsisSubcommandLabel = "COMMAND",
         header = "Runs, checks, counts and compares anybody's CUDA kernels without a GPU.",
-        subcommands = {RunCommand.class, DiffCommand.class, ReportCommand.class, OccupancyCommand.class})
+        subcommands = {RunCommand.class, DiffCommand.class, ReportCommand.class, StepCommand.class, LearnCommand.class,
+            OccupancyCommand.class})
 public final class KernelCommand implements Runnable {
     private static final int FAILED = 1;
     private static final int MISUSE = 2;

@@ -55,6 +55,15 @@ record LabProgram(Path file, String ptx, PtxModule module, PtxProgram program) {
         }
     }
 
+    /** The same, to be run instruction by instruction. */
+    LabProgram forSteps() {
+        try {
+            return new LabProgram(file, ptx, module, PtxProgram.translateForSteps(ptx, module.origin()));
+        } catch (PtxException e) {
+            throw LabException.misuse(e.getMessage(), e);
+        }
+    }
+
     /** The kernel of that name, or the only one whose name in the source it is. */
     PtxFunction kernel(String name) {
         List<PtxFunction> exact = module.kernels().stream().filter(k -> k.name().equals(name)).toList();

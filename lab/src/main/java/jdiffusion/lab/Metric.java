@@ -14,6 +14,7 @@ enum Metric {
     FLOAT("of them floating point", c -> c.instructions(InstructionClass.FLOAT)),
     INTEGER("of them integer", c -> c.instructions(InstructionClass.INTEGER)),
     CONTROL("of them branches and the like", c -> c.instructions(InstructionClass.CONTROL)),
+    DIVERGENT("branches at which lanes of a warp parted", KernelCounters::partings),
     BARRIERS("of them barriers", c -> c.instructions(InstructionClass.BARRIER)),
     REQUESTS("requests to global memory", c -> c.traffic().globalRequests),
     SECTORS("32-byte sectors that these touch", c -> c.traffic().globalSectors),
@@ -21,7 +22,8 @@ enum Metric {
     BYTES_READ("bytes read from global memory", c -> c.traffic().globalBytesRead),
     BYTES_WRITTEN("bytes written to global memory", c -> c.traffic().globalBytesWritten),
     SHARED_REQUESTS("requests to shared memory", c -> c.traffic().sharedRequests),
-    CONFLICTS("cycles that bank conflicts add to these", c -> c.traffic().sharedConflictCycles);
+    CONFLICTS("cycles that bank conflicts add to these", c -> c.traffic().sharedConflictCycles),
+    WAVEFRONTS("cycles that shared memory serves them, conflicts included", c -> c.traffic().sharedWavefronts);
 
     private final String meaning;
     private final ToLongFunction<KernelCounters> value;

@@ -53,6 +53,10 @@ final class Session implements AutoCloseable {
         return arrays;
     }
 
+    LabProgram program() {
+        return program;
+    }
+
     Executor executor() {
         return executor;
     }

@@ -23,6 +23,11 @@ record SourceMap(String file, List<String> text, TreeMap<Integer, Integer> lines
     private static final Pattern LOC = Pattern.compile("\\s*\\.loc\\s+(\\d+)\\s+(\\d+)\\s+\\d+(.*)");
     private static final Pattern INLINED = Pattern.compile("inlined_at\\s+(\\d+)\\s+(\\d+)");
 
+    /** For PTX whose source is not known. */
+    static SourceMap none() {
+        return new SourceMap("", List.of(), new TreeMap<>());
+    }
+
     /** Of the program's own file, or of the one with most lines. */
     static SourceMap of(LabProgram program) {
         List<String> ptx = program.ptx().lines().toList();

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.LongToDoubleFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
 import jdiffusion.emulator.EmulatorOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,24 +22,26 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ProgramsTest {
 
     /** What a program's array should hold, computed from the arrays as they were at first. */
-    private interface Expected {
+    interface Expected {
         LongToDoubleFunction of(Map<String, HostArray> before);
     }
 
     /** {@code launches}: several are separated by semicolons. */
-    private record Case(String program, String launches, String array, double tolerance, Expected expected) {
+    record Case(String program, String launches, String array, double tolerance, Expected expected) {
         @Override
         public String toString() {
             return program;
         }
     }
 
-    private static Case of(String program, String launches, String array, double tolerance, Expected expected) {
+    static Case of(String program, String launches, String array, double tolerance, Expected expected) {
         return new Case(program, launches, array, tolerance, expected);
     }
 
     static Session session(String program) throws IOException {
-        try (var in = ProgramsTest.class.getResourceAsStream("/programs/" + program + ".ptx")) {
+        InputStream plain = ProgramsTest.class.getResourceAsStream("/programs/" + program + ".ptx");
+        try (InputStream in = plain != null ? plain : new GZIPInputStream(
+                ProgramsTest.class.getResourceAsStream("/programs/" + program + ".ptx.gz"))) {
             String ptx = new String(in.readAllBytes(), StandardCharsets.UTF_8);
             LabProgram loaded = LabProgram.of(Path.of(program + ".ptx"), ptx, program + ".ptx");
             return new Session(loaded, EmulatorOptions.defaults().withCheck(true).withThreads(2), 1, 60);
@@ -247,16 +251,39 @@ class ProgramsTest {
                 }),
             of("named_barriers", "named_barriers<<<1,128>>>(y=zeros(128,i32))", "y", 0,
                 _ -> i -> i / 64 * 64 + (i % 64 + 5) % 64),
+            of("pointers", "pointers<<<1,40>>>(in:x=rand(40), y=zeros(40), 1)", "y", 1e-4, b -> i -> {
+                double x = b.get("x").get(i);
+                return pointed((int) (i + 1) % 3, x, 3) + 1 + (i % 2 == 1 ? pointed((int) (i + 1) % 3, 2, x) : 2 * x);
+            }),
+            of("pointers", "areas<<<1,40>>>(in:x=rand(40), y=zeros(40))", "y", 1e-5,
+                b -> i -> b.get("x").get(i) * b.get("x").get(i) * (i % 3 == 0 ? 3 : 1)),
+            of("producer", "producer<<<2,64>>>(in:x=rand(2x6x32), y=zeros(2x6x32), 6)", "y", 1e-6,
+                b -> i -> b.get("x").get(i / 32 * 32 + 31 - i % 32) + 1),
+            of("half_atomics", "half_atomics<<<1,64>>>(in:x=full(64,0.25,f16), y=zeros(5,f16), z=zeros(3,bf16),"
+                + " w=ones(2,u16))", "y", 0, _ -> i -> i == 4 ? 16 : i % 2 == 0 ? 8 : -8),
+            of("half_atomics", "half_atomics<<<1,64>>>(in:x=full(64,0.25,f16), y=zeros(5,f16), z=zeros(3,bf16),"
+                + " w=ones(2,u16))", "z", 0, _ -> i -> i == 0 ? 11 : 10.5),
+            of("half_atomics", "half_atomics<<<1,64>>>(in:x=full(64,0.25,f16), y=zeros(5,f16), z=zeros(3,bf16),"
+                + " w=ones(2,u16))", "w", 0, _ -> i -> i == 0 ? 1 : 193),
             of("block_votes", "block_votes<<<1,96>>>(in:x=rand(96,i32), y=zeros(96,i32))", "y", 0,
                 b -> _ -> IntStream.range(0, 96).filter(k -> b.get("x").get(k) > 50).count() * 100 + 10));
     }
 
-    private static double sum(HostArray x, long from, long to) {
+    static double sum(HostArray x, long from, long to) {
         double sum = 0;
         for (long i = from; i < to; i++) {
             sum += x.get(i);
         }
         return sum;
+    }
+
+    /** The functions of pointers.cu by their places in its table. */
+    private static double pointed(int function, double a, double b) {
+        return switch (function) {
+            case 0 -> a + b;
+            case 1 -> a * b;
+            default -> Math.pow(a, Math.max(0, Math.ceil(b)));
+        };
     }
 
     private static int fib(int n) {
@@ -268,7 +295,7 @@ class ProgramsTest {
     }
 
     /** By its power series. */
-    private static double errorFunction(double x) {
+    static double errorFunction(double x) {
         double sum = 0;
         double term = x;
         for (int n = 0; n < 40; n++) {
@@ -281,6 +308,10 @@ class ProgramsTest {
     @ParameterizedTest
     @MethodSource("programs")
     void givesWhatTheHostComputes(Case program) throws IOException {
+        check(program);
+    }
+
+    static void check(Case program) throws IOException {
         try (Session session = session(program.program())) {
             for (String launch : program.launches().split(";")) {
                 session.run(LaunchParser.parse(launch));
@@ -349,6 +380,38 @@ class ProgramsTest {
     }
 
     @Test
+    void aCallOfNoFunctionIsAFault() {
+        String ptx = """
+                .version 7.8
+                .target sm_80
+                .address_size 64
+                .func (.param .b32 r) one(.param .b32 p) { ret; }
+                .func two(.param .b64 p) { ret; }
+                .visible .entry k(.param .u64 k_param_0)
+                {
+                    .reg .b64 %rd<3>;
+                    mov.u64 %rd1, one;
+                    mov.u64 %rd1, two;
+                    ld.param.u64 %rd2, [k_param_0];
+                    add.s64 %rd1, %rd1, %rd2;
+                    { .param .b64 param0;
+                    prototype : .callprototype _ (.param .b64 _);
+                    call %rd1, (param0), prototype; }
+                    ret;
+                }
+                """;
+        LabProgram program = LabProgram.of(Path.of("k.ptx"), ptx, "k.ptx");
+        try (Session session = new Session(program, EmulatorOptions.defaults(), 0, 60)) {
+            session.run(LaunchParser.parse("k<<<1,32>>>(0)"));
+            for (int off : new int[] {-16, 16, 1}) {
+                assertThatThrownBy(() -> session.run(LaunchParser.parse("k<<<1,32>>>(" + off + ")")))
+                        .hasMessageContaining("PTX line 15 `call %rd1, (param0), prototype; }`")
+                        .hasMessageContaining("where no function with such parameters is");
+            }
+        }
+    }
+
+    @Test
     void whatIsNotSupportedIsNamedWithItsLine() {
         String ptx = """
                 .version 7.8
@@ -366,7 +429,8 @@ class ProgramsTest {
             {"tex.2d.v4.f32.f32 {%r1,%r1,%r1,%r1}, [%rd1, {%r2, %r2}];", "tex.2d"},
             {"call.uni missing;", "the function missing is not in this text"},
             {"wgmma.fence.sync.aligned;", "wgmma"},
-            {"bar.arrive 0, 64;", "bar.arrive"},
+            {"bar.arrive 0;", "the number of threads is missing"},
+            {"mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%rd1,%rd1}, {%rd1}, {%rd1}, {%rd1,%rd1};", "m8n8k4"},
         };
         for (String[] one : cases) {
             assertThatThrownBy(() -> LabProgram.of(Path.of("k.ptx"), ptx.replace("BODY", one[0]), "k.ptx"))

@@ -63,6 +63,69 @@ class ReportCommandTest {
         assertThat(Files.readString(page)).doesNotContain("https://", "src=");
     }
 
+    /** Lanes read a column of a tile of 32 rows of 32 words. */
+    private static final String COLUMN = """
+            .version 7.8
+            .target sm_80
+            .address_size 64
+            .visible .entry column(.param .u64 p)
+            {
+                .reg .pred %p<2>;
+                .reg .b32 %r<9>;
+                .reg .b64 %rd<4>;
+                .shared .align 4 .b8 _ZZ6columnE4tile[4096];
+                mov.u32 %r1, %tid.x;
+                shl.b32 %r2, %r1, 2;
+                mov.u32 %r3, _ZZ6columnE4tile;
+                add.s32 %r4, %r3, %r2;
+                mov.u32 %r5, 0;
+            ROW:
+                st.shared.u32 [%r4], %r5;
+                add.s32 %r4, %r4, 128;
+                add.s32 %r5, %r5, 1;
+                setp.lt.s32 %p1, %r5, 32;
+                @%p1 bra ROW;
+                bar.sync 0;
+                shl.b32 %r6, %r1, 7;
+                add.s32 %r6, %r3, %r6;
+                ld.shared.u32 %r7, [%r6];
+                setp.gt.s32 %p1, %r7, 7;
+                @%p1 bra DONE;
+                ld.param.u64 %rd1, [p];
+                mul.wide.u32 %rd2, %r1, 4;
+                add.s64 %rd3, %rd1, %rd2;
+                st.global.u32 [%rd3], %r7;
+            DONE:
+                ret;
+            }
+            """;
+
+    @Test
+    void theWorstRequestToSharedMemoryHasAPaddingAndASwizzle() throws IOException {
+        Path page = folder.resolve("report.html");
+        assertThat(run(Files.writeString(folder.resolve("column.ptx"), COLUMN), "column<<<2,32>>>(zeros(32, i32))",
+                page)).as(err).isZero();
+        JsonNode kernel = data(page).get("kernels").get(0);
+        JsonNode worst = kernel.get("worst");
+        assertThat(worst.get("array").asText()).isEqualTo("tile");
+        assertThat(worst.get("conflicts").asInt()).isEqualTo(2 * 31);
+        assertThat(worst.at("/now/words/5").asInt()).isEqualTo(160);
+        assertThat(worst.at("/remedies/0/text").asText()).contains("tile[rows][32 + 1]");
+        assertThat(worst.at("/remedies/0/words/5").asInt()).isEqualTo(165);
+        assertThat(worst.at("/remedies/1/text").asText()).contains("c ^ (r & 31)");
+        for (JsonNode remedy : worst.get("remedies")) {
+            assertThat(remedy.get("conflicts").asInt()).isZero();
+            assertThat(remedy.get("others").asInt()).isZero();
+        }
+        assertThat(kernel.at("/metrics/divergent").asInt()).isEqualTo(2);
+        for (JsonNode line : kernel.get("lines")) {
+            if (line.get("text").asText().startsWith("st.global")) {
+                assertThat(line.get("lanes").asInt()).isEqualTo(16);
+            }
+            assertThat(line.path("openings").asInt()).isEqualTo(line.get("text").asText().startsWith("bar") ? 2 : 0);
+        }
+    }
+
     /** A lock that nobody gives back. */
     @Test
     void whatNeverEndsIsEnded() throws IOException {

@@ -1,5 +1,7 @@
 package jdiffusion.model;
 
+import java.util.ArrayList;
+import java.util.List;
 import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.driver.EmulatedDevice;
 import jdiffusion.kernels.Precision;
@@ -10,16 +12,19 @@ import org.junit.jupiter.api.Assumptions;
 /** The CUDA backend on the emulated device, for tests of whole models. */
 public final class EmulatedCuda implements AutoCloseable {
     private final EmulatedDevice device;
-    private final CudaBackend backend;
+    private final List<CudaBackend> backends = new ArrayList<>();
 
-    private EmulatedCuda(Precision precision, boolean check) {
+    private EmulatedCuda(Precision precision, boolean check, int count) {
         device = EmulatedDevice.start(EmulatorOptions.defaults().withCheck(check),
-                EmulatedDevice.DEFAULT_MEMORY_BYTES);
+                EmulatedDevice.DEFAULT_MEMORY_BYTES, count);
         try {
-            backend = CudaBackend.open(CudaOptions.defaults().withPrecision(precision).withLastWords(
-                    () -> device.takeFailure().map(Throwable::getMessage).orElse(null)));
+            for (int i = 0; i < count; i++) {
+                int number = i;
+                backends.add(CudaBackend.open(CudaOptions.defaults().withPrecision(precision).withOrdinal(i)
+                        .withLastWords(() -> device.takeFailure(number).map(Throwable::getMessage).orElse(null))));
+            }
         } catch (RuntimeException e) {
-            device.close();
+            close();
             throw e;
         }
     }
@@ -30,14 +35,24 @@ public final class EmulatedCuda implements AutoCloseable {
      * @param check whether the emulator looks for races and uninitialised memory, which takes it longer
      */
     public static EmulatedCuda open(Precision precision, boolean check) {
+        return open(precision, check, 1);
+    }
+
+    /** Several devices. */
+    public static EmulatedCuda open(Precision precision, boolean check, int count) {
         String obstacle = EmulatedDevice.obstacle();
         Assumptions.assumeFalse(obstacle != null && obstacle.contains("needs a C compiler"),
                 () -> "skipped: " + obstacle);
-        return new EmulatedCuda(precision, check);
+        return new EmulatedCuda(precision, check, count);
     }
 
     public CudaBackend backend() {
-        return backend;
+        return backends.getFirst();
+    }
+
+    /** The second device. */
+    public CudaBackend second() {
+        return backends.get(1);
     }
 
     /** Bytes of device memory that are taken now. */
@@ -50,9 +65,14 @@ public final class EmulatedCuda implements AutoCloseable {
         return device.peakBytes();
     }
 
+    /** The same of a device. */
+    public long peakBytes(int number) {
+        return device.peakBytes(number);
+    }
+
     @Override
     public void close() {
-        backend.close();
+        backends.forEach(CudaBackend::close);
         device.close();
     }
 }

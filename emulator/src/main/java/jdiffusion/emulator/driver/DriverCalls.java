@@ -18,7 +18,8 @@ import jdiffusion.emulator.PtxException;
 import jdiffusion.emulator.PtxProgram;
 
 /**
- * What the driver asks of Java, one method per field of {@code struct emulator_calls} in cuda.c. Each returns a
+ * What the driver asks of Java for one device, one method per field of {@code struct emulator_calls} in cuda.c, whose
+ * first argument is the number of the device. Each returns a
  * CUresult; why a call failed is kept for {@link #takeFailure()}.
  */
 final class DriverCalls {
@@ -27,6 +28,7 @@ final class DriverCalls {
     private final Modules modules = new Modules();
     private final Map<Long, Long> globals = new ConcurrentHashMap<>();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
+    private final AtomicReference<DeviceFault> fault = new AtomicReference<>();
     private final ReentrantLock launching = new ReentrantLock();
 
     DriverCalls(DeviceMemory memory, Executor executor) {
@@ -37,6 +39,11 @@ final class DriverCalls {
     /** The latest failure that has not been taken, or null. */
     Throwable takeFailure() {
         return failure.getAndSet(null);
+    }
+
+    /** The first fault of a kernel, or null. */
+    DeviceFault fault() {
+        return fault.get();
     }
 
     /** Keeps the failure and returns its code. */
@@ -215,8 +222,9 @@ final class DriverCalls {
         try {
             executor.launch(function.kernel(), grid, block, sizes[6], parameters.reinterpret(bytes));
             return CudaResult.SUCCESS;
-        } catch (DeviceFault fault) {
-            return fail(CudaResult.of(fault), fault);
+        } catch (DeviceFault e) {
+            fault.compareAndSet(null, e);
+            return fail(CudaResult.of(e), e);
         } finally {
             launching.unlock();
         }

@@ -33,7 +33,8 @@ final class DriverLibrary {
             "function", "global", "getAttribute", "setAttribute", "occupancy", "launch");
 
     private static DriverLibrary loaded;
-    private static volatile DriverCalls current;
+    /** Of the devices that are open, by their numbers; none when none is. */
+    private static volatile List<DriverCalls> current = List.of();
 
     private final MethodHandle attach;
     private final MethodHandle detach;
@@ -48,7 +49,7 @@ final class DriverLibrary {
         }
         Linker linker = Linker.nativeLinker();
         attach = linker.downcallHandle(symbols.findOrThrow("emulator_attach"),
-                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT));
         detach = linker.downcallHandle(symbols.findOrThrow("emulator_detach"), FunctionDescriptor.ofVoid());
         calls = Arena.global().allocate(ADDRESS, CALLS.size());
         for (int i = 0; i < CALLS.size(); i++) {
@@ -70,9 +71,9 @@ final class DriverLibrary {
         }
     }
 
-    /** Opens the driver for one device; refused while another one is open. What strict means is said in cuda.c. */
-    static synchronized void open(DriverCalls device, long memoryBytes, boolean strict) {
-        if (current != null) {
+    /** Opens the driver for some devices; refused while others are open. What strict means is said in cuda.c. */
+    static synchronized void open(List<DriverCalls> devices, long memoryBytes, boolean strict) {
+        if (!current.isEmpty()) {
             throw new EmulatorException("an emulated device is already open in this process; close it first");
         }
         if (loaded == null) {
@@ -80,14 +81,14 @@ final class DriverLibrary {
             checkNoDriver();
             loaded = new DriverLibrary(DriverBuild.library());
         }
-        current = device;
+        current = List.copyOf(devices);
         try {
-            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, strict ? 1 : 0);
+            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, strict ? 1 : 0, devices.size());
             if (result != CudaResult.SUCCESS) {
                 throw new EmulatorException("the driver of the emulated device did not open: CUresult " + result);
             }
         } catch (Throwable e) {
-            current = null;
+            current = List.of();
             throw rethrow(e);
         }
     }
@@ -105,7 +106,7 @@ final class DriverLibrary {
         } catch (Throwable e) {
             throw rethrow(e);
         } finally {
-            current = null;
+            current = List.of();
         }
     }
 
@@ -134,30 +135,31 @@ final class DriverLibrary {
                 .map(line -> line.substring(line.indexOf('/'))).findFirst();
     }
 
-    /** The method on the device that is open, with every exception turned into a CUresult. */
+    /** The method on the device whose number comes first, with every exception turned into a CUresult. */
     private static MethodHandle upcall(String name) {
         var lookup = MethodHandles.lookup();
         try {
             Method method = Stream.of(DriverCalls.class.getDeclaredMethods())
                     .filter(candidate -> candidate.getName().equals(name)).findFirst().orElseThrow();
             MethodHandle device = lookup.findStatic(DriverLibrary.class, "device",
-                    MethodType.methodType(DriverCalls.class));
-            MethodHandle call = MethodHandles.foldArguments(lookup.unreflect(method), device);
+                    MethodType.methodType(DriverCalls.class, int.class));
+            MethodHandle call = MethodHandles.filterArguments(lookup.unreflect(method), 0, device);
             MethodHandle failed = lookup.findStatic(DriverLibrary.class, "failed",
-                    MethodType.methodType(int.class, Throwable.class));
+                    MethodType.methodType(int.class, Throwable.class, int.class));
             return MethodHandles.catchException(call, Throwable.class, failed);
         } catch (ReflectiveOperationException e) {
             throw new AssertionError(e);
         }
     }
 
-    private static DriverCalls device() {
-        return current;
+    private static DriverCalls device(int number) {
+        return current.get(number);
     }
 
-    private static int failed(Throwable reason) {
-        DriverCalls device = current;
-        return device == null ? CudaResult.UNKNOWN : device.fail(CudaResult.UNKNOWN, reason);
+    private static int failed(Throwable reason, int number) {
+        List<DriverCalls> devices = current;
+        return number >= devices.size() ? CudaResult.UNKNOWN
+                : devices.get(number).fail(CudaResult.UNKNOWN, reason);
     }
 
     private static FunctionDescriptor descriptor(MethodType type) {

@@ -1,13 +1,18 @@
 package jdiffusion.emulator.driver;
 
+import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
+import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.DeviceMemory;
 import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.Executor;
 
 /**
- * A CUDA device of compute capability 8.0 that is emulated on the CPU. While it is open, JCuda's driver calls in this
- * process reach it: {@code cuInit(0)} and so on, with device 0.
+ * A CUDA device of compute capability 8.0 that is emulated on the CPU, or several of them with memory of their own.
+ * While it is open, JCuda's driver calls in this process reach it: {@code cuInit(0)} and so on, with devices from 0 on.
+ * What is of one device, its memory, modules and streams, cannot be used with another.
  *
  * <p>It must be opened before JCuda is used for the first time. One device is open at a time; after {@code close()}
  * another may be opened without a new {@code cuInit}, and handles and addresses of the closed one are invalid.
@@ -22,16 +27,22 @@ import jdiffusion.emulator.Executor;
 public final class EmulatedDevice implements AutoCloseable {
     /** Memory of the device unless told otherwise: 8 GiB, of which only what is allocated takes memory of the host. */
     public static final long DEFAULT_MEMORY_BYTES = 8L << 30;
+    /** As many as cuda.c has room for. */
+    private static final int MOST_DEVICES = 8;
 
-    private final Executor executor;
-    private final DeviceMemory memory;
-    private final DriverCalls calls;
+    private final List<Device> devices;
     private boolean closed;
 
-    private EmulatedDevice(Executor executor, DeviceMemory memory) {
-        this.executor = executor;
-        this.memory = memory;
-        this.calls = new DriverCalls(memory, executor);
+    /** One of the devices. */
+    private record Device(Executor executor, DriverCalls calls) {
+    }
+
+    private EmulatedDevice(EmulatorOptions options, int count) {
+        devices = Stream.generate(() -> {
+            var memory = new DeviceMemory();
+            var executor = new Executor(memory, options);
+            return new Device(executor, new DriverCalls(memory, executor));
+        }).limit(count).toList();
     }
 
     /**
@@ -44,15 +55,26 @@ public final class EmulatedDevice implements AutoCloseable {
      *                           in this process, or an emulated device is already open
      */
     public static EmulatedDevice start(EmulatorOptions options, long memoryBytes) {
+        return start(options, memoryBytes, 1);
+    }
+
+    /**
+     * The same with several devices, up to 8.
+     *
+     * @param memoryBytes size of each one's memory
+     */
+    public static EmulatedDevice start(EmulatorOptions options, long memoryBytes, int count) {
         if (memoryBytes <= 0) {
             throw new IllegalArgumentException("memory of the emulated device: " + memoryBytes + " bytes");
         }
-        var memory = new DeviceMemory();
-        var device = new EmulatedDevice(new Executor(memory, options), memory);
+        if (count < 1 || count > MOST_DEVICES) {
+            throw new IllegalArgumentException(count + " emulated devices; there may be 1 to " + MOST_DEVICES);
+        }
+        var device = new EmulatedDevice(options, count);
         try {
-            DriverLibrary.open(device.calls, memoryBytes, options.check());
+            DriverLibrary.open(device.devices.stream().map(Device::calls).toList(), memoryBytes, options.check());
         } catch (RuntimeException | Error e) {
-            device.executor.close();
+            device.devices.forEach(one -> one.executor.close());
             throw e;
         }
         return device;
@@ -68,37 +90,52 @@ public final class EmulatedDevice implements AutoCloseable {
         }
     }
 
-    /** What runs the kernels; it has the counters of the profile. */
+    /** What runs the kernels of the first device; it has the counters of the profile. */
     public Executor executor() {
-        return executor;
+        return devices.getFirst().executor;
     }
 
-    /** Bytes of device memory that are allocated now. */
+    /** Bytes of memory that are allocated now, of all devices. */
     public long allocatedBytes() {
-        return memory.bytes();
+        return devices.stream().mapToLong(device -> device.executor.memory().bytes()).sum();
     }
 
-    /** The most bytes of device memory that were allocated at any time. */
+    /** The most bytes of the first device's memory that were allocated at any time. */
     public long peakBytes() {
-        return memory.peakBytes();
+        return peakBytes(0);
+    }
+
+    /** The same of a device. */
+    public long peakBytes(int number) {
+        return devices.get(number).executor.memory().peakBytes();
     }
 
     /**
-     * Why a driver call failed, the latest failure that has not been taken: a {@code DeviceFault} with kernel, line,
-     * block and lane when a launch stopped, a {@code PtxException} when a module was not understood, an
+     * Why a driver call of the first device failed, the latest failure that has not been taken: a
+     * {@code DeviceFault} with kernel, line, block and lane when a launch stopped, a {@code PtxException} when a module was not understood, an
      * {@code IllegalArgumentException} when a call was refused, anything else when the emulator itself failed.
      */
     public Optional<Throwable> takeFailure() {
-        return Optional.ofNullable(calls.takeFailure());
+        return takeFailure(0);
     }
 
-    /** Closes the device. No driver call may be running or follow. */
+    /** The same of a device. */
+    public Optional<Throwable> takeFailure(int number) {
+        return Optional.ofNullable(devices.get(number).calls.takeFailure());
+    }
+
+    /** The first fault of a kernel since the devices were opened; it stays after {@link #takeFailure()}. */
+    public Optional<DeviceFault> fault() {
+        return devices.stream().map(device -> device.calls.fault()).filter(Objects::nonNull).findFirst();
+    }
+
+    /** Closes all devices. No driver call may be running or follow. */
     @Override
     public void close() {
         if (!closed) {
             closed = true;
             DriverLibrary.close();
-            executor.close();
+            devices.forEach(device -> device.executor.close());
         }
     }
 }

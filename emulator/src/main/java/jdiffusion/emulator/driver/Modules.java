@@ -7,11 +7,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import jdiffusion.emulator.PtxKernel;
 import jdiffusion.emulator.PtxProgram;
 
-/** The loaded modules and their functions, by the handles that the driver hands out. A handle is never used twice. */
+/** A device's modules and their functions, by the handles that the driver hands out. A handle is never used twice. */
 final class Modules {
+    /** Of all devices, so that no handle of one is known to another. */
+    private static final AtomicLong HANDLES = new AtomicLong(0x10000);
+
     private final Map<Long, Module> modules = new ConcurrentHashMap<>();
     private final Map<Long, Function> functions = new ConcurrentHashMap<>();
-    private final AtomicLong handles = new AtomicLong(0x10000);
 
     /** A translated module; its functions are handed out once per name. */
     record Module(PtxProgram program, Map<String, Long> functions) {
@@ -41,7 +43,7 @@ final class Modules {
     }
 
     long add(PtxProgram program) {
-        long handle = handles.getAndIncrement();
+        long handle = HANDLES.getAndIncrement();
         modules.put(handle, new Module(program, new TreeMap<>()));
         return handle;
     }
@@ -66,7 +68,7 @@ final class Modules {
     long functionHandle(Module module, String name) {
         synchronized (module) {
             return module.functions.computeIfAbsent(name, key -> {
-                long handle = handles.getAndIncrement();
+                long handle = HANDLES.getAndIncrement();
                 functions.put(handle, new Function(module.program.kernel(key)));
                 return handle;
             });

@@ -20,6 +20,9 @@ final class Atomics {
     static final int ADD_FLOAT = 10;
     static final int INC = 11;
     static final int DEC = 12;
+    /** Of one half, or of two in a word. */
+    static final int ADD_F16 = 13;
+    static final int ADD_BF16 = 14;
 
     private Atomics() {}
 
@@ -37,8 +40,22 @@ final class Atomics {
             case MAX_UNSIGNED -> IntOps.maxUnsigned(old, b);
             case INC -> Integer.compareUnsigned(old, b) >= 0 ? 0 : old + 1;
             case DEC -> old == 0 || Integer.compareUnsigned(old, b) > 0 ? b : old - 1;
+            case ADD_F16 -> HalfOps.addF16x2(old, b);
+            case ADD_BF16 -> HalfOps.addBf16x2(old, b);
             default -> Float.floatToRawIntBits(Float.intBitsToFloat(old) + Float.intBitsToFloat(b));
         };
+    }
+
+    /** A word of which the 16 bits at {@code shift} are changed; the others stay. */
+    private static int apply16(int operation, int word, int shift, int b, int c) {
+        int old = word >>> shift & 0xffff;
+        int value = switch (operation) {
+            case EXCH -> b;
+            case CAS -> old == (b & 0xffff) ? c : old;
+            case ADD_F16 -> HalfOps.addF16(old, b);
+            default -> HalfOps.addBf16(old, b);
+        };
+        return word & ~(0xffff << shift) | (value & 0xffff) << shift;
     }
 
     private static long apply(int operation, long old, long b, long c) {
@@ -77,6 +94,28 @@ final class Atomics {
         }
     }
 
+    static void global16(Warp w, int mask, int site, int operation, int d, int b, int c) {
+        GlobalMemory.check(w, mask, site, 2, true);
+        if (operation == CAS) {
+            w.yield();
+        }
+        for (int l = 0; l < Layout.LANES; l++) {
+            if ((mask >>> l & 1) == 0) {
+                continue;
+            }
+            long at = w.address[l] & -4;
+            int shift = 8 * (int) (w.address[l] & 2);
+            int old;
+            do {
+                old = (int) INT.getVolatile(GlobalMemory.all(), at);
+            } while (!INT.compareAndSet(GlobalMemory.all(), at, old,
+                    apply16(operation, old, shift, w.r[b + l], w.r[c + l])));
+            if (d >= 0) {
+                w.r[d + l] = old >>> shift & 0xffff;
+            }
+        }
+    }
+
     static void global64(Warp w, int mask, int site, int operation, int d, int b, int c) {
         GlobalMemory.check(w, mask, site, 8, true);
         if (operation == CAS) {
@@ -107,6 +146,16 @@ final class Atomics {
         }
     }
 
+    static void generic16(Warp w, int mask, int site, int operation, int d, int b, int c) {
+        int shared = GenericMemory.inside(w, mask, GenericMemory.SHARED);
+        if (shared != 0) {
+            shared16(w, shared, site, operation, d, b, c);
+        }
+        if ((mask & ~shared) != 0) {
+            global16(w, mask & ~shared, site, operation, d, b, c);
+        }
+    }
+
     static void generic64(Warp w, int mask, int site, int operation, int d, int b, int c) {
         int shared = GenericMemory.inside(w, mask, GenericMemory.SHARED);
         if (shared != 0) {
@@ -129,6 +178,21 @@ final class Atomics {
             words[at] = apply(operation, old, w.r[b + l], w.r[c + l]);
             if (d >= 0) {
                 w.r[d + l] = old;
+            }
+        }
+    }
+
+    static void shared16(Warp w, int mask, int site, int operation, int d, int b, int c) {
+        shared(w, mask, site, 2);
+        int[] words = w.block.shared().words;
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int l = Integer.numberOfTrailingZeros(rest);
+            int at = (int) (w.address[l] >> 2);
+            int shift = 8 * (int) (w.address[l] & 2);
+            int old = words[at];
+            words[at] = apply16(operation, old, shift, w.r[b + l], w.r[c + l]);
+            if (d >= 0) {
+                w.r[d + l] = old >>> shift & 0xffff;
             }
         }
     }

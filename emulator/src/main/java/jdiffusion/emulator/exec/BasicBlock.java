@@ -25,8 +25,12 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     private static final int LANE_BYTES = 42;
     private static final int WARP_BYTES = 75;
 
-    /** Cuts a function's body into blocks; accesses of wide registers get conversions through {@code layout}. */
-    static List<BasicBlock> of(PtxFunction function, Layout layout) {
+    /**
+     * Cuts a function's body into blocks; accesses of wide registers get conversions through {@code layout}.
+     *
+     * @param steps whether each instruction becomes a block of its own
+     */
+    static List<BasicBlock> of(PtxFunction function, Layout layout, boolean steps) {
         Set<Integer> leaders = new HashSet<>(function.labels().values());
         var bodies = new ArrayList<List<Instruction>>();
         var starts = new HashMap<Integer, Integer>();
@@ -35,7 +39,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
         int bytes = 0;
         for (int i = 0; i < function.body().size(); i++) {
             Instruction instruction = function.body().get(i);
-            boolean cut = current == null || leaders.contains(i) || bytes > MOST_BYTES || isBarrier(instruction)
+            boolean cut = steps || current == null || leaders.contains(i) || bytes > MOST_BYTES || isBarrier(instruction)
                     || isCollective(instruction) && !members(instruction).equals(collective);
             if (cut && (current == null || !current.isEmpty())) {
                 current = new ArrayList<>();
@@ -66,7 +70,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     /** True for instructions that lanes must execute together. */
     static boolean isCollective(Instruction instruction) {
         return switch (instruction.opcode()) {
-            case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix", "redux", "wmma" -> true;
+            case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix", "stmatrix", "redux", "wmma" -> true;
             default -> false;
         };
     }
@@ -74,7 +78,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     /** True for instructions of the tensor cores, which all 32 lanes execute. */
     static boolean isWhole(Instruction instruction) {
         return switch (instruction.opcode()) {
-            case "mma", "ldmatrix", "wmma" -> true;
+            case "mma", "ldmatrix", "stmatrix", "wmma" -> true;
             default -> false;
         };
     }

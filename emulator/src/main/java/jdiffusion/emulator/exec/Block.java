@@ -1,15 +1,15 @@
 package jdiffusion.emulator.exec;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
 import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.DeviceMemory;
 import jdiffusion.emulator.Dim3;
+import jdiffusion.emulator.Watcher;
 
 /**
  * Runs blocks of one launch, one after the other, on one thread. The warps of a block run in an order that the seed
@@ -25,8 +25,12 @@ public final class Block {
     /** What lanes at a barrier bring for a reduction, and where they want its result. */
     private record Part(Warp warp, int lanes, int id, int operation, int d, int bits) {}
 
-    /** Lanes that wait at a barrier. */
-    private record Waiting(Warp warp, int lanes, int id, int count, int next, int site) {}
+    /** Lanes that wait at a barrier, or have arrived there and gone on; what these hand on, where that is checked. */
+    private record Waiting(Warp warp, int lanes, int id, int count, int next, int site, int[] released) {
+        boolean waits() {
+            return next >= 0;
+        }
+    }
 
     private final CompiledKernel kernel;
     private final DeviceMemory memory;
@@ -42,12 +46,13 @@ public final class Block {
     private final List<Waiting> waiting = new ArrayList<>();
     private final List<Part> parts = new ArrayList<>();
     private final StringBuilder printed = new StringBuilder();
-    private final Map<Integer, BitSet> arrivals = new HashMap<>();
     private final long gridBarrier;
     private final BooleanSupplier stopped;
     private final DeviceMemory.Allocation[] lastHit;
     private Dim3 index;
+    private Watcher watcher;
     private SplittableRandom random;
+    private boolean openedEarly;
 
     /**
      * Blocks of one launch.
@@ -129,6 +134,16 @@ public final class Block {
         return profile;
     }
 
+    /** Shows what runs to a watcher. */
+    public void watch(Watcher shown) {
+        this.watcher = shown;
+    }
+
+    /** Who is shown what runs, or null. */
+    Watcher watcher() {
+        return watcher;
+    }
+
     /** The allocation that the instruction at a site used last, by site. */
     DeviceMemory.Allocation[] lastHit() {
         return lastHit;
@@ -148,7 +163,7 @@ public final class Block {
         }
         random = new SplittableRandom(seed * 0x9e3779b97f4a7c15L + linear);
         parts.clear();
-        arrivals.clear();
+        openedEarly = false;
         Warp[] order = warps.clone();
         boolean more;
         do {
@@ -185,11 +200,6 @@ public final class Block {
         return text;
     }
 
-    /** The threads that have arrived at a barrier in shared memory, by its address. */
-    Map<Integer, BitSet> arrivals() {
-        return arrivals;
-    }
-
     /** Lanes bring predicates to a barrier. */
     void reduce(Warp warp, int lanes, int id, int operation, int d, int bits) {
         parts.add(new Part(warp, lanes, id, operation, d, bits));
@@ -222,29 +232,59 @@ public final class Block {
     }
 
     void wait(Warp warp, int lanes, int id, int count, int next, int site) {
-        waiting.add(new Waiting(warp, lanes, id, count, next, site));
+        waiting.add(new Waiting(warp, lanes, id, count, next, site, null));
+        if (count > 0 && waiting.stream().anyMatch(w -> w.id() == id && !w.waits())) {
+            openEarly(id);
+        }
+    }
+
+    /** Lanes arrive at a barrier and go on: {@code bar.arrive}. */
+    void arrive(Warp warp, int lanes, int id, int count, int site) {
+        int[] released = null;
+        if (checker != null) {
+            if (waiting.stream().anyMatch(w -> w.id() == id && w.warp() == warp)) {
+                throw fault(DeviceFault.Kind.DIVERGENT_BARRIER, site, warp, Integer.numberOfTrailingZeros(lanes),
+                        "arrives again at barrier %d, which has not opened since".formatted(id));
+            }
+            released = checker.releases().of(threads(List.of(new Waiting(warp, lanes, id, count, -1, site, null))));
+        }
+        waiting.add(new Waiting(warp, lanes, id, count, -1, site, released));
+        openEarly(id);
+    }
+
+    /** Opens a barrier at once when all have come: who has only arrived there may come again before the others run. */
+    private void openEarly(int id) {
+        List<Waiting> here = waiting.stream().filter(w -> w.id() == id).toList();
+        int arrived = here.stream().mapToInt(w -> Integer.bitCount(w.lanes())).sum();
+        if (arrived >= here.getFirst().count()) {
+            open(here.getFirst(), arrived);
+            openedEarly = true;
+        }
     }
 
     /** Opens every barrier whose threads have all come; false when nothing waits. {@code more}: some can run on. */
     private boolean release(boolean more) {
+        boolean opened = openedEarly;
+        openedEarly = false;
         if (waiting.isEmpty()) {
-            return false;
+            return opened;
         }
         int live = 0;
         for (Warp warp : warps) {
             live += Integer.bitCount(warp.live);
         }
-        boolean opened = false;
         for (int i = 0; i < waiting.size();) {
             Waiting first = waiting.get(i);
             int arrived = 0;
             boolean seen = false;
+            boolean wholeBlock = true;
             for (int j = 0; j < waiting.size(); j++) {
                 boolean same = waiting.get(j).id() == first.id();
                 arrived += same ? Integer.bitCount(waiting.get(j).lanes()) : 0;
                 seen |= same && j < i;
+                wholeBlock &= !same || waiting.get(j).waits();
             }
-            if (!seen && (arrived == live || first.count() > 0 && arrived >= first.count())) {
+            if (!seen && (wholeBlock && arrived == live || first.count() > 0 && arrived >= first.count())) {
                 open(first, arrived);
                 opened = true;
                 i = 0;
@@ -252,8 +292,8 @@ public final class Block {
                 i++;
             }
         }
-        if (!opened && !more) {
-            Waiting first = waiting.getFirst();
+        Waiting first = waiting.stream().filter(Waiting::waits).findFirst().orElse(null);
+        if (!opened && !more && first != null) {
             throw fault(DeviceFault.Kind.DEADLOCK, first.site(), first.warp(),
                     Integer.numberOfTrailingZeros(first.lanes()),
                     "the barrier waits for threads that wait at another one");
@@ -266,6 +306,11 @@ public final class Block {
         if (checker != null) {
             checkBarrier(waiting.stream().filter(w -> w.id() == first.id()).toList(), arrived, first.count());
         }
+        if (profile != null) {
+            List<Waiting> waited = waiting.stream().filter(w -> w.id() == first.id() && w.waits()).toList();
+            profile.meet(waited.isEmpty() ? first.site() : waited.getFirst().site(),
+                    waited.stream().map(Waiting::warp).distinct().toList());
+        }
         if (!parts.isEmpty()) {
             reduce(first.id());
         }
@@ -273,7 +318,7 @@ public final class Block {
         for (int i = 0; i < waiting.size(); i++) {
             Waiting one = waiting.get(i);
             if (one.id() == first.id()) {
-                one.warp().resume(one.next(), one.lanes());
+                one.warp().resume(Math.max(0, one.next()), one.waits() ? one.lanes() : 0);
             } else {
                 waiting.set(kept++, one);
             }
@@ -296,13 +341,25 @@ public final class Block {
                     Integer.numberOfTrailingZeros(first.lanes()), "reached by %d of the block's %d threads, %s"
                             .formatted(arrived, shape.count(), "the others have exited"));
         }
+        List<Waiting> waited = here.stream().filter(Waiting::waits).toList();
+        if (waited.size() == here.size()) {
+            checker.meet(threads(here));
+            return;
+        }
+        int[] all = checker.releases().of(threads(waited));
+        here.stream().filter(one -> !one.waits()).forEach(one ->
+                Arrays.setAll(all, i -> Math.max(all[i], one.released()[i])));
+        checker.releases().pass(threads(waited), all);
+    }
+
+    private BitSet threads(List<Waiting> of) {
         var threads = new BitSet((int) shape.count());
-        for (Waiting one : here) {
+        for (Waiting one : of) {
             for (int rest = one.lanes(); rest != 0; rest &= rest - 1) {
                 threads.set(one.warp().index * Layout.LANES + Integer.numberOfTrailingZeros(rest));
             }
         }
-        checker.meet(threads);
+        return threads;
     }
 
     /** A fault of one lane at a site. */

@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.ToLongFunction;
+import java.util.stream.IntStream;
 import jdiffusion.emulator.ptx.Instruction;
 import jdiffusion.emulator.ptx.Operand;
 import jdiffusion.emulator.ptx.PtxFunction;
@@ -37,6 +39,33 @@ final class CallTable {
         }
         found.add(new Found(call, target, next));
         return found.size() - 1;
+    }
+
+    /**
+     * Notes a call through a pointer: a call of each function whose address is taken and that has such parameters and
+     * results. Returns their numbers by the functions' order in the module, -1 for the others.
+     *
+     * @param targets blocks by the functions' names
+     */
+    int[] addAll(Instruction call, Map<String, Integer> targets, int next) {
+        Set<String> taken = Functions.taken(module);
+        return module.functions().values().stream().mapToInt(function -> {
+            if (!taken.contains(function.name()) || !fits(elements(call, 2), function.results())
+                    || !fits(elements(call, 3), function.parameters())) {
+                return -1;
+            }
+            var operands = new ArrayList<>(call.operands());
+            operands.set(1, new Operand.Symbol(function.name(), 0));
+            return add(call.withOperands(operands), targets.get(function.name()), next);
+        }).toArray();
+    }
+
+    private boolean fits(List<Operand> given, List<Variable> wanted) {
+        return given.size() == wanted.size() && IntStream.range(0, given.size()).allMatch(i -> {
+            String name = ((Operand.Symbol) given.get(i)).name();
+            return linked.variables().stream().anyMatch(v -> v.name().equals(name)
+                    && v.bytes() == wanted.get(i).bytes());
+        });
     }
 
     /** Sets how many bytes a function's arrays take of the stack. */

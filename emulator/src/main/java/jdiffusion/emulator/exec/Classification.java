@@ -15,7 +15,8 @@ final class Classification {
 
     static Site site(Instruction instruction, String text) {
         InstructionClass kind = kind(instruction);
-        int depth = instruction.has("m16n8k16") ? 16 : 8;
+        int depth = instruction.modifiers().stream().filter(m -> m.startsWith("m16n8k")).mapToInt(m ->
+                Integer.parseInt(m.substring("m16n8k".length()))).findFirst().orElse(8);
         int flops = instruction.opcode().equals("wmma") && kind == InstructionClass.MMA
                 ? Fragments.Shape.of(instruction).flops() : kind == InstructionClass.MMA ? 2 * 16 * 8 * depth : 0;
         return new Site(instruction.line(), text, kind, flops, STRONG.stream().anyMatch(instruction::has));
@@ -28,7 +29,7 @@ final class Classification {
             case "ld", "ldu", "st" -> instruction.has("param") || instruction.has("global") || instruction.has("local")
                     || instruction.has("const") ? 16
                     : instruction.type().bytes() * elements(o.get(instruction.opcode().equals("st") ? 1 : 0));
-            case "atom", "red" -> 4;
+            case "atom", "red" -> Math.min(4, instruction.type().bytes());
             case "mbarrier" -> 8;
             case "wmma" -> 1;
             case "cp" -> o.size() > 2 ? (int) ((Operand.Imm) o.get(2)).bits() : 16;
@@ -47,6 +48,7 @@ final class Classification {
                     ? InstructionClass.SHARED : InstructionClass.GLOBAL;
             case "mbarrier" -> InstructionClass.BARRIER;
             case "ldmatrix" -> InstructionClass.LDMATRIX;
+            case "stmatrix" -> InstructionClass.SHARED;
             case "cp" -> InstructionClass.CP_ASYNC;
             case "ld", "ldu", "st", "atom", "red" -> instruction.has("shared") ? InstructionClass.SHARED
                     : instruction.has("param") || instruction.has("local") || instruction.has("const")
@@ -63,7 +65,8 @@ final class Classification {
     private static boolean isFloat(Instruction instruction) {
         for (int n = 0; instruction.type(n) != null; n++) {
             Type type = instruction.type(n);
-            if (type.isFloat() || type == Type.F16X2 || type == Type.BF16X2) {
+            if (type.isFloat() || type == Type.F16X2 || type == Type.BF16X2
+                    || type == Type.F32X2) {
                 return true;
             }
         }

@@ -1,6 +1,8 @@
 package jdiffusion.emulator.exec;
 
 import java.util.List;
+import java.util.Map;
+import jdiffusion.emulator.SharedArray;
 
 /**
  * A translated kernel: code, and what a block needs to run it.
@@ -20,11 +22,14 @@ import java.util.List;
  * @param paramBytes size of the parameters
  * @param variables the module's variables, checked like allocations
  * @param calls calls of functions, by number
+ * @param sharedArrays what the static shared memory holds, and where the dynamic part begins
+ * @param registers where registers lie, by name; empty unless the kernel is translated for steps
  */
 public record CompiledKernel(
         String name, KernelCode code, int ints, int longs, int predicates, int[] intConstants, long[] longConstants,
         List<Layout.Special> specials, List<Site> sites, int[][] blockSites, int sharedBytes, int sharedCell,
-        int localBytes, int stackBytes, int paramBytes, ModuleVariables variables, List<CallSite> calls) {
+        int localBytes, int stackBytes, int paramBytes, ModuleVariables variables, List<CallSite> calls,
+        List<SharedArray> sharedArrays, Map<String, Layout.Register> registers) {
 
     /** True for a kernel whose blocks wait for each other, so that all of them must run at the same time. */
     public boolean isCooperative() {

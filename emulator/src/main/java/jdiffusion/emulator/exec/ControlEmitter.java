@@ -15,6 +15,7 @@ import jdiffusion.emulator.ptx.Operand;
 
 /** Translates guards, branches, barriers and ends of one basic block. */
 final class ControlEmitter {
+    static final ClassDesc BARRIERS = ClassDesc.of(Barriers.class.getName());
     private final CodeBuilder code;
     private final Layout layout;
     private final WarpEmitter warp;
@@ -130,13 +131,11 @@ final class ControlEmitter {
         if (instruction.guard() != null || labels == null) {
             throw new IllegalArgumentException("this branch is not supported");
         }
-        code.aload(LaneCode.WARP).loadConstant(labels.size()).newarray(TypeKind.INT);
-        for (int i = 0; i < labels.size(); i++) {
-            code.dup().loadConstant(i).loadConstant(target(new Operand.Symbol(labels.get(i), 0))).iastore();
-        }
+        code.aload(LaneCode.WARP);
+        ints(labels.stream().mapToInt(label -> target(new Operand.Symbol(label, 0))).toArray());
         code.loadConstant(warp.intSlot(instruction.operands().get(0))).iload(LaneCode.MASK)
-                .invokevirtual(WarpEmitter.WARP, "branchIndexed",
-                        MethodTypeDesc.of(CD_int, ClassDesc.ofDescriptor("[I"), CD_int, CD_int)).ireturn();
+                .loadConstant(number + 1).invokevirtual(WarpEmitter.WARP, "branchIndexed", MethodTypeDesc.of(CD_int,
+                        ClassDesc.ofDescriptor("[I"), CD_int, CD_int, CD_int)).ireturn();
         ended = true;
     }
 
@@ -152,15 +151,38 @@ final class ControlEmitter {
             warp.system(callee, instruction, site);
             return;
         }
+        if (callee.isEmpty()) {
+            callThrough(instruction, site);
+            return;
+        }
         Integer target = block.targets().get(callee);
         if (target == null) {
-            throw new IllegalArgumentException(callee.isEmpty() ? "calls through pointers are not supported"
-                    : "the function " + callee + " is not in this text; link it in, or let it be inlined");
+            throw new IllegalArgumentException("the function " + callee + " is not in this text; link it in, or let it"
+                    + " be inlined");
         }
         code.aload(LaneCode.WARP).loadConstant(calls.add(instruction, target, number + 1)).iload(LaneCode.SCRATCH)
                 .iload(LaneCode.MASK).loadConstant(site).invokevirtual(WarpEmitter.WARP, "call",
                         MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int, CD_int)).ireturn();
         ended = true;
+    }
+
+    /** A call of the function whose address is in a register. */
+    private void callThrough(Instruction instruction, int site) {
+        int pointer = warp.longSlot(instruction.operands().get(4));
+        code.aload(LaneCode.WARP);
+        ints(calls.addAll(instruction, block.targets(), number + 1));
+        code.loadConstant(pointer).iload(LaneCode.SCRATCH).iload(LaneCode.MASK).loadConstant(number + 1)
+                .loadConstant(site).invokevirtual(WarpEmitter.WARP, "callThrough", MethodTypeDesc.of(CD_int,
+                        ClassDesc.ofDescriptor("[I"), CD_int, CD_int, CD_int, CD_int, CD_int)).ireturn();
+        ended = true;
+    }
+
+    /** Leaves a new array on the stack. */
+    private void ints(int[] values) {
+        code.loadConstant(values.length).newarray(TypeKind.INT);
+        for (int i = 0; i < values.length; i++) {
+            code.dup().loadConstant(i).loadConstant(values[i]).iastore();
+        }
     }
 
     private void barrier(Instruction instruction, int site) {
@@ -172,13 +194,21 @@ final class ControlEmitter {
             return;
         }
         if (instruction.has("arrive")) {
-            throw new IllegalArgumentException("this barrier is not supported");
+            if (o.size() < 2) {
+                throw new IllegalArgumentException("the number of threads is missing");
+            }
+            code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(warp.intSlot(o.get(0)))
+                    .loadConstant(warp.intSlot(o.get(1))).loadConstant(number + 1).loadConstant(site)
+                    .invokestatic(BARRIERS, "arrive", MethodTypeDesc.of(CD_int, WarpEmitter.WARP, CD_int, CD_int,
+                            CD_int, CD_int, CD_int)).ireturn();
+            ended = true;
+            return;
         }
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(warp.intSlot(o.get(0)))
                 .loadConstant(o.size() > 1 ? warp.intSlot(o.get(1)) : -1).loadConstant(number + 1)
                 .iload(LaneCode.MASK).loadConstant(site)
-                .invokevirtual(WarpEmitter.WARP, "barrier", MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int, CD_int,
-                        CD_int, CD_int)).ireturn();
+                .invokestatic(BARRIERS, "barrier", MethodTypeDesc.of(CD_int, WarpEmitter.WARP, CD_int, CD_int,
+                        CD_int, CD_int, CD_int, CD_int)).ireturn();
         ended = true;
     }
 

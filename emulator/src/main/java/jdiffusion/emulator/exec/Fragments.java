@@ -14,7 +14,7 @@ import jdiffusion.emulator.ptx.Instruction;
 final class Fragments {
 
     /** Types of elements, with the number of them in a 32-bit register. */
-    private enum Element {
+    enum Element {
         F16(2), BF16(2), TF32(1), S8(4), U8(4), F32(1), S32(1);
 
         private final int perRegister;
@@ -23,11 +23,15 @@ final class Fragments {
             this.perRegister = perRegister;
         }
 
+        int perRegister() {
+            return perRegister;
+        }
+
         int bytes() {
             return 4 / perRegister;
         }
 
-        /** The value of these bits. */
+        /** The value of these bits, or of their lowest. */
         double value(int bits) {
             return switch (this) {
                 case F16 -> Float.float16ToFloat((short) bits);
@@ -104,7 +108,7 @@ final class Fragments {
 
     private Fragments() {}
 
-    private static Element element(String modifier) {
+    static Element element(String modifier) {
         return switch (modifier) {
             case "f16" -> Element.F16;
             case "bf16" -> Element.BF16;
@@ -152,14 +156,21 @@ final class Fragments {
                     lanes &= index < count ? -1 : ~(1 << l);
                 }
                 int bytes = together ? 4 : type.bytes();
+                int again = 0;
                 if (shared) {
-                    SharedMemory.check(w, lanes, site, bytes, store);
+                    again = SharedMemory.check(w, lanes, site, bytes, store);
                 } else {
                     GlobalMemory.check(w, lanes, site, bytes, store);
                 }
                 for (int l = 0; l < Layout.LANES; l++) {
-                    if ((lanes >>> l & 1) != 0) {
-                        exchange(w, l, slots[j] + l, 8 * type.bytes() * part, bytes, shared, store);
+                    if ((lanes >>> l & 1) == 0) {
+                        continue;
+                    }
+                    boolean alike = store && (again >>> l & 1) != 0;
+                    int before = alike ? w.block.shared().words[(int) (w.address[l] >> 2)] : 0;
+                    exchange(w, l, slots[j] + l, 8 * type.bytes() * part, bytes, shared, store);
+                    if (alike && before != w.block.shared().words[(int) (w.address[l] >> 2)]) {
+                        throw w.block.checker().differing(l);
                     }
                 }
             }

@@ -1,14 +1,15 @@
 package jdiffusion.emulator.exec;
 
 /**
- * Loads and stores at generic addresses. Shared memory, local memory and the parameters are seen through windows that
- * no allocation can lie in; everything else is global.
+ * Loads and stores at generic addresses. Shared and local memory are seen through windows that no allocation can
+ * lie in, and functions have addresses in another one; everything else is global.
  */
 final class GenericMemory {
     /** Distance between windows; the number of a window is an address divided by it. */
     static final long WINDOW = 1L << 60;
     static final long SHARED = 4 * WINDOW;
     static final long LOCAL = 5 * WINDOW;
+    static final long FUNCTIONS = 6 * WINDOW;
 
     private GenericMemory() {}
 

@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import jdiffusion.emulator.PtxException;
+import jdiffusion.emulator.SharedArray;
 import jdiffusion.emulator.ptx.Instruction;
 import jdiffusion.emulator.ptx.Operand;
 import jdiffusion.emulator.ptx.PtxFunction;
@@ -28,14 +29,18 @@ public final class KernelCompiler {
     /** Local memory of a thread for arrays of functions that call themselves; CUDA's default is 1 KiB. */
     private static final int STACK = 8 << 10;
     private static final int FRAME_ALIGN = 16;
+    /** As many cases as the JVM's limit on the length of a method allows for. */
+    private static final int MOST_STEPS = 6000;
     private static final ClassDesc SELF = ClassDesc.of(KernelCompiler.class.getPackageName() + ".Translated");
 
+    private final boolean steps;
     private final PtxModule module;
     private final PtxFunction function;
     private final ModuleVariables variables;
     private final CallTable calls;
     private final Layout layout;
     private final List<Site> sites = new ArrayList<>();
+    private final List<SharedArray> sharedArrays = new ArrayList<>();
     private final Map<String, Long> addresses = new HashMap<>();
     private final List<BasicBlock> blocks;
     private int sharedBytes;
@@ -44,22 +49,29 @@ public final class KernelCompiler {
     private int stackBytes;
     private int paramBytes;
 
-    private KernelCompiler(PtxModule module, PtxFunction function, ModuleVariables variables) {
+    private KernelCompiler(PtxModule module, PtxFunction function, ModuleVariables variables, boolean steps) {
+        this.steps = steps;
         this.module = module;
         this.function = Linker.link(module, function);
         this.calls = new CallTable(module, this.function);
         this.variables = variables;
         this.layout = new Layout(this.function.registers());
-        this.blocks = BasicBlock.of(this.function, layout);
+        this.blocks = BasicBlock.of(this.function, layout, steps);
+        if (steps && blocks.size() > MOST_STEPS) {
+            throw new PtxException("kernel %s: is too long for steps: %d instructions, and at most %d can be".formatted(
+                    function.name(), blocks.size(), MOST_STEPS), 0);
+        }
     }
 
     /**
      * Translates a kernel.
      *
+     * @param steps whether each instruction is a basic block of its own
      * @throws PtxException with the line of an instruction that is not supported
      */
-    public static CompiledKernel compile(PtxModule module, PtxFunction function, ModuleVariables variables) {
-        return new KernelCompiler(module, function, variables).compile();
+    public static CompiledKernel compile(PtxModule module, PtxFunction function, ModuleVariables variables,
+            boolean steps) {
+        return new KernelCompiler(module, function, variables, steps).compile();
     }
 
     private CompiledKernel compile() {
@@ -83,7 +95,8 @@ public final class KernelCompiler {
                 .flatMapToLong(e -> java.util.stream.LongStream.of(e.getValue(), e.getKey())).toArray();
         return new CompiledKernel(function.name(), code, layout.ints(), layout.longs(), layout.predicates(), ints,
                 longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, sharedCell,
-                localBytes, stackBytes, paramBytes, variables, callSites);
+                localBytes, stackBytes, paramBytes, variables, callSites, List.copyOf(sharedArrays),
+                steps ? layout.registers() : Map.of());
     }
 
     private void placeVariables() {
@@ -92,6 +105,7 @@ public final class KernelCompiler {
             addresses.put(parameter.name(), (long) paramBytes);
             paramBytes += (int) Math.max(parameter.bytes(), 1);
         }
+        addresses.putAll(Functions.addresses(module));
         variables.segments().forEach((name, segment) -> addresses.put(name, segment.address()));
         var own = new ArrayList<>(function.variables());
         // As ptxas does: of the module's shared variables, those that the kernel names.
@@ -107,6 +121,7 @@ public final class KernelCompiler {
             } else if (variable.bytes() > 0) {
                 sharedBytes = align(sharedBytes, variable);
                 addresses.put(variable.name(), (long) sharedBytes);
+                sharedArrays.add(new SharedArray(variable.name(), sharedBytes, (int) variable.bytes()));
                 sharedBytes += (int) variable.bytes();
             }
         }
@@ -115,7 +130,10 @@ public final class KernelCompiler {
                 sharedBytes = align(sharedBytes, variable);
             }
         }
-        own.stream().filter(v -> v.bytes() == 0).forEach(v -> addresses.put(v.name(), (long) sharedBytes));
+        own.stream().filter(v -> v.bytes() == 0).forEach(v -> {
+            addresses.put(v.name(), (long) sharedBytes);
+            sharedArrays.add(new SharedArray(v.name(), sharedBytes, 0));
+        });
         if (calls.hasStack()) {
             localBytes = Math.ceilDiv(localBytes, FRAME_ALIGN) * FRAME_ALIGN + STACK;
             stackBytes = STACK;

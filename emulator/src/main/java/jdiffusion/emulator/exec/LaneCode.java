@@ -55,7 +55,7 @@ final class LaneCode {
         return switch (type) {
             case F32 -> TypeKind.FLOAT;
             case F64 -> TypeKind.DOUBLE;
-            case B64, U64, S64 -> TypeKind.LONG;
+            case B64, U64, S64, F32X2 -> TypeKind.LONG;
             default -> TypeKind.INT;
         };
     }

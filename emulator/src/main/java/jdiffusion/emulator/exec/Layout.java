@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import jdiffusion.emulator.ptx.Type;
 
 /**
@@ -17,6 +18,9 @@ final class Layout {
 
     /** A special register and the slot that holds it. */
     record Special(String name, int slot) {}
+
+    /** A declared register and its slot. */
+    record Register(Type type, int slot) {}
 
     private final Map<String, Type> types;
     private final Map<String, Integer> slots = new HashMap<>();
@@ -61,6 +65,25 @@ final class Layout {
         String name = "scratch" + types.size();
         types.put(name, type);
         return name;
+    }
+
+    /** Declared registers that have a slot, by name. */
+    Map<String, Register> registers() {
+        var registers = new TreeMap<String, Register>(Layout::inOrder);
+        slots.forEach((name, slot) -> {
+            if (name.startsWith("%")) {
+                registers.put(name, new Register(type(name), slot));
+            }
+        });
+        return registers;
+    }
+
+    /** As people count: {@code %r9} before {@code %r10}. */
+    private static int inOrder(String a, String b) {
+        String[] x = a.split("(?<=\\D)(?=\\d+$)");
+        String[] y = b.split("(?<=\\D)(?=\\d+$)");
+        return x.length == 2 && y.length == 2 && x[0].equals(y[0]) && x[1].length() != y[1].length()
+                ? Integer.compare(x[1].length(), y[1].length()) : a.compareTo(b);
     }
 
     private int newInt() {

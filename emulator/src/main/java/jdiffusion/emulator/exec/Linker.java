@@ -86,6 +86,9 @@ final class Linker {
         var called = new LinkedHashSet<String>();
         for (Instruction call : calls(function)) {
             String name = callee(call);
+            if (name == null) {
+                called.addAll(Functions.taken(module));
+            }
             if (name != null && module.functions().containsKey(name)) {
                 called.add(name);
             }
@@ -158,24 +161,30 @@ final class Linker {
         return new Instruction(instruction.line(), guard, opcode, modifiers, operands);
     }
 
-    /** A call with the operands caller, callee, results, arguments. */
+    /** A call with the operands caller, callee, results, arguments, and for calls through a pointer its register. */
     private Instruction call(Instruction call, Operand.Reg guard, List<Operand> operands, PtxFunction function) {
         String callee = callee(call);
         Operand results = new Operand.Vector(List.of());
         Operand arguments = results;
+        Operand pointer = null;
         boolean seen = false;
         for (Operand operand : operands) {
             if (operand instanceof Operand.Vector) {
                 results = seen ? results : operand;
                 arguments = seen ? operand : arguments;
             } else {
+                pointer = seen || !(operand instanceof Operand.Reg) ? pointer : operand;
                 seen = true;
             }
         }
-        boolean again = callee != null && (callee.equals(function.name()) || leads(callee, function.name()));
-        return new Instruction(call.line(), guard, "call", again ? List.of(AGAIN) : List.of(), List.of(
-                new Operand.Symbol(function.name(), 0), new Operand.Symbol(callee == null ? "" : callee, 0), results,
-                arguments));
+        Set<String> targets = callee == null ? Functions.taken(module) : Set.of(callee);
+        boolean again = targets.stream().anyMatch(t -> t.equals(function.name()) || leads(t, function.name()));
+        var all = new ArrayList<Operand>(List.of(new Operand.Symbol(function.name(), 0),
+                new Operand.Symbol(callee == null ? "" : callee, 0), results, arguments));
+        if (pointer != null) {
+            all.add(pointer);
+        }
+        return new Instruction(call.line(), guard, "call", again ? List.of(AGAIN) : List.of(), List.copyOf(all));
     }
 
     private boolean onStack(Operand operand, PtxFunction function) {

@@ -182,6 +182,34 @@ final class Matrix {
         }
     }
 
+    /** The reverse of {@link #ldmatrix}: the registers' elements go to the rows whose addresses the lanes give. */
+    static void stmatrix(Warp w, int mask, int site, int n, int transposed, int d0, int d1, int d2, int d3) {
+        int lanes = n == 4 ? mask : mask & (1 << 8 * n) - 1;
+        Block block = w.block;
+        if (block.checker() != null) {
+            w.checkWhole(mask, site);
+        }
+        int again = SharedMemory.check(w, lanes, site, 16, true);
+        int[] words = block.shared().words;
+        for (int lane = 0; lane < 8 * n; lane++) {
+            int d = lane < 8 ? d0 : lane < 16 ? d1 : lane < 24 ? d2 : d3;
+            int row = lane & 7;
+            for (int pair = 0; pair < 4; pair++) {
+                int at = (int) (w.address[lane] >> 2) + pair;
+                int value = transposed == 0 ? w.r[d + 4 * row + pair] : half(w.r[d + 8 * pair + (row >> 1)], row)
+                        | half(w.r[d + 8 * pair + 4 + (row >> 1)], row) << 16;
+                if ((again >>> lane & 1) != 0 && words[at] != value) {
+                    throw block.checker().differing(lane);
+                }
+                words[at] = value;
+            }
+        }
+    }
+
+    private static int half(int pair, int which) {
+        return pair >>> 16 * (which & 1) & 0xffff;
+    }
+
     private static int element(int[] words, long row, int column) {
         return words[(int) (row >> 2) + (column >> 1)] >>> 16 * (column & 1) & 0xffff;
     }

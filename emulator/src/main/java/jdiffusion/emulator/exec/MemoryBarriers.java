@@ -1,7 +1,5 @@
 package jdiffusion.emulator.exec;
 
-import java.util.BitSet;
-import java.util.Map;
 
 /**
  * {@code mbarrier}: barriers in shared memory. The first word of one counts the arrivals that are missing in this
@@ -27,8 +25,9 @@ final class MemoryBarriers {
             int at = (int) (w.address[lane] >> 2);
             words[at] = w.r[count + lane];
             words[at + 1] = w.r[count + lane];
-            w.block.arrivals().remove(at);
-            w.block.arrivals().remove(~at);
+            if (w.block.checker() != null) {
+                w.block.checker().releases().begin(at);
+            }
         }
     }
 
@@ -60,14 +59,18 @@ final class MemoryBarriers {
         if (token >= 0) {
             w.q[token + lane] = words[at] & 0xffffffffL | (long) words[at + 1] << 32;
         }
-        Map<Integer, BitSet> arrivals = w.block.arrivals();
-        arrivals.computeIfAbsent(at, _ -> new BitSet()).set(w.index * Layout.LANES + lane);
+        Releases releases = w.block.checker() == null ? null : w.block.checker().releases();
+        if (releases != null) {
+            releases.arrive(at, w.index * Layout.LANES + lane);
+        }
         words[at] -= count;
         words[at + 1] -= drop ? count : 0;
         if (words[at] == 0) {
             words[at] = words[at + 1] & ~PARITY;
             words[at + 1] ^= PARITY;
-            arrivals.put(~at, arrivals.remove(at));
+            if (releases != null) {
+                releases.end(at);
+            }
         }
     }
 
@@ -89,11 +92,8 @@ final class MemoryBarriers {
             int at = (int) (w.address[lane] >> 2);
             boolean passed = (w.block.shared().words[at + 1] & PARITY) != phase.applyAsInt(lane);
             over |= passed ? 1 << lane : 0;
-            BitSet arrived = passed ? w.block.arrivals().get(~at) : null;
-            if (arrived != null && w.block.checker() != null) {
-                var members = (BitSet) arrived.clone();
-                members.set(w.index * Layout.LANES + lane);
-                w.block.checker().meet(members);
+            if (passed && w.block.checker() != null) {
+                w.block.checker().releases().pass(at, w.index * Layout.LANES + lane);
             }
         }
         w.setPredicate(p, over, mask);

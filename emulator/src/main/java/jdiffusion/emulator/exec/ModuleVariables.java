@@ -7,6 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import jdiffusion.emulator.DeviceMemory;
+import jdiffusion.emulator.PtxException;
+import jdiffusion.emulator.ptx.PtxModule;
 import jdiffusion.emulator.ptx.Variable;
 
 /** Memory of a module's {@code .global} and {@code .const} variables; it lives as long as this object. */
@@ -15,7 +17,9 @@ public final class ModuleVariables {
     private final DeviceMemory memory = new DeviceMemory();
 
     /** Allocates and initialises them; shared variables are passed over. */
-    public ModuleVariables(List<Variable> variables) {
+    public ModuleVariables(PtxModule module) {
+        List<Variable> variables = module.variables();
+        Map<String, Long> functions = Functions.addresses(module);
         Arena arena = Arena.ofAuto();
         for (Variable variable : variables) {
             if (variable.space().equals("shared") || variable.bytes() == 0) {
@@ -28,8 +32,14 @@ public final class ModuleVariables {
         }
         for (Variable variable : variables) {
             for (Variable.Pointer pointer : variable.pointers()) {
+                MemorySegment other = segments.get(pointer.symbol());
+                Long address = other != null ? Long.valueOf(other.address()) : functions.get(pointer.symbol());
+                if (address == null) {
+                    throw new PtxException("%s: the variable %s holds the address of %s, which is not in this text"
+                            .formatted(module.origin(), variable.name(), pointer.symbol()), 0);
+                }
                 segments.get(variable.name()).set(ValueLayout.JAVA_LONG_UNALIGNED, pointer.at(),
-                        segments.get(pointer.symbol()).address() + pointer.offset());
+                        address + pointer.offset());
             }
         }
     }

@@ -29,7 +29,7 @@ final class OpTable {
 
     static {
         for (Class<?> owner : List.of(IntOps.class, LongOps.class, BitOps.class, FloatOps.class, DoubleOps.class,
-                HalfOps.class, CompareOps.class)) {
+                HalfOps.class, PairOps.class, MixedOps.class, CompareOps.class)) {
             for (Method method : owner.getDeclaredMethods()) {
                 Ptx ptx = method.getAnnotation(Ptx.class);
                 for (String name : ptx == null ? new String[0] : ptx.value()) {
@@ -73,7 +73,8 @@ final class OpTable {
         for (String modifier : instruction.modifiers()) {
             boolean rounding = modifier.equals("rn") && ROUNDS.contains(instruction.opcode());
             boolean saturation = modifier.equals("sat") && isFloat;
-            if (!rounding && !saturation && !DROPPED.contains(modifier)) {
+            boolean dropped = DROPPED.contains(modifier) && !(type == Type.F32X2 && modifier.equals("ftz"));
+            if (!rounding && !saturation && !dropped) {
                 key.append('.').append(modifier.toLowerCase(Locale.ROOT));
             }
         }

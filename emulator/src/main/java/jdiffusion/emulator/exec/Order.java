@@ -96,6 +96,33 @@ final class Order {
         share(members, number);
     }
 
+    /** For each thread the number before which nothing of it is known. */
+    int[] nothing() {
+        return new int[threads];
+    }
+
+    /** Adds to {@code all} what a thread has done, and what it knows of others, as of now. */
+    void release(int thread, int[] all) {
+        int number = next();
+        int first = thread & -Layout.LANES;
+        for (int i = 0; i < threads; i++) {
+            boolean sameWarp = i - first >= 0 && i - first < Layout.LANES;
+            all[i] = Math.max(all[i], Math.max(Math.max(ofBlock, known == null ? 0 : known[thread][i]),
+                    sameWarp ? ofWarp[thread >> 5] : 0));
+        }
+        all[thread] = number;
+    }
+
+    /** A thread knows from now on what others have handed on. */
+    void acquire(int thread, int[] all) {
+        if (known == null) {
+            known = new int[threads][threads];
+        }
+        for (int i = 0; i < threads; i++) {
+            known[thread][i] = Math.max(known[thread][i], all[i]);
+        }
+    }
+
     /** Each of the members knows from now on what any of them knew, and all that they did. */
     private void share(BitSet members, int number) {
         int[] all = new int[threads];

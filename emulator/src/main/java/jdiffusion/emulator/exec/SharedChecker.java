@@ -18,6 +18,8 @@ final class SharedChecker {
     static final int WRITE = 1;
     static final int ATOMIC = 2;
     static final int COPY = 3;
+    /** A write of which the caller looks whether it changes what another thread has written at the same time. */
+    static final int STORE = 4;
 
     // What is known of an access: its number in Order, thread, site, and two flags.
     private static final int NUMBER_SHIFT = 32;
@@ -29,6 +31,7 @@ final class SharedChecker {
 
     private final Block block;
     private final Order order;
+    private final Releases releases;
     private final int shift;
     private final long[] writes;
     private final long[] reads;
@@ -45,6 +48,7 @@ final class SharedChecker {
         }
         this.block = block;
         this.order = new Order(threads);
+        this.releases = new Releases(order);
         this.shift = Integer.numberOfTrailingZeros(block.kernel().sharedCell());
         int cells = (bytes >> shift) + 1;
         this.writes = new long[cells];
@@ -54,11 +58,17 @@ final class SharedChecker {
 
     /** A new block starts. */
     void reset() {
+        releases.reset();
         if (order.begin()) {
             Arrays.fill(writes, 0);
             Arrays.fill(reads, 0);
             Arrays.fill(otherReads, 0);
         }
+    }
+
+    /** What threads hand on at barriers that not all of them wait at. */
+    Releases releases() {
+        return releases;
     }
 
     /** Threads have met at a barrier. */
@@ -75,8 +85,9 @@ final class SharedChecker {
      * One instruction's accesses, of {@code bytes} each, at the addresses in {@link Warp#address}, which are inside the
      * block's shared memory.
      *
-     * @param how READ, WRITE, ATOMIC or COPY
-     * @return lanes that write where another lane of this instruction does
+     * @param how READ, WRITE, ATOMIC, COPY or STORE
+     * @return lanes that write where another lane of this instruction does; of a store, also where a thread of another
+     *         warp has with this instruction and no barrier since
      */
     int access(Warp w, int mask, int site, int bytes, int how) {
         this.warp = w;
@@ -136,29 +147,45 @@ final class SharedChecker {
         }
     }
 
-    /** False when another lane of the same instruction has written there already. */
+    /** False when another thread has written there with the same instruction, so that it must be the same value. */
     private boolean write(int from, int to, long own) {
         long recent = (long) order.last() << NUMBER_SHIFT;
+        boolean first = true;
         for (int i = from; i < to; i++) {
             long last = writes[i];
             if (how == ATOMIC && order.isOld(number(last))) {
                 throw uninitialised(i, own);
             }
-            if (how == WRITE && number(last) == number(own)) {
+            if ((how == WRITE || how == STORE) && number(last) == number(own)) {
                 return false;
             }
-            if (last >= recent || (last & UNDER_WAY) != 0) {
+            boolean alike = how == STORE && last >= recent && isAlike(last, own);
+            if (!alike && (last >= recent || (last & UNDER_WAY) != 0)) {
                 compare(i, last, "written", own);
             }
             if (reads[i] >= recent) {
                 compare(i, reads[i], "read", own);
                 compare(i, otherReads[i], "read", own);
             }
+            if (alike) {
+                first = false;
+                continue;
+            }
             writes[i] = own;
             reads[i] = 0;
             otherReads[i] = 0;
         }
-        return true;
+        return first;
+    }
+
+    /** Whether threads in no order store with the same instruction, as where several warps hold the same values. */
+    private boolean isAlike(long earlier, long own) {
+        return (earlier & (ATOMIC_FLAG | UNDER_WAY)) == 0 && siteNumber(earlier) == site
+                && thread(earlier) >> 5 != thread(own) >> 5 && !isBefore(earlier, thread(own));
+    }
+
+    private static int siteNumber(long access) {
+        return (int) (access >>> SITE_SHIFT) & MOST_SITES - 1;
     }
 
     private static int number(long access) {
@@ -170,7 +197,7 @@ final class SharedChecker {
     }
 
     private Site site(long access) {
-        return block.kernel().sites().get((int) (access >>> SITE_SHIFT) & MOST_SITES - 1);
+        return block.kernel().sites().get(siteNumber(access));
     }
 
     private boolean isBefore(long access, int thread) {
@@ -202,7 +229,7 @@ final class SharedChecker {
         Site there = site(other);
         String here = "shared byte %d %s".formatted(cell << shift, switch (how) {
             case READ -> "is read here";
-            case WRITE -> "is written here";
+            case WRITE, STORE -> "is written here";
             case ATOMIC -> "is updated here";
             default -> "may be written from here on";
         });
@@ -213,7 +240,12 @@ final class SharedChecker {
     /** The fault of a lane that has changed what another lane wrote with the same instruction, the last looked at. */
     RuntimeException differing(int lane) {
         int at = (int) warp.address[lane];
-        int other = thread(writes[at >> shift]);
+        long earlier = writes[at >> shift];
+        int other = thread(earlier);
+        if (other >> 5 != warp.index) {
+            return fault(Kind.SHARED_RACE, (long) (warp.index * Layout.LANES + lane) << THREAD_SHIFT, "%s and was written"
+                    + " by %s with another value and no barrier between", at >> shift, earlier);
+        }
         return block.fault(Kind.SHARED_RACE, site, warp, lane, ("shared byte %d is written here by %s too, with another"
                 + " value: which of them stays is not defined").formatted(at, name(other)));
     }

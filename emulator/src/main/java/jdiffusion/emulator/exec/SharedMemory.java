@@ -71,7 +71,7 @@ final class SharedMemory {
         checkBounds(w, w.address, mask, site, bytes, write);
         Block block = w.block;
         int again = block.checker() == null ? 0
-                : block.checker().access(w, mask, site, bytes, write ? SharedChecker.WRITE : SharedChecker.READ);
+                : block.checker().access(w, mask, site, bytes, write ? SharedChecker.STORE : SharedChecker.READ);
         if (block.profile() != null) {
             block.profile().shared(site, w.address, mask, bytes);
         }

@@ -13,7 +13,7 @@ final class Shuffles {
 
     private static void check(Warp w, int mask, int site, int members) {
         if (w.block.checker() != null) {
-            w.checkMembers(mask, members, site);
+            Barriers.checkMembers(w, mask, members, site);
         }
     }
 

@@ -2,6 +2,7 @@ package jdiffusion.emulator.exec;
 
 import java.util.Arrays;
 import jdiffusion.emulator.DeviceFault.Kind;
+import jdiffusion.emulator.Watcher;
 
 /** Registers and control flow of 32 threads. Lanes that diverge run one group at a time, earliest block first. */
 public final class Warp {
@@ -22,6 +23,8 @@ public final class Warp {
     final AsyncCopies copies;
     /** Lanes that exist and have not exited. */
     int live;
+    /** Instructions since it last met others at a barrier, where that is counted. */
+    long sinceBarrier;
     private final int[] pending;
     private final long[] pendingBits;
     private final int[] parked;
@@ -83,6 +86,7 @@ public final class Warp {
             stacks[lane].reset();
         }
         last = false;
+        sinceBarrier = 0;
         resume(0, live);
     }
 
@@ -96,7 +100,8 @@ public final class Warp {
         copies.drift();
         patience = PATIENCE;
         KernelCode code = kernel.code();
-        long[] counts = block.profile() == null ? null : block.profile().blockCounts();
+        Profile profile = block.profile();
+        Watcher watcher = block.watcher();
         while ((ready | parkedLanes) != 0) {
             int at = ready != 0 ? nextPending() : unpark();
             int mask = pending[at];
@@ -104,8 +109,11 @@ public final class Warp {
             pendingBits[at >> 6] &= ~(1L << at);
             ready &= ~mask;
             while (true) {
-                if (counts != null) {
-                    counts[at]++;
+                if (profile != null) {
+                    profile.begin(this, at, mask);
+                }
+                if (watcher != null) {
+                    show(watcher, at, mask);
                 }
                 int next = code.run(this, at, mask);
                 if (next < 0) {
@@ -127,6 +135,15 @@ public final class Warp {
         return false;
     }
 
+    private void show(Watcher watcher, int at, int mask) {
+        for (int site : kernel.blockSites()[at]) {
+            if (site >= 0) {
+                watcher.before(new WarpState(this, kernel.sites().get(site), mask));
+                return;
+            }
+        }
+    }
+
     /** Lets other warps, and other lanes of this one, run soon: what this one waits for may be up to them. */
     void yield() {
         patience = Math.min(patience, 1);
@@ -145,8 +162,39 @@ public final class Warp {
         for (int rest = taken; rest != 0; rest &= rest - 1) {
             stacks[Integer.numberOfTrailingZeros(rest)].call(call, site);
         }
+        if (taken != 0 && taken != all) {
+            parted(call.next() - 1);
+        }
         resume(call.target(), taken);
         resume(call.next(), all & ~taken);
+        return ELSEWHERE;
+    }
+
+    /**
+     * As {@link #call} for functions whose addresses are in a 64-bit slot.
+     *
+     * @param numbers of the calls, by the functions' order in the module; -1 for those that cannot be called so
+     */
+    int callThrough(int[] numbers, int slot, int taken, int all, int next, int site) {
+        for (int rest = taken; rest != 0;) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            long address = q[slot + lane];
+            int function = Functions.number(address);
+            if (function < 0 || function >= numbers.length || numbers[function] < 0) {
+                throw block.fault(Kind.OUT_OF_BOUNDS, site, this, lane, ("calls 0x%x, where no function with such"
+                        + " parameters is").formatted(address));
+            }
+            int same = 0;
+            for (int l = lane; l < Layout.LANES; l++) {
+                same |= (rest >>> l & 1) != 0 && q[slot + l] == address ? 1 << l : 0;
+            }
+            rest &= ~same;
+            if (same != all) {
+                parted(next - 1);
+            }
+            call(numbers[function], same, same, site);
+        }
+        resume(next, all & ~taken);
         return ELSEWHERE;
     }
 
@@ -207,8 +255,15 @@ public final class Warp {
         }
     }
 
+    private void parted(int at) {
+        if (block.profile() != null) {
+            block.profile().part(at);
+        }
+    }
+
     /** Lanes part: {@code taken} go to one block, the other ones to another. */
     int split(int target, int taken, int otherwise, int rest) {
+        parted(otherwise - 1);
         resume(target, taken);
         resume(otherwise, rest);
         return ELSEWHERE;
@@ -216,17 +271,26 @@ public final class Warp {
 
     /** Lanes of {@code mask} end, the others of {@code all} go on at {@code next}. */
     int exit(int mask, int next, int all) {
+        if (mask != 0 && mask != all) {
+            parted(next - 1);
+        }
         live &= ~mask;
         resume(next, all & ~mask);
         return ELSEWHERE;
     }
 
     /** Each lane goes to the block that {@code targets} lists under its number in slot {@code index}. */
-    int branchIndexed(int[] targets, int slot, int mask) {
+    int branchIndexed(int[] targets, int slot, int mask, int next) {
+        int first = targets[r[slot + Integer.numberOfTrailingZeros(mask)]];
+        boolean together = true;
         for (int lane = 0; lane < Layout.LANES; lane++) {
             if ((mask >>> lane & 1) != 0) {
                 resume(targets[r[slot + lane]], 1 << lane);
+                together &= targets[r[slot + lane]] == first;
             }
+        }
+        if (!together) {
+            parted(next - 1);
         }
         return ELSEWHERE;
     }
@@ -250,6 +314,9 @@ public final class Warp {
             forced = false;
             return true;
         }
+        if (block.profile() != null) {
+            block.profile().takeBack(this, at, mask);
+        }
         int all = parked[at] | mask;
         if ((all & need) == need) {
             parked[at] = 0;
@@ -267,71 +334,12 @@ public final class Warp {
         return r[slot + Integer.numberOfTrailingZeros(mask)];
     }
 
-    /**
-     * The lanes of {@code mask} execute an instruction together with those that their masks in a slot name; checks that
-     * these are all there.
-     */
-    void checkMembers(int mask, int slot, int site) {
-        for (int rest = mask; rest != 0;) {
-            int lane = Integer.numberOfTrailingZeros(rest);
-            int members = r[slot + lane];
-            int same = 0;
-            for (int l = lane; l < Layout.LANES; l++) {
-                same |= (rest >>> l & 1) != 0 && r[slot + l] == members ? 1 << l : 0;
-            }
-            rest &= ~same;
-            if (same != (members & live)) {
-                int wrong = same & ~members;
-                throw block.fault(Kind.DIVERGENT_BARRIER, site, this,
-                        Integer.numberOfTrailingZeros(wrong != 0 ? wrong : same),
-                        "executed by lanes 0x%x with the mask 0x%x".formatted(same, members));
-            }
-        }
-    }
-
     /** Checks that an instruction of the whole warp is executed by all 32 lanes. */
     void checkWhole(int mask, int site) {
         if (mask != -1) {
             throw block.fault(Kind.DIVERGENT_BARRIER, site, this, Integer.numberOfTrailingZeros(mask),
                     "executed by lanes 0x%x, and all 32 must".formatted(mask));
         }
-    }
-
-    /** A {@code bar.warp.sync} of the lanes of {@code mask}, each with its members in a slot. */
-    static void meet(Warp w, int mask, int slot, int site) {
-        if (w.block.checker() == null) {
-            return;
-        }
-        w.checkMembers(mask, slot, site);
-        for (int rest = mask; rest != 0;) {
-            int members = w.members(slot, rest) & mask;
-            w.block.checker().meet(w, members);
-            rest &= ~members;
-        }
-    }
-
-    /** Lanes of {@code arrived} wait at a barrier and go on at {@code next}; the others of {@code all} go on now. */
-    int barrier(int arrived, int id, int count, int next, int all, int site) {
-        if (block.checker() != null && arrived != 0 && arrived != live) {
-            throw block.fault(Kind.DIVERGENT_BARRIER, site, this, Integer.numberOfTrailingZeros(arrived),
-                    "executed by lanes 0x%x of the warp's 0x%x".formatted(arrived, live));
-        }
-        if (arrived != 0) {
-            block.wait(this, arrived, r[id + Integer.numberOfTrailingZeros(arrived)],
-                    count < 0 ? 0 : r[count + Integer.numberOfTrailingZeros(arrived)], next, site);
-        }
-        resume(next, all & ~arrived);
-        return ELSEWHERE;
-    }
-
-    /** As {@link #barrier} for {@code bar.red}: each lane gets what all lanes' predicates give together. */
-    int barrierReduction(int arrived, int id, int count, int operation, int d, int p, int negated, int next, int all,
-            int site) {
-        int bits = negated != 0 ? ~this.p[p] : this.p[p];
-        if (arrived != 0) {
-            block.reduce(this, arrived, r[id + Integer.numberOfTrailingZeros(arrived)], operation, d, bits & arrived);
-        }
-        return barrier(arrived, id, count, next, all, site);
     }
 
     /** Ends the kernel with a fault when a lane traps. */

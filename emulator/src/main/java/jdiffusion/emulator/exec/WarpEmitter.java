@@ -45,8 +45,9 @@ final class WarpEmitter {
             case "atom" -> atomic(instruction, site, 1);
             case "red" -> atomic(instruction, site, 0);
             case "cp" -> copy(instruction, site);
-            case "mma" -> multiply(instruction, site);
-            case "ldmatrix" -> loadMatrix(instruction, site);
+            case "mma" -> new MatrixEmitter(code, this).multiply(instruction, site);
+            case "stmatrix" -> new MatrixEmitter(code, this).store(instruction, site);
+            case "ldmatrix" -> new MatrixEmitter(code, this).load(instruction, site);
             case "shfl" -> shuffle(instruction, site);
             case "vote" -> vote(instruction, site);
             case "match" -> {
@@ -55,14 +56,14 @@ final class WarpEmitter {
             }
             case "activemask" -> call(Shuffles.class, "activeMask", intSlot(o.get(0)));
             case "redux" -> reduce(instruction, site);
-            case "wmma" -> wmma(instruction, site);
+            case "wmma" -> new MatrixEmitter(code, this).fragments(instruction, site);
             case "mbarrier" -> mbarrier(instruction, site);
             case "frame" -> call(Warp.class, "frame", longSlot(o.get(0)),
                     (int) addresses.applyAsLong(((Operand.Symbol) o.get(1)).name()));
             case "nanosleep" -> code.aload(LaneCode.WARP).invokevirtual(WARP, "yield", MethodTypeDesc.of(CD_void));
             case "bar", "barrier" -> {
                 require(instruction.has("warp"));
-                call(Warp.class, "meet", intSlot(o.get(0)), site);
+                call(Barriers.class, "meet", intSlot(o.get(0)), site);
             }
             default -> require(IGNORED.contains(instruction.opcode()));
         }
@@ -91,7 +92,9 @@ final class WarpEmitter {
                 .loadConstant(o.size() > 3 ? intSlot(o.get(2)) : -1).loadConstant(operation).loadConstant(d)
                 .loadConstant(predicateSlot(source)).loadConstant(source.negated() ? 1 : 0).loadConstant(next)
                 .iload(LaneCode.MASK).loadConstant(site);
-        code.invokevirtual(WARP, "barrierReduction", MethodTypeDesc.of(CD_int, Collections.nCopies(10, CD_int)));
+        var parameters = new ArrayList<ClassDesc>(List.of(WARP));
+        parameters.addAll(Collections.nCopies(10, CD_int));
+        code.invokestatic(ControlEmitter.BARRIERS, "barrierReduction", MethodTypeDesc.of(CD_int, parameters));
     }
 
     private void reduce(Instruction instruction, int site) {
@@ -111,31 +114,6 @@ final class WarpEmitter {
         }
         require(operation >= 0 && instruction.type().bits() == 32 && instruction.type() != Type.F32);
         call(Shuffles.class, "redux", site, operation, intSlot(o.get(0)), intSlot(o.get(1)), intSlot(o.get(2)));
-    }
-
-    private void wmma(Instruction instruction, int site) {
-        List<Operand> o = instruction.operands();
-        Fragments.Shape shape = Fragments.Shape.of(instruction);
-        int[] slots;
-        if (instruction.has("mma")) {
-            slots = java.util.stream.IntStream.of(1, 2, 3, 0).mapToObj(o::get).flatMap(f -> elements(f).stream())
-                    .mapToInt(this::intSlot).toArray();
-        } else {
-            boolean load = instruction.has("load");
-            slots = elements(o.get(load ? 0 : 1)).stream().mapToInt(this::intSlot).toArray();
-            address(o.get(load ? 1 : 0));
-        }
-        Class<?> space = space(instruction);
-        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(shape.encoded())
-                .loadConstant(o.size() > 2 && !instruction.has("mma") ? intSlot(o.get(2)) : -1)
-                .loadConstant(space == SharedMemory.class ? 1 : space == GlobalMemory.class ? 0 : 2)
-                .loadConstant(slots.length).newarray(java.lang.classfile.TypeKind.INT);
-        for (int i = 0; i < slots.length; i++) {
-            code.dup().loadConstant(i).loadConstant(slots[i]).iastore();
-        }
-        code.invokestatic(ClassDesc.of(Fragments.class.getName()), instruction.has("mma") ? "multiply"
-                : instruction.has("load") ? "load" : "store", MethodTypeDesc.of(CD_void, WARP, CD_int, CD_int, CD_int,
-                        CD_int, CD_int, ClassDesc.ofDescriptor("[I")));
     }
 
     private void mbarrier(Instruction instruction, int site) {
@@ -164,14 +142,14 @@ final class WarpEmitter {
         }
     }
 
-    private static void require(boolean supported) {
+    static void require(boolean supported) {
         if (!supported) {
             throw new IllegalArgumentException("this instruction is not supported");
         }
     }
 
     /** Calls a static method with the warp, the lanes and some ints. */
-    private void call(Class<?> owner, String name, int... arguments) {
+    void call(Class<?> owner, String name, int... arguments) {
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH);
         for (int argument : arguments) {
             code.loadConstant(argument);
@@ -204,7 +182,7 @@ final class WarpEmitter {
     }
 
     /** Slot of a 64-bit register or constant. */
-    private int longSlot(Operand operand) {
+    int longSlot(Operand operand) {
         switch (operand) {
             case Operand.Imm imm -> {
                 return layout.constant(imm.bits());
@@ -232,12 +210,12 @@ final class WarpEmitter {
         return layout.slot(((Operand.Reg) operand).name());
     }
 
-    private static List<Operand> elements(Operand operand) {
+    static List<Operand> elements(Operand operand) {
         return operand instanceof Operand.Vector vector ? vector.elements() : List.of(operand);
     }
 
     /** Fills the warp's lane addresses from an address operand. */
-    private void address(Operand operand) {
+    void address(Operand operand) {
         if (!(operand instanceof Operand.Address address)) {
             throw new IllegalArgumentException("an address is expected");
         }
@@ -261,7 +239,7 @@ final class WarpEmitter {
         code.invokevirtual(WARP, "addressConstant", MethodTypeDesc.of(CD_void, CD_long));
     }
 
-    private static Class<?> space(Instruction instruction) {
+    static Class<?> space(Instruction instruction) {
         for (String modifier : instruction.modifiers()) {
             switch (modifier) {
                 case "global", "const" -> {
@@ -306,7 +284,11 @@ final class WarpEmitter {
         int operation = -1;
         for (String modifier : instruction.modifiers()) {
             operation = switch (modifier) {
-                case "add" -> type.isFloat() ? Atomics.ADD_FLOAT : Atomics.ADD;
+                case "add" -> switch (type) {
+                    case F16, F16X2 -> Atomics.ADD_F16;
+                    case BF16, BF16X2 -> Atomics.ADD_BF16;
+                    default -> type.isFloat() ? Atomics.ADD_FLOAT : Atomics.ADD;
+                };
                 case "exch" -> Atomics.EXCH;
                 case "cas" -> Atomics.CAS;
                 case "and" -> Atomics.AND;
@@ -320,7 +302,9 @@ final class WarpEmitter {
             };
         }
         Class<?> space = space(instruction);
-        require(operation >= 0 && type.bits() >= 32 && type != Type.F16X2 && type != Type.BF16X2);
+        boolean halves = operation == Atomics.ADD_F16 || operation == Atomics.ADD_BF16;
+        require(operation >= 0 && (halves || type.bits() >= 32 && type != Type.F16X2 && type != Type.BF16X2
+                || type == Type.B16 && (operation == Atomics.CAS || operation == Atomics.EXCH)));
         address(o.get(results));
         boolean wide = type.bits() == 64;
         int d = results == 0 ? -1 : wide ? longSlot(o.get(0)) : intSlot(o.get(0));
@@ -365,55 +349,6 @@ final class WarpEmitter {
         int slot = layout.slot(layout.scratch(Type.B32));
         call(AsyncCopies.class, "ignoring", slot, layout.slot(reg.name()), reg.negated() ? 1 : 0, bytes);
         return slot;
-    }
-
-    private void multiply(Instruction instruction, int site) {
-        List<Operand> o = instruction.operands();
-        List<String> m = instruction.modifiers();
-        boolean bf16 = instruction.type(1) == Type.BF16;
-        boolean half = instruction.type(0) == Type.F16;
-        int depth = m.contains("m16n8k16") ? 16 : 8;
-        require((depth == 16 || m.contains("m16n8k8")) && m.contains("row") && m.contains("col")
-                && (bf16 || instruction.type(1) == Type.F16) && instruction.type(1) == instruction.type(2)
-                && (half || instruction.type(0) == Type.F32) && instruction.type() == instruction.type(0));
-        var slots = new ArrayList<Integer>();
-        slots.addAll(slots(o.get(1), depth / 4, 4));
-        slots.addAll(slots(o.get(2), depth / 8, 2));
-        slots.addAll(slots(o.get(3), half ? 2 : 4, 4));
-        slots.addAll(slots(o.get(0), half ? 2 : 4, 4));
-        int[] arguments = new int[4 + slots.size()];
-        arguments[0] = site;
-        arguments[1] = depth;
-        arguments[2] = bf16 ? 1 : 0;
-        arguments[3] = half ? 1 : 0;
-        for (int i = 0; i < slots.size(); i++) {
-            arguments[4 + i] = slots.get(i);
-        }
-        call(Matrix.class, "mma", arguments);
-    }
-
-    private List<Integer> slots(Operand operand, int count, int padded) {
-        List<Operand> parts = elements(operand);
-        require(parts.size() == count);
-        var slots = new ArrayList<Integer>();
-        parts.forEach(part -> slots.add(intSlot(part)));
-        while (slots.size() < padded) {
-            slots.add(0);
-        }
-        return slots;
-    }
-
-    private void loadMatrix(Instruction instruction, int site) {
-        require(instruction.has("m8n8") && instruction.has("b16"));
-        List<Integer> d = slots(instruction.operands().get(0), elements(instruction.operands().get(0)).size(), 4);
-        int n = instruction.has("x4") ? 4 : instruction.has("x2") ? 2 : 1;
-        require(elements(instruction.operands().get(0)).size() == n);
-        address(instruction.operands().get(1));
-        if (!instruction.has("shared")) {
-            code.aload(LaneCode.WARP).invokevirtual(WARP, "addressShared", MethodTypeDesc.of(CD_void));
-        }
-        call(Matrix.class, "ldmatrix", site, n, instruction.has("trans") ? 1 : 0,
-                d.get(0), d.get(1), d.get(2), d.get(3));
     }
 
     private void shuffle(Instruction instruction, int site) {

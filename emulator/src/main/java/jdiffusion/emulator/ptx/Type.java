@@ -3,7 +3,7 @@ package jdiffusion.emulator.ptx;
 /** The type suffix of a PTX instruction, register or variable. */
 public enum Type {
     PRED(1), B8(8), U8(8), S8(8), B16(16), U16(16), S16(16), F16(16), BF16(16), B32(32), U32(32), S32(32), F32(32),
-    F16X2(32), BF16X2(32), B64(64), U64(64), S64(64), F64(64);
+    F16X2(32), BF16X2(32), B64(64), U64(64), S64(64), F64(64), F32X2(64);
 
     private final int bits;
 

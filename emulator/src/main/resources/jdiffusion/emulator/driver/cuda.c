@@ -1,5 +1,5 @@
 /*
- * A stand-in libcuda.so.1: the calls of the CUDA driver API that the CUDA backend makes, on a device that is emulated.
+ * A stand-in libcuda.so.1: the calls of the CUDA driver API that the CUDA backend makes, on emulated devices.
  *
  * Device memory is host memory. Kernels, fills and most copies have finished when their call returns; only copies on a
  * stream to or from pinned memory may be put off until something waits for them (streams.h). Modules, launches and the
@@ -41,20 +41,20 @@
 #define AS_ENUM(number, name, text) name = number,
 enum { RESULTS(AS_ENUM) };
 
-/* What Java does. Every function returns a CUresult and never throws. */
+/* What Java does, for the device whose number comes first. Every function returns a CUresult and never throws. */
 struct emulator_calls {
-    int (*allocated)(uint64_t address, uint64_t bytes);
-    int (*released)(uint64_t address);
-    int (*accessible)(uint64_t address, uint64_t bytes);
-    int (*load)(const char *ptx, uint64_t bytes, char *log, uint64_t log_bytes, uint64_t *module);
-    int (*unload)(uint64_t module);
-    int (*function)(uint64_t module, const char *name, uint64_t *function);
-    int (*global)(uint64_t module, const char *name, uint64_t *address, uint64_t *bytes);
-    int (*get_attribute)(uint64_t function, int attribute, int *value);
-    int (*set_attribute)(uint64_t function, int attribute, int value);
-    int (*occupancy)(uint64_t function, int threads, uint64_t shared_bytes, int *blocks);
+    int (*allocated)(int device, uint64_t address, uint64_t bytes);
+    int (*released)(int device, uint64_t address);
+    int (*accessible)(int device, uint64_t address, uint64_t bytes);
+    int (*load)(int device, const char *ptx, uint64_t bytes, char *log, uint64_t log_bytes, uint64_t *module);
+    int (*unload)(int device, uint64_t module);
+    int (*function)(int device, uint64_t module, const char *name, uint64_t *function);
+    int (*global)(int device, uint64_t module, const char *name, uint64_t *address, uint64_t *bytes);
+    int (*get_attribute)(int device, uint64_t function, int attribute, int *value);
+    int (*set_attribute)(int device, uint64_t function, int attribute, int value);
+    int (*occupancy)(int device, uint64_t function, int threads, uint64_t shared_bytes, int *blocks);
     /* geometry: grid x y z, block x y z, bytes of dynamic shared memory */
-    int (*launch)(uint64_t function, const int *geometry, const void *parameters, uint64_t bytes);
+    int (*launch)(int device, uint64_t function, const int *geometry, const void *parameters, uint64_t bytes);
 };
 
 /* ---- state ---- */
@@ -64,6 +64,7 @@ enum kind { DEAD, CONTEXT, STREAM, EVENT };
 struct object {
     enum kind kind;
     unsigned flags;
+    int device;
     /* of an event that was recorded: when, on which stream, after how many copies */
     int recorded;
     struct timespec time;
@@ -73,19 +74,20 @@ struct object {
 
 struct block {
     uint64_t address, bytes, mapped;
-    int on_device;
+    int device; /* HOST for pinned memory */
     struct block *next;
 };
 
 static struct emulator_calls java;
 static int attached, initialised, strict;
-static uint64_t memory_total, memory_used;
+#define MAX_DEVICES 8
+#define HOST -1
+static int device_count;
+static uint64_t memory_total, memory_used[MAX_DEVICES]; /* the total is each device's */
 static struct block *blocks;
 static struct object *objects;
 static size_t objects_used, objects_room;
-static void *primary_context;
-static int primary_users;
-static unsigned primary_flags;
+static struct { void *context; int users; unsigned flags; } primary[MAX_DEVICES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define FIRST_HANDLE 0x1000
@@ -98,6 +100,7 @@ static __thread int context_depth;
 #define REQUIRE(condition, error) do { if (!(condition)) return (error); } while (0)
 #define INITIALISED REQUIRE(initialised, CUDA_ERROR_NOT_INITIALIZED); REQUIRE(attached, CUDA_ERROR_NO_DEVICE)
 #define IN_CONTEXT INITIALISED; REQUIRE(find(current(), CONTEXT), CUDA_ERROR_INVALID_CONTEXT)
+#define IS_DEVICE(device) REQUIRE((device) >= 0 && (device) < device_count, CUDA_ERROR_INVALID_DEVICE)
 
 /* Handles are numbers that are never used twice: a stale one is found. */
 static struct object *find(void *handle, enum kind kind) {
@@ -109,14 +112,14 @@ static struct object *find(void *handle, enum kind kind) {
     return found;
 }
 
-static int create(void **handle, enum kind kind, unsigned flags) {
+static int create(void **handle, enum kind kind, unsigned flags, int device) {
     int result = CUDA_SUCCESS;
     REQUIRE(handle, CUDA_ERROR_INVALID_VALUE);
     pthread_mutex_lock(&lock);
     if (objects_used == objects_room) {
         result = CUDA_ERROR_OUT_OF_MEMORY;
     } else {
-        objects[objects_used] = (struct object) {.kind = kind, .flags = flags};
+        objects[objects_used] = (struct object) {.kind = kind, .flags = flags, .device = device};
         *handle = (void *) (FIRST_HANDLE + objects_used++);
     }
     pthread_mutex_unlock(&lock);
@@ -134,16 +137,21 @@ static void *current(void) {
     return context_depth ? context_stack[context_depth - 1] : NULL;
 }
 
+/* The device of the context that is current, which the caller has found. */
+static int device_now(void) {
+    return objects[(uintptr_t) current() - FIRST_HANDLE].device;
+}
+
 #include "streams.h"
 
 /* ---- Java's side of it ---- */
 
 /*
- * Opens the device with memory of total bytes. When it is strict, new device memory holds NaN (all ones) instead of
- * zeros, and copies on streams are put off.
+ * Opens some devices with memory of total bytes each. When they are strict, new device memory holds NaN (all ones)
+ * instead of zeros, and copies on streams are put off.
  */
-EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, int is_strict) {
-    REQUIRE(!attached, CUDA_ERROR_INVALID_VALUE);
+EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, int is_strict, int count) {
+    REQUIRE(!attached && count > 0 && count <= MAX_DEVICES, CUDA_ERROR_INVALID_VALUE);
     if (!objects) {
         objects_room = 1 << 22;
         objects = mmap(NULL, objects_room * sizeof *objects, PROT_READ | PROT_WRITE,
@@ -156,11 +164,12 @@ EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, i
     java = *calls;
     memory_total = total;
     strict = is_strict;
+    device_count = count;
     attached = 1;
     return CUDA_SUCCESS;
 }
 
-/* Closes the device: frees its memory and makes all handles stale. The driver stays initialised for the next one. */
+/* Closes the devices: frees their memory and makes all handles stale. The driver stays initialised for the next one. */
 EXPORT void emulator_detach(void) {
     finish(ANY_STREAM, UINT64_MAX);
     pthread_mutex_lock(&lock);
@@ -171,9 +180,9 @@ EXPORT void emulator_detach(void) {
         free(block);
     }
     for (size_t i = 0; i < objects_used; i++) objects[i].kind = DEAD;
-    memory_used = 0;
-    primary_users = attached = 0;
-    primary_flags = 0;
+    memset(memory_used, 0, sizeof memory_used);
+    memset(primary, 0, sizeof primary);
+    attached = 0;
     pthread_mutex_unlock(&lock);
 }
 
@@ -193,20 +202,20 @@ EXPORT int cuDriverGetVersion(int *version) {
 
 EXPORT int cuDeviceGetCount(int *count) {
     INITIALISED;
-    *count = 1;
+    *count = device_count;
     return CUDA_SUCCESS;
 }
 
 EXPORT int cuDeviceGet(int *device, int ordinal) {
     INITIALISED;
-    REQUIRE(ordinal == 0, CUDA_ERROR_INVALID_DEVICE);
-    *device = 0;
+    IS_DEVICE(ordinal);
+    *device = ordinal;
     return CUDA_SUCCESS;
 }
 
 EXPORT int cuDeviceGetName(char *name, int length, int device) {
     INITIALISED;
-    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
+    IS_DEVICE(device);
     REQUIRE(length > 0, CUDA_ERROR_INVALID_VALUE);
     snprintf(name, length, "jdiffusion emulated device");
     return CUDA_SUCCESS;
@@ -214,14 +223,15 @@ EXPORT int cuDeviceGetName(char *name, int length, int device) {
 
 EXPORT int cuDeviceGetUuid(char *uuid, int device) {
     INITIALISED;
-    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
-    memcpy(uuid, "jdiffusion-emula", 16);
+    IS_DEVICE(device);
+    memcpy(uuid, "jdiffusion-emul0", 16);
+    uuid[15] += device;
     return CUDA_SUCCESS;
 }
 
 EXPORT int cuDeviceTotalMem_v2(size_t *bytes, int device) {
     INITIALISED;
-    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
+    IS_DEVICE(device);
     *bytes = memory_total;
     return CUDA_SUCCESS;
 }
@@ -241,7 +251,7 @@ static const int attributes[][2] = {
 
 EXPORT int cuDeviceGetAttribute(int *value, int attribute, int device) {
     INITIALISED;
-    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
+    IS_DEVICE(device);
     *value = 0;
     for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
         if (attributes[i][0] == attribute) *value = attributes[i][1];
@@ -266,8 +276,8 @@ EXPORT int cuCtxPopCurrent_v2(void **context) {
 
 EXPORT int cuCtxCreate_v2(void **context, unsigned flags, int device) {
     INITIALISED;
-    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
-    TRY(create(context, CONTEXT, flags));
+    IS_DEVICE(device);
+    TRY(create(context, CONTEXT, flags, device));
     return cuCtxPushCurrent_v2(*context);
 }
 
@@ -293,7 +303,7 @@ EXPORT int cuCtxGetCurrent(void **context) {
 
 EXPORT int cuCtxGetDevice(int *device) {
     IN_CONTEXT;
-    *device = 0;
+    *device = device_now();
     return CUDA_SUCCESS;
 }
 
@@ -307,35 +317,35 @@ EXPORT int cuCtxSynchronize(void) {
 EXPORT int cuDevicePrimaryCtxSetFlags_v2(int device, unsigned flags) {
     enum { KNOWN_FLAGS = 0x1f };
     INITIALISED;
-    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
+    IS_DEVICE(device);
     REQUIRE((flags & ~KNOWN_FLAGS) == 0, CUDA_ERROR_INVALID_VALUE);
-    primary_flags = flags;
+    primary[device].flags = flags;
     return CUDA_SUCCESS;
 }
 
 EXPORT int cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) {
     INITIALISED;
-    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
-    *flags = primary_flags;
-    *active = primary_users > 0;
+    IS_DEVICE(device);
+    *flags = primary[device].flags;
+    *active = primary[device].users > 0;
     return CUDA_SUCCESS;
 }
 
 EXPORT int cuDevicePrimaryCtxRetain(void **context, int device) {
     INITIALISED;
-    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
-    if (primary_users == 0) TRY(create(&primary_context, CONTEXT, primary_flags));
-    primary_users++;
-    *context = primary_context;
+    IS_DEVICE(device);
+    if (primary[device].users == 0) TRY(create(&primary[device].context, CONTEXT, primary[device].flags, device));
+    primary[device].users++;
+    *context = primary[device].context;
     return CUDA_SUCCESS;
 }
 
 EXPORT int cuDevicePrimaryCtxRelease_v2(int device) {
     INITIALISED;
-    REQUIRE(device == 0, CUDA_ERROR_INVALID_DEVICE);
-    REQUIRE(primary_users > 0, CUDA_ERROR_INVALID_CONTEXT);
+    IS_DEVICE(device);
+    REQUIRE(primary[device].users > 0, CUDA_ERROR_INVALID_CONTEXT);
     finish(ANY_STREAM, UINT64_MAX);
-    return --primary_users == 0 ? destroy(primary_context, CONTEXT) : CUDA_SUCCESS;
+    return --primary[device].users == 0 ? destroy(primary[device].context, CONTEXT) : CUDA_SUCCESS;
 }
 
 #include "memory.h"

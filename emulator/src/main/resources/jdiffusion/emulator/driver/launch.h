@@ -14,7 +14,7 @@ EXPORT int cuModuleLoadDataEx(void **module, const void *image, unsigned count, 
         if (options[i] == ERROR_LOG) log = values[i];
         if (options[i] == ERROR_LOG_BYTES) log_bytes = (uint64_t) values[i];
     }
-    return java.load(ptx, strlen(ptx), log, log ? log_bytes : 0, (uint64_t *) module);
+    return java.load(device_now(), ptx, strlen(ptx), log, log ? log_bytes : 0, (uint64_t *) module);
 }
 
 EXPORT int cuModuleLoadData(void **module, const void *image) {
@@ -30,20 +30,20 @@ EXPORT int cuModuleGetLoadingMode(int *mode) {
 
 EXPORT int cuModuleUnload(void *module) {
     IN_CONTEXT;
-    return java.unload((uint64_t) module);
+    return java.unload(device_now(), (uint64_t) module);
 }
 
 EXPORT int cuModuleGetFunction(void **function, void *module, const char *name) {
     IN_CONTEXT;
     REQUIRE(function && name, CUDA_ERROR_INVALID_VALUE);
-    return java.function((uint64_t) module, name, (uint64_t *) function);
+    return java.function(device_now(), (uint64_t) module, name, (uint64_t *) function);
 }
 
 EXPORT int cuModuleGetGlobal_v2(uint64_t *address, size_t *bytes, void *module, const char *name) {
     IN_CONTEXT;
     REQUIRE(name, CUDA_ERROR_INVALID_VALUE);
     uint64_t found[2];
-    TRY(java.global((uint64_t) module, name, &found[0], &found[1]));
+    TRY(java.global(device_now(), (uint64_t) module, name, &found[0], &found[1]));
     if (address) *address = found[0];
     if (bytes) *bytes = found[1];
     return CUDA_SUCCESS;
@@ -52,18 +52,18 @@ EXPORT int cuModuleGetGlobal_v2(uint64_t *address, size_t *bytes, void *module, 
 EXPORT int cuFuncGetAttribute(int *value, int attribute, void *function) {
     IN_CONTEXT;
     REQUIRE(value, CUDA_ERROR_INVALID_VALUE);
-    return java.get_attribute((uint64_t) function, attribute, value);
+    return java.get_attribute(device_now(), (uint64_t) function, attribute, value);
 }
 
 EXPORT int cuFuncSetAttribute(void *function, int attribute, int value) {
     IN_CONTEXT;
-    return java.set_attribute((uint64_t) function, attribute, value);
+    return java.set_attribute(device_now(), (uint64_t) function, attribute, value);
 }
 
 EXPORT int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, void *function, int threads, size_t shared_bytes) {
     IN_CONTEXT;
     REQUIRE(count, CUDA_ERROR_INVALID_VALUE);
-    return java.occupancy((uint64_t) function, threads, shared_bytes, count);
+    return java.occupancy(device_now(), (uint64_t) function, threads, shared_bytes, count);
 }
 
 /* ---- launches ---- */
@@ -89,7 +89,7 @@ EXPORT int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsi
     }
     REQUIRE(buffer || bytes == 0, CUDA_ERROR_INVALID_VALUE);
     int geometry[] = {grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes};
-    return java.launch((uint64_t) function, geometry, buffer, bytes);
+    return java.launch(device_now(), (uint64_t) function, geometry, buffer, bytes);
 }
 
 /* ---- errors ---- */

@@ -1,8 +1,9 @@
-/* Memory of the device and pinned memory of the host, copies, fills. Part of cuda.c. */
+/* Memory of the devices and pinned memory of the host, copies, fills. Part of cuda.c. */
 
-static int map(uint64_t *address, size_t bytes, int on_device) {
+/* The device may be HOST. */
+static int map(uint64_t *address, size_t bytes, int device) {
     REQUIRE(address && bytes > 0, CUDA_ERROR_INVALID_VALUE);
-    REQUIRE(!on_device || bytes <= memory_total - memory_used, CUDA_ERROR_OUT_OF_MEMORY);
+    REQUIRE(device == HOST || bytes <= memory_total - memory_used[device], CUDA_ERROR_OUT_OF_MEMORY);
     /* The gap keeps neighbours apart, so that an access past the end lies in no allocation. */
     size_t mapped = (bytes + GAP - 1) / GAP * GAP + GAP;
     struct block *block = malloc(sizeof *block);
@@ -12,20 +13,20 @@ static int map(uint64_t *address, size_t bytes, int on_device) {
         if (memory != MAP_FAILED) munmap(memory, mapped);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
-    if (on_device && strict) memset(memory, 0xff, bytes);
-    *block = (struct block) {(uint64_t) memory, bytes, mapped, on_device, blocks};
+    if (device != HOST && strict) memset(memory, 0xff, bytes);
+    *block = (struct block) {(uint64_t) memory, bytes, mapped, device, blocks};
     blocks = block;
-    if (on_device) memory_used += bytes;
+    if (device != HOST) memory_used[device] += bytes;
     *address = block->address;
     return CUDA_SUCCESS;
 }
 
-static int unmap(uint64_t address, int on_device) {
+static int unmap(uint64_t address, int device) {
     for (struct block **link = &blocks; *link; link = &(*link)->next) {
         struct block *block = *link;
-        if (block->address == address && block->on_device == on_device) {
+        if (block->address == address && block->device == device) {
             *link = block->next;
-            if (on_device) memory_used -= block->bytes;
+            if (device != HOST) memory_used[device] -= block->bytes;
             munmap((void *) address, block->mapped);
             free(block);
             return CUDA_SUCCESS;
@@ -34,25 +35,25 @@ static int unmap(uint64_t address, int on_device) {
     return CUDA_ERROR_INVALID_VALUE;
 }
 
-static int map_locked(uint64_t *address, size_t bytes, int on_device) {
+static int map_locked(uint64_t *address, size_t bytes, int device) {
     pthread_mutex_lock(&lock);
-    int result = map(address, bytes, on_device);
+    int result = map(address, bytes, device);
     pthread_mutex_unlock(&lock);
     return result;
 }
 
-static int unmap_locked(uint64_t address, int on_device) {
+static int unmap_locked(uint64_t address, int device) {
     pthread_mutex_lock(&lock);
-    int result = unmap(address, on_device);
+    int result = unmap(address, device);
     pthread_mutex_unlock(&lock);
     return result;
 }
 
 EXPORT int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
     IN_CONTEXT;
-    TRY(map_locked(address, bytes, 1));
-    int result = java.allocated(*address, bytes);
-    if (result != CUDA_SUCCESS) unmap_locked(*address, 1);
+    TRY(map_locked(address, bytes, device_now()));
+    int result = java.allocated(device_now(), *address, bytes);
+    if (result != CUDA_SUCCESS) unmap_locked(*address, device_now());
     return result;
 }
 
@@ -60,13 +61,13 @@ EXPORT int cuMemFree_v2(uint64_t address) {
     IN_CONTEXT;
     REQUIRE(address, CUDA_SUCCESS);
     finish(ANY_STREAM, UINT64_MAX);
-    TRY(java.released(address));
-    return unmap_locked(address, 1);
+    TRY(java.released(device_now(), address));
+    return unmap_locked(address, device_now());
 }
 
 EXPORT int cuMemGetInfo_v2(size_t *available, size_t *total) {
     IN_CONTEXT;
-    *available = memory_total - memory_used;
+    *available = memory_total - memory_used[device_now()];
     *total = memory_total;
     return CUDA_SUCCESS;
 }
@@ -74,7 +75,7 @@ EXPORT int cuMemGetInfo_v2(size_t *available, size_t *total) {
 EXPORT int cuMemHostAlloc(void **memory, size_t bytes, unsigned flags) {
     IN_CONTEXT;
     (void) flags;
-    return map_locked((uint64_t *) memory, bytes, 0);
+    return map_locked((uint64_t *) memory, bytes, HOST);
 }
 
 EXPORT int cuMemAllocHost_v2(void **memory, size_t bytes) {
@@ -84,7 +85,7 @@ EXPORT int cuMemAllocHost_v2(void **memory, size_t bytes) {
 EXPORT int cuMemFreeHost(void *memory) {
     IN_CONTEXT;
     finish(ANY_STREAM, UINT64_MAX);
-    return unmap_locked((uint64_t) memory, 0);
+    return unmap_locked((uint64_t) memory, HOST);
 }
 
 /* ---- copies and fills: the plain form is the one on the default stream ---- */
@@ -92,22 +93,22 @@ EXPORT int cuMemFreeHost(void *memory) {
 EXPORT int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *stream) {
     IN_CONTEXT;
     TRY(check_stream(stream));
-    TRY(java.accessible(to, bytes));
+    TRY(java.accessible(device_now(), to, bytes));
     return copy_on_stream((void *) to, from, bytes, from, stream);
 }
 
 EXPORT int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream) {
     IN_CONTEXT;
     TRY(check_stream(stream));
-    TRY(java.accessible(from, bytes));
+    TRY(java.accessible(device_now(), from, bytes));
     return copy_on_stream(to, (void *) from, bytes, to, stream);
 }
 
 EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *stream) {
     IN_CONTEXT;
     TRY(begin(stream));
-    TRY(java.accessible(from, bytes));
-    TRY(java.accessible(to, bytes));
+    TRY(java.accessible(device_now(), from, bytes));
+    TRY(java.accessible(device_now(), to, bytes));
     if (bytes) memmove((void *) to, (void *) from, bytes);
     return CUDA_SUCCESS;
 }
@@ -127,7 +128,7 @@ EXPORT int cuMemcpyDtoD_v2(uint64_t to, uint64_t from, size_t bytes) {
 EXPORT int cuMemsetD8Async(uint64_t to, unsigned char value, size_t count, void *stream) {
     IN_CONTEXT;
     TRY(begin(stream));
-    TRY(java.accessible(to, count));
+    TRY(java.accessible(device_now(), to, count));
     if (count) memset((void *) to, value, count);
     return CUDA_SUCCESS;
 }
@@ -136,7 +137,7 @@ EXPORT int cuMemsetD32Async(uint64_t to, unsigned value, size_t count, void *str
     IN_CONTEXT;
     TRY(begin(stream));
     REQUIRE(to % 4 == 0 && count <= SIZE_MAX / 4, CUDA_ERROR_INVALID_VALUE);
-    TRY(java.accessible(to, 4 * count));
+    TRY(java.accessible(device_now(), to, 4 * count));
     for (size_t i = 0; i < count; i++) ((unsigned *) to)[i] = value;
     return CUDA_SUCCESS;
 }

@@ -26,8 +26,11 @@ static int is_default(void *stream) {
     return (uintptr_t) stream <= 2;
 }
 
+/* A stream belongs to the device of the context that was current when it was made. */
 static int check_stream(void *stream) {
-    return is_default(stream) || find(stream, STREAM) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+    if (is_default(stream)) return CUDA_SUCCESS;
+    struct object *object = find(stream, STREAM);
+    return object && object->device == device_now() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 
 static int is_due(const struct copy *copy, void *stream, uint64_t last) {
@@ -63,7 +66,7 @@ static int is_pinned(uint64_t address, size_t bytes) {
     int found = 0;
     pthread_mutex_lock(&lock);
     for (struct block *block = blocks; block && !found; block = block->next) {
-        found = !block->on_device && address >= block->address && address + bytes <= block->address + block->bytes;
+        found = block->device == HOST && address >= block->address && address + bytes <= block->address + block->bytes;
     }
     pthread_mutex_unlock(&lock);
     return found;
@@ -92,7 +95,7 @@ static int copy_on_stream(void *to, const void *from, size_t bytes, const void *
 EXPORT int cuStreamCreateWithPriority(void **stream, unsigned flags, int priority) {
     IN_CONTEXT;
     (void) priority;
-    return create(stream, STREAM, flags);
+    return create(stream, STREAM, flags, device_now());
 }
 
 EXPORT int cuStreamCreate(void **stream, unsigned flags) {
@@ -117,7 +120,7 @@ EXPORT int cuStreamQuery(void *stream) {
 
 EXPORT int cuEventCreate(void **event, unsigned flags) {
     IN_CONTEXT;
-    return create(event, EVENT, flags);
+    return create(event, EVENT, flags, device_now());
 }
 
 EXPORT int cuEventDestroy_v2(void *event) {

@@ -299,6 +299,39 @@ class EmulatedDeviceTest {
     }
 
     @Test
+    void severalDevicesHaveMemoryOfTheirOwn() {
+        device.close();
+        device = EmulatedDevice.start(EmulatorOptions.defaults(), MEMORY, 2);
+        int[] count = {0};
+        JCudaDriver.cuDeviceGetCount(count);
+        assertThat(count[0]).isEqualTo(2);
+        CUdevice[] devices = {new CUdevice(), new CUdevice()};
+        CUcontext[] contexts = {new CUcontext(), new CUcontext()};
+        CUdeviceptr[] memory = new CUdeviceptr[2];
+        CUstream[] streams = {new CUstream(), new CUstream()};
+        for (int i = 0; i < 2; i++) {
+            JCudaDriver.cuDeviceGet(devices[i], i);
+            JCudaDriver.cuDevicePrimaryCtxRetain(contexts[i], devices[i]);
+            JCudaDriver.cuCtxSetCurrent(contexts[i]);
+            memory[i] = allocate(MEMORY - (i << 20));
+            JCudaDriver.cuStreamCreate(streams[i], 0);
+            var now = new CUdevice();
+            JCudaDriver.cuCtxGetDevice(now);
+            assertThat(now).isEqualTo(devices[i]);
+        }
+        assertThat(device.allocatedBytes()).isEqualTo(2 * MEMORY - (1 << 20));
+        assertThat(device.peakBytes(1)).isEqualTo(MEMORY - (1 << 20));
+        assertThat(result(() -> JCudaDriver.cuMemsetD8(memory[0], (byte) 0, 1))).isEqualTo("CUDA_ERROR_INVALID_VALUE");
+        assertThat(device.takeFailure(1)).get().extracting(Throwable::getMessage).asString()
+                .contains("lies in no allocation");
+        assertThat(device.takeFailure(0)).isEmpty();
+        assertThat(result(() -> JCudaDriver.cuStreamSynchronize(streams[0]))).isEqualTo("CUDA_ERROR_INVALID_HANDLE");
+        JCudaDriver.cuMemsetD8(memory[1], (byte) 0, 1);
+        JCudaDriver.cuStreamSynchronize(streams[1]);
+        assertThat(result(() -> JCudaDriver.cuDeviceGet(new CUdevice(), 2))).isEqualTo("CUDA_ERROR_INVALID_DEVICE");
+    }
+
+    @Test
     void othersFindItByTheNameOfTheDriver() {
         try (var arena = Arena.ofConfined()) {
             assertThat(SymbolLookup.libraryLookup(DriverBuild.SONAME, arena).find("cuLaunchKernel")).isPresent();

@@ -218,13 +218,6 @@ template <> __device__ __forceinline__ float high<f16>(u32 x) {
 
 // ---- Softmax, in powers of two.
 
-// Below 2^-126 it gives zero, which changes no sum.
-static __device__ __forceinline__ float power_of_two(float x) {
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-
 // The four lanes of a fragment's row.
 static __device__ __forceinline__ float row_max(float x) {
     x = fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, 1));
@@ -249,7 +242,5 @@ static __device__ __forceinline__ float power_of(float score, float reference, f
 
 // 1 / sum, to the last bit or two, and 0 for a row in which every key is masked.
 static __device__ __forceinline__ float inverse_of(float sum) {
-    float y;
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(sum));
-    return sum == 0.0f ? 0.0f : y;
+    return sum == 0.0f ? 0.0f : reciprocal(sum);
 }

@@ -59,8 +59,8 @@ public final class CudaConv2d {
         int k = Math.multiplyExact(shape.kernel() * shape.kernel(), shape.cin());
         Tensor rows = weight.reshape(shape.cout(), k);
         boolean direct = isDirect(shape, x, rows);
-        GemmTile tile = direct ? GemmTile.LARGE.orSmall(GemmTile.LARGE.blocks(out.rows(), out.cols()),
-                GemmTile.SMALL.blocks(out.rows(), out.cols())) : GemmTile.SMALL;
+        GemmTile tile = direct ? GemmTile.BROAD.orSmaller(out.rows(), out.cols(), cuda.multiprocessors())
+                : GemmTile.SMALL;
         KernelArgs args = cuda.args();
         images(args, shape, x);
         GemmArgs.rows(args, rows);
@@ -69,7 +69,7 @@ public final class CudaConv2d {
         args.int32(1).align(8);
         cuda.kernel(FILE, "conv2d_" + (direct ? tile.label() : "gather"))
                 .launch(() -> "conv2d " + shape + " of " + x + " to " + out, tile.blocks(out.rows(), out.cols()), 1, 1,
-                        tile.threads(), 0, args);
+                        tile.threads(), tile.sharedBytes(), args);
     }
 
     /** Whether 8 channels of a pixel are one copy, and the input's chunks can be counted in 32 bits. */

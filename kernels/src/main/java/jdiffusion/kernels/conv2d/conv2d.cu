@@ -140,6 +140,11 @@ template <typename T, int ROWS, int THREADS> struct GatheredPatches {
 
 typedef Problems<Images, Rows, 1> Convolution;
 
+extern "C" __global__ void __launch_bounds__(BroadTile::THREADS, 1)
+conv2d_broad(const __grid_constant__ Convolution launch) {
+    gemm<BroadTile, bf16, AsyncPatches, AsyncRows>(launch);
+}
+
 extern "C" __global__ void __launch_bounds__(LargeTile::THREADS, 2)
 conv2d_large(const __grid_constant__ Convolution launch) {
     gemm<LargeTile, bf16, AsyncPatches, AsyncRows>(launch);

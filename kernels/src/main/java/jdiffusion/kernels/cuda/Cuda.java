@@ -2,6 +2,7 @@ package jdiffusion.kernels.cuda;
 
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
 
 import java.lang.foreign.MemorySegment;
@@ -44,8 +45,10 @@ public final class Cuda implements AutoCloseable {
     private final CUdevice device = new CUdevice();
     private final CUcontext context = new CUcontext();
     private final CUstream stream = new CUstream();
+    private final String label;
     private final String name;
     private final String capability;
+    private final int multiprocessors;
     private final KernelSource source;
     private final DType operandType;
     private final Supplier<String> lastWords;
@@ -77,11 +80,13 @@ public final class Cuda implements AutoCloseable {
      * Opens a device.
      *
      * @param ordinal     which, from 0
+     * @param label       what it is called in messages
      * @param source      where kernels come from
      * @param operandType BF16 or F16: what matrix products and attention read
      * @param lastWords   asked after a failure for what the device itself says of it; may give null
      */
-    public static Cuda open(int ordinal, KernelSource source, DType operandType, Supplier<String> lastWords) {
+    public static Cuda open(int ordinal, String label, KernelSource source, DType operandType,
+                            Supplier<String> lastWords) {
         CudaDriver.load();
         int count = CudaDriver.deviceCount();
         if (ordinal < 0 || ordinal >= count) {
@@ -91,13 +96,14 @@ public final class Cuda implements AutoCloseable {
                 default -> "devices 0 to " + (count - 1) + " are here";
             });
         }
-        return new Cuda(ordinal, source, operandType, lastWords);
+        return new Cuda(ordinal, label, source, operandType, lastWords);
     }
 
-    private Cuda(int ordinal, KernelSource source, DType operandType, Supplier<String> lastWords) {
+    private Cuda(int ordinal, String label, KernelSource source, DType operandType, Supplier<String> lastWords) {
         if (operandType != DType.BF16 && operandType != DType.F16) {
             throw new IllegalArgumentException("operands of " + operandType + "; tensor cores take BF16 or F16");
         }
+        this.label = label;
         this.source = source;
         this.operandType = operandType;
         this.lastWords = lastWords;
@@ -110,6 +116,7 @@ public final class Cuda implements AutoCloseable {
             int minor = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
             CudaDriver.requireCapability(name, major, minor);
             capability = major + "." + minor;
+            multiprocessors = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
             // Threads that wait for the device sleep instead of using up a core.
             JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
@@ -128,6 +135,11 @@ public final class Cuda implements AutoCloseable {
         }
     }
 
+    /** What it is called in messages. */
+    public String label() {
+        return label;
+    }
+
     /** The device's name as its driver gives it. */
     public String name() {
         return name;
@@ -136,6 +148,11 @@ public final class Cuda implements AutoCloseable {
     /** Its compute capability, as 8.0. */
     public String capability() {
         return capability;
+    }
+
+    /** How many multiprocessors the device has. */
+    public int multiprocessors() {
+        return multiprocessors;
     }
 
     /** The 16-bit type that matrix products and attention read. */
@@ -245,7 +262,7 @@ public final class Cuda implements AutoCloseable {
             JCudaDriver.cuMemAlloc(address, bytes);
         } catch (CudaException e) {
             if (e.getMessage().strip().equals(OUT_OF_MEMORY)) {
-                throw new DeviceException("cuda: out of device memory: " + Math.ceilDiv(bytes, 1L << 20)
+                throw new DeviceException(label + ": out of device memory: " + Math.ceilDiv(bytes, 1L << 20)
                         + " MiB more are needed" + freeMemory() + "; a smaller size or batch needs less", e);
             }
             throw failure(() -> "taking " + bytes + " bytes of device memory", e);
@@ -331,7 +348,7 @@ public final class Cuda implements AutoCloseable {
 
     private DeviceException failure(Supplier<String> what, CudaException e) {
         String words = lastWords.get();
-        return new DeviceException("cuda: " + what.get() + ": " + (words != null ? words : e.getMessage().strip()
+        return new DeviceException(label + ": " + what.get() + ": " + (words != null ? words : e.getMessage().strip()
                 + "; the last kernel launched was " + lastLaunch + (SYNCHRONOUS ? "" : ", which need not be the one that"
                 + " failed: -Djdiffusion.cuda.synchronous=true waits for each and names it")), e);
     }

@@ -96,7 +96,8 @@ public final class CudaBackend implements Backend {
     public static CudaBackend open(CudaOptions options) {
         KernelSource source = options.kernels() == null ? KernelSource.BUILT_IN
                 : KernelSource.folder(options.kernels());
-        Cuda cuda = Cuda.open(options.ordinal(), source, operands(options.precision()), options.lastWords());
+        Cuda cuda = Cuda.open(options.ordinal(), options.label(), source, operands(options.precision()),
+                options.lastWords());
         try {
             return new CudaBackend(cuda, options);
         } catch (RuntimeException | Error e) {
@@ -126,7 +127,12 @@ public final class CudaBackend implements Backend {
 
     @Override
     public String describe() {
-        return "cuda, " + cuda.name() + ", " + precision.name().toLowerCase(Locale.ROOT) + libraries;
+        return cuda.label() + ", " + cuda.name() + ", " + precision.name().toLowerCase(Locale.ROOT) + libraries;
+    }
+
+    /** The device's name as its driver gives it. */
+    public String name() {
+        return cuda.name();
     }
 
     /** By compute capability, and whether the device is the emulated one, whose approximations are its own. */

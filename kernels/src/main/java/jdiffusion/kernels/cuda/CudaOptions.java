@@ -8,6 +8,7 @@ import jdiffusion.kernels.Precision;
  * How a {@link CudaBackend} is opened.
  *
  * @param ordinal   which device, from 0
+ * @param label     what it is called in messages
  * @param precision BF16 or F16
  * @param kernels   folder of changed kernel sources; null for those that the program was built with
  * @param cublas    whether linear layers go through cuBLAS instead of our own kernels
@@ -15,30 +16,34 @@ import jdiffusion.kernels.Precision;
  * @param lastWords asked after a failure for what the device itself says of it, null if nothing; a real device says
  *                  nothing
  */
-public record CudaOptions(int ordinal, Precision precision, Path kernels, boolean cublas, boolean cudnn,
+public record CudaOptions(int ordinal, String label, Precision precision, Path kernels, boolean cublas, boolean cudnn,
                           Supplier<String> lastWords) {
     /** The first device, bfloat16, our own kernels. */
     public static CudaOptions defaults() {
-        return new CudaOptions(0, Precision.BF16, null, false, false, () -> null);
+        return new CudaOptions(0, "cuda", Precision.BF16, null, false, false, () -> null);
     }
 
     public CudaOptions withOrdinal(int newOrdinal) {
-        return new CudaOptions(newOrdinal, precision, kernels, cublas, cudnn, lastWords);
+        return new CudaOptions(newOrdinal, label, precision, kernels, cublas, cudnn, lastWords);
+    }
+
+    public CudaOptions withLabel(String newLabel) {
+        return new CudaOptions(ordinal, newLabel, precision, kernels, cublas, cudnn, lastWords);
     }
 
     public CudaOptions withPrecision(Precision newPrecision) {
-        return new CudaOptions(ordinal, newPrecision, kernels, cublas, cudnn, lastWords);
+        return new CudaOptions(ordinal, label, newPrecision, kernels, cublas, cudnn, lastWords);
     }
 
     public CudaOptions withKernels(Path folder) {
-        return new CudaOptions(ordinal, precision, folder, cublas, cudnn, lastWords);
+        return new CudaOptions(ordinal, label, precision, folder, cublas, cudnn, lastWords);
     }
 
     public CudaOptions withLibraries(boolean gemmByCublas, boolean convByCudnn) {
-        return new CudaOptions(ordinal, precision, kernels, gemmByCublas, convByCudnn, lastWords);
+        return new CudaOptions(ordinal, label, precision, kernels, gemmByCublas, convByCudnn, lastWords);
     }
 
     public CudaOptions withLastWords(Supplier<String> words) {
-        return new CudaOptions(ordinal, precision, kernels, cublas, cudnn, words);
+        return new CudaOptions(ordinal, label, precision, kernels, cublas, cudnn, words);
     }
 }

@@ -20,7 +20,7 @@ final class CudaDense implements CudaFormat {
 
     @Override
     public GemmTile larger(String variant) {
-        return variant.contains("_x") ? GemmTile.SMALL : GemmTile.LARGE;
+        return variant.isEmpty() ? GemmTile.BROAD : variant.contains("_x") ? GemmTile.SMALL : GemmTile.LARGE;
     }
 
     @Override

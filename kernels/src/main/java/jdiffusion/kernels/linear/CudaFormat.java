@@ -16,7 +16,7 @@ interface CudaFormat {
      */
     String variant(LinearCall call, DType product, boolean plain);
 
-    /** The larger tile of a variant; the small one where there is no other. */
+    /** The largest tile of a variant; the small one where there is no other. */
     GemmTile larger(String variant);
 
     /** The struct that the loader of weights takes. */

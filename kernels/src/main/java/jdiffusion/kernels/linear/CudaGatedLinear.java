@@ -46,8 +46,7 @@ public final class CudaGatedLinear {
         if (out.shape().size() == 0) {
             return;
         }
-        GemmTile tile = GemmTile.LARGE.orSmall(GemmTile.LARGE.blocks(x.rows(), w.rows()),
-                GemmTile.SMALL.blocks(x.rows(), w.rows()));
+        GemmTile tile = GemmTile.BROAD.orSmaller(x.rows(), w.rows(), cuda.multiprocessors());
         KernelArgs args = cuda.args();
         GemmArgs.rows(args, x);
         GemmArgs.rows(args, w);
@@ -57,6 +56,6 @@ public final class CudaGatedLinear {
         String product = "linear_" + type.name().toLowerCase(Locale.ROOT);
         cuda.kernel("linear/" + product, product + "_gated_" + tile.label()).launch(
                 () -> "gatedLinear of " + x + " by " + w + " to " + out, tile.blocks(x.rows(), w.rows()), 1, 1,
-                tile.threads(), 0, args);
+                tile.threads(), tile.sharedBytes(), args);
     }
 }

@@ -214,7 +214,9 @@ public final class CudaLinear {
     }
 
     private void launch(Kernel kernel, List<Product> products) {
-        GemmTile tile = tile(kernel, products);
+        GemmTile tile = kernel.format.larger(kernel.variant).orSmaller(
+                each -> products.stream().mapToInt(product -> each.blocks(product.call.m(), product.call.n()))
+                        .reduce(0, Math::addExact), cuda.multiprocessors());
         KernelArgs args = cuda.args();
         int blocks = 0;
         for (Product product : products) {
@@ -229,17 +231,6 @@ public final class CudaLinear {
         GemmArgs.rest(args, products.size());
         cuda.kernel(kernel.file(), kernel.name(tile)).launch(
                 () -> kernel.format.label() + products.stream().map(Product::call).toList(), blocks, 1, 1,
-                tile.threads(), 0, args);
-    }
-
-    private static GemmTile tile(Kernel kernel, List<Product> products) {
-        GemmTile larger = kernel.format.larger(kernel.variant);
-        int blocks = 0;
-        int small = 0;
-        for (Product product : products) {
-            blocks = Math.addExact(blocks, larger.blocks(product.call.m(), product.call.n()));
-            small = Math.addExact(small, GemmTile.SMALL.blocks(product.call.m(), product.call.n()));
-        }
-        return larger.orSmall(blocks, small);
+                tile.threads(), tile.sharedBytes(), args);
     }
 }

@@ -1,7 +1,11 @@
 package jdiffusion.kernels.linear;
 
+import java.util.function.ToIntFunction;
+
 /** The tiles of out that the kernels of matrix products are compiled for. */
 public enum GemmTile {
+    /** BroadTile of {@code tiles.cuh}: 8 warps. */
+    BROAD("broad", 128, 256, 256, 96 << 10),
     /** LargeTile of {@code tiles.cuh}: 8 warps. */
     LARGE("large", 128, 128, 256),
     /** WideTile of {@code linear_nf4.cuh}: 4 warps, as all that follow. */
@@ -13,17 +17,29 @@ public enum GemmTile {
 
     /** Blocks of a larger tile that a launch must have to be worth it: about what fills a card of the middle class. */
     private static final int LEAST_BLOCKS = 96;
+    /**
+     * Blocks of the large tile, two of which share a multiprocessor, that take as long as one of the broad tile with
+     * the same sums as two of them: by shared memory 1.38, by the L2 cache 1.5; the rest is for its last sums and its
+     * way to memory, which nothing hides when a block has a multiprocessor for itself. An estimate.
+     */
+    private static final double LARGE_PER_BROAD = 1.6;
 
     private final String label;
     private final int rows;
     private final int cols;
     private final int threads;
+    private final int sharedBytes;
 
     GemmTile(String label, int rows, int cols, int threads) {
+        this(label, rows, cols, threads, 0);
+    }
+
+    GemmTile(String label, int rows, int cols, int threads, int sharedBytes) {
         this.label = label;
         this.rows = rows;
         this.cols = cols;
         this.threads = threads;
+        this.sharedBytes = sharedBytes;
     }
 
     /** Its name in the names of kernels. */
@@ -36,17 +52,39 @@ public enum GemmTile {
         return threads;
     }
 
+    /** Of dynamic shared memory for each block: what every card of compute capability 8.0 or more can give it. */
+    public int sharedBytes() {
+        return sharedBytes;
+    }
+
     /** Blocks that make an out of [m, n]. */
     public int blocks(int m, int n) {
         return Math.multiplyExact(Math.ceilDiv(m, rows), Math.ceilDiv(n, cols));
     }
 
+    /** This tile or a smaller one for an out of [m, n]; see {@link #orSmaller(ToIntFunction, int)}. */
+    public GemmTile orSmaller(int m, int n, int multiprocessors) {
+        return orSmaller(tile -> tile.blocks(m, n), multiprocessors);
+    }
+
     /**
-     * This tile or the small one, for outs that take so many blocks of each: larger ones read each operand less often,
-     * but must fill the card, and not with the zeros beyond few rows or columns.
+     * This tile or a smaller one, for outs that take so many blocks of each: larger ones read each operand less often,
+     * but must fill the card, and not with the zeros beyond few rows or columns. All give the same bits.
      */
-    public GemmTile orSmall(int blocks, int smallBlocks) {
-        boolean filled = (long) smallBlocks * SMALL.rows * SMALL.cols * 2 > (long) blocks * rows * cols;
-        return blocks >= LEAST_BLOCKS && smallBlocks > blocks && filled ? this : SMALL;
+    GemmTile orSmaller(ToIntFunction<GemmTile> blocks, int multiprocessors) {
+        if (this == BROAD) {
+            GemmTile tile = LARGE.orSmaller(blocks, multiprocessors);
+            return tile == LARGE && isQuicker(blocks, multiprocessors) ? BROAD : tile;
+        }
+        int own = blocks.applyAsInt(this);
+        int small = blocks.applyAsInt(SMALL);
+        boolean filled = (long) small * SMALL.rows * SMALL.cols * 2 > (long) own * rows * cols;
+        return own >= LEAST_BLOCKS && small > own && filled ? this : SMALL;
+    }
+
+    /** Whether the busiest multiprocessor ends sooner with blocks of the broad tile than of the large one. */
+    private static boolean isQuicker(ToIntFunction<GemmTile> blocks, int multiprocessors) {
+        return LARGE_PER_BROAD * Math.ceilDiv(blocks.applyAsInt(BROAD), multiprocessors)
+                < Math.ceilDiv(blocks.applyAsInt(LARGE), multiprocessors);
     }
 }

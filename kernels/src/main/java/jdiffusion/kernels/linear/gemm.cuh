@@ -162,6 +162,19 @@ template <class Shape, int COLS> struct Place {
     }
 };
 
+// What a block gets without asking for more; beyond that the launch gives it.
+constexpr int USUAL_SHARED_BYTES = 48 << 10;
+
+template <int BYTES> __device__ __forceinline__ u8* shared_of_block() {
+    if constexpr (BYTES <= USUAL_SHARED_BYTES) {
+        __shared__ __align__(128) u8 shared[BYTES];
+        return shared;
+    } else {
+        extern __shared__ __align__(128) u8 given[];
+        return given;
+    }
+}
+
 // Adds a product to the sums: its tiles pass through the ring, which must be free.
 template <class Shape, class Warp, class ALoader, class BLoader>
 __device__ __forceinline__ void accumulate(Warp& warp, u32 ring, ALoader& a, BLoader& b, const int& k) {
@@ -206,7 +219,7 @@ __device__ __forceinline__ void accumulate(Warp& warp, u32 ring, ALoader& a, BLo
 template <class Shape, typename T, template <typename, int, int> class ALoader,
           template <typename, int, int> class BLoader, bool SIDED = false, bool GATED = false, class Launch>
 __device__ __forceinline__ void gemm(const Launch& launch) {
-    __shared__ __align__(128) u8 shared[Shape::SHARED_BYTES];
+    u8* shared = shared_of_block<Shape::SHARED_BYTES>();
     constexpr int COLS = GATED ? Shape::N / 2 : Shape::N;
     Place<Shape, COLS> place(launch);
     const Output& o = launch.problems[place.problem].o;

@@ -24,8 +24,10 @@ typedef Problems<Rows, Rows, 1> GatedLinear;
     }
 
 #define LINEARS(type)                                                                             \
+    GATED_LINEAR(linear_##type##_gated_broad, BroadTile, 1, type)                                 \
     GATED_LINEAR(linear_##type##_gated_large, LargeTile, 2, type)                                 \
     GATED_LINEAR(linear_##type##_gated_small, SmallTile, 3, type)                                 \
+    LINEAR(linear_##type##_broad, BroadTile, 1, type, AsyncRows, AsyncRows, false)                \
     LINEAR(linear_##type##_large, LargeTile, 2, type, AsyncRows, AsyncRows, false)                \
     LINEAR(linear_##type##_w_large, LargeTile, 1, type, AsyncRows, ConvertingRows, true)          \
     LINEAR(linear_##type##_small, SmallTile, 3, type, AsyncRows, AsyncRows, false)                \

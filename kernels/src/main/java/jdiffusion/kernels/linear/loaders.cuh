@@ -50,12 +50,26 @@ template <typename T, int ROWS, int THREADS> struct AsyncRows {
 // The same of a matrix of two halves, one above the other: the first half of ROWS are rows of the upper one from
 // `first` on, the others those of the lower one. `rows` are those of a half.
 template <typename T, int ROWS, int THREADS> struct AsyncHalves : AsyncRows<T, ROWS, THREADS> {
-    static_assert(ROWS * 4 == 2 * THREADS, "a thread has a chunk of each half");
+    typedef AsyncRows<T, ROWS, THREADS> Half;
+    static constexpr int CHUNKS = Half::CHUNKS / 2;
+    static_assert(Half::CHUNKS % 2 == 0, "a thread has as many chunks of each half");
+
+    long long lower;  // bytes from a row to the lower half's
 
     __device__ __forceinline__ void open(const Rows& o, int first, int rows, int k) {
-        AsyncRows<T, ROWS, THREADS>::open(o, first, rows, k);
-        this->step = (long long)rows * o.stride * 2;
-        this->there = first + (int)threadIdx.x / 4 < rows ? 3 : 0;
+        Half::open(o, first, rows, k);
+        lower = (long long)rows * o.stride * 2;
+    }
+
+    __device__ __forceinline__ void fetch(u32 tile) {
+#pragma unroll
+        for (int i = 0; i < 2 * CHUNKS; i++) {
+            copy_async(tile + this->to + i * Half::STEP * ROW_BYTES,
+                       this->from + i / CHUNKS * lower + i % CHUNKS * this->step,
+                       (this->there >> i % CHUNKS & 1) & (this->left > 0));
+        }
+        this->from += ROW_BYTES;
+        this->left -= TILE_K;
     }
 };
 

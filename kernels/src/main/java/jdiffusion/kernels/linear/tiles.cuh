@@ -1,10 +1,14 @@
 // Tiles of a matrix product: their shapes, and how the operands' lie in shared memory.
 //
 // Large tile: 128 x 128 by 8 warps of 64 x 32 each. Per 16 of k a warp then reads 6 times with ldmatrix for 16 mma, 24
-// cycles of shared memory's 128 bytes; the copies' writes take 8 more of the 32 that an A100's tensor cores need, so the
-// two are equally busy there, and on an H100 shared memory is the limit; 64 sums and 32 fragment registers
-// leave room under the 128 registers that let two blocks share an SM; three stages are 48 KiB, the most that needs no
-// opt-in, and twice that fits the 100 KiB of a GeForce SM.
+// cycles of shared memory's 128 bytes; the copies' writes take 8 more of the 32 that an A100's tensor cores need, so
+// the two are equally busy there, and on an H100 shared memory is the limit; 64 sums and 32 fragment registers leave
+// room under the 128 registers that let two blocks share an SM; three stages are 48 KiB, the most that needs no opt-in,
+// and twice that fits the 100 KiB of a GeForce SM.
+// Broad tile: 128 x 256 by 8 warps of 64 x 64, for products that fill a card with it. Per 16 of k a warp reads 8 times
+// with ldmatrix for 32 mma, and a copied byte serves a third more products: 44 cycles of shared memory where two large
+// tiles take 64, 24 bytes of the L2 cache for their 32. Its 128 sums a thread give a block an SM to itself; four stages
+// are 96 KiB of dynamic shared memory, of the 99 that a block can have on every card.
 // Small tile: 64 x 64 by 4 warps of 32 x 32, four stages (32 KiB): for few rows (adaLN has one for each picture), where
 // the weights' way from memory is all that counts, and for products with too few large tiles to fill a card.
 #pragma once
@@ -26,6 +30,7 @@ template <int M_, int N_, int WARPS_M_, int WARPS_N_, int STAGES_> struct Tile {
 };
 
 typedef Tile<128, 128, 2, 4, 3> LargeTile;
+typedef Tile<128, 256, 2, 4, 4> BroadTile;
 typedef Tile<64, 64, 2, 2, 4> SmallTile;
 
 // Where a chunk of 8 elements lies in a tile of 64-byte rows: two rows share the 32 banks, and the position within a

@@ -22,8 +22,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Convolutions on a CUDA device, products in bfloat16. */
 @OnDevice
@@ -81,24 +83,26 @@ class CudaConv2dTest {
         }
     }
 
-    /** 98 blocks of the large tile, with edges. */
-    @Test
-    void manyPixelsTakeTheLargeTile() {
-        check(Conv2dShape.same(2, 79, 79, 8, 129, 3), DType.F32, DType.BF16, DType.BF16, Epilogue.STORE, 0);
+    /** 98 blocks of the large tile and of the broad tile, with edges. */
+    @ParameterizedTest
+    @ValueSource(ints = {72, 129})
+    void manyPixelsTakeTheLargerTiles(int channels) {
+        check(Conv2dShape.same(2, 79, 79, 8, channels, 3), DType.F32, DType.BF16, DType.BF16, Epilogue.STORE, 0);
     }
 
     /** Patches are gathered in whole sectors and reach shared memory without conflicts, whatever the size. */
-    @Test
-    void gatheringPatchesCostsNothing() {
+    @ParameterizedTest
+    @CsvSource({"128, conv2d_large", "256, conv2d_broad"})
+    void gatheringPatchesCostsNothing(int channels, String kernel) {
         assumeFalse(TestDevice.isReal(), "only the emulated device counts");
         device.close();
         try (TestDevice counting = TestDevice.profiling()) {
-            Conv2dShape s = Conv2dShape.same(1, 111, 113, 64, 128, 3);
-            Tensor weight = counting.put(TestTensors.random(2, DType.BF16, 1, 128, 64, 3, 3));
-            new CudaConv2d(counting.cuda()).run(s, counting.put(TestTensors.random(1, DType.BF16, 1, 1, 111, 113, 64)),
-                    weight, null, Epilogue.STORE, counting.empty(DType.BF16, 1, 111, 113, 128));
+            Conv2dShape s = Conv2dShape.same(1, 111, 113, 32, channels, 3);
+            Tensor weight = counting.put(TestTensors.random(2, DType.BF16, 1, channels, 32, 3, 3));
+            new CudaConv2d(counting.cuda()).run(s, counting.put(TestTensors.random(1, DType.BF16, 1, 1, 111, 113, 32)),
+                    weight, null, Epilogue.STORE, counting.empty(DType.BF16, 1, 111, 113, channels));
             counting.cuda().synchronize();
-            KernelCounters counters = counting.counters().get("conv2d_large");
+            KernelCounters counters = counting.counters().get(kernel);
             assertThat((double) counters.traffic().globalSectors / counters.traffic().globalIdealSectors).as("sectors")
                     .isLessThanOrEqualTo(1.1);
             MainLoop loop = MainLoop.of(counters);

@@ -61,7 +61,7 @@ class CudaTest extends DeviceTest {
 
     @Test
     void theDriversCompilerSaysWhatItDoesNotLike() {
-        try (Cuda other = Cuda.open(0, _ -> BROKEN, device.cuda().operandType(), () -> null)) {
+        try (Cuda other = Cuda.open(0, "cuda", _ -> BROKEN, device.cuda().operandType(), () -> null)) {
             assertThatThrownBy(() -> other.kernel("some/file", "entry")).isInstanceOf(DeviceException.class)
                     .hasMessageMatching("cuda: loading the kernels of some/file.cu with a driver for CUDA [0-9.]+"
                             + " \\(.+\\): CUDA_ERROR_.+");
@@ -90,7 +90,7 @@ class CudaTest extends DeviceTest {
 
     @Test
     void closingTwiceReleasesOnce() {
-        Cuda second = Cuda.open(0, KernelSource.BUILT_IN, device.cuda().operandType(), () -> null);
+        Cuda second = Cuda.open(0, "cuda", KernelSource.BUILT_IN, device.cuda().operandType(), () -> null);
         second.close();
         second.close();
         device.cuda().synchronize();

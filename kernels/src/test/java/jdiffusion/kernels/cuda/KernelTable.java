@@ -21,11 +21,12 @@ import jdiffusion.emulator.Multiprocessor;
  * a multiprocessor's threads run at once with that.
  */
 final class KernelTable {
-    /** Kernels whose shared memory the launch decides: what it is at the product's sizes. */
+    /** How kernels begin or end whose shared memory the launch decides: what it is at the product's sizes. */
     private static final Map<String, Integer> DYNAMIC_SHARED = Map.of(
             "attention_wide", 68096,
             "attention_256", 66336,
             "attention_plain", 3584,
+            "_broad", 96 << 10,
             "groupnorm_describe", 8 * 33 * 8,
             "layernorm", 4 * 1536 * 4,
             "rmsnorm", 3 * 4096 * 4);
@@ -85,7 +86,8 @@ final class KernelTable {
 
     private static String row(String kernel, int threads, Map<Multiprocessor, Map<String, Use>> uses) {
         List<String> cells = new ArrayList<>();
-        int dynamic = DYNAMIC_SHARED.entrySet().stream().filter(e -> kernel.startsWith(e.getKey()))
+        int dynamic = DYNAMIC_SHARED.entrySet().stream()
+                .filter(e -> kernel.startsWith(e.getKey()) || kernel.endsWith(e.getKey()))
                 .mapToInt(Map.Entry::getValue).findFirst().orElse(0);
         int shared = 0;
         for (Multiprocessor architecture : Multiprocessor.values()) {

@@ -22,10 +22,11 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Gated layers on a CUDA device: in one launch, and in two. */
 @OnDevice
 class CudaGatedLinearTest {
-    /** Around the edges of the small tile, whose half has 32 columns; one with many blocks of the large one. */
+    /** Around the edges of the small tile, whose half has 32 columns; two with many blocks of the larger ones. */
     private static final List<LinearCase> DIRECT = List.of(new LinearCase(1, 8, 8, DType.BF16),
             new LinearCase(63, 32, 33, DType.BF16), new LinearCase(65, 104, 31, DType.BF16),
-            new LinearCase(130, 200, 72, DType.BF16), new LinearCase(1100, 40, 645, DType.BF16));
+            new LinearCase(130, 200, 72, DType.BF16), new LinearCase(1100, 40, 645, DType.BF16),
+            new LinearCase(1100, 40, 1285, DType.BF16));
 
     @Test
     void ragged() {
@@ -50,7 +51,8 @@ class CudaGatedLinearTest {
     @Test
     void float16() {
         try (TestDevice device = TestDevice.open(DType.F16)) {
-            for (LinearCase c : List.of(new LinearCase(63, 32, 33, DType.F16), new LinearCase(1100, 40, 645, DType.F16))) {
+            for (LinearCase c : List.of(new LinearCase(63, 32, 33, DType.F16),
+                    new LinearCase(1100, 40, 645, DType.F16), new LinearCase(1100, 40, 1285, DType.F16))) {
                 assertThat(launches(device, c, DType.F16, DType.F16, DType.F16, 0)).isEqualTo(1);
             }
         }
@@ -90,17 +92,17 @@ class CudaGatedLinearTest {
     }
 
     /**
-     * A quarter of the rows of SDXL's feed-forward at 64x64: x is read as by one layer of twice the columns, out is
-     * written once and not read. In two launches the gates' one reads and writes it once more.
+     * Some of the rows and half of k of SDXL's feed-forward at 64x64: x is read as by one layer of twice the columns,
+     * out is written once and not read. In two launches the gates' one reads and writes it once more.
      */
     @Test
     void outIsWrittenOnceAndNeverRead() {
         assumeFalse(TestDevice.isReal(), "only the emulated device counts");
-        int m = 1024;
-        int k = 640;
+        int m = 1280;
+        int k = 320;
         int n = 2560;
-        KernelCounters one = counters(m, k, n, true, "linear_bf16_gated_large");
-        KernelCounters two = counters(m, k, n, false, "linear_bf16_large");
+        KernelCounters one = counters(m, k, n, true, "linear_bf16_gated_broad");
+        KernelCounters two = counters(m, k, n, false, "linear_bf16_broad");
         assertThat(one.mmaFlops()).isEqualTo(2L * m * 2 * n * k).isEqualTo(two.mmaFlops());
         assertThat(one.traffic().globalBytesWritten).isEqualTo(2L * m * n);
         assertThat(two.traffic().globalBytesWritten).isEqualTo(2 * 2L * m * n);

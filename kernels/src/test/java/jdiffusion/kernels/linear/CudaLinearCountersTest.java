@@ -1,6 +1,7 @@
 package jdiffusion.kernels.linear;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.util.List;
@@ -20,12 +21,12 @@ import org.junit.jupiter.api.Test;
 class CudaLinearCountersTest {
     /**
      * [4096, 1536] by [1536, 1536]. All blocks make whole tiles and count alike, so those of the first quarter of the
-     * rows stand for all.
+     * rows stand for all, and some rounds of the loop for its 48.
      */
     @Test
     void theMainLoopIsTensorCoresAndTheirSupply() {
         int m = 4096 / 4;
-        int k = 1536;
+        int k = 544;
         int n = 1536;
         KernelCounters counters = run("linear_bf16_large", m, k, n, DType.BF16);
         assertThat(counters.mmaFlops()).isEqualTo(2L * m * n * k);
@@ -34,6 +35,29 @@ class CudaLinearCountersTest {
         MainLoop loop = MainLoop.of(counters);
         assertThat(loop.conflictCycles()).as("cycles lost to bank conflicts").isZero();
         assertThat(loop.usefulShare()).as(loop.toString()).isGreaterThanOrEqualTo(0.85);
+    }
+
+    /**
+     * Queries, keys and values of a block for some rows, which the broad tile makes, and for half of them, which the
+     * large one makes, with a part of k. A warp of the broad one loads 8 fragments for 32 products where one of the
+     * large one loads 6 for 16, and a block 384 rows of operands where two blocks load 512.
+     */
+    @Test
+    void theBroadTileTakesLessOfSharedMemoryAndTheCache() {
+        int k = 352;
+        KernelCounters counters = run("linear_bf16_broad", 768, k, 4608, DType.BF16);
+        assertThat(counters.mmaFlops()).isEqualTo(2L * 768 * k * 4608);
+        assertThat(sectors(counters)).as("sectors").isLessThanOrEqualTo(1.1);
+        assertThat(counters.traffic().globalBytesWritten).as("out is written once").isEqualTo(2L * 768 * 4608);
+        MainLoop broad = MainLoop.of(counters);
+        KernelCounters half = run("linear_bf16_large", 384, k, 4608, DType.BF16);
+        MainLoop large = MainLoop.of(half);
+        assertThat(broad.conflictCycles()).as("cycles lost to bank conflicts").isZero();
+        assertThat(broad.usefulShare()).as(broad.toString()).isGreaterThanOrEqualTo(0.85);
+        assertThat(broad.wavefrontsPerMegaflop() / large.wavefrontsPerMegaflop()).as("cycles of shared memory")
+                .isCloseTo(44 / 64.0, within(1e-9));
+        assertThat(bytesReadPerFlop(counters) / bytesReadPerFlop(half)).as("bytes of the L2 cache")
+                .isCloseTo(24 / 32.0, within(0.01));
     }
 
     /** The modulation of a block for two pictures: all that counts is that the weights pass once, in whole sectors. */
@@ -54,6 +78,10 @@ class CudaLinearCountersTest {
         KernelCounters counters = run("linear_bf16_w_small", 64, 256, 256, DType.F8_E4M3);
         assertThat(sectors(counters)).as("sectors").isLessThanOrEqualTo(1.1);
         assertThat(MainLoop.of(counters).conflictCycles()).as("cycles lost to bank conflicts").isZero();
+    }
+
+    private static double bytesReadPerFlop(KernelCounters counters) {
+        return 32.0 * counters.traffic().globalSectorsRead / counters.mmaFlops();
     }
 
     private static double sectors(KernelCounters counters) {

@@ -108,6 +108,23 @@ class CudaLinearTest {
         check(device, linear, LinearSample.of(new LinearCase(1100, 72, 1290, type)).mode(Mode.ADD).gate(2));
     }
 
+    /** 99 blocks of the broad tile, with edges; its sums are those of the small tile to the bit. */
+    @Test
+    void layersThatFillACardTakeTheBroadTile() {
+        check(device, linear, LinearSample.of(new LinearCase(1100, 72, 2570, DType.BF16)).mode(Mode.ADD).gate(2));
+        Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, 1100, 72));
+        Weight w = Weight.of(device.put(TestTensors.random(2, DType.BF16, 1, 2570, 72)));
+        Tensor bias = device.put(TestTensors.random(3, DType.F32, 1, 2570));
+        Epilogue gelu = Epilogue.activate(Activation.GELU_TANH);
+        Tensor whole = device.empty(DType.F32, 1100, 2570);
+        linear.run(List.of(new LinearCall(x, w, bias, gelu, whole)));
+        for (int row : new int[] {0, 70, 1060}) {
+            Tensor part = device.empty(DType.F32, 40, 2570);
+            linear.run(List.of(new LinearCall(x.slice(row, row + 40), w, bias, gelu, part)));
+            assertThat(device.get(part)).isEqualTo(device.get(whole.slice(row, row + 40)));
+        }
+    }
+
     @Test
     void operandsOfFloat16() {
         device.close();
@@ -125,8 +142,10 @@ class CudaLinearTest {
             half.cuda().copyIn(MemorySegment.ofArray(new short[] {0x3c00, 0x3c00}), ones.data().address());
             linear16.run(List.of(new LinearCall(wide, Weight.of(ones), null, Epilogue.STORE, out)));
             assertThat(half.get(out)[0]).as("wide operands stay wide").isCloseTo(2e38f, Percentage.withPercentage(1));
-            check(half, linear16, LinearSample.of(new LinearCase(1100, 40, 1290, DType.F16)).operand(DType.F16)
-                    .x(DType.F16));
+            for (int n : new int[] {1290, 2570}) {
+                check(half, linear16, LinearSample.of(new LinearCase(1100, 40, n, DType.F16)).operand(DType.F16)
+                        .x(DType.F16));
+            }
         } finally {
             open();
         }

@@ -10,7 +10,9 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.family.TextEncoders;
+import jdiffusion.model.family.TextEncoders.Texts;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
@@ -64,18 +66,22 @@ final class AuraFlowConditioner implements Conditioner {
     }
 
     @Override
-    public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
-        int tokens = request.t5Length();
-        TextEncoders.checkT5Length(tokens);
-        List<String> prompts = both ? List.of(request.negativeText(), request.prompt()) : List.of(request.prompt());
-        TextEncoders.Masked text = encoders.maskedT5(prompts, tokens, (encoder, origin) ->
+    public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
+        requests.forEach(asked -> TextEncoders.checkT5Length(asked.request().t5Length()));
+        List<TextEncoders.Masked> text = encoders.t5(requests.stream().map(asked -> Texts.t5(asked.prompts(),
+                asked.request().t5Length(), PromptWeights.NONE)).toList(), true, (encoder, origin) ->
                 TextEncoders.checkT5Width(encoder, origin, width), listener);
-        List<Conditioning> out = new ArrayList<>();
-        for (int p = 0; p < prompts.size(); p++) {
-            float[] rows = new float[tokens * width];
-            System.arraycopy(text.hidden(), p * rows.length, rows, 0, text.counts()[p] * width);
-            out.add(of(rows, tokens, width));
+        List<List<Conditioning>> all = new ArrayList<>();
+        for (int i = 0; i < requests.size(); i++) {
+            int tokens = requests.get(i).request().t5Length();
+            List<Conditioning> own = new ArrayList<>();
+            for (int p = 0; p < requests.get(i).prompts().size(); p++) {
+                float[] rows = new float[tokens * width];
+                System.arraycopy(text.get(i).hidden(), p * rows.length, rows, 0, text.get(i).counts()[p] * width);
+                own.add(of(rows, tokens, width));
+            }
+            all.add(own);
         }
-        return out;
+        return all;
     }
 }

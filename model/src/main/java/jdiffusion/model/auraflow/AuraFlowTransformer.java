@@ -65,14 +65,14 @@ public record AuraFlowTransformer(AuraFlowConfig config, Linear patchEmbedding, 
     @Override
     public DenoiserRun start(Compute compute, DenoiserSetup setup) {
         int batch = setup.batch();
-        int tokens = setup.branches().getFirst().context().rows();
+        int tokens = setup.tokens();
         AuraFlowRun run = new AuraFlowRun(this, compute, batch, setup.height(), setup.width(), tokens, setup.times());
         Workspace w = compute.workspace();
         Backend backend = compute.backend();
         try (var _ = w.scope()) {
             Tensor context = w.operand(batch, tokens, config.contextDim());
             for (int i = 0; i < batch; i++) {
-                backend.upload(setup.branch(i).context().toArray(), context.at(i));
+                backend.upload(setup.entries().get(i).context().toArray(), context.at(i));
             }
             run.setText(context);
         }

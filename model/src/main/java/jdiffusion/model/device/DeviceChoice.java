@@ -5,7 +5,7 @@ import java.nio.file.Path;
 /**
  * Where to compute, and how, as a user says it; see {@link Devices#open}.
  *
- * @param device  auto, cpu, cuda, cuda:N or emulated
+ * @param device  auto, cpu, cuda, cuda:N or emulated; or two of cuda:N or emulated between commas
  * @param threads of the CPU; null for all cores
  * @param cpu     instructions of matrix products on the CPU: amx, avx512bf16, avx512, avx2 or vector; null for the
  *                first of these that it has

@@ -4,6 +4,7 @@ import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.emulator.driver.EmulatedDevice;
@@ -21,14 +22,24 @@ import jdiffusion.tensor.InputException;
 
 /** Turns a {@link DeviceChoice} and a precision into a backend: what is asked for, or nothing. */
 public final class Devices {
-    public static final String KNOWN = "use auto, cpu, cuda, cuda:N or emulated";
+    static final String KNOWN = "use auto, cpu, cuda, cuda:N or emulated";
     private static final int MOST_THREADS = 1024;
 
     private Devices() {
     }
 
-    /** A backend, and the emulated device under it where there is one; both closed together. */
-    public record Opened(Backend backend, EmulatedDevice emulated, boolean profiled) implements AutoCloseable {
+    /**
+     * A backend, and the emulated device under it where there is one; all closed together.
+     *
+     * @param second a second one of the same kind; null where one is asked for
+     */
+    public record Opened(Backend backend, Backend second, EmulatedDevice emulated, boolean profiled)
+            implements AutoCloseable {
+        /** In words. */
+        public String describe() {
+            return backend.describe() + (second == null ? "" : "; " + second.describe());
+        }
+
         /** What the kernels did so far; null when that was not asked for. */
         public ProfileReport profile() {
             return profiled ? ProfileReport.of(emulated.executor().counters().values()) : null;
@@ -42,54 +53,96 @@ public final class Devices {
 
         @Override
         public void close() {
-            try {
-                backend.close();
-            } finally {
-                if (emulated != null) {
-                    emulated.close();
-                }
+            try (emulated; backend; second) {
+                // Closed from right to left, each also when another fails; null ones are passed over.
             }
         }
     }
 
     /**
+     * One device.
+     *
      * @param precision as the user gives it; null for the device's own: f32 on the CPU, bf16 on others
      * @param notes     told why auto leaves a CUDA device that is there unused
      * @throws InputException  when the choice contradicts itself
      * @throws DeviceException when the device cannot be used
      */
     public static Opened open(DeviceChoice o, String precision, Consumer<String> notes) {
-        String device = o.device().toLowerCase(Locale.ROOT);
-        checkEmulatorOptions(o, device);
-        if (o.cpu() != null && !device.equals("cpu") && !device.equals("auto")) {
+        checkOne(o);
+        return openAll(o, precision, notes);
+    }
+
+    private static void checkOne(DeviceChoice o) {
+        if (DeviceNames.of(o.device()).isPair()) {
+            throw new InputException("--device " + o.device() + ": two devices are for the two branches of guidance, in"
+                    + " 'generate' and 'plan'; name one");
+        }
+    }
+
+    /** One device, or two for the branches of guidance. */
+    public static Opened openAll(DeviceChoice o, String precision, Consumer<String> notes) {
+        DeviceNames names = DeviceNames.of(o.device());
+        checkEmulatorOptions(o, names);
+        boolean cpu = names.kind().equals("cpu");
+        if (o.cpu() != null && !cpu && !names.kind().equals("auto")) {
             throw new InputException("--cpu is for --device cpu, not for --device " + o.device());
         }
         int threads = threads(o);
-        if (device.equals("cpu")) {
-            return cpu(o, precision, threads);
+        return switch (names.kind()) {
+            case "cpu" -> cpu(o, precision, threads);
+            case "auto" -> auto(o, precision, threads, notes);
+            case "emulated" -> emulated(o, names, precision, threads);
+            default -> cuda(cudaOptions(o, precision), names, null, false, notes);
+        };
+    }
+
+    /**
+     * @param emulated closed with what is opened
+     * @param notes    told of two devices that may differ in their numbers
+     */
+    private static Opened cuda(CudaOptions options, DeviceNames names, EmulatedDevice emulated, boolean profiled,
+                               Consumer<String> notes) {
+        CudaBackend first = CudaBackend.open(options(options, names, emulated, 0));
+        if (!names.isPair()) {
+            return new Opened(first, null, emulated, profiled);
         }
-        if (device.equals("auto")) {
-            return auto(o, precision, threads, notes);
+        try {
+            CudaBackend second = CudaBackend.open(options(options, names, emulated, 1));
+            if (!first.name().equals(second.name())) {
+                notes.accept("the two devices are a " + first.name() + " and a " + second.name()
+                        + ", so the picture may differ in the last bits from that of one of them");
+            }
+            return new Opened(first, second, emulated, profiled);
+        } catch (RuntimeException | Error e) {
+            first.close();
+            throw e;
         }
-        if (device.equals("emulated")) {
-            return emulated(o, precision, threads);
-        }
-        if (device.equals("cuda") || device.startsWith("cuda:")) {
-            int ordinal = ordinal(o.device(), device);
-            return new Opened(CudaBackend.open(cudaOptions(o, precision).withOrdinal(ordinal)), null, false);
-        }
-        throw new InputException("--device " + o.device() + " is unknown; " + KNOWN);
+    }
+
+    private static CudaOptions options(CudaOptions options, DeviceNames names, EmulatedDevice emulated, int i) {
+        int ordinal = names.ordinals().get(i);
+        CudaOptions own = names.isPair() ? options.withLabel(names.label(i)) : options;
+        return (emulated == null ? own : own.withLastWords(() -> emulated.takeFailure(ordinal)
+                .map(Throwable::getMessage).orElse(null))).withOrdinal(ordinal);
     }
 
     /** What would be opened, as a count of its memory: no device is needed, only the kind of one. */
     public static CountingBackend counting(DeviceChoice o, String precision) {
-        String device = o.device().toLowerCase(Locale.ROOT);
+        checkOne(o);
+        return countingEach(o, precision).getFirst();
+    }
+
+    /** The same of one device, or of two for the branches of guidance. */
+    public static List<CountingBackend> countingEach(DeviceChoice o, String precision) {
+        return Stream.generate(() -> countingOne(o, precision)).limit(DeviceNames.of(o.device()).ordinals().size())
+                .toList();
+    }
+
+    private static CountingBackend countingOne(DeviceChoice o, String precision) {
+        String device = DeviceNames.of(o.device()).kind();
         String obstacle = device.equals("auto") ? cudaObstacle() : null;
         boolean cpu = device.equals("cpu") || device.equals("auto") && (obstacle != null
                 || precision != null && precision(precision) == Precision.F32);
-        if (!cpu && !List.of("auto", "cuda", "emulated").contains(device) && !device.startsWith("cuda:")) {
-            throw new InputException("--device " + o.device() + " is unknown; " + KNOWN);
-        }
         if (cpu) {
             Precision onCpu = cpuPrecision(precision);
             return CountingBackend.ofCpu(onCpu, CpuBackend.operandType(onCpu, level(o.cpu())));
@@ -105,7 +158,7 @@ public final class Devices {
         }
         String obstacle = cudaObstacle();
         if (obstacle == null || onlyCuda) {
-            return new Opened(CudaBackend.open(cudaOptions(o, precision)), null, false);
+            return new Opened(CudaBackend.open(cudaOptions(o, precision)), null, null, false);
         }
         if (!obstacle.isEmpty()) {
             notes.accept("the CUDA device is not used: " + obstacle);
@@ -130,7 +183,7 @@ public final class Devices {
         if (o.kernels() != null || !o.gemm().equals("own") || !o.conv().equals("own")) {
             throw new InputException("--kernels, --gemm and --conv are for CUDA devices, not for --device cpu");
         }
-        return new Opened(new CpuBackend(threads, cpuPrecision(precision), level(o.cpu())), null, false);
+        return new Opened(new CpuBackend(threads, cpuPrecision(precision), level(o.cpu())), null, null, false);
     }
 
     private static Precision cpuPrecision(String precision) {
@@ -157,18 +210,21 @@ public final class Devices {
         throw new InputException("--cpu " + label + " is unknown; use amx, avx512bf16, avx512, avx2 or vector");
     }
 
-    private static Opened emulated(DeviceChoice o, String precision, int threads) {
+    private static Opened emulated(DeviceChoice o, DeviceNames names, String precision, int threads) {
         CudaOptions options = cudaOptions(o, precision);
+        if (names.isPair() && o.profile()) {
+            throw new InputException("--emulator-profile counts what one device does; leave it out, or name one"
+                    + " device");
+        }
         EmulatedDevice device;
         try {
             device = EmulatedDevice.start(new EmulatorOptions(o.check(), o.profile(), o.seed(), threads),
-                    o.memory() == null ? EmulatedDevice.DEFAULT_MEMORY_BYTES : o.memory());
+                    o.memory() == null ? EmulatedDevice.DEFAULT_MEMORY_BYTES : o.memory(), names.ordinals().size());
         } catch (EmulatorException e) {
             throw new DeviceException(e.getMessage(), e);
         }
         try {
-            return new Opened(CudaBackend.open(options.withLastWords(
-                    () -> device.takeFailure().map(Throwable::getMessage).orElse(null))), device, o.profile());
+            return cuda(options, names, device, o.profile(), _ -> { });
         } catch (RuntimeException e) {
             device.close();
             throw e;
@@ -191,19 +247,9 @@ public final class Devices {
         return value.equals(library);
     }
 
-    private static int ordinal(String given, String device) {
-        if (device.equals("cuda")) {
-            return 0;
-        }
-        String number = device.substring("cuda:".length());
-        if (!number.matches("[0-9]{1,9}")) {
-            throw new InputException("--device " + given + " is unknown; " + KNOWN);
-        }
-        return Integer.parseInt(number);
-    }
-
-    private static void checkEmulatorOptions(DeviceChoice o, String device) {
-        if ((o.check() || o.profile() || o.seed() != 0 || o.memory() != null) && !device.equals("emulated")) {
+    private static void checkEmulatorOptions(DeviceChoice o, DeviceNames names) {
+        if ((o.check() || o.profile() || o.seed() != 0 || o.memory() != null)
+                && !names.kind().equals("emulated")) {
             throw new InputException("the options --emulator-... need --device emulated");
         }
     }

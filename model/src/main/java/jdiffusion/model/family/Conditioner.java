@@ -38,11 +38,27 @@ public interface Conditioner {
     void hold(GenerationRequest request);
 
     /**
-     * The conditionings of the negative prompt and of the prompt, in this order.
+     * A request whose text is to be encoded.
      *
-     * @param both the negative one too, which only guidance needs
+     * @param both the negative prompt too, which only guidance needs
      */
-    List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener);
+    record Asked(GenerationRequest request, boolean both) {
+        /** The negative prompt, if it is wanted, and the prompt. */
+        public List<String> prompts() {
+            return both ? List.of(request.negativeText(), request.prompt()) : List.of(request.prompt());
+        }
+    }
+
+    /**
+     * The conditionings of the negative prompt, where it is wanted, and of the prompt, in this order: of each request
+     * those that it gets alone. Each encoder's weights are opened once.
+     */
+    List<List<Conditioning>> encode(List<Asked> requests, Listener listener);
+
+    /** The same of one request. */
+    default List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
+        return encode(List.of(new Asked(request, both)), listener).getFirst();
+    }
 
     /** Whether conditionings depend on the size of what is drawn, or on whether there is a picture to start from. */
     default boolean readsSize() {

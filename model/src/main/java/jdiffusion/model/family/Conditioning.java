@@ -1,11 +1,13 @@
 package jdiffusion.model.family;
 
 import java.util.Map;
+import java.util.TreeMap;
+import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 
 /**
  * What the denoiser reads of one guidance branch, beside latents and time: float32 tensors on the host, by name. All
- * branches of a run have tensors of the same names and shapes.
+ * entries of a batch have tensors of the same names and shapes.
  */
 public record Conditioning(Map<String, Tensor> tensors) {
     /** The text, [tokens, width]. */
@@ -29,6 +31,13 @@ public record Conditioning(Map<String, Tensor> tensors) {
             throw new IllegalArgumentException("the conditioning has " + tensors.keySet() + " and no " + name);
         }
         return tensor;
+    }
+
+    /** Of all tensors, by their names. */
+    public Map<String, Shape> shapes() {
+        Map<String, Shape> shapes = new TreeMap<>();
+        tensors.forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+        return shapes;
     }
 
     public Tensor context() {

@@ -1,9 +1,14 @@
 package jdiffusion.model.family;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.BiConsumer;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.prompt.Chunk;
@@ -61,6 +66,15 @@ public final class TextEncoders {
                     }
                 }
             }
+        }
+
+        /** One row each of some outputs without weights. */
+        static Clip rows(List<Clip> outputs, int[] rows) {
+            Clip first = outputs.getFirst();
+            return new Clip(joined(outputs.stream().map(Clip::hidden).toList(), outputs.stream().mapToInt(
+                    output -> output.tokens * output.width).toArray(), rows), first.tokens, first.width,
+                    joined(outputs.stream().map(Clip::pooled).toList(), outputs.stream().mapToInt(Clip::pooledWidth)
+                    .toArray(), rows), first.pooledWidth, new double[0], new double[0]);
         }
 
         /** One prompt's part to a column of the context and a place in the pooled embedding. */
@@ -131,29 +145,94 @@ public final class TextEncoders {
         }
     }
 
-    /** The penultimate hidden states and the projected pooled outputs; null when there is no such encoder. */
-    public Clip clip(Component encoder, List<String> prompts, Conditioner.Listener listener) {
-        return clip(encoder, prompts, PromptWeights.NONE, new int[prompts.size()], ClipTextEncoder.Pooled.PROJECTED,
-                listener);
+    /**
+     * What an encoder reads for a request.
+     *
+     * @param length  tokens of each prompt
+     * @param weights how brackets in the prompts are read
+     * @param skipped layers left out of each prompt's hidden state: see {@link ClipTextEncoder#apply}; empty for T5
+     */
+    public record Texts(List<String> prompts, int length, PromptWeights weights, List<Integer> skipped) {
+        public Texts {
+            prompts = List.copyOf(prompts);
+            skipped = List.copyOf(skipped);
+        }
+
+        /** For CLIP, with all layers. */
+        public static Texts clip(List<String> prompts) {
+            return clip(prompts, PromptWeights.NONE, 0);
+        }
+
+        /**
+         * For CLIP.
+         *
+         * @param skip layers that the last prompt leaves out: a negative prompt before it leaves out none
+         */
+        public static Texts clip(List<String> prompts, PromptWeights weights, int skip) {
+            List<Integer> skipped = new ArrayList<>(Collections.nCopies(prompts.size(), 0));
+            skipped.set(prompts.size() - 1, skip);
+            return new Texts(prompts, CLIP_LENGTH, weights, skipped);
+        }
+
+        /** For T5. */
+        public static Texts t5(List<String> prompts, int length, PromptWeights weights) {
+            return new Texts(prompts, length, weights, List.of());
+        }
+
+        /** One of the prompts. */
+        Texts only(int i) {
+            return new Texts(List.of(prompts.get(i)), length, weights, skipped.isEmpty() ? List.of()
+                    : List.of(skipped.get(i)));
+        }
+
+        /** These and others of the same length. */
+        Texts and(Texts more) {
+            return new Texts(Stream.concat(prompts.stream(), more.prompts.stream()).toList(), length, weights,
+                    Stream.concat(skipped.stream(), more.skipped.stream()).toList());
+        }
     }
 
     /**
-     * Null when there is no such encoder.
+     * What one CLIP encoder gives for each request; null for each when there is no such encoder.
      *
-     * @param weights how brackets in the prompts are read
-     * @param skipped layers left out of each prompt's hidden state: see {@link ClipTextEncoder#apply}
-     * @param pooled  what is made of the final state
+     * @param requests null for one that it has nothing to read of
+     * @param pooled   what is made of the final state
      */
-    public Clip clip(Component encoder, List<String> prompts, PromptWeights weights, int[] skipped,
-                     ClipTextEncoder.Pooled pooled, Conditioner.Listener listener) {
+    public List<Clip> clip(Component encoder, List<Texts> requests, ClipTextEncoder.Pooled pooled,
+                           Conditioner.Listener listener) {
         if (!files.has(encoder)) {
-            return null;
+            return Collections.nCopies(requests.size(), null);
         }
-        if (weights != PromptWeights.NONE) {
-            return weighted(encoder, prompts, weights, skipped, pooled, listener);
+        return run(encoder, ClipTextEncoder::load, requests, texts -> texts.weights() == PromptWeights.NONE
+                ? plain(encoder, texts, pooled, listener) : weighted(encoder, texts, pooled, listener), Clip::rows,
+                listener);
+    }
+
+    /** Reads tokens of all texts before any weights are opened. */
+    private <M, T> List<T> run(Component encoder, Stage.Loader<M> loader, List<Texts> requests,
+                               Function<Texts, Stage.Work<M, T>> work, BiFunction<List<T>, int[], T> rows,
+                               Conditioner.Listener listener) {
+        TextBatches batches = TextBatches.of(requests);
+        List<Stage.Work<M, T>> works = batches.pieces().stream().map(work).toList();
+        if (works.isEmpty()) {
+            return Collections.nCopies(requests.size(), null);
         }
-        PromptTokens tokens = tokenize(encoder, prompts, CLIP_LENGTH, listener);
-        return stages.run(encoder, ClipTextEncoder::load, (Stage<ClipTextEncoder> stage) -> {
+        return batches.joined(stages.run(encoder, loader, (Stage<M> stage) -> {
+            List<T> outputs = new ArrayList<>();
+            for (Stage.Work<M, T> one : works) {
+                try (var _ = stage.compute().workspace().scope()) {
+                    outputs.add(one.run(stage));
+                }
+            }
+            return outputs;
+        }, listener::encoded), rows);
+    }
+
+    private Stage.Work<ClipTextEncoder, Clip> plain(Component encoder, Texts texts, ClipTextEncoder.Pooled pooled,
+                                                    Conditioner.Listener listener) {
+        PromptTokens tokens = tokenize(encoder, texts, listener);
+        int[] skipped = texts.skipped().stream().mapToInt(i -> i).toArray();
+        return stage -> {
             ClipTextEncoder model = stage.model();
             checkVocabulary(encoder, tokens.ids(), model.config().vocabulary());
             ClipTextEncoder.Output output = model.apply(stage.compute(), tokens.ids(), tokens.inserted(), skipped,
@@ -162,20 +241,21 @@ public final class TextEncoders {
             return new Clip(stage.download(output.hidden()), CLIP_LENGTH, model.config().hidden(),
                     none ? new float[0] : stage.download(output.pooled()), none ? 0 : output.pooled().cols(),
                     new double[0], new double[0]);
-        }, listener::encoded);
+        };
     }
 
     /** In chunks, whose outputs stand one after the other; pooled is what the first one gives. */
-    private Clip weighted(Component encoder, List<String> prompts, PromptWeights weights, int[] skipped,
-                          ClipTextEncoder.Pooled pooled, Conditioner.Listener listener) {
-        boolean comfy = weights == PromptWeights.COMFYUI;
-        WeightedTokens tokens = WeightedTokens.clip(files, encoder, prompts, CLIP_LENGTH, weights, listener);
+    private Stage.Work<ClipTextEncoder, Clip> weighted(Component encoder, Texts texts, ClipTextEncoder.Pooled pooled,
+                                                       Conditioner.Listener listener) {
+        boolean comfy = texts.weights() == PromptWeights.COMFYUI;
+        List<String> prompts = texts.prompts();
+        WeightedTokens tokens = WeightedTokens.clip(files, encoder, prompts, CLIP_LENGTH, texts.weights(), listener);
         int[][] ids = tokens.ids(comfy);
         int each = ids.length / prompts.size();
         int chunks = tokens.chunks();
         int[] skips = new int[ids.length];
-        Arrays.setAll(skips, i -> skipped[i / each]);
-        return stages.run(encoder, ClipTextEncoder::load, (Stage<ClipTextEncoder> stage) -> {
+        Arrays.setAll(skips, i -> texts.skipped().get(i / each));
+        return stage -> {
             ClipTextEncoder model = stage.model();
             checkVocabulary(encoder, ids, model.config().vocabulary());
             ClipTextEncoder.Output output = model.apply(stage.compute(), ids, tokens.inserted(), skips, pooled);
@@ -204,51 +284,74 @@ public final class TextEncoders {
                 System.arraycopy(ends, p * each * ended, first, p * ended, ended);
             }
             return new Clip(hidden, chunks * CLIP_LENGTH, width, first, ended, before, after);
-        }, listener::encoded);
+        };
     }
 
     /**
-     * T5's or UMT5's output for all prompts.
+     * T5's or UMT5's output for all prompts of a request.
      *
      * @param hidden [prompts, length, width], rows of padding too
-     * @param counts [prompts] of rows that are no padding
+     * @param counts [prompts] of rows that are no padding; of texts with weights none
      */
     public record Masked(float[] hidden, int[] counts) {
+        /** One row each of some outputs. */
+        static Masked rows(List<Masked> outputs, int[] rows) {
+            int[] counts = new int[rows.length];
+            Arrays.setAll(counts, i -> outputs.get(i).counts[rows[i]]);
+            return new Masked(joined(outputs.stream().map(Masked::hidden).toList(), outputs.stream().mapToInt(
+                    output -> output.hidden.length / output.counts.length).toArray(), rows), counts);
+        }
+    }
+
+    /** One row of each array, one after the other. */
+    private static float[] joined(List<float[]> arrays, int[] sizes, int[] rows) {
+        float[] all = new float[Arrays.stream(sizes).sum()];
+        int at = 0;
+        for (int i = 0; i < rows.length; i++) {
+            System.arraycopy(arrays.get(i), rows[i] * sizes[i], all, at, sizes[i]);
+            at += sizes[i];
+        }
+        return all;
     }
 
     /**
-     * Without a mask.
+     * What T5 gives for each request; weights are read where there are any, but A1111 reads them, and T5's output is
+     * without.
      *
-     * @param check of the encoder, with what names its files
-     * @return [prompts, length, width]
+     * @param requests null for one that it has nothing to read of
+     * @param masked   whether padding is not attended to
+     * @param check    of the encoder, with what names its files
      */
-    public float[] t5(List<String> prompts, int length, BiConsumer<T5Encoder, String> check,
-                      Conditioner.Listener listener) {
-        return t5(prompts, length, false, check, listener).hidden();
-    }
-
-    /** The same where padding is not attended to. */
-    public Masked maskedT5(List<String> prompts, int length, BiConsumer<T5Encoder, String> check,
+    public List<Masked> t5(List<Texts> requests, boolean masked, BiConsumer<T5Encoder, String> check,
                            Conditioner.Listener listener) {
-        return t5(prompts, length, true, check, listener);
+        return run(Component.T5, T5Encoder::load, requests, texts -> texts.weights() == PromptWeights.NONE
+                ? plain(texts, masked, check, listener) : weighted(texts, check, listener), Masked::rows, listener);
     }
 
-    /** Without a mask, with weights where they are read; A1111 reads them, and T5's output is without. */
-    public float[] t5(List<String> prompts, int length, PromptWeights weights, BiConsumer<T5Encoder, String> check,
-                      Conditioner.Listener listener) {
-        if (weights == PromptWeights.NONE) {
-            return t5(prompts, length, check, listener);
-        }
-        boolean comfy = weights == PromptWeights.COMFYUI;
-        WeightedTokens tokens = WeightedTokens.t5(files, prompts, length, weights, listener);
+    private Stage.Work<T5Encoder, Masked> plain(Texts texts, boolean masked, BiConsumer<T5Encoder, String> check,
+                                                Conditioner.Listener listener) {
+        PromptTokens tokens = tokenize(Component.T5, texts, listener);
+        return stage -> {
+            check.accept(stage.model(), files.origin());
+            checkVocabulary(Component.T5, tokens.ids(), stage.model().config().vocabulary());
+            Tensor out = stage.model().apply(stage.compute(), tokens.ids(), masked ? tokens.counts() : null);
+            return new Masked(stage.download(out), tokens.counts());
+        };
+    }
+
+    private Stage.Work<T5Encoder, Masked> weighted(Texts texts, BiConsumer<T5Encoder, String> check,
+                                                   Conditioner.Listener listener) {
+        boolean comfy = texts.weights() == PromptWeights.COMFYUI;
+        List<String> prompts = texts.prompts();
+        WeightedTokens tokens = WeightedTokens.t5(files, prompts, texts.length(), texts.weights(), listener);
         int[][] ids = tokens.ids(comfy);
         int each = ids.length / prompts.size();
-        return stages.run(Component.T5, T5Encoder::load, (Stage<T5Encoder> stage) -> {
+        return stage -> {
             check.accept(stage.model(), files.origin());
             checkVocabulary(Component.T5, ids, stage.model().config().vocabulary());
             float[] all = stage.download(stage.model().apply(stage.compute(), ids, null));
             int width = stage.model().config().hidden();
-            int size = length * width;
+            int size = texts.length() * width;
             float[] out = new float[prompts.size() * size];
             for (int p = 0; p < prompts.size(); p++) {
                 if (comfy) {
@@ -257,26 +360,15 @@ public final class TextEncoders {
                 }
                 System.arraycopy(all, p * each * size, out, p * size, size);
             }
-            return out;
-        }, listener::encoded);
-    }
-
-    private Masked t5(List<String> prompts, int length, boolean masked, BiConsumer<T5Encoder, String> check,
-                      Conditioner.Listener listener) {
-        PromptTokens tokens = tokenize(Component.T5, prompts, length, listener);
-        return stages.run(Component.T5, T5Encoder::load, (Stage<T5Encoder> stage) -> {
-            check.accept(stage.model(), files.origin());
-            checkVocabulary(Component.T5, tokens.ids(), stage.model().config().vocabulary());
-            Tensor out = stage.model().apply(stage.compute(), tokens.ids(), masked ? tokens.counts() : null);
-            return new Masked(stage.download(out), tokens.counts());
-        }, listener::encoded);
+            return new Masked(out, new int[0]);
+        };
     }
 
     /** Token ids of each prompt; to count memory their number is enough. */
-    private PromptTokens tokenize(Component encoder, List<String> prompts, int length,
-                                  Conditioner.Listener listener) {
-        return stages.counting() ? new PromptTokens(new int[prompts.size()][length], new int[prompts.size()],
-                new float[0][]) : PromptTokens.of(files, encoder, prompts, length, listener);
+    private PromptTokens tokenize(Component encoder, Texts texts, Conditioner.Listener listener) {
+        int count = texts.prompts().size();
+        return stages.counting() ? new PromptTokens(new int[count][texts.length()], new int[count], new float[0][])
+                : PromptTokens.of(files, encoder, texts.prompts(), texts.length(), listener);
     }
 
     private void checkVocabulary(Component encoder, int[][] ids, int vocabulary) {

@@ -12,6 +12,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.family.TextEncoders;
+import jdiffusion.model.family.TextEncoders.Texts;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder.Pooled;
 import jdiffusion.tensor.InputException;
@@ -87,33 +88,45 @@ final class FluxConditioner implements Conditioner {
     }
 
     @Override
-    public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
-        int tokens = request.t5Length();
+    public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
         int width = denoiser.contextDim();
-        TextEncoders.checkT5Length(tokens);
-        List<String> prompts = both ? List.of(request.negativeText(), request.prompt()) : List.of(request.prompt());
-        List<String> seconds = both ? List.of(or(request.text().negativePrompt2(), request.negativeText()),
-                or(request.text().prompt2(), request.prompt())) : List.of(or(request.text().prompt2(),
-                request.prompt()));
-        TextEncoders.Clip clip = encoders.clip(Component.CLIP_L, prompts, PromptWeights.NONE, new int[prompts.size()], Pooled.PLAIN,
-                listener);
-        if (clip != null && clip.pooledWidth() != denoiser.pooledDim()) {
-            throw new InputException(files.origin() + ": CLIP-L is " + clip.pooledWidth() + " wide, the denoiser's"
-                    + " input for it " + denoiser.pooledDim() + "; do these components belong together?");
+        requests.forEach(asked -> TextEncoders.checkT5Length(asked.request().t5Length()));
+        List<TextEncoders.Clip> clip = encoders.clip(Component.CLIP_L, requests.stream().map(asked ->
+                Texts.clip(asked.prompts())).toList(), Pooled.PLAIN, listener);
+        if (clip.getFirst() != null && clip.getFirst().pooledWidth() != denoiser.pooledDim()) {
+            throw new InputException(files.origin() + ": CLIP-L is " + clip.getFirst().pooledWidth()
+                    + " wide, the denoiser's input for it " + denoiser.pooledDim()
+                    + "; do these components belong together?");
         }
-        float[] t5 = !request.t5() ? new float[prompts.size() * tokens * width] : encoders.t5(seconds, tokens,
+        List<TextEncoders.Masked> t5 = encoders.t5(requests.stream().map(asked -> asked.request().t5()
+                ? Texts.t5(seconds(asked), asked.request().t5Length(), PromptWeights.NONE) : null).toList(), false,
                 (encoder, origin) -> TextEncoders.checkT5Width(encoder, origin, width), listener);
-        float guidance = denoiser.guidance() ? request.embedded().scale() : 0;
-        List<Conditioning> out = new ArrayList<>();
-        for (int p = 0; p < prompts.size(); p++) {
-            float[] pooled = new float[denoiser.pooledDim()];
-            if (clip != null) {
-                System.arraycopy(clip.pooled(), p * pooled.length, pooled, 0, pooled.length);
+        List<List<Conditioning>> all = new ArrayList<>();
+        for (int i = 0; i < requests.size(); i++) {
+            GenerationRequest request = requests.get(i).request();
+            int tokens = request.t5Length();
+            float guidance = denoiser.guidance() ? request.embedded().scale() : 0;
+            List<Conditioning> own = new ArrayList<>();
+            for (int p = 0; p < requests.get(i).prompts().size(); p++) {
+                float[] pooled = new float[denoiser.pooledDim()];
+                if (clip.get(i) != null) {
+                    System.arraycopy(clip.get(i).pooled(), p * pooled.length, pooled, 0, pooled.length);
+                }
+                int size = tokens * width;
+                own.add(conditioning(t5.get(i) == null ? new float[size] : Arrays.copyOfRange(t5.get(i).hidden(),
+                        p * size, (p + 1) * size), tokens, pooled, guidance));
             }
-            out.add(conditioning(Arrays.copyOfRange(t5, p * tokens * width, (p + 1) * tokens * width), tokens, pooled,
-                    guidance));
+            all.add(own);
         }
-        return out;
+        return all;
+    }
+
+    /** The prompts for T5. */
+    private static List<String> seconds(Asked asked) {
+        GenerationRequest request = asked.request();
+        String prompt = or(request.text().prompt2(), request.prompt());
+        return asked.both() ? List.of(or(request.text().negativePrompt2(), request.negativeText()), prompt)
+                : List.of(prompt);
     }
 
     private static String or(String value, String otherwise) {

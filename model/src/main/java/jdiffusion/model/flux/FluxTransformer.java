@@ -56,7 +56,7 @@ public record FluxTransformer(FluxConfig config, Linear imgIn, Linear txtIn, Tim
     @Override
     public FluxRun start(Compute compute, DenoiserSetup setup) {
         int batch = setup.batch();
-        int tokens = setup.branches().getFirst().context().rows();
+        int tokens = setup.tokens();
         FluxRun run = new FluxRun(this, compute, batch, setup.height(), setup.width(), tokens, setup.times());
         Workspace w = compute.workspace();
         Backend backend = compute.backend();
@@ -65,10 +65,10 @@ public record FluxTransformer(FluxConfig config, Linear imgIn, Linear txtIn, Tim
             Tensor pooled = w.operand(batch, config.pooledDim());
             float[] scales = new float[batch];
             for (int i = 0; i < batch; i++) {
-                Conditioning branch = setup.branch(i);
-                backend.upload(branch.context().toArray(), context.at(i));
-                backend.upload(branch.pooled().toArray(), pooled.at(i));
-                scales[i] = config.guidance() ? branch.get(GUIDANCE).get(0, 0) : 0;
+                Conditioning entry = setup.entries().get(i);
+                backend.upload(entry.context().toArray(), context.at(i));
+                backend.upload(entry.pooled().toArray(), pooled.at(i));
+                scales[i] = config.guidance() ? entry.get(GUIDANCE).get(0, 0) : 0;
             }
             run.setText(context, pooled, scales);
         }

@@ -48,9 +48,10 @@ final class DenoiseLoop {
     /**
      * @param setup with the conditionings of the negative prompt (if guided) and of the prompt
      * @param mask  [channels, height, width] 1 where to draw, 0 where to keep; null for everywhere
+     * @param other where the negative prompt's branch is predicted; null for here
      */
     DenoiseLoop(Denoiser denoiser, Compute compute, GenerationRequest request, Walk walk, DenoiserSetup setup,
-                float[] mask) {
+                float[] mask, SecondDevice other) {
         this.backend = compute.backend();
         this.trace = compute.trace();
         this.walk = walk;
@@ -59,7 +60,7 @@ final class DenoiseLoop {
         this.latents = w.f32(dims);
         this.sampler = request.sampler().create(walk.sigmas(), walk.prediction(), w, latents);
         this.drawn = request.sampler().drawsNoise() ? new float[Math.toIntExact(latents.shape().size())] : null;
-        this.prediction = new GuidedPrediction(denoiser, compute, request, walk, setup);
+        this.prediction = new GuidedPrediction(denoiser, compute, request, walk, setup, other);
         this.init = request.init() == null ? null : w.f32(dims);
         this.whole = mask != null && walk.first() == 0 && !walk.prediction().isFlow();
         this.mask = mask;

@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.Denoiser;
@@ -63,41 +65,95 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
     /** @param starts for all pictures, or for each one; not read where the run goes on */
     private Unfinished run(GenerationRequest request, List<Conditioning> prompts, Walk walk,
                            List<Noise.Moments> starts, Unfinished from, Progress progress) {
-        LatentSpace space = model.latents();
-        int size = space.size(request.height(), request.width());
-        float[] control = control(request, progress);
-        noteUnguided(request, progress);
         boolean oneDraw = request.seeds() == GenerationRequest.Seeds.ONE_DRAW;
         int batch = oneDraw ? request.images() : 1;
         int draws = oneDraw ? 1 : request.images();
+        DenoiserSetup setup = setup(request, prompts, batch, control(request, progress));
+        noteUnguided(request, progress);
+        return run(request, walk, setup, draws, starts, draw -> from == null
+                ? request.methods().noise().random(request.seed() + draw) : from.randoms.get(draw),
+                from == null ? null : from.latents, progress);
+    }
+
+    /**
+     * Clean latents of several requests, of each what it gets alone.
+     *
+     * @param requests of one {@link BatchKey}, as they are drawn
+     */
+    List<float[]> together(List<GenerationRequest> requests, List<List<Conditioning>> prompts, Progress progress) {
+        List<BatchKey> keys = requests.stream().map(BatchKey::of).distinct().toList();
+        if (keys.size() != 1 || keys.getFirst() == null || requests.size() != prompts.size()) {
+            throw new IllegalArgumentException(requests.size() + " requests with " + prompts.size()
+                    + " conditionings cannot be denoised together: they differ in more than text and seed, or some"
+                    + " must be denoised alone");
+        }
+        GenerationRequest first = requests.getFirst();
+        int branches = first.guided() ? 2 : 1;
+        Conditioning[] entries = new Conditioning[branches * requests.size()];
+        for (int i = 0; i < requests.size(); i++) {
+            if (prompts.get(i).size() != branches) {
+                throw new IllegalArgumentException("request " + i + " has " + prompts.get(i).size()
+                        + " conditionings in place of " + branches);
+            }
+            for (int branch = 0; branch < branches; branch++) {
+                entries[branch * requests.size() + i] = prompts.get(i).get(branch);
+            }
+        }
+        // They are alike in all that is noted but their negative prompts.
+        noteUnguided(requests.stream().filter(request -> !request.negativeText().isEmpty()).findFirst().orElse(first),
+                progress);
+        LatentSpace space = model.latents();
+        int size = space.size(first.height(), first.width());
+        DenoiserSetup setup = new DenoiserSetup(List.of(entries), requests.size(), first.height() / space.factor(),
+                first.width() / space.factor(), new float[0]);
+        float[] all = run(first, model.walk(first), setup, 1, List.of(new Noise.Moments(null, null, false)),
+                _ -> new RowNormals(requests.stream().map(request -> request.methods().noise().random(request.seed()))
+                        .toList(), new float[size]), null, progress).latents();
+        return IntStream.range(0, requests.size()).mapToObj(i -> Arrays.copyOfRange(all, i * size, (i + 1) * size))
+                .toList();
+    }
+
+    /**
+     * @param starts  for all pictures, or for each one; not read where the run goes on
+     * @param randoms of each draw
+     * @param going   latents of all draws to go on from; null for a start from noise
+     */
+    private Unfinished run(GenerationRequest request, Walk walk, DenoiserSetup setup, int draws,
+                           List<Noise.Moments> starts, IntFunction<RandomNormals> randoms, float[] going,
+                           Progress progress) {
+        LatentSpace space = model.latents();
+        int size = space.size(request.height(), request.width());
+        int batch = setup.images();
         progress.latents(request.height() / space.factor(), request.width() / space.factor());
         StageClock clock = new StageClock(Progress.Stage.DENOISE, draws * walk.evaluations(), progress);
         float[] mask = LatentMask.of(request, space, model.readsMasked());
-        DenoiserSetup setup = setup(request, prompts, batch, control);
-        return stages.run(Component.DENOISER, model.family()::loadDenoiser, (Stage<Denoiser> stage) -> {
-            DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, walk, setup, mask);
-            float[] all = new float[Math.multiplyExact(request.images(), size)];
-            List<RandomNormals> randoms = new ArrayList<>();
+        Function<SecondDevice, Unfinished> first = other -> stages.run(Component.DENOISER,
+                model.family()::loadDenoiser, (Stage<Denoiser> stage) -> {
+            DenoiseLoop loop = new DenoiseLoop(stage.model(), stage.compute(), request, walk, setup, mask, other);
+            float[] all = new float[Math.multiplyExact(draws * batch, size)];
+            List<RandomNormals> drawn = new ArrayList<>();
             if (stage.counting()) {
                 loop.count();
-                return new Unfinished(all, randoms);
+                return new Unfinished(all, drawn);
             }
             for (int draw = 0; draw < draws; draw++) {
                 int at = draw * batch * size;
-                RandomNormals random = from == null ? request.methods().noise().random(request.seed() + draw) : from.randoms.get(draw);
+                RandomNormals random = randoms.apply(draw);
                 int before = draw * walk.evaluations();
-                float[] latents = from == null
+                float[] latents = going == null
                         ? loop.run(Noise.draw(random, batch, size, starts.size() == 1 ? starts
                                 : starts.subList(draw * batch, (draw + 1) * batch), space), progress, before)
-                        : loop.run(Arrays.copyOfRange(from.latents, at, at + batch * size), random, progress, before);
+                        : loop.run(Arrays.copyOfRange(going, at, at + batch * size), random, progress, before);
                 System.arraycopy(latents, 0, all, at, latents.length);
-                randoms.add(random);
+                drawn.add(random);
             }
-            return new Unfinished(stage.check(all), randoms);
-        }, memory -> {
-            clock.used(memory);
-            clock.stop();
-        });
+            return new Unfinished(stage.check(all), drawn);
+        }, clock::used);
+        Unfinished done = stages.second() == null || !request.guided() ? first.apply(null)
+                : SecondDevice.with(stages.second(), model.family()::loadDenoiser, request, walk, setup, clock::used,
+                        first);
+        clock.stop();
+        return done;
     }
 
     /** A note where what acts through guidance is asked for without it. */
@@ -120,11 +176,16 @@ record DenoiseStage(ModelInfo model, Stages stages, TaesdUse taesd) {
                 !model.control().withoutShift());
     }
 
-    /** @param control what {@link #control} gave */
+    /**
+     * What all pictures of a request have in common.
+     *
+     * @param prompts the conditioning of each guidance branch
+     * @param control what {@link #control} gave
+     */
     DenoiserSetup setup(GenerationRequest request, List<Conditioning> prompts, int batch, float[] control) {
         int factor = model.latents().factor();
-        return new DenoiserSetup(prompts, batch, request.height() / factor, request.width() / factor, new float[0],
-                List.of(), control);
+        return new DenoiserSetup(DenoiserSetup.repeated(prompts, batch), batch, request.height() / factor,
+                request.width() / factor, new float[0], List.of(), control);
     }
 
     /**

@@ -3,12 +3,11 @@ package jdiffusion.model.pipeline;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
-import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.Branch;
 import jdiffusion.model.Compute;
 import jdiffusion.model.Trace;
-import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
@@ -16,7 +15,6 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.SkippedEvaluation;
 import jdiffusion.model.guidance.AttentionChange;
 import jdiffusion.model.guidance.Formula;
-import jdiffusion.model.guidance.Guider;
 import jdiffusion.model.guidance.Push;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Workspace;
@@ -36,12 +34,15 @@ final class GuidedPrediction {
     private final Backend backend;
     private final Trace trace;
     private final Walk walk;
+    private final Evaluations evaluations;
     private final int images;
     /** Channels of the latents, and how many more the network reads. */
     private final int channels;
     private final int more;
     private final StepCaching caching;
     private final DenoiserRun run;
+    /** Where the negative prompt's branch is predicted; null for here. */
+    private final SecondDevice other;
     /** With the prompt alone, for evaluations without guidance; null where all have it, or none. */
     private final DenoiserRun promptRun;
     private final List<Pushed> pushes = new ArrayList<>();
@@ -65,12 +66,15 @@ final class GuidedPrediction {
 
     /**
      * @param setup with the conditionings of the negative prompt (if guided) and of the prompt
+     * @param other where the negative prompt's branch is predicted; null for here
      */
-    GuidedPrediction(Denoiser denoiser, Compute compute, GenerationRequest request, Walk walk, DenoiserSetup setup) {
+    GuidedPrediction(Denoiser denoiser, Compute compute, GenerationRequest request, Walk walk, DenoiserSetup setup,
+                     SecondDevice other) {
         this.request = request;
         this.backend = compute.backend();
         this.trace = compute.trace();
         this.walk = walk;
+        this.evaluations = new Evaluations(request, walk);
         this.images = setup.images();
         int height = setup.height();
         int width = setup.width();
@@ -80,20 +84,23 @@ final class GuidedPrediction {
         int batch = setup.batch();
         this.channels = out;
         this.more = in - out;
-        this.formula = request.guided() ? request.methods().guiders().formula() : null;
+        this.formula = evaluations.formula();
         this.input = w.f32(batch, in, height, width);
         this.output = w.f32(batch, out, height, width);
         this.guided = w.f32(images, out, height, width);
         this.formulaRun = formula == null ? null : formula.start(w, images, out, height, width);
         this.caching = new StepCaching(denoiser, compute, request.methods());
         trace.batch(images, request.guided() ? BOTH : COND);
-        this.run = caching.start(new DenoiserSetup(setup.branches(), images, height, width,
-                times(n -> !zeroed(n) && (!request.guided() || guides(n))), List.of(), setup.control()),
-                request.guided() ? new String[] {"negative", "prompt"} : new String[] {"prompt"});
+        this.other = other;
+        DenoiserSetup guided = new DenoiserSetup(setup.entries(), images, height, width, evaluations.guided(),
+                List.of(), setup.control());
+        this.run = other != null ? new TwoDevices(caching.start(guided.part(images, batch), "prompt"), other, compute)
+                : caching.start(guided, request.guided() ? new String[] {"negative", "prompt"}
+                        : new String[] {"prompt"});
         trace.batch(images, COND);
         this.promptRun = !request.guided() || request.methods().guiders().interval() == null ? null
-                : caching.start(withPrompt(setup, n -> !zeroed(n) && !guides(n), List.of(), null, setup.control()),
-                        "prompt");
+                : caching.start(withPrompt(setup, n -> !evaluations.zeroed(n) && !evaluations.guides(n), List.of(), null,
+                        setup.control()), "prompt");
         this.rescale = request.guided() && request.rescale() > 0
                 ? new GuidanceRescale(request.rescale(), out * height * width) : null;
         trace.batch(images, SKIP);
@@ -114,31 +121,10 @@ final class GuidedPrediction {
     }
 
     /** A run of the prompt's branch alone. */
-    private DenoiserSetup withPrompt(DenoiserSetup setup, IntPredicate evaluations, List<Integer> skipped,
+    private DenoiserSetup withPrompt(DenoiserSetup setup, IntPredicate wanted, List<Integer> skipped,
                                      AttentionChange change, float[] control) {
-        return new DenoiserSetup(List.of(setup.branches().getLast()), images, setup.height(), setup.width(),
-                times(evaluations), skipped, control, change, Double.NaN);
-    }
-
-    /** Times of the evaluations of this run, counted from 0, that are wanted. */
-    private float[] times(IntPredicate wanted) {
-        int from = request.methods().branch() == null ? 0 : request.methods().branch().at();
-        int[] evaluations = IntStream.range(from, walk.evaluations()).filter(wanted).toArray();
-        float[] times = new float[evaluations.length];
-        for (int i = 0; i < times.length; i++) {
-            times[i] = walk.sigmas().timestep(walk.first() + evaluations[i]);
-        }
-        return times;
-    }
-
-    /** Whether the interval of guidance has an evaluation. */
-    private boolean guides(int n) {
-        Guider.Interval interval = request.methods().guiders().interval();
-        return interval == null || interval.active(n, walk.evaluations());
-    }
-
-    private boolean zeroed(int n) {
-        return formula != null && formula.zeroes(n);
+        return new DenoiserSetup(setup.entries().subList(setup.batch() - images, setup.batch()), images,
+                setup.height(), setup.width(), evaluations.times(wanted), skipped, control, change, Double.NaN);
     }
 
     /** A draw begins. */
@@ -147,11 +133,15 @@ final class GuidedPrediction {
             formulaRun.begin();
         }
         caching.begin();
+        if (other != null) {
+            other.begin();
+        }
     }
 
     /** What the step cache saved since the last call. */
     List<SkippedEvaluation> takeSkipped() {
-        return caching.takeSkipped();
+        return other == null ? caching.takeSkipped()
+                : Stream.concat(other.takeSkipped().stream(), caching.takeSkipped().stream()).toList();
     }
 
     /**
@@ -163,14 +153,14 @@ final class GuidedPrediction {
     Tensor at(int i, Tensor latents) {
         see("latents", latents);
         int n = i - walk.first();
-        if (zeroed(n)) {
+        if (evaluations.zeroed(n)) {
             backend.combine(new float[] {0}, List.of(latents), guided);
             return guided;
         }
         float time = walk.sigmas().timestep(i);
         float factor = (float) walk.prediction().input(walk.sigmas().sigma(i));
         Tensor read = factor == 1 && more == 0 ? latents : input.slice(0, images);
-        boolean guides = request.guided() && guides(n);
+        boolean guides = request.guided() && evaluations.guides(n);
         DenoiserRun asked = guides || promptRun == null ? run : promptRun;
         if (request.control() != null) {
             asked.controlStrength(request.control().strengthAt(n, walk.evaluations()));

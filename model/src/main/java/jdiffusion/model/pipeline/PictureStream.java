@@ -53,7 +53,7 @@ public final class PictureStream implements AutoCloseable {
         DenoiserSetup setup = stage.setup(drawn, prompts, 1, control);
         float[] mask = LatentMask.of(drawn, space, stage.model().readsMasked());
         Stage.Work<Denoiser, DenoiseLoop> start = at -> new DenoiseLoop(at.model(), at.compute(), drawn, walk, setup,
-                mask);
+                mask, null);
         this.denoiser = stage.stages().stand(Component.DENOISER, stage.model().family()::loadDenoiser, at -> {
             start.run(at).count();
             return null;

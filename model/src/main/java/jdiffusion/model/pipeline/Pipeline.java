@@ -50,11 +50,12 @@ public final class Pipeline implements AutoCloseable {
     private final Stages stages;
     private final Conditioner conditioner;
 
-    private Pipeline(ModelInfo model, Backend backend, MemoryPolicy policy, TaesdUse taesd) {
+    /** @param second null for none */
+    private Pipeline(ModelInfo model, Backend backend, Backend second, MemoryPolicy policy, TaesdUse taesd) {
         this.model = model;
         this.policy = policy;
         this.taesd = taesd;
-        this.stages = new Stages(model.files(), backend, policy);
+        this.stages = new Stages(model.files(), backend, second, policy);
         this.conditioner = model.family().conditioner(stages, model.denoiser());
     }
 
@@ -70,7 +71,7 @@ public final class Pipeline implements AutoCloseable {
 
     /** The same with a wish for what is kept in memory. */
     public static Pipeline open(ModelFiles files, Backend backend, MemoryPolicy policy) {
-        return new Pipeline(ModelInfo.of(files), backend, policy, TaesdUse.NONE);
+        return new Pipeline(ModelInfo.of(files), backend, null, policy, TaesdUse.NONE);
     }
 
     public MemoryPolicy policy() {
@@ -79,12 +80,28 @@ public final class Pipeline implements AutoCloseable {
 
     /** The same model under another policy. */
     public Pipeline withPolicy(MemoryPolicy other) {
-        return new Pipeline(model, stages.backend(), other, taesd);
+        return new Pipeline(model, stages.backend(), second(), other, taesd);
+    }
+
+    /**
+     * The same model with a second device: with guidance it makes the predictions without the prompt, at the same time
+     * as the first device makes those with it. The pictures are those of one device, if both are of one kind. All else
+     * takes place on the first; each holds the denoiser's weights.
+     *
+     * @param other not closed with the pipeline; null for none
+     */
+    public Pipeline withSecond(Backend other) {
+        return new Pipeline(model, stages.backend(), other, policy, taesd);
+    }
+
+    /** The second device; null where there is none. */
+    public Backend second() {
+        return stages.second() == null ? null : stages.second().backend();
     }
 
     /** Another model on the same device, under the same policy and with the same TAESD. */
     public Pipeline beside(ModelFiles other) {
-        return new Pipeline(ModelInfo.of(other), stages.backend(), policy, taesd);
+        return new Pipeline(ModelInfo.of(other), stages.backend(), second(), policy, taesd);
     }
 
     /**
@@ -108,7 +125,7 @@ public final class Pipeline implements AutoCloseable {
         if (encodes) {
             file.checkEncodes();
         }
-        return new Pipeline(model, stages.backend(), policy, new TaesdUse(encodes ? file : null,
+        return new Pipeline(model, stages.backend(), second(), policy, new TaesdUse(encodes ? file : null,
                 decodes ? file : null));
     }
 
@@ -306,6 +323,9 @@ public final class Pipeline implements AutoCloseable {
 
     void holdPictures(GenerationRequest request, boolean encodes, boolean decodes) {
         stages.hold(Component.DENOISER, family()::loadDenoiser);
+        if (stages.second() != null && request.guided()) {
+            stages.second().hold(Component.DENOISER, family()::loadDenoiser);
+        }
         boolean redone = request.hires() != null && request.hires().upscaler() == Hires.Upscaler.LANCZOS;
         boolean reads = taesd.encoder() == null && (request.init() != null || redone) || request.control() != null;
         if (decodes && taesd.decoder() == null || encodes && reads) {
@@ -338,12 +358,47 @@ public final class Pipeline implements AutoCloseable {
     }
 
     /**
+     * The same of several requests without a second pass: of each what it gets alone. Each text encoder is loaded once
+     * and each text read once, in the memory that a guided request takes; only texts with weights are read with their
+     * request.
+     */
+    public List<List<Conditioning>> encode(List<GenerationRequest> requests, Progress progress) {
+        if (requests.stream().anyMatch(request -> request.hires() != null)) {
+            throw new IllegalArgumentException("requests with a second pass are encoded alone");
+        }
+        return requests.isEmpty() ? List.of() : new TextStage(model, conditioner).run(requests.stream()
+                .map(this::drawn).toList(), progress);
+    }
+
+    /**
      * Clean latents [images, channels, height / factor, width / factor] of what is drawn, as the denoiser sees them;
      * with a second pass, those of that one.
      */
     public float[] denoise(GenerationRequest request, List<Conditioning> prompts, Progress progress) {
         return request.hires() == null ? denoiseStage().run(drawn(request), prompts, progress)
                 : new SecondPass(model, stages, taesd).run(request, prompts, progress);
+    }
+
+    /**
+     * What a request must have in common with others to be denoised together with them; null when it is denoised
+     * alone. With weights in prompts the shapes of conditionings must be alike as well: see {@link BatchKey#with}.
+     */
+    public BatchKey batchKey(GenerationRequest request) {
+        return BatchKey.of(request);
+    }
+
+    /**
+     * Clean latents of several requests, denoised together: of each, to the byte, those that it gets alone. The memory
+     * is that of one request with as many pictures in one draw, see {@link #plan}. All fail when one does, with
+     * numbers that are not finite, say; each may be tried alone then.
+     *
+     * @param requests with equal {@link #batchKey}s
+     * @param prompts  what {@link #encode} gave for each of them
+     * @param progress of all as one draw
+     */
+    public List<float[]> denoise(List<GenerationRequest> requests, List<List<Conditioning>> prompts,
+                                 Progress progress) {
+        return denoiseStage().together(requests.stream().map(this::drawn).toList(), prompts, progress);
     }
 
     DenoiseStage denoiseStage() {
@@ -369,7 +424,7 @@ public final class Pipeline implements AutoCloseable {
 
     /** The same model where nothing is computed and memory is counted. */
     Pipeline counting(CountingBackend counter) {
-        return new Pipeline(model, counter, policy, taesd);
+        return new Pipeline(model, counter, second() == null ? null : CountingBackend.of(second()), policy, taesd);
     }
 
     /**
@@ -378,7 +433,7 @@ public final class Pipeline implements AutoCloseable {
      * @param scheduler of the same kind of model
      */
     public Pipeline withScheduler(NoiseScheduler scheduler) {
-        return new Pipeline(model.with(scheduler), stages.backend(), policy, taesd);
+        return new Pipeline(model.with(scheduler), stages.backend(), second(), policy, taesd);
     }
 
     /** The pictures of latents that {@link #denoise} gave, pasted where the request says so. */

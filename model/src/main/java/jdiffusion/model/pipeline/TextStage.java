@@ -18,9 +18,15 @@ record TextStage(ModelInfo model, Conditioner conditioner) {
     private static final int SHOWN = 60;
 
     List<Conditioning> run(GenerationRequest request, Progress progress) {
+        return run(List.of(request), progress).getFirst();
+    }
+
+    /** Of each request what it gets alone; each encoder's weights are opened once. */
+    List<List<Conditioning>> run(List<GenerationRequest> requests, Progress progress) {
         Set<String> told = new HashSet<>();
         StageClock clock = new StageClock(Progress.Stage.ENCODE_TEXT, 0, progress);
-        List<Conditioning> all = conditioner.encode(request, request.guided(), new Conditioner.Listener() {
+        List<List<Conditioning>> all = conditioner.encode(requests.stream().map(request ->
+                new Conditioner.Asked(request, request.guided())).toList(), new Conditioner.Listener() {
             @Override
             public void tokenized(Component encoder, String prompt, Tokens tokens) {
                 if (tokens.cut() > 0) {

@@ -89,7 +89,7 @@ final class DitRun implements DenoiserRun {
     /** One for a request; what comes of the text is computed here. */
     static DitRun start(Dit dit, Compute compute, DenoiserSetup setup) {
         int batch = setup.batch();
-        int tokens = setup.branches().getFirst().context().rows();
+        int tokens = setup.tokens();
         DitRun run = new DitRun(dit, compute, batch, setup.height(), setup.width(), tokens, setup.times());
         run.attending = Attending.of(setup.change());
         if (setup.reuses()) {
@@ -100,14 +100,15 @@ final class DitRun implements DenoiserRun {
             Tensor context = w.operand(batch, tokens, dit.config().contextDim());
             int[] counts = new int[batch];
             for (int i = 0; i < batch; i++) {
-                Conditioning branch = setup.branch(i);
-                compute.backend().upload(branch.context().toArray(), context.at(i));
-                counts[i] = (int) branch.get(PixartConditioner.TOKENS).get(0, 0);
+                Conditioning entry = setup.entries().get(i);
+                compute.backend().upload(entry.context().toArray(), context.at(i));
+                counts[i] = (int) entry.get(PixartConditioner.TOKENS).get(0, 0);
             }
             run.setText(context, counts);
         }
         if (dit.config().sizes()) {
-            run.modulations.setSizes(w, setup.branches().getFirst().get(PixartConditioner.SIZES).toArray());
+            // Of what is drawn: the same for the whole batch.
+            run.modulations.setSizes(w, setup.entries().getFirst().get(PixartConditioner.SIZES).toArray());
         }
         return run;
     }

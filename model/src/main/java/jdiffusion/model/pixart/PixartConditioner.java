@@ -10,7 +10,9 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.family.TextEncoders;
+import jdiffusion.model.family.TextEncoders.Texts;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
@@ -98,20 +100,23 @@ final class PixartConditioner implements Conditioner {
     }
 
     @Override
-    public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
-        boolean clean = request.text().cleanCaption();
-        String prompt = CaptionCleaner.of(request.prompt(), clean);
-        List<String> prompts = both ? List.of(CaptionCleaner.of(request.negativeText(), clean), prompt)
-                : List.of(prompt);
-        TextEncoders.Masked t5 = encoders.maskedT5(prompts, request.t5Length(),
+    public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
+        List<TextEncoders.Masked> t5 = encoders.t5(requests.stream().map(asked -> Texts.t5(asked.prompts().stream()
+                .map(prompt -> CaptionCleaner.of(prompt, asked.request().text().cleanCaption())).toList(),
+                asked.request().t5Length(), PromptWeights.NONE)).toList(), true,
                 (encoder, origin) -> TextEncoders.checkT5Width(encoder, origin, denoiser.contextDim()), listener);
-        float[] sizes = {request.height(), request.width(), (float) request.height() / request.width()};
-        int size = request.t5Length() * denoiser.contextDim();
-        List<Conditioning> all = new ArrayList<>();
-        for (int i = 0; i < prompts.size(); i++) {
-            float[] context = new float[size];
-            System.arraycopy(t5.hidden(), i * size, context, 0, size);
-            all.add(conditioning(denoiser, context, request.t5Length(), t5.counts()[i], sizes));
+        List<List<Conditioning>> all = new ArrayList<>();
+        for (int i = 0; i < requests.size(); i++) {
+            GenerationRequest request = requests.get(i).request();
+            float[] sizes = {request.height(), request.width(), (float) request.height() / request.width()};
+            int size = request.t5Length() * denoiser.contextDim();
+            List<Conditioning> own = new ArrayList<>();
+            for (int p = 0; p < requests.get(i).prompts().size(); p++) {
+                float[] context = new float[size];
+                System.arraycopy(t5.get(i).hidden(), p * size, context, 0, size);
+                own.add(conditioning(denoiser, context, request.t5Length(), t5.get(i).counts()[p], sizes));
+            }
+            all.add(own);
         }
         return all;
     }

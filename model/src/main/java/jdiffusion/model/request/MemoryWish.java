@@ -91,7 +91,8 @@ public record MemoryWish(Offload offload, String tiling, Integer tileSize, Long 
                         Consumer<String> notes) {
         MemoryPolicy wish = policy(pipeline.latents().factor());
         if (wish.budget() == Long.MAX_VALUE && backend instanceof CudaBackend cuda) {
-            long free = cuda.freeBytes();
+            long free = pipeline.second() instanceof CudaBackend second
+                    ? Math.min(cuda.freeBytes(), second.freeBytes()) : cuda.freeBytes();
             wish = wish.withBudget(free - Math.min(DRIVERS_SHARE, free / 8));
         } else if (budget == null) {
             return pipeline.withPolicy(wish);

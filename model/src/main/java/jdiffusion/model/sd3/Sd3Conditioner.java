@@ -9,8 +9,8 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
-import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.family.TextEncoders;
+import jdiffusion.model.family.TextEncoders.Texts;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder.Pooled;
 import jdiffusion.tensor.InputException;
@@ -90,19 +90,32 @@ final class Sd3Conditioner implements Conditioner {
     }
 
     @Override
-    public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
-        List<String> prompts = both ? List.of(request.negativeText(), request.prompt()) : List.of(request.prompt());
-        int t5Length = request.t5Length();
+    public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
+        requests.forEach(asked -> TextEncoders.checkT5Length(asked.request().t5Length()));
+        List<Texts> texts = requests.stream().map(asked -> Texts.clip(asked.prompts(),
+                asked.request().methods().weights(), asked.request().text().clipSkip())).toList();
+        List<TextEncoders.Clip> l = encoders.clip(Component.CLIP_L, texts, Pooled.PROJECTED, listener);
+        List<TextEncoders.Clip> g = encoders.clip(Component.CLIP_G, texts, Pooled.PROJECTED, listener);
+        checkWidths(l.getFirst(), g.getFirst());
+        List<TextEncoders.Masked> t5 = encoders.t5(requests.stream().map(asked -> asked.request().t5()
+                ? Texts.t5(asked.prompts(), asked.request().t5Length(), asked.request().methods().weights())
+                : null).toList(), false, (encoder, origin) -> TextEncoders.checkT5Width(encoder, origin,
+                denoiser.contextDim()), listener);
+        List<List<Conditioning>> all = new ArrayList<>();
+        for (int i = 0; i < requests.size(); i++) {
+            TextEncoders.Clip.restoreMeans(l.get(i), g.get(i));
+            List<Conditioning> own = new ArrayList<>();
+            for (int p = 0; p < requests.get(i).prompts().size(); p++) {
+                own.add(joined(l.get(i), g.get(i), t5.get(i), requests.get(i).request().t5Length(), p));
+            }
+            all.add(own);
+        }
+        return all;
+    }
+
+    private void checkWidths(TextEncoders.Clip l, TextEncoders.Clip g) {
         int contextWidth = denoiser.contextDim();
         int pooledWidth = denoiser.pooledDim();
-        TextEncoders.checkT5Length(t5Length);
-        // Only the prompt leaves layers out.
-        int skip = request.text().clipSkip();
-        int[] skipped = both ? new int[] {0, skip} : new int[] {skip};
-        PromptWeights weights = request.methods().weights();
-        TextEncoders.Clip l = encoders.clip(Component.CLIP_L, prompts, weights, skipped, Pooled.PROJECTED, listener);
-        TextEncoders.Clip g = encoders.clip(Component.CLIP_G, prompts, weights, skipped, Pooled.PROJECTED, listener);
-        TextEncoders.Clip.restoreMeans(l, g);
         // CLIP-L's pooled output is as wide as its hidden states.
         int left = l != null ? l.width() : g != null ? pooledWidth - g.pooledWidth() : 0;
         int right = g != null ? g.width() : 0;
@@ -111,32 +124,38 @@ final class Sd3Conditioner implements Conditioner {
                     + " wide, which does not fit the denoiser's " + contextWidth + " and, pooled, " + pooledWidth
                     + "; do these components belong together?");
         }
-        float[] t5 = request.t5() ? encoders.t5(prompts, t5Length, weights, (encoder, origin) ->
-                TextEncoders.checkT5Width(encoder, origin, contextWidth), listener) : null;
+    }
 
-        List<Conditioning> out = new ArrayList<>();
+    /**
+     * One prompt's.
+     *
+     * @param t5     null for zeros
+     * @param length of T5's rows
+     */
+    private Conditioning joined(TextEncoders.Clip l, TextEncoders.Clip g, TextEncoders.Masked t5, int length,
+                                int prompt) {
+        int contextWidth = denoiser.contextDim();
+        int pooledWidth = denoiser.pooledDim();
+        int left = l != null ? l.width() : g != null ? pooledWidth - g.pooledWidth() : 0;
         int clipRows = Math.max(l == null ? 0 : l.tokens(), g == null ? 0 : g.tokens());
-        int tokens = clipRows + t5Length;
+        int tokens = clipRows + length;
         int pooledSize = l != null && g != null ? l.pooledWidth() + g.pooledWidth() : pooledWidth;
-        for (int p = 0; p < prompts.size(); p++) {
-            float[] context = new float[tokens * contextWidth];
-            float[] pooled = new float[pooledSize];
-            if (l != null) {
-                l.copy(p, context, contextWidth, 0, pooled, 0);
-            }
-            if (g != null) {
-                g.copy(p, context, contextWidth, left, pooled, pooledSize - g.pooledWidth());
-            }
-            if (t5 != null) {
-                int size = t5Length * contextWidth;
-                System.arraycopy(t5, p * size, context, clipRows * contextWidth, size);
-            }
-            out.add(Conditioning.of(Tensor.of(context, tokens, contextWidth), Tensor.of(pooled, pooledSize)));
+        float[] context = new float[tokens * contextWidth];
+        float[] pooled = new float[pooledSize];
+        if (l != null) {
+            l.copy(prompt, context, contextWidth, 0, pooled, 0);
+        }
+        if (g != null) {
+            g.copy(prompt, context, contextWidth, left, pooled, pooledSize - g.pooledWidth());
+        }
+        if (t5 != null) {
+            int size = length * contextWidth;
+            System.arraycopy(t5.hidden(), prompt * size, context, clipRows * contextWidth, size);
         }
         if (pooledSize != pooledWidth) {
             throw new InputException(files.origin() + ": the CLIP encoders' pooled outputs are " + pooledSize
                     + " wide, the denoiser's input " + pooledWidth + "; do these components belong together?");
         }
-        return out;
+        return Conditioning.of(Tensor.of(context, tokens, contextWidth), Tensor.of(pooled, pooledSize));
     }
 }

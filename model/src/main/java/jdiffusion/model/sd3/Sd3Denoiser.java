@@ -43,7 +43,7 @@ public record Sd3Denoiser(Mmdit mmdit, ControlNet net) implements Denoiser {
         boolean controlled = setup.control() != null;
         Sd3Denoiser asked = controlled ? this : new Sd3Denoiser(mmdit, null);
         MmditRun run = new MmditRun(asked, compute, setup.batch(), setup.height(), setup.width(),
-                setup.branches().getFirst().context().rows(), setup.times());
+                setup.tokens(), setup.times());
         run.setAttending(Attending.of(setup.change()));
         setText(run, compute, setup);
         if (controlled) {
@@ -56,13 +56,13 @@ public record Sd3Denoiser(Mmdit mmdit, ControlNet net) implements Denoiser {
         Workspace w = compute.workspace();
         Backend backend = compute.backend();
         int batch = setup.batch();
-        int tokens = setup.branches().getFirst().context().rows();
+        int tokens = setup.tokens();
         try (var _ = w.scope()) {
             Tensor context = w.operand(batch, tokens, config().contextDim());
             Tensor pooled = w.operand(batch, config().pooledDim());
             for (int i = 0; i < batch; i++) {
-                backend.upload(setup.branch(i).context().toArray(), context.at(i));
-                backend.upload(setup.branch(i).pooled().toArray(), pooled.at(i));
+                backend.upload(setup.entries().get(i).context().toArray(), context.at(i));
+                backend.upload(setup.entries().get(i).pooled().toArray(), pooled.at(i));
             }
             run.setText(context, pooled);
         }

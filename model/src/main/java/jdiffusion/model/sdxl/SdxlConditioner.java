@@ -11,7 +11,7 @@ import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.stage.Stages;
-import jdiffusion.model.text.ClipTextEncoder;
+import jdiffusion.model.text.ClipTextEncoder.Pooled;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
@@ -82,17 +82,26 @@ final class SdxlConditioner implements Conditioner {
     }
 
     @Override
-    public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
-        boolean zeros = zeros(request);
-        boolean negative = both && !zeros;
-        String second = or(request.text().prompt2(), request.prompt());
-        String negativeSecond = or(request.text().negativePrompt2(), request.negativeText());
-        TextEncoders.Clip l = refiner ? null : encode(Component.CLIP_L, request,
-                negative ? request.negativeText() : null, request.prompt(), listener);
-        TextEncoders.Clip g = encode(Component.CLIP_G, request, negative ? negativeSecond : null, second, listener);
-        List<Conditioning> all = new ArrayList<>();
-        for (boolean less : both ? new boolean[] {true, false} : new boolean[] {false}) {
-            all.add(joined(request, l, g, less, less ? zeros ? NOWHERE : 0 : negative ? 1 : 0));
+    public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
+        List<TextEncoders.Clip> l = encoders.clip(Component.CLIP_L, requests.stream().map(asked -> refiner ? null
+                : texts(asked, asked.request().negativeText(), asked.request().prompt())).toList(), Pooled.NONE,
+                listener);
+        List<TextEncoders.Clip> g = encoders.clip(Component.CLIP_G, requests.stream().map(asked -> texts(asked,
+                or(asked.request().text().negativePrompt2(), asked.request().negativeText()),
+                or(asked.request().text().prompt2(), asked.request().prompt()))).toList(), Pooled.PROJECTED, listener);
+        List<List<Conditioning>> all = new ArrayList<>();
+        for (int i = 0; i < requests.size(); i++) {
+            GenerationRequest request = requests.get(i).request();
+            boolean both = requests.get(i).both();
+            boolean zeros = zeros(request);
+            // Each has a mean of its own.
+            TextEncoders.Clip.restoreMeans(l.get(i));
+            TextEncoders.Clip.restoreMeans(g.get(i));
+            List<Conditioning> own = new ArrayList<>();
+            for (boolean less : both ? new boolean[] {true, false} : new boolean[] {false}) {
+                own.add(joined(request, l.get(i), g.get(i), less, less ? zeros ? NOWHERE : 0 : both && !zeros ? 1 : 0));
+            }
+            all.add(own);
         }
         return all;
     }
@@ -101,17 +110,11 @@ final class SdxlConditioner implements Conditioner {
         return value == null ? otherwise : value;
     }
 
-    /** @param negative null when it is not to be encoded */
-    private TextEncoders.Clip encode(Component encoder, GenerationRequest request, String negative, String prompt,
-                                     Listener listener) {
-        // Only the prompt leaves layers out.
-        int skip = request.text().clipSkip();
-        var pooled = encoder == Component.CLIP_G ? ClipTextEncoder.Pooled.PROJECTED : ClipTextEncoder.Pooled.NONE;
-        TextEncoders.Clip clip = encoders.clip(encoder, negative == null ? List.of(prompt) : List.of(negative, prompt),
-                request.methods().weights(), negative == null ? new int[] {skip} : new int[] {0, skip}, pooled,
-                listener);
-        TextEncoders.Clip.restoreMeans(clip);
-        return clip;
+    /** For one of the encoders; of a negative text that is zeros nothing is read. */
+    private TextEncoders.Texts texts(Asked asked, String negative, String prompt) {
+        GenerationRequest request = asked.request();
+        return TextEncoders.Texts.clip(asked.both() && !zeros(request) ? List.of(negative, prompt) : List.of(prompt),
+                request.methods().weights(), request.text().clipSkip());
     }
 
     /** @param at place of the text in what was encoded; NOWHERE for zeros */

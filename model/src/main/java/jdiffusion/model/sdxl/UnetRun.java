@@ -58,7 +58,7 @@ final class UnetRun implements DenoiserRun {
     /** One for a request; what comes of the text is computed here. */
     static UnetRun start(Unet unet, Compute compute, DenoiserSetup setup) {
         UnetConfig c = unet.config();
-        int tokens = setup.branches().getFirst().context().rows();
+        int tokens = setup.tokens();
         UnetRun run = new UnetRun(unet, compute, setup.batch(), setup.height(), setup.width(), tokens, setup.times());
         run.attending = Attending.of(setup.change());
         Workspace w = compute.workspace();
@@ -66,9 +66,9 @@ final class UnetRun implements DenoiserRun {
             Tensor context = w.operand(setup.batch(), tokens, c.contextDim());
             Tensor added = w.operand(setup.batch(), c.addedDim());
             for (int i = 0; i < setup.batch(); i++) {
-                Conditioning branch = setup.branch(i);
-                compute.backend().upload(branch.context().toArray(), context.at(i));
-                compute.backend().upload(branch.get(SizeEmbedding.ADDED).toArray(), added.at(i));
+                Conditioning entry = setup.entries().get(i);
+                compute.backend().upload(entry.context().toArray(), context.at(i));
+                compute.backend().upload(entry.get(SizeEmbedding.ADDED).toArray(), added.at(i));
             }
             run.setText(context, added);
         }

@@ -11,6 +11,7 @@ import jdiffusion.model.Compute;
 import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
@@ -23,13 +24,33 @@ public final class Stages implements AutoCloseable {
     private final ModelFiles files;
     private final Backend backend;
     private final MemoryPolicy policy;
+    /** Behind the names of components on the second device; empty on the first. */
+    private final String suffix;
+    private final Stages second;
     private final Map<Component, Loaded<?>> held = new EnumMap<>(Component.class);
     private Watch watch = Watch.NONE;
 
     public Stages(ModelFiles files, Backend backend, MemoryPolicy policy) {
+        this(files, backend, null, policy);
+    }
+
+    /** @param second a device of the same kind, which may help with the denoiser; null for none */
+    public Stages(ModelFiles files, Backend backend, Backend second, MemoryPolicy policy) {
+        this(files, backend, policy, "", second == null ? null
+                : new Stages(files, second, policy, " (second device)", null));
+    }
+
+    private Stages(ModelFiles files, Backend backend, MemoryPolicy policy, String suffix, Stages second) {
         this.files = files;
         this.backend = backend;
         this.policy = policy;
+        this.suffix = suffix;
+        this.second = second;
+    }
+
+    /** Those of the second device; null where there is none. */
+    public Stages second() {
+        return second;
     }
 
     public ModelFiles files() {
@@ -51,6 +72,9 @@ public final class Stages implements AutoCloseable {
 
     /** Does something that somebody looks at. */
     public <T> T watched(Watch who, Supplier<T> work) {
+        if (second != null) {
+            throw new InputException("probes and interventions look at one device; leave the second one out");
+        }
         Watch before = watch;
         watch = who;
         try {
@@ -101,7 +125,7 @@ public final class Stages implements AutoCloseable {
      */
     public <M, T> T run(Component component, Stage.Loader<M> loader, Stage.Work<M, T> work,
                         Consumer<StageMemory> report) {
-        String name = files.architecture().folder(component);
+        String name = files.architecture().folder(component) + suffix;
         try (var _ = backend.scope(name)) {
             if (policy.offload() == Offload.NONE) {
                 return run(backend, watch, component, name, label(component, name), held(component, loader), work,
@@ -315,10 +339,13 @@ public final class Stages implements AutoCloseable {
         }
     }
 
-    /** Lets go of all components that stayed. */
+    /** Lets go of all components that stayed, on both devices. */
     @Override
     public void close() {
         held.values().forEach(Loaded::close);
         held.clear();
+        if (second != null) {
+            second.close();
+        }
     }
 }

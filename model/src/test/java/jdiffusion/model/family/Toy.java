@@ -32,6 +32,7 @@ import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.synthetic.TensorList;
 import jdiffusion.model.synthetic.VaeSizes;
 import jdiffusion.model.text.ClipNetwork;
+import jdiffusion.model.text.ClipTextEncoder;
 import jdiffusion.model.vae.VaeConfig;
 import jdiffusion.model.vae.VaeNetwork;
 import jdiffusion.tensor.InputException;
@@ -139,7 +140,7 @@ final class Toy implements Family {
             Tensor pooled = compute.workspace().operand(setup.batch(), POOLED);
             Tensor shifts = compute.workspace().f32(setup.batch(), CHANNELS);
             for (int i = 0; i < setup.batch(); i++) {
-                backend.upload(setup.branch(i).pooled().toArray(), pooled.at(i));
+                backend.upload(setup.entries().get(i).pooled().toArray(), pooled.at(i));
             }
             text.apply(backend, pooled, shifts);
             return new DenoiserRun() {
@@ -219,13 +220,12 @@ final class Toy implements Family {
         }
 
         @Override
-        public List<Conditioning> encode(GenerationRequest request, boolean both, Listener listener) {
-            List<String> prompts = both ? List.of(request.negativeText(), request.prompt())
-                    : List.of(request.prompt());
-            TextEncoders.Clip clip = encoders.clip(Component.CLIP_L, prompts, listener);
-            return IntStream.range(0, prompts.size()).mapToObj(i -> new Conditioning(Map.of(
-                    Conditioning.POOLED, Tensor.of(Arrays.copyOfRange(clip.pooled(), i * POOLED,
-                            (i + 1) * POOLED), POOLED)))).toList();
+        public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
+            return encoders.clip(Component.CLIP_L, requests.stream().map(asked -> TextEncoders.Texts.clip(
+                    asked.prompts())).toList(), ClipTextEncoder.Pooled.PROJECTED, listener).stream().map(clip ->
+                    IntStream.range(0, clip.pooled().length / POOLED).mapToObj(i -> new Conditioning(Map.of(
+                            Conditioning.POOLED, Tensor.of(Arrays.copyOfRange(clip.pooled(), i * POOLED,
+                                    (i + 1) * POOLED), POOLED)))).toList()).toList();
         }
     }
 

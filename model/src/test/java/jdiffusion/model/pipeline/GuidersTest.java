@@ -115,7 +115,7 @@ class GuidersTest {
                     Backend backend = compute.backend();
                     if (setup.change() != null) {
                         backend.upload(NumberTable.of(30, SIZE), out);
-                    } else if (setup.branches().size() == 1) {
+                    } else if (setup.batch() == setup.images()) {
                         backend.upload(with(e), out);
                     } else {
                         backend.upload(without(e), out.slice(0, 2));
@@ -154,7 +154,7 @@ class GuidersTest {
         try (Workspace workspace = BACKEND.newWorkspace(1 << 20)) {
             Compute compute = new Compute(BACKEND, workspace);
             GuidedPrediction prediction = new GuidedPrediction(new Told(walk, asked), compute, request, walk,
-                    new DenoiserSetup(List.of(none, none), 2, SIDE, SIDE, new float[0]));
+                    new DenoiserSetup(List.of(none, none, none, none), 2, SIDE, SIDE, new float[0]), null);
             Tensor latents = workspace.f32(2, 1, SIDE, SIDE);
             BACKEND.upload(new float[SIZE], latents);
             for (int draw = 0; draw < draws; draw++) {

@@ -1,0 +1,52 @@
+package jdiffusion.cli;
+
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import jdiffusion.emulator.driver.EmulatedDevice;
+import jdiffusion.lab.ReportPage;
+import jdiffusion.model.device.Devices;
+import jdiffusion.tensor.InputException;
+
+/** Tells at the end of a run what the kernels of the emulated device did: as text, and as a page. */
+final class DeviceAccount implements AutoCloseable {
+    private final Devices.Opened opened;
+    private final String run;
+    private final PrintStream out;
+    private final Path page;
+
+    /**
+     * @param run  what the page is about
+     * @param out  gets the text; null for none
+     * @param page file of the page; null for none
+     * @throws InputException when the page cannot be where it should
+     */
+    DeviceAccount(Devices.Opened opened, String run, PrintStream out, Path page) {
+        this.opened = opened;
+        this.run = run;
+        this.out = out;
+        this.page = page;
+        Path folder = page == null ? null : page.toAbsolutePath().getParent();
+        if (folder != null && !Files.isDirectory(folder)) {
+            throw new InputException("--emulator-report " + page + ": there is no folder " + folder);
+        }
+        if (page != null && Files.isDirectory(page)) {
+            throw new InputException("--emulator-report " + page + ": is a folder; name a file, such as report.html");
+        }
+    }
+
+    /** To be closed before the device is. */
+    @Override
+    public void close() {
+        if (out != null) {
+            opened.printProfile(out);
+        }
+        if (page != null) {
+            EmulatedDevice device = opened.emulated();
+            ReportPage report = ReportPage.of(run, device.executor().options().check());
+            device.fault().ifPresent(fault -> report.fault(fault.getMessage()));
+            device.executor().counters().values().forEach(report::add);
+            report.write(page);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+package jdiffusion.emulator.exec;
+
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_void;
+
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.TypeKind;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
+import jdiffusion.emulator.ptx.Type;
+
+/** Translates instructions of the tensor cores. */
+final class MatrixEmitter {
+    private final CodeBuilder code;
+    private final WarpEmitter warp;
+
+    MatrixEmitter(CodeBuilder code, WarpEmitter warp) {
+        this.code = code;
+        this.warp = warp;
+    }
+
+    /** {@code wmma}. */
+    void fragments(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        Fragments.Shape shape = Fragments.Shape.of(instruction);
+        int[] slots;
+        if (instruction.has("mma")) {
+            slots = IntStream.of(1, 2, 3, 0).mapToObj(o::get).flatMap(f -> WarpEmitter.elements(f).stream())
+                    .mapToInt(warp::intSlot).toArray();
+        } else {
+            boolean load = instruction.has("load");
+            slots = WarpEmitter.elements(o.get(load ? 0 : 1)).stream().mapToInt(warp::intSlot).toArray();
+            warp.address(o.get(load ? 1 : 0));
+        }
+        Class<?> space = WarpEmitter.space(instruction);
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(shape.encoded())
+                .loadConstant(o.size() > 2 && !instruction.has("mma") ? warp.intSlot(o.get(2)) : -1)
+                .loadConstant(space == SharedMemory.class ? 1 : space == GlobalMemory.class ? 0 : 2)
+                .loadConstant(slots.length).newarray(TypeKind.INT);
+        fill(slots);
+        code.invokestatic(ClassDesc.of(Fragments.class.getName()), instruction.has("mma") ? "multiply"
+                : instruction.has("load") ? "load" : "store", MethodTypeDesc.of(CD_void, WarpEmitter.WARP, CD_int,
+                        CD_int, CD_int, CD_int, CD_int, ClassDesc.ofDescriptor("[I")));
+    }
+
+    private void fill(int[] slots) {
+        for (int i = 0; i < slots.length; i++) {
+            code.dup().loadConstant(i).loadConstant(slots[i]).iastore();
+        }
+    }
+
+    /** {@code mma} of other types than halves: tf32, and integers of 8 bits. */
+    private void multiplyOthers(Instruction instruction, int site) {
+        Products products = Products.of(instruction);
+        List<Operand> o = instruction.operands();
+        var slots = new ArrayList<Integer>();
+        int[] counts = {products.registersA(), products.registersB(), 4, 4};
+        for (int i = 0; i < counts.length; i++) {
+            slots.addAll(slots(o.get((i + 1) % counts.length), counts[i], counts[i]));
+        }
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(products.encoded())
+                .loadConstant(slots.size()).newarray(TypeKind.INT);
+        fill(slots.stream().mapToInt(Integer::intValue).toArray());
+        code.invokestatic(ClassDesc.of(Products.class.getName()), "multiply", MethodTypeDesc.of(CD_void,
+                WarpEmitter.WARP, CD_int, CD_int, CD_int, ClassDesc.ofDescriptor("[I")));
+    }
+
+    /** {@code mma}. */
+    void multiply(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        List<String> m = instruction.modifiers();
+        boolean bf16 = instruction.type(1) == Type.BF16;
+        boolean half = instruction.type(0) == Type.F16;
+        if (!bf16 && instruction.type(1) != Type.F16) {
+            multiplyOthers(instruction, site);
+            return;
+        }
+        int depth = m.contains("m16n8k16") ? 16 : 8;
+        WarpEmitter.require((depth == 16 || m.contains("m16n8k8")) && m.contains("row") && m.contains("col")
+                && (bf16 || instruction.type(1) == Type.F16) && instruction.type(1) == instruction.type(2)
+                && (half || instruction.type(0) == Type.F32) && instruction.type() == instruction.type(0));
+        var slots = new ArrayList<Integer>();
+        slots.addAll(slots(o.get(1), depth / 4, 4));
+        slots.addAll(slots(o.get(2), depth / 8, 2));
+        slots.addAll(slots(o.get(3), half ? 2 : 4, 4));
+        slots.addAll(slots(o.get(0), half ? 2 : 4, 4));
+        int[] arguments = new int[4 + slots.size()];
+        arguments[0] = site;
+        arguments[1] = depth;
+        arguments[2] = bf16 ? 1 : 0;
+        arguments[3] = half ? 1 : 0;
+        for (int i = 0; i < slots.size(); i++) {
+            arguments[4 + i] = slots.get(i);
+        }
+        warp.call(Matrix.class, "mma", arguments);
+    }
+
+    private List<Integer> slots(Operand operand, int count, int padded) {
+        List<Operand> parts = WarpEmitter.elements(operand);
+        WarpEmitter.require(parts.size() == count);
+        var slots = new ArrayList<Integer>();
+        parts.forEach(part -> slots.add(warp.intSlot(part)));
+        while (slots.size() < padded) {
+            slots.add(0);
+        }
+        return slots;
+    }
+
+    /** {@code ldmatrix}. */
+    void load(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        rows(instruction, site, "ldmatrix", o.get(0), o.get(1));
+    }
+
+    /** {@code stmatrix}. */
+    void store(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        rows(instruction, site, "stmatrix", o.get(1), o.get(0));
+    }
+
+    private void rows(Instruction instruction, int site, String method, Operand registers, Operand address) {
+        WarpEmitter.require(instruction.has("m8n8") && instruction.has("b16"));
+        int given = WarpEmitter.elements(registers).size();
+        List<Integer> d = slots(registers, given, 4);
+        int n = instruction.has("x4") ? 4 : instruction.has("x2") ? 2 : 1;
+        WarpEmitter.require(given == n);
+        warp.address(address);
+        if (!instruction.has("shared")) {
+            code.aload(LaneCode.WARP).invokevirtual(WarpEmitter.WARP, "addressShared", MethodTypeDesc.of(CD_void));
+        }
+        warp.call(Matrix.class, method, site, n, instruction.has("trans") ? 1 : 0,
+                d.get(0), d.get(1), d.get(2), d.get(3));
+    }
+}

@@ -1,0 +1,64 @@
+package jdiffusion.emulator.exec;
+
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * What is handed on at barriers in shared memory: those who wait for a phase to end have seen what everybody had done
+ * who arrived in it, until they arrived, and what these had seen. What they do after that is in no order with it.
+ */
+final class Releases {
+    private final Order order;
+    /** What the arrivals of the present phase hand on, by the barrier's address; and all phases before it. */
+    private final Map<Integer, int[]> arriving = new HashMap<>();
+    /** The same of the last phase that has ended. */
+    private final Map<Integer, int[]> ended = new HashMap<>();
+
+    Releases(Order order) {
+        this.order = order;
+    }
+
+    void reset() {
+        arriving.clear();
+        ended.clear();
+    }
+
+    /** The barrier at that place is made anew. */
+    void begin(int at) {
+        arriving.remove(at);
+        ended.remove(at);
+    }
+
+    void arrive(int at, int thread) {
+        order.release(thread, arriving.computeIfAbsent(at, _ -> order.nothing()));
+    }
+
+    /** All have arrived. */
+    void end(int at) {
+        int[] all = arriving.get(at);
+        if (all != null) {
+            ended.put(at, all.clone());
+        }
+    }
+
+    /** A thread goes on after a phase. */
+    void pass(int at, int thread) {
+        int[] all = ended.get(at);
+        if (all != null) {
+            order.acquire(thread, all);
+        }
+    }
+
+    /** What threads hand on who arrive at a barrier and do not wait. */
+    int[] of(BitSet threads) {
+        int[] all = order.nothing();
+        threads.stream().forEach(thread -> order.release(thread, all));
+        return all;
+    }
+
+    /** Threads go on who have waited for what others handed on. */
+    void pass(BitSet threads, int[] all) {
+        threads.stream().forEach(thread -> order.acquire(thread, all));
+    }
+}

@@ -1,0 +1,26 @@
+package jdiffusion.kernels.linear;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Which tile products take. */
+class GemmTileTest {
+    /** Layers of the medium transformer for two pictures of 1024x1024, and smaller ones, on an A100 and an H100. */
+    @ParameterizedTest
+    @CsvSource({"8192, 1536, 108, BROAD", "8192, 1536, 132, BROAD", "8192, 6144, 132, BROAD", "2, 9216, 108, SMALL",
+        "1024, 1536, 108, LARGE", "8192, 64, 108, SMALL", "666, 1536, 132, SMALL", "2048, 1664, 108, LARGE",
+        "2048, 2304, 108, LARGE", "1152, 3072, 108, BROAD", "1152, 3072, 200, BROAD", "1152, 3072, 217, LARGE"})
+    void theLargestThatPays(int m, int n, int multiprocessors, GemmTile tile) {
+        assertThat(GemmTile.BROAD.orSmaller(m, n, multiprocessors)).isEqualTo(tile);
+    }
+
+    @Test
+    void kernelsWithoutABroadTileTakeTheNextOne() {
+        assertThat(GemmTile.LARGE.orSmaller(8192, 6144, 132)).isEqualTo(GemmTile.LARGE);
+        assertThat(GemmTile.BLOCKS_WIDE.orSmaller(8192, 6144, 132)).isEqualTo(GemmTile.BLOCKS_WIDE);
+        assertThat(GemmTile.SMALL.orSmaller(8192, 6144, 132)).isEqualTo(GemmTile.SMALL);
+    }
+}
