@@ -16,13 +16,15 @@ import jdiffusion.model.JsonTree;
  * @param bytes   its size
  * @param seconds that drawing it took; 0 where it was there before
  * @param error   why there is none; null where there is one
+ * @param earlier the line of an earlier run, which stands; null for none
  */
-public record Outcome(Row row, int image, Planned picture, String place, long bytes, double seconds, String error) {
+public record Outcome(Row row, int image, Planned picture, String place, long bytes, double seconds, String error,
+                      ObjectNode earlier) {
     private static final String ROW = "row_";
 
     /** A picture that could not be planned or drawn. */
     static Outcome failed(Row row, int image, Planned picture, String error) {
-        return new Outcome(row, image, picture, null, 0, 0, error);
+        return new Outcome(row, image, picture, null, 0, 0, error, null);
     }
 
     /**
@@ -32,6 +34,9 @@ public record Outcome(Row row, int image, Planned picture, String place, long by
      * @param other of the row's columns, what is not for the picture
      */
     public ObjectNode json(String id, ObjectNode other, String host, String device) {
+        if (earlier != null) {
+            return earlier;
+        }
         ObjectNode line = JsonTree.object().put("row", row.number()).put("line", row.line()).put("id", id)
                 .put("image", image);
         if (picture != null) {
