@@ -24,7 +24,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line: {@code jdiffusion
- * generate|stream|serve|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|sites|record|patch|
+ * generate|batch|stream|serve|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|sites|record|patch|
  * attend|compare|lens|sweep|kernel|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
@@ -49,7 +49,7 @@ public final class Main implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
 
-    private static final List<String> COMMANDS = List.of("generate", "stream", "serve", "plan", "inspect",
+    private static final List<String> COMMANDS = List.of("generate", "batch", "stream", "serve", "plan", "inspect",
             "tokenizers", "convert", "quantize", "synthesize", "verify", "bench", "devices", "sites", "record", "patch",
             "attend", "compare", "lens", "sweep", "kernel", "completion", "help");
     /** Those that print what the others are. */
@@ -141,6 +141,7 @@ public final class Main implements Runnable {
     private static Object command(String name) {
         return switch (name) {
             case "generate" -> new GenerateCommand();
+            case "batch" -> new BatchCommand();
             case "stream" -> new StreamCommand();
             case "serve" -> new ServeCommand();
             case "plan" -> new PlanCommand();
@@ -181,7 +182,7 @@ public final class Main implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: generate, stream, serve, plan,"
+        throw new ParameterException(spec.commandLine(), "a command is missing: generate, batch, stream, serve, plan,"
                 + " inspect, tokenizers, convert, quantize, synthesize, verify, bench, devices, sites, record,"
                 + " patch, attend, compare, lens, sweep, kernel, completion or help");
     }

@@ -70,6 +70,11 @@ final class MaskOptions {
         return choices;
     }
 
+    /** Whether the user says anything. */
+    boolean isGiven() {
+        return blur != null || invert || onlyMasked || padding != null || fill != null || paste || outpaint != null;
+    }
+
     /** With the usual values where nothing is said. */
     InpaintSettings settings(boolean hasInit, boolean hasMask) {
         InpaintChoices choices = choices();
