@@ -67,6 +67,7 @@ public final class CudaBackend implements Backend {
     private final CudaJoin join;
     private final CudaEmbedding embedding;
     private final CudaElementwise elementwise;
+    private final CudaClock clock;
 
     private CudaBackend(Cuda cuda, CudaOptions options) {
         this.cuda = cuda;
@@ -90,6 +91,7 @@ public final class CudaBackend implements Backend {
         join = new CudaJoin(cuda);
         embedding = new CudaEmbedding(cuda, transfer);
         elementwise = new CudaElementwise(cuda);
+        clock = new CudaClock(cuda);
     }
 
     /** Opens a device, or fails in one line that says why it cannot be used. */
@@ -186,7 +188,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public WorkClock clock() {
-        return new CudaClock(cuda);
+        return clock;
     }
 
     @Override
@@ -351,7 +353,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void close() {
-        try (cuda; cudnn; cublas) {
+        try (cuda; cudnn; cublas; clock) {
             // Closed from right to left, each also when another fails; null ones are passed over.
         }
     }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import jdiffusion.kernels.WorkClock;
 import jdiffusion.kernels.WorkClock.Mark;
 import org.junit.jupiter.api.Test;
 
@@ -12,7 +11,7 @@ class CudaClockTest extends DeviceTest {
     /** More than are looked at together, so that several bases follow each other. */
     @Test
     void momentsAreInTheOrderOfTheWork() {
-        WorkClock clock = new CudaClock(device.cuda());
+        CudaClock clock = new CudaClock(device.cuda());
         long before = System.nanoTime();
         long address = device.cuda().allocate(1 << 20);
         List<Mark> marks = new ArrayList<>();
@@ -34,6 +33,22 @@ class CudaClockTest extends DeviceTest {
         assertThat(marks.getFirst().nanos()).isBetween(before - slack, after + slack);
         assertThat(last).isBetween(before - slack, after + slack);
         assertThat(marks.getFirst().nanos()).isEqualTo(marks.getFirst().nanos());
+        clock.close();
+    }
+
+    /** What was marked and not asked for keeps a time; a clock that was closed begins anew. */
+    @Test
+    void aClosedClockLeavesNothingOpen() {
+        CudaClock clock = new CudaClock(device.cuda());
+        Mark read = clock.mark();
+        long last = read.nanos();
+        Mark unread = clock.mark();
+        clock.close();
+        clock.close();
+        assertThat(unread.nanos()).isEqualTo(last).isEqualTo(read.nanos());
+        Mark again = clock.mark();
+        assertThat(again.nanos()).isGreaterThan(last);
+        clock.close();
     }
 
     @Test

@@ -68,6 +68,17 @@ class CudaTest extends DeviceTest {
         }
     }
 
+    /** A driver may report an earlier launch's fault with any later call. */
+    @Test
+    void failuresSayHowToFindTheLaunchThatFailed() {
+        try (Cuda other = Cuda.open(0, "cuda", KernelSource.BUILT_IN, device.cuda().operandType(), () -> null)) {
+            assertThatThrownBy(() -> other.free(16)).isInstanceOf(DeviceException.class)
+                    .hasMessageStartingWith("cuda: freeing device memory: CUDA_ERROR_").hasMessageEndingWith(
+                            "; the last kernel launched was nothing, which need not be the one that failed:"
+                            + " -Djdiffusion.cuda.synchronous=true waits for each and names it");
+        }
+    }
+
     @Test
     void uploadedIndicesAreKnownWithoutTheDevice() {
         CudaTransfer transfer = new CudaTransfer(device.cuda());

@@ -113,6 +113,15 @@ class DenoiserProfileTest {
         return at != null;
     }
 
+    /** Image and text as two streams with their norms, beside the products alone. */
+    @Test
+    void attentionIsTimedAsTheModelRunsIt() {
+        assertThat(ProductCases.attention(tiny("sd35-medium"), SHAPES).stream().map(Case::what)).satisfiesExactly(
+                plain -> assertThat(plain).matches("\\[2, \\d+, 88, 64]"),
+                asRun -> assertThat(asRun).matches("\\[2, \\d+, 6\\+82, 64] norms"));
+        assertThat(ProductCases.attention(tiny("sd3-medium"), SHAPES).getLast().what()).doesNotContain("norms");
+    }
+
     @Test
     void scopesAreClosedAndOperationsFillNoMoreThanTheTime() {
         Run run = Run.of("sd35-medium");
