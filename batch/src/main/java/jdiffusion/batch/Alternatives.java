@@ -17,8 +17,8 @@ import jdiffusion.tensor.InputException;
 
 /**
  * Chooses among the alternatives that a prompt gives, in the syntax of A1111's dynamic prompts: {@code {a|b|c}}, with
- * weights {@code {3::a|b}}, several of them {@code {2$$a|b|c}} or {@code {1-2$$ and $$a|b|c}}, and {@code __name__} for a
- * line of the file name.txt in the folder of wildcards. Alternatives may lie in alternatives. Braces without a bar, and
+ * weights {@code {3::a|b}}, several of them {@code {2$$a|b|c}} or {@code {1-2$$ and $$a|b|c}}, and {@code __name__} for
+ * a line of the file name.txt in the folder of wildcards. Alternatives may lie in alternatives. Braces without a bar, and
  * braces and underscores behind a backslash, are text.
  */
 public final class Alternatives {
@@ -218,7 +218,8 @@ public final class Alternatives {
                     + InputException.shown(name) + ".txt");
         }
         try (Stream<String> lines = Files.lines(file, StandardCharsets.UTF_8)) {
-            List<String> all = lines.map(String::strip).filter(line -> !line.isEmpty() && !line.startsWith("#")).toList();
+            List<String> all = lines.map(String::strip).filter(line -> !line.isEmpty() && !line.startsWith("#"))
+                    .toList();
             if (all.isEmpty()) {
                 throw new InputException(file + ": has no lines to choose from");
             }

@@ -17,9 +17,9 @@ import java.util.function.Supplier;
 import jdiffusion.tensor.InputException;
 
 /**
- * Draws the rows that an iterator gives, each picture once: what is in the store already, under the name that its content
- * gives it, is not drawn. Rows are taken in windows, within which pictures are drawn in any order and together; outcomes
- * come in the order of the rows. Files are made and written by a second thread while the next are drawn.
+ * Draws the rows that an iterator gives, each picture once: what is in the store already, under the name that its
+ * content gives it, is not drawn. Rows are taken in windows, within which pictures are drawn in any order and together;
+ * outcomes come in the order of the rows. Files are made and written by a second thread while the next are drawn.
  */
 public final class BatchRun {
     /** Pictures in a window. */

@@ -30,12 +30,13 @@ import jdiffusion.model.request.LoraRecord;
 import jdiffusion.model.request.PictureFields;
 import jdiffusion.model.request.PictureText;
 import jdiffusion.model.request.RequestMaker;
+import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.tensor.InputException;
 
 /**
- * Draws rows with models on a device. The model of the last picture stays; rows that are alike in all but their texts and
- * seeds are denoised together, which changes no byte of theirs.
+ * Draws rows with models on a device. The model of the last picture stays; rows that are alike in all but their texts
+ * and seeds are denoised together, which changes no byte of theirs.
  */
 public final class ModelPainter implements Painter {
     private static final int DIGITS = 32;
@@ -147,7 +148,8 @@ public final class ModelPainter implements Painter {
     private String name(Stand stand, GenerationRequest request, String text, int tile) {
         ObjectNode all = JsonTree.object();
         all.set("request", Canonical.json(request));
-        all.set("levels", Canonical.json(stand.opened.sigmas(request)));
+        Sigmas sigmas = stand.opened.sigmas(request);
+        all.set("levels", Canonical.json(List.of(sigmas.toArray(), sigmas.timesteps(), sigmas.startFactor())));
         all.put("text", text).put("model", stand.fingerprint).put("arithmetic", backend.arithmetic())
                 .put("tile", tile).put("quality", settings.format().quality()).put("version", settings.version());
         return Canonical.sha256(all).substring(0, DIGITS);

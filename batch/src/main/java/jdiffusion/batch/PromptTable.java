@@ -161,7 +161,8 @@ public final class PromptTable implements Iterator<Row>, AutoCloseable {
             } catch (JacksonException e) {
                 long at = e.getLocation() == null ? line : e.getLocation().getLineNr();
                 if (count[0] == 0 && at <= 1) {
-                    throw new InputException(file + ": is no table: " + InputException.shown(e.getOriginalMessage()), e);
+                    throw new InputException(file + ": is no table: "
+                            + InputException.shown(e.getOriginalMessage()), e);
                 }
                 return new Row(count[0]++, at, null, "this row cannot be read: "
                         + InputException.shown(e.getOriginalMessage()));

@@ -26,8 +26,8 @@ import jdiffusion.model.request.json.SettingFields;
 import jdiffusion.tensor.InputException;
 
 /**
- * Reads what rows ask for. A row without a seed gets one from its content and the run's seed, so that the same row always
- * gets the same one.
+ * Reads what rows ask for. A row without a seed gets one from its content and the run's seed, so that the same row
+ * always gets the same one.
  */
 public final class RowReader {
     private static final long SEEDS = 1L << 32;

@@ -186,7 +186,8 @@ final class BatchCommand implements Callable<Integer> {
                 : options.mask != null ? "--mask is a picture; give a column mask"
                 : options.strength != null ? "--strength is of an init image; give columns init and strength"
                 : options.hires.hires != null ? "a second pass is of a row; give columns hires, hires_strength, ..."
-                : options.masking.isGiven() ? "what is of a mask or a border is a row's; give columns mask, outpaint, ..."
+                : options.masking.isGiven()
+                        ? "what is of a mask or a border is a row's; give columns mask, outpaint, ..."
                 : !adapters.control().equals(ControlChoice.NONE)
                         ? "a ControlNet is a row's; give columns control_net and control_image"
                 : options.methods.isOneDraw() || options.methods.batch != null
