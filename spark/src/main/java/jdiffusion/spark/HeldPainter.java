@@ -12,12 +12,13 @@ import jdiffusion.batch.Painter;
 import jdiffusion.kernels.DeviceException;
 
 /**
- * A painter of this JVM and one device, held for the JVM's life, so that a model is loaded once for all tasks. It runs
- * on a thread of its own; tasks that want the same one wait for each other.
+ * The painter of this JVM and one device. It is held for the JVM's life, so that a model is loaded once for all tasks,
+ * and replaced when other settings are asked for, so that two models never share the memory. It runs on a thread of its
+ * own; tasks that want the same device wait for each other.
  */
 final class HeldPainter {
     /**
-     * What one painter can be used for.
+     * What a painter can be used for.
      *
      * @param threads of the CPU
      */
@@ -25,13 +26,14 @@ final class HeldPainter {
     }
 
     private static final long SECONDS_TO_CLOSE = 10;
-    private static final Map<Key, HeldPainter> HELD = new ConcurrentHashMap<>();
+    private static final Map<String, HeldPainter> HELD = new ConcurrentHashMap<>();
 
     static {
         Runtime.getRuntime().addShutdownHook(new Thread(HeldPainter::closeAll, "jdiffusion-close"));
     }
 
     private final ExecutorService thread;
+    private Key open;
     private Painter painter;
 
     private HeldPainter(String device) {
@@ -39,22 +41,13 @@ final class HeldPainter {
                 .factory());
     }
 
-    /** The painter for this key; it is opened when it is first asked to do something. */
-    static HeldPainter of(Key key) {
-        return HELD.computeIfAbsent(key, wanted -> new HeldPainter(wanted.device()));
-    }
-
     /**
-     * Does something with the painter, on its thread. After a failure of the device the painter is given up, and the
-     * next task opens a new one.
+     * Does something with the painter for a key, on its thread. After a failure of the device the painter is given up,
+     * and the next task opens a new one.
      */
-    void with(Key key, Opening opening, Consumer<Painter> work) {
-        Future<?> result = thread.submit(() -> {
-            if (painter == null) {
-                painter = opening.open(key.settings(), key.device(), key.threads());
-            }
-            work.accept(painter);
-        });
+    static void with(Key key, Opening opening, Consumer<Painter> work) {
+        HeldPainter held = HELD.computeIfAbsent(key.device(), HeldPainter::new);
+        Future<?> result = held.thread.submit(() -> held.work(key, opening, work));
         try {
             result.get();
         } catch (InterruptedException e) {
@@ -63,9 +56,6 @@ final class HeldPainter {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("the task was stopped", e);
         } catch (ExecutionException e) {
-            if (e.getCause() instanceof DeviceException && HELD.remove(key, this)) {
-                shutDown();
-            }
             switch (e.getCause()) {
                 case RuntimeException known -> throw known;
                 case Error error -> throw error;
@@ -74,19 +64,39 @@ final class HeldPainter {
         }
     }
 
-    private void shutDown() {
-        thread.submit(() -> {
-            if (painter != null) {
-                painter.close();
-                painter = null;
+    private void work(Key key, Opening opening, Consumer<Painter> work) {
+        if (!key.equals(open)) {
+            close();
+            painter = opening.open(key.settings(), key.device(), key.threads());
+            open = key;
+        }
+        try {
+            work.accept(painter);
+        } catch (DeviceException e) {
+            try {
+                close();
+            } catch (DeviceException again) {
+                e.addSuppressed(again);
             }
-        });
-        thread.shutdown();
+            throw e;
+        }
+    }
+
+    private void close() {
+        Painter old = painter;
+        painter = null;
+        open = null;
+        if (old != null) {
+            old.close();
+        }
     }
 
     /** A picture that is being drawn is waited for, but not for long: the system takes all back anyway. */
     private static void closeAll() {
-        HELD.values().forEach(HeldPainter::shutDown);
+        HELD.values().forEach(held -> {
+            held.thread.submit(held::close);
+            held.thread.shutdown();
+        });
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS_TO_CLOSE);
         try {
             for (HeldPainter held : HELD.values()) {

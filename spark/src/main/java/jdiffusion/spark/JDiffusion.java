@@ -124,7 +124,7 @@ public final class JDiffusion {
             HadoopStore store = settings.out() == null ? null
                     : new HadoopStore(settings.out(), run, Long.toString(task.taskAttemptId()), configuration);
             return new PaintedRows(rows, manifest, store, settings, host(),
-                    work -> HeldPainter.of(key).with(key, opening, work), task::killTaskIfInterrupted);
+                    work -> HeldPainter.with(key, opening, work), task::killTaskIfInterrupted);
         }
     }
 }

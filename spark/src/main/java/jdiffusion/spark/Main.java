@@ -77,6 +77,10 @@ public final class Main implements Callable<Integer> {
     /** The arguments are those of {@code --help}. */
     public static void main(String[] args) {
         int code = run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args);
+        scala.Option<SparkSession> session = SparkSession.getDefaultSession();
+        if (session.isDefined()) {
+            session.get().stop();
+        }
         // In a cluster's driver a zero would end the process before Spark has said that all went well.
         if (code != OK) {
             System.exit(code);

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.math.BigDecimal;
 import java.util.Map;
+import jdiffusion.tensor.InputException;
 import org.apache.spark.sql.Row;
 import scala.jdk.javaapi.CollectionConverters;
 
@@ -23,6 +24,10 @@ final class PromptRows {
      * @param fault  the place of the column where Spark puts what it could not read; -1 for none
      */
     static jdiffusion.batch.Row of(Row row, int number, int fault) {
+        if (row.isNullAt(number)) {
+            throw new InputException("a row has no number in the column " + row.schema().fieldNames()[number]
+                    + "; give one to each, or rename the column");
+        }
         long n = ((Number) row.get(number)).longValue();
         if (fault >= 0 && !row.isNullAt(fault)) {
             return new jdiffusion.batch.Row(n, n + 1, null, "this row cannot be read: is it whole JSON or CSV, with"

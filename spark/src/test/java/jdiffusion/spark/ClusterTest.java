@@ -35,8 +35,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** On a standalone cluster of processes, of which one worker is lost in the middle. */
 class ClusterTest {
     private static final String SHAPES = Path.of("../models/shapes").toAbsolutePath().normalize().toString();
-    private static final int TASKS = 6;
-    private static final int ROWS = 18;
+    private static final int TASKS = 4;
+    private static final int ROWS = 12;
 
     @TempDir
     private static Path folder;

@@ -92,11 +92,12 @@ class JDiffusionTest {
         List<Row> second = drawn(table, settings.withColumn(true));
         assertThat(FakePainter.DRAWN.get() - before).isEqualTo(2);
         for (int i = 0; i < 3; i++) {
-            assertThat(second.get(i).<String>getAs("file")).isEqualTo(first.get(i).<String>getAs("file"));
+            String file = second.get(i).getAs("file");
+            assertThat(file).isEqualTo(first.get(i).<String>getAs("file"));
             assertThat(second.get(i).<Long>getAs("bytes")).isEqualTo(first.get(i).<Long>getAs("bytes"));
             assertThat(second.get(i).<Double>getAs("seconds")).isZero();
             assertThat(second.get(i).<byte[]>getAs("picture"))
-                    .isEqualTo(Files.readAllBytes(folder.resolve("there").resolve(second.get(i).<String>getAs("file"))));
+                    .isEqualTo(Files.readAllBytes(folder.resolve("there").resolve(file)));
         }
     }
 
@@ -109,6 +110,8 @@ class JDiffusionTest {
         List<Row> rows = drawn(table, Settings.inColumn("held").withSeed(1));
         assertThat(rows).hasSize(8).allSatisfy(row -> assertThat(row.<String>getAs("error")).isNull());
         assertThat(FakePainter.MADE.get() - before).isEqualTo(2);
+        drawn(table, Settings.inColumn("held").withSeed(2));
+        assertThat(FakePainter.MADE.get() - before).as("for other settings").isEqualTo(3);
     }
 
     @Test
