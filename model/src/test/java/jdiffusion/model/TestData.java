@@ -3,6 +3,7 @@ package jdiffusion.model;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -11,6 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.safetensors.SafetensorsFile;
 import jdiffusion.tensor.safetensors.SafetensorsWriter;
@@ -42,9 +44,36 @@ public final class TestData {
         return upwards("models/shapes");
     }
 
-    /** Reference pipelines of the default model that are part of the project. */
+    /** Reference pipelines of the default model that are part of the project, unpacked; the folder's others beside. */
     public static Path pipelines() {
-        return defaultModel().resolve("../../model/src/test/resources/reference/pipelines").normalize();
+        return Unpacked.REFERENCE.resolve("pipelines");
+    }
+
+    /** The project's reference data, whose files of tensors are packed. */
+    private static final class Unpacked {
+        private static final String PACKED = ".gz";
+        private static final Path REFERENCE = unpack();
+
+        private static Path unpack() {
+            Path module = defaultModel().resolve("../../model").normalize();
+            Path from = module.resolve("src/test/resources/reference");
+            Path to = module.resolve("target/reference");
+            try (Stream<Path> all = Files.walk(from)) {
+                for (Path file : all.filter(Files::isRegularFile).toList()) {
+                    String name = from.relativize(file).toString();
+                    boolean packed = name.endsWith(PACKED);
+                    Path out = to.resolve(packed ? name.substring(0, name.length() - PACKED.length()) : name);
+                    Files.createDirectories(out.getParent());
+                    try (InputStream plain = Files.newInputStream(file);
+                            InputStream in = packed ? new GZIPInputStream(plain) : plain) {
+                        Files.copy(in, out, StandardCopyOption.REPLACE_EXISTING);
+                    }
+                }
+                return to;
+            } catch (IOException e) {
+                throw new AssertionError("cannot unpack " + from, e);
+            }
+        }
     }
 
     private static Path upwards(String name) {
