@@ -18,8 +18,8 @@ import jdiffusion.tensor.InputException;
 /**
  * Chooses among the alternatives that a prompt gives, in the syntax of A1111's dynamic prompts: {@code {a|b|c}}, with
  * weights {@code {3::a|b}}, several of them {@code {2$$a|b|c}} or {@code {1-2$$ and $$a|b|c}}, and {@code __name__} for
- * a line of the file name.txt in the folder of wildcards. Alternatives may lie in alternatives. Braces without a bar, and
- * braces and underscores behind a backslash, are text.
+ * a line of the file name.txt in the folder of wildcards. Alternatives may lie in alternatives. Braces without a bar,
+ * and braces and underscores behind a backslash, are text.
  */
 public final class Alternatives {
     private static final Pattern WILDCARD = Pattern.compile("__([\\p{L}\\p{N}][\\p{L}\\p{N}_./ -]*?)__");

@@ -34,7 +34,8 @@ class PromptTableTest {
 
     @Test
     void jsonLines() throws IOException {
-        List<Row> rows = read("t.jsonl", "\uFEFF{\"prompt\": \"ä\"}\r\n\n  \n{\"prompt\": 3, \"a\": null}\n[1]\n{oops\n{}");
+        List<Row> rows = read("t.jsonl", "\uFEFF{\"prompt\": \"ä\"}\r\n\n  \n"
+                + "{\"prompt\": 3, \"a\": null}\n[1]\n{oops\n{}");
         assertThat(rows).extracting(Row::number).containsExactly(0L, 1L, 2L, 3L, 4L);
         assertThat(rows).extracting(Row::line).containsExactly(1L, 4L, 5L, 6L, 7L);
         assertThat(rows.getFirst().columns().get("prompt").textValue()).isEqualTo("ä");
