@@ -3,10 +3,12 @@ package jdiffusion.batch;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -30,6 +32,8 @@ public final class BatchRun {
     private final Painter painter;
     private final PictureStore store;
     private final boolean strict;
+    /** Pictures that are drawn and maybe not written yet, by their names. */
+    private final Map<String, Future<Made>> pending = new HashMap<>();
     private long drawingNanos;
 
     /** One picture of a row on its way. */
@@ -142,19 +146,25 @@ public final class BatchRun {
                       Consumer<Outcome> outcomes, Runnable ended) {
         Map<String, Future<Made>> made = new HashMap<>();
         Map<String, Planned> open = new LinkedHashMap<>();
+        free.acquireUninterruptibly();
+        pending.values().removeIf(Future::isDone);
         for (Unit unit : window) {
-            if (unit.picture != null && unit.earlier == null && !store.has(unit.picture)) {
+            Future<Made> written = unit.picture == null ? null : pending.get(unit.picture.name());
+            if (written != null) {
+                made.put(unit.picture.name(), written);
+            } else if (unit.picture != null && unit.earlier == null && !store.has(unit.picture)) {
                 open.putIfAbsent(unit.picture.name(), unit.picture);
             }
         }
-        free.acquireUninterruptibly();
         if (!open.isEmpty()) {
             long start = System.nanoTime();
             painter.draw(List.copyOf(open.values()), new Painter.Sink() {
                 @Override
                 public void drawn(Planned picture, Supplier<byte[]> file, long nanos) {
-                    made.put(picture.name(), writer.submit(() ->
-                            new Made(store.put(picture, file.get()), nanos / 1e9, null)));
+                    Future<Made> written = writer.submit(() ->
+                            new Made(store.put(picture, file.get()), nanos / 1e9, null));
+                    made.put(picture.name(), written);
+                    pending.put(picture.name(), written);
                 }
 
                 @Override
@@ -173,10 +183,10 @@ public final class BatchRun {
         });
         windows.add(writer.submit(() -> {
             try {
-                Map<String, Integer> told = new HashMap<>();
+                Set<String> told = new HashSet<>();
                 for (Unit unit : window) {
-                    outcomes.accept(outcome(unit, made, told.merge(unit.picture == null ? "" : unit.picture.name(), 1,
-                            Integer::sum) > 1));
+                    outcomes.accept(outcome(unit, made, unit.picture != null
+                            && (!open.containsKey(unit.picture.name()) || !told.add(unit.picture.name()))));
                 }
                 ended.run();
             } finally {
@@ -185,7 +195,7 @@ public final class BatchRun {
         }));
     }
 
-    /** @param again whether the picture of an equal row was told of in this window */
+    /** @param again whether the picture is that of an equal row that was told of before */
     private Outcome outcome(Unit unit, Map<String, Future<Made>> made, boolean again) {
         if (unit.error != null) {
             return Outcome.failed(unit.row, unit.image, unit.picture, unit.error);

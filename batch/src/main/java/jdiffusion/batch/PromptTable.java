@@ -1,11 +1,9 @@
 package jdiffusion.batch;
 
 import com.fasterxml.jackson.core.JacksonException;
-import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.MappingIterator;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.dataformat.csv.CsvFactory;
 import com.fasterxml.jackson.dataformat.csv.CsvMapper;
 import com.fasterxml.jackson.dataformat.csv.CsvParser;
 import com.fasterxml.jackson.dataformat.csv.CsvSchema;
@@ -16,6 +14,7 @@ import java.io.InputStreamReader;
 import java.io.PushbackInputStream;
 import java.io.Reader;
 import java.nio.channels.Channels;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -69,8 +68,9 @@ public final class PromptTable implements Iterator<Row>, AutoCloseable {
         try {
             Reader reader = new InputStreamReader(withoutMark(packed ? new GZIPInputStream(in, 1 << 16) : in),
                     StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT));
-            return new PromptTable(file, reader, lines ? lines(new BufferedReader(reader, 1 << 16), file)
-                    : csv(reader, file, plain.endsWith(".tsv")));
+            BufferedReader buffered = new BufferedReader(reader, 1 << 16);
+            return new PromptTable(file, buffered, lines ? lines(buffered, file)
+                    : csv(buffered, file, plain.endsWith(".tsv") ? '\t' : ','));
         } catch (IOException | RuntimeException e) {
             try (in) {
                 throw e instanceof InputException known ? known : unreadable(file, e);
@@ -95,7 +95,7 @@ public final class PromptTable implements Iterator<Row>, AutoCloseable {
     }
 
     private static InputException unreadable(Path file, Exception e) {
-        return new InputException(file + ": cannot be read (" + (e instanceof java.nio.charset.CharacterCodingException
+        return new InputException(file + ": cannot be read (" + (e instanceof CharacterCodingException
                 ? "it is not UTF-8; save it as that" : e.getMessage()) + ")", e);
     }
 
@@ -140,34 +140,92 @@ public final class PromptTable implements Iterator<Row>, AutoCloseable {
                 : new Row(number, line, null, "this line is no JSON object: write {\"prompt\": \"...\"}");
     }
 
-    private static Source csv(Reader reader, Path file, boolean tabs) throws IOException {
-        CsvMapper mapper = CsvMapper.builder(CsvFactory.builder().streamReadConstraints(
-                StreamReadConstraints.builder().maxStringLength(LONGEST_LINE).build()).build())
-                .enable(CsvParser.Feature.TRIM_SPACES).enable(CsvParser.Feature.SKIP_EMPTY_LINES)
-                .enable(CsvParser.Feature.FAIL_ON_MISSING_COLUMNS).build();
-        MappingIterator<ObjectNode> rows = mapper.readerFor(ObjectNode.class)
-                .with(CsvSchema.emptySchema().withHeader().withColumnSeparator(tabs ? '\t' : ',')).readValues(reader);
-        long[] count = {0};
+    private static Source csv(BufferedReader reader, Path file, char separator) throws IOException {
+        ObjectReader cells = CsvMapper.builder().enable(CsvParser.Feature.TRIM_SPACES).build()
+                .readerFor(String[].class).with(CsvSchema.emptySchema().withColumnSeparator(separator));
+        long[] count = {0, 0};
+        String first = record(reader, file, separator, count);
+        if (first == null) {
+            throw new InputException(file + ": is empty; its first line gives the columns' names");
+        }
+        String[] names = cells.readValue(first);
         return () -> {
-            long line = rows.getParser().currentLocation().getLineNr();
+            String text;
+            long line;
+            do {
+                line = count[1] + 1;
+                text = record(reader, file, separator, count);
+            } while (text != null && text.isBlank());
+            if (text == null) {
+                return null;
+            }
+            long number = count[0]++;
             try {
-                if (!rows.hasNextValue()) {
-                    return null;
+                String[] values = cells.readValue(text);
+                if (values.length != names.length) {
+                    return new Row(number, line, null, "this row has " + values.length + " cells, the first line "
+                            + names.length + "; put texts with commas in quotes");
                 }
-                line = rows.getParser().currentTokenLocation().getLineNr();
-                ObjectNode columns = rows.nextValue();
-                columns.properties().removeIf(cell -> cell.getValue().asText().isEmpty());
-                return Row.of(count[0]++, line, columns);
+                ObjectNode columns = JsonTree.object();
+                for (int i = 0; i < names.length; i++) {
+                    if (!values[i].isEmpty()) {
+                        columns.put(names[i], values[i]);
+                    }
+                }
+                return Row.of(number, line, columns);
             } catch (JacksonException e) {
-                long at = e.getLocation() == null ? line : e.getLocation().getLineNr();
-                if (count[0] == 0 && at <= 1) {
-                    throw new InputException(file + ": is no table: "
-                            + InputException.shown(e.getOriginalMessage()), e);
-                }
-                return new Row(count[0]++, at, null, "this row cannot be read: "
+                return new Row(number, line, null, "this row cannot be read: "
                         + InputException.shown(e.getOriginalMessage()));
             }
         };
+    }
+
+    /**
+     * The text of a row, which goes on in the next line where a line ends in quotes; null at the end.
+     *
+     * @param count its second counts lines
+     */
+    private static String record(BufferedReader reader, Path file, char separator, long[] count) throws IOException {
+        StringBuilder text = new StringBuilder();
+        boolean quoted = false;
+        do {
+            String line = line(reader, file, count[1] + 1);
+            if (line == null) {
+                return text.isEmpty() ? null : text.toString();
+            }
+            count[1]++;
+            text.append(text.isEmpty() ? "" : "\n").append(line);
+            if (text.length() > LONGEST_LINE) {
+                throw new InputException(file + ", line " + count[1] + ": a quotation that began before it has not"
+                        + " ended after " + LONGEST_LINE + " characters");
+            }
+            quoted = endsQuoted(line, separator, quoted);
+        } while (quoted);
+        return text.toString();
+    }
+
+    /** Whether a line ends inside quotes, which only begin at a cell's beginning. */
+    private static boolean endsQuoted(String line, char separator, boolean before) {
+        boolean quoted = before;
+        boolean fresh = !before;
+        for (int i = 0; i < line.length(); i++) {
+            char c = line.charAt(i);
+            if (quoted) {
+                if (c == '"' && i + 1 < line.length() && line.charAt(i + 1) == '"') {
+                    i++;
+                } else if (c == '"') {
+                    quoted = false;
+                }
+            } else if (c == separator) {
+                fresh = true;
+            } else if (c == '"' && fresh) {
+                quoted = true;
+                fresh = false;
+            } else {
+                fresh &= c == ' ';
+            }
+        }
+        return quoted;
     }
 
     @Override

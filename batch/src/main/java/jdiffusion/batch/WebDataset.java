@@ -46,15 +46,15 @@ public final class WebDataset {
                 String name = (shard.of() == 1 ? "" : shard.suffix().substring(1) + "-")
                         + String.format(Locale.ROOT, "%06d.tar", tars++);
                 OutputFile.write(root.resolve(FOLDER).resolve(name), channel -> {
-                    TarArchiveOutputStream tar = new TarArchiveOutputStream(new BufferedOutputStream(
-                            Channels.newOutputStream(channel), 1 << 16), StandardCharsets.UTF_8.name());
+                    BufferedOutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), 1 << 16);
+                    TarArchiveOutputStream tar = new TarArchiveOutputStream(out, StandardCharsets.UTF_8.name());
                     tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
                     for (int i = 0; i < samples && first[0] != null; i++) {
                         add(tar, root, first[0]);
                         first[0] = next(lines);
                     }
                     tar.finish();
-                    tar.flush();
+                    out.flush();
                 });
             }
             return tars;

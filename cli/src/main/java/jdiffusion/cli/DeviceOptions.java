@@ -11,7 +11,7 @@ final class DeviceOptions {
     @Option(names = "--device", paramLabel = "NAME", defaultValue = "auto",
             description = "auto, cpu, cuda, cuda:N or emulated; see 'jdiffusion devices'. auto takes cuda where it"
                 + " works, else cpu. generate and plan take two, like cuda:0,cuda:1, for the predictions with and"
-                + " without the prompt: the same picture, sooner.")
+                + " without the prompt: the same picture.")
     String device;
 
     @Option(names = "--threads", paramLabel = "N", description = "CPU threads. Default: all cores.")
