@@ -51,6 +51,10 @@ class ClusterTest {
                 .config("spark.ui.enabled", false).config("spark.jars", cluster.job().toString())
                 .config("spark.local.dir", folder.resolve("driver").toString())
                 .config("spark.sql.warehouse.dir", folder.resolve("warehouse").toString())
+                // What is fetched from the lost executor fails soon.
+                .config("spark.network.timeout", "30s").config("spark.executor.heartbeatInterval", "2s")
+                .config("spark.network.timeoutInterval", "1s")
+                .config("spark.shuffle.io.retryWait", "100ms")
                 .config("spark.executor.memory", "900m").config("spark.executor.cores", 1)
                 .config("spark.executor.extraJavaOptions", "--add-modules=jdk.incubator.vector"
                         + " --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC").getOrCreate();
