@@ -5,6 +5,8 @@ import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,10 +54,9 @@ final class Cluster implements AutoCloseable {
         List<Path> classes = new ArrayList<>();
         for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
             Path path = Path.of(entry);
-            if (Files.isDirectory(path)) {
+            // Other modules are folders of classes, or jars where they are packaged.
+            if (Files.isDirectory(path) || path.getFileName().toString().startsWith("jdiffusion")) {
                 classes.add(path);
-            } else if (path.getFileName().toString().startsWith("jdiffusion")) {
-                throw new IllegalStateException("the build gives " + path + " where a folder of classes is expected");
             } else if (Files.isRegularFile(path)) {
                 Files.createSymbolicLink(jars.resolve(path.getFileName()), path);
             }
@@ -156,20 +157,30 @@ final class Cluster implements AutoCloseable {
         try (OutputStream file = Files.newOutputStream(job); JarOutputStream out = new JarOutputStream(file)) {
             out.setLevel(Deflater.NO_COMPRESSION);
             for (Path root : classes) {
-                Files.walkFileTree(root, new SimpleFileVisitor<>() {
-                    @Override
-                    public FileVisitResult visitFile(Path path, BasicFileAttributes attributes) throws IOException {
-                        String name = root.relativize(path).toString().replace(File.separatorChar, '/');
-                        if (names.add(name)) {
-                            out.putNextEntry(new JarEntry(name));
-                            Files.copy(path, out);
-                            out.closeEntry();
-                        }
-                        return FileVisitResult.CONTINUE;
+                if (Files.isDirectory(root)) {
+                    add(root, out, names);
+                } else {
+                    try (FileSystem packed = FileSystems.newFileSystem(root)) {
+                        add(packed.getPath("/"), out, names);
                     }
-                });
+                }
             }
         }
+    }
+
+    private static void add(Path root, JarOutputStream out, Set<String> names) throws IOException {
+        Files.walkFileTree(root, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path path, BasicFileAttributes attributes) throws IOException {
+                String name = root.relativize(path).toString().replace(File.separatorChar, '/');
+                if (names.add(name)) {
+                    out.putNextEntry(new JarEntry(name));
+                    Files.copy(path, out);
+                    out.closeEntry();
+                }
+                return FileVisitResult.CONTINUE;
+            }
+        });
     }
 
     @Override
