@@ -75,12 +75,16 @@ public final class Alternatives {
             out.append(options.size() == 1 ? "{" + chosen(inside, random, depth + 1) + "}"
                     : pick(options, random, depth));
             at = close + 1;
-            if (out.length() > LONGEST) {
-                throw new InputException("the prompt grows to more than " + LONGEST
-                        + " characters with its alternatives; does a wildcard name itself?");
-            }
+            checkLength(out);
         }
         return out.toString();
+    }
+
+    private static void checkLength(StringBuilder out) {
+        if (out.length() > LONGEST) {
+            throw new InputException("the prompt grows to more than " + LONGEST
+                    + " characters with its alternatives; does a wildcard name itself?");
+        }
     }
 
     private static int unescapedAt(String text, char what, int from) {
@@ -199,6 +203,7 @@ public final class Alternatives {
                         .append(chosen(lines.get(random.nextInt(lines.size())), random, depth + 1));
             }
             from = wildcard.end();
+            checkLength(out);
         }
         return out.append(text.substring(from)).toString();
     }

@@ -11,7 +11,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Iterator;
 import java.util.Map;
-import java.util.NoSuchElementException;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.stream.StreamSupport;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.OutputFile;
 
@@ -56,7 +58,12 @@ public final class BatchFolder implements AutoCloseable {
             throw new InputException(manifest + ": is there already, of an earlier run; go on with it by --resume, or"
                     + " name another folder");
         }
-        this.store = new FolderStore(root, shard.suffix());
+        try {
+            this.store = new FolderStore(root, shard.suffix());
+        } catch (InputException e) {
+            close();
+            throw e;
+        }
     }
 
     private static FileLock lock(FileChannel channel) throws IOException {
@@ -87,7 +94,8 @@ public final class BatchFolder implements AutoCloseable {
         String host = host();
         try (Manifest lines = Manifest.open(manifest)) {
             Earlier earlier = new Earlier(lines, store);
-            run.run(new InShard(rows, shard), earlier::line, outcome -> {
+            run.run(StreamSupport.stream(Spliterators.spliteratorUnknownSize(rows, Spliterator.ORDERED), false)
+                    .filter(shard::has).iterator(), earlier::line, outcome -> {
                 lines.add(outcome.json(reader.id(outcome.row()), reader.other(outcome.row()), host, device));
                 if (outcome.error() != null) {
                     follower.failed(outcome);
@@ -131,37 +139,6 @@ public final class BatchFolder implements AutoCloseable {
             ObjectNode line = ofRow.get(image);
             return line != null && line.path("name").asText().equals(picture.name()) && line.path("error").isNull()
                     && store.has(picture) ? line : null;
-        }
-    }
-
-    /** The rows of a shard. */
-    private static final class InShard implements Iterator<Row> {
-        private final Iterator<Row> all;
-        private final Shard shard;
-        private Row next;
-
-        InShard(Iterator<Row> all, Shard shard) {
-            this.all = all;
-            this.shard = shard;
-        }
-
-        @Override
-        public boolean hasNext() {
-            while (next == null && all.hasNext()) {
-                Row row = all.next();
-                next = shard.has(row) ? row : null;
-            }
-            return next != null;
-        }
-
-        @Override
-        public Row next() {
-            if (!hasNext()) {
-                throw new NoSuchElementException();
-            }
-            Row row = next;
-            next = null;
-            return row;
         }
     }
 

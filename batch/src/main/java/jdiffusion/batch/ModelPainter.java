@@ -31,6 +31,7 @@ import jdiffusion.model.request.PictureFields;
 import jdiffusion.model.request.PictureText;
 import jdiffusion.model.request.RequestMaker;
 import jdiffusion.model.sampling.Sigmas;
+import jdiffusion.model.settings.Infotext;
 import jdiffusion.model.stage.StageMemory;
 import jdiffusion.tensor.InputException;
 
@@ -43,13 +44,15 @@ public final class ModelPainter implements Painter {
     /** Pixels of pictures that are denoised together unless the user says otherwise. */
     private static final long PIXELS_TOGETHER = 4 * 256 * 256;
     private static final int MOST_TOGETHER = 4;
+    /** Models with LoRAs and ControlNets that are remembered, without their weights. */
+    private static final int MOST_STANDS = 16;
 
     private final PainterSettings settings;
     private final RowReader reader;
     private final Fingerprints fingerprints;
     private final Backend backend;
     private final Consumer<String> notes;
-    private final Map<Key, Stand> stands = new LinkedHashMap<>();
+    private final Map<Key, Stand> stands = new LinkedHashMap<>(MOST_STANDS, 0.75f, true);
     private Stand active;
 
     /** What a model is opened for. */
@@ -162,6 +165,10 @@ public final class ModelPainter implements Painter {
             letGo();
             stand = new Stand(key);
             stands.put(key, stand);
+            if (stands.size() > MOST_STANDS) {
+                // Pictures that are planned with it still have it.
+                stands.remove(stands.keySet().iterator().next());
+            }
         }
         return stand;
     }
@@ -343,7 +350,8 @@ public final class ModelPainter implements Painter {
                 throw new IllegalStateException("tiles of " + watch.tile + " pixels were used, those of "
                         + one.picture.tile + " were planned");
             }
-            sink.drawn(one.picture, () -> settings.format().encode(picture, one.picture.text),
+            sink.drawn(one.picture, () -> settings.format().encode(picture,
+                    Map.of(Infotext.KEYWORD, one.picture.text)),
                     one.nanos + each + System.nanoTime() - before);
         }
     }

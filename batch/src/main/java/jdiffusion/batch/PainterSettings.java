@@ -6,6 +6,7 @@ import java.util.Map;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.image.PictureFormat;
 import jdiffusion.model.request.MemoryWish;
 import jdiffusion.model.request.TaesdInput;
 

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -113,7 +112,8 @@ public final class RowReader {
                 : PictureFile.readMask(picture(ours, Columns.MASK), asked.notes::add);
         ExtraFields.read(ours, asked);
         List<String> given = loras(ours.node(Columns.LORA));
-        return new Asked(asked, given.stream().map(this::lora).toList(), given, control(ours));
+        return new Asked(asked, given.stream().map(one -> Lora.parse(one,
+                name -> path(Columns.LORA, name))).toList(), given, control(ours));
     }
 
     /** Each text gets its own choices, the prompt the first. */
@@ -171,20 +171,6 @@ public final class RowReader {
         }
         all.removeIf(String::isEmpty);
         return all;
-    }
-
-    /** The last colon parts file and weight where a number follows it and no file has the whole as its name. */
-    private Lora lora(String given) {
-        int colon = given.lastIndexOf(':');
-        if (colon > 0 && !Files.exists(path(Columns.LORA, given))) {
-            try {
-                return new Lora(path(Columns.LORA, given.substring(0, colon)),
-                        Float.parseFloat(given.substring(colon + 1)));
-            } catch (NumberFormatException _) {
-                // The colon is part of the name.
-            }
-        }
-        return new Lora(path(Columns.LORA, given), 1);
     }
 
     private ControlChoice control(Fields ours) {

@@ -75,7 +75,7 @@ final class AdapterOptions {
         List<Lora> named = LoraTags.loras(prompt, negativePrompt, loraDir);
         List<Lora> loras = new ArrayList<>();
         for (String one : given()) {
-            loras.add(parse(one));
+            loras.add(Lora.parse(one, AdapterOptions::path));
         }
         loras.addAll(named);
         return loras;
@@ -94,21 +94,6 @@ final class AdapterOptions {
     /** The prompt without the names of LoRAs in it. */
     static String withoutTags(String prompt) {
         return LoraTags.without(prompt);
-    }
-
-    /** The last colon parts file and weight where a number follows it and no file has the whole as its name. */
-    private static Lora parse(String given) {
-        int colon = given.lastIndexOf(':');
-        try {
-            if (colon > 0 && !Files.exists(Path.of(given))) {
-                return new Lora(Path.of(given.substring(0, colon)), Float.parseFloat(given.substring(colon + 1)));
-            }
-        } catch (NumberFormatException e) {
-            return new Lora(path(given), 1);
-        } catch (InvalidPathException e) {
-            throw new InputException("--lora: '" + given + "' is no file name", e);
-        }
-        return new Lora(path(given), 1);
     }
 
     private static Path path(String given) {

@@ -15,7 +15,6 @@ import jdiffusion.batch.BatchRun;
 import jdiffusion.batch.Fingerprints;
 import jdiffusion.batch.ModelPainter;
 import jdiffusion.batch.PainterSettings;
-import jdiffusion.batch.PictureFormat;
 import jdiffusion.batch.PromptTable;
 import jdiffusion.batch.Row;
 import jdiffusion.batch.RowReader;
@@ -25,6 +24,7 @@ import jdiffusion.model.JsonTree;
 import jdiffusion.model.adapter.Lora;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.device.Devices;
+import jdiffusion.model.image.PictureFormat;
 import jdiffusion.model.request.ControlChoice;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
@@ -47,6 +47,8 @@ import picocli.CommandLine.Parameters;
             "  jdiffusion batch prompts.csv -o pictures/ --steps 8 --resume",
             "  jdiffusion batch prompts.jsonl.gz -o pictures/ --shard auto/16 --resume"})
 final class BatchCommand implements Callable<Integer> {
+    private static final int JPEG_QUALITY = 95;
+
     @Parameters(paramLabel = "TABLE", description = "The rows: .jsonl, .csv or .tsv, packed or not (.gz).")
     private Path table;
 
@@ -124,7 +126,7 @@ final class BatchCommand implements Callable<Integer> {
         Shard part = shard == null ? Shard.WHOLE : Shard.of(shard, main.environment());
         long seed = options.seed == null ? 0 : Seed.of(options.seed);
         options.seed = null;
-        PictureFormat pictures = PictureFormat.of(format, quality);
+        PictureFormat pictures = PictureFormat.of(format, quality, JPEG_QUALITY);
         Set<String> told = new HashSet<>();
         Consumer<String> notes = note -> {
             if (told.add(note)) {

@@ -158,6 +158,12 @@ final class FolderFrames implements FrameSource {
             if (checked) {
                 whole = new PictureSplitter(new ByteArrayInputStream(Files.readAllBytes(file)), _ -> { }).next();
             }
+            FileTime now = Files.getLastModifiedTime(file);
+            if (!now.equals(time) || Files.size(file) != size) {
+                // Written meanwhile: taken now, it would come again under its new time.
+                unfinished.put(file, new Seen(now, Files.size(file), System.nanoTime()));
+                return;
+            }
         } catch (IOException e) {
             unfinished.remove(file);
             if (Files.exists(file)) {

@@ -13,6 +13,7 @@ import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import jdiffusion.model.image.PictureFormat;
 import jdiffusion.tensor.InputException;
 
 /** Where the pictures of a stream go. */

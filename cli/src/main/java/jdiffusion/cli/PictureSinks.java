@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.function.Consumer;
+import jdiffusion.model.image.PictureFormat;
 import jdiffusion.tensor.InputException;
 
 /** All places where the pictures of a stream go. */

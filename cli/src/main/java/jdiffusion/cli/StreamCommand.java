@@ -12,6 +12,7 @@ import jdiffusion.model.family.Progress;
 import jdiffusion.model.family.Variant;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.PictureFile;
+import jdiffusion.model.image.PictureFormat;
 import jdiffusion.model.pipeline.MemoryChoice;
 import jdiffusion.model.pipeline.PictureStream;
 import jdiffusion.model.pipeline.Pipeline;
@@ -42,6 +43,8 @@ import picocli.CommandLine.Parameters;
             "  ffmpeg -i in.mp4 -f image2pipe -c:v mjpeg - | jdiffusion stream \"a comic\" \\",
             "      -m sdxl-turbo --every-frame | ffmpeg -f mjpeg -i - out.mp4"})
 final class StreamCommand implements Callable<Integer> {
+    private static final int JPEG_QUALITY = 90;
+
     private static final int USUAL_STEPS = 2;
     private static final double USUAL_STRENGTH = 0.5;
     /** More steps than models for few steps take. */
@@ -120,7 +123,7 @@ final class StreamCommand implements Callable<Integer> {
         check();
         model.checkNotLeftOut(options.leftOut());
         TaesdInput taesd = options.taesd();
-        PictureFormat written = PictureFormat.of(format, quality);
+        PictureFormat written = PictureFormat.of(format == null ? "jpeg" : format, quality, JPEG_QUALITY);
         List<Lora> loras = adapters.loras(options.prompt, options.negativePrompt);
         boolean every = everyFrame || FrameSource.isWhole(input, once);
         FrameQueue queue = new FrameQueue(every, this::note);

@@ -1,6 +1,7 @@
 package jdiffusion.cli;
 
 import java.io.IOException;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -11,6 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.image.Picture;
+import jdiffusion.model.image.PictureFormat;
 import jdiffusion.model.pipeline.PictureStream;
 import jdiffusion.tensor.InputException;
 
@@ -168,7 +170,7 @@ final class StreamLoop {
 
     private void write(Frame frame, Picture picture) {
         writing = writer.submit(() -> {
-            boolean more = sink.write(frame, format.encode(picture));
+            boolean more = sink.write(frame, format.encode(picture, Map.of()));
             clock.wrote(frame.arrived(), System.nanoTime());
             return more;
         });

@@ -143,6 +143,19 @@ class BatchCommandTest {
     }
 
     @Test
+    void rowsOfSeveralModels() throws IOException {
+        Path shapes = Path.of("../models/shapes").toAbsolutePath().normalize();
+        String row = "{\"prompt\": \"a circle\", \"seed\": 3, \"model\": \"" + shapes + "\"}";
+        String usual = "{\"prompt\": \"a circle\", \"seed\": 3}";
+        Path out = folder.resolve("out");
+        Cli run = batch(table("t.jsonl", row, usual, row, usual), "-o", out);
+        assertThat(run.code()).as(run.err().toString()).isZero();
+        // One model under two names is one picture.
+        assertThat(pictures(out)).hasSize(1);
+        assertThat(manifest(out, "manifest.jsonl")).hasSize(4);
+    }
+
+    @Test
     void optionsOfOnePictureAreColumns() throws IOException {
         Path table = table("t.jsonl", "{\"prompt\": \"x\"}");
         for (Object[] wrong : new Object[][] {{"--init-img", table}, {"--mask-blur", 3}, {"--hires", "2"},

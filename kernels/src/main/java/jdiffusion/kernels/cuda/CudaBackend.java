@@ -1,5 +1,6 @@
 package jdiffusion.kernels.cuda;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import jdiffusion.kernels.Activation;
@@ -49,6 +50,8 @@ public final class CudaBackend implements Backend {
     private final Cuda cuda;
     private final Precision precision;
     private final String libraries;
+    /** Folder of changed kernels; null for none. */
+    private final Path kernels;
     private final CudaTransfer transfer;
     private final WorkCount work = new WorkCount();
     private final CudaLinear linear;
@@ -72,6 +75,7 @@ public final class CudaBackend implements Backend {
     private CudaBackend(Cuda cuda, CudaOptions options) {
         this.cuda = cuda;
         this.precision = options.precision();
+        this.kernels = options.kernels();
         this.libraries = (options.cublas() ? ", cublas" : "") + (options.cudnn() ? ", cudnn" : "")
                 + (options.kernels() != null ? ", kernels of " + options.kernels() : "");
         transfer = new CudaTransfer(cuda);
@@ -141,7 +145,9 @@ public final class CudaBackend implements Backend {
     @Override
     public String arithmetic() {
         return "cuda " + cuda.capability() + (cuda.name().contains("emulated") ? " emulated, " : ", ")
-                + precision.name().toLowerCase(Locale.ROOT) + libraries;
+                + precision.name().toLowerCase(Locale.ROOT) + (cublas == null ? "" : ", cublas")
+                + (cudnn == null ? "" : ", cudnn")
+                + (kernels == null ? "" : ", kernels " + KernelSource.fingerprint(kernels));
     }
 
     @Override

@@ -3,8 +3,13 @@ package jdiffusion.kernels.cuda;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
 
 /** Where a device's kernels come from. */
@@ -43,6 +48,22 @@ public interface KernelSource {
             });
             return changed[0] ? compiler.compile(source) : BUILT_IN.ptx(file);
         };
+    }
+
+    /** SHA-256 of all files of a folder of kernels, with their names. */
+    static String fingerprint(Path folder) {
+        try (Stream<Path> files = Files.walk(folder)) {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
+                digest.update((folder.relativize(file) + "\0").getBytes(StandardCharsets.UTF_8));
+                digest.update(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
+            }
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (IOException | UncheckedIOException e) {
+            throw new InputException("--kernels " + folder + ": cannot be read (" + e.getMessage() + ")", e);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e); // every JDK has SHA-256
+        }
     }
 
     /** The PTX text of {@code file}: {@code "linear/linear"} for {@code jdiffusion/kernels/linear/linear.cu}. */

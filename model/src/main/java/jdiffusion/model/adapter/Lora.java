@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.HubCache;
@@ -33,6 +34,24 @@ public record Lora(Path file, float weight, float textWeight) {
     /** The same weight for all networks. */
     public Lora(Path file, float weight) {
         this(file, weight, weight);
+    }
+
+    /**
+     * What a user gives as FILE or FILE:WEIGHT: the last colon parts both where a number follows it and no file has the
+     * whole as its name.
+     *
+     * @param path makes a path of a name, or fails
+     */
+    public static Lora parse(String given, Function<String, Path> path) {
+        int colon = given.lastIndexOf(':');
+        if (colon > 0 && !Files.exists(path.apply(given))) {
+            try {
+                return new Lora(path.apply(given.substring(0, colon)), Float.parseFloat(given.substring(colon + 1)));
+            } catch (NumberFormatException _) {
+                // The colon is part of the name.
+            }
+        }
+        return new Lora(path.apply(given), 1);
     }
 
     float weight(Component component) {
