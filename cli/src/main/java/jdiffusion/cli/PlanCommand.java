@@ -152,7 +152,7 @@ final class PlanCommand implements Callable<Integer> {
         ObjectNode root = new ObjectMapper().createObjectNode().put("model", folder.toString())
                 .put("family", pipeline.variant().label()).put("width", request.width())
                 .put("height", request.height()).put("device", backend.isDevice() ? "cuda" : "cpu")
-                .put("precision", Devices.label(backend.precision()))
+                .put("precision", backend.precision().label())
                 .put("offload", pipeline.policy().offload().label());
         ArrayNode stages = root.putArray("stages");
         for (StageMemory stage : plan.stages()) {

@@ -78,7 +78,7 @@ class BadInputTest {
         "--slg-scale 2                  | give --skip-layers",
         "--skip-layers 1 --slg-scale -1 | the skip-layer guidance scale is -1.0",
         "--skip-layers 1 --skip-layer-end 2 | both must lie between 0 and 1",
-        "--precision f64                | precision 'f64' is unknown; use f32, bf16 or f16",
+        "--precision f64                | precision 'f64' is unknown; use f32, bf16, bf16x2, bf16x3 or f16",
         "--device cpu --precision f16   | --precision f16 is for CUDA devices; on the CPU use f32 or bf16",
         "--device cuda --precision f32  | --precision f32 is for the CPU",
         "--device cuda:one              | --device cuda:one is unknown; use auto, cpu, cuda, cuda:N or emulated",

@@ -109,6 +109,19 @@ public final class CpuLinear {
         }
 
         @Override
+        public int rightBits() {
+            return bits(w);
+        }
+
+        private static int bits(Weight matrix) {
+            return switch (matrix) {
+                case Weight.Dense(Tensor tensor) -> tensor.type().significantBits();
+                case Weight.Rows joined -> joined.parts().stream().mapToInt(Rows::bits).max().orElseThrow();
+                default -> FLOAT_BITS;
+            };
+        }
+
+        @Override
         public void right(int row, int from, int count, float[] to, int at) {
             if (!read(w, row, from, count, to, at)) {
                 round(to, at, count);
