@@ -124,7 +124,8 @@ final class PlanCommand implements Callable<Integer> {
         out.println(Console.oneLine(folder) + ": " + pipeline.variant().label() + ", " + request.width() + "x"
                 + request.height()
                 + (request.hires() == null ? "" : ", then " + request.hires().width() + "x" + request.hires().height())
-                + (drawn.width() == request.width() && drawn.height() == request.height() ? "" : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
+                + (drawn.width() == request.width() && drawn.height() == request.height() ? ""
+                        : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
                 + ", " + backend.describe()
                 + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));

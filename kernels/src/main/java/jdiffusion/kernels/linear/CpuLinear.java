@@ -9,6 +9,7 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
@@ -154,7 +155,7 @@ public final class CpuLinear {
                     }
                     yield false;
                 }
-                case Weight.FourBit quantised -> {
+                case FourBitWeight quantised -> {
                     CpuFourBit.run(quantised, row, from, count, to, at);
                     yield false;
                 }

@@ -46,7 +46,7 @@ public final class AmxPanels implements AutoCloseable {
     private final Finishes finishes;
     private final AmxAttention attention;
     private final MemorySegment join = MemorySegment.ofArray(WordCode.join());
-    private final MemorySegment splitConstants = MemorySegment.ofArray(AmxSplitCode.constants());
+    private final MemorySegment splitConstants = AmxSplitCode.constants();
     private final ArraySegments segments = new ArraySegments();
 
     /**

@@ -15,6 +15,10 @@ import static jdiffusion.kernels.machine.MachineFunction.N;
 import static jdiffusion.kernels.machine.MachineFunction.READ;
 import static jdiffusion.kernels.machine.MachineFunction.STRIDE;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
 /**
  * Float32 split into parts, see {@link Parts}, with AVX512_BF16: COUNT rows of 32 N numbers from A on, STRIDE bytes
  * apart, to rows [N][part][32] of bfloat16 from C on, READ bytes apart. B holds {@link #constants}. A part is the rest
@@ -37,12 +41,12 @@ record AmxSplitCode(int parts) {
     private static final Vec SECOND_HALF = Vec.zmm(5);
 
     /** Twice each of the first 16 lanes of 16 bits, twice each of the others, and a mask of upper halves. */
-    static int[] constants() {
-        int[] words = new int[3 * WORDS];
+    static MemorySegment constants() {
+        MemorySegment words = Arena.ofAuto().allocate(3 * ROW_BYTES, ROW_BYTES);
         for (int i = 0; i < WORDS; i++) {
-            words[i] = i | i << 16;
-            words[WORDS + i] = WORDS + i | WORDS + i << 16;
-            words[2 * WORDS + i] = UPPER_HALF;
+            words.setAtIndex(ValueLayout.JAVA_INT, i, i | i << 16);
+            words.setAtIndex(ValueLayout.JAVA_INT, WORDS + i, WORDS + i | WORDS + i << 16);
+            words.setAtIndex(ValueLayout.JAVA_INT, 2 * WORDS + i, UPPER_HALF);
         }
         return words;
     }
