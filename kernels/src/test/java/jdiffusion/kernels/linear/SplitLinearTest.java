@@ -1,6 +1,7 @@
 package jdiffusion.kernels.linear;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
 import java.util.List;
@@ -12,6 +13,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.SplitNumbers;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
+import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.kernels.cpu.InterpretedCpu;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.kernels.machine.Levels;
@@ -152,6 +154,19 @@ class SplitLinearTest {
                         .isEqualTo(Arrays.copyOfRange(one, row * 70, (row + 1) * 70));
             }
         }
+    }
+
+    /** Pictures say by what arithmetic they were drawn; operands stay float32, as attention takes them. */
+    @Test
+    void theBackendSaysWhatItComputesIn() {
+        try (CpuBackend backend = InterpretedCpu.backend(Precision.BF16X2, 1)) {
+            assertThat(backend.arithmetic()).isEqualTo("cpu bf16x2 amx");
+            assertThat(backend.describe()).startsWith("cpu, amx and Vector API").endsWith("1 thread, bf16x2");
+            assertThat(backend.memoryModel().operands()).isEqualTo(DType.F32);
+        }
+        assertThat(CpuBackend.operandType(Precision.BF16X3, CpuLevel.AMX)).isEqualTo(DType.F32);
+        assertThatThrownBy(() -> new CpuBackend(1, Precision.BF16X3, CpuLevel.VECTOR))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("BF16X3 needs the level amx");
     }
 
     /** The interpreter and the CPU that it stands for. */
