@@ -81,7 +81,7 @@ class BadInputTest {
         "--precision f64                | precision 'f64' is unknown; use f32, bf16, bf16x2, bf16x3 or f16",
         "--device cpu --precision f16   | --precision f16 is for CUDA devices; on the CPU use f32 or bf16",
         "--device cuda --precision f32  | --precision f32 is for the CPU",
-        "--device cuda --precision bf16x3 | --precision bf16x3 is for the CPU; CUDA devices compute products in bf16 or",
+        "--device cuda --precision bf16x3 | --precision bf16x3 is for the CPU; CUDA devices compute",
         "--cpu vector --precision bf16x2 | --precision bf16x2 needs the CPU level amx, but ",
         "--device cuda:one              | --device cuda:one is unknown; use auto, cpu, cuda, cuda:N or emulated",
         "--device cuda:                 | --device cuda: is unknown",

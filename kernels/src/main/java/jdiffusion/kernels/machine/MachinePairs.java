@@ -12,8 +12,8 @@ import jdiffusion.kernels.Activation;
 
 /**
  * What kernels on pairs of bfloat16 do beside their products, in machine code: rounding, norm, transposition, {@link
- * MachineSoftmax}. Bounds are checked here, before the code runs; a call takes some microseconds. Words are 32 bits, two numbers in
- * bfloat16, the first in the lower half.
+ * MachineSoftmax}. Bounds are checked here, before the code runs; a call takes some microseconds. Words are 32 bits,
+ * two numbers in bfloat16, the first in the lower half.
  */
 public final class MachinePairs implements AutoCloseable {
     /** Rows that are transposed at a time, and what their words and all widths here are a multiple of. */
