@@ -28,11 +28,7 @@ public enum Precision {
 
     /** How many bfloat16 numbers stand for an input of a linear layer; 1 where it is not split. */
     public int parts() {
-        return switch (this) {
-            case F32, BF16, F16 -> 1;
-            case BF16X2 -> 2;
-            case BF16X3 -> 3;
-        };
+        return this == BF16X3 ? 3 : this == BF16X2 ? 2 : 1;
     }
 
     /** Whether inputs are split into parts, which only AMX does. */
