@@ -182,7 +182,7 @@ final class BenchCommand implements Callable<Integer> {
     private ObjectNode toJson(Backend backend, List<Measurement> measurements) {
         ObjectNode root = new ObjectMapper().createObjectNode().put("version", Version.line()).put("family", family)
                 .put("tiny", tiny).put("device", backend.describe())
-                .put("precision", Devices.label(backend.precision())).put("runs", runs)
+                .put("precision", backend.precision().label()).put("runs", runs)
                 .put("peak_process_bytes", ProcessMemory.peakBytes());
         ArrayNode rows = root.putArray("measurements");
         for (Measurement m : measurements) {

@@ -69,8 +69,8 @@ final class CacheReport implements Progress {
     }
 
     /**
-     * Draws without the cache and with it; where that is quick, three times, since the first runs of a program are slow.
-     * The fastest of each count.
+     * Draws without the cache and with it; where that is quick, three times, since the first runs of a program are
+     * slow. The fastest of each count.
      */
     void measure(Drawing drawing) {
         long begin = System.nanoTime();

@@ -4,7 +4,6 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Locale;
 import jdiffusion.kernels.Precision;
-import jdiffusion.model.device.Devices;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.Hires;
 import jdiffusion.model.family.MaskFill;
@@ -54,7 +53,7 @@ final class Choices {
     static final class Precisions implements Iterable<String> {
         @Override
         public Iterator<String> iterator() {
-            return Arrays.stream(Precision.values()).map(Devices::label).iterator();
+            return Arrays.stream(Precision.values()).map(Precision::label).iterator();
         }
     }
 

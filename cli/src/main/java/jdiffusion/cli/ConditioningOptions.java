@@ -73,11 +73,14 @@ final class ConditioningOptions {
         }
         checkScore("--aesthetic-score", aestheticScore);
         checkScore("--negative-aesthetic-score", negativeAestheticScore);
-        request.text(new TextOptions(prompt2, negativePrompt2, clipSkip == null ? 0 : clipSkip - ConditioningText.USUAL_SKIP,
+        int skipped = clipSkip == null ? 0 : clipSkip - ConditioningText.USUAL_SKIP;
+        request.text(new TextOptions(prompt2, negativePrompt2, skipped,
                         or(cleanCaption, defaults.text().cleanCaption())))
                 .resolutionBinning(or(resolutionBinning, defaults.resolutionBinning()))
-                .micro(new MicroConditioning(ConditioningText.size("--original-size", originalSize), ConditioningText.place("--crop-top-left", crop),
-                        ConditioningText.size("--target-size", targetSize), ConditioningText.size("--negative-original-size", negativeOriginalSize),
+                .micro(new MicroConditioning(ConditioningText.size("--original-size", originalSize),
+                        ConditioningText.place("--crop-top-left", crop),
+                        ConditioningText.size("--target-size", targetSize),
+                        ConditioningText.size("--negative-original-size", negativeOriginalSize),
                         ConditioningText.place("--negative-crop-top-left", negativeCrop),
                         ConditioningText.size("--negative-target-size", negativeTargetSize),
                         aestheticScore == null ? micro.aesthetic() : aestheticScore,

@@ -45,8 +45,9 @@ final class DeviceOptions {
     boolean profile;
 
     @Option(names = "--emulator-report", paramLabel = "FILE",
-            description = "On the emulated device: write a page about all kernels that ran, as 'jdiffusion kernel report'"
-                + " does: the cost of each line of PTX, sectors, bank conflicts and what mends them, divergence.")
+            description = "On the emulated device: write a page about all kernels that ran, as 'jdiffusion kernel"
+                + " report' does: the cost of each line of PTX, sectors, bank conflicts and what mends them,"
+                + " divergence.")
     Path report;
 
     @Option(names = "--emulator-seed", paramLabel = "N", defaultValue = "0",

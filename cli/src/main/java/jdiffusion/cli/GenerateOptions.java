@@ -118,8 +118,8 @@ final class GenerateOptions {
     Boolean taesdEncoder;
 
     @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
-            description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32 on the CPU, bf16 on"
-                + " CUDA devices.")
+            description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. bf16x2 and bf16x3 need a CPU with"
+                + " AMX. Default: f32 on the CPU, bf16 on CUDA devices.")
     String precision;
 
     /** Changes a request with the checkpoint's defaults; the init image and the mask are set elsewhere. */

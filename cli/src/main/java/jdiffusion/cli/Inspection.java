@@ -21,6 +21,7 @@ import jdiffusion.model.embedding.TextualInversion;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Shape;
@@ -193,9 +194,10 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
         GenerationRequest drawn = defaults.toBuilder().resolutionBinning(false).build();
         int patch = pipeline.sizes(drawn).multiple();
         int largest = pipeline.sizes(drawn).largest();
-        facts.put("sizes", (pipeline.sizes(defaults).multiple() == patch ? ""
-                : "any, drawn at the nearest of a table; with --no-resolution-binning ") + patch + "x" + patch + (pipeline.denoiserConfig().positions() == 0 ? " and more"
-                : " to " + largest + "x" + largest) + " pixels, in multiples of " + patch);
+        String any = pipeline.sizes(defaults).multiple() == patch ? ""
+                : "any, drawn at the nearest of a table; with --no-resolution-binning ";
+        String most = pipeline.denoiserConfig().positions() == 0 ? " and more" : " to " + largest + "x" + largest;
+        facts.put("sizes", any + patch + "x" + patch + most + " pixels, in multiples of " + patch);
     }
 
     private static Part component(ModelFiles files, Component component) {
@@ -250,7 +252,7 @@ record Inspection(Path path, String family, List<Part> parts, Map<String, String
             case Weight.Scaled scaled -> scaled.tensor().type().name().toLowerCase(Locale.ROOT) + "_scaled";
             case Weight.Blocks blocks -> blocks.format().name().toLowerCase(Locale.ROOT);
             // The least value of NF4 comes first in its map, that of FP4 does not.
-            case Weight.FourBit bits -> bits.map().get(0, 0) == -1 ? "nf4" : "fp4";
+            case FourBitWeight bits -> bits.map().get(0, 0) == -1 ? "nf4" : "fp4";
             case Weight.Rows rows -> label(rows.parts().getFirst());
             case Weight.Adapted adapted -> label(adapted.base());
             case Stretched stretched -> label(stretched.base());

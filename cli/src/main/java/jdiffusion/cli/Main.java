@@ -24,8 +24,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line: {@code jdiffusion
- * generate|batch|stream|serve|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|sites|record|patch|
- * attend|compare|lens|sweep|kernel|completion|help}.
+ * generate|batch|stream|serve|plan|inspect|tokenizers|convert|quantize|synthesize|verify|bench|devices|sites|record|
+ * patch|attend|compare|lens|sweep|kernel|completion|help}.
  */
 @Command(name = "jdiffusion", mixinStandardHelpOptions = true, versionProvider = Version.class,
         header = "Draws pictures with Stable Diffusion, FLUX.1, AuraFlow and PixArt, in pure Java.",

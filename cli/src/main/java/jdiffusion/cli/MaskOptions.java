@@ -11,16 +11,16 @@ import picocli.CommandLine.Option;
 /** How a mask acts, and what is drawn around a picture; null where the user says nothing. */
 final class MaskOptions {
     @Option(names = "--mask-blur", paramLabel = "N",
-            description = "Soften the mask's edges by a Gaussian of N pixels, and paste what is drawn by it. Default: 0,"
-                + " hard edges; 4 with --outpaint.")
+            description = "Soften the mask's edges by a Gaussian of N pixels, and paste what is drawn by it. Default:"
+                + " 0, hard edges; 4 with --outpaint.")
     Integer blur;
 
     @Option(names = "--mask-invert", description = "Draw where the mask is black.")
     boolean invert;
 
     @Option(names = "--only-masked",
-            description = "Cut out the part around what is masked, draw it at the picture's size (the model's usual one,"
-                + " unless -W and -H say another), and put it back.")
+            description = "Cut out the part around what is masked, draw it at the picture's size (the model's usual"
+                + " one, unless -W and -H say another), and put it back.")
     boolean onlyMasked;
 
     @Option(names = "--mask-padding", paramLabel = "PIXELS",
@@ -38,8 +38,8 @@ final class MaskOptions {
     boolean paste;
 
     @Option(names = "--outpaint", paramLabel = "L,T,R,B",
-            description = "Draw so many pixels around the init image: left, top, right, bottom. --strength is 0.8 unless"
-                + " given.")
+            description = "Draw so many pixels around the init image: left, top, right, bottom. --strength is 0.8"
+                + " unless given.")
     String outpaint;
 
     private final InpaintChoices found = new InpaintChoices();

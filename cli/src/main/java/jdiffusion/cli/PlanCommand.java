@@ -124,7 +124,8 @@ final class PlanCommand implements Callable<Integer> {
         out.println(Console.oneLine(folder) + ": " + pipeline.variant().label() + ", " + request.width() + "x"
                 + request.height()
                 + (request.hires() == null ? "" : ", then " + request.hires().width() + "x" + request.hires().height())
-                + (drawn.width() == request.width() && drawn.height() == request.height() ? "" : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
+                + (drawn.width() == request.width() && drawn.height() == request.height() ? ""
+                        : " (drawn at " + drawn.width() + "x" + drawn.height() + ")")
                 + ", " + backend.describe()
                 + (backend.isDevice() ? ", offload " + pipeline.policy().offload().label()
                 : ""));
@@ -152,7 +153,7 @@ final class PlanCommand implements Callable<Integer> {
         ObjectNode root = new ObjectMapper().createObjectNode().put("model", folder.toString())
                 .put("family", pipeline.variant().label()).put("width", request.width())
                 .put("height", request.height()).put("device", backend.isDevice() ? "cuda" : "cpu")
-                .put("precision", Devices.label(backend.precision()))
+                .put("precision", backend.precision().label())
                 .put("offload", pipeline.policy().offload().label());
         ArrayNode stages = root.putArray("stages");
         for (StageMemory stage : plan.stages()) {

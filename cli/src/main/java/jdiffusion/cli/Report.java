@@ -11,7 +11,6 @@ import java.util.Map;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.profile.ProfileSummary;
-import jdiffusion.model.device.Devices;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.Progress;
 
@@ -67,7 +66,7 @@ final class Report implements Progress {
                     .put("strength", r.control().strength()).put("start", r.control().start())
                     .put("end", r.control().stop());
         }
-        request.put("precision", Devices.label(precision));
+        request.put("precision", precision.label());
         this.timings = root.putArray("timings");
         this.notes = root.putArray("notes");
         this.files = root.putArray("files");

@@ -105,8 +105,8 @@ final class ServeCommand implements Callable<Integer> {
     private long body;
 
     @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
-            description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32 on the CPU, bf16 on"
-                + " CUDA devices.")
+            description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. bf16x2 and bf16x3 need a CPU with"
+                + " AMX. Default: f32 on the CPU, bf16 on CUDA devices.")
     private String precision;
 
     @Mixin

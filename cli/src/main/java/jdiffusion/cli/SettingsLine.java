@@ -3,7 +3,6 @@ package jdiffusion.cli;
 import java.util.List;
 import java.util.Set;
 import jdiffusion.model.checkpoint.Component;
-import jdiffusion.model.device.Devices;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.request.MethodText;
 import jdiffusion.model.sampling.FlowScheduler;
@@ -39,7 +38,7 @@ final class SettingsLine {
                         : " to " + Seed.text(r.seed() + r.images() - 1))
                 .append(!components.contains(Component.T5) ? ""
                         : ", T5 " + (r.t5() ? r.t5Length() + " tokens" : "off"))
-                .append(", precision ").append(Devices.label(plan.device().backend().precision()));
+                .append(", precision ").append(plan.device().backend().precision().label());
         for (Component clip : List.of(Component.CLIP_L, Component.CLIP_G)) {
             boolean off = components.contains(clip) && !plan.pipeline().files().has(clip);
             line.append(off ? ", " + clip.label() + " off" : "");

@@ -7,7 +7,6 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.Backend;
-import jdiffusion.kernels.Precision;
 import jdiffusion.model.checkpoint.UnsupportedModelException;
 import jdiffusion.model.device.Devices;
 import jdiffusion.model.reference.Comparison;
@@ -50,8 +49,8 @@ final class VerifyCommand implements Callable<Integer> {
             description = "Relative RMS error that passes. Default: 1e-4, and 2e-2 in bf16 and f16.")
     private Double tolerance;
 
-    @Option(names = "--precision", paramLabel = "TYPE",
-            description = "f32, bf16 or f16. Default: f32 on the CPU, bf16 on CUDA devices.")
+    @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
+            description = "${COMPLETION-CANDIDATES}. Default: f32 on the CPU, bf16 on CUDA devices.")
     private String precision;
 
     @Mixin
@@ -80,7 +79,7 @@ final class VerifyCommand implements Callable<Integer> {
             Backend backend = opened.backend();
             main.err().println(backend.describe());
             Verifier verifier = new Verifier(backend, tolerance != null ? tolerance
-                    : backend.precision() == Precision.F32 ? EXACT : ROUNDED, model.given() ? model.path() : null,
+                    : backend.precision().rounds() ? ROUNDED : EXACT, model.given() ? model.path() : null,
                     model.sources(Set.of()), DefaultModel.find());
             header(references);
             try {

@@ -1,5 +1,7 @@
 package jdiffusion.kernels;
 
+import java.util.Locale;
+
 /** In what precision matrix products and attention take their inputs; sums are float32 always. */
 public enum Precision {
     /** As they are. On the CPU only: tensor cores take 16 bits. */
@@ -7,8 +9,35 @@ public enum Precision {
     /** Rounded to bfloat16, to nearest even. The residual stream stays float32. */
     BF16,
     /**
+     * Linear layers and convolutions take each input as the sum of two bfloat16 numbers, which have 16 bits of it, and
+     * multiply all parts but the smallest two; attention takes inputs as they are. On CPUs with AMX only.
+     */
+    BF16X2,
+    /** The same with three numbers, which have all 24 bits, and up to six products: about as exact as float32. */
+    BF16X3,
+    /**
      * Rounded to float16, to nearest even, where values are small enough; bfloat16 in T5 and the VAE, which overflow
      * it. On devices with tensor cores only.
      */
-    F16
+    F16;
+
+    /** As in {@code --precision}. */
+    public String label() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** How many bfloat16 numbers stand for an input of a linear layer; 1 where it is not split. */
+    public int parts() {
+        return this == BF16X3 ? 3 : this == BF16X2 ? 2 : 1;
+    }
+
+    /** Whether inputs are split into parts, which only AMX does. */
+    public boolean isSplit() {
+        return parts() > 1;
+    }
+
+    /** Whether inputs lose bits before they are multiplied. */
+    public boolean rounds() {
+        return this == BF16 || this == F16;
+    }
 }

@@ -39,6 +39,22 @@ public enum DType {
         };
     }
 
+    /**
+     * Bits of the significand of a number, the one before the point included.
+     *
+     * @throws IllegalArgumentException when this is no {@link #isFloat}
+     */
+    public int significantBits() {
+        return switch (this) {
+            case F32 -> 24;
+            case F16 -> 11;
+            case BF16 -> 8;
+            case F8_E4M3 -> 4;
+            case F8_E5M2 -> 3;
+            default -> throw new IllegalArgumentException(this + " is no floating-point type of kernels");
+        };
+    }
+
     /** The type of that name, in any case or as PyTorch writes it; null when there is none. */
     public static DType of(String name) {
         String upper = name.toUpperCase(Locale.ROOT);

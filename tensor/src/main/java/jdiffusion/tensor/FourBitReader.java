@@ -78,26 +78,26 @@ final class FourBitReader {
     }
 
     /** Takes every part; null when one had a fault. */
-    Weight.FourBit read(Parts parts) {
+    FourBitWeight read(Parts parts) {
         long size = state.shape.size();
         long blocks = Math.ceilDiv(size, state.block);
         boolean isNested = state.nestedBlock > 0;
         Tensor codes = parts.take(name, null, Math.ceilDiv(size, 2));
-        Tensor map = parts.take(name + ".quant_map", DType.F32, Weight.FourBit.VALUES);
+        Tensor map = parts.take(name + ".quant_map", DType.F32, FourBitWeight.VALUES);
         Tensor absmax = parts.take(name + ".absmax", isNested ? DType.U8 : DType.F32, blocks);
         Tensor nestedAbsmax = null;
         Tensor nestedMap = null;
         if (isNested) {
             long nestedBlocks = Math.ceilDiv(blocks, state.nestedBlock);
             nestedAbsmax = parts.take(name + ".nested_absmax", DType.F32, nestedBlocks);
-            nestedMap = parts.take(name + ".nested_quant_map", DType.F32, Weight.FourBit.Nested.VALUES);
+            nestedMap = parts.take(name + ".nested_quant_map", DType.F32, FourBitWeight.Nested.VALUES);
         }
         if (codes == null || map == null || absmax == null || isNested && (nestedAbsmax == null || nestedMap == null)) {
             return null;
         }
-        Weight.FourBit.Nested nested = !isNested ? null
-                : new Weight.FourBit.Nested(state.nestedBlock, nestedAbsmax, nestedMap, state.nestedOffset);
-        return new Weight.FourBit(state.shape.dim(0), state.shape.dim(1), codes, map, state.block, absmax, nested);
+        FourBitWeight.Nested nested = !isNested ? null
+                : new FourBitWeight.Nested(state.nestedBlock, nestedAbsmax, nestedMap, state.nestedOffset);
+        return new FourBitWeight(state.shape.dim(0), state.shape.dim(1), codes, map, state.block, absmax, nested);
     }
 
     private static State parse(String origin, String stateName, String kind, Tensor bytes) {
@@ -140,7 +140,7 @@ final class FourBitReader {
             if (shape == null || !expectedKind.equals(kind)) {
                 throw json.fault("it needs a shape and the quant_type " + expectedKind);
             }
-            checkPower("blocksize", block, Weight.FourBit.LEAST_BLOCK, Weight.FourBit.LARGEST_BLOCK);
+            checkPower("blocksize", block, FourBitWeight.LEAST_BLOCK, FourBitWeight.LARGEST_BLOCK);
             boolean nested = nestedBlock > 0 || nestedType != null || nestedOffset != null;
             if (nested) {
                 checkPower("nested_blocksize", nestedBlock, 1, LARGEST_NESTED_BLOCK);

@@ -95,7 +95,7 @@ class FourBitTest {
         List<Tensor> placed = new ArrayList<>();
         Weights weights = Weights.of(source, new Recording(placed)).at("a");
         assertThat(weights.shape("w")).isEqualTo(Shape.of(6, 96));
-        Weight.FourBit w = (Weight.FourBit) weights.matrix("w", 6, 96);
+        FourBitWeight w = (FourBitWeight) weights.matrix("w", 6, 96);
         weights.finish();
         assertThat(w.rows()).isEqualTo(6);
         assertThat(w.cols()).isEqualTo(96);
@@ -120,7 +120,7 @@ class FourBitTest {
                         "{\"shape\": [3, 5], \"dtype\": \"float16\", \"blocksize\": 128, \"quant_type\": \"fp4\", "
                                 + "\"later\": {\"x\": [1]}}");
         Weights weights = source.weights();
-        Weight.FourBit w = (Weight.FourBit) weights.matrix("w", 3, 5);
+        FourBitWeight w = (FourBitWeight) weights.matrix("w", 3, 5);
         weights.finish();
         assertThat(w.nested()).isNull();
         assertThat(w.blockSize()).isEqualTo(128);
@@ -131,7 +131,7 @@ class FourBitTest {
     void codesMayBeStoredAsWiderElements() {
         Source source = Source.nested(NESTED).put("a.w", DType.BF16, 144, 1);
         Weights weights = source.weights();
-        Weight.FourBit w = (Weight.FourBit) weights.matrix("w", 6, 96);
+        FourBitWeight w = (FourBitWeight) weights.matrix("w", 6, 96);
         weights.finish();
         assertThat(w.codes().type()).isEqualTo(DType.U8);
         assertThat(w.codes().cols()).isEqualTo(288);
@@ -241,16 +241,16 @@ class FourBitTest {
         Tensor codes = Tensor.of(MemorySegment.ofArray(new byte[288]), DType.U8, Shape.of(288));
         Tensor map = Tensor.of(new float[16], 16);
         Tensor absmax = Tensor.of(new float[9], 9);
-        Weight.FourBit sound = new Weight.FourBit(6, 96, codes, map, 64, absmax, null);
+        FourBitWeight sound = new FourBitWeight(6, 96, codes, map, 64, absmax, null);
         assertThat(sound.blockSize()).isEqualTo(64);
-        assertThatThrownBy(() -> new Weight.FourBit(6, 97, codes, map, 64, absmax, null))
+        assertThatThrownBy(() -> new FourBitWeight(6, 97, codes, map, 64, absmax, null))
                 .hasMessageContaining("codes");
-        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, absmax, 64, absmax, null))
+        assertThatThrownBy(() -> new FourBitWeight(6, 96, codes, absmax, 64, absmax, null))
                 .hasMessageContaining("map");
-        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, map, 128, absmax, null))
+        assertThatThrownBy(() -> new FourBitWeight(6, 96, codes, map, 128, absmax, null))
                 .hasMessageContaining("absmax");
-        assertThatThrownBy(() -> new Weight.FourBit(6, 96, codes, map, 96, absmax, null))
+        assertThatThrownBy(() -> new FourBitWeight(6, 96, codes, map, 96, absmax, null))
                 .hasMessageContaining("96");
-        assertThatThrownBy(() -> new Weight.FourBit.Nested(256, absmax, map, 0)).hasMessageContaining("256 of F32");
+        assertThatThrownBy(() -> new FourBitWeight.Nested(256, absmax, map, 0)).hasMessageContaining("256 of F32");
     }
 }

@@ -132,7 +132,7 @@ class QuantisedSourceTest {
         for (int i = 0; i < map.length; i++) {
             map[i] = i - 7.5f;
         }
-        Weight w = new Weight.FourBit(4, 48, Tensor.of(MemorySegment.ofArray(codes), DType.U8, Shape.of(96)),
+        Weight w = new FourBitWeight(4, 48, Tensor.of(MemorySegment.ofArray(codes), DType.U8, Shape.of(96)),
                 Tensor.of(map, 16), 32, Tensor.of(absmax, 6), null);
         Weight cut = w.slice(2, 4);
         assertThat(row(cut, 0)).containsExactly(row(w, 2));

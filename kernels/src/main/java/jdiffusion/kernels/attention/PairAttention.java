@@ -10,6 +10,7 @@ import java.util.Arrays;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.machine.MachinePairs;
+import jdiffusion.kernels.machine.MachineSoftmax;
 import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -140,15 +141,15 @@ final class PairAttention {
     private void attend(int pair, int from, float[] k, int kAt, float[] v, int vAt, int worker) {
         int channels = up(headDim, MR);
         int count = Math.min(NR, call.queries() - from);
-        MachinePairs code = cpu.products().pairs();
+        MachineSoftmax softmax = cpu.products().pairs().softmax();
         float[] q = cpu.local(worker, Buffer.B_PANEL, NR * width / 2);
         float[] scores = cpu.local(worker, Buffer.SCORES, KEYS * Math.max(NR, width / 2));
         float[] sums = cpu.local(worker, Buffer.SUMS, valueRows * NR);
-        float[] state = cpu.local(worker, Buffer.TILE, code.stateSize());
+        float[] state = cpu.local(worker, Buffer.TILE, softmax.stateSize());
         float[] bias = readBias(pair, worker);
         packQueries(pair, from, count, q, worker);
         Arrays.fill(sums, 0, valueRows * NR, 0);
-        code.reset(state, 0);
+        softmax.reset(state, 0);
         boolean causal = call.shape().causal();
         int present = call.keys(pair);
         int end = up(causal ? Math.min(present, from + count) : present, KEY_UNIT);
@@ -161,7 +162,7 @@ final class PairAttention {
             }
             Start start = fresh ? Start.ZERO : Start.SUMS;
             cpu.products().multiplyRows(start, n, depth, k, left, width / 2, q, 0, scores, 0);
-            code.softmax(scores, n, call.shape().scale(), state, 0, sums, 0, channels);
+            softmax.run(scores, n, call.shape().scale(), state, 0, sums, 0, channels);
             cpu.products().multiplyRows(Start.SUMS, channels, n / 2, v, vAt + key / 2, valueStride, scores, 0, sums, 0);
         }
         write(pair, from, count, sums, state, worker);
@@ -195,12 +196,13 @@ final class PairAttention {
     /** Divides the sums by those of the softmax and stores them. */
     private void write(int pair, int from, int count, float[] sums, float[] state, int worker) {
         MachinePairs code = cpu.products().pairs();
+        MachineSoftmax softmax = code.softmax();
         float[] factors = cpu.local(worker, Buffer.STATISTICS, NR);
         for (int i = 0; i < NR; i++) {
-            float sum = code.sum(state, 0, i);
+            float sum = softmax.sum(state, 0, i);
             factors[i] = sum == 0 ? 0 : 1 / sum;
             if (call.logSums() != null && i < count) {
-                call.keepLogSum(pair, from + i, code.largest(state, 0, i) * call.shape().scale(), sum);
+                call.keepLogSum(pair, from + i, softmax.largest(state, 0, i) * call.shape().scale(), sum);
             }
         }
         for (int row = 0; row < headDim; row++) {

@@ -50,7 +50,7 @@ final class TileAttention {
     }
 
     boolean takes(AttentionCall given) {
-        return cpu.products().amx() != null && given.shape().headDim() <= MOST_CHANNELS
+        return cpu.products().amx() != null && cpu.products().inPairs() && given.shape().headDim() <= MOST_CHANNELS
                 && given.shape().scale() < AmxAttention.MOST_SCALE;
     }
 

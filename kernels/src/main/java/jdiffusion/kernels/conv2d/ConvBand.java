@@ -9,6 +9,7 @@ import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.kernels.cpu.Workers;
 import jdiffusion.kernels.groupnorm.CpuGroupNorm;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
+import jdiffusion.kernels.machine.AmxPanels;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -16,7 +17,8 @@ import jdiffusion.tensor.Tensor;
 /**
  * The band of rows of its input that a convolution is at, copied with their padding in the form in which products read
  * them, and normalised on the way where that is wanted. It counts in words of 32 bits, one number in float32, or two
- * channels in bfloat16 where {@link jdiffusion.kernels.cpu.Products#inPairs}, and lies in an array or in memory.
+ * channels in bfloat16 where {@link jdiffusion.kernels.cpu.Products#inPairs}, and lies in an array or in memory. In a
+ * split precision it lies in memory, and 32 channels are words of one part after the other.
  */
 final class ConvBand {
     /** Numbers that are rounded at a time. */
@@ -40,6 +42,7 @@ final class ConvBand {
     private int pixel;
     private int pitch;
     private boolean pairs;
+    private int parts;
     /** Whether the input's pixels follow each other without gaps, as those of the band do. */
     private boolean dense;
     private float[] array;
@@ -53,7 +56,7 @@ final class ConvBand {
     /**
      * @param first    null for no norm
      * @param input    [batch, height, width, cin]
-     * @param channels of a pixel in the band, at least cin; even, and a multiple of 4 in pairs
+     * @param channels of a pixel in the band, at least cin; even, a multiple of 4 in pairs, and of 32 if split
      */
     void begin(GroupNormCall first, Conv2dShape given, Tensor input, int channels) {
         norm = first;
@@ -61,7 +64,8 @@ final class ConvBand {
         x = input;
         this.channels = channels;
         pairs = cpu.products().inPairs();
-        pixel = pairs ? channels / 2 : channels;
+        parts = cpu.precision().parts();
+        pixel = pairs || parts > 1 ? channels / 2 * parts : channels;
         dense = shape.cin() == channels && x.rowStride() == channels;
         // Room behind a row for what rounding writes past its end.
         pitch = shape.width() + shape.padLow() + Math.max(shape.padHigh(), Math.ceilDiv(LINE, pixel));
@@ -99,7 +103,7 @@ final class ConvBand {
         cpu.workers().run(rows + shape.kernel() - 1, copyRow);
     }
 
-    /** The same into memory; only in pairs. */
+    /** The same into memory; only in pairs or parts. */
     void copy(int first, int rows, MemorySegment to) {
         firstRow = first;
         array = null;
@@ -128,11 +132,12 @@ final class ConvBand {
         clear(at, at + left);
         int first = (image * shape.height() + y) * shape.width();
         int step = norm != null ? factors.pixels() : Math.max(1, RUN / channels);
-        float[] run = pairs ? cpu.local(worker, Buffer.ROW, cpu.products().padded(step * channels)) : array;
+        boolean direct = !pairs && parts == 1;
+        float[] run = direct ? array : cpu.local(worker, Buffer.ROW, cpu.products().padded(step * channels));
         for (int done = 0; done < shape.width(); done += step) {
             int count = Math.min(step, shape.width() - done);
             int place = at + left + done * pixel;
-            int to = pairs ? 0 : place;
+            int to = direct ? place : 0;
             if (channelFactors != null) {
                 normed(first + done, count, place);
                 continue;
@@ -145,7 +150,10 @@ final class ConvBand {
                     Arrays.fill(run, to + p * channels + shape.cin(), to + (p + 1) * channels, 0f);
                 }
             }
-            if (!pairs) {
+            if (parts > 1) {
+                cpu.products().amx().split(parts, run, 0, count * channels / AmxPanels.DEPTH, memory,
+                        (long) Float.BYTES * place);
+            } else if (direct) {
                 Widen.round(cpu.precision(), run, to, count * channels);
             } else if (memory != null) {
                 cpu.products().roundPairs(run, count * channels, memory, (long) Float.BYTES * place);

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Widen;
+import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -31,6 +32,11 @@ record KernelRows(Tensor weight, boolean doubled, int channels) {
     /** Taps of a kernel's row. */
     int side() {
         return doubled ? 2 : weight.shape().dim(2);
+    }
+
+    /** Significant bits that numbers of {@link #read} have at most. */
+    int bits() {
+        return doubled ? DType.F32.significantBits() : weight.type().significantBits();
     }
 
     /** The kernel of one output channel: [side][side][channels]. */

@@ -3,9 +3,7 @@ package jdiffusion.kernels.conv2d;
 import static jdiffusion.kernels.machine.AmxPanels.DEPTH;
 import static jdiffusion.kernels.machine.AmxPanels.HALF_STEP_BYTES;
 import static jdiffusion.kernels.machine.AmxPanels.PACKED_ROWS;
-import static jdiffusion.kernels.machine.AmxPanels.ROW_STEP_BYTES;
 import static jdiffusion.kernels.machine.AmxPanels.SIDE;
-import static jdiffusion.kernels.machine.AmxPanels.STEP_BYTES;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,11 +14,13 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Workers;
 import jdiffusion.kernels.machine.Pages;
+import jdiffusion.kernels.machine.Parts;
 import jdiffusion.tensor.Tensor;
 
 /**
  * The kernels of a convolution, packed to be the right factor of {@link jdiffusion.kernels.machine.AmxPanels}: for each
- * set, panel of up to {@link #PANEL_BLOCKS} blocks of 32 output channels, and kernel row [part along k][block][step].
+ * set, panel of up to {@link #PANEL_BLOCKS} blocks of 32 output channels, and kernel row [part along k][block][step],
+ * where a step holds as many {@link Parts} as the numbers need.
  *
  * <p>Kernels that cannot change and come a second time are kept from then on, as long as their tensor is in use, and
  * until all that are kept take {@link #MOST_KEPT} bytes: who decodes one picture does not pay for it in memory.
@@ -36,6 +36,7 @@ final class KernelTiles {
     private final List<Kept> kept = new ArrayList<>();
 
     private KernelRows kernels;
+    private Parts parts;
     private int steps;
     private int partSteps;
     private int blocks;
@@ -61,7 +62,8 @@ final class KernelTiles {
     MemorySegment pack(KernelRows given) {
         kernels = given;
         steps = given.side() * given.channels() / DEPTH;
-        partSteps = share(steps, PART_STEPS);
+        parts = Parts.of(cpu.precision().parts(), given.bits());
+        partSteps = share(steps, PART_STEPS / parts.left());
         blocks = Math.ceilDiv(given.cout(), SIDE);
         panelBlocks = share(blocks, PANEL_BLOCKS);
         long bytes = given.sets() * panels() * panelBytes();
@@ -116,6 +118,10 @@ final class KernelTiles {
         return panel * panelBlocks * SIDE;
     }
 
+    Parts parts() {
+        return parts;
+    }
+
     /** Steps along k of a kernel's row, and of a part of it. */
     int steps() {
         return steps;
@@ -126,13 +132,13 @@ final class KernelTiles {
     }
 
     private long panelBytes() {
-        return (long) kernels.side() * panelBlocks * steps * STEP_BYTES;
+        return (long) kernels.side() * panelBlocks * steps * parts.stepBytes();
     }
 
     /** Where a part of a panel's kernel row begins. */
     long at(int set, int panel, int y, int step) {
         return ((long) set * panels() + panel) * panelBytes()
-                + ((long) y * panelBlocks * steps + (long) widths(panel) * step) * STEP_BYTES;
+                + ((long) y * panelBlocks * steps + (long) widths(panel) * step) * parts.stepBytes();
     }
 
     /** The kernels of 16 output channels of a set. */
@@ -143,14 +149,14 @@ final class KernelTiles {
         int panel = block / panelBlocks;
         int rows = kernels.side();
         int numbers = rows * rows * kernels.channels();
-        long stride = (long) numbers * Short.BYTES;
+        long stride = (long) numbers * parts.right() * Short.BYTES;
         MemorySegment words = cpu.localMemory(worker, Buffer.ROW, PACKED_ROWS * stride);
         float[] kernel = cpu.local(worker, Buffer.ROW, cpu.products().padded(numbers));
         for (int r = 0; r < PACKED_ROWS; r++) {
             int channel = block * SIDE + half * PACKED_ROWS + r;
             if (channel < kernels.cout()) {
                 kernels.read(cpu, set, channel, kernel, worker);
-                cpu.products().roundPairs(kernel, numbers, words, r * stride);
+                inParts(kernel, numbers, words, r * stride);
             } else {
                 words.asSlice(r * stride, stride).fill((byte) 0);
             }
@@ -158,10 +164,18 @@ final class KernelTiles {
         for (int y = 0; y < rows; y++) {
             for (int step = 0; step < steps; step += partSteps) {
                 int count = Math.min(partSteps, steps - step);
-                long to = at(set, panel, y, step) + (long) (block - panel * panelBlocks) * count * STEP_BYTES;
-                cpu.products().amx().packColumns(words, (long) (y * steps + step) * ROW_STEP_BYTES, stride, count,
-                        tiles, to + half * HALF_STEP_BYTES);
+                long to = at(set, panel, y, step) + (long) (block - panel * panelBlocks) * count * parts.stepBytes();
+                cpu.products().amx().packColumns(words, (long) (y * steps + step) * parts.rightRowStepBytes(), stride,
+                        count * parts.right(), tiles, to + half * HALF_STEP_BYTES);
             }
+        }
+    }
+
+    private void inParts(float[] kernel, int numbers, MemorySegment words, long at) {
+        if (parts.left() > 1) {
+            cpu.products().amx().split(parts.right(), kernel, 0, numbers / DEPTH, words, at);
+        } else {
+            cpu.products().roundPairs(kernel, numbers, words, at);
         }
     }
 }

@@ -2,7 +2,6 @@ package jdiffusion.kernels.conv2d;
 
 import static jdiffusion.kernels.machine.AmxPanels.BLOCK_BYTES;
 import static jdiffusion.kernels.machine.AmxPanels.DEPTH;
-import static jdiffusion.kernels.machine.AmxPanels.ROW_STEP_BYTES;
 import static jdiffusion.kernels.machine.AmxPanels.SIDE;
 import static jdiffusion.kernels.machine.AmxPanels.SUMS_ROW_BYTES;
 
@@ -16,6 +15,7 @@ import jdiffusion.kernels.cpu.Workers;
 import jdiffusion.kernels.groupnorm.GroupNormCall;
 import jdiffusion.kernels.machine.Ahead;
 import jdiffusion.kernels.machine.Beside;
+import jdiffusion.kernels.machine.Parts;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -71,7 +71,7 @@ final class TileConv2d {
         out = to;
         int channels = Math.ceilDiv(shape.cin(), DEPTH) * DEPTH;
         input.begin(norm, shape, x, channels);
-        pixel = (long) Short.BYTES * channels;
+        pixel = (long) Short.BYTES * cpu.precision().parts() * channels;
         pitch = input.pitch();
         side = twice ? 2 : shape.kernel();
         tiles = kernels.pack(new KernelRows(weight, twice, channels));
@@ -120,6 +120,7 @@ final class TileConv2d {
         int count = (int) ((long) blocks * (group + 1) / groups) - first;
         int widths = kernels.widths(panel);
         int steps = kernels.steps();
+        Parts parts = kernels.parts();
         MemorySegment sums = cpu.localMemory(worker, Buffer.SUMS, (long) count * widths * BLOCK_BYTES);
         long from = ((long) first * SIDE + set / 2 * pitch + set % 2) * pixel;
         store.beginPanel(kernels.channel(panel), worker);
@@ -133,8 +134,9 @@ final class TileConv2d {
                     lookAhead(left, last, step + part, last && b + 1 == count, worker);
                     Beside beside = last && y + 1 == side ? output(set, panel, (first + b) * SIDE, worker)
                             : Beside.NOTHING;
-                    cpu.products().amx().multiply(y == 0 && step == 0, band, left + (long) step * ROW_STEP_BYTES, pixel,
-                            part, tiles, kernels.at(set, panel, y, step), widths, sums, at, beside, ahead[worker]);
+                    cpu.products().amx().multiply(y == 0 && step == 0, parts, band,
+                            left + (long) step * parts.rowStepBytes(), pixel, part, tiles,
+                            kernels.at(set, panel, y, step), widths, sums, at, beside, ahead[worker]);
                 }
             }
         }
@@ -148,7 +150,8 @@ final class TileConv2d {
         if (nothing) {
             ahead[worker].nothingToRead();
         } else {
-            ahead[worker].toRead(band, left + (toNextBlock ? SIDE * pixel : (long) step * ROW_STEP_BYTES), pixel);
+            long next = toNextBlock ? SIDE * pixel : (long) step * kernels.parts().rowStepBytes();
+            ahead[worker].toRead(band, left + next, pixel);
         }
     }
 

@@ -7,7 +7,6 @@ import static jdiffusion.kernels.machine.AmxPanels.LINE;
 import static jdiffusion.kernels.machine.AmxPanels.PACKED_ROWS;
 import static jdiffusion.kernels.machine.AmxPanels.ROW_STEP_BYTES;
 import static jdiffusion.kernels.machine.AmxPanels.SIDE;
-import static jdiffusion.kernels.machine.AmxPanels.STEP_BYTES;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -16,6 +15,7 @@ import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.machine.Ahead;
 import jdiffusion.kernels.machine.AmxPanels;
 import jdiffusion.kernels.machine.Beside;
+import jdiffusion.kernels.machine.Parts;
 import jdiffusion.tensor.Tensor;
 
 /**
@@ -28,6 +28,10 @@ import jdiffusion.tensor.Tensor;
  *
  * <p>Each sum is one chain in the order of k, however the work is cut; rows and columns are padded with zeros to whole
  * blocks, k to whole steps.
+ *
+ * <p>In a split precision both factors' numbers are {@link Parts}: left rows are split when they are packed, right ones
+ * when a panel is, into as many parts as they have bits for. A part along k is shorter and a chunk has fewer steps, so
+ * that both fill the caches as before.
  */
 final class AmxGemm {
     /** Steps along k of a part: 32 left rows of it are 32 KiB, two thirds of the first-level cache. */
@@ -51,6 +55,9 @@ final class AmxGemm {
     private final Workers.Body multiply = this::multiply;
 
     private AmxPanels panels;
+    /** Of left numbers. */
+    private int leftParts;
+    private Parts parts;
     private Gemm.Factors factors;
     private int m;
     private int k;
@@ -105,11 +112,11 @@ final class AmxGemm {
         factors = given;
         m = rows;
         k = depth;
+        leftParts = cpu.precision().parts();
         steps = Math.max(1, Math.ceilDiv(k, DEPTH));
-        partSteps = share(steps, PART_STEPS);
-        chunkSteps = share(Math.ceilDiv(steps, partSteps), CHUNK_PARTS) * partSteps;
-        rowBytes = Math.multiplyExact(steps, ROW_STEP_BYTES);
-        Tensor words = k > 0 && k % DEPTH == 0 ? factors.leftWords() : null;
+        partSteps = share(steps, PART_STEPS / leftParts);
+        rowBytes = Math.multiplyExact(steps, leftParts * ROW_STEP_BYTES);
+        Tensor words = leftParts == 1 && k > 0 && k % DEPTH == 0 ? factors.leftWords() : null;
         inPlace = words != null && inLines(words) ? words : null;
         int blocksInAll = Math.ceilDiv(m, SIDE);
         int held = inPlace != null ? blocksInAll
@@ -142,7 +149,10 @@ final class AmxGemm {
         int count = Math.clamp(chunkRows - row, 0, PACKED_ROWS);
         long at = (long) item * PACKED_ROWS * rowBytes;
         Tensor place = k > 0 && k % DEPTH == 0 ? factors.leftPlace() : null;
-        if (place != null) {
+        if (place != null && leftParts > 1) {
+            panels.split(leftParts, place.data(), place.rowOffset(chunkStart + row), place.rowOffset(1), count, steps,
+                    left, at, rowBytes);
+        } else if (place != null) {
             cpu.products().pairs().rows(place.data(), place.rowOffset(chunkStart + row), place.rowOffset(1), count, k,
                     null, left, at);
         } else {
@@ -154,7 +164,7 @@ final class AmxGemm {
     }
 
     private void leftRow(int row, long at, int worker) {
-        Tensor words = factors.leftWords();
+        Tensor words = leftParts == 1 ? factors.leftWords() : null;
         if (words != null) {
             long bytes = (long) Short.BYTES * k;
             MemorySegment.copy(words.data(), words.rowOffset(row), left, at, bytes);
@@ -164,12 +174,25 @@ final class AmxGemm {
         float[] numbers = cpu.local(worker, Buffer.ROW, steps * DEPTH);
         factors.left(row, numbers, 0);
         Arrays.fill(numbers, k, steps * DEPTH, 0f);
-        cpu.products().roundPairs(numbers, steps * DEPTH, left, at);
+        inParts(leftParts, numbers, steps, left, at);
+    }
+
+    /** Numbers as words of bfloat16, split or rounded. */
+    private void inParts(int count, float[] numbers, int numberSteps, MemorySegment to, long at) {
+        if (leftParts > 1) {
+            panels.split(count, numbers, 0, numberSteps, to, at);
+        } else {
+            cpu.products().roundPairs(numbers, numberSteps * DEPTH, to, at);
+        }
     }
 
     /** See {@link Gemm#product}; there is at least a column. */
     void product(int columns, Tensor biasVector, Epilogue epilogue, Tensor to) {
         n = columns;
+        parts = Parts.of(leftParts, factors.rightBits());
+        // As many bytes of a panel in every precision.
+        int chunkParts = CHUNK_PARTS * leftParts / parts.right();
+        chunkSteps = share(Math.ceilDiv(steps, partSteps), chunkParts) * partSteps;
         columnBlocks = Math.ceilDiv(n, SIDE);
         panelBlocks = panelBlocks();
         int count = Math.ceilDiv(columnBlocks, panelBlocks);
@@ -224,7 +247,7 @@ final class AmxGemm {
         item.columnBlock = item.panel * panelBlocks;
         item.widths = Math.min(panelBlocks, columnBlocks - item.columnBlock);
         boolean once = chunkSteps >= steps;
-        item.right = cpu.localMemory(worker, Buffer.B_PANEL, (long) panelBlocks * chunkSteps * STEP_BYTES);
+        item.right = cpu.localMemory(worker, Buffer.B_PANEL, (long) panelBlocks * chunkSteps * parts.stepBytes());
         item.sumsApart = once ? 0 : panelBlocks * BLOCK_BYTES;
         item.sums = cpu.localMemory(worker, Buffer.SUMS,
                 (long) panelBlocks * BLOCK_BYTES + (item.count - 1L) * item.sumsApart);
@@ -254,9 +277,9 @@ final class AmxGemm {
             boolean last = step + part == item.end;
             lookAhead(item.ahead, block + (last ? 1 : 0), last ? item.from : step + part, last && b + 1 == item.count);
             Beside beside = beside(item, b, step);
-            panels.multiply(step == 0, rows, at + (long) step * ROW_STEP_BYTES, apart, part, item.right,
-                    (long) item.widths * (step - item.from) * STEP_BYTES, item.widths, item.sums, sumsAt, beside,
-                    item.ahead);
+            panels.multiply(step == 0, parts, rows, at + (long) step * parts.rowStepBytes(), apart, part, item.right,
+                    (long) item.widths * (step - item.from) * parts.stepBytes(), item.widths, item.sums, sumsAt,
+                    beside, item.ahead);
         }
         if (item.end == steps) {
             store.rows(item.sums, sumsAt, chunkStart + block * SIDE, 1, Math.min(SIDE, chunkRows - block * SIDE),
@@ -270,7 +293,7 @@ final class AmxGemm {
 
     /** The left rows that come next: another part of these, or the first of the block behind them. */
     private void lookAhead(Ahead to, int block, int step, boolean nothing) {
-        long offset = (long) step * ROW_STEP_BYTES;
+        long offset = (long) step * parts.rowStepBytes();
         if (nothing) {
             to.nothingToRead();
         } else if (inPlace != null && (block + 1) * SIDE <= chunkRows) {
@@ -295,7 +318,7 @@ final class AmxGemm {
         boolean packs = chunkSteps < steps || (item.number + 1) % groups == 0;
         if (packs && piece >= 0) {
             int column = (nextBlock + piece / nextParts) * SIDE;
-            Tensor rows = column + SIDE <= n ? factors.rightPlace(column, SIDE) : null;
+            Tensor rows = column + SIDE <= n ? rightPlace(column, SIDE) : null;
             if (rows != null) {
                 item.ahead.toWrite(rows.data(), rows.rowOffset(factors.rightFirst(column))
                         + (long) (nextFrom + piece % nextParts * partSteps) * ROW_STEP_BYTES, rows.rowOffset(1));
@@ -306,12 +329,17 @@ final class AmxGemm {
                 : store.ahead(item.ahead, chunkStart + (item.first + b) * SIDE, 1, item.columnBlock * SIDE);
     }
 
+    /** Where right rows lie as panels take them, if they do. */
+    private Tensor rightPlace(int row, int count) {
+        return parts.right() == 1 ? factors.rightPlace(row, count) : null;
+    }
+
     /** Right rows of some blocks of columns, steps {@code from} to {@code end}, as [part][block][step]. */
     private void packRight(int columnBlock, int widths, int from, int end, MemorySegment to, int worker) {
         for (int half = 0; half < 2 * widths; half++) {
             int column = columnBlock * SIDE + half * PACKED_ROWS;
             int whole = Math.min(end, k / DEPTH);
-            Tensor place = column + PACKED_ROWS <= n && whole > from ? factors.rightPlace(column, PACKED_ROWS) : null;
+            Tensor place = column + PACKED_ROWS <= n && whole > from ? rightPlace(column, PACKED_ROWS) : null;
             int done = place == null ? from : whole;
             if (place != null) {
                 int first = factors.rightFirst(column);
@@ -321,7 +349,7 @@ final class AmxGemm {
                         done, end, to);
             }
             if (done < end) {
-                int bytes = (end - done) * ROW_STEP_BYTES;
+                int bytes = (end - done) * parts.rightRowStepBytes();
                 MemorySegment rows = cpu.localMemory(worker, Buffer.ROW, (long) PACKED_ROWS * bytes);
                 for (int r = 0; r < PACKED_ROWS; r++) {
                     rightRow(column + r, done * DEPTH, (end - done) * DEPTH, rows, (long) r * bytes, worker);
@@ -339,9 +367,10 @@ final class AmxGemm {
             int part = from + (step - from) / partSteps * partSteps;
             int partEnd = Math.min(part + partSteps, end);
             next = Math.min(partEnd, to);
-            long at = ((long) widths * (part - from) + (long) half / 2 * (partEnd - part) + step - part) * STEP_BYTES
-                    + half % 2 * HALF_STEP_BYTES;
-            panels.packColumns(rows, offset + (long) (step - done) * ROW_STEP_BYTES, stride, next - step, panel, at);
+            long at = half % 2 * HALF_STEP_BYTES + parts.stepBytes()
+                    * ((long) widths * (part - from) + (long) half / 2 * (partEnd - part) + step - part);
+            panels.packColumns(rows, offset + (long) (step - done) * parts.rightRowStepBytes(), stride,
+                    (next - step) * parts.right(), panel, at);
         }
     }
 
@@ -350,14 +379,14 @@ final class AmxGemm {
         int count = Math.clamp(k - from, 0, numbers);
         float[] values = cpu.local(worker, Buffer.ROW, numbers);
         if (row >= n || count == 0) {
-            to.asSlice(at, (long) Short.BYTES * numbers).fill((byte) 0);
-        } else if (factors.rightStored(row, from, count, values, 0)) {
+            to.asSlice(at, (long) Short.BYTES * parts.right() * numbers).fill((byte) 0);
+        } else if (parts.right() == 1 && factors.rightStored(row, from, count, values, 0)) {
             Arrays.fill(values, Math.ceilDiv(count, 2), numbers / 2, 0f);
             MemorySegment.copy(values, 0, to, Narrow.FLOAT, at, numbers / 2);
         } else {
             factors.right(row, from, count, values, 0);
             Arrays.fill(values, count, numbers, 0f);
-            cpu.products().roundPairs(values, numbers, to, at);
+            inParts(parts.right(), values, numbers / DEPTH, to, at);
         }
     }
 }

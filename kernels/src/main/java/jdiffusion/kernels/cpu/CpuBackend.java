@@ -68,18 +68,26 @@ public final class CpuBackend implements Backend {
 
     /**
      * @param threads   threads in all, at least 1; the caller's is one of them
-     * @param precision F32 or BF16
+     * @param precision any but F16; a split one only where products run at the level AMX
      * @param level     one without an obstacle, or null for the best of this machine
      */
     public CpuBackend(int threads, Precision precision, CpuLevel level) {
         if (precision == Precision.F16) {
             throw new IllegalArgumentException("the CPU computes in F32 or BF16, not F16");
         }
+        CpuLevel chosen = precision.isSplit() && level == null ? CpuLevel.best() : level;
+        if (precision.isSplit() && chosen != CpuLevel.AMX) {
+            throw new IllegalArgumentException(precision + " needs the level amx, not " + chosen.label());
+        }
         if (level != null && level.obstacle() != null) {
             throw new IllegalArgumentException("CPU level " + level.label() + ": " + level.obstacle());
         }
-        cpu = new Cpu(threads, precision, products(precision, level));
-        operandType = operandType(precision, level);
+        this(new Cpu(threads, precision, products(precision, level)), operandType(precision, level));
+    }
+
+    CpuBackend(Cpu cpu, DType operandType) {
+        this.cpu = cpu;
+        this.operandType = operandType;
         linear = new CpuLinear(cpu);
         conv2d = new CpuConv2d(cpu);
         attention = new CpuAttention(cpu);
@@ -134,17 +142,17 @@ public final class CpuBackend implements Backend {
         CpuLevel level = cpu.products().level();
         return "cpu, " + (level == CpuLevel.VECTOR ? "" : level.label() + " and ") + "Vector API at " + Simd.BITS
                 + " bits, " + threads + (threads == 1 ? " thread, " : " threads, ")
-                + (cpu.precision() == Precision.F32 ? "f32" : "bf16");
+                + cpu.precision().label();
     }
 
-    /** In float32 all levels round alike; in bfloat16 two of them sum in an order of their own. */
+    /** In float32 all levels round alike; in bfloat16 and its parts two of them sum in an order of their own. */
     @Override
     public String arithmetic() {
         if (cpu.precision() == Precision.F32) {
             return "cpu f32";
         }
         CpuLevel level = cpu.products().level();
-        return "cpu bf16" + (level == CpuLevel.AMX || level == CpuLevel.AVX512BF16 ? " " + level.label() : "");
+        return "cpu " + cpu.precision().label() + (level.hasPairs() ? " " + level.label() : "");
     }
 
     @Override

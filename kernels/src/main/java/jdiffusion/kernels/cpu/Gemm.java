@@ -70,6 +70,9 @@ public final class Gemm {
      * Where the factors come from, as rows of float32, rounded to the precision of the product unless that is in pairs.
      */
     public interface Factors {
+        /** Significant bits of a float32. */
+        int FLOAT_BITS = 24;
+
         /** Row {@code row} of the left factor, all k elements. */
         void left(int row, float[] to, int at);
 
@@ -107,6 +110,11 @@ public final class Gemm {
         /** The row of that tensor in which right row {@code row} is. */
         default int rightFirst(int row) {
             return row;
+        }
+
+        /** Significant bits that numbers of the right factor have at most. */
+        default int rightBits() {
+            return FLOAT_BITS;
         }
 
         /** The left rows where they are stored as float32; else null. */

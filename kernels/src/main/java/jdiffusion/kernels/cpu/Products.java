@@ -38,9 +38,13 @@ public final class Products implements AutoCloseable {
         this.wanted = wanted;
     }
 
-    /** Products in bfloat16 at the level AMX by way of what is given, whatever this CPU has. */
-    Products(MachineProducts code, AmxPanels tiles, MachineStores rows) {
-        precision = Precision.BF16;
+    /**
+     * Products at the level AMX by way of what is given, whatever this CPU has.
+     *
+     * @param code null for {@link MicroKernel} where {@code precision} is a split one
+     */
+    Products(Precision precision, MachineProducts code, AmxPanels tiles, MachineStores rows) {
+        this.precision = precision;
         wanted = CpuLevel.AMX;
         level = CpuLevel.AMX;
         machine = code;
@@ -58,8 +62,8 @@ public final class Products implements AutoCloseable {
             CpuLevel chosen = CpuLevel.VECTOR;
             try {
                 chosen = wanted == null ? CpuLevel.best() : wanted;
-                if (!closed && chosen == CpuLevel.AMX && precision == Precision.BF16
-                        && MachinePairs.takes(MicroKernel.NR)) {
+                boolean pairs = precision == Precision.BF16 && MachinePairs.takes(MicroKernel.NR);
+                if (!closed && chosen == CpuLevel.AMX && (pairs || precision.isSplit())) {
                     amx = new AmxPanels();
                 }
                 // Levels are in order, best first.
@@ -93,7 +97,10 @@ public final class Products implements AutoCloseable {
         return level;
     }
 
-    /** Products on tiles; null where there are none, or not in bfloat16. There is {@link #pairs} too, then. */
+    /**
+     * Products on tiles; null where there are none, or not in bfloat16. There is {@link #pairs} too, then, unless the
+     * precision is a split one, in which attention is float32's.
+     */
     public AmxPanels amx() {
         return amx;
     }
@@ -214,6 +221,9 @@ public final class Products implements AutoCloseable {
         }
         if (stores != null) {
             stores.forgetArrays();
+        }
+        if (amx != null) {
+            amx.forgetArrays();
         }
     }
 

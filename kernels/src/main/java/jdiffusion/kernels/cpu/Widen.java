@@ -60,7 +60,7 @@ public final class Widen {
 
     /** Rounds inputs of a product to the precision asked for. */
     public static void round(Precision precision, float[] values, int at, int n) {
-        if (precision == Precision.F32) {
+        if (!precision.rounds()) {
             return;
         }
         int i = Group.ROUND.ready() ? roundVectors(values, at, n) : 0;

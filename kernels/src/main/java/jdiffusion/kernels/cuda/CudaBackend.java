@@ -117,7 +117,8 @@ public final class CudaBackend implements Backend {
         return switch (precision) {
             case BF16 -> DType.BF16;
             case F16 -> DType.F16;
-            case F32 -> throw new IllegalArgumentException("CUDA devices compute products in BF16 or F16, not F32");
+            case F32, BF16X2, BF16X3 -> throw new IllegalArgumentException(
+                    "CUDA devices compute products in BF16 or F16, not " + precision);
         };
     }
 

@@ -10,6 +10,7 @@ import java.util.stream.IntStream;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.FloatFormat;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
@@ -50,7 +51,7 @@ public final class AdapterForm {
      */
     public Weight of(Weight stored, boolean merging) {
         return switch (stored) {
-            case Weight.Dense _, Weight.Scaled _, Weight.FourBit _, Weight.Blocks _ -> stored;
+            case Weight.Dense _, Weight.Scaled _, FourBitWeight _, Weight.Blocks _ -> stored;
             case Weight.Rows(List<Weight> parts) ->
                 new Weight.Rows(parts.stream().map(part -> of(part, merging)).toList());
             case Weight.Adapted(Weight base, List<Delta> deltas) -> adapted(base, deltas, merging);
@@ -111,7 +112,7 @@ public final class AdapterForm {
             case Stretched stretched -> expandedType(stretched.base());
             case Weight.Rows rows -> expandedType(rows.parts().getFirst());
             case Weight.Dense(Tensor tensor) when isWide(tensor.type()) -> tensor.type();
-            case Weight.Dense _, Weight.Scaled _, Weight.FourBit _, Weight.Blocks _ -> operandType;
+            case Weight.Dense _, Weight.Scaled _, FourBitWeight _, Weight.Blocks _ -> operandType;
         };
     }
 

@@ -6,9 +6,9 @@ import java.nio.ByteOrder;
 import jdiffusion.kernels.cpu.Codes;
 import jdiffusion.kernels.cpu.Mapped;
 import jdiffusion.kernels.cpu.WarmUp.Group;
-import jdiffusion.tensor.Weight;
+import jdiffusion.tensor.FourBitWeight;
 
-/** Elements of a {@link Weight.FourBit} on the CPU, to the bit those that bitsandbytes dequantises to in float32. */
+/** Elements of a {@link FourBitWeight} on the CPU, to the bit those that bitsandbytes dequantises to in float32. */
 final class CpuFourBit {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -17,7 +17,7 @@ final class CpuFourBit {
     }
 
     /** Elements {@code from} to {@code from + count} of a row into {@code to}. */
-    static void run(Weight.FourBit w, int row, int from, int count, float[] to, int at) {
+    static void run(FourBitWeight w, int row, int from, int count, float[] to, int at) {
         boolean vectors = Group.CODES.ready();
         MemorySegment codes = w.codes().data();
         MemorySegment map = w.map().data();
@@ -43,8 +43,8 @@ final class CpuFourBit {
     }
 
     /** What the values of a block are multiplied by. */
-    static float scale(Weight.FourBit w, long block) {
-        Weight.FourBit.Nested nested = w.nested();
+    static float scale(FourBitWeight w, long block) {
+        FourBitWeight.Nested nested = w.nested();
         if (nested == null) {
             return w.absmax().data().get(FLOAT, block * 4);
         }

@@ -9,6 +9,7 @@ import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
 import jdiffusion.kernels.cpu.Widen;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
@@ -109,6 +110,19 @@ public final class CpuLinear {
         }
 
         @Override
+        public int rightBits() {
+            return bits(w);
+        }
+
+        private static int bits(Weight matrix) {
+            return switch (matrix) {
+                case Weight.Dense(Tensor tensor) -> tensor.type().significantBits();
+                case Weight.Rows joined -> joined.parts().stream().mapToInt(Rows::bits).max().orElseThrow();
+                default -> FLOAT_BITS;
+            };
+        }
+
+        @Override
         public void right(int row, int from, int count, float[] to, int at) {
             if (!read(w, row, from, count, to, at)) {
                 round(to, at, count);
@@ -141,7 +155,7 @@ public final class CpuLinear {
                     }
                     yield false;
                 }
-                case Weight.FourBit quantised -> {
+                case FourBitWeight quantised -> {
                     CpuFourBit.run(quantised, row, from, count, to, at);
                     yield false;
                 }

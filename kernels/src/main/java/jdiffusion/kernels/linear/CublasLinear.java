@@ -16,6 +16,7 @@ import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.OptionalLibrary;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
@@ -96,7 +97,7 @@ public final class CublasLinear implements AutoCloseable {
         switch (weight) {
             case Weight.Dense dense -> matrices.add(dense.tensor());
             case Weight.Rows joined -> joined.parts().forEach(part -> collect(call, part, matrices));
-            case Weight.FourBit _, Weight.Scaled _, Weight.Blocks _, Weight.Adapted _, Stretched _ ->
+            case FourBitWeight _, Weight.Scaled _, Weight.Blocks _, Weight.Adapted _, Stretched _ ->
                 throw new DeviceException("--gemm cublas: cuBLAS cannot read this checkpoint's quantised weights ("
                         + call + "); use --gemm own");
         }

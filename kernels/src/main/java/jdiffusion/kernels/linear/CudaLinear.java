@@ -10,6 +10,7 @@ import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Delta;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
@@ -161,7 +162,7 @@ public final class CudaLinear {
                 split(new LinearCall(call.x(), base, call.bias(), call.epilogue(), call.out()), own, parts);
             }
             case Stretched _ -> throw new IllegalArgumentException("an adapter that was not placed: " + call);
-            case Weight.Dense _, Weight.Scaled _, Weight.FourBit _, Weight.Blocks _ -> parts.add(new Part(call, pair));
+            case Weight.Dense _, Weight.Scaled _, FourBitWeight _, Weight.Blocks _ -> parts.add(new Part(call, pair));
         }
     }
 
@@ -176,7 +177,7 @@ public final class CudaLinear {
     private static CudaFormat format(Weight w) {
         return switch (w) {
             case Weight.Dense _, Weight.Scaled _ -> DENSE;
-            case Weight.FourBit _ -> FOUR_BIT;
+            case FourBitWeight _ -> FOUR_BIT;
             case Weight.Blocks _ -> BLOCKS;
             case Weight.Rows _, Weight.Adapted _, Stretched _ -> throw new AssertionError("was split");
         };

@@ -2,6 +2,7 @@ package jdiffusion.kernels.linear;
 
 import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Weight;
 
 /**
@@ -25,11 +26,11 @@ final class CudaNf4 implements CudaFormat {
 
     @Override
     public String variant(LinearCall call, DType product, boolean plain) {
-        return (GemmArgs.isDirect(call.x(), product) ? "" : "_x") + (isWhole((Weight.FourBit) call.w()) ? "" : "_any");
+        return (GemmArgs.isDirect(call.x(), product) ? "" : "_x") + (isWhole((FourBitWeight) call.w()) ? "" : "_any");
     }
 
     /** Whether rows begin and end with blocks and with the units in which codes are loaded. */
-    private static boolean isWhole(Weight.FourBit w) {
+    private static boolean isWhole(FourBitWeight w) {
         return w.cols() % RUN == 0 && w.blockSize() % RUN == 0
                 && w.codes().data().address() % CODES_ALIGNMENT == 0;
     }
@@ -43,8 +44,8 @@ final class CudaNf4 implements CudaFormat {
     /** {@code struct FourBit} of {@code four_bit.cuh}. */
     @Override
     public void weight(KernelArgs args, Weight weight) {
-        Weight.FourBit w = (Weight.FourBit) weight;
-        Weight.FourBit.Nested nested = w.nested();
+        FourBitWeight w = (FourBitWeight) weight;
+        FourBitWeight.Nested nested = w.nested();
         args.pointer(w.codes()).pointer(w.map()).pointer(w.absmax());
         args.pointer(nested == null ? null : nested.absmax()).pointer(nested == null ? null : nested.map());
         args.float32(nested == null ? 0 : nested.offset()).int32(Integer.numberOfTrailingZeros(w.blockSize()))

@@ -143,7 +143,7 @@ record AmxAttentionCode(boolean masked, boolean biased) {
 
     private static void product(Assembler x, boolean fresh, Mem steps) {
         BLOCK.begin(x, fresh);
-        BLOCK.steps(x, argument(steps), () -> { });
+        BLOCK.steps(x, Parts.ONE, argument(steps), () -> { });
         BLOCK.end(x);
         x.add(SUMS, AmxBlock.BYTES);
         x.sub(BLOCKS_LEFT, 1);

@@ -10,9 +10,10 @@ import static jdiffusion.kernels.machine.Tmm.TMM7;
 
 /**
  * The innermost loop of all products on AMX's tiles: a block of 32 by 32 sums in four tiles takes 32 more of k with
- * each step. A is 32 rows of bfloat16; B two tiles a step, [16 pairs of k][16 columns] each; a block of sums is [left,
- * right][32 rows][16 columns] of float32, so that both halves of a row lie 64 bytes by its number from where they
- * begin. Four sums do not wait for each other; A's rows stay in the first-level cache, B passes by once.
+ * each step. A is 32 rows of bfloat16; B two tiles a step, [16 pairs of k][16 columns] each; of numbers in {@link
+ * Parts} a step of both has one part after the other. A block of sums is [left, right][32 rows][16 columns] of float32,
+ * so that both halves of a row lie 64 bytes by its number from where they begin. Four sums do not wait for each other;
+ * A's rows stay in the first-level cache, B passes by once.
  *
  * @param upper      A's rows 0 to 15, goes forward a step at a time
  * @param lower      A's rows 16 to 31
@@ -45,24 +46,44 @@ record AmxBlock(Gpr upper, Gpr lower, Gpr rowStride, Gpr b, Gpr sums, Gpr tileSt
     }
 
     /** All steps, of which there is one at least; {@code beside} writes what else each does. */
-    void steps(Assembler x, Mem count, Runnable beside) {
+    void steps(Assembler x, Parts parts, Mem count, Runnable beside) {
         x.mov(stepsLeft, count);
         Label step = new Label();
         x.bind(step);
-        x.tileloadd(TMM4, Mem.at(upper, rowStride, 1));
-        x.tileloaddt1(TMM6, Mem.at(b, tileStride, 1));
-        x.tdpbf16ps(sum(0), TMM4, TMM6);
-        x.tileloadd(TMM5, Mem.at(lower, rowStride, 1));
-        x.tdpbf16ps(sum(1), TMM5, TMM6);
-        x.tileloaddt1(TMM7, Mem.at(b, tileStride, 1).plus(TILE_BYTES));
-        x.tdpbf16ps(sum(2), TMM4, TMM7);
-        x.tdpbf16ps(sum(3), TMM5, TMM7);
+        Parts.Term before = null;
+        for (Parts.Term term : parts.terms()) {
+            product(x, term, before == null || before.left() != term.left(),
+                    before == null || before.right() != term.right());
+            before = term;
+        }
         beside.run();
-        x.add(upper, ROW_BYTES);
-        x.add(lower, ROW_BYTES);
-        x.add(b, STEP_BYTES);
+        x.add(upper, parts.rowStepBytes());
+        x.add(lower, parts.rowStepBytes());
+        x.add(b, parts.stepBytes());
         x.sub(stepsLeft, 1);
         x.jne(step);
+    }
+
+    /** Of a part of A's rows and a part of B, which are loaded unless they are there. */
+    private void product(Assembler x, Parts.Term term, boolean newRows, boolean newB) {
+        int row = term.left() * ROW_BYTES;
+        int tile = term.right() * STEP_BYTES;
+        if (newRows) {
+            x.tileloadd(TMM4, Mem.at(upper, rowStride, 1).plus(row));
+        }
+        if (newB) {
+            x.tileloaddt1(TMM6, Mem.at(b, tileStride, 1).plus(tile));
+        }
+        x.tdpbf16ps(sum(0), TMM4, TMM6);
+        if (newRows) {
+            x.tileloadd(TMM5, Mem.at(lower, rowStride, 1).plus(row));
+        }
+        x.tdpbf16ps(sum(1), TMM5, TMM6);
+        if (newB) {
+            x.tileloaddt1(TMM7, Mem.at(b, tileStride, 1).plus(tile + TILE_BYTES));
+        }
+        x.tdpbf16ps(sum(2), TMM4, TMM7);
+        x.tdpbf16ps(sum(3), TMM5, TMM7);
     }
 
     void end(Assembler x) {

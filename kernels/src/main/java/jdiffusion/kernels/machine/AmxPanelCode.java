@@ -30,8 +30,9 @@ import static jdiffusion.kernels.machine.MachineFunction.C_OFFSET;
  *
  * @param fresh  whether sums begin at 0, not at what C holds
  * @param beside what lies at WRITE
+ * @param parts  of A's and B's numbers; a call has fewer steps where A has more of them, each of which asks for more
  */
-record AmxPanelCode(boolean fresh, Beside beside) {
+record AmxPanelCode(boolean fresh, Beside beside, Parts parts) {
     private static final Gpr BLOCKS_LEFT = RAX;
     private static final AmxBlock BLOCK = new AmxBlock(R11, R10, A_OFFSET, B, C, C_OFFSET, RCX);
     private static final Gpr READING = R12;
@@ -69,7 +70,7 @@ record AmxPanelCode(boolean fresh, Beside beside) {
         }
         x.lea(NEXT_SUMS, Mem.at(C, AmxBlock.BYTES));
         BLOCK.begin(x, fresh);
-        BLOCK.steps(x, argument(MachineFunction.N), () -> lookAhead(x));
+        BLOCK.steps(x, parts, argument(MachineFunction.N), () -> lookAhead(x));
         BLOCK.end(x);
         x.add(C, AmxBlock.BYTES);
         x.sub(BLOCKS_LEFT, 1);
@@ -99,6 +100,12 @@ record AmxPanelCode(boolean fresh, Beside beside) {
     }
 
     private void lookAhead(Assembler x) {
+        for (int part = 0; part < parts.left(); part++) {
+            lookAhead(x, beside == Beside.ROWS && part > 0 ? Beside.NOTHING : beside);
+        }
+    }
+
+    private static void lookAhead(Assembler x, Beside beside) {
         x.prefetcht1(Mem.at(READING));
         x.prefetcht1(Mem.at(READING, READ_APART, 1));
         x.prefetcht1(Mem.at(READING, READ_APART, 2));

@@ -1,9 +1,11 @@
 package jdiffusion.kernels.machine;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import jdiffusion.kernels.Activation;
 
 /**
@@ -34,13 +36,18 @@ public final class AmxPanels implements AutoCloseable {
     /** Blocks and steps of one call together, so few that it takes some tens of microseconds at most. */
     public static final int MOST = 512;
 
+    private static final int BESIDES = Beside.values().length;
+
     private final Function<Consumer<Assembler>, ? extends MachineCall> load;
-    private final MachineCall[] products = new MachineCall[2 * Beside.values().length];
+    private final MachineCall[] products = new MachineCall[2 * BESIDES * Parts.MOST * Parts.MOST];
+    private final MachineCall[] splits = new MachineCall[Parts.MOST + 1];
     private final MachineCall packColumns;
     private final MachineCall packRows;
     private final Finishes finishes;
     private final AmxAttention attention;
     private final MemorySegment join = MemorySegment.ofArray(WordCode.join());
+    private final MemorySegment splitConstants = AmxSplitCode.constants();
+    private final ArraySegments segments = new ArraySegments();
 
     /**
      * For this CPU.
@@ -98,37 +105,77 @@ public final class AmxPanels implements AutoCloseable {
     }
 
     /**
+     * Splits rows of {@code 32 * steps} numbers, float32, into rows [step][part][{@link #DEPTH}] of bfloat16, which are
+     * left rows as they lie, or packed by {@link #packColumns} as {@code parts * steps} steps.
+     *
+     * @param parts  of each number, 2 or more; see {@link Parts}
+     * @param offset of the first row
+     * @param stride distance of the rows
+     * @param apart  distance of the rows that are written
+     */
+    public void split(int parts, MemorySegment rows, long offset, long stride, int count, int steps, MemorySegment to,
+                      long at, long apart) {
+        if (count == 0) {
+            return;
+        }
+        if (steps < 1) {
+            throw new IllegalArgumentException(steps + " steps");
+        }
+        requireRows(rows, offset, stride, count, 2L * steps * ROW_STEP_BYTES);
+        requireOutput(to, at, apart, count, (long) parts * steps * ROW_STEP_BYTES);
+        split(parts).call(rows, offset, splitConstants, 0, to, at, steps, stride, count, apart, 0, 0, 0);
+    }
+
+    /** The same of one row in an array. */
+    public void split(int parts, float[] row, int offset, int steps, MemorySegment to, long at) {
+        split(parts, segments.of(row), (long) Float.BYTES * offset, 0, 1, steps, to, at, 0);
+    }
+
+    private MachineCall split(int parts) {
+        MachineCall made = splits[parts];
+        return made != null ? made : make(splits, parts, new AmxSplitCode(parts)::write);
+    }
+
+    /** To be called when arrays that were used go out of use, so that they can be collected. */
+    public void forgetArrays() {
+        segments.clear();
+    }
+
+    /**
      * Sums of {@link #SIDE} left rows with each block of a panel's columns.
      *
      * @param fresh  whether sums begin at 0, not at what is there
-     * @param left   bfloat16; from {@code offset} on rows {@code stride} apart
+     * @param parts  of the numbers of both factors
+     * @param left   bfloat16 [steps][part][{@link #DEPTH}]; from {@code offset} on rows {@code stride} apart
      * @param steps  of {@link #DEPTH} numbers along k
-     * @param panel  [blocks][steps][{@link #STEP_BYTES}] from {@code panelAt} on
+     * @param panel  [blocks][steps][part][{@link #STEP_BYTES}] from {@code panelAt} on
      * @param sums   [blocks][{@link #BLOCK_BYTES}] from {@code sumsAt} on
      * @param beside what {@code ahead} has as rows to be written
      */
-    public void multiply(boolean fresh, MemorySegment left, long offset, long stride, int steps, MemorySegment panel,
-                         long panelAt, int blocks, MemorySegment sums, long sumsAt, Beside beside, Ahead ahead) {
+    public void multiply(boolean fresh, Parts parts, MemorySegment left, long offset, long stride, int steps,
+                         MemorySegment panel, long panelAt, int blocks, MemorySegment sums, long sumsAt, Beside beside,
+                         Ahead ahead) {
         requireCount(blocks, steps);
-        requireRows(left, offset, stride, SIDE, (long) steps * ROW_STEP_BYTES);
-        Objects.checkFromIndexSize(panelAt, (long) blocks * steps * STEP_BYTES, panel.byteSize());
+        requireRows(left, offset, stride, SIDE, (long) steps * parts.rowStepBytes());
+        Objects.checkFromIndexSize(panelAt, (long) blocks * steps * parts.stepBytes(), panel.byteSize());
         Objects.checkFromIndexSize(sumsAt, (long) blocks * BLOCK_BYTES, sums.byteSize());
-        product(fresh, beside).call(left, offset, panel, panelAt, sums, sumsAt, steps, stride, blocks, ahead.read(),
-                ahead.readStride(), ahead.write(), ahead.writeStride());
+        product(fresh, beside, parts).call(left, offset, panel, panelAt, sums, sumsAt, steps, stride, blocks,
+                ahead.read(), ahead.readStride(), ahead.write(), ahead.writeStride());
     }
 
     /** Made when first needed; fields of a call are final, so every thread that sees one sees it whole. */
-    private MachineCall product(boolean fresh, Beside beside) {
-        int i = 2 * beside.ordinal() + (fresh ? 1 : 0);
+    private MachineCall product(boolean fresh, Beside beside, Parts parts) {
+        int i = ((parts.left() - 1) * Parts.MOST + parts.right() - 1) * 2 * BESIDES
+                + 2 * beside.ordinal() + (fresh ? 1 : 0);
         MachineCall made = products[i];
-        return made != null ? made : make(i, new AmxPanelCode(fresh, beside));
+        return made != null ? made : make(products, i, new AmxPanelCode(fresh, beside, parts)::write);
     }
 
-    private synchronized MachineCall make(int i, AmxPanelCode code) {
-        if (products[i] == null) {
-            products[i] = load.apply(code::write);
+    private synchronized MachineCall make(MachineCall[] calls, int i, Consumer<Assembler> code) {
+        if (calls[i] == null) {
+            calls[i] = load.apply(code);
         }
-        return products[i];
+        return calls[i];
     }
 
     /** Whether {@link #finish} knows an activation. */
@@ -190,11 +237,8 @@ public final class AmxPanels implements AutoCloseable {
 
     @Override
     public synchronized void close() {
-        for (MachineCall product : products) {
-            if (product != null) {
-                product.close();
-            }
-        }
+        Stream.concat(Arrays.stream(products), Arrays.stream(splits)).filter(Objects::nonNull)
+                .forEach(MachineCall::close);
         packColumns.close();
         packRows.close();
         finishes.close();

@@ -11,9 +11,9 @@ import java.util.function.Function;
 import jdiffusion.kernels.Activation;
 
 /**
- * What kernels on pairs of bfloat16 do beside their products, in machine code: rounding, norm, transposition, softmax.
- * Bounds are checked here, before the code runs; a call takes some microseconds. Words are 32 bits, two numbers in
- * bfloat16, the first in the lower half.
+ * What kernels on pairs of bfloat16 do beside their products, in machine code: rounding, norm, transposition, {@link
+ * MachineSoftmax}. Bounds are checked here, before the code runs; a call takes some microseconds. Words are 32 bits,
+ * two numbers in bfloat16, the first in the lower half.
  */
 public final class MachinePairs implements AutoCloseable {
     /** Rows that are transposed at a time, and what their words and all widths here are a multiple of. */
@@ -30,14 +30,13 @@ public final class MachinePairs implements AutoCloseable {
     /** What normalises the channels of a head: nothing, an RMS norm with weights, or a LayerNorm without. */
     public enum HeadNorm { NONE, RMS, LAYER }
 
-    private final int columns;
     private final MachineCall rows;
     private final MachineCall normed;
     private final MachineCall pairs;
     private final MachineCall normedWords;
     private final MachineCall pairsOfWords;
     private final MachineCall transpose;
-    private final MachineCall softmax;
+    private final MachineSoftmax softmax;
     private final Map<Activation, MachineCall> activations = new EnumMap<>(Activation.class);
     private final Map<Activation, MachineCall> norms = new ConcurrentHashMap<>();
     private final Function<Activation, MachineCall> makeNorm;
@@ -56,14 +55,13 @@ public final class MachinePairs implements AutoCloseable {
         if (!takes(columns)) {
             throw new IllegalArgumentException("blocks of " + columns + " queries");
         }
-        this.columns = columns;
         rows = load.apply(x -> AttentionCode.rows(x, false));
         normed = load.apply(x -> AttentionCode.rows(x, true));
         pairs = load.apply(AttentionCode::pairs);
         normedWords = load.apply(WordCode::normed);
         pairsOfWords = load.apply(WordCode::pairs);
         transpose = load.apply(TransposeCode::write);
-        softmax = load.apply(x -> AttentionCode.softmax(x, columns));
+        softmax = new MachineSoftmax(columns, load);
         makeNorm = activation -> load.apply(new NormCode(new ActivationCode(activation))::write);
         makeHeads = code -> load.apply(code::write);
         for (Activation activation : Activation.values()) {
@@ -335,49 +333,9 @@ public final class MachinePairs implements AutoCloseable {
         }
     }
 
-    /** Floats of the state of a block's softmax. */
-    public int stateSize() {
-        return 3 * columns;
-    }
-
-    /** The state before the first block, {@link #stateSize} floats: no sum, and a largest score below any other. */
-    public void reset(float[] state, int at) {
-        for (int i = 0; i < columns; i++) {
-            state[at + i] = -0x1p120f;
-            state[at + columns + i] = 0;
-        }
-        MemorySegment.copy(interleave, 0, segments.of(state), (long) WORD * (at + 2 * columns), (long) WORD * SIDE);
-    }
-
-    /** The largest score so far of a query, before it is scaled. */
-    public float largest(float[] state, int at, int query) {
-        return state[at + query];
-    }
-
-    /** The sum of the softmax so far of a query. */
-    public float sum(float[] state, int at, int query) {
-        return state[at + columns + query];
-    }
-
-    /**
-     * Takes a block of keys into a softmax. Its scores [keys][columns] become words [keys / 2][columns] of two keys
-     * each: exp(scale * (score - largest score)). What was summed with the weights of blocks before is brought to the
-     * new largest score.
-     *
-     * @param scale positive, less than 64
-     * @param sums  [channels][columns]
-     */
-    public void softmax(float[] scores, int keys, float scale, float[] state, int stateAt, float[] sums, int sumsAt,
-                        int channels) {
-        if (keys <= 0 || keys % 2 != 0 || channels <= 0 || !(scale > 0 && scale < 64)) {
-            throw new IllegalArgumentException(keys + " keys, " + channels + " channels, scale " + scale);
-        }
-        Objects.checkFromIndexSize(0, (long) keys * columns, scores.length);
-        Objects.checkFromIndexSize(stateAt, stateSize(), state.length);
-        Objects.checkFromIndexSize(sumsAt, (long) channels * columns, sums.length);
-        float inPowersOfTwo = (float) (scale / Math.log(2));
-        softmax.call(segments.of(scores), 0, segments.of(state), (long) WORD * stateAt, segments.of(sums),
-                (long) WORD * sumsAt, keys, Float.floatToRawIntBits(inPowersOfTwo), channels);
+    /** The softmax of blocks of scores. */
+    public MachineSoftmax softmax() {
+        return softmax;
     }
 
     private static void requireRows(int count, long stride, int channels, int multiple) {
@@ -393,6 +351,7 @@ public final class MachinePairs implements AutoCloseable {
     /** To be called when arrays that were used go out of use, so that they can be collected. */
     public void forgetArrays() {
         segments.clear();
+        softmax.forgetArrays();
     }
 
     @Override

@@ -7,21 +7,33 @@ import jdiffusion.kernels.machine.Levels;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.MachineStores;
 import jdiffusion.kernels.machine.TileCount;
+import jdiffusion.tensor.DType;
 
-/** The CPU at the level AMX in bfloat16, whose machine code is interpreted: for tests where there is no AMX. */
+/** The CPU at the level AMX, whose machine code is interpreted: for tests where there is no AMX. */
 public final class InterpretedCpu {
     private InterpretedCpu() {
     }
 
-    /** Skips the test, with the reason, where vectors are too narrow for pairs, without which there are no tiles. */
+    /** In bfloat16. Skips the test, with the reason, where vectors are too narrow for pairs. */
     public static Cpu withTiles(int threads) {
         return withTiles(threads, new TileCount());
     }
 
     public static Cpu withTiles(int threads, TileCount count) {
         assumeTrue(MachinePairs.takes(MicroKernel.NR), "no pairs with vectors of this width");
-        return new Cpu(threads, Precision.BF16, new Products(
+        return new Cpu(threads, Precision.BF16, new Products(Precision.BF16,
                 Levels.interpretedPairs(MicroKernel.NR, Simd.LANES), Levels.interpretedTiles(count),
                 MachineStores.takes(MicroKernel.NR) ? Levels.interpretedStores(MicroKernel.NR) : null));
+    }
+
+    /** In a split precision; what is not on tiles runs on the Vector API. */
+    public static Cpu withParts(Precision precision, int threads, TileCount count) {
+        return new Cpu(threads, precision, new Products(precision, null, Levels.interpretedTiles(count), null));
+    }
+
+    /** A backend in a split precision whose products are in Java with the same bits, for whole pictures. */
+    public static CpuBackend backend(Precision precision, int threads) {
+        return new CpuBackend(new Cpu(threads, precision, new Products(precision, null, Levels.twinTiles(), null)),
+                DType.F32);
     }
 }

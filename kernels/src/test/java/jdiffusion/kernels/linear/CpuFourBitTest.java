@@ -11,6 +11,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
@@ -26,7 +27,7 @@ class CpuFourBitTest {
     @ParameterizedTest
     @MethodSource("cases")
     void elementsToTheBit(FourBitCase c) {
-        Weight.FourBit w = c.make(3);
+        FourBitWeight w = c.make(3);
         assertThat(dequantised(w)).isEqualTo(FourBitCase.values(w));
         float[] part = new float[c.cols()];
         int from = c.cols() / 3;
@@ -39,7 +40,7 @@ class CpuFourBitTest {
     @ParameterizedTest
     @MethodSource("cases")
     void aLayerIsTheLayerOfTheDenseMatrix(FourBitCase c) {
-        Weight.FourBit w = c.make(4);
+        FourBitWeight w = c.make(4);
         Tensor x = TestTensors.random(1, DType.F32, 1, 7, c.cols());
         Tensor bias = TestTensors.random(2, DType.BF16, 1, c.rows());
         for (Precision precision : TestTensors.CPU_PRECISIONS) {
@@ -50,7 +51,7 @@ class CpuFourBitTest {
 
     @Test
     void quantisedAndDenseMatricesInOneWeight() {
-        Weight.FourBit w = new FourBitCase(40, 96, 64, true).make(5);
+        FourBitWeight w = new FourBitCase(40, 96, 64, true).make(5);
         Tensor dense = TestTensors.random(6, DType.F16, 1, 30, 96);
         float[] joined = new float[70 * 96];
         System.arraycopy(dense.toArray(), 0, joined, 0, 30 * 96);
@@ -65,7 +66,7 @@ class CpuFourBitTest {
         try (FourBitReference reference = FourBitReference.open()) {
             assertThat(reference.names()).hasSize(8);
             for (String name : reference.names()) {
-                Weight.FourBit w = reference.weight(name);
+                FourBitWeight w = reference.weight(name);
                 float[] dense = reference.expected(name, "dequantized").toArray();
                 assertThat(dequantised(w)).as(name).isEqualTo(dense);
                 Tensor x = reference.expected(name, "input");
@@ -77,7 +78,7 @@ class CpuFourBitTest {
         }
     }
 
-    private static float[] dequantised(Weight.FourBit w) {
+    private static float[] dequantised(FourBitWeight w) {
         float[] values = new float[w.rows() * w.cols()];
         for (int r = 0; r < w.rows(); r++) {
             CpuFourBit.run(w, r, 0, w.cols(), values, r * w.cols());

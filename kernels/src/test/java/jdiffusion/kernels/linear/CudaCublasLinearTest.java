@@ -19,6 +19,7 @@ import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.StandIn;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.AfterAll;
@@ -129,7 +130,7 @@ class CudaCublasLinearTest {
 
     @Test
     void quantisedWeightsAreRefused() {
-        Weight w = new Weight.FourBit(2, 64, device.empty(DType.U8, 64), device.empty(DType.F32, 16), 64,
+        Weight w = new FourBitWeight(2, 64, device.empty(DType.U8, 64), device.empty(DType.F32, 16), 64,
                 device.empty(DType.F32, 2), null);
         LinearCall call = new LinearCall(device.empty(DType.BF16, 3, 64), Weight.rows(w, w), null, Epilogue.STORE,
                 device.empty(DType.F32, 3, 4));

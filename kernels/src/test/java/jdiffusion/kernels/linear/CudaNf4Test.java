@@ -16,6 +16,7 @@ import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FloatFormat;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
@@ -34,7 +35,7 @@ class CudaNf4Test {
     void elementsToTheBit(DType operand) {
         try (TestDevice device = TestDevice.open(operand)) {
             for (FourBitCase c : CASES) {
-                Weight.FourBit w = c.make(3);
+                FourBitWeight w = c.make(3);
                 assertThat(dequantised(device, w)).as(c.toString()).isEqualTo(rounded(operand, FourBitCase.values(w)));
             }
         }
@@ -55,7 +56,7 @@ class CudaNf4Test {
     void productsAreAsGoodAsNaiveOnes() {
         try (TestDevice device = TestDevice.open()) {
             for (FourBitCase c : CASES) {
-                Weight.FourBit w = c.make(4);
+                FourBitWeight w = c.make(4);
                 check(device, 1, w, DType.BF16, DType.F32, Epilogue.Mode.STORE, Activation.NONE);
                 check(device, 67, w, DType.BF16, DType.F32, Epilogue.Mode.STORE, Activation.GELU_TANH);
                 check(device, 20, w, DType.F32, DType.BF16, Epilogue.Mode.STORE, Activation.NONE);
@@ -67,7 +68,7 @@ class CudaNf4Test {
     @ParameterizedTest
     @EnumSource(names = {"BF16", "F16"})
     void manyRowsTakeTheWideTile(DType operand) {
-        Weight.FourBit w = new FourBitCase(1540, 128, 64, true).make(5);
+        FourBitWeight w = new FourBitCase(1540, 128, 64, true).make(5);
         try (TestDevice device = TestDevice.open(operand)) {
             check(device, 450, w, operand, DType.F32, Epilogue.Mode.STORE, Activation.NONE);
         }
@@ -76,7 +77,7 @@ class CudaNf4Test {
     /** More scales than are made at once, and more nested scales than are kept at hand. */
     @Test
     void longRows() {
-        Weight.FourBit w = new FourBitCase(70, 18_432, 64, true).make(6);
+        FourBitWeight w = new FourBitCase(70, 18_432, 64, true).make(6);
         try (TestDevice device = TestDevice.open()) {
             check(device, 3, w, DType.BF16, DType.F32, Epilogue.Mode.STORE, Activation.NONE);
         }
@@ -88,7 +89,7 @@ class CudaNf4Test {
         List<float[]> expected = new ArrayList<>();
         try (TestDevice device = TestDevice.open()) {
             for (int i = 0; i < 20; i++) {
-                Weight.FourBit w = new FourBitCase(10 + 7 * i, 64 + i % 3 * 32, 64, i % 2 == 0).make(i);
+                FourBitWeight w = new FourBitCase(10 + 7 * i, 64 + i % 3 * 32, 64, i % 2 == 0).make(i);
                 int m = 1 + 5 * i;
                 Tensor x = device.put(DType.BF16, Samples.normal(50 + i, (long) m * w.cols(), 0, 1), m, w.cols());
                 LinearCall alone = new LinearCall(x, put(device, w), null, Epilogue.STORE,
@@ -107,8 +108,8 @@ class CudaNf4Test {
     /** The q, k and v of a checkpoint in 4 bits, one of them left dense. */
     @Test
     void quantisedAndDenseMatricesInOneWeight() {
-        Weight.FourBit first = new FourBitCase(70, 128, 64, true).make(20);
-        Weight.FourBit last = new FourBitCase(33, 128, 64, false).make(21);
+        FourBitWeight first = new FourBitCase(70, 128, 64, true).make(20);
+        FourBitWeight last = new FourBitCase(33, 128, 64, false).make(21);
         Tensor dense = Samples.stored(DType.BF16, Samples.normal(22, 64 * 128, 0, 0.1), 64, 128);
         try (TestDevice device = TestDevice.open()) {
             Tensor x = device.put(DType.BF16, Samples.normal(23, 9 * 128, 0, 1), 9, 128);
@@ -130,7 +131,7 @@ class CudaNf4Test {
     @Test
     void memoryDeliversTheCodesAlone() {
         assumeFalse(TestDevice.isReal(), "only the emulated device counts");
-        Weight.FourBit w = new FourBitCase(128, 1536, 64, true).make(7);
+        FourBitWeight w = new FourBitCase(128, 1536, 64, true).make(7);
         try (TestDevice device = TestDevice.profiling()) {
             Tensor x = device.put(DType.BF16, Samples.normal(8, 64 * 1536, 0, 1), 64, 1536);
             new CudaLinear(device.cuda()).run(List.of(new LinearCall(x, put(device, w), null, Epilogue.STORE,
@@ -157,7 +158,7 @@ class CudaNf4Test {
         }
     }
 
-    private static float[] dequantised(TestDevice device, Weight.FourBit w) {
+    private static float[] dequantised(TestDevice device, FourBitWeight w) {
         int k = w.cols();
         float[] identity = new float[k * k];
         for (int i = 0; i < k; i++) {
@@ -190,7 +191,7 @@ class CudaNf4Test {
         return rounded;
     }
 
-    private static void check(TestDevice device, int m, Weight.FourBit w, DType xType, DType outType,
+    private static void check(TestDevice device, int m, FourBitWeight w, DType xType, DType outType,
                               Epilogue.Mode mode, Activation activation) {
         int n = w.rows();
         int k = w.cols();
@@ -212,10 +213,10 @@ class CudaNf4Test {
         device.clear();
     }
 
-    private static Weight.FourBit put(TestDevice device, Weight.FourBit w) {
-        Weight.FourBit.Nested nested = w.nested() == null ? null : new Weight.FourBit.Nested(w.nested().blockSize(),
+    private static FourBitWeight put(TestDevice device, FourBitWeight w) {
+        FourBitWeight.Nested nested = w.nested() == null ? null : new FourBitWeight.Nested(w.nested().blockSize(),
                 device.put(w.nested().absmax()), device.put(w.nested().map()), w.nested().offset());
-        return new Weight.FourBit(w.rows(), w.cols(), device.put(w.codes()), device.put(w.map()), w.blockSize(),
+        return new FourBitWeight(w.rows(), w.cols(), device.put(w.codes()), device.put(w.map()), w.blockSize(),
                 device.put(w.absmax()), nested);
     }
 }

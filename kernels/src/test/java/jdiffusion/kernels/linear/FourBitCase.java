@@ -6,9 +6,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
 import jdiffusion.kernels.Samples;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weight;
 
 /** A random matrix in 4 bits, and its elements by the plainest of loops. */
 record FourBitCase(int rows, int cols, int block, boolean nested) {
@@ -24,21 +24,21 @@ record FourBitCase(int rows, int cols, int block, boolean nested) {
     private static final int NESTED_BLOCK = 256;
 
     /** In native memory. */
-    Weight.FourBit make(long seed) {
+    FourBitWeight make(long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         long size = (long) rows * cols;
         int blocks = (int) Math.ceilDiv(size, block);
         Tensor codes = bytes(random, (int) Math.ceilDiv(size, 2));
         Tensor map = Samples.stored(DType.F32, Samples.normal(seed + 1, 16, 0, 0.5), 16);
         if (!nested) {
-            return new Weight.FourBit(rows, cols, codes, map, block,
+            return new FourBitWeight(rows, cols, codes, map, block,
                     Samples.stored(DType.F32, Samples.normal(seed + 2, blocks, 0.1, 0.03), blocks), null);
         }
         int nestedBlocks = Math.ceilDiv(blocks, NESTED_BLOCK);
-        Weight.FourBit.Nested scales = new Weight.FourBit.Nested(NESTED_BLOCK,
+        FourBitWeight.Nested scales = new FourBitWeight.Nested(NESTED_BLOCK,
                 Samples.stored(DType.F32, Samples.normal(seed + 3, nestedBlocks, 0.05, 0.01), nestedBlocks),
                 Samples.stored(DType.F32, Samples.normal(seed + 4, 256, 0, 0.5), 256), 0.12345679f);
-        return new Weight.FourBit(rows, cols, codes, map, block, bytes(random, blocks), scales);
+        return new FourBitWeight(rows, cols, codes, map, block, bytes(random, blocks), scales);
     }
 
     private static Tensor bytes(SplittableRandom random, int n) {
@@ -50,7 +50,7 @@ record FourBitCase(int rows, int cols, int block, boolean nested) {
     }
 
     /** All elements, [rows, cols]. */
-    static float[] values(Weight.FourBit w) {
+    static float[] values(FourBitWeight w) {
         float[] values = new float[w.rows() * w.cols()];
         for (int e = 0; e < values.length; e++) {
             int two = w.codes().data().get(ValueLayout.JAVA_BYTE, e / 2) & 0xff;
@@ -59,7 +59,7 @@ record FourBitCase(int rows, int cols, int block, boolean nested) {
         return values;
     }
 
-    private static float scale(Weight.FourBit w, int block) {
+    private static float scale(FourBitWeight w, int block) {
         if (w.nested() == null) {
             return w.absmax().get(0, block);
         }

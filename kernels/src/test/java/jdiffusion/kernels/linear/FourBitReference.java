@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
-import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.safetensors.SafetensorsFile;
 
@@ -35,9 +35,9 @@ record FourBitReference(SafetensorsFile file) implements AutoCloseable {
                 .sorted().toList();
     }
 
-    Weight.FourBit weight(String name) {
+    FourBitWeight weight(String name) {
         Tensor dense = expected(name, "dequantized");
-        return (Weight.FourBit) Weights.of(file, Placement.onHost()).matrix(name, dense.rows(), dense.cols());
+        return (FourBitWeight) Weights.of(file, Placement.onHost()).matrix(name, dense.rows(), dense.cols());
     }
 
     /** {@code what}: dequantized [rows, cols], input [m, cols] or product [m, rows]. */

@@ -90,7 +90,7 @@ class AmxPanelsTest {
                 float[] sums = new float[2 + blocks * BLOCK_BYTES / 4];
                 Arrays.fill(sums, GAP);
                 for (int round = 1; round <= 2; round++) {
-                    panels.multiply(round == 1, bf16(left), 2 * 5, 2 * stride, steps, panel, 8, blocks,
+                    panels.multiply(round == 1, Parts.ONE, bf16(left), 2 * 5, 2 * stride, steps, panel, 8, blocks,
                             MemorySegment.ofArray(sums), 8, beside, ahead);
                     float[] out = new float[SIDE * (n + 3) + 1];
                     Arrays.fill(out, GAP);
@@ -125,11 +125,13 @@ class AmxPanelsTest {
             MemorySegment together = MemorySegment.ofArray(new int[2 * BLOCK_BYTES / 4]);
             MemorySegment apart = MemorySegment.ofArray(new int[2 * BLOCK_BYTES / 4]);
             MemorySegment panel = packed(panels, right, k, 2, steps, 0);
-            panels.multiply(true, left, 0, 2 * k, steps, panel, 0, 2, together, 0, Beside.NOTHING, new Ahead());
+            panels.multiply(true, Parts.ONE, left, 0, 2 * k, steps, panel, 0, 2, together, 0, Beside.NOTHING,
+                    new Ahead());
             for (int b = 0; b < 2; b++) {
                 for (int s = 0; s < steps; s++) {
-                    panels.multiply(s == 0, left, 2L * s * DEPTH, 2 * k, 1, panel, (long) (b * steps + s) * STEP_BYTES,
-                            1, apart, (long) b * BLOCK_BYTES, Beside.NOTHING, new Ahead());
+                    panels.multiply(s == 0, Parts.ONE, left, 2L * s * DEPTH, 2 * k, 1, panel,
+                            (long) (b * steps + s) * STEP_BYTES, 1, apart, (long) b * BLOCK_BYTES, Beside.NOTHING,
+                            new Ahead());
                 }
             }
             assertThat(apart.toArray(ValueLayout.JAVA_INT)).isEqualTo(together.toArray(ValueLayout.JAVA_INT))
@@ -250,23 +252,30 @@ class AmxPanelsTest {
             refuse(() -> p.packRows(left, 2, stride, 1, panel, 0, 0));
             refuse(() -> p.packRows(left, 0, stride, 1, panel, 1, 0));
             refuse(() -> p.packRows(left, 0, 0, 2, panel, 0, 1));
-            p.multiply(true, left, 0, stride, 1, panel, 0, 1, sums, 0, Beside.NOTHING, a);
-            refuse(() -> p.multiply(true, left, 2, stride, 1, panel, 0, 1, sums, 0, Beside.NOTHING, a));
-            refuse(() -> p.multiply(true, left, -2, stride, 1, panel, 0, 1, sums, 0, Beside.NOTHING, a));
-            refuse(() -> p.multiply(true, left, 0, stride + 2, 1, panel, 0, 1, sums, 0, Beside.NOTHING, a));
-            refuse(() -> p.multiply(true, left, 0, 0, 2, panel, 0, 1, sums, 0, Beside.NOTHING, a));
-            refuse(() -> p.multiply(true, left, 0, stride, 1, panel, 1, 1, sums, 0, Beside.NOTHING, a));
-            refuse(() -> p.multiply(true, left, 0, stride, 1, panel, 0, 2, sums, 0, Beside.NOTHING, a));
-            refuse(() -> p.multiply(true, left, 0, stride, 1, panel, 0, 1, sums, 4, Beside.NOTHING, a));
-            assertThatThrownBy(() -> p.multiply(true, left, 0, Long.MAX_VALUE, 1, panel, 0, 1, sums, 0, Beside.NOTHING,
-                    a)).isInstanceOf(ArithmeticException.class);
-            assertThatThrownBy(() -> p.multiply(true, left, 0, -2, 1, panel, 0, 1, sums, 0, Beside.NOTHING, a))
+            multiply(p, left, 0, stride, 1, panel, 0, 1, sums, 0, a);
+            refuse(() -> multiply(p, left, 2, stride, 1, panel, 0, 1, sums, 0, a));
+            refuse(() -> multiply(p, left, -2, stride, 1, panel, 0, 1, sums, 0, a));
+            refuse(() -> multiply(p, left, 0, stride + 2, 1, panel, 0, 1, sums, 0, a));
+            refuse(() -> multiply(p, left, 0, 0, 2, panel, 0, 1, sums, 0, a));
+            refuse(() -> multiply(p, left, 0, stride, 1, panel, 1, 1, sums, 0, a));
+            refuse(() -> multiply(p, left, 0, stride, 1, panel, 0, 2, sums, 0, a));
+            refuse(() -> multiply(p, left, 0, stride, 1, panel, 0, 1, sums, 4, a));
+            assertThatThrownBy(() -> multiply(p, left, 0, Long.MAX_VALUE, 1, panel, 0, 1, sums, 0, a))
+                    .isInstanceOf(ArithmeticException.class);
+            assertThatThrownBy(() -> multiply(p, left, 0, -2, 1, panel, 0, 1, sums, 0, a))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("-2 apart");
-            assertThatThrownBy(() -> p.multiply(true, left, 0, 0, 0, panel, 0, 1, sums, 0, Beside.NOTHING, a))
+            assertThatThrownBy(() -> multiply(p, left, 0, 0, 0, panel, 0, 1, sums, 0, a))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("0 steps");
-            assertThatThrownBy(() -> p.multiply(true, left, 0, 0, 1, panel, 0, AmxPanels.MOST + 1, sums, 0,
-                    Beside.NOTHING, a)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("blocks");
+            assertThatThrownBy(() -> multiply(p, left, 0, 0, 1, panel, 0, AmxPanels.MOST + 1, sums, 0, a))
+                    .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("blocks");
         }
+    }
+
+    private static void multiply(AmxPanels p, MemorySegment left, long offset, long stride, int steps,
+                                 MemorySegment panel, long panelAt, int blocks, MemorySegment sums, long sumsAt,
+                                 Ahead ahead) {
+        p.multiply(true, Parts.ONE, left, offset, stride, steps, panel, panelAt, blocks, sums, sumsAt, Beside.NOTHING,
+                ahead);
     }
 
     @Test

@@ -22,6 +22,7 @@ final class Interpreter {
     private final InterpretedMemory memory = new InterpretedMemory();
     private final InterpretedVectors vectors = new InterpretedVectors();
     private final InterpretedTiles tiles;
+    private final TileCount count;
     private final long[] registers = new long[16];
     private final int[] words = new int[16];
     private int at;
@@ -46,6 +47,7 @@ final class Interpreter {
     /** @param count see {@link InterpretedFunction} */
     Interpreter(byte[] code, TileCount count) {
         this.code = code;
+        this.count = count;
         tiles = new InterpretedTiles(count);
     }
 
@@ -110,6 +112,9 @@ final class Interpreter {
     private boolean step() {
         int start = at;
         int first = next();
+        if (count != null) {
+            count.instruction();
+        }
         try {
             switch (first) {
                 case 0xc4 -> vex(true);
@@ -191,6 +196,9 @@ final class Interpreter {
         if (opcode == 0x18 || opcode == 0x0d) {
             modRm(1);
             require(mod != 3 && reg <= 3, "a prefetch of this kind is not known");
+            if (count != null) {
+                count.prefetch();
+            }
             return;
         }
         require(opcode == 0x85, "opcode 0f %02x is not known".formatted(opcode));
@@ -327,6 +335,9 @@ final class Interpreter {
 
     private void vector(int key, boolean w, int first, int last, int lanes) {
         long place = address + index;
+        if (count != null && mod != 3) {
+            count.vector(place, key == VBROADCASTSS ? 4 : 4 * lanes);
+        }
         switch (key) {
             case VMOVUPS_LOAD, VMOVUPS_STORE, VBROADCASTSS -> {
                 require(mod != 3 && first == 0 && !w, "this form of move is not known");

@@ -21,6 +21,11 @@ public final class Levels {
         return new AmxPanels(body -> new InterpretedFunction(body, count));
     }
 
+    /** The same with the products themselves in Java, for more numbers than the interpreter can do. */
+    public static AmxPanels twinTiles() {
+        return TwinProduct.panels();
+    }
+
     /** All that products in bfloat16 need beside tiles, by the interpreter. */
     public static MachineProducts interpretedPairs(int columns, int narrowColumns) {
         return new MachineProducts(CpuLevel.AMX, true, columns, narrowColumns, InterpretedFunction::new);

@@ -354,7 +354,8 @@ class MachinePairsTest {
         double[] shrunk = new double[COLUMNS];
         Arrays.fill(largest, Double.NEGATIVE_INFINITY);
         Arrays.fill(shrunk, 1);
-        try (MachinePairs code = bothWays()) {
+        try (MachinePairs pairs = bothWays()) {
+            MachineSoftmax code = pairs.softmax();
             code.reset(state, 1);
             for (int block = 0; block < sizes.length; block++) {
                 int keys = sizes[block];
@@ -364,7 +365,7 @@ class MachinePairsTest {
                     scores[i] = masked ? Float.NEGATIVE_INFINITY : 20 * scores[i];
                 }
                 float[] before = scores.clone();
-                code.softmax(scores, keys, scale, state, 1, sums, 5, channels);
+                code.run(scores, keys, scale, state, 1, sums, 5, channels);
                 for (int q = 0; q < COLUMNS; q++) {
                     double old = largest[q];
                     for (int key = 0; key < keys; key++) {
@@ -400,12 +401,13 @@ class MachinePairsTest {
 
     @Test
     void aScoreThatIsNotANumberSpoilsItsQueryOnly() {
-        try (MachinePairs code = bothWays()) {
+        try (MachinePairs pairs = bothWays()) {
+            MachineSoftmax code = pairs.softmax();
             float[] state = new float[code.stateSize()];
             code.reset(state, 0);
             float[] scores = normals(4 * COLUMNS);
             scores[2 * COLUMNS + 7] = Float.NaN;
-            code.softmax(scores, 4, 1, state, 0, new float[COLUMNS], 0, 1);
+            code.run(scores, 4, 1, state, 0, new float[COLUMNS], 0, 1);
             for (int q = 0; q < COLUMNS; q++) {
                 assertThat(Float.isNaN(code.sum(state, 0, q))).isEqualTo(q == 7);
             }
@@ -425,18 +427,18 @@ class MachinePairsTest {
             refuse(() -> code.pairs(small, 0, 32, 2, 16, large, 4081 - 16));
             refuse(() -> code.transpose(small, 0, 16, 16, large, 0, 16));
             refuse(() -> code.transpose(large, 0, 16, 16, small, 0, 16));
-            refuse(() -> code.softmax(small, 2, 1, large, 0, large, 0, 1));
-            refuse(() -> code.softmax(large, 2, 1, small, 0, large, 0, 1));
-            refuse(() -> code.softmax(large, 2, 1, large, 0, small, 0, 2));
+            refuse(() -> code.softmax().run(small, 2, 1, large, 0, large, 0, 1));
+            refuse(() -> code.softmax().run(large, 2, 1, small, 0, large, 0, 1));
+            refuse(() -> code.softmax().run(large, 2, 1, large, 0, small, 0, 2));
             assertThatThrownBy(() -> code.rows(MemorySegment.ofArray(large), 0, Long.MAX_VALUE, 3, 32, null, large, 0))
                     .isInstanceOf(ArithmeticException.class);
             for (Runnable call : new Runnable[] {() -> code.rows(large, 0, 32, 1, 16, null, large, 0),
                 () -> code.rows(large, 0, -32, 1, 32, null, large, 0), () -> code.pairs(large, 0, 8, 1, 8, large, 0),
                 () -> code.transpose(large, 0, 16, 8, large, 0, 16),
                 () -> code.transpose(large, 0, 16, 16, large, 0, 8),
-                () -> code.softmax(large, 3, 1, large, 0, large, 0, 1),
-                () -> code.softmax(large, 2, 64, large, 0, large, 0, 1),
-                () -> code.softmax(large, 2, Float.NaN, large, 0, large, 0, 1)}) {
+                () -> code.softmax().run(large, 3, 1, large, 0, large, 0, 1),
+                () -> code.softmax().run(large, 2, 64, large, 0, large, 0, 1),
+                () -> code.softmax().run(large, 2, Float.NaN, large, 0, large, 0, 1)}) {
                 assertThatThrownBy(call::run).isInstanceOf(IllegalArgumentException.class);
             }
         }

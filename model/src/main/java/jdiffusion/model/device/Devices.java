@@ -142,16 +142,17 @@ public final class Devices {
         String device = DeviceNames.of(o.device()).kind();
         String obstacle = device.equals("auto") ? cudaObstacle() : null;
         boolean cpu = device.equals("cpu") || device.equals("auto") && (obstacle != null
-                || precision != null && precision(precision) == Precision.F32);
+                || isOfCpus(precision));
         if (cpu) {
-            Precision onCpu = cpuPrecision(precision);
-            return CountingBackend.ofCpu(onCpu, CpuBackend.operandType(onCpu, level(o.cpu())));
+            CpuLevel level = level(o.cpu());
+            Precision onCpu = cpuPrecision(precision, level);
+            return CountingBackend.ofCpu(onCpu, CpuBackend.operandType(onCpu, level));
         }
         return CountingBackend.ofCuda(cudaOptions(o, precision).precision());
     }
 
     private static Opened auto(DeviceChoice o, String precision, int threads, Consumer<String> notes) {
-        boolean onlyCpu = o.cpu() != null || precision != null && precision(precision) == Precision.F32;
+        boolean onlyCpu = o.cpu() != null || isOfCpus(precision);
         boolean onlyCuda = o.kernels() != null || !o.gemm().equals("own") || !o.conv().equals("own");
         if (onlyCpu && (!onlyCuda || o.cpu() != null)) {
             return cpu(o, precision, threads);
@@ -183,13 +184,26 @@ public final class Devices {
         if (o.kernels() != null || !o.gemm().equals("own") || !o.conv().equals("own")) {
             throw new InputException("--kernels, --gemm and --conv are for CUDA devices, not for --device cpu");
         }
-        return new Opened(new CpuBackend(threads, cpuPrecision(precision), level(o.cpu())), null, null, false);
+        CpuLevel level = level(o.cpu());
+        return new Opened(new CpuBackend(threads, cpuPrecision(precision, level), level), null, null, false);
     }
 
-    private static Precision cpuPrecision(String precision) {
+    /** Whether it is one that CUDA devices have not. */
+    private static boolean isOfCpus(String precision) {
+        Precision wanted = precision == null ? null : precision(precision);
+        return wanted == Precision.F32 || wanted != null && wanted.isSplit();
+    }
+
+    /** @param level null for the best of this machine */
+    private static Precision cpuPrecision(String precision, CpuLevel level) {
         Precision wanted = precision == null ? Precision.F32 : precision(precision);
         if (wanted == Precision.F16) {
             throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32 or bf16");
+        }
+        if (wanted.isSplit() && (level == null ? CpuLevel.best() : level) != CpuLevel.AMX) {
+            String obstacle = CpuLevel.AMX.obstacle();
+            throw new InputException("--precision " + wanted.label() + " needs the CPU level amx, but "
+                    + (obstacle != null ? obstacle : "--cpu is " + level.label()) + "; use f32 or bf16");
         }
         return wanted;
     }
@@ -233,8 +247,9 @@ public final class Devices {
 
     private static CudaOptions cudaOptions(DeviceChoice o, String precision) {
         Precision wanted = precision == null ? Precision.BF16 : precision(precision);
-        if (wanted == Precision.F32) {
-            throw new InputException("--precision f32 is for the CPU; CUDA devices compute products in bf16 or f16");
+        if (isOfCpus(precision)) {
+            throw new InputException("--precision " + wanted.label()
+                    + " is for the CPU; CUDA devices compute products in bf16 or f16");
         }
         return CudaOptions.defaults().withPrecision(wanted).withKernels(o.kernels())
                 .withLibraries(isLibrary("--gemm", o.gemm(), "cublas"), isLibrary("--conv", o.conv(), "cudnn"));
@@ -263,15 +278,11 @@ public final class Devices {
     }
 
     public static Precision precision(String label) {
-        return switch (label.toLowerCase(Locale.ROOT)) {
-            case "f32" -> Precision.F32;
-            case "bf16" -> Precision.BF16;
-            case "f16" -> Precision.F16;
-            default -> throw new InputException("precision '" + label + "' is unknown; use f32, bf16 or f16");
-        };
-    }
-
-    public static String label(Precision precision) {
-        return precision.name().toLowerCase(Locale.ROOT);
+        for (Precision precision : Precision.values()) {
+            if (precision.label().equals(label.toLowerCase(Locale.ROOT))) {
+                return precision;
+            }
+        }
+        throw new InputException("precision '" + label + "' is unknown; use f32, bf16, bf16x2, bf16x3 or f16");
     }
 }

@@ -7,6 +7,7 @@ import java.util.function.Function;
 import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.Content;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Stretched;
 import jdiffusion.tensor.Tensor;
@@ -60,7 +61,7 @@ public sealed interface Stored {
     }
 
     /**
-     * bitsandbytes' 4 bits; the parts are those of {@link Weight.FourBit}.
+     * bitsandbytes' 4 bits; the parts are those of {@link FourBitWeight}.
      *
      * @param kind   nf4 or fp4
      * @param nested null when the scales are not quantised
@@ -90,7 +91,7 @@ public sealed interface Stored {
             case Weight.Scaled s -> new Scaled(s.tensor().type(), Content.of(s.tensor()),
                     Content.of(Tensor.of(new float[] {s.scale()}, 1)));
             case Weight.Blocks b -> new Blocks(b.format(), Content.of(b.bytes()));
-            case Weight.FourBit f -> new FourBit(CodeMap.kind(f.map()), Content.of(f.codes()), f.map(),
+            case FourBitWeight f -> new FourBit(CodeMap.kind(f.map()), Content.of(f.codes()), f.map(),
                     f.blockSize(), Content.of(f.absmax()), f.nested() == null ? null
                     : new FourBit.Nested(f.nested().blockSize(), Content.of(f.nested().absmax()), f.nested().map(),
                     f.nested().offset()));
@@ -124,9 +125,9 @@ public sealed interface Stored {
             }
             case Blocks b -> new Weight.Blocks(cols, b.format, Tensor.of(memory.apply(b.bytes), DType.U8,
                     Shape.of(rows, Math.toIntExact(b.bytes.byteSize() / rows))));
-            case FourBit f -> new Weight.FourBit(rows, cols, vector(f.codes, DType.U8, memory), f.map, f.blockSize,
+            case FourBit f -> new FourBitWeight(rows, cols, vector(f.codes, DType.U8, memory), f.map, f.blockSize,
                     vector(f.absmax, f.nested == null ? DType.F32 : DType.U8, memory), f.nested == null ? null
-                    : new Weight.FourBit.Nested(f.nested.blockSize, vector(f.nested.absmax, DType.F32, memory),
+                    : new FourBitWeight.Nested(f.nested.blockSize, vector(f.nested.absmax, DType.F32, memory),
                     f.nested.map, f.nested.offset));
         };
     }

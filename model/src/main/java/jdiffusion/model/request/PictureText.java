@@ -8,7 +8,6 @@ import java.util.stream.Collectors;
 import jdiffusion.kernels.Precision;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
-import jdiffusion.model.device.Devices;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.sampling.SkipLayers;
 import jdiffusion.model.settings.Infotext;
@@ -86,7 +85,7 @@ public record PictureText(ModelFiles files, String model, Precision precision, I
         loras.describe(fields);
         control.describe(r, fields);
         taesd.describe(fields);
-        fields.put(PRECISION, Devices.label(precision));
+        fields.put(PRECISION, precision.label());
         fields.put(MethodText.RNG, MethodText.rng(r.methods()));
         fields.put("Version", version);
         return new Infotext(loras.prompt(), r.negativeText(), fields);

@@ -20,6 +20,7 @@ import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.model.quantize.QuantizingFiles;
 import jdiffusion.model.quantize.Stored;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
@@ -158,9 +159,9 @@ class ExporterTest {
                     ModelFiles.Open other = new QuantizingFiles(model, QuantizeRules.parse("fp4"))
                             .open(Component.DENOISER)) {
                 // A file is mapped to be read; what is made lies in memory that can be written.
-                var codes = ((Weight.FourBit) open.tensors().weight(name)).codes().data();
+                var codes = ((FourBitWeight) open.tensors().weight(name)).codes().data();
                 assertThat(codes.isReadOnly()).isTrue();
-                assertThat(((Weight.FourBit) other.tensors().weight(name)).codes().data().isReadOnly()).isFalse();
+                assertThat(((FourBitWeight) other.tensors().weight(name)).codes().data().isReadOnly()).isFalse();
             }
         }
     }
@@ -235,7 +236,7 @@ class ExporterTest {
                 ModelFiles.Open b = Families.open(layouts().resolve("nf4"), ModelSources.NONE).open(Component.DENOISER)) {
             assertThat(a.tensors().find("pos_embed.pos_embed").type()).isEqualTo(DType.F16);
             String name = "transformer_blocks.0.attn.to_q.weight";
-            assertThat(a.tensors().weight(name)).isInstanceOf(Weight.FourBit.class);
+            assertThat(a.tensors().weight(name)).isInstanceOf(FourBitWeight.class);
             assertThat(read(a.tensors(), name)).isEqualTo(read(b.tensors(), name));
         }
     }

@@ -27,11 +27,11 @@ import jdiffusion.model.convert.Exporter;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.quantize.QuantizeRules;
 import jdiffusion.model.sampling.DiscreteScheduler;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
-import jdiffusion.tensor.Weight;
 import jdiffusion.tensor.Weights;
 import jdiffusion.tensor.Workspace;
 import jdiffusion.tensor.safetensors.SafetensorsFile;
@@ -184,8 +184,8 @@ class DitFilesTest {
         assertThat(config(files)).isEqualTo(config(open(model)));
         try (ModelFiles.Open open = open(nf4).open(Component.DENOISER)) {
             assertThat(open.tensors().weight("transformer_blocks.0.attn2.to_k.weight"))
-                    .isInstanceOf(Weight.FourBit.class);
-            assertThat(open.tensors().weight("adaln_single.linear.weight")).isNotInstanceOf(Weight.FourBit.class);
+                    .isInstanceOf(FourBitWeight.class);
+            assertThat(open.tensors().weight("adaln_single.linear.weight")).isNotInstanceOf(FourBitWeight.class);
         }
         assertThat(config(open(nf4))).isEqualTo(config(open(model)));
     }

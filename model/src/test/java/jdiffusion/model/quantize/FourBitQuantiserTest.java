@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import jdiffusion.model.TestData;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.QuantisedSource;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
@@ -23,10 +24,10 @@ class FourBitQuantiserTest {
         try (SafetensorsFile tensors = SafetensorsFile.open(file); Arena arena = Arena.ofShared()) {
             for (String size : new String[] {"33x192", "96x128"}) {
                 String name = kind + "." + scales + "." + size + ".weight";
-                Weight.FourBit wanted = (Weight.FourBit) QuantisedSource.of(tensors).weight(name);
+                FourBitWeight wanted = (FourBitWeight) QuantisedSource.of(tensors).weight(name);
                 Elements original = Elements.of(tensors.find("expect/" + name + ".original"));
                 QuantType type = QuantType.of(scales.equals("plain") ? kind : kind + "-double");
-                Weight.FourBit made = (Weight.FourBit) type.quantise(original)
+                FourBitWeight made = (FourBitWeight) type.quantise(original)
                         .weight(wanted.rows(), wanted.cols(), arena);
                 assertSame(made.codes(), wanted.codes(), name + " codes");
                 assertSame(made.map(), wanted.map(), name + " map");

@@ -35,6 +35,7 @@ import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.model.vae.Vae;
 import jdiffusion.tensor.BlockFormat;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
@@ -307,7 +308,7 @@ class SdxlFilesTest {
         try (ModelFiles.Open open = files.open(Component.DENOISER)) {
             load(files, Component.DENOISER, open);
             assertThat(open.tensors().weight("mid_block.attentions.0.proj_in.weight"))
-                    .isInstanceOf(Weight.FourBit.class);
+                    .isInstanceOf(FourBitWeight.class);
         }
     }
 }

@@ -17,6 +17,7 @@ import jdiffusion.model.families.Families;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.tokenizer.Tokenizer;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.TensorSource;
@@ -71,12 +72,12 @@ record ManifestModel(Path manifests, Architecture architecture, String denoiser,
             }
             Shape shape = shape(name);
             int blocks = Math.ceilDiv((int) shape.size(), BLOCK);
-            Weight.FourBit.Nested nested = new Weight.FourBit.Nested(NESTED_BLOCK,
+            FourBitWeight.Nested nested = new FourBitWeight.Nested(NESTED_BLOCK,
                     nothing(DType.F32, Shape.of(Math.ceilDiv(blocks, NESTED_BLOCK))),
                     nothing(DType.F32, Shape.of(NESTED_BLOCK)), 0);
-            return new Weight.FourBit(shape.dim(0), shape.dim(1),
+            return new FourBitWeight(shape.dim(0), shape.dim(1),
                     nothing(DType.U8, Shape.of(Math.ceilDiv((int) shape.size(), 2))),
-                    nothing(DType.F32, Shape.of(Weight.FourBit.VALUES)), BLOCK,
+                    nothing(DType.F32, Shape.of(FourBitWeight.VALUES)), BLOCK,
                     nothing(DType.U8, Shape.of(blocks)), nested);
         }
 
