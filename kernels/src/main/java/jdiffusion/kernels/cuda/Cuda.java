@@ -49,6 +49,8 @@ public final class Cuda implements AutoCloseable {
     private final String name;
     private final String capability;
     private final int multiprocessors;
+    private final String kernelsFor;
+    private final TensorMaps tensorMaps;
     private final KernelSource source;
     private final DType operandType;
     private final Supplier<String> lastWords;
@@ -117,6 +119,8 @@ public final class Cuda implements AutoCloseable {
             CudaDriver.requireCapability(name, major, minor);
             capability = major + "." + minor;
             multiprocessors = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+            kernelsFor = CudaDriver.kernels(major, minor);
+            tensorMaps = CudaDriver.takesSm90(major, minor) ? new TensorMaps(CudaDriver.library()) : null;
             // Threads that wait for the device sleep instead of using up a core.
             JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
@@ -153,6 +157,21 @@ public final class Cuda implements AutoCloseable {
     /** How many multiprocessors the device has. */
     public int multiprocessors() {
         return multiprocessors;
+    }
+
+    /** Whether kernels for compute capability 9.0 alone run: those of files that end in {@code _sm90}. */
+    public boolean takesSm90() {
+        return tensorMaps != null;
+    }
+
+    /** Which kernels run, in words: "kernels for sm_90a". */
+    public String kernelsFor() {
+        return kernelsFor;
+    }
+
+    /** Of a device that {@link #takesSm90}. */
+    public TensorMaps tensorMaps() {
+        return tensorMaps;
     }
 
     /** The 16-bit type that matrix products and attention read. */

@@ -133,7 +133,8 @@ public final class CudaBackend implements Backend {
 
     @Override
     public String describe() {
-        return cuda.label() + ", " + cuda.name() + ", " + precision.name().toLowerCase(Locale.ROOT) + libraries;
+        return cuda.label() + ", " + cuda.name() + ", " + precision.name().toLowerCase(Locale.ROOT)
+                + (cuda.capability().equals("9.0") ? ", " + cuda.kernelsFor() : "") + libraries;
     }
 
     /** The device's name as its driver gives it. */
