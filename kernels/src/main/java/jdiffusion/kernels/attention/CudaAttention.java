@@ -2,11 +2,13 @@ package jdiffusion.kernels.attention;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import jdiffusion.kernels.attention.AttentionShape.Norm;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.CudaKernel;
 import jdiffusion.kernels.cuda.KernelArgs;
+import jdiffusion.kernels.cuda.TensorMaps;
 import jdiffusion.kernels.cuda.TypeCode;
 import jdiffusion.kernels.rope.CudaRope;
 import jdiffusion.tensor.DType;
@@ -26,10 +28,13 @@ import jdiffusion.tensor.Tensor;
  */
 public final class CudaAttention {
     private static final String FILE = "attention/attention";
+    private static final String FILE_SM_90 = FILE + "_sm90";
     private static final int MOST_STREAMS = CudaRope.MOST_STREAMS;
     private static final int ALIGNMENT = 16;
     /** Of {@code struct Stream}. */
     private static final int STREAM_BYTES = 7 * Long.BYTES + 8 * Integer.BYTES;
+    /** Rows of the boxes that {@code attention_sm90.cu} takes of k and v. */
+    private static final int KEYS_SM_90 = 128;
     /** What a block of the plain kernel may take on every card. */
     private static final int MOST_SHARED_BYTES = 99 << 10;
 
@@ -63,6 +68,20 @@ public final class CudaAttention {
         /** Shared memory is {@code struct WideShared}: K, V, the powers, and four floats for each query. */
         private static final Variant WIDE = new Variant("attention_wide", 32, false, false, 256,
                 2 * 32 * 512 * 2 + 32 * 32 * 2 + 32 * 4 * Float.BYTES);
+
+        /** Shared memory is Q, four stages of K and V, and their barriers. */
+        private static final Variant HEAD_64_SM_90 = new Variant("attention_64_sm90", 192, false, false, 512,
+                192 * 128 + 4 * 2 * KEYS_SM_90 * 128 + (4 * 4 + 1) * Long.BYTES);
+
+        static Variant of(AttentionCall call, boolean sm90) {
+            return sm90 && call.shape().headDim() == 64 && isUnmasked(call) ? HEAD_64_SM_90 : of(call);
+        }
+
+        /** All keys exist and are seen, rows go straight to shared memory, and nobody looks. */
+        private static boolean isUnmasked(AttentionCall call) {
+            return !call.shape().causal() && call.relativeBias() == null && call.logSums() == null
+                    && call.streams().stream().allMatch(s -> s.keyCounts() == null && aligned(s));
+        }
 
         static Variant of(AttentionCall call) {
             int channels = call.shape().headDim();
@@ -135,11 +154,12 @@ public final class CudaAttention {
         if (call.queries() == 0) {
             return null;
         }
-        Variant variant = Variant.of(call);
+        Variant variant = Variant.of(call, cuda.takesSm90());
         AttentionCall ready = prepared(call, variant);
-        CudaKernel kernel = cuda.kernel(FILE, variant.name() + (half ? "_f16" : "_bf16"));
+        boolean sm90 = variant == Variant.HEAD_64_SM_90;
+        CudaKernel kernel = cuda.kernel(sm90 ? FILE_SM_90 : FILE, variant.name() + (half ? "_f16" : "_bf16"));
         kernel.launch(call::toString, variant.blocks(call), call.pairs(), 1, variant.threads(),
-                variant.sharedBytes(), pack(ready));
+                variant.sharedBytes(), sm90 ? packMapped(ready, variant) : pack(ready));
         return ready;
     }
 
@@ -170,9 +190,32 @@ public final class CudaAttention {
                 || t.data().address() % ALIGNMENT == 0 && (long) t.rowStride() * t.type().bytes() % ALIGNMENT == 0);
     }
 
-    /** {@code struct Call} of {@code tiles.cuh}, field by field. */
-    private KernelArgs pack(AttentionCall call) {
+    /** {@code struct MappedCall} of {@code attention_sm90.cu}. */
+    private KernelArgs packMapped(AttentionCall call, Variant variant) {
         KernelArgs args = cuda.args();
+        map(args, call, AttentionStream::q, variant.queries());
+        map(args, call, AttentionStream::k, KEYS_SM_90);
+        map(args, call, AttentionStream::v, KEYS_SM_90);
+        return pack(args, call).align(TensorMaps.ALIGNMENT);
+    }
+
+    private void map(KernelArgs args, AttentionCall call, Function<AttentionStream, Tensor> part, int boxRows) {
+        for (int i = 0; i < MOST_STREAMS; i++) {
+            Tensor tensor = i < call.streams().size() ? part.apply(call.streams().get(i)) : null;
+            if (tensor == null || tensor.shape().size() == 0) {
+                args.skip(TensorMaps.BYTES);
+            } else {
+                args.map(cuda.tensorMaps().batches(tensor, boxRows));
+            }
+        }
+    }
+
+    private KernelArgs pack(AttentionCall call) {
+        return pack(cuda.args(), call);
+    }
+
+    /** {@code struct Call} of {@code tiles.cuh}, field by field. */
+    private KernelArgs pack(KernelArgs args, AttentionCall call) {
         AttentionShape shape = call.shape();
         for (AttentionStream s : call.streams()) {
             args.pointer(s.q()).pointer(s.k()).pointer(s.v()).pointer(s.out());

@@ -23,7 +23,7 @@ import jdiffusion.tensor.Tensor;
  */
 public final class TensorMaps {
     /** {@code struct TensorMap} of {@code sm90.cuh}. */
-    static final int BYTES = 128;
+    public static final int BYTES = 128;
     public static final int ALIGNMENT = 64;
     /** Elements of a box's row: the 128 bytes that are swizzled. */
     public static final int BOX_COLS = 64;

@@ -123,11 +123,18 @@ template <int pending> __device__ __forceinline__ void products_wait() {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(pending) : "memory");
 }
 
-// The compiler must keep sums where they are while products are under way.
+// The compiler must keep sums, and operands in registers, where they are while products are under way.
 template <int COUNT> __device__ __forceinline__ void hold(float (&sums)[COUNT]) {
 #pragma unroll
     for (int i = 0; i < COUNT; i++) {
         asm volatile("" : "+f"(sums[i])::"memory");
+    }
+}
+
+template <int COUNT> __device__ __forceinline__ void hold(u32 (&operands)[COUNT][4]) {
+#pragma unroll
+    for (int i = 0; i < 4 * COUNT; i++) {
+        asm volatile("" : "+r"(operands[i / 4][i % 4])::"memory");
     }
 }
 
@@ -173,18 +180,16 @@ MULTIPLY(f16, 128, SUMS_64, "%64", "%65", "%66", KEEP_64(sums, 0))
 MULTIPLY(bf16, 256, SUMS_128, "%128", "%129", "%130", KEEP_64(sums, 0), KEEP_64(sums, 64))
 MULTIPLY(f16, 256, SUMS_128, "%128", "%129", "%130", KEEP_64(sums, 0), KEEP_64(sums, 64))
 
-// The same with a in registers, four for 16 of k as mma.m16n8k16 has them, and b lying the other way: rows of 64 columns
-// of b, one for each of k; 16 of k further is 2048 bytes more.
-template <typename T> __device__ __forceinline__ void multiply_rows(float (&sums)[32], const u32 (&a)[4], u64 b, bool adding);
+// sums += a b^T with a in registers, four for 16 of k as mma.m16n8k16 has them, and b lying the other way: rows of 64
+// columns of b^T, one for each of k. 16 of k further is 2048 bytes more.
+template <typename T> __device__ __forceinline__ void multiply_rows(float (&sums)[32], const u32 (&a)[4], u64 b);
 
-#define MULTIPLY_ROWS(type)                                                                                         \
-    template <> __device__ __forceinline__ void multiply_rows<type>(float (&sums)[32], const u32 (&x)[4], u64 y,   \
-                                                                    bool add) {                                    \
-        asm volatile(                                                                                              \
-                "{\n.reg .pred adding;\nsetp.ne.b32 adding, %37, 0;\n"                                             \
-                "wgmma.mma_async.sync.aligned.m64n64k16.f32." #type "." #type " " SUMS_32 ", {%32, %33, %34, %35}"  \
-                ", %36, adding, 1, 1, 1;\n}"                                                                       \
-                : KEEP_32(sums) : "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]), "l"(y), "r"((int)add) : "memory");   \
+#define MULTIPLY_ROWS(type)                                                                                           \
+    template <> __device__ __forceinline__ void multiply_rows<type>(float (&sums)[32], const u32 (&a)[4], u64 b) {    \
+        asm volatile("{\n.reg .pred adding;\nsetp.eq.b32 adding, 0, 0;\n"                                             \
+                     "wgmma.mma_async.sync.aligned.m64n64k16.f32." #type "." #type " " SUMS_32                        \
+                     ", {%32, %33, %34, %35}, %36, adding, 1, 1, 1;\n}"                                               \
+                     : KEEP_32(sums) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b) : "memory");                \
     }
 
 MULTIPLY_ROWS(bf16)
