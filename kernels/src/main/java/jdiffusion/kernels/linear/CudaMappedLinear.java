@@ -23,9 +23,16 @@ final class CudaMappedLinear {
     private static final String FILE = "linear/linear_%s_sm90";
 
     private final Cuda cuda;
+    private final int multiprocessors;
 
     CudaMappedLinear(Cuda cuda) {
+        this(cuda, cuda.multiprocessors());
+    }
+
+    /** @param multiprocessors of the card that work is divided for */
+    CudaMappedLinear(Cuda cuda, int multiprocessors) {
         this.cuda = cuda;
+        this.multiprocessors = multiprocessors;
     }
 
     /**
@@ -40,13 +47,14 @@ final class CudaMappedLinear {
     /** @param calls of dense weights, operands of one type */
     void run(List<LinearCall> calls) {
         for (int i = 0; i < calls.size(); i += MOST_PROBLEMS) {
-            launch(calls.subList(i, Math.min(i + MOST_PROBLEMS, calls.size())));
+            List<LinearCall> together = calls.subList(i, Math.min(i + MOST_PROBLEMS, calls.size()));
+            launch(together, GemmTile.ofWarpgroups(each -> together.stream()
+                    .mapToInt(call -> each.blocks(call.m(), call.n())).reduce(0, Math::addExact), multiprocessors));
         }
     }
 
-    private void launch(List<LinearCall> calls) {
-        GemmTile tile = GemmTile.ofWarpgroups(each -> calls.stream()
-                .mapToInt(call -> each.blocks(call.m(), call.n())).reduce(0, Math::addExact), cuda.multiprocessors());
+    /** One launch, with a tile of warpgroups. */
+    void launch(List<LinearCall> calls, GemmTile tile) {
         KernelArgs args = cuda.args();
         int tiles = 0;
         for (LinearCall call : calls) {
@@ -77,6 +85,6 @@ final class CudaMappedLinear {
                 .align(TensorMaps.ALIGNMENT);
         String product = type.name().toLowerCase(Locale.ROOT);
         cuda.kernel(FILE.formatted(product), "linear_" + product + variant + "_" + tile.label()).launch(what,
-                Math.min(tiles, cuda.multiprocessors()), 1, 1, tile.threads(), tile.sharedBytes(), args);
+                Math.min(tiles, multiprocessors), 1, 1, tile.threads(), tile.sharedBytes(), args);
     }
 }
