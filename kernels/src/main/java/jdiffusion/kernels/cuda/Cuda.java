@@ -11,6 +11,7 @@ import java.nio.ByteOrder;
 import java.nio.LongBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -199,6 +200,11 @@ public final class Cuda implements AutoCloseable {
         CudaKernel kernel = new CudaKernel(this, entry, function);
         kernels.put(entry, kernel);
         return kernel;
+    }
+
+    /** Names of the kernels that were asked for so far, in alphabetical order. */
+    List<String> kernelNames() {
+        return kernels.keySet().stream().sorted().toList();
     }
 
     private CUmodule module(String file) {

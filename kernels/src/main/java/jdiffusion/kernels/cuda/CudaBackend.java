@@ -137,6 +137,11 @@ public final class CudaBackend implements Backend {
                 + (cuda.capability().equals("9.0") ? ", " + cuda.kernelsFor() : "") + libraries;
     }
 
+    /** Names of the kernels that were used so far, in alphabetical order. */
+    public List<String> kernelNames() {
+        return cuda.kernelNames();
+    }
+
     /** The device's name as its driver gives it. */
     public String name() {
         return cuda.name();
