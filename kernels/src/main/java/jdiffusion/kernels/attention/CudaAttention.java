@@ -19,12 +19,12 @@ import jdiffusion.tensor.Tensor;
  * and bias of any stored type, at most {@value #MOST_STREAMS} streams.
  *
  * <p>Which kernel runs depends on the head's channels: up to 256, a multiple of 8, the tiles of the models' heads;
- * up to 512 in a single stream without norm, mask and bias, that of the VAE's wide head. Both need rows aligned to
+ * up to 512 in a single stream without mask and bias, that of the VAE's wide head. Both need rows aligned to
  * {@value #ALIGNMENT} bytes, which workspaces and the models' views of columns have. Everything else runs on a plain
  * kernel that is tens of times slower.
  *
- * <p>RMS norms are a part of most of these kernels. Rotations, LayerNorms of heads, and norms of heads for whose size the
- * kernel has none, are done before by {@link CudaRope}, which writes over q and k.
+ * <p>Norms and rotations of heads are done before by {@link CudaRope}, which writes over q and k: a block of queries meets
+ * all keys, so a kernel that did it on load would norm each key as often as there are blocks.
  */
 public final class CudaAttention {
     private static final String FILE = "attention/attention";
@@ -32,7 +32,7 @@ public final class CudaAttention {
     private static final int MOST_STREAMS = CudaRope.MOST_STREAMS;
     private static final int ALIGNMENT = 16;
     /** Of {@code struct Stream}. */
-    private static final int STREAM_BYTES = 7 * Long.BYTES + 8 * Integer.BYTES;
+    private static final int STREAM_BYTES = 5 * Long.BYTES + 6 * Integer.BYTES;
     /** Rows of the boxes that {@code attention_sm90.cu} takes of k and v. */
     private static final int KEYS_SM_90 = 128;
     /** What a block of the plain kernel may take on every card. */
@@ -54,23 +54,21 @@ public final class CudaAttention {
      * @param name          without the type
      * @param queries       of one head
      * @param acrossStreams whether a block's queries may be those of several streams
-     * @param norms         whether it has RMS norms
      */
-    private record Variant(String name, int queries, boolean acrossStreams, boolean norms, int threads,
-                           int sharedBytes) {
-        private static final Variant HEAD_32 = new Variant("attention_32", 128, false, true, 128, 0);
-        private static final Variant HEAD_64 = new Variant("attention_64", 128, false, true, 128, 0);
-        private static final Variant HEAD_72 = new Variant("attention_72", 128, false, false, 128, 0);
-        private static final Variant HEAD_128 = new Variant("attention_128", 64, false, true, 128, 0);
-        /** Shared memory is {@code struct Shared}: two stages of K and V, what is left of the norms, and the bias. */
-        private static final Variant HEAD_256 = new Variant("attention_256", 64, false, false, 128,
-                2 * 2 * 32 * 256 * 2 + 4 * 2 * Float.BYTES + 2 * (64 + 32) * Float.BYTES);
+    private record Variant(String name, int queries, boolean acrossStreams, int threads, int sharedBytes) {
+        private static final Variant HEAD_32 = new Variant("attention_32", 128, false, 128, 0);
+        private static final Variant HEAD_64 = new Variant("attention_64", 128, false, 128, 0);
+        private static final Variant HEAD_72 = new Variant("attention_72", 128, false, 128, 0);
+        private static final Variant HEAD_128 = new Variant("attention_128", 64, false, 128, 0);
+        /** Shared memory is {@code struct Shared}: two stages of K and V, and the bias. */
+        private static final Variant HEAD_256 = new Variant("attention_256", 64, false, 128,
+                2 * 2 * 32 * 256 * 2 + 2 * (64 + 32) * Float.BYTES);
         /** Shared memory is {@code struct WideShared}: K, V, the powers, and four floats for each query. */
-        private static final Variant WIDE = new Variant("attention_wide", 32, false, false, 256,
+        private static final Variant WIDE = new Variant("attention_wide", 32, false, 256,
                 2 * 32 * 512 * 2 + 32 * 32 * 2 + 32 * 4 * Float.BYTES);
 
         /** Shared memory is Q, four stages of K and V, and their barriers. */
-        private static final Variant HEAD_64_SM_90 = new Variant("attention_64_sm90", 192, false, false, 512,
+        private static final Variant HEAD_64_SM_90 = new Variant("attention_64_sm90", 192, false, 512,
                 192 * 128 + 4 * 2 * KEYS_SM_90 * 128 + (4 * 4 + 1) * Long.BYTES);
 
         static Variant of(AttentionCall call, boolean sm90) {
@@ -97,25 +95,20 @@ public final class CudaAttention {
             return plain(call);
         }
 
-        /** No norm, mask or bias, one stream; what {@link CudaRope} does does not count. */
+        /** No mask or bias, one stream. */
         private static boolean isBare(AttentionCall call) {
             AttentionStream first = call.streams().getFirst();
             return call.streams().size() == 1 && !call.shape().causal() && call.relativeBias() == null
-                    && first.qNorm() == null && first.kNorm() == null && first.keyCounts() == null;
+                    && first.keyCounts() == null;
         }
 
         /** Shared memory is a {@code struct Plain} for each of four warps. */
         private static Variant plain(AttentionCall call) {
-            long shared = 4L * (3 * call.shape().headDim() + 32L) * Float.BYTES;
+            long shared = 4L * (2 * call.shape().headDim() + 32L) * Float.BYTES;
             if (shared > MOST_SHARED_BYTES) {
                 throw new IllegalArgumentException(call + ": so many channels are more than a block can hold");
             }
-            return new Variant("attention_plain", 4, true, true, 128, (int) shared);
-        }
-
-        /** Threads that share a row's norm in it, each with 8 channels; 0 where one has all. */
-        int chunks() {
-            return this == HEAD_32 ? 4 : this == HEAD_64 ? 8 : this == HEAD_128 ? 16 : 0;
+            return new Variant("attention_plain", 4, true, 128, (int) shared);
         }
 
         /** Blocks for all queries of one head. */
@@ -140,7 +133,7 @@ public final class CudaAttention {
         CudaAttentionLook.check(call);
         AttentionCall ready = run(call);
         if (ready != null) {
-            looks.run(ready, look, Variant.of(call).chunks(), this::pack);
+            looks.run(ready, look, this::pack);
         }
     }
 
@@ -155,7 +148,7 @@ public final class CudaAttention {
             return null;
         }
         Variant variant = Variant.of(call, cuda.takesSm90());
-        AttentionCall ready = prepared(call, variant);
+        AttentionCall ready = prepared(call);
         boolean sm90 = variant == Variant.HEAD_64_SM_90;
         CudaKernel kernel = cuda.kernel(sm90 ? FILE_SM_90 : FILE, variant.name() + (half ? "_f16" : "_bf16"));
         kernel.launch(call::toString, variant.blocks(call), call.pairs(), 1, variant.threads(),
@@ -163,14 +156,13 @@ public final class CudaAttention {
         return ready;
     }
 
-    /** The call with what the variant has no code for done to q and k. */
-    private AttentionCall prepared(AttentionCall call, Variant variant) {
+    /** The call with norms and rotations done to q and k. */
+    private AttentionCall prepared(AttentionCall call) {
         boolean layer = call.shape().norm() == Norm.LAYER;
         List<AttentionStream> before = new ArrayList<>();
         List<AttentionStream> after = new ArrayList<>();
         for (AttentionStream s : call.streams()) {
-            boolean normed = s.qNorm() != null || s.kNorm() != null;
-            if (layer || s.rotary() != null || normed && !variant.norms()) {
+            if (layer || s.rotary() != null || s.qNorm() != null || s.kNorm() != null) {
                 before.add(s);
                 after.add(s.withNorms(null, null).withRotary(null));
             } else {
@@ -219,16 +211,14 @@ public final class CudaAttention {
         AttentionShape shape = call.shape();
         for (AttentionStream s : call.streams()) {
             args.pointer(s.q()).pointer(s.k()).pointer(s.v()).pointer(s.out());
-            args.pointer(s.qNorm()).pointer(s.kNorm()).pointer(s.keyCounts());
-            args.int32(s.queries()).int32(s.keys());
+            args.pointer(s.keyCounts()).int32(s.queries()).int32(s.keys());
             args.int32(stride(s.q())).int32(stride(s.k())).int32(stride(s.v())).int32(stride(s.out()));
-            args.int32(TypeCode.of(s.qNorm())).int32(TypeCode.of(s.kNorm()));
         }
         args.skip((MOST_STREAMS - call.streams().size()) * STREAM_BYTES);
         args.pointer(call.relativeBias()).int32(TypeCode.of(call.relativeBias()));
         args.int32(shape.heads()).int32(shape.headDim()).int32(shape.causal() ? 1 : 0);
-        args.float32((float) (shape.scale() / Math.log(2))).float32(shape.normEps());
-        return args.float32(1f / shape.headDim()).int32(call.queries()).pointer(call.logSums());
+        args.float32((float) (shape.scale() / Math.log(2))).int32(call.queries());
+        return args.pointer(call.logSums());
     }
 
     private static int stride(Tensor tensorOrNull) {

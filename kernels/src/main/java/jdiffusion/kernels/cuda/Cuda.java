@@ -203,7 +203,7 @@ public final class Cuda implements AutoCloseable {
     }
 
     /** Names of the kernels that were asked for so far, in alphabetical order. */
-    List<String> kernelNames() {
+    public List<String> kernelNames() {
         return kernels.keySet().stream().sorted().toList();
     }
 
