@@ -120,7 +120,7 @@ class WarpgroupProductTest {
         }
         String declarations = ".shared .align 1024 .b8 s[" + SHARED + "];\n.reg .b32 %s<" + registers + ">;\n.reg .b32 %a<"
                 + 4 * STEPS + ">;\n";
-        PtxProgram program = Bench.kernel(declarations, body.toString());
+        PtxProgram program = Bench.hopper(declarations, body.toString());
         try (Bench bench = new Bench(options.withThreads(1))) {
             MemorySegment in = bench.allocate(SHARED);
             MemorySegment.copy(shared, 0, in, ValueLayout.JAVA_BYTE, 0, SHARED);
@@ -258,7 +258,7 @@ class WarpgroupProductTest {
     void shapesThatThereAreNot() {
         for (String shape : new String[] {"m64n12k16.f32.bf16.bf16", "m64n264k16.f32.bf16.bf16",
             "m64n8k8.f32.bf16.bf16", "m64n8k16.f32.bf16.f16", "m64n8k16.f16.bf16.bf16"}) {
-            assertThatThrownBy(() -> Bench.kernel("", "wgmma.mma_async.sync.aligned." + shape
+            assertThatThrownBy(() -> Bench.hopper("", "wgmma.mma_async.sync.aligned." + shape
                     + " {%f0, %f1, %f2, %f3}, 0, 0, %p1, 1, 1, 0, 0;")).as(shape).isInstanceOf(PtxException.class)
                     .hasMessageContaining("this instruction is not supported");
         }

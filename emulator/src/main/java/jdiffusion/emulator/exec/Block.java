@@ -35,6 +35,7 @@ public final class Block {
     private Watcher watcher;
     private SplittableRandom random;
     private BulkCopies bulk;
+    private RegisterPool registers;
     private long events;
     private int idle;
 
@@ -159,6 +160,9 @@ public final class Block {
         if (bulk != null) {
             bulk.reset();
         }
+        if (registers != null) {
+            registers.reset();
+        }
         Warp[] order = warps.clone();
         boolean more;
         do {
@@ -171,6 +175,9 @@ public final class Block {
         } while (barriers.release(more) || more);
         if (bulk != null) {
             bulk.end();
+        }
+        if (checker != null) {
+            checker.async().end();
         }
     }
 
@@ -207,6 +214,14 @@ public final class Block {
     /** Something has happened that others may wait for. */
     void happened() {
         events++;
+    }
+
+    /** The registers that the block's warps share. */
+    RegisterPool registers() {
+        if (registers == null) {
+            registers = new RegisterPool(warps.length);
+        }
+        return registers;
     }
 
     /** The bulk copies of the block's threads. */

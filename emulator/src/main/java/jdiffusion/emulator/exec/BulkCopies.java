@@ -1,6 +1,7 @@
 package jdiffusion.emulator.exec;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdiffusion.emulator.DeviceFault.Kind;
 
@@ -24,6 +25,10 @@ final class BulkCopies {
         final int group;
         /** Whether it is made when it is waited for, and not before. */
         boolean late;
+        /** Whether the phase that counts it is over; only where that is checked. */
+        boolean over;
+        /** Of a copy to global memory, while it may read; only where that is checked. */
+        AsyncChecker.Reading reading;
 
         Copy(Warp warp, int lane, int site, Chunks chunks, int barrier, int group) {
             this.warp = warp;
@@ -37,6 +42,8 @@ final class BulkCopies {
 
     private final Block block;
     private final List<Copy> outstanding = new ArrayList<>();
+    /** Those that are made and not waited for; only where that is checked. */
+    private final List<Copy> unseen = new ArrayList<>();
     /** For each thread the number of its open group. */
     private final int[] group;
 
@@ -48,7 +55,8 @@ final class BulkCopies {
     /** A new block starts. */
     void reset() {
         outstanding.clear();
-        java.util.Arrays.fill(group, 0);
+        unseen.clear();
+        Arrays.fill(group, 0);
     }
 
     /** Addresses of lanes in slots of 64 bits: where to, where from, the barrier; bytes in a slot of 32 bits. */
@@ -128,6 +136,11 @@ final class BulkCopies {
         }
         BulkCopies copies = block.bulk();
         var copy = new Copy(w, lane, site, chunks, at, load ? 0 : copies.group[w.index * Layout.LANES + lane]);
+        if (block.checker() != null && load) {
+            block.checker().access(w, lane, site, chunks.addresses(), Chunks.BYTES, SharedChecker.COPY);
+        } else if (block.checker() != null) {
+            copy.reading = block.checker().async().begin(w, lane, site, chunks.addresses(), Chunks.BYTES);
+        }
         int chance = block.random().nextInt(4);
         copy.late = chance == 1;
         copies.outstanding.add(copy);
@@ -146,10 +159,41 @@ final class BulkCopies {
     static void await(Warp w, int mask, int pending) {
         BulkCopies copies = w.block.bulk();
         for (Copy copy : List.copyOf(copies.outstanding)) {
-            if (copy.barrier < 0 && copy.warp == w && (mask >>> copy.lane & 1) != 0
-                    && copy.group < copies.group[w.index * Layout.LANES + copy.lane] - pending) {
+            if (copies.isOf(copy, w, mask, pending)) {
                 copies.finish(copy);
             }
+        }
+        copies.unseen.removeIf(copy -> {
+            boolean ends = copies.isOf(copy, w, mask, pending);
+            if (ends) {
+                w.block.checker().async().end(copy.reading);
+            }
+            return ends;
+        });
+    }
+
+    private boolean isOf(Copy copy, Warp w, int mask, int pending) {
+        return copy.barrier < 0 && copy.warp == w && (mask >>> copy.lane & 1) != 0
+                && copy.group < group[w.index * Layout.LANES + copy.lane] - pending;
+    }
+
+    /** A phase of a barrier is over. */
+    void phaseEnded(int barrier) {
+        unseen.forEach(copy -> copy.over |= copy.barrier == barrier);
+    }
+
+    /** A thread goes on after the phase of a barrier that was the last to end. */
+    void passed(int barrier) {
+        boolean any = false;
+        for (Copy copy : List.copyOf(unseen)) {
+            if (copy.over && copy.barrier == barrier) {
+                block.checker().landed(copy.chunks.addresses(), Chunks.BYTES, copy.site);
+                unseen.remove(copy);
+                any = true;
+            }
+        }
+        if (any) {
+            block.checker().releases().copied(barrier);
         }
     }
 
@@ -182,6 +226,16 @@ final class BulkCopies {
 
     /** The block's threads have ended. */
     void end() {
+        if (block.checker() != null) {
+            outstanding.addAll(unseen);
+            for (Copy copy : outstanding) {
+                if (copy.barrier >= 0) {
+                    throw block.fault(Kind.UNFINISHED_COPY, copy.site, copy.warp, copy.lane, ("the block ends, and nobody"
+                            + " has waited for this copy at the barrier at shared byte %d").formatted(copy.barrier));
+                }
+            }
+            return;
+        }
         while (!outstanding.isEmpty()) {
             finish(outstanding.getFirst());
         }
@@ -189,6 +243,9 @@ final class BulkCopies {
 
     private void finish(Copy copy) {
         outstanding.remove(copy);
+        if (block.checker() != null) {
+            unseen.add(copy);
+        }
         if (copy.barrier < 0) {
             copy.chunks.toGlobal(block.shared().words);
         } else {

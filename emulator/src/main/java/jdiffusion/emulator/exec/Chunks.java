@@ -46,13 +46,9 @@ final class Chunks {
         this.to[count++] = (byte) to;
     }
 
-    int count() {
-        return count;
-    }
-
-    /** Shared address of a chunk. */
-    int shared(int chunk) {
-        return shared[chunk];
+    /** Where the chunks lie in shared memory. */
+    int[] addresses() {
+        return shared;
     }
 
     /** Bytes in shared memory. */

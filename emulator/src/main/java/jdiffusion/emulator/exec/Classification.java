@@ -23,6 +23,19 @@ final class Classification {
         return new Site(instruction.line(), text, kind, flops, STRONG.stream().anyMatch(instruction::has));
     }
 
+    /** @throws IllegalArgumentException for an instruction that the architecture of a module does not have */
+    static void checkTarget(Instruction instruction, String target) {
+        if ((instruction.opcode().equals("wgmma") || instruction.opcode().equals("setmaxnreg"))
+                && !target.equals("sm_90a")) {
+            throw new IllegalArgumentException("this instruction needs .target sm_90a");
+        }
+        boolean hopper = instruction.has("bulk") || instruction.has("try_wait") || instruction.has("expect_tx")
+                || instruction.opcode().equals("elect");
+        if (hopper && target.matches("sm_[1-8]\\d")) {
+            throw new IllegalArgumentException("this instruction needs .target sm_90 or a later one");
+        }
+    }
+
     /** Bytes that a lane accesses at once where the instruction may access shared memory; at most 16. */
     static int sharedBytes(Instruction instruction) {
         List<Operand> o = instruction.operands();

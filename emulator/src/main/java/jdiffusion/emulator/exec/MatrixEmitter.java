@@ -106,8 +106,6 @@ final class MatrixEmitter {
         switch (instruction.modifiers().getFirst()) {
             case "fence" -> warp.call(WarpgroupProducts.class, "fence", site);
             case "commit_group" -> warp.call(WarpgroupProducts.class, "commit", site);
-            case "wait_group" -> warp.call(WarpgroupProducts.class, "await", site,
-                    (int) ((Operand.Imm) o.get(0)).bits());
             case "mma_async" -> {
                 products.add(product(instruction));
                 warp.call(WarpgroupProducts.class, "issue", site, products.size() - 1);

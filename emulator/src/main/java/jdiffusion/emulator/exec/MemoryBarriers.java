@@ -150,6 +150,7 @@ final class MemoryBarriers {
         store(block, at, over ? state(expected, expected, 0, 1 - parity) : state(missing, expected, bytes, parity));
         if (over && block.checker() != null) {
             block.checker().releases().end(at);
+            block.bulk().phaseEnded(at);
         }
     }
 
@@ -181,6 +182,7 @@ final class MemoryBarriers {
                     || w.block.bulk().isAwaited(at) && parity(load(w.block, at)) != phase.applyAsInt(lane);
             over |= passed ? 1 << lane : 0;
             if (passed && w.block.checker() != null) {
+                w.block.bulk().passed(at);
                 w.block.checker().releases().pass(at, w.index * Layout.LANES + lane);
             }
             if (!passed) {

@@ -34,7 +34,8 @@ public final class Warp {
     private int ready;
     private int parkedLanes;
     private boolean forced;
-    private CallStack[] stacks;
+    /** By lane; null as long as nothing was called. */
+    CallStack[] stacks;
     private int patience;
     private boolean last;
     private int stalled;
@@ -112,6 +113,7 @@ public final class Warp {
         patience = PATIENCE;
         KernelCode code = kernel.code();
         Profile profile = block.profile();
+        RegisterCheck registers = products == null ? null : products.registers();
         Watcher watcher = block.watcher();
         while ((ready | parkedLanes) != 0) {
             int at = ready != 0 ? nextPending() : unpark();
@@ -122,6 +124,9 @@ public final class Warp {
             while (true) {
                 if (profile != null) {
                     profile.begin(this, at, mask);
+                }
+                if (registers != null) {
+                    registers.enter(at);
                 }
                 if (watcher != null) {
                     show(watcher, at, mask);
@@ -163,71 +168,6 @@ public final class Warp {
         }
     }
 
-    /** Lanes of {@code taken} call a function, the others of {@code all} go on. */
-    int call(int number, int taken, int all, int site) {
-        if (stacks == null) {
-            stacks = new CallStack[Layout.LANES];
-            java.util.Arrays.setAll(stacks, lane -> new CallStack(this, lane));
-        }
-        CallSite call = kernel.calls().get(number);
-        for (int rest = taken; rest != 0; rest &= rest - 1) {
-            stacks[Integer.numberOfTrailingZeros(rest)].call(call, site);
-        }
-        if (taken != 0 && taken != all) {
-            parted(call.next() - 1);
-        }
-        resume(call.target(), taken);
-        resume(call.next(), all & ~taken);
-        return ELSEWHERE;
-    }
-
-    /**
-     * As {@link #call} for functions whose addresses are in a 64-bit slot.
-     *
-     * @param numbers of the calls, by the functions' order in the module; -1 for those that cannot be called so
-     */
-    int callThrough(int[] numbers, int slot, int taken, int all, int next, int site) {
-        for (int rest = taken; rest != 0;) {
-            int lane = Integer.numberOfTrailingZeros(rest);
-            long address = q[slot + lane];
-            int function = Functions.number(address);
-            if (function < 0 || function >= numbers.length || numbers[function] < 0) {
-                throw block.fault(Kind.OUT_OF_BOUNDS, site, this, lane, ("calls 0x%x, where no function with such"
-                        + " parameters is").formatted(address));
-            }
-            int same = 0;
-            for (int l = lane; l < Layout.LANES; l++) {
-                same |= (rest >>> l & 1) != 0 && q[slot + l] == address ? 1 << l : 0;
-            }
-            rest &= ~same;
-            if (same != all) {
-                parted(next - 1);
-            }
-            call(numbers[function], same, same, site);
-        }
-        resume(next, all & ~taken);
-        return ELSEWHERE;
-    }
-
-    /** Lanes of {@code taken} go back to where they were called, the others of {@code all} go on at {@code next}. */
-    int endCall(int taken, int next, int all) {
-        for (int rest = taken; rest != 0; rest &= rest - 1) {
-            int lane = Integer.numberOfTrailingZeros(rest);
-            resume(stacks[lane].end().next(), 1 << lane);
-        }
-        resume(next, all & ~taken);
-        return ELSEWHERE;
-    }
-
-    /** Where an array of a function lies, in local memory. */
-    static void frame(Warp w, int mask, int slot, int offset) {
-        for (int lane = 0; lane < Layout.LANES; lane++) {
-            if ((mask >>> lane & 1) != 0) {
-                w.q[slot + lane] = w.stacks[lane].base() + offset;
-            }
-        }
-    }
-
     /** The earliest block where lanes are ready; every other time, for a warp that has run for long, the latest. */
     private int nextPending() {
         if (last) {
@@ -266,7 +206,8 @@ public final class Warp {
         }
     }
 
-    private void parted(int at) {
+    /** Lanes have parted at the end of a block. */
+    void parted(int at) {
         if (block.profile() != null) {
             block.profile().part(at);
         }

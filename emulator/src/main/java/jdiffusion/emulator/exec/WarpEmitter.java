@@ -19,7 +19,8 @@ import jdiffusion.emulator.ptx.Type;
 /** Translates instructions of a whole warp (memory, matrices, exchanges) into calls with slots as arguments. */
 final class WarpEmitter {
     static final ClassDesc WARP = ClassDesc.of(Warp.class.getName());
-    private static final Set<String> IGNORED = Set.of("prefetch", "prefetchu", "membar", "fence", "discard", "applypriority", "createpolicy", "griddepcontrol");
+    private static final Set<String> IGNORED = Set.of("prefetch", "prefetchu", "membar", "discard", "applypriority",
+            "createpolicy", "griddepcontrol");
 
     private final CodeBuilder code;
     private final Layout layout;
@@ -62,20 +63,23 @@ final class WarpEmitter {
             case "wmma" -> new MatrixEmitter(code, this).fragments(instruction, site);
             case "mbarrier" -> new BulkEmitter(code, this).barrier(instruction, site);
             case "wgmma" -> new MatrixEmitter(code, this).warpgroup(instruction, site, products);
-            case "setmaxnreg" -> call(WarpgroupProducts.class, "registers", site,
-                    (int) ((Operand.Imm) o.get(0)).bits());
             case "elect" -> {
                 require(o.get(0) instanceof Operand.Pair);
                 var pair = (Operand.Pair) o.get(0);
                 call(Shuffles.class, "elect", site, intSlot(pair.first()), predicateSlot(pair.second()),
                         intSlot(o.get(1)));
             }
-            case "frame" -> call(Warp.class, "frame", longSlot(o.get(0)),
+            case "frame" -> call(Calls.class, "frame", longSlot(o.get(0)),
                     (int) addresses.applyAsLong(((Operand.Symbol) o.get(1)).name()));
             case "nanosleep" -> code.aload(LaneCode.WARP).invokevirtual(WARP, "yield", MethodTypeDesc.of(CD_void));
             case "bar", "barrier" -> {
                 require(instruction.has("warp"));
                 call(Barriers.class, "meet", intSlot(o.get(0)), site);
+            }
+            case "fence" -> {
+                if (instruction.has("proxy") && instruction.has("async") && !instruction.has("global")) {
+                    call(AsyncChecker.class, "fence");
+                }
             }
             default -> require(IGNORED.contains(instruction.opcode()));
         }
