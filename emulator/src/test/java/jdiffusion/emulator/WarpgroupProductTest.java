@@ -130,6 +130,10 @@ class WarpgroupProductTest {
                 MemorySegment.copy(fragments, 0, out, ValueLayout.JAVA_INT, 4L * initial.length, fragments.length);
             }
             bench.launch(program, "k", 1, THREADS, 0, in, out);
+            if (options.profile()) {
+                assertThat(bench.executor().counters().get("k").mmaFlops())
+                        .isEqualTo(2L * STEPS * ROWS * b.lines * DEPTH_BYTES / b.bytes);
+            }
             return out.asSlice(0, 4L * initial.length).toArray(ValueLayout.JAVA_INT);
         }
     }
@@ -197,8 +201,8 @@ class WarpgroupProductTest {
         for (int i = 0; i < initial.length; i++) {
             initial[i] = Float.floatToRawIntBits(random.nextInt(64));
         }
-        int[] result = run(EmulatorOptions.defaults().withSeed(seed), type, "f32", a, b, inRegisters ? fragments : null,
-                initial, shared, signs);
+        EmulatorOptions options = EmulatorOptions.defaults().withSeed(seed).withCheck(seed % 2 == 0).withProfile(true);
+        int[] result = run(options, type, "f32", a, b, inRegisters ? fragments : null, initial, shared, signs);
         for (int i = 0; i < result.length; i++) {
             int row = row(i % THREADS, i / THREADS);
             int column = column(i % THREADS, i / THREADS);

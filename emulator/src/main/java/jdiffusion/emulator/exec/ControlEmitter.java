@@ -219,6 +219,9 @@ final class ControlEmitter {
 
     private void barrier(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
+        if (instruction.has("cluster")) {
+            throw new IllegalArgumentException("thread block clusters are not supported");
+        }
         if (instruction.has("red")) {
             warp.barrierReduction(instruction, number + 1, site);
             code.ireturn();

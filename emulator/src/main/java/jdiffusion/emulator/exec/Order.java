@@ -132,7 +132,7 @@ final class Order {
 
     /** Each of the members knows from now on what any of them knew, and all that they did. */
     private void share(BitSet members, int number) {
-        int[] all = new int[threads];
+        int[] all = nothing();
         members.stream().forEach(thread -> {
             int first = thread & -Layout.LANES;
             for (int i = 0; i < parties; i++) {

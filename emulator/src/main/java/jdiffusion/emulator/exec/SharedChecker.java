@@ -161,10 +161,11 @@ final class SharedChecker {
         }
     }
 
-    /** Reads of an asynchronous instruction are over, as of now. */
+    /** Reads of an asynchronous instruction are over, as of now; those of a warpgroup are kept under its first thread. */
     void readBefore(Warp w, int lane, int site, int[] addresses, int bytes) {
-        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT
-                | (long) (w.index * Layout.LANES + lane) << THREAD_SHIFT;
+        boolean product = block.kernel().sites().get(site).kind() == InstructionClass.MMA;
+        int thread = w.index * Layout.LANES + lane & (product ? -WARPGROUP : -1);
+        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT | (long) thread << THREAD_SHIFT;
         for (int at : addresses) {
             for (int i = at >> shift; i < (at >> shift) + (bytes >> shift); i++) {
                 keep(i, access, (long) order.last() << NUMBER_SHIFT);

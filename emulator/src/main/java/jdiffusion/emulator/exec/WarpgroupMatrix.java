@@ -155,6 +155,12 @@ final class WarpgroupMatrix {
             int step = across ? lineStep : kStep;
             for (int i = 0; i < 4; i++) {
                 int packed = words[word + i];
+                if (type == Element.BF16) {
+                    to[at] = Float.intBitsToFloat(packed << 16);
+                    to[at + step] = Float.intBitsToFloat(packed & 0xffff0000);
+                    at += 2 * step;
+                    continue;
+                }
                 for (int j = 0; j < perWord; j++) {
                     to[at] = type.value(packed >>> bitsOfOne * j);
                     at += step;
