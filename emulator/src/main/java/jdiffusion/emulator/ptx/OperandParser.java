@@ -51,7 +51,9 @@ final class OperandParser {
             return new Operand.Vector(List.copyOf(elements));
         }
         if (first == '[') {
-            return address(text.substring(1, text.lastIndexOf(']')).trim());
+            List<String> parts = split(text.substring(1, text.lastIndexOf(']')));
+            return parts.size() == 1 ? address(parts.getFirst())
+                    : new Operand.Vector(List.of(address(parts.getFirst()), parse(parts.getLast())));
         }
         if (text.equals("_")) {
             return new Operand.Sink();
