@@ -52,8 +52,9 @@ final class OperandParser {
         }
         if (first == '[') {
             List<String> parts = split(text.substring(1, text.lastIndexOf(']')));
-            return parts.size() == 1 ? address(parts.getFirst())
-                    : new Operand.Vector(List.of(address(parts.getFirst()), parse(parts.getLast())));
+            // A tensor map comes with coordinates.
+            return parts.size() == 2 ? new Operand.Vector(List.of(address(parts.getFirst()), parse(parts.getLast())))
+                    : address(parts.getFirst());
         }
         if (text.equals("_")) {
             return new Operand.Sink();
