@@ -44,7 +44,7 @@ EXPORT int cuTensorMapEncodeTiled(struct tensor_map *map, int type, uint32_t ran
             made.strides[i - 1] = strides[i - 1];
         }
     }
-    uint32_t inner = box[0] * bytes[type], width = swizzle ? 16 << swizzle : inner;
+    uint32_t inner = box[0] * bytes[type], width = swizzle ? 16u << swizzle : inner;
     REQUIRE(inner % 16 == 0 && inner <= width, CUDA_ERROR_INVALID_VALUE);
     REQUIRE(inner == width, CUDA_ERROR_NOT_SUPPORTED);
     *map = made;
