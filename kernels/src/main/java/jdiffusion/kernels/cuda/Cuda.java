@@ -132,7 +132,7 @@ public final class Cuda implements AutoCloseable {
             JCudaDriver.cuCtxSetCurrent(context);
             CURRENT.set(this);
             JCudaDriver.cuStreamCreate(stream, 0);
-            staging = new Staging(stream);
+            staging = new Staging();
         } catch (CudaException e) {
             DeviceException failure = failure(() -> "opening CUDA device " + ordinal, e);
             release();
@@ -331,16 +331,25 @@ public final class Cuda implements AutoCloseable {
         return memory.scratch(bytes);
     }
 
-    /** Queues a copy of host memory, which may change once this returns, to the device. */
+    /**
+     * Queues a copy to the device.
+     *
+     * @param host memory that every thread may read; it may change once this returns
+     */
     public void copyIn(MemorySegment host, long to) {
+        copyIn(host, to, stream);
+    }
+
+    /** The same, queued on another stream of this device. */
+    void copyIn(MemorySegment host, long to, CUstream other) {
         use();
-        run(() -> "copying " + host.byteSize() + " bytes to the device", () -> staging.copyIn(host, to));
+        run(() -> "copying " + host.byteSize() + " bytes to the device", () -> staging.copyIn(host, to, other));
     }
 
     /** Copies device memory to the host after all queued work is done. */
     public void copyOut(long from, MemorySegment host) {
         use();
-        run(() -> "copying " + host.byteSize() + " bytes from the device", () -> staging.copyOut(from, host));
+        run(() -> "copying " + host.byteSize() + " bytes from the device", () -> staging.copyOut(from, host, stream));
     }
 
     /** Waits for all queued work; a fault of an earlier launch is reported here. */
