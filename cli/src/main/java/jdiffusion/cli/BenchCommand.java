@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.model.bench.Measurement;
 import jdiffusion.model.bench.Part;
 import jdiffusion.model.bench.Settings;
@@ -163,6 +164,9 @@ final class BenchCommand implements Callable<Integer> {
         List<String> lines = new ArrayList<>(table.lines());
         lines.add(family + (tiny ? ", tiny" : "") + " on " + backend.describe() + "; ms: the median of " + runs
                 + (runs == 1 ? " run" : " runs"));
+        if (backend instanceof CudaBackend cuda) {
+            lines.add("kernels: " + String.join(", ", cuda.kernelNames()));
+        }
         lines.add("cores: CPU time for each second; MB, GB/s: what must be read and written at least; MB temp.:"
                 + " workspace");
         double low = measurements.stream().mapToDouble(Measurement::peak).min().orElse(0);

@@ -59,9 +59,13 @@ final class DeviceOptions {
             description = "On the emulated device: how much memory it has, like 512MiB. Default: 8GiB.")
     Long memory;
 
+    @Option(names = "--emulator-capability", paramLabel = "X.Y",
+            description = "On the emulated device: its compute capability, 8.0 or 9.0. Default: 8.0.")
+    String capability;
+
     DeviceChoice choice() {
         return new DeviceChoice(device, threads, cpu, kernels, gemm, conv, check, profile || report != null, seed,
-                memory);
+                memory, capability);
     }
 
     /**

@@ -73,8 +73,9 @@ final class DevicesCommand implements Callable<Integer> {
         }
         try {
             return CudaDriver.devices().stream().map(d -> new Entry("cuda:" + d.ordinal(), String.format(Locale.ROOT,
-                    "%s, compute capability %d.%d, %d multiprocessors, %.1f GiB, %s", d.name(), d.major(), d.minor(),
-                    d.multiprocessors(), d.memoryBytes() / (double) (1 << 30), CudaDriver.version()), d.obstacle()))
+                    "%s, compute capability %d.%d, %d multiprocessors, %.1f GiB, %s, %s", d.name(), d.major(),
+                    d.minor(), d.multiprocessors(), d.memoryBytes() / (double) (1 << 30), CudaDriver.version(),
+                    d.kernels()), d.obstacle()))
                     .toList();
         } catch (DeviceException e) {
             return List.of(new Entry("cuda", "", e.getMessage()));

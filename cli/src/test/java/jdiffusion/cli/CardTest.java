@@ -46,7 +46,8 @@ class CardTest {
     @Test
     void isListed() throws IOException, InterruptedException {
         assertThat(run(0, "devices")).anyMatch(line -> line.matches("cuda:0 +usable: Stand-in card, compute capability"
-                + " 9\\.0, 132 multiprocessors, 80\\.0 GiB, a driver for CUDA 12\\.6"));
+                + " 9\\.0, 132 multiprocessors, 80\\.0 GiB, a driver for CUDA 12\\.6,"
+                + " kernels for sm_(90a|80 \\(.*\\))"));
     }
 
     /** A card that works at first is never replaced by the CPU afterwards. */

@@ -21,6 +21,17 @@ public class DeviceFault extends RuntimeException {
          * that does not take part (option check).
          */
         DIVERGENT_BARRIER,
+        /**
+         * Registers were used while a warpgroup's product that works with them was under way (option check).
+         */
+        UNFINISHED_PRODUCT,
+        /**
+         * Shared memory or registers went to asynchronous instructions without the fence that must come between
+         * (option check).
+         */
+        MISSING_FENCE,
+        /** A barrier in shared memory got more arrivals or bytes than its phase takes. */
+        BARRIER,
         /** An {@code assert} of the kernel did not hold. */
         ASSERTION,
         /** Calls within calls need more local memory than a thread has for them, or do not end. */

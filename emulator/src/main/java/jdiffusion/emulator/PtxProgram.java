@@ -15,7 +15,10 @@ public final class PtxProgram {
     private final Map<String, PtxKernel> kernels;
     private final Map<String, MemorySegment> globals;
 
-    PtxProgram(Map<String, PtxKernel> kernels, Map<String, MemorySegment> globals) {
+    private final String target;
+
+    PtxProgram(String target, Map<String, PtxKernel> kernels, Map<String, MemorySegment> globals) {
+        this.target = target;
         this.kernels = kernels;
         this.globals = globals;
     }
@@ -43,7 +46,12 @@ public final class PtxProgram {
             kernels.put(function.name(), new PtxKernel(KernelCompiler.compile(module, function, variables, steps),
                     function.maxThreads(), KernelCompiler.registers(function)));
         }
-        return new PtxProgram(kernels, variables.segments());
+        return new PtxProgram(module.target(), kernels, variables.segments());
+    }
+
+    /** The architecture that the text is for, like sm_80 or sm_90a; empty where it names none. */
+    public String target() {
+        return target;
     }
 
     /** Names of the entry functions. */

@@ -82,6 +82,11 @@ final class Bench implements AutoCloseable {
         return PtxProgram.translate(module(entry("k", declarations, body)), "test.ptx");
     }
 
+    /** The same for compute capability 9.0 alone. */
+    static PtxProgram hopper(String declarations, String body) {
+        return PtxProgram.translate(module(entry("k", declarations, body)).replace("sm_80", "sm_90a"), "test.ptx");
+    }
+
     static String module(String text) {
         return ".version 7.8\n.target sm_80\n.address_size 64\n" + text;
     }

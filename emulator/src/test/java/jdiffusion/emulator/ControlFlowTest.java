@@ -189,7 +189,10 @@ class ControlFlowTest {
     void unsupportedInstructionsAreRefusedWithTheirLine() {
         assertThatThrownBy(() -> Bench.kernel("", "wgmma.fence.sync.aligned;\n"))
                 .isInstanceOf(PtxException.class).hasMessageContaining("test.ptx:")
-                .hasMessageContaining("kernel k").hasMessageContaining("wgmma.fence.sync.aligned");
+                .hasMessageContaining("kernel k").hasMessageContaining("this instruction needs .target sm_90a")
+                .hasMessageContaining("wgmma.fence.sync.aligned");
+        assertThatThrownBy(() -> Bench.hopper("", "tcgen05.fence::before_thread_sync;\n"))
+                .isInstanceOf(PtxException.class).hasMessageContaining("this instruction is not supported");
         assertThatThrownBy(() -> Bench.kernel("", "add.s32 %r1, %r2, %nothing;"))
                 .isInstanceOf(PtxException.class).hasMessageContaining("%nothing");
         assertThatThrownBy(() -> Bench.kernel("", "bra NOWHERE;")).isInstanceOf(PtxException.class);

@@ -10,7 +10,7 @@ import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.Executor;
 
 /**
- * A CUDA device of compute capability 8.0 that is emulated on the CPU, or several of them with memory of their own.
+ * A CUDA device of compute capability 8.0, or 9.0 where the options say so, that is emulated on the CPU, or several of them with memory of their own.
  * While it is open, JCuda's driver calls in this process reach it: {@code cuInit(0)} and so on, with devices from 0 on.
  * What is of one device, its memory, modules and streams, cannot be used with another.
  *
@@ -72,7 +72,8 @@ public final class EmulatedDevice implements AutoCloseable {
         }
         var device = new EmulatedDevice(options, count);
         try {
-            DriverLibrary.open(device.devices.stream().map(Device::calls).toList(), memoryBytes, options.check());
+            DriverLibrary.open(device.devices.stream().map(Device::calls).toList(), memoryBytes,
+                    options);
         } catch (RuntimeException | Error e) {
             device.devices.forEach(one -> one.executor.close());
             throw e;

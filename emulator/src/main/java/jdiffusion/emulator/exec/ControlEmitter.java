@@ -9,6 +9,8 @@ import java.lang.classfile.Label;
 import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import jdiffusion.emulator.ptx.Instruction;
 import jdiffusion.emulator.ptx.Operand;
@@ -16,6 +18,8 @@ import jdiffusion.emulator.ptx.Operand;
 /** Translates guards, branches, barriers and ends of one basic block. */
 final class ControlEmitter {
     static final ClassDesc BARRIERS = ClassDesc.of(Barriers.class.getName());
+    private static final ClassDesc CALLS = ClassDesc.of(Calls.class.getName());
+
     private final CodeBuilder code;
     private final Layout layout;
     private final WarpEmitter warp;
@@ -57,6 +61,10 @@ final class ControlEmitter {
             barrier(instruction, site);
             return;
         }
+        if (isRetried(instruction)) {
+            retried(instruction, site);
+            return;
+        }
         switch (instruction.opcode()) {
             case "bra" -> branch(instruction);
             case "brx" -> branchIndexed(instruction);
@@ -64,8 +72,8 @@ final class ControlEmitter {
             case "call" -> call(instruction, site);
             case "return" -> {
                 code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(number + 1).iload(LaneCode.MASK)
-                        .invokevirtual(WarpEmitter.WARP, "endCall",
-                                MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int)).ireturn();
+                        .invokestatic(CALLS, "endCall", MethodTypeDesc.of(CD_int, WarpEmitter.WARP, CD_int, CD_int,
+                                CD_int)).ireturn();
                 ended = true;
             }
             case "trap" -> code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site)
@@ -80,6 +88,30 @@ final class ControlEmitter {
                 code.labelBinding(skip);
             }
         }
+    }
+
+    /** Whether an instruction is executed again as long as it has to wait for others. */
+    private static boolean isRetried(Instruction instruction) {
+        return instruction.opcode().equals("setmaxnreg")
+                || instruction.opcode().equals("wgmma") && instruction.has("wait_group");
+    }
+
+    private void retried(Instruction instruction, int site) {
+        boolean registers = instruction.opcode().equals("setmaxnreg");
+        if (instruction.guard() != null) {
+            throw new IllegalArgumentException("this instruction is not supported with a guard");
+        }
+        code.aload(LaneCode.WARP).iload(LaneCode.MASK).loadConstant(site)
+                .loadConstant((int) ((Operand.Imm) instruction.operands().getFirst()).bits());
+        var parameters = new ArrayList<ClassDesc>(List.of(WarpEmitter.WARP));
+        if (registers) {
+            code.loadConstant(instruction.has("inc") ? 1 : 0);
+        }
+        parameters.addAll(Collections.nCopies(registers ? 6 : 5, CD_int));
+        code.loadConstant(number).loadConstant(number + 1).invokestatic(ClassDesc.of((registers ? RegisterPool.class
+                : WarpgroupProducts.class).getName()), registers ? "set" : "await", MethodTypeDesc.of(CD_int, parameters))
+                .ireturn();
+        ended = true;
     }
 
     /** Puts the lanes for which the guard holds into {@link LaneCode#SCRATCH}. */
@@ -161,8 +193,8 @@ final class ControlEmitter {
                     + " be inlined");
         }
         code.aload(LaneCode.WARP).loadConstant(calls.add(instruction, target, number + 1)).iload(LaneCode.SCRATCH)
-                .iload(LaneCode.MASK).loadConstant(site).invokevirtual(WarpEmitter.WARP, "call",
-                        MethodTypeDesc.of(CD_int, CD_int, CD_int, CD_int, CD_int)).ireturn();
+                .iload(LaneCode.MASK).loadConstant(site).invokestatic(CALLS, "call",
+                        MethodTypeDesc.of(CD_int, WarpEmitter.WARP, CD_int, CD_int, CD_int, CD_int)).ireturn();
         ended = true;
     }
 
@@ -172,7 +204,7 @@ final class ControlEmitter {
         code.aload(LaneCode.WARP);
         ints(calls.addAll(instruction, block.targets(), number + 1));
         code.loadConstant(pointer).iload(LaneCode.SCRATCH).iload(LaneCode.MASK).loadConstant(number + 1)
-                .loadConstant(site).invokevirtual(WarpEmitter.WARP, "callThrough", MethodTypeDesc.of(CD_int,
+                .loadConstant(site).invokestatic(CALLS, "callThrough", MethodTypeDesc.of(CD_int, WarpEmitter.WARP,
                         ClassDesc.ofDescriptor("[I"), CD_int, CD_int, CD_int, CD_int, CD_int)).ireturn();
         ended = true;
     }
@@ -187,6 +219,9 @@ final class ControlEmitter {
 
     private void barrier(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
+        if (instruction.has("cluster")) {
+            throw new IllegalArgumentException("thread block clusters are not supported");
+        }
         if (instruction.has("red")) {
             warp.barrierReduction(instruction, number + 1, site);
             code.ireturn();

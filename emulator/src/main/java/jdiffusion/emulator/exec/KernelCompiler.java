@@ -41,6 +41,7 @@ public final class KernelCompiler {
     private final Layout layout;
     private final List<Site> sites = new ArrayList<>();
     private final List<SharedArray> sharedArrays = new ArrayList<>();
+    private final List<WarpgroupProduct> products = new ArrayList<>();
     private final Map<String, Long> addresses = new HashMap<>();
     private final List<BasicBlock> blocks;
     private int sharedBytes;
@@ -83,7 +84,7 @@ public final class KernelCompiler {
                 Instruction instruction = blocks.get(i).instructions().get(j);
                 blockSites[i][j] = instruction.line() == 0 ? -1 : sites.size();
                 if (instruction.line() != 0) {
-                    sites.add(Classification.site(instruction, module.text(instruction.line())));
+                    sites.add(site(instruction));
                 }
             }
         }
@@ -96,7 +97,17 @@ public final class KernelCompiler {
         return new CompiledKernel(function.name(), code, layout.ints(), layout.longs(), layout.predicates(), ints,
                 longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, sharedCell,
                 localBytes, stackBytes, paramBytes, variables, callSites, List.copyOf(sharedArrays),
+                List.copyOf(products), products.isEmpty() ? List.of()
+                        : blocks.stream().map(block -> RegisterUse.of(block, layout)).toList(),
                 steps ? layout.registers() : Map.of());
+    }
+
+    private Site site(Instruction instruction) {
+        try {
+            return Classification.site(instruction, module.text(instruction.line()));
+        } catch (IllegalArgumentException e) {
+            throw failure(instruction, e);
+        }
     }
 
     private void placeVariables() {
@@ -198,12 +209,13 @@ public final class KernelCompiler {
         field(code, "r", "[I", LaneCode.INTS);
         field(code, "q", "[J", LaneCode.LONGS);
         field(code, "p", "[I", LaneCode.PREDICATES);
-        var control = new ControlEmitter(code, layout, new WarpEmitter(code, layout, this::address), calls, block,
+        var control = new ControlEmitter(code, layout, new WarpEmitter(code, layout, this::address, products), calls, block,
                 number);
         var run = new ArrayList<Instruction>();
         for (int i = 0; i < block.instructions().size(); i++) {
             Instruction instruction = block.instructions().get(i);
             try {
+                Classification.checkTarget(instruction, module.target());
                 sharedCell = Math.min(sharedCell, Classification.sharedBytes(instruction));
                 if (LaneEmitter.handles(instruction)) {
                     run.add(instruction);

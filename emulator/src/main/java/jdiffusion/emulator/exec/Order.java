@@ -17,6 +17,7 @@ final class Order {
     private static final int MANY = 1 << 30;
 
     private final int threads;
+    private final int parties;
     /** For each warp the number of the last barrier at which all its lanes met. */
     private final int[] ofWarp;
     /** For two threads the barrier before which all that the second one did comes before what the first one does. */
@@ -28,6 +29,12 @@ final class Order {
     Order(int threads) {
         this.threads = threads;
         this.ofWarp = new int[threads + Layout.LANES - 1 >> 5];
+        this.parties = copies() + 1;
+    }
+
+    /** The number under which bulk copies stand among the threads: their writes come before what follows a wait. */
+    int copies() {
+        return ofWarp.length * Layout.LANES;
     }
 
     /** A new block starts; true when numbers begin anew, and what was noted with the old ones must be forgotten. */
@@ -91,21 +98,21 @@ final class Order {
                 return;
             }
         } else if (known == null) {
-            known = new int[threads][threads];
+            known = new int[parties][parties];
         }
         share(members, number);
     }
 
     /** For each thread the number before which nothing of it is known. */
     int[] nothing() {
-        return new int[threads];
+        return new int[parties];
     }
 
     /** Adds to {@code all} what a thread has done, and what it knows of others, as of now. */
     void release(int thread, int[] all) {
         int number = next();
         int first = thread & -Layout.LANES;
-        for (int i = 0; i < threads; i++) {
+        for (int i = 0; i < parties; i++) {
             boolean sameWarp = i - first >= 0 && i - first < Layout.LANES;
             all[i] = Math.max(all[i], Math.max(Math.max(ofBlock, known == null ? 0 : known[thread][i]),
                     sameWarp ? ofWarp[thread >> 5] : 0));
@@ -116,24 +123,24 @@ final class Order {
     /** A thread knows from now on what others have handed on. */
     void acquire(int thread, int[] all) {
         if (known == null) {
-            known = new int[threads][threads];
+            known = new int[parties][parties];
         }
-        for (int i = 0; i < threads; i++) {
+        for (int i = 0; i < parties; i++) {
             known[thread][i] = Math.max(known[thread][i], all[i]);
         }
     }
 
     /** Each of the members knows from now on what any of them knew, and all that they did. */
     private void share(BitSet members, int number) {
-        int[] all = new int[threads];
+        int[] all = nothing();
         members.stream().forEach(thread -> {
             int first = thread & -Layout.LANES;
-            for (int i = 0; i < threads; i++) {
+            for (int i = 0; i < parties; i++) {
                 boolean sameWarp = i - first >= 0 && i - first < Layout.LANES;
                 all[i] = Math.max(all[i], Math.max(known[thread][i], sameWarp ? ofWarp[thread >> 5] : 0));
             }
         });
         members.stream().forEach(thread -> all[thread] = number);
-        members.stream().forEach(thread -> System.arraycopy(all, 0, known[thread], 0, threads));
+        members.stream().forEach(thread -> System.arraycopy(all, 0, known[thread], 0, parties));
     }
 }

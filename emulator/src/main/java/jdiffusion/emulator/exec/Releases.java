@@ -42,6 +42,13 @@ final class Releases {
         }
     }
 
+    /** Copies that a phase has counted are seen by who goes on after it, as of now. */
+    void copied(int at) {
+        int number = order.next();
+        ended.computeIfAbsent(at, _ -> order.nothing())[order.copies()] = number;
+        arriving.computeIfAbsent(at, _ -> order.nothing())[order.copies()] = number;
+    }
+
     /** A thread goes on after a phase. */
     void pass(int at, int thread) {
         int[] all = ended.get(at);

@@ -3,11 +3,13 @@ package jdiffusion.emulator.exec;
 import java.util.Arrays;
 import java.util.BitSet;
 import jdiffusion.emulator.DeviceFault.Kind;
+import jdiffusion.emulator.KernelCounters.InstructionClass;
 
 /**
  * Finds reads of uninitialised shared memory, races there, and uses of bytes to which a copy is under way. Two accesses
  * race when they come from different threads, of one warp or of two, one of them writes, and neither comes before the
- * other by {@link Order}. A {@code cp.async} writes from its issue on until its thread waits for it.
+ * other by {@link Order}. A {@code cp.async} writes from its issue on until its thread waits for it; what bulk copies and
+ * warpgroups' products do is added by {@link AsyncChecker}.
  *
  * <p>Memory is divided into cells of the smallest size that the kernel accesses. Of each cell the checker knows the
  * last write and two of the reads since then: with these it finds a race of a write with any read, as long as threads
@@ -23,15 +25,18 @@ final class SharedChecker {
 
     // What is known of an access: its number in Order, thread, site, and two flags.
     private static final int NUMBER_SHIFT = 32;
-    private static final int THREAD_SHIFT = 22;
+    private static final int THREAD_SHIFT = 21;
     private static final int SITE_SHIFT = 2;
     private static final int MOST_SITES = 1 << THREAD_SHIFT - SITE_SHIFT;
     private static final long ATOMIC_FLAG = 1;
     private static final long UNDER_WAY = 2;
+    /** Threads of a warpgroup. */
+    private static final int WARPGROUP = 128;
 
     private final Block block;
     private final Order order;
     private final Releases releases;
+    private final AsyncChecker async;
     private final int shift;
     private final long[] writes;
     private final long[] reads;
@@ -54,11 +59,22 @@ final class SharedChecker {
         this.writes = new long[cells];
         this.reads = new long[cells];
         this.otherReads = new long[cells];
+        this.async = new AsyncChecker(block, this, shift, cells, threads);
+    }
+
+    /** What asynchronous instructions read and write. */
+    AsyncChecker async() {
+        return async;
+    }
+
+    Order order() {
+        return order;
     }
 
     /** A new block starts. */
     void reset() {
         releases.reset();
+        async.reset();
         if (order.begin()) {
             Arrays.fill(writes, 0);
             Arrays.fill(reads, 0);
@@ -111,6 +127,52 @@ final class SharedChecker {
         return again;
     }
 
+    /**
+     * The accesses of one lane's asynchronous instruction.
+     *
+     * @param addresses of pieces of {@code bytes} each
+     * @param how       READ or COPY
+     */
+    void access(Warp w, int lane, int site, int[] addresses, int bytes, int how) {
+        this.warp = w;
+        this.site = site;
+        this.bytes = bytes;
+        this.how = how;
+        long own = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT | (how == COPY ? UNDER_WAY : 0)
+                | (long) (w.index * Layout.LANES + lane) << THREAD_SHIFT;
+        for (int at : addresses) {
+            w.address[lane] = at;
+            int from = at >> shift;
+            if (how == READ) {
+                async.checkFences(from, from + (bytes >> shift), writes, own);
+                read(from, from + (bytes >> shift), own);
+            } else {
+                write(from, from + (bytes >> shift), own);
+            }
+        }
+    }
+
+    /** Copies are over, and who goes on after a wait for them knows it: what they wrote comes before that. */
+    void landed(int[] addresses, int bytes, int site) {
+        long access = (long) order.next() << NUMBER_SHIFT | (long) order.copies() << THREAD_SHIFT
+                | (long) site << SITE_SHIFT;
+        for (int at : addresses) {
+            Arrays.fill(writes, at >> shift, (at >> shift) + (bytes >> shift), access);
+        }
+    }
+
+    /** Reads of an asynchronous instruction are over, as of now; those of a warpgroup are kept under its first thread. */
+    void readBefore(Warp w, int lane, int site, int[] addresses, int bytes) {
+        boolean product = block.kernel().sites().get(site).kind() == InstructionClass.MMA;
+        int thread = w.index * Layout.LANES + lane & (product ? -WARPGROUP : -1);
+        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT | (long) thread << THREAD_SHIFT;
+        for (int at : addresses) {
+            for (int i = at >> shift; i < (at >> shift) + (bytes >> shift); i++) {
+                keep(i, access, (long) order.last() << NUMBER_SHIFT);
+            }
+        }
+    }
+
     /** Lanes have waited for their copies to {@code target}: each can use the data of its own from now on. */
     void landed(Warp w, long[] target, int lanes, int bytes, int site) {
         long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT;
@@ -124,7 +186,6 @@ final class SharedChecker {
 
     private void read(int from, int to, long own) {
         long recent = (long) order.last() << NUMBER_SHIFT;
-        int thread = thread(own);
         for (int i = from; i < to; i++) {
             long last = writes[i];
             if (order.isOld(number(last))) {
@@ -133,17 +194,23 @@ final class SharedChecker {
             if (last >= recent || (last & UNDER_WAY) != 0) {
                 compare(i, last, "written", own);
             }
-            long one = reads[i];
-            if (one < recent || isBefore(one, thread)) {
-                reads[i] = own;
-                continue;
-            }
-            long other = otherReads[i];
-            // Of three that are in no order, two are kept, of different warps if there are.
-            if (other < recent || isBefore(other, thread)
-                    || thread(one) >> 5 == thread(other) >> 5 && thread(one) >> 5 != thread >> 5) {
-                otherReads[i] = own;
-            }
+            keep(i, own, recent);
+        }
+    }
+
+    /** Keeps a read of a cell, and the one of those before it that the next write needs most. */
+    private void keep(int i, long own, long recent) {
+        int thread = thread(own);
+        long one = reads[i];
+        if (one < recent || isBefore(one, thread)) {
+            reads[i] = own;
+            return;
+        }
+        long other = otherReads[i];
+        // Of three that are in no order, two are kept, of different warps if there are.
+        if (other < recent || isBefore(other, thread)
+                || thread(one) >> 5 == thread(other) >> 5 && thread(one) >> 5 != thread >> 5) {
+            otherReads[i] = own;
         }
     }
 
@@ -151,6 +218,9 @@ final class SharedChecker {
     private boolean write(int from, int to, long own) {
         long recent = (long) order.last() << NUMBER_SHIFT;
         boolean first = true;
+        if (async.isReading()) {
+            async.checkReads(from, to, own);
+        }
         for (int i = from; i < to; i++) {
             long last = writes[i];
             if (how == ATOMIC && order.isOld(number(last))) {
@@ -188,11 +258,11 @@ final class SharedChecker {
         return (int) (access >>> SITE_SHIFT) & MOST_SITES - 1;
     }
 
-    private static int number(long access) {
+    static int number(long access) {
         return (int) (access >>> NUMBER_SHIFT);
     }
 
-    private static int thread(long access) {
+    static int thread(long access) {
         return (int) (access >>> THREAD_SHIFT) & (1 << NUMBER_SHIFT - THREAD_SHIFT) - 1;
     }
 
@@ -207,15 +277,31 @@ final class SharedChecker {
     /** Faults when an earlier access of a cell and the present one are in no order. */
     private void compare(int cell, long earlier, String verb, long own) {
         if ((earlier & UNDER_WAY) != 0 && !order.isOld(number(earlier))) {
-            throw fault(Kind.UNFINISHED_COPY, own, "%s while the copy of %s to it may be under way, for which that"
-                    + " thread has not waited", cell, earlier);
+            throw fault(Kind.UNFINISHED_COPY, own, "%s while the copy of %s to it may be under way, " + (site(earlier).text()
+                    .contains("cp.async.bulk") ? "for which nobody has waited at its barrier"
+                    : "for which that thread has not waited"), cell, earlier);
         }
-        if (isBefore(earlier, thread(own)) || isAtomic(earlier, own)) {
+        if (isBefore(earlier, thread(own)) || isAtomic(earlier, own) || verb.equals("read") && isProductBefore(earlier,
+                thread(own))) {
             return;
         }
         boolean sameWarp = thread(earlier) >> 5 == thread(own) >> 5;
         throw fault(Kind.SHARED_RACE, own, "%s and was " + verb + " by %s with no "
                 + (sameWarp ? "bar.warp.sync or other " : "") + "barrier between", cell, earlier);
+    }
+
+    /** What a warpgroup's product has read is over for the group as a whole: any of its threads can tell of it. */
+    private boolean isProductBefore(long earlier, int thread) {
+        if (site(earlier).kind() != InstructionClass.MMA) {
+            return false;
+        }
+        int first = thread(earlier) & -WARPGROUP;
+        for (int other = first; other < Math.min(first + WARPGROUP, order.copies()); other++) {
+            if (order.isBefore(other, number(earlier), thread)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Atomics are in no race with each other, nor with loads and stores that are told to respect them. */
@@ -225,8 +311,9 @@ final class SharedChecker {
         return (first || second) && (first || site(earlier).strong()) && (second || site(own).strong());
     }
 
-    private RuntimeException fault(Kind kind, long own, String what, int cell, long other) {
+    RuntimeException fault(Kind kind, long own, String what, int cell, long other) {
         Site there = site(other);
+        String who = thread(other) == order.copies() ? "a bulk copy" : name(thread(other));
         String here = "shared byte %d %s".formatted(cell << shift, switch (how) {
             case READ -> "is read here";
             case WRITE, STORE -> "is written here";
@@ -234,7 +321,15 @@ final class SharedChecker {
             default -> "may be written from here on";
         });
         return block.fault(kind, site, warp, thread(own) % Layout.LANES, what.formatted(here,
-                "%s at line %d `%s`".formatted(name(thread(other)), there.line(), there.text())));
+                "%s at line %d `%s`".formatted(who, there.line(), there.text())));
+    }
+
+    /** The fault of a write of a cell that is being read. */
+    RuntimeException reading(int cell, long own, AsyncChecker.Reading other) {
+        long access = (long) other.site() << SITE_SHIFT | (long) (other.warp().index * Layout.LANES + other.lane())
+                << THREAD_SHIFT;
+        return fault(Kind.UNFINISHED_COPY, own, "%s while the asynchronous instruction of %s may still read it", cell,
+                access);
     }
 
     /** The fault of a lane that has changed what another lane wrote with the same instruction, the last looked at. */

@@ -1,6 +1,7 @@
 package jdiffusion.emulator.exec;
 
 import java.util.Arrays;
+import java.util.function.Supplier;
 import jdiffusion.emulator.DeviceFault.Kind;
 import jdiffusion.emulator.Watcher;
 
@@ -21,6 +22,8 @@ public final class Warp {
     final long[] address = new long[Layout.LANES];
     final int[] local;
     final AsyncCopies copies;
+    /** Null where the kernel has none. */
+    final WarpgroupProducts products;
     /** Lanes that exist and have not exited. */
     int live;
     /** Instructions since it last met others at a barrier, where that is counted. */
@@ -31,9 +34,13 @@ public final class Warp {
     private int ready;
     private int parkedLanes;
     private boolean forced;
-    private CallStack[] stacks;
+    /** By lane; null as long as nothing was called. */
+    CallStack[] stacks;
     private int patience;
     private boolean last;
+    private int stalled;
+    private int stalledLane;
+    private Supplier<String> stalledFor;
 
     Warp(Block block, int index) {
         this.block = block;
@@ -44,6 +51,7 @@ public final class Warp {
         this.p = new int[kernel.predicates()];
         this.local = new int[Layout.LANES * localStride()];
         this.copies = new AsyncCopies(this);
+        this.products = kernel.products().isEmpty() ? null : new WarpgroupProducts(this);
         int blocks = kernel.blockSites().length;
         this.pending = new int[blocks];
         this.parked = new int[blocks];
@@ -82,6 +90,9 @@ public final class Warp {
         ready = 0;
         parkedLanes = 0;
         copies.reset();
+        if (products != null) {
+            products.reset();
+        }
         for (int lane = 0; stacks != null && lane < Layout.LANES; lane++) {
             stacks[lane].reset();
         }
@@ -98,9 +109,11 @@ public final class Warp {
      */
     boolean run() {
         copies.drift();
+        stalled = -1;
         patience = PATIENCE;
         KernelCode code = kernel.code();
         Profile profile = block.profile();
+        RegisterCheck registers = products == null ? null : products.registers();
         Watcher watcher = block.watcher();
         while ((ready | parkedLanes) != 0) {
             int at = ready != 0 ? nextPending() : unpark();
@@ -111,6 +124,9 @@ public final class Warp {
             while (true) {
                 if (profile != null) {
                     profile.begin(this, at, mask);
+                }
+                if (registers != null) {
+                    registers.enter(at);
                 }
                 if (watcher != null) {
                     show(watcher, at, mask);
@@ -152,71 +168,6 @@ public final class Warp {
         }
     }
 
-    /** Lanes of {@code taken} call a function, the others of {@code all} go on. */
-    int call(int number, int taken, int all, int site) {
-        if (stacks == null) {
-            stacks = new CallStack[Layout.LANES];
-            java.util.Arrays.setAll(stacks, lane -> new CallStack(this, lane));
-        }
-        CallSite call = kernel.calls().get(number);
-        for (int rest = taken; rest != 0; rest &= rest - 1) {
-            stacks[Integer.numberOfTrailingZeros(rest)].call(call, site);
-        }
-        if (taken != 0 && taken != all) {
-            parted(call.next() - 1);
-        }
-        resume(call.target(), taken);
-        resume(call.next(), all & ~taken);
-        return ELSEWHERE;
-    }
-
-    /**
-     * As {@link #call} for functions whose addresses are in a 64-bit slot.
-     *
-     * @param numbers of the calls, by the functions' order in the module; -1 for those that cannot be called so
-     */
-    int callThrough(int[] numbers, int slot, int taken, int all, int next, int site) {
-        for (int rest = taken; rest != 0;) {
-            int lane = Integer.numberOfTrailingZeros(rest);
-            long address = q[slot + lane];
-            int function = Functions.number(address);
-            if (function < 0 || function >= numbers.length || numbers[function] < 0) {
-                throw block.fault(Kind.OUT_OF_BOUNDS, site, this, lane, ("calls 0x%x, where no function with such"
-                        + " parameters is").formatted(address));
-            }
-            int same = 0;
-            for (int l = lane; l < Layout.LANES; l++) {
-                same |= (rest >>> l & 1) != 0 && q[slot + l] == address ? 1 << l : 0;
-            }
-            rest &= ~same;
-            if (same != all) {
-                parted(next - 1);
-            }
-            call(numbers[function], same, same, site);
-        }
-        resume(next, all & ~taken);
-        return ELSEWHERE;
-    }
-
-    /** Lanes of {@code taken} go back to where they were called, the others of {@code all} go on at {@code next}. */
-    int endCall(int taken, int next, int all) {
-        for (int rest = taken; rest != 0; rest &= rest - 1) {
-            int lane = Integer.numberOfTrailingZeros(rest);
-            resume(stacks[lane].end().next(), 1 << lane);
-        }
-        resume(next, all & ~taken);
-        return ELSEWHERE;
-    }
-
-    /** Where an array of a function lies, in local memory. */
-    static void frame(Warp w, int mask, int slot, int offset) {
-        for (int lane = 0; lane < Layout.LANES; lane++) {
-            if ((mask >>> lane & 1) != 0) {
-                w.q[slot + lane] = w.stacks[lane].base() + offset;
-            }
-        }
-    }
-
     /** The earliest block where lanes are ready; every other time, for a warp that has run for long, the latest. */
     private int nextPending() {
         if (last) {
@@ -255,7 +206,8 @@ public final class Warp {
         }
     }
 
-    private void parted(int at) {
+    /** Lanes have parted at the end of a block. */
+    void parted(int at) {
         if (block.profile() != null) {
             block.profile().part(at);
         }
@@ -383,22 +335,31 @@ public final class Warp {
         }
     }
 
-    /** A parameter of up to 32 bits at an offset into the parameters. */
-    int parameter(long offset, int bytes, boolean signed) {
-        byte[] params = block.parameters();
-        if (offset < 0 || offset > params.length - bytes) {
-            throw new IllegalStateException("kernel " + kernel.name() + " reads parameters at offset " + offset);
+    /** Keeps the addresses in a slot of 64 bits; those of the window of shared memory become shared ones. */
+    void keepAddress(int slot) {
+        for (int lane = 0; lane < Layout.LANES; lane++) {
+            boolean shared = (address[lane] & -GenericMemory.WINDOW) == GenericMemory.SHARED;
+            q[slot + lane] = shared ? address[lane] - GenericMemory.SHARED : address[lane];
         }
-        int value = 0;
-        for (int i = 0; i < bytes; i++) {
-            value |= (params[(int) offset + i] & 0xff) << 8 * i;
-        }
-        int unused = 32 - 8 * bytes;
-        return signed ? value << unused >> unused : value;
     }
 
-    /** A 64-bit parameter. */
-    long parameterLong(long offset) {
-        return parameter(offset, 4, false) & 0xffffffffL | (long) parameter(offset + 4, 4, false) << 32;
+    /** A lane waits for something that others do. */
+    void stall(int site, int lane, Supplier<String> what) {
+        stalled = site;
+        stalledLane = lane;
+        stalledFor = what;
+    }
+
+    /** The instruction at which it has waited in vain for others since it last began to run; -1 for none. */
+    int stalled() {
+        return stalled;
+    }
+
+    int stalledLane() {
+        return stalledLane;
+    }
+
+    String stalledFor() {
+        return stalledFor.get();
     }
 }

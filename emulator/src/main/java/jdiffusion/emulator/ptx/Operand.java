@@ -17,7 +17,7 @@ public sealed interface Operand {
     /** {@code [base + offset]}; base is a register, a symbol or a number. */
     record Address(Operand base, long offset) implements Operand {}
 
-    /** {@code {a, b, …}}. */
+    /** {@code {a, b, …}}; of {@code [a, {b, …}]} the address and the vector of coordinates. */
     record Vector(List<Operand> elements) implements Operand {}
 
     /** {@code a|b}. */

@@ -51,7 +51,10 @@ final class OperandParser {
             return new Operand.Vector(List.copyOf(elements));
         }
         if (first == '[') {
-            return address(text.substring(1, text.lastIndexOf(']')).trim());
+            List<String> parts = split(text.substring(1, text.lastIndexOf(']')));
+            // A tensor map comes with coordinates.
+            return parts.size() == 2 ? new Operand.Vector(List.of(address(parts.getFirst()), parse(parts.getLast())))
+                    : address(parts.getFirst());
         }
         if (text.equals("_")) {
             return new Operand.Sink();

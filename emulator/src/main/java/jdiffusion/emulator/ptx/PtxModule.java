@@ -8,12 +8,13 @@ import java.util.regex.Pattern;
  * A parsed PTX text.
  *
  * @param origin where the text comes from
+ * @param target what {@code .target} names first, like sm_80; empty without one
  * @param lines the text, by line
  * @param variables module-scope variables
  * @param kernels entry functions
  * @param functions those that are called, by name
  */
-public record PtxModule(String origin, List<String> lines, List<Variable> variables, List<PtxFunction> kernels,
+public record PtxModule(String origin, String target, List<String> lines, List<Variable> variables, List<PtxFunction> kernels,
         Map<String, PtxFunction> functions) {
     private static final Pattern SPACES = Pattern.compile("\\s+");
 

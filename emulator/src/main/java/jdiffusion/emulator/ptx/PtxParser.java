@@ -12,6 +12,7 @@ public final class PtxParser {
     private static final Set<String> LINKAGE = Set.of(".visible", ".extern", ".weak", ".common");
 
     private final Source source;
+    private String target = "";
     private final List<Variable> variables = new ArrayList<>();
     private final List<PtxFunction> kernels = new ArrayList<>();
     private final Map<String, PtxFunction> functions = new LinkedHashMap<>();
@@ -31,7 +32,7 @@ public final class PtxParser {
         while (parser.source.peek() != 0) {
             parser.directive();
         }
-        return new PtxModule(origin, parser.source.lines(), List.copyOf(parser.variables),
+        return new PtxModule(origin, parser.target, parser.source.lines(), List.copyOf(parser.variables),
                 List.copyOf(parser.kernels), parser.functions);
     }
 
@@ -43,7 +44,11 @@ public final class PtxParser {
             word = source.word();
         }
         switch (word) {
-            case ".version", ".target", ".address_size", ".file" -> restOfLine(line);
+            case ".target" -> {
+                target = source.word().replace(",", "");
+                restOfLine(line);
+            }
+            case ".version", ".address_size", ".file" -> restOfLine(line);
             case ".global", ".const", ".shared" -> variables.add(variable(source, word, line));
             case ".entry" -> kernels.add(new FunctionParser(source, line).parse());
             case ".func" -> {

@@ -80,6 +80,7 @@ struct block {
 
 static struct emulator_calls java;
 static int attached, initialised, strict;
+static int capability; /* 10 times major plus minor: 80 or 90 */
 #define MAX_DEVICES 8
 #define HOST -1
 static int device_count;
@@ -150,7 +151,8 @@ static int device_now(void) {
  * Opens some devices with memory of total bytes each. When they are strict, new device memory holds NaN (all ones)
  * instead of zeros, and copies on streams are put off.
  */
-EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, int is_strict, int count) {
+EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, int is_strict, int count,
+                           int device_capability) {
     REQUIRE(!attached && count > 0 && count <= MAX_DEVICES, CUDA_ERROR_INVALID_VALUE);
     if (!objects) {
         objects_room = 1 << 22;
@@ -164,6 +166,7 @@ EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, i
     java = *calls;
     memory_total = total;
     strict = is_strict;
+    capability = device_capability;
     device_count = count;
     attached = 1;
     return CUDA_SUCCESS;
@@ -236,7 +239,7 @@ EXPORT int cuDeviceTotalMem_v2(size_t *bytes, int device) {
     return CUDA_SUCCESS;
 }
 
-/* CUdevice_attribute and value; what is not listed is 0, "no". The figures are those of compute capability 8.0. */
+/* CUdevice_attribute and value; what is not listed is 0, "no". The figures are those of an A100, of capability 8.0. */
 static const int attributes[][2] = {
     {1, 1024}, {2, 1024}, {3, 1024}, {4, 64},           /* threads of a block, its x, y, z */
     {5, 2147483647}, {6, 65535}, {7, 65535},            /* grid x, y, z */
@@ -249,12 +252,26 @@ static const int attributes[][2] = {
     {97, 166912}, {106, 32}, {111, 1024},               /* shared memory by opt-in, blocks, reserved shared memory */
 };
 
+/* What an H100, of capability 9.0, has in place of these. */
+static const int hopper_attributes[][2] = {
+    {13, 1980000}, {16, 132}, {36, 2619000}, {38, 52428800},  /* clock, multiprocessors, memory clock, L2 */
+    {75, 9}, {81, 233472}, {97, 232448},                      /* capability, shared memory */
+    {120, 1}, {127, 1},                                       /* clusters, tensor maps */
+};
+
+static void find_attribute(const int (*table)[2], size_t count, int attribute, int *value) {
+    for (size_t i = 0; i < count; i++) {
+        if (table[i][0] == attribute) *value = table[i][1];
+    }
+}
+
 EXPORT int cuDeviceGetAttribute(int *value, int attribute, int device) {
     INITIALISED;
     IS_DEVICE(device);
     *value = 0;
-    for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
-        if (attributes[i][0] == attribute) *value = attributes[i][1];
+    find_attribute(attributes, sizeof attributes / sizeof *attributes, attribute, value);
+    if (capability >= 90) {
+        find_attribute(hopper_attributes, sizeof hopper_attributes / sizeof *hopper_attributes, attribute, value);
     }
     return CUDA_SUCCESS;
 }
@@ -350,4 +367,5 @@ EXPORT int cuDevicePrimaryCtxRelease_v2(int device) {
 
 #include "memory.h"
 #include "launch.h"
+#include "tensormap.h"
 #include "unsupported.h"

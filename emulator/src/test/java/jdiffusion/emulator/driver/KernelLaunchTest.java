@@ -82,7 +82,8 @@ class KernelLaunchTest {
 
     @BeforeEach
     void open() {
-        device = EmulatedDevice.start(new EmulatorOptions(true, true, 0, 1), 64L << 20);
+        device = EmulatedDevice.start(EmulatorOptions.defaults().withCheck(true).withProfile(true).withThreads(1),
+                64L << 20);
         JCudaDriver.setExceptionsEnabled(true);
         JCudaDriver.cuInit(0);
         JCudaDriver.cuCtxCreate(new CUcontext(), 0, new CUdevice());

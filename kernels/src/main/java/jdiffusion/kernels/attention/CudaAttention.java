@@ -2,11 +2,13 @@ package jdiffusion.kernels.attention;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import jdiffusion.kernels.attention.AttentionShape.Norm;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.CudaKernel;
 import jdiffusion.kernels.cuda.KernelArgs;
+import jdiffusion.kernels.cuda.TensorMaps;
 import jdiffusion.kernels.cuda.TypeCode;
 import jdiffusion.kernels.rope.CudaRope;
 import jdiffusion.tensor.DType;
@@ -17,19 +19,22 @@ import jdiffusion.tensor.Tensor;
  * and bias of any stored type, at most {@value #MOST_STREAMS} streams.
  *
  * <p>Which kernel runs depends on the head's channels: up to 256, a multiple of 8, the tiles of the models' heads;
- * up to 512 in a single stream without norm, mask and bias, that of the VAE's wide head. Both need rows aligned to
+ * up to 512 in a single stream without mask and bias, that of the VAE's wide head. Both need rows aligned to
  * {@value #ALIGNMENT} bytes, which workspaces and the models' views of columns have. Everything else runs on a plain
  * kernel that is tens of times slower.
  *
- * <p>RMS norms are a part of most of these kernels. Rotations, LayerNorms of heads, and norms of heads for whose size the
- * kernel has none, are done before by {@link CudaRope}, which writes over q and k.
+ * <p>Norms and rotations of heads are done before by {@link CudaRope}, which writes over q and k: a block of queries meets
+ * all keys, so a kernel that did it on load would norm each key as often as there are blocks.
  */
 public final class CudaAttention {
     private static final String FILE = "attention/attention";
+    private static final String FILE_SM_90 = FILE + "_sm90";
     private static final int MOST_STREAMS = CudaRope.MOST_STREAMS;
     private static final int ALIGNMENT = 16;
     /** Of {@code struct Stream}. */
-    private static final int STREAM_BYTES = 7 * Long.BYTES + 8 * Integer.BYTES;
+    private static final int STREAM_BYTES = 5 * Long.BYTES + 6 * Integer.BYTES;
+    /** Rows of the boxes that {@code attention_sm90.cu} takes of k and v. */
+    private static final int KEYS_SM_90 = 128;
     /** What a block of the plain kernel may take on every card. */
     private static final int MOST_SHARED_BYTES = 99 << 10;
 
@@ -49,20 +54,32 @@ public final class CudaAttention {
      * @param name          without the type
      * @param queries       of one head
      * @param acrossStreams whether a block's queries may be those of several streams
-     * @param norms         whether it has RMS norms
      */
-    private record Variant(String name, int queries, boolean acrossStreams, boolean norms, int threads,
-                           int sharedBytes) {
-        private static final Variant HEAD_32 = new Variant("attention_32", 128, false, true, 128, 0);
-        private static final Variant HEAD_64 = new Variant("attention_64", 128, false, true, 128, 0);
-        private static final Variant HEAD_72 = new Variant("attention_72", 128, false, false, 128, 0);
-        private static final Variant HEAD_128 = new Variant("attention_128", 64, false, true, 128, 0);
-        /** Shared memory is {@code struct Shared}: two stages of K and V, what is left of the norms, and the bias. */
-        private static final Variant HEAD_256 = new Variant("attention_256", 64, false, false, 128,
-                2 * 2 * 32 * 256 * 2 + 4 * 2 * Float.BYTES + 2 * (64 + 32) * Float.BYTES);
+    private record Variant(String name, int queries, boolean acrossStreams, int threads, int sharedBytes) {
+        private static final Variant HEAD_32 = new Variant("attention_32", 128, false, 128, 0);
+        private static final Variant HEAD_64 = new Variant("attention_64", 128, false, 128, 0);
+        private static final Variant HEAD_72 = new Variant("attention_72", 128, false, 128, 0);
+        private static final Variant HEAD_128 = new Variant("attention_128", 64, false, 128, 0);
+        /** Shared memory is {@code struct Shared}: two stages of K and V, and the bias. */
+        private static final Variant HEAD_256 = new Variant("attention_256", 64, false, 128,
+                2 * 2 * 32 * 256 * 2 + 2 * (64 + 32) * Float.BYTES);
         /** Shared memory is {@code struct WideShared}: K, V, the powers, and four floats for each query. */
-        private static final Variant WIDE = new Variant("attention_wide", 32, false, false, 256,
+        private static final Variant WIDE = new Variant("attention_wide", 32, false, 256,
                 2 * 32 * 512 * 2 + 32 * 32 * 2 + 32 * 4 * Float.BYTES);
+
+        /** Shared memory is Q, four stages of K and V, and their barriers. */
+        private static final Variant HEAD_64_SM_90 = new Variant("attention_64_sm90", 192, false, 512,
+                192 * 128 + 4 * 2 * KEYS_SM_90 * 128 + (4 * 4 + 1) * Long.BYTES);
+
+        static Variant of(AttentionCall call, boolean sm90) {
+            return sm90 && call.shape().headDim() == 64 && isUnmasked(call) ? HEAD_64_SM_90 : of(call);
+        }
+
+        /** All keys exist and are seen, rows go straight to shared memory, and nobody looks. */
+        private static boolean isUnmasked(AttentionCall call) {
+            return !call.shape().causal() && call.relativeBias() == null && call.logSums() == null
+                    && call.streams().stream().allMatch(s -> s.keyCounts() == null && aligned(s));
+        }
 
         static Variant of(AttentionCall call) {
             int channels = call.shape().headDim();
@@ -78,25 +95,20 @@ public final class CudaAttention {
             return plain(call);
         }
 
-        /** No norm, mask or bias, one stream; what {@link CudaRope} does does not count. */
+        /** No mask or bias, one stream. */
         private static boolean isBare(AttentionCall call) {
             AttentionStream first = call.streams().getFirst();
             return call.streams().size() == 1 && !call.shape().causal() && call.relativeBias() == null
-                    && first.qNorm() == null && first.kNorm() == null && first.keyCounts() == null;
+                    && first.keyCounts() == null;
         }
 
         /** Shared memory is a {@code struct Plain} for each of four warps. */
         private static Variant plain(AttentionCall call) {
-            long shared = 4L * (3 * call.shape().headDim() + 32L) * Float.BYTES;
+            long shared = 4L * (2 * call.shape().headDim() + 32L) * Float.BYTES;
             if (shared > MOST_SHARED_BYTES) {
                 throw new IllegalArgumentException(call + ": so many channels are more than a block can hold");
             }
-            return new Variant("attention_plain", 4, true, true, 128, (int) shared);
-        }
-
-        /** Threads that share a row's norm in it, each with 8 channels; 0 where one has all. */
-        int chunks() {
-            return this == HEAD_32 ? 4 : this == HEAD_64 ? 8 : this == HEAD_128 ? 16 : 0;
+            return new Variant("attention_plain", 4, true, 128, (int) shared);
         }
 
         /** Blocks for all queries of one head. */
@@ -121,7 +133,7 @@ public final class CudaAttention {
         CudaAttentionLook.check(call);
         AttentionCall ready = run(call);
         if (ready != null) {
-            looks.run(ready, look, Variant.of(call).chunks(), this::pack);
+            looks.run(ready, look, this::pack);
         }
     }
 
@@ -135,22 +147,22 @@ public final class CudaAttention {
         if (call.queries() == 0) {
             return null;
         }
-        Variant variant = Variant.of(call);
-        AttentionCall ready = prepared(call, variant);
-        CudaKernel kernel = cuda.kernel(FILE, variant.name() + (half ? "_f16" : "_bf16"));
+        Variant variant = Variant.of(call, cuda.takesSm90());
+        AttentionCall ready = prepared(call);
+        boolean sm90 = variant == Variant.HEAD_64_SM_90;
+        CudaKernel kernel = cuda.kernel(sm90 ? FILE_SM_90 : FILE, variant.name() + (half ? "_f16" : "_bf16"));
         kernel.launch(call::toString, variant.blocks(call), call.pairs(), 1, variant.threads(),
-                variant.sharedBytes(), pack(ready));
+                variant.sharedBytes(), sm90 ? packMapped(ready, variant) : pack(ready));
         return ready;
     }
 
-    /** The call with what the variant has no code for done to q and k. */
-    private AttentionCall prepared(AttentionCall call, Variant variant) {
+    /** The call with norms and rotations done to q and k. */
+    private AttentionCall prepared(AttentionCall call) {
         boolean layer = call.shape().norm() == Norm.LAYER;
         List<AttentionStream> before = new ArrayList<>();
         List<AttentionStream> after = new ArrayList<>();
         for (AttentionStream s : call.streams()) {
-            boolean normed = s.qNorm() != null || s.kNorm() != null;
-            if (layer || s.rotary() != null || normed && !variant.norms()) {
+            if (layer || s.rotary() != null || s.qNorm() != null || s.kNorm() != null) {
                 before.add(s);
                 after.add(s.withNorms(null, null).withRotary(null));
             } else {
@@ -170,22 +182,43 @@ public final class CudaAttention {
                 || t.data().address() % ALIGNMENT == 0 && (long) t.rowStride() * t.type().bytes() % ALIGNMENT == 0);
     }
 
-    /** {@code struct Call} of {@code tiles.cuh}, field by field. */
-    private KernelArgs pack(AttentionCall call) {
+    /** {@code struct MappedCall} of {@code attention_sm90.cu}. */
+    private KernelArgs packMapped(AttentionCall call, Variant variant) {
         KernelArgs args = cuda.args();
+        map(args, call, AttentionStream::q, variant.queries());
+        map(args, call, AttentionStream::k, KEYS_SM_90);
+        map(args, call, AttentionStream::v, KEYS_SM_90);
+        return pack(args, call).align(TensorMaps.ALIGNMENT);
+    }
+
+    private void map(KernelArgs args, AttentionCall call, Function<AttentionStream, Tensor> part, int boxRows) {
+        for (int i = 0; i < MOST_STREAMS; i++) {
+            Tensor tensor = i < call.streams().size() ? part.apply(call.streams().get(i)) : null;
+            if (tensor == null || tensor.shape().size() == 0) {
+                args.skip(TensorMaps.BYTES);
+            } else {
+                args.map(cuda.tensorMaps().batches(tensor, boxRows));
+            }
+        }
+    }
+
+    private KernelArgs pack(AttentionCall call) {
+        return pack(cuda.args(), call);
+    }
+
+    /** {@code struct Call} of {@code tiles.cuh}, field by field. */
+    private KernelArgs pack(KernelArgs args, AttentionCall call) {
         AttentionShape shape = call.shape();
         for (AttentionStream s : call.streams()) {
             args.pointer(s.q()).pointer(s.k()).pointer(s.v()).pointer(s.out());
-            args.pointer(s.qNorm()).pointer(s.kNorm()).pointer(s.keyCounts());
-            args.int32(s.queries()).int32(s.keys());
+            args.pointer(s.keyCounts()).int32(s.queries()).int32(s.keys());
             args.int32(stride(s.q())).int32(stride(s.k())).int32(stride(s.v())).int32(stride(s.out()));
-            args.int32(TypeCode.of(s.qNorm())).int32(TypeCode.of(s.kNorm()));
         }
         args.skip((MOST_STREAMS - call.streams().size()) * STREAM_BYTES);
         args.pointer(call.relativeBias()).int32(TypeCode.of(call.relativeBias()));
         args.int32(shape.heads()).int32(shape.headDim()).int32(shape.causal() ? 1 : 0);
-        args.float32((float) (shape.scale() / Math.log(2))).float32(shape.normEps());
-        return args.float32(1f / shape.headDim()).int32(call.queries()).pointer(call.logSums());
+        args.float32((float) (shape.scale() / Math.log(2))).int32(call.queries());
+        return args.pointer(call.logSums());
     }
 
     private static int stride(Tensor tensorOrNull) {

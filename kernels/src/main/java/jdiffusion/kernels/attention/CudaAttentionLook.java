@@ -38,22 +38,21 @@ final class CudaAttentionLook {
     /**
      * After the attention has run, which has left its log sums.
      *
-     * @param call   with q and k as that read them
-     * @param chunks lanes that sum a row's squares for its norm there, 0 where one does
+     * @param call with q and k as that read them
      */
-    void run(AttentionCall call, AttentionLook look, int chunks, Packing packing) {
+    void run(AttentionCall call, AttentionLook look, Packing packing) {
         if (look.columnCount() > 0) {
-            launch("attention_columns", call, call.queries(), chunks, look, look.columns(), packing);
+            launch("attention_columns", call, call.queries(), look, look.columns(), packing);
         }
         if (look.mass() != null) {
-            launch("attention_mass", call, call.keys(), chunks, look, look.mass(), packing);
-            launch("attention_entropy", call, call.queries(), chunks, look, look.entropy(), packing);
+            launch("attention_mass", call, call.keys(), look, look.mass(), packing);
+            launch("attention_entropy", call, call.queries(), look, look.entropy(), packing);
         }
     }
 
-    private void launch(String kernel, AttentionCall call, int rows, int chunks, AttentionLook look, Tensor result,
+    private void launch(String kernel, AttentionCall call, int rows, AttentionLook look, Tensor result,
                         Packing packing) {
-        KernelArgs args = packing.of(call).pointer(look.keys()).int32(look.columnCount()).int32(chunks)
+        KernelArgs args = packing.of(call).pointer(look.keys()).int32(look.columnCount())
                 .pointer(result);
         cuda.kernel(FILE, kernel + (call.type() == DType.F16 ? "_f16" : "_bf16")).launch(call::toString,
                 Math.ceilDiv(rows, WARPS), call.pairs(), 1, 32 * WARPS, (int) sharedBytes(call), args);

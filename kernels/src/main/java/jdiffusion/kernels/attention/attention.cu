@@ -9,6 +9,7 @@
 //
 // Per block: one read of Q, K and V, one write of out, and one barrier for each tile of keys. out may be q: a block's
 // queries are read by itself only, before it writes. Keys that do not exist are not read, and their tiles left out.
+// Norms of heads and rotations are done before, once for each head: see rope.cu.
 //
 // Heads of 72 channels are four and a half fragments of 16 across: of the last one the products with Q take one half
 // only, the products with V end with a single column of 8.
@@ -20,11 +21,8 @@
 // Stage: K, then V. Q on its way into registers, and out on its way to global memory, take the place of one stage.
 template <int D> struct Shared {
     u8 stages[2][2 * Shape<D>::TILE_BYTES];
-    float weights[4][2 * Shape<D>::HALF]; // k norms of the streams, and q norm
     float bias[2][Shape<D>::ROWS + Shape<D>::KEYS];
 };
-
-static constexpr int Q_NORM = 3;
 
 // What a kernel may have of shared memory that a launch does not add.
 static constexpr int MOST_STATIC = 48 << 10;
@@ -36,56 +34,6 @@ template <int D> __device__ __forceinline__ Shared<D>& shared_of_block() {
     } else {
         __shared__ __align__(128) Shared<D> shared;
         return shared;
-    }
-}
-
-// The norm weights in use, zeros behind the head's channels.
-template <int D>
-__device__ __forceinline__ void load_weights(const Call& call, int asking, float (&weights)[4][2 * Shape<D>::HALF]) {
-    static_assert(D <= THREADS, "a thread for each channel");
-    int channel = threadIdx.x;
-    int at = channel / 4 % 2 * Shape<D>::HALF + channel / 8 * 4 + channel % 4;
-#pragma unroll 1
-    for (int i = 0; i < 4; i++) {
-        const void* from = i == Q_NORM ? OF_STREAM(call, asking, qNorm) : OF_STREAM(call, i, kNorm);
-        int type = i == Q_NORM ? OF_STREAM(call, asking, qNormType) : OF_STREAM(call, i, kNormType);
-        if (from != nullptr && channel < D) {
-            weights[i][at] = channel < call.headDim ? load_as_float(from, type, channel) : 0.0f;
-        }
-    }
-}
-
-// RMS norm in place of the pieces that this thread has copied: no barrier is needed between copy and norm. The lanes
-// of a row sum its squares.
-template <typename T, int D, int ROWS>
-__device__ __forceinline__ void normalise(u8* tile, const float* weights, float share, float eps) {
-    constexpr int CHUNKS = Shape<D>::CHUNKS;
-    int chunk = threadIdx.x % CHUNKS;
-    int first = threadIdx.x / CHUNKS;
-    float4 w0 = *(const float4*)(weights + chunk * 4);
-    float4 w1 = *(const float4*)(weights + Shape<D>::HALF + chunk * 4);
-    float w[8] = {w0.x, w0.y, w0.z, w0.w, w1.x, w1.y, w1.z, w1.w};
-#pragma unroll
-    for (int row = 0; row < ROWS; row += THREADS / CHUNKS) {
-        uint4* piece = (uint4*)(tile + place<CHUNKS>(first + row, chunk));
-        uint4 packed = *piece;
-        u32 pairs[4] = {packed.x, packed.y, packed.z, packed.w};
-        float squares = 0;
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            squares = fmaf(low<T>(pairs[i]), low<T>(pairs[i]), squares);
-            squares = fmaf(high<T>(pairs[i]), high<T>(pairs[i]), squares);
-        }
-#pragma unroll
-        for (int step = 1; step < CHUNKS; step *= 2) {
-            squares += __shfl_xor_sync(0xFFFFFFFFu, squares, step);
-        }
-        float scale = rsqrtf(fmaf(squares, share, eps));
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            pairs[i] = pack<T>(low<T>(pairs[i]) * scale * w[2 * i], high<T>(pairs[i]) * scale * w[2 * i + 1]);
-        }
-        *piece = uint4{pairs[0], pairs[1], pairs[2], pairs[3]};
     }
 }
 
@@ -157,19 +105,10 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
     } else {
         copy_commit();
     }
-    if constexpr (Shape<D>::NORMS) {
-        load_weights<D>(call, asking, shared.weights);
-    }
     if (call.bias != nullptr) {
         load_bias<D>(call, pair.head, query, 0, shared.bias[0]);
     }
     copy_wait<1>();
-    __syncthreads();
-    if constexpr (Shape<D>::NORMS) {
-        if (OF_STREAM(call, asking, qNorm) != nullptr) {
-            normalise<T, D, ROWS>(shared.stages[1], shared.weights[Q_NORM], call.share, call.eps);
-        }
-    }
     __syncthreads();
 
     Queries<T, D> queries;
@@ -182,11 +121,6 @@ template <typename T, int D> __device__ __forceinline__ void attend(const Call& 
         int keys = pick(stream, present.first, present.second, present.third) - key;
         u8* stage = shared.stages[i % 2];
         copy_wait<0>();
-        if constexpr (Shape<D>::NORMS) {
-            if (OF_STREAM(call, stream, kNorm) != nullptr) {
-                normalise<T, D, KEYS>(stage, shared.weights[stream], call.share, call.eps);
-            }
-        }
         // The stage is complete, and nobody needs the other one any more.
         __syncthreads();
         if (i + 1 < keyTiles) {

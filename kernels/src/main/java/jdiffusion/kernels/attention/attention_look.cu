@@ -12,40 +12,18 @@ static constexpr int MASS = 1;
 static constexpr int ENTROPY = 2;
 
 // As CudaAttentionLook packs it: `keys` are those of attention_columns, `count` of them; `result` is what is written.
-// `chunks` is how many lanes sum the squares of a row for its norm in attention.cu; 0 where attention_plain.cuh does.
 struct Look {
     Call call;
     const int* keys;
     int count;
-    int chunks;
     float* result;
 };
 
-// A row of q or k in float32, as a product reads it, by one warp.
-template <typename T>
-__device__ __forceinline__ void look_row(const Look& look, const T* from, const void* norm, int normType, float* to) {
-    const Call& call = look.call;
-    int lane = threadIdx.x % 32;
-    int d = call.headDim;
-    float scale = 1;
-    if (norm != nullptr) {
-        float squares = 0;
-        int first = look.chunks == 0 ? 0 : 8 * lane;
-        int end = look.chunks == 0 ? d : lane < look.chunks ? min(d, first + 8) : 0;
+// A row of q or k in float32, by one warp.
+template <typename T> __device__ __forceinline__ void look_row(const Look& look, const T* from, float* to) {
 #pragma unroll 1
-        for (int c = first; c < end; c++) {
-            squares = fmaf(to_float(from[c]), to_float(from[c]), squares);
-        }
-#pragma unroll 1
-        for (int step = 1; step < look.chunks; step *= 2) {
-            squares += __shfl_xor_sync(0xFFFFFFFFu, squares, step);
-        }
-        scale = __shfl_sync(0xFFFFFFFFu, rsqrtf(fmaf(squares, call.share, call.eps)), 0);
-    }
-#pragma unroll 1
-    for (int c = lane; c < d; c += 32) {
-        float x = to_float(from[c]);
-        to[c] = norm == nullptr ? x : to_float(from_float<T>(x * scale * load_as_float(norm, normType, c)));
+    for (int c = threadIdx.x % 32; c < look.call.headDim; c += 32) {
+        to[c] = to_float(from[c]);
     }
 }
 
@@ -56,8 +34,7 @@ __device__ __forceinline__ void look_query(const Look& look, const Pair& pair, i
     int asking = locate(query, call.streams[0].queries, call.streams[1].queries, 1);
     int stride = OF_STREAM(call, asking, qStride);
     look_row<T>(look, (const T*)OF_STREAM(call, asking, q)
-            + offset(pair, OF_STREAM(call, asking, queries), stride, query), OF_STREAM(call, asking, qNorm),
-            OF_STREAM(call, asking, qNormType), to);
+            + offset(pair, OF_STREAM(call, asking, queries), stride, query), to);
 }
 
 // Whether a key, counted through all streams, is there; then it is read.
@@ -75,8 +52,7 @@ __device__ __forceinline__ bool look_key(const Look& look, const Pair& pair, int
     }
     int stride = OF_STREAM(call, stream, kStride);
     look_row<T>(look, (const T*)OF_STREAM(call, stream, k)
-            + offset(pair, OF_STREAM(call, stream, keys), stride, key), OF_STREAM(call, stream, kNorm),
-            OF_STREAM(call, stream, kNormType), to);
+            + offset(pair, OF_STREAM(call, stream, keys), stride, key), to);
     return true;
 }
 

@@ -6,40 +6,12 @@
 
 static constexpr int PLAIN_WARPS = 4;
 
-// A warp's part of shared memory, 3 * headDim + 32 floats: its query, its output's sums, norm weights, powers.
+// A warp's part of shared memory, 2 * headDim + 32 floats: its query, its output's sums, powers.
 struct Plain {
     float* q;
     float* out;
-    float* weights;
     float* powers;
 };
-
-// The norm weights, ones without a norm.
-static __device__ __forceinline__ void plain_weights(const void* norm, int type, int d, float* to) {
-    __syncwarp();
-#pragma unroll 1
-    for (int c = threadIdx.x % 32; c < d; c += 32) {
-        to[c] = norm == nullptr ? 1.0f : load_as_float(norm, type, c);
-    }
-    __syncwarp();
-}
-
-// The factor of the RMS norm, from all channels; 1 without a norm.
-template <typename T>
-__device__ __forceinline__ float norm_scale(const Call& call, const T* row, const void* norm) {
-    float squares = 0;
-#pragma unroll 1
-    for (int c = 0; c < call.headDim; c++) {
-        squares = fmaf(to_float(row[c]), to_float(row[c]), squares);
-    }
-    float scale = rsqrtf(fmaf(squares, call.share, call.eps));
-    return norm == nullptr ? 1.0f : scale;
-}
-
-// A channel after the norm, rounded as it is for the products.
-template <typename T> __device__ __forceinline__ float normed(T x, float scale, float weight) {
-    return to_float(from_float<T>(to_float(x) * scale * weight));
-}
 
 // The scaled score of a key, in powers of two.
 template <typename T>
@@ -47,11 +19,10 @@ __device__ __forceinline__ float plain_score(const Call& call, const Pair& pair,
                                              int query, int key) {
     int n = OF_STREAM(call, stream, keys);
     const T* k = (const T*)OF_STREAM(call, stream, k) + offset(pair, n, OF_STREAM(call, stream, kStride), key);
-    float scale = norm_scale(call, k, OF_STREAM(call, stream, kNorm));
     float score = 0;
 #pragma unroll 1
     for (int c = 0; c < call.headDim; c++) {
-        score = fmaf(warp.q[c], normed(k[c], scale, warp.weights[c]), score);
+        score = fmaf(warp.q[c], to_float(k[c]), score);
     }
     score *= call.factor;
     if (call.bias != nullptr) {
@@ -68,8 +39,8 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
     Pair pair = pair_of_block(call);
     int lane = threadIdx.x % 32;
     int d = call.headDim;
-    float* own = (float*)dynamic + threadIdx.x / 32 * (3 * d + 32);
-    Plain warp = {own, own + d, own + 2 * d, own + 3 * d};
+    float* own = (float*)dynamic + threadIdx.x / 32 * (2 * d + 32);
+    Plain warp = {own, own + d, own + 2 * d};
     int query = blockIdx.x * PLAIN_WARPS + threadIdx.x / 32;
     int asking = locate(query, call.streams[0].queries, call.streams[1].queries, 1);
     int n = OF_STREAM(call, asking, queries);
@@ -77,21 +48,18 @@ template <typename T> __device__ __forceinline__ void attend_plain(const Call& c
         return;
     }
     const T* asked = (const T*)OF_STREAM(call, asking, q) + offset(pair, n, OF_STREAM(call, asking, qStride), query);
-    const void* qNorm = OF_STREAM(call, asking, qNorm);
-    plain_weights(qNorm, OF_STREAM(call, asking, qNormType), d, warp.weights);
-    float qScale = norm_scale(call, asked, qNorm);
 #pragma unroll 1
     for (int c = lane; c < d; c += 32) {
-        warp.q[c] = normed(asked[c], qScale, warp.weights[c]);
+        warp.q[c] = to_float(asked[c]);
         warp.out[c] = 0;
     }
+    __syncwarp();
 
     Keys keys = keys_of(call, pair.sequence);
     float largest = minus_infinity();
     float sum = 0;
 #pragma unroll 1
     for (int s = 0; s < 3; s++) {
-        plain_weights(OF_STREAM(call, s, kNorm), OF_STREAM(call, s, kNormType), d, warp.weights);
         int present = pick(s, keys.first, keys.second, keys.third);
         int end = call.causal ? min(query + 1, present) : present;
         int stride = OF_STREAM(call, s, vStride);

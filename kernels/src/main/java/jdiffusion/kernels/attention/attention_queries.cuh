@@ -13,10 +13,6 @@ template <int D> struct Shape {
     static constexpr int STEPS = (D + 15) / 16;
     static constexpr bool HALF_STEP = D % 16 != 0;
     static constexpr int TILE_BYTES = KEYS * D * 2;
-    // Whether K and Q are normalised here, by threads that have pieces of their own. Elsewhere they come so.
-    static constexpr bool NORMS = D <= 128 && !HALF_STEP;
-    // Norm weights are read four at a time by chunk; the halves of a chunk lie apart, in different banks.
-    static constexpr int HALF = !NORMS ? 1 : CHUNKS >= 8 ? CHUNKS * 4 + 16 : CHUNKS * 4;
 };
 
 // One warp's queries: fragments of Q, the output's sums, and of each row the largest score and this lane's part of

@@ -1,4 +1,4 @@
-// Attention of one wide head, up to 512 channels (the VAE's): no norm, no mask, one stream.
+// Attention of one wide head, up to 512 channels (the VAE's): no mask, one stream.
 //
 // A block of 8 warps owns 32 queries and goes through the keys 32 at a time. For scores a warp owns a 16x8 piece of
 // the 32x32 tile, with its 16 queries over all channels held in registers; for the product with V it owns 64 channels

@@ -4,16 +4,14 @@
 #include "device.cuh"
 
 // One stream, as CudaAttention packs it. q and out are [batch, queries, heads * headDim] or null, k and v are [batch,
-// keys, heads * headDim] or null, with rows `...Stride` elements apart; norm weights are [headDim] of the type beside
-// them, or null. A stream that does not ask has 0 queries, one that is not asked 0 keys. keyCounts is [batch], how many
-// of a sequence's keys exist, or null for all.
+// keys, heads * headDim] or null, with rows `...Stride` elements apart; q and k are normed and turned already. A stream
+// that does not ask has 0 queries, one that is not asked 0 keys. keyCounts is [batch], how many of a sequence's keys
+// exist, or null for all.
 struct Stream {
     const void* q;
     const void* k;
     const void* v;
     void* out;
-    const void* qNorm;
-    const void* kNorm;
     const int* keyCounts;
     int queries;
     int keys;
@@ -21,8 +19,6 @@ struct Stream {
     int kStride;
     int vStride;
     int outStride;
-    int qNormType;
-    int kNormType;
 };
 
 // The arguments of every kernel, in the order of CudaAttention.pack. Streams that are not there have no tokens.
@@ -35,8 +31,6 @@ struct Call {
     int headDim;
     int causal;
     float factor;
-    float eps;
-    float share; // 1 / headDim
     int queries; // of all streams
     float* logSums; // [batch, heads, queries], logarithms of the sums of exp(score); null where nobody looks
 };
@@ -146,8 +140,8 @@ template <int CHUNKS> __device__ __forceinline__ u32 across(u32 place, int chunk
 }
 
 // Starts copying ROWS rows; zeros where a row is not under `rows` or a piece not under `chunks`. Neighbouring threads
-// take neighbouring pieces of a row, so a warp reads whole sectors; each piece stays with its thread for normalise.
-// Wide rows are not unrolled in full: their addresses would take registers from the sums.
+// take neighbouring pieces of a row, so a warp reads whole sectors. Wide rows are not unrolled in full: their addresses
+// would take registers from the sums.
 template <typename T, int ROWS, int CHUNKS, int THREADS>
 __device__ __forceinline__ void copy_tile(u32 to, const T* from, int stride, int rows, int chunks) {
     if constexpr (is_odd<CHUNKS>()) {

@@ -11,6 +11,7 @@ import java.nio.ByteOrder;
 import java.nio.LongBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -49,6 +50,8 @@ public final class Cuda implements AutoCloseable {
     private final String name;
     private final String capability;
     private final int multiprocessors;
+    private final String kernelsFor;
+    private final TensorMaps tensorMaps;
     private final KernelSource source;
     private final DType operandType;
     private final Supplier<String> lastWords;
@@ -117,6 +120,8 @@ public final class Cuda implements AutoCloseable {
             CudaDriver.requireCapability(name, major, minor);
             capability = major + "." + minor;
             multiprocessors = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+            kernelsFor = CudaDriver.kernels(major, minor);
+            tensorMaps = CudaDriver.takesSm90(major, minor) ? new TensorMaps(CudaDriver.library()) : null;
             // Threads that wait for the device sleep instead of using up a core.
             JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC);
             JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
@@ -127,7 +132,7 @@ public final class Cuda implements AutoCloseable {
             JCudaDriver.cuCtxSetCurrent(context);
             CURRENT.set(this);
             JCudaDriver.cuStreamCreate(stream, 0);
-            staging = new Staging(stream);
+            staging = new Staging();
         } catch (CudaException e) {
             DeviceException failure = failure(() -> "opening CUDA device " + ordinal, e);
             release();
@@ -155,6 +160,21 @@ public final class Cuda implements AutoCloseable {
         return multiprocessors;
     }
 
+    /** Whether kernels for compute capability 9.0 alone run: those of files that end in {@code _sm90}. */
+    public boolean takesSm90() {
+        return tensorMaps != null;
+    }
+
+    /** Which kernels run, in words: "kernels for sm_90a". */
+    public String kernelsFor() {
+        return kernelsFor;
+    }
+
+    /** Of a device that {@link #takesSm90}. */
+    public TensorMaps tensorMaps() {
+        return tensorMaps;
+    }
+
     /** The 16-bit type that matrix products and attention read. */
     public DType operandType() {
         return operandType;
@@ -180,6 +200,11 @@ public final class Cuda implements AutoCloseable {
         CudaKernel kernel = new CudaKernel(this, entry, function);
         kernels.put(entry, kernel);
         return kernel;
+    }
+
+    /** Names of the kernels that were asked for so far, in alphabetical order. */
+    public List<String> kernelNames() {
+        return kernels.keySet().stream().sorted().toList();
     }
 
     private CUmodule module(String file) {
@@ -306,16 +331,25 @@ public final class Cuda implements AutoCloseable {
         return memory.scratch(bytes);
     }
 
-    /** Queues a copy of host memory, which may change once this returns, to the device. */
+    /**
+     * Queues a copy to the device.
+     *
+     * @param host memory that every thread may read; it may change once this returns
+     */
     public void copyIn(MemorySegment host, long to) {
+        copyIn(host, to, stream);
+    }
+
+    /** The same, queued on another stream of this device. */
+    void copyIn(MemorySegment host, long to, CUstream other) {
         use();
-        run(() -> "copying " + host.byteSize() + " bytes to the device", () -> staging.copyIn(host, to));
+        run(() -> "copying " + host.byteSize() + " bytes to the device", () -> staging.copyIn(host, to, other));
     }
 
     /** Copies device memory to the host after all queued work is done. */
     public void copyOut(long from, MemorySegment host) {
         use();
-        run(() -> "copying " + host.byteSize() + " bytes from the device", () -> staging.copyOut(from, host));
+        run(() -> "copying " + host.byteSize() + " bytes from the device", () -> staging.copyOut(from, host, stream));
     }
 
     /** Waits for all queued work; a fault of an earlier launch is reported here. */

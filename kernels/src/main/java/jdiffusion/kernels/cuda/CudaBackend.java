@@ -134,7 +134,13 @@ public final class CudaBackend implements Backend {
 
     @Override
     public String describe() {
-        return cuda.label() + ", " + cuda.name() + ", " + precision.name().toLowerCase(Locale.ROOT) + libraries;
+        return cuda.label() + ", " + cuda.name() + ", " + precision.name().toLowerCase(Locale.ROOT)
+                + (cuda.capability().equals("9.0") ? ", " + cuda.kernelsFor() : "") + libraries;
+    }
+
+    /** Names of the kernels that were used so far, in alphabetical order. */
+    public List<String> kernelNames() {
+        return cuda.kernelNames();
     }
 
     /** The device's name as its driver gives it. */

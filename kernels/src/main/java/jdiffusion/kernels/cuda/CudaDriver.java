@@ -21,6 +21,9 @@ public final class CudaDriver {
     private static final int LEAST_MAJOR = 8;
     /** CUDA 11.8, driver 520: the first that reads PTX 7.8. */
     static final int LEAST_VERSION = 11_080;
+    /** CUDA 12.0, driver 525: the first that reads PTX 8.0 and describes tensors to the TMA. */
+    private static final int LEAST_VERSION_SM_90 = 12_000;
+    private static final boolean SM_90 = !"false".equals(System.getProperty("jdiffusion.cuda.sm90"));
     private static boolean loaded;
 
     private CudaDriver() {
@@ -29,10 +32,11 @@ public final class CudaDriver {
     /**
      * What a device is, and why it cannot be used.
      *
+     * @param kernels  for what its larger products are compiled, in words
      * @param obstacle null when it can be used
      */
     public record Device(int ordinal, String name, int major, int minor, int multiprocessors, long memoryBytes,
-                         String obstacle) {
+                         String kernels, String obstacle) {
     }
 
     /** Loads the driver, once. Fails in one line when there is none or it does not start. */
@@ -72,7 +76,7 @@ public final class CudaDriver {
                 + " --device cpu";
     }
 
-    private static String library() {
+    static String library() {
         boolean windows = System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("windows");
         return windows ? "nvcuda.dll" : "libcuda.so.1";
     }
@@ -90,7 +94,7 @@ public final class CudaDriver {
                 long[] bytes = new long[1];
                 JCudaDriver.cuDeviceTotalMem(bytes, device);
                 devices.add(new Device(i, name(device), major, minor,
-                        attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT), bytes[0],
+                        attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT), bytes[0], kernels(major, minor),
                         obstacle(major, minor, driverVersion())));
             }
         } catch (CudaException e) {
@@ -113,6 +117,33 @@ public final class CudaDriver {
 
     private static String words(int version) {
         return version / 1000 + "." + version % 1000 / 10;
+    }
+
+    /** Whether kernels for compute capability 9.0 alone run on a device. */
+    static boolean takesSm90(int major, int minor) {
+        return major == 9 && minor == 0 && sm90Obstacle() == null;
+    }
+
+    /** Which kernels a device's products run, in words. */
+    static String kernels(int major, int minor) {
+        if (major != 9 || minor != 0) {
+            return "kernels for sm_80";
+        }
+        String obstacle = sm90Obstacle();
+        return obstacle == null ? "kernels for sm_90a" : "kernels for sm_80 (" + obstacle + ")";
+    }
+
+    /** Why no device of compute capability 9.0 runs its own kernels; null when they do. */
+    private static String sm90Obstacle() {
+        if (!SM_90) {
+            return "-Djdiffusion.cuda.sm90=false";
+        }
+        int version = driverVersion();
+        if (version < LEAST_VERSION_SM_90) {
+            return "its driver knows CUDA up to " + words(version) + ", those for sm_90a need "
+                    + words(LEAST_VERSION_SM_90);
+        }
+        return TensorMaps.areIn(library()) ? null : "its driver has no cuTensorMapEncodeTiled";
     }
 
     static int deviceCount() {

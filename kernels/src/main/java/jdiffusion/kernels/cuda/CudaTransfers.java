@@ -22,7 +22,6 @@ final class CudaTransfers implements DevicePlacement.Transfers {
 
     private final Cuda cuda;
     private CUstream copying;
-    private Staging staging;
     private final CUevent[] copied = new CUevent[SLOTS];
     private final CUevent[] read = new CUevent[SLOTS];
 
@@ -42,7 +41,6 @@ final class CudaTransfers implements DevicePlacement.Transfers {
         CUstream made = new CUstream();
         JCudaDriver.cuStreamCreate(made, CUstream_flags.CU_STREAM_NON_BLOCKING);
         copying = made;
-        staging = new Staging(copying);
         for (int slot = 0; slot < SLOTS; slot++) {
             copied[slot] = event();
             read[slot] = event();
@@ -76,7 +74,7 @@ final class CudaTransfers implements DevicePlacement.Transfers {
             // An event that was never recorded counts as reached.
             JCudaDriver.cuStreamWaitEvent(copying, read[slot], 0);
             for (DevicePlacement.Copy copy : copies) {
-                staging.copyIn(copy.host(), copy.address());
+                cuda.copyIn(copy.host(), copy.address(), copying);
             }
             JCudaDriver.cuEventRecord(copied[slot], copying);
         });
@@ -100,9 +98,6 @@ final class CudaTransfers implements DevicePlacement.Transfers {
         }
         cuda.use();
         Cuda.quietly(() -> JCudaDriver.cuStreamSynchronize(copying));
-        if (staging != null) {
-            staging.close();
-        }
         for (CUevent[] events : List.of(copied, read)) {
             for (CUevent event : events) {
                 if (event != null) {

@@ -1,5 +1,6 @@
 package jdiffusion.kernels.cuda;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import jcuda.Pointer;
@@ -37,6 +38,14 @@ public final class KernelArgs {
     public KernelArgs rows(Tensor tensorOrNull) {
         return pointer(tensorOrNull).int32(TypeCode.of(tensorOrNull))
                 .int32(tensorOrNull == null ? 0 : tensorOrNull.rowStride());
+    }
+
+    /** What {@link TensorMaps} gave, copied. */
+    public KernelArgs map(MemorySegment map) {
+        align(TensorMaps.ALIGNMENT);
+        MemorySegment.copy(map, 0, MemorySegment.ofBuffer(bytes), 0, TensorMaps.BYTES);
+        bytes.position(bytes.position() + TensorMaps.BYTES);
+        return this;
     }
 
     public KernelArgs int64(long value) {

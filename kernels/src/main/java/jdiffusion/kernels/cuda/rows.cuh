@@ -137,13 +137,24 @@ template <int W, typename Body> __device__ __forceinline__ void for_each_of_lane
     }
 }
 
+// The compiler takes an address that moves on in a loop for less aligned than it is, and would store a run in pieces, with
+// bank conflicts.
+template <int W> __device__ __forceinline__ void store_staged(float* to, const Run<W>& x) {
+    if constexpr (W == 4) {
+        asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(shared_address(to)), "f"(x.v[0]), "f"(x.v[1]),
+                     "f"(x.v[2]), "f"(x.v[3]) : "memory");
+    } else {
+        *to = x.v[0];
+    }
+}
+
 template <int W, typename T, typename Each>
 __device__ __forceinline__ void stage_typed(const Rows& x, int row, int cols, float* staged, Each each) {
     const T* p = (const T*)x.data + x.at(row, 0);
 #pragma unroll 4
     for (int i = threadIdx.x % 32 * W; i < cols; i += 32 * W) {
         Run<W> v = load_run<W>(p + i);
-        store_run<W>(staged + i, v);
+        store_staged<W>(staged + i, v);
 #pragma unroll
         for (int j = 0; j < W; j++) {
             each(v.v[j]);

@@ -18,10 +18,12 @@ import jdiffusion.tensor.Weight;
 public final class CudaGatedLinear {
     private final Cuda cuda;
     private final CudaLinear linear;
+    private final CudaMappedLinear mapped;
 
     public CudaGatedLinear(Cuda cuda, CudaLinear linear) {
         this.cuda = cuda;
         this.linear = linear;
+        mapped = new CudaMappedLinear(cuda);
     }
 
     /** See {@link jdiffusion.kernels.Backend#gatedLinear}. */
@@ -47,6 +49,10 @@ public final class CudaGatedLinear {
             return;
         }
         GemmTile tile = GemmTile.BROAD.orSmaller(x.rows(), w.rows(), cuda.multiprocessors());
+        if (mapped.takes(tile)) {
+            mapped.runGated(x, w, bias, activation, out);
+            return;
+        }
         KernelArgs args = cuda.args();
         GemmArgs.rows(args, x);
         GemmArgs.rows(args, w);

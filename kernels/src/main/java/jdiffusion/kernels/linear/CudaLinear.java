@@ -32,9 +32,11 @@ public final class CudaLinear {
 
     private final Cuda cuda;
     private final CudaOperand operand;
+    private final CudaMappedLinear mapped;
 
     public CudaLinear(Cuda cuda) {
         this.cuda = cuda;
+        mapped = new CudaMappedLinear(cuda);
         operand = new CudaOperand(cuda);
     }
 
@@ -193,6 +195,11 @@ public final class CudaLinear {
             return format.file() + type();
         }
 
+        /** Whether its operands go straight to shared memory, and the product is as it is multiplied. */
+        boolean isDirect() {
+            return format == DENSE && variant.isEmpty();
+        }
+
         String name(GemmTile tile) {
             String file = format.file();
             return file.substring(file.indexOf('/') + 1) + type() + variant + "_" + tile.label();
@@ -218,6 +225,10 @@ public final class CudaLinear {
         GemmTile tile = kernel.format.larger(kernel.variant).orSmaller(
                 each -> products.stream().mapToInt(product -> each.blocks(product.call.m(), product.call.n()))
                         .reduce(0, Math::addExact), cuda.multiprocessors());
+        if (kernel.isDirect() && mapped.takes(tile)) {
+            mapped.run(products.stream().map(Product::call).toList());
+            return;
+        }
         KernelArgs args = cuda.args();
         int blocks = 0;
         for (Product product : products) {

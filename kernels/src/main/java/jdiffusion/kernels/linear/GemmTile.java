@@ -12,6 +12,10 @@ public enum GemmTile {
     FOUR_BIT_WIDE("wide", 128, 64, 128),
     /** WideTile of {@code linear_blocks.cuh}. */
     BLOCKS_WIDE("wide", 96, 64, 128),
+    /** BroadWarpgroupTile of {@code linear_sm90.cuh}: three warpgroups. */
+    WARPGROUP_BROAD("sm90_broad", 128, 256, 384, 4 * (128 + 256) * 128 + (32 << 10) + 2 * 4 * 8),
+    /** LargeWarpgroupTile likewise. */
+    WARPGROUP_LARGE("sm90_large", 128, 128, 384, 6 * (128 + 128) * 128 + (32 << 10) + 2 * 6 * 8),
     /** SmallTile and NarrowTile. */
     SMALL("small", 64, 64, 128);
 
@@ -23,6 +27,11 @@ public enum GemmTile {
      * way to memory, which nothing hides when a block has a multiprocessor for itself. An estimate.
      */
     private static final double LARGE_PER_BROAD = 1.6;
+    /**
+     * Blocks of warpgroups' large tile that take as long as one of their broad tile: twice the products would be 2, but
+     * shared memory has 160 cycles to do where the tensor cores have 128. An estimate.
+     */
+    private static final double LARGE_PER_BROAD_OF_WARPGROUPS = 1.6;
 
     private final String label;
     private final int rows;
@@ -47,12 +56,25 @@ public enum GemmTile {
         return label;
     }
 
+    /** Of out. */
+    int rows() {
+        return rows;
+    }
+
+    /** Of out. */
+    int cols() {
+        return cols;
+    }
+
     /** Threads of a block. */
     public int threads() {
         return threads;
     }
 
-    /** Of dynamic shared memory for each block: what every card of compute capability 8.0 or more can give it. */
+    /**
+     * Of dynamic shared memory for each block: what every card of compute capability 8.0 or more can give it, or every
+     * card of 9.0 for a warpgroups' tile.
+     */
     public int sharedBytes() {
         return sharedBytes;
     }
@@ -80,6 +102,13 @@ public enum GemmTile {
         int small = blocks.applyAsInt(SMALL);
         boolean filled = (long) small * SMALL.rows * SMALL.cols * 2 > (long) own * rows * cols;
         return own >= LEAST_BLOCKS && small > own && filled ? this : SMALL;
+    }
+
+    /** The tile of warpgroups with which the busiest multiprocessor ends sooner, for outs that take so many of each. */
+    static GemmTile ofWarpgroups(ToIntFunction<GemmTile> blocks, int multiprocessors) {
+        int broad = Math.ceilDiv(blocks.applyAsInt(WARPGROUP_BROAD), multiprocessors);
+        int large = Math.ceilDiv(blocks.applyAsInt(WARPGROUP_LARGE), multiprocessors);
+        return LARGE_PER_BROAD_OF_WARPGROUPS * broad <= large ? WARPGROUP_BROAD : WARPGROUP_LARGE;
     }
 
     /** Whether the busiest multiprocessor ends sooner with blocks of the broad tile than of the large one. */

@@ -137,13 +137,12 @@ template <class T, class Shape> struct WarpTile {
     }
 };
 
-// Which tile of which problem a block makes; its tile of out has COLS columns.
+// Where a tile of the launch lies: of which problem, and where in it; a tile of out has COLS columns.
 template <class Shape, int COLS> struct Place {
     int problem;
     int first_row, first_col;
 
-    template <class Launch> __device__ __forceinline__ explicit Place(const Launch& launch) {
-        int tile = blockIdx.x;
+    template <class Launch> __device__ __forceinline__ Place(const Launch& launch, int tile) {
         problem = 0;
         while (Launch::MOST > 1 && problem + 1 < launch.count && tile >= launch.problems[problem + 1].o.first_tile) {
             problem++;
@@ -221,7 +220,7 @@ template <class Shape, typename T, template <typename, int, int> class ALoader,
 __device__ __forceinline__ void gemm(const Launch& launch) {
     u8* shared = shared_of_block<Shape::SHARED_BYTES>();
     constexpr int COLS = GATED ? Shape::N / 2 : Shape::N;
-    Place<Shape, COLS> place(launch);
+    Place<Shape, COLS> place(launch, blockIdx.x);
     const Output& o = launch.problems[place.problem].o;
     ALoader<T, Shape::M, Shape::THREADS> a;
     BLoader<T, Shape::N, Shape::THREADS> b;

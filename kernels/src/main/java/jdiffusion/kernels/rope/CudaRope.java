@@ -77,6 +77,11 @@ public final class CudaRope {
 
     private static boolean aligned(AttentionStream stream) {
         return Stream.of(stream.q(), stream.k(), stream.rotary()).allMatch(t -> t == null
-                || t.data().address() % ALIGNMENT == 0 && (long) t.rowStride() * t.type().bytes() % ALIGNMENT == 0);
+                || isAligned(t) && (long) t.rowStride() * t.type().bytes() % ALIGNMENT == 0)
+                && Stream.of(stream.qNorm(), stream.kNorm()).allMatch(t -> t == null || isAligned(t));
+    }
+
+    private static boolean isAligned(Tensor tensor) {
+        return tensor.data().address() % ALIGNMENT == 0;
     }
 }

@@ -1,9 +1,9 @@
 // What queries and keys get before attention, in place: a norm over the channels of each head, then rotary position
 // embedding (Su et al., "RoFormer", 2021), which turns neighbouring channels as pairs by the token's angles.
 //
-// In one pass over q and k of all streams, computed in float32 and rounded once. Attention would have to do the same to
-// its keys again for each block of queries.
-#include "device.cuh"
+// In one pass over q and k of all streams, computed in float32 and rounded once. On load, attention would have to do the
+// same to its keys again for each block of queries.
+#include "rows.cuh"
 
 // One of two tensors of a stream, or null: [batch, tokens, heads * headDim], rows `stride` elements apart. `norm` has
 // the weights of the RMS norm, of the type beside it, or is null.
@@ -71,7 +71,8 @@ template <typename T> __device__ __forceinline__ float widened(u32 pair, int hal
     return to_float(T{(u16)(half == 0 ? pair : pair >> 16)});
 }
 
-// Heads of up to 256 channels, a multiple of 8, in rows that are aligned to 16 bytes: a thread has 8 channels.
+// Heads of up to 256 channels, a multiple of 8, in rows and with weights that are aligned to 16 bytes: a thread has 8
+// channels.
 template <typename T> __device__ __forceinline__ void rope_runs(const Rope& k) {
     Part part = part_of_block(k);
     int item = blockIdx.x * (blockDim.x / k.lanes) + threadIdx.x / k.lanes;
@@ -117,9 +118,12 @@ template <typename T> __device__ __forceinline__ void rope_runs(const Rope& k) {
         return;
     }
     if (part.heads.norm != nullptr) {
+        Rows weights = {(void*)part.heads.norm, part.heads.normType, 0};
+        Run<4> first = load_any<4>(weights, 0, channel);
+        Run<4> second = load_any<4>(weights, 0, channel + 4);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
-            x[i] *= load_as_float(part.heads.norm, part.heads.normType, channel + i);
+            x[i] *= i < 4 ? first.v[i] : second.v[i - 4];
         }
     }
     if (part.rotary != nullptr) {

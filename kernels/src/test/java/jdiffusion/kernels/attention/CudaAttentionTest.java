@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import jdiffusion.kernels.Closeness;
 import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
@@ -26,7 +25,6 @@ class CudaAttentionTest {
     private static final int ALIGNED = 8;
     /** Rows are not aligned, so only the plain kernel takes them. */
     private static final int ODD = 1;
-    private static final float UNTOUCHED = 7;
 
     private static TestDevice device;
 
@@ -118,27 +116,14 @@ class CudaAttentionTest {
     }
 
     private static void check(AttentionCase problem, DType type, int gap) {
-        List<double[]> exact = AttentionReference.exact(problem, type);
-        List<double[]> naive = AttentionReference.naive(problem, type);
-        OnDevice arguments = OnDevice.of(problem, type, gap, false);
-        arguments.run();
-        List<float[]> actual = arguments.outputs();
-        assertThat(actual).hasSameSizeAs(exact);
-        for (int s = 0; s < exact.size(); s++) {
-            float[] rounded = new float[naive.get(s).length];
-            for (int i = 0; i < rounded.length; i++) {
-                rounded[i] = (float) naive.get(s)[i];
-            }
-            Closeness.check(type + ", stream " + s + " of the asking", actual.get(s), exact.get(s), rounded);
-        }
-        arguments.assertGapsUntouched();
+        PlacedAttention.check(device, problem, type, gap);
     }
 
     @ParameterizedTest
     @MethodSource("float16")
     void mayWriteOverQ(AttentionCase problem) {
-        OnDevice apart = OnDevice.of(problem, DType.BF16, ALIGNED, false);
-        OnDevice inPlace = OnDevice.of(problem, DType.BF16, ALIGNED, true);
+        PlacedAttention apart = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, false);
+        PlacedAttention inPlace = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, true);
         apart.run();
         inPlace.run();
         assertSame(inPlace.outputs(), apart.outputs());
@@ -157,11 +142,11 @@ class CudaAttentionTest {
     @ParameterizedTest
     @MethodSource("batches")
     void doesNotDependOnTheRestOfTheBatch(AttentionCase problem) {
-        OnDevice all = OnDevice.of(problem, DType.BF16, ALIGNED, false);
+        PlacedAttention all = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, false);
         all.run();
         List<float[]> together = all.outputs();
         int last = problem.shape().batch() - 1;
-        OnDevice one = OnDevice.of(problem, DType.BF16, ALIGNED, false).only(last);
+        PlacedAttention one = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, false).only(last);
         one.run();
         List<float[]> alone = one.outputs();
         for (int s = 0; s < alone.size(); s++) {
@@ -250,97 +235,5 @@ class CudaAttentionTest {
 
     private static Tensor put(float[] values, int... dims) {
         return device.put(DType.BF16, values, dims);
-    }
-
-    /**
-     * A case's arguments on the device.
-     *
-     * @param buffers the outputs, where they are not q, with the gaps on either side
-     */
-    private record OnDevice(AttentionShape shape, List<AttentionStream> streams, Tensor bias, List<Tensor> buffers,
-                            int gap) {
-        static OnDevice of(AttentionCase problem, DType type, int gap, boolean inPlace) {
-            AttentionShape shape = problem.shape();
-            AttentionCase.Arguments arguments = problem.arguments(type);
-            int width = shape.heads() * shape.headDim();
-            List<AttentionStream> streams = new ArrayList<>();
-            List<Tensor> buffers = new ArrayList<>();
-            for (AttentionStream s : arguments.streams()) {
-                int n = Math.max(s.queries(), s.keys());
-                float[] values = new float[shape.batch() * n * (2 * gap + 3 * width)];
-                Arrays.fill(values, Float.NaN);
-                copy(s.q(), values, gap, 2 * gap + 3 * width);
-                copy(s.k(), values, gap + width, 2 * gap + 3 * width);
-                copy(s.v(), values, gap + 2 * width, 2 * gap + 3 * width);
-                Tensor qkv = put(type, values, shape.batch(), n, 2 * gap + 3 * width);
-                Tensor q = s.q() == null ? null : qkv.columns(gap, gap + width);
-                Tensor k = s.k() == null ? null : qkv.columns(gap + width, gap + 2 * width);
-                Tensor v = s.k() == null ? null : qkv.columns(gap + 2 * width, gap + 3 * width);
-                Tensor out = q;
-                if (q != null && !inPlace) {
-                    float[] untouched = new float[shape.batch() * n * (2 * gap + width)];
-                    Arrays.fill(untouched, UNTOUCHED);
-                    Tensor buffer = put(type, untouched, shape.batch(), n, 2 * gap + width);
-                    buffers.add(buffer);
-                    out = buffer.columns(gap, gap + width);
-                }
-                streams.add(AttentionStream.of(q, k, v, out)
-                        .withNorms(put(s.qNorm()), put(s.kNorm())).withRotary(put(s.rotary()))
-                        .withKeyCounts(put(s.keyCounts())));
-            }
-            return new OnDevice(shape, streams, arguments.bias() == null ? null : device.put(arguments.bias()),
-                    buffers, gap);
-        }
-
-        private static Tensor put(Tensor hostOrNull) {
-            return hostOrNull == null ? null : device.put(hostOrNull);
-        }
-
-        private static Tensor put(DType type, float[] values, int... dims) {
-            return values.length == 0 ? device.empty(type, dims) : device.put(type, values, dims);
-        }
-
-        /** Host values, if any, into columns of wider rows. */
-        private static void copy(Tensor from, float[] to, int column, int stride) {
-            for (int i = 0; from != null && i < from.shape().size(); i++) {
-                int row = i / from.cols();
-                to[row * stride + column + i % from.cols()] = from.get(row, i % from.cols());
-            }
-        }
-
-        /** One sequence of the batch, its output apart; before anything has run, which may write over q and k. */
-        OnDevice only(int sequence) {
-            List<AttentionStream> some = streams.stream().map(s -> AttentionStream.of(
-                    slice(s.q(), sequence), slice(s.k(), sequence), slice(s.v(), sequence),
-                    s.q() == null ? null : device.empty(s.q().type(), 1, s.queries(), s.q().cols()))
-                    .withNorms(s.qNorm(), s.kNorm()).withRotary(s.rotary())
-                    .withKeyCounts(slice(s.keyCounts(), sequence))).toList();
-            return new OnDevice(new AttentionShape(1, shape.heads(), shape.headDim(), shape.scale(), shape.causal(),
-                    shape.norm(), shape.normEps()), some, bias, List.of(), 0);
-        }
-
-        private static Tensor slice(Tensor tensorOrNull, int sequence) {
-            return tensorOrNull == null ? null : tensorOrNull.slice(sequence, sequence + 1);
-        }
-
-        void run() {
-            new CudaAttention(device.cuda()).run(shape, streams, bias);
-        }
-
-        List<float[]> outputs() {
-            return streams.stream().filter(s -> s.out() != null).map(s -> device.get(s.out())).toList();
-        }
-
-        void assertGapsUntouched() {
-            for (Tensor buffer : buffers) {
-                float[] values = device.get(buffer);
-                for (int i = 0; i < values.length; i++) {
-                    int column = i % buffer.cols();
-                    if (column < gap || column >= buffer.cols() - gap) {
-                        assertThat(values[i]).as("element %d", i).isEqualTo(UNTOUCHED);
-                    }
-                }
-            }
-        }
     }
 }

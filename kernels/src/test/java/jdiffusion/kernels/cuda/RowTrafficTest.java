@@ -21,6 +21,8 @@ import jdiffusion.tensor.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the kernels on rows move, by the emulator's counters: nothing twice, full sectors, no bank conflicts. */
 @OnDevice
@@ -55,10 +57,11 @@ class RowTrafficTest {
         assertThat(traffic.sharedConflictCycles).as("cycles that %s loses to bank conflicts", kernel).isZero();
     }
 
-    @Test
-    void layerNormReadsARowOnceForTwoOutputs() {
+    /** Rows of whole and of ragged numbers of the loops' steps. */
+    @ParameterizedTest
+    @ValueSource(ints = {1536, 384, 2000})
+    void layerNormReadsARowOnceForTwoOutputs(int c) {
         int rows = 20;
-        int c = 1536;
         Tensor modulation = values(DType.F32, 2, 6 * c);
         Tensor out1 = device.empty(DType.BF16, rows, c);
         Tensor out2 = device.empty(DType.BF16, rows, c);
@@ -78,10 +81,10 @@ class RowTrafficTest {
         check("modulate_runs", (4L + 2 * 4) * rows * c, 2L * rows * c);
     }
 
-    @Test
-    void rmsNormReadsARowOnce() {
+    @ParameterizedTest
+    @ValueSource(ints = {4096, 384, 2000})
+    void rmsNormReadsARowOnce(int c) {
         int rows = 5;
-        int c = 4096;
         new CudaRmsNorm(cuda).run(values(DType.F32, rows, c), values(DType.BF16, c), 1e-6f,
                 device.empty(DType.BF16, rows, c));
         check("rmsnorm_runs", (4L + 2) * rows * c, 2L * rows * c);

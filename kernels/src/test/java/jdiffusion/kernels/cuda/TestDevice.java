@@ -44,6 +44,18 @@ public final class TestDevice implements AutoCloseable {
                 KernelSource.BUILT_IN);
     }
 
+    /** Of compute capability 9.0, where it is emulated, with every check. */
+    public static TestDevice sm90(DType operandType, KernelSource kernels, long seed) {
+        return new TestDevice(operandType, EmulatorOptions.defaults().withCheck(true).withSeed(seed)
+                .withCapability(90), kernels);
+    }
+
+    /** The same with counters instead of checks. */
+    public static TestDevice profilingSm90() {
+        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true).withCapability(90),
+                KernelSource.BUILT_IN);
+    }
+
     /** With counters instead of checks; always emulated, so a test that needs it asks {@link #isReal} first. */
     public static TestDevice profiling() {
         return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true), KernelSource.BUILT_IN);

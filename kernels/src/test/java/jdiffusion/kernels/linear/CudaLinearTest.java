@@ -1,5 +1,6 @@
 package jdiffusion.kernels.linear;
 
+import static jdiffusion.kernels.linear.SampledLinear.check;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -9,10 +10,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Activation;
-import jdiffusion.kernels.Closeness;
 import jdiffusion.kernels.Epilogue.Mode;
 import jdiffusion.kernels.Epilogue;
-import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.TestDevice;
@@ -64,9 +63,9 @@ class CudaLinearTest {
     @MethodSource("ragged")
     void raggedSizesAndAllWeightTypes(LinearCase c) {
         for (DType x : new DType[] {DType.BF16, DType.F32}) {
-            check(device, linear, LinearSample.of(c).x(x));
+            check(device, linear::run, LinearSample.of(c).x(x));
         }
-        check(device, linear, LinearSample.of(c).out(DType.BF16).gaps(3));
+        check(device, linear::run, LinearSample.of(c).out(DType.BF16).gaps(3));
     }
 
     @ParameterizedTest
@@ -75,18 +74,18 @@ class CudaLinearTest {
         LinearSample sample = LinearSample.of(new LinearCase(14, 40, 72, DType.BF16)).activation(activation);
         for (Mode mode : Mode.values()) {
             for (DType out : new DType[] {DType.F32, DType.BF16}) {
-                check(device, linear, sample.mode(mode).out(out));
-                check(device, linear, sample.mode(mode).out(out).gaps(8));
+                check(device, linear::run, sample.mode(mode).out(out));
+                check(device, linear::run, sample.mode(mode).out(out).gaps(8));
             }
         }
-        check(device, linear, sample.mode(Mode.ADD).gate(2).bias(null));
+        check(device, linear::run, sample.mode(Mode.ADD).gate(2).bias(null));
     }
 
     @Test
     void gatesFollowTheirRunsOfRows() {
         for (int batch : new int[] {1, 2, 3, 18}) {
             for (int gaps : new int[] {0, 1, 8}) {
-                check(device, linear, LinearSample.of(new LinearCase(18, 24, 130, DType.F16)).mode(Mode.ADD).gate(batch)
+                check(device, linear::run, LinearSample.of(new LinearCase(18, 24, 130, DType.F16)).mode(Mode.ADD).gate(batch)
                         .gaps(gaps));
             }
         }
@@ -96,8 +95,8 @@ class CudaLinearTest {
     @EnumSource(names = {"F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
     void everyTypeOfWeightBiasAndInput(DType type) {
         for (DType x : new DType[] {DType.BF16, DType.F32, DType.F16}) {
-            check(device, linear, LinearSample.of(new LinearCase(9, 40, 33, type)).x(x));
-            check(device, linear, LinearSample.of(new LinearCase(9, 37, 33, type)).x(x).gaps(3));
+            check(device, linear::run, LinearSample.of(new LinearCase(9, 40, 33, type)).x(x));
+            check(device, linear::run, LinearSample.of(new LinearCase(9, 37, 33, type)).x(x).gaps(3));
         }
     }
 
@@ -105,13 +104,13 @@ class CudaLinearTest {
     @ParameterizedTest
     @EnumSource(names = {"BF16", "F8_E4M3"})
     void manyRowsTakeTheLargeTile(DType type) {
-        check(device, linear, LinearSample.of(new LinearCase(1100, 72, 1290, type)).mode(Mode.ADD).gate(2));
+        check(device, linear::run, LinearSample.of(new LinearCase(1100, 72, 1290, type)).mode(Mode.ADD).gate(2));
     }
 
     /** 99 blocks of the broad tile, with edges; its sums are those of the small tile to the bit. */
     @Test
     void layersThatFillACardTakeTheBroadTile() {
-        check(device, linear, LinearSample.of(new LinearCase(1100, 72, 2570, DType.BF16)).mode(Mode.ADD).gate(2));
+        check(device, linear::run, LinearSample.of(new LinearCase(1100, 72, 2570, DType.BF16)).mode(Mode.ADD).gate(2));
         Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, 1100, 72));
         Weight w = Weight.of(device.put(TestTensors.random(2, DType.BF16, 1, 2570, 72)));
         Tensor bias = device.put(TestTensors.random(3, DType.F32, 1, 2570));
@@ -132,7 +131,7 @@ class CudaLinearTest {
             CudaLinear linear16 = new CudaLinear(half.cuda());
             for (DType type : new DType[] {DType.F16, DType.BF16, DType.F32}) {
                 for (DType x : new DType[] {DType.F16, DType.F32}) {
-                    check(half, linear16, LinearSample.of(new LinearCase(70, 72, 66, type)).operand(DType.F16).x(x)
+                    check(half, linear16::run, LinearSample.of(new LinearCase(70, 72, 66, type)).operand(DType.F16).x(x)
                             .out(DType.F16).activation(Activation.GELU_TANH));
                 }
             }
@@ -143,7 +142,7 @@ class CudaLinearTest {
             linear16.run(List.of(new LinearCall(wide, Weight.of(ones), null, Epilogue.STORE, out)));
             assertThat(half.get(out)[0]).as("wide operands stay wide").isCloseTo(2e38f, Percentage.withPercentage(1));
             for (int n : new int[] {1290, 2570}) {
-                check(half, linear16, LinearSample.of(new LinearCase(1100, 40, n, DType.F16)).operand(DType.F16)
+                check(half, linear16::run, LinearSample.of(new LinearCase(1100, 40, n, DType.F16)).operand(DType.F16)
                         .x(DType.F16));
             }
         } finally {
@@ -226,43 +225,5 @@ class CudaLinearTest {
         Weight w = Weight.of(Tensor.of(new float[12], 4, 3));
         assertThatThrownBy(() -> new LinearCall(x, w, null, Epilogue.STORE, Tensor.of(new float[12], 3, 4)))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContainingAll("linear", "[3, 4]", "[2, 3]");
-    }
-
-    /** Runs a sample on the device and compares with the truth, and the error with that of plain loops. */
-    private static void check(TestDevice device, CudaLinear linear, LinearSample s) {
-        LinearCase c = s.size();
-        // Rows with gaps begin anywhere, also where nothing is aligned.
-        Tensor x = device.put(TestTensors.random(1, s.x(), 1, c.m(), c.k() + s.gaps())).columns(s.gaps(),
-                c.k() + s.gaps());
-        Tensor w = device.put(TestTensors.random(2, c.type(), 1 / Math.sqrt(c.k()), c.n(), c.k() + s.gaps()))
-                .columns(s.gaps(), c.k() + s.gaps());
-        Tensor bias = s.bias() == null ? null : device.put(TestTensors.random(3, s.bias(), 1, c.n()));
-        Tensor gate = s.gate() == 0 ? null : device.put(TestTensors.random(4, DType.F32, 1, s.gate(),
-                c.n() + s.gaps())).columns(0, c.n());
-        Tensor wide = device.put(TestTensors.random(5, s.out(), 1, c.m(), c.n() + 2 * s.gaps()));
-        Tensor out = wide.columns(s.gaps(), c.n() + s.gaps());
-        float[] before = device.get(wide);
-        float[] old = device.get(out);
-        linear.run(List.of(new LinearCall(x, Weight.of(w), bias, new Epilogue(s.activation(), s.mode(), gate), out)));
-        float[] xs = rounded(s.product(), device.get(x));
-        float[] ws = rounded(s.product(), device.get(w));
-        float[] bs = bias == null ? null : device.get(bias);
-        float[] gs = gate == null ? null : device.get(gate);
-        Closeness.check(s.toString(), device.get(out),
-                LinearReference.exact(c.m(), c.n(), c.k(), xs, ws, bs, s.activation(), s.mode(), gs, old),
-                rounded(s.out(), LinearReference.naive(c.m(), c.n(), c.k(), xs, ws, bs, s.activation(), s.mode(), gs,
-                        old)));
-        float[] after = device.get(wide);
-        for (int i = 0; i < after.length; i++) {
-            int col = i % wide.cols() - s.gaps();
-            if (col < 0 || col >= c.n()) {
-                assertThat(after[i]).as("beside the output, element " + i).isEqualTo(before[i]);
-            }
-        }
-        device.clear();
-    }
-
-    private static float[] rounded(DType type, float[] values) {
-        return type == DType.F32 ? values : Samples.stored(type, values, values.length).toArray();
     }
 }

@@ -232,7 +232,8 @@ public final class Devices {
         }
         EmulatedDevice device;
         try {
-            device = EmulatedDevice.start(new EmulatorOptions(o.check(), o.profile(), o.seed(), threads),
+            device = EmulatedDevice.start(new EmulatorOptions(o.check(), o.profile(), o.seed(), threads,
+                            capability(o.capability())),
                     o.memory() == null ? EmulatedDevice.DEFAULT_MEMORY_BYTES : o.memory(), names.ordinals().size());
         } catch (EmulatorException e) {
             throw new DeviceException(e.getMessage(), e);
@@ -243,6 +244,15 @@ public final class Devices {
             device.close();
             throw e;
         }
+    }
+
+    private static int capability(String text) {
+        return switch (text) {
+            case null -> EmulatorOptions.DEFAULT_CAPABILITY;
+            case "8.0" -> 80;
+            case "9.0" -> 90;
+            default -> throw new InputException("--emulator-capability " + text + " is unknown; use 8.0 or 9.0");
+        };
     }
 
     private static CudaOptions cudaOptions(DeviceChoice o, String precision) {
@@ -263,7 +273,7 @@ public final class Devices {
     }
 
     private static void checkEmulatorOptions(DeviceChoice o, DeviceNames names) {
-        if ((o.check() || o.profile() || o.seed() != 0 || o.memory() != null)
+        if ((o.check() || o.profile() || o.seed() != 0 || o.memory() != null || o.capability() != null)
                 && !names.kind().equals("emulated")) {
             throw new InputException("the options --emulator-... need --device emulated");
         }

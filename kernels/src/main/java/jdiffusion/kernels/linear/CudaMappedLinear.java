@@ -1,0 +1,90 @@
+package jdiffusion.kernels.linear;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Supplier;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.cuda.Cuda;
+import jdiffusion.kernels.cuda.KernelArgs;
+import jdiffusion.kernels.cuda.TensorMaps;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+
+/**
+ * Linear layers on a device of compute capability 9.0, by the kernels of {@code linear_sm90.cuh}: x and dense weights
+ * of the type of the product, which a block takes through maps of them. Launches whose outs are too small to fill a
+ * card with these tiles stay with {@link CudaLinear}.
+ */
+final class CudaMappedLinear {
+    /** {@code MappedProblems::MOST}. */
+    private static final int MOST_PROBLEMS = 10;
+    private static final String FILE = "linear/linear_%s_sm90";
+
+    private final Cuda cuda;
+    private final int multiprocessors;
+
+    CudaMappedLinear(Cuda cuda) {
+        this(cuda, cuda.multiprocessors());
+    }
+
+    /** @param multiprocessors of the card that work is divided for */
+    CudaMappedLinear(Cuda cuda, int multiprocessors) {
+        this.cuda = cuda;
+        this.multiprocessors = multiprocessors;
+    }
+
+    /**
+     * Whether products that {@link CudaLinear} would make with a tile are made here.
+     *
+     * @param tile one for operands that go straight to shared memory
+     */
+    boolean takes(GemmTile tile) {
+        return cuda.takesSm90() && (tile == GemmTile.BROAD || tile == GemmTile.LARGE);
+    }
+
+    /** @param calls of dense weights, operands of one type */
+    void run(List<LinearCall> calls) {
+        for (int i = 0; i < calls.size(); i += MOST_PROBLEMS) {
+            List<LinearCall> together = calls.subList(i, Math.min(i + MOST_PROBLEMS, calls.size()));
+            launch(together, GemmTile.ofWarpgroups(each -> together.stream()
+                    .mapToInt(call -> each.blocks(call.m(), call.n())).reduce(0, Math::addExact), multiprocessors));
+        }
+    }
+
+    /** One launch, with a tile of warpgroups. */
+    void launch(List<LinearCall> calls, GemmTile tile) {
+        KernelArgs args = cuda.args();
+        int tiles = 0;
+        for (LinearCall call : calls) {
+            Tensor w = ((Weight.Dense) call.w()).tensor();
+            args.map(cuda.tensorMaps().rows(call.x(), tile.rows())).map(cuda.tensorMaps().rows(w, tile.cols()));
+            GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), call.k(), tiles);
+            args.align(TensorMaps.ALIGNMENT);
+            tiles = Math.addExact(tiles, tile.blocks(call.m(), call.n()));
+        }
+        launch(calls::toString, "", calls.getFirst().x().type(), tile, calls.size(), tiles, args);
+    }
+
+    /** See {@link CudaGatedLinear}; a block's columns are half values and half gates. */
+    void runGated(Tensor x, Tensor w, Tensor bias, Activation activation, Tensor out) {
+        GemmTile tile = GemmTile.WARPGROUP_BROAD;
+        KernelArgs args = cuda.args();
+        args.map(cuda.tensorMaps().rows(x, tile.rows())).map(cuda.tensorMaps().rows(w, tile.cols() / 2));
+        GemmArgs.output(args, bias, Epilogue.activate(activation), out, x.cols(), 0);
+        args.align(TensorMaps.ALIGNMENT);
+        launch(() -> "gatedLinear of " + x + " by " + w + " to " + out, "_gated", x.type(), tile, 1,
+                tile.blocks(x.rows(), w.rows()), args);
+    }
+
+    /** The kernel takes as many blocks as run at once, each of which goes through its share of the tiles. */
+    private void launch(Supplier<String> what, String variant, DType type, GemmTile tile, int problems, int tiles,
+                        KernelArgs args) {
+        args.skip(args.size() / problems * (MOST_PROBLEMS - problems)).int32(problems).int32(tiles)
+                .align(TensorMaps.ALIGNMENT);
+        String product = type.name().toLowerCase(Locale.ROOT);
+        cuda.kernel(FILE.formatted(product), "linear_" + product + variant + "_" + tile.label()).launch(what,
+                Math.min(tiles, multiprocessors), 1, 1, tile.threads(), tile.sharedBytes(), args);
+    }
+}

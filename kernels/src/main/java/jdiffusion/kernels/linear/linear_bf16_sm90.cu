@@ -1,0 +1,3 @@
+#include "linear_sm90.cuh"
+
+WARPGROUP_LINEARS(bf16)

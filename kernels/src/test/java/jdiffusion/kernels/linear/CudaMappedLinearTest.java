@@ -1,0 +1,181 @@
+package jdiffusion.kernels.linear;
+
+import static jdiffusion.kernels.linear.SampledLinear.check;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.Epilogue;
+import jdiffusion.kernels.Epilogue.Mode;
+import jdiffusion.kernels.TestTensors;
+import jdiffusion.kernels.cuda.KernelSource;
+import jdiffusion.kernels.cuda.OnDevice;
+import jdiffusion.kernels.cuda.TestDevice;
+import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Tensor;
+import jdiffusion.tensor.Weight;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Linear layers by the kernels of compute capability 9.0. */
+@OnDevice
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class CudaMappedLinearTest {
+    private static final List<GemmTile> TILES = List.of(GemmTile.WARPGROUP_BROAD, GemmTile.WARPGROUP_LARGE);
+    /** Whole chunks of 8 of k, as the maps want rows; around the edges of tiles and stages. */
+    private static final List<LinearCase> RAGGED = List.of(new LinearCase(1, 8, 8, DType.BF16),
+            new LinearCase(63, 64, 65, DType.BF16), new LinearCase(65, 104, 63, DType.BF16),
+            new LinearCase(129, 328, 257, DType.BF16), new LinearCase(140, 72, 136, DType.BF16));
+
+    private TestDevice device;
+
+    @BeforeAll
+    void open() {
+        device = TestDevice.sm90(DType.BF16, KernelSource.BUILT_IN, 0);
+        assumeTrue(device.cuda().takesSm90(), "a card of another compute capability");
+    }
+
+    @AfterAll
+    void close() {
+        device.close();
+    }
+
+    @AfterEach
+    void clear() {
+        device.clear();
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"WARPGROUP_BROAD", "WARPGROUP_LARGE"})
+    void raggedSizes(GemmTile tile) {
+        CudaMappedLinear linear = new CudaMappedLinear(device.cuda());
+        for (LinearCase c : RAGGED) {
+            check(device, calls -> linear.launch(calls, tile), LinearSample.of(c));
+            check(device, calls -> linear.launch(calls, tile), LinearSample.of(c).out(DType.BF16).gaps(8));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void activationsInEveryMode(Activation activation) {
+        LinearSample sample = LinearSample.of(new LinearCase(70, 40, 72, DType.BF16)).activation(activation);
+        for (Mode mode : Mode.values()) {
+            for (DType out : new DType[] {DType.F32, DType.BF16}) {
+                check(device, this::large, sample.mode(mode).out(out));
+                check(device, this::large, sample.mode(mode).out(out).gaps(8));
+            }
+        }
+        check(device, this::large, sample.mode(Mode.ADD).gate(2).bias(null));
+    }
+
+    private void large(List<LinearCall> calls) {
+        new CudaMappedLinear(device.cuda()).launch(calls, GemmTile.WARPGROUP_LARGE);
+    }
+
+    /** Of rows that are read four at a time and of others. */
+    @Test
+    void gatesFollowTheirRunsOfRows() {
+        for (int batch : new int[] {1, 2, 3, 78}) {
+            for (int n : new int[] {130, 132}) {
+                check(device, this::large, LinearSample.of(new LinearCase(78, 24, n, DType.BF16)).mode(Mode.ADD)
+                        .gate(batch).gaps(n == 130 ? 0 : 8));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "F16", "F8_E4M3", "F8_E5M2"})
+    void everyTypeOfBias(DType type) {
+        check(device, this::large, LinearSample.of(new LinearCase(70, 40, 33, DType.BF16)).bias(type));
+    }
+
+    @Test
+    void blocksGoThroughSeveralTilesOfSeveralLayers() {
+        List<LinearCall> calls = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            int m = 30 + 50 * i;
+            int k = 64 + 40 * (i % 5);
+            int n = 300 - 24 * i;
+            Tensor x = device.put(TestTensors.random(i, DType.BF16, 1, m, k));
+            Weight w = Weight.of(device.put(TestTensors.random(50 + i, DType.BF16, 1, n, k)));
+            calls.add(new LinearCall(x, w, null, Epilogue.activate(Activation.values()[i % 5]),
+                    device.empty(DType.F32, m, n)));
+        }
+        long before = device.cuda().launches();
+        new CudaMappedLinear(device.cuda(), 3).run(calls);
+        assertThat(device.cuda().launches() - before).as("10 and 2 layers").isEqualTo(2);
+        for (LinearCall call : calls) {
+            for (GemmTile tile : TILES) {
+                LinearCall alone = new LinearCall(call.x(), call.w(), null, call.epilogue(),
+                        device.empty(DType.F32, call.m(), call.n()));
+                new CudaMappedLinear(device.cuda()).launch(List.of(alone), tile);
+                assertThat(device.get(call.out())).as(call + " alone with tile " + tile)
+                        .isEqualTo(device.get(alone.out()));
+            }
+        }
+    }
+
+    @Test
+    void rowsDoNotDependOnThoseBesideThem() {
+        Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, 300, 136));
+        Weight w = Weight.of(device.put(TestTensors.random(2, DType.BF16, 1, 260, 136)));
+        Tensor whole = device.empty(DType.F32, 300, 260);
+        new CudaMappedLinear(device.cuda(), 2).launch(List.of(new LinearCall(x, w, null, Epilogue.STORE, whole)),
+                GemmTile.WARPGROUP_BROAD);
+        for (int row : new int[] {0, 100, 299}) {
+            Tensor part = device.empty(DType.F32, 1, 260);
+            new CudaMappedLinear(device.cuda()).launch(
+                    List.of(new LinearCall(x.slice(row, row + 1), w, null, Epilogue.STORE, part)),
+                    GemmTile.WARPGROUP_BROAD);
+            assertThat(device.get(part)).isEqualTo(device.get(whole.slice(row, row + 1)));
+        }
+    }
+
+    @Test
+    void operandsOfFloat16() {
+        device.close();
+        try (TestDevice half = TestDevice.sm90(DType.F16, KernelSource.BUILT_IN, 0)) {
+            for (GemmTile tile : TILES) {
+                check(half, calls -> new CudaMappedLinear(half.cuda()).launch(calls, tile),
+                        LinearSample.of(new LinearCase(70, 72, 264, DType.F16)).operand(DType.F16).x(DType.F16)
+                                .out(DType.F16).activation(Activation.GELU_TANH));
+            }
+        } finally {
+            open();
+        }
+    }
+
+    /** Whenever copies land and in whatever order warps run. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3})
+    void theSeedChangesNothing(long seed) {
+        assumeFalse(TestDevice.isReal(), "only the emulated device has seeds");
+        float[] expected = product(device);
+        device.close();
+        try (TestDevice other = TestDevice.sm90(DType.BF16, KernelSource.BUILT_IN, seed)) {
+            assertThat(product(other)).isEqualTo(expected);
+        } finally {
+            open();
+        }
+    }
+
+    /** Several tiles for each block, so that a ring goes round while sums are stored. */
+    private static float[] product(TestDevice device) {
+        Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, 400, 456));
+        Weight w = Weight.of(device.put(TestTensors.random(2, DType.BF16, 1, 520, 456)));
+        Tensor bias = device.put(TestTensors.random(3, DType.F32, 1, 520));
+        Tensor out = device.put(TestTensors.random(4, DType.F32, 1, 400, 520));
+        new CudaMappedLinear(device.cuda(), 2).launch(
+                List.of(new LinearCall(x, w, bias, Epilogue.ADD, out)), GemmTile.WARPGROUP_BROAD);
+        return device.get(out);
+    }
+}
