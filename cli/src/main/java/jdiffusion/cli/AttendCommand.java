@@ -4,6 +4,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -25,6 +27,7 @@ import jdiffusion.model.settings.Infotext;
 import jdiffusion.model.sites.Attend;
 import jdiffusion.model.sites.Intervene;
 import jdiffusion.model.sites.Place;
+import jdiffusion.model.sites.Recording;
 import jdiffusion.model.sites.Sites;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.OutputFile;
@@ -76,7 +79,7 @@ final class AttendCommand implements Callable<Integer> {
     private String steps;
 
     @Option(names = "--at-branch", paramLabel = "NAME,...",
-            description = "cond, uncond, skip. Default: cond.")
+            description = "cond, uncond, skip, pag, seg. Default: cond.")
     private String branch;
 
     @Option(names = {"-o", "--output"}, paramLabel = "DIR", description = "Folder for all. Default: attention.")
@@ -126,13 +129,29 @@ final class AttendCommand implements Callable<Integer> {
                 RunAccount.of(pipeline, request, plan.text(), drawing.model.path(), List.of())
                         .write(output.resolve("run.json"), arrays, run);
                 write(output.resolve("index.html"), AttentionPage.of(maps, picture).getBytes(StandardCharsets.UTF_8));
-                console.line(String.format(Locale.ROOT, "wrote %s: %d attentions at %d steps; these attentions took"
-                        + " %.2f s, of which looking computed %.2f GFLOP a second time", output, maps.blocks().size(),
-                        maps.moments().size(), run.recording().looking().toNanos() / 1e9,
+                console.line(String.format(Locale.ROOT, "wrote %s: %d attentions at %d steps; they took %.2f s, and"
+                        + " besides %s; %.2f GFLOP were computed a second time", output, maps.blocks().size(),
+                        maps.moments().size(), seconds(run.recording().attending()), besides(run.recording()),
                         run.recording().secondFlops() / 1e9));
             }
         });
         return Main.OK;
+    }
+
+    /** What was looked at, and its time. */
+    private String besides(Recording recording) {
+        List<String> parts = new ArrayList<>();
+        if (!words.isEmpty() || tokens != null) {
+            parts.add(String.format(Locale.ROOT, "words and tokens %.2f s", seconds(recording.lookingAtWords())));
+        }
+        if (keys != null) {
+            parts.add(String.format(Locale.ROOT, "--keys %.2f s", seconds(recording.lookingAtKeys())));
+        }
+        return String.join(", ", parts);
+    }
+
+    private static double seconds(Duration duration) {
+        return duration.toNanos() / 1e9;
     }
 
     /** A word may have any characters. */

@@ -29,7 +29,7 @@ import picocli.CommandLine.Parameters;
             + " brightened.%nVerbs: keep SITE; zero SITE; scale F SITE; noise S SITE [seed=N]; add SITE"
             + " from=FILE:TENSOR [by=F]; project SITE from=FILE:TENSOR; replace SITE from=FILE; mean SITE"
             + " prompts=FILE; swap SITE prompt=\"...\"; remove BLOCK; repeat N BLOCK.%nWhere: steps=0-10"
-            + " branch=cond,uncond,skip images=0 heads=0,3 tokens=0,5-9 word=cat encoder=clip-l area=x,y,w,h."},
+            + " branch=cond,uncond,skip,pag,seg images=0 heads=0,3 tokens=0,5-9 word=cat encoder=clip-l area=x,y,w,h."},
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion patch \"a red circle\" --do \"zero block.2.context\"",

@@ -46,7 +46,7 @@ final class RecordCommand implements Callable<Integer> {
             description = "Evaluations of the denoiser, from 0. Default: all.")
     private String steps;
 
-    @Option(names = "--at-branch", paramLabel = "NAME,...", description = "cond, uncond, skip. Default: all.")
+    @Option(names = "--at-branch", paramLabel = "NAME,...", description = "cond, uncond, skip, pag, seg. Default: all.")
     private String branch;
 
     @Option(names = "--do", paramLabel = "\"VERB SITE\"",

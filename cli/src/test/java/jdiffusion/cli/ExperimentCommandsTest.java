@@ -115,7 +115,7 @@ class ExperimentCommandsTest {
         refused("'zap' is no intervention; use keep, zero, scale", "--do", "zap block.1");
         refused("scale block.1 needs a factor", "--do", "scale block.1");
         refused("zero takes no by", "--do", "zero 3 block.1");
-        refused("'left' is no guidance branch; use cond, uncond or skip", "--do", "zero block.1 branch=left");
+        refused("'left' is no guidance branch; use cond, uncond, skip, pag, seg", "--do", "zero block.1 branch=left");
         refused("there is no site blok.1; there are latents", "--do", "zero blok.1");
         refused("word= is empty", "--do", "zero block.1.context word=");
         refused("step 2 is not there: this run has 2 evaluations", "--do", "zero block.1 steps=2");

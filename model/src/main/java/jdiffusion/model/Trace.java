@@ -60,6 +60,14 @@ public interface Trace {
     }
 
     /**
+     * Of the batch one entry alone is set up or asked from now on.
+     *
+     * @param entry its number in the batch; below 0 for all of them again
+     */
+    default void entry(int entry) {
+    }
+
+    /**
      * An evaluation of the denoiser is done, and its prediction was seen.
      *
      * @param again does it once more, into the same tensor

@@ -17,14 +17,33 @@ import jdiffusion.tensor.Tensor;
  * @param columns float32 [batch, heads, m, queries], the probabilities of these keys; null together with keys
  * @param mass    float32 [batch, heads, keys]: the sum of a key's probabilities over all queries; null for none
  * @param entropy float32 [batch, heads, queries]: of each query's probabilities, in nats; null together with mass
+ * @param lap     called when the device has computed the attention itself, and when the columns, so that each part's
+ *                time can be taken; null for none
  */
-public record AttentionLook(Tensor logSums, Tensor keys, Tensor columns, Tensor mass, Tensor entropy) {
+public record AttentionLook(Tensor logSums, Tensor keys, Tensor columns, Tensor mass, Tensor entropy, Runnable lap) {
     public AttentionLook {
         if ((keys == null) != (columns == null)) {
             throw new IllegalArgumentException("keys and columns come together");
         }
         if ((mass == null) != (entropy == null)) {
             throw new IllegalArgumentException("mass and entropy come together");
+        }
+    }
+
+    /** One whose parts nobody times. */
+    public AttentionLook(Tensor logSums, Tensor keys, Tensor columns, Tensor mass, Tensor entropy) {
+        this(logSums, keys, columns, mass, entropy, null);
+    }
+
+    /**
+     * A part is done.
+     *
+     * @param wait for the device, where somebody takes the time
+     */
+    void lap(Runnable wait) {
+        if (lap != null) {
+            wait.run();
+            lap.run();
         }
     }
 

@@ -63,6 +63,7 @@ public final class CpuAttention {
     public void lookAt(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
         AttentionCall call = AttentionCall.onCpu(shape, streams, null, operandType(streams)).looking(look);
         run(call);
+        look.lap(() -> { });
         looks.run(call, look);
     }
 

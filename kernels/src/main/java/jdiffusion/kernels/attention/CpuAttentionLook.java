@@ -48,6 +48,7 @@ final class CpuAttentionLook {
     /** After the attention has run, which has left its log sums. */
     void run(AttentionCall given, AttentionLook look) {
         if (given.queries() == 0) {
+            look.lap(() -> { });
             return;
         }
         call = given;
@@ -63,14 +64,13 @@ final class CpuAttentionLook {
         for (int i = 0; i < keys.length; i++) {
             keys[i] = look.keys().data().get(INT, (long) Integer.BYTES * i);
         }
-        cpu.workers().run(call.pairs(), (pair, worker) -> {
-            if (keys.length > 0) {
-                columns(pair, keys, look.columns(), worker);
-            }
-            if (look.mass() != null) {
-                mass(pair, look, worker);
-            }
-        });
+        if (keys.length > 0) {
+            cpu.workers().run(call.pairs(), (pair, worker) -> columns(pair, keys, look.columns(), worker));
+        }
+        look.lap(() -> { });
+        if (look.mass() != null) {
+            cpu.workers().run(call.pairs(), (pair, worker) -> mass(pair, look, worker));
+        }
         if (inPairs) {
             heads.end();
         }

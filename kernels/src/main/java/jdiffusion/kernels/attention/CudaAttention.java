@@ -132,7 +132,10 @@ public final class CudaAttention {
         AttentionCall call = AttentionCall.of(shape, streams, null, half ? DType.F16 : DType.BF16).looking(look);
         CudaAttentionLook.check(call);
         AttentionCall ready = run(call);
-        if (ready != null) {
+        look.lap(cuda::synchronize);
+        if (ready == null) {
+            look.lap(cuda::synchronize);
+        } else {
             looks.run(ready, look, this::pack);
         }
     }

@@ -44,6 +44,7 @@ final class CudaAttentionLook {
         if (look.columnCount() > 0) {
             launch("attention_columns", call, call.queries(), look, look.columns(), packing);
         }
+        look.lap(cuda::synchronize);
         if (look.mass() != null) {
             launch("attention_mass", call, call.keys(), look, look.mass(), packing);
             launch("attention_entropy", call, call.queries(), look, look.entropy(), packing);

@@ -44,15 +44,11 @@ record AttentionLookCase(int queries, int keyCount, int[] keys, float[] columns,
                 AttentionCase.of(1, 1, 512, 40));
     }
 
-    /** How much of a difference the rounding of normed values makes: none where nothing is done to q and k. */
-    static boolean isExact(AttentionCase problem, DType input) {
-        return input == DType.F32 || problem.norm() == null && problem.turned().isEmpty()
-                && problem.shape().norm() == AttentionShape.Norm.RMS;
-    }
-
     /**
-     * Compares with a naive softmax over the same rounded q and k. Where a norm or a rotation comes before the rounding,
-     * a value between two 16-bit numbers may fall either way in float32 and in double, by a 256th part at most.
+     * Compares with a naive softmax.
+     *
+     * @param exact whether it was over the same rounded q and k. Otherwise a value between two 16-bit numbers may fall
+     *              either way in float32 and in double, by a 256th part at most
      */
     void check(AttentionCase problem, double[][][] expected, boolean exact) {
         double tolerance = exact ? 1e-5 : 2e-3;

@@ -64,25 +64,40 @@ final class AttentionReference {
      * that precision read them; 0 for keys that do not exist.
      */
     static double[][][] probabilities(AttentionShape shape, AttentionCase.Arguments arguments, DType input) {
-        AttentionReference reference = new AttentionReference(shape, arguments, x -> x, to(input), x -> x);
+        return probabilities(shape, arguments, rows(shape, arguments, input));
+    }
+
+    /** The channels of a head of q or k as products read them. */
+    interface Rows {
+        double[] of(AttentionStream stream, Role role, int b, int head, int token);
+    }
+
+    /** Normalised and turned in double, then rounded. */
+    static Rows rows(AttentionShape shape, AttentionCase.Arguments arguments, DType input) {
+        return new AttentionReference(shape, arguments, x -> x, to(input), x -> x)::row;
+    }
+
+    /** The same from rows that somebody else made. */
+    static double[][][] probabilities(AttentionShape shape, AttentionCase.Arguments arguments, Rows rows) {
+        AttentionReference reference = new AttentionReference(shape, arguments, x -> x, x -> x, x -> x);
         double[][][] all = new double[shape.batch() * shape.heads()][][];
         for (int pair = 0; pair < all.length; pair++) {
-            all[pair] = reference.probabilities(pair / shape.heads(), pair % shape.heads());
+            all[pair] = reference.probabilities(rows, pair / shape.heads(), pair % shape.heads());
         }
         return all;
     }
 
-    private double[][] probabilities(int b, int head) {
+    private double[][] probabilities(Rows made, int b, int head) {
         List<double[]> keys = new ArrayList<>();
         for (AttentionStream stream : arguments.streams()) {
             for (int token = 0; token < stream.keys(); token++) {
-                keys.add(token < count(stream, b) ? row(stream, Role.K, b, head, token) : null);
+                keys.add(token < count(stream, b) ? made.of(stream, Role.K, b, head, token) : null);
             }
         }
         List<double[]> rows = new ArrayList<>();
         for (AttentionStream stream : arguments.streams()) {
             for (int token = 0; token < stream.queries(); token++) {
-                double[] q = row(stream, Role.Q, b, head, token);
+                double[] q = made.of(stream, Role.Q, b, head, token);
                 rows.add(softmax(keys.stream().mapToDouble(k -> k == null ? Double.NEGATIVE_INFINITY
                         : product(q, k) * shape.scale()).toArray()));
             }

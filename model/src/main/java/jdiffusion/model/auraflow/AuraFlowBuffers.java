@@ -20,9 +20,10 @@ import jdiffusion.tensor.Workspace;
  * @param all         l + n tokens, text first
  * @param positions   [n, d] of one image
  * @param positionIds [batch * n] rows of it
+ * @param columns     of the image's tokens
  */
 record AuraFlowBuffers(AttentionShape attention, Tensor patches, Tensor prediction, Tensor embedded, Stream text,
-                       Stream image, Stream all, Tensor positions, Tensor positionIds) {
+                       Stream image, Stream all, Tensor positions, Tensor positionIds, int columns) {
     /**
      * One residual stream and what a block makes of it.
      *
@@ -56,7 +57,8 @@ record AuraFlowBuffers(AttentionShape attention, Tensor patches, Tensor predicti
     }
 
     /** @param text tokens, with the registers */
-    static AuraFlowBuffers allocate(Workspace w, AuraFlowConfig c, int batch, int tokens, int text) {
+    static AuraFlowBuffers allocate(Workspace w, AuraFlowConfig c, int batch, int rowCount, int columns, int text) {
+        int tokens = rowCount * columns;
         int d = c.hidden();
         int pixels = c.patch() * c.patch();
         int textRows = batch * text;
@@ -67,7 +69,8 @@ record AuraFlowBuffers(AttentionShape attention, Tensor patches, Tensor predicti
                 AttentionShape.of(batch, c.heads(), c.headDim()).withLayerNorm(AuraFlowConfig.EPS),
                 w.operand(batch, tokens, c.inChannels() * pixels), w.f32(batch, tokens, c.outChannels() * pixels),
                 w.f32(batch, text, d), memory.part(batch, 0, textRows), memory.part(batch, textRows, rows),
-                memory.exchanged().part(batch, 0, rows), w.f32(tokens, d), w.allocate(DType.I32, batch * tokens));
+                memory.exchanged().part(batch, 0, rows), w.f32(tokens, d), w.allocate(DType.I32, batch * tokens),
+                columns);
     }
 
     /** The streams of a joint block. */

@@ -10,7 +10,6 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
-import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.family.TextEncoders.Texts;
 import jdiffusion.model.stage.Stages;
@@ -20,6 +19,7 @@ import jdiffusion.tensor.Tensor;
 /** The text of AuraFlow: Pile-T5's rows, with zeros for those of padding, which the denoiser attends to all the same. */
 final class AuraFlowConditioner implements Conditioner {
     static final int USUAL = 256;
+    private static final TextEncoders.Reading READING = new TextEncoders.Reading(true, true, false);
 
     private final ModelFiles files;
     private final TextEncoders encoders;
@@ -69,8 +69,8 @@ final class AuraFlowConditioner implements Conditioner {
     public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
         requests.forEach(asked -> TextEncoders.checkT5Length(asked.request().t5Length()));
         List<TextEncoders.Masked> text = encoders.t5(requests.stream().map(asked -> Texts.t5(asked.prompts(),
-                asked.request().t5Length(), PromptWeights.NONE)).toList(), true, (encoder, origin) ->
-                TextEncoders.checkT5Width(encoder, origin, width), listener);
+                asked.request().t5Length(), asked.request().methods().weights())).toList(), READING,
+                (encoder, origin) -> TextEncoders.checkT5Width(encoder, origin, width), listener);
         List<List<Conditioning>> all = new ArrayList<>();
         for (int i = 0; i < requests.size(); i++) {
             int tokens = requests.get(i).request().t5Length();

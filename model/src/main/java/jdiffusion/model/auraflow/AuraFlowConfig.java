@@ -50,6 +50,12 @@ public record AuraFlowConfig(int hidden, int heads, int headDim, int joint, int 
         return 0;
     }
 
+    /** The joint blocks, then the single ones. Nobody has published which are good for guidance. */
+    @Override
+    public int attentions() {
+        return blocks();
+    }
+
     @Override
     public boolean reusesBlocks() {
         return true;

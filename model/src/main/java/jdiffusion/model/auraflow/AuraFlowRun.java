@@ -10,6 +10,7 @@ import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.model.Compute;
 import jdiffusion.model.Trace;
 import jdiffusion.model.family.DenoiserRun;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.FirstBlockCache;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.StepModulations;
@@ -28,6 +29,7 @@ final class AuraFlowRun implements DenoiserRun {
     private final Compute compute;
     private final AuraFlowBuffers buffers;
     private final StepModulations modulations;
+    private Attending attending = Attending.PLAIN;
     private FirstBlockCache cache;
 
     /**
@@ -45,7 +47,7 @@ final class AuraFlowRun implements DenoiserRun {
         int columns = width / c.patch();
         this.model = model;
         this.compute = compute;
-        this.buffers = AuraFlowBuffers.allocate(compute.workspace(), c, batch, rows * columns, c.registers() + text);
+        this.buffers = AuraFlowBuffers.allocate(compute.workspace(), c, batch, rows, columns, c.registers() + text);
         this.modulations = new StepModulations(model.time(), compute.backend(), compute.workspace(), c.hidden(),
                 batch, times, parts(c), StepModulations.MOST_BYTES);
         model.positionTable().apply(compute.backend(), centre(c.positions(), rows, columns), buffers.positions());
@@ -89,6 +91,11 @@ final class AuraFlowRun implements DenoiserRun {
                     rows.rows())));
         }
         backend.linear(calls);
+    }
+
+    /** Sets how the blocks attend from now on. */
+    void setAttending(Attending value) {
+        attending = value;
     }
 
     /** Lets blocks after the first be left out from now on; for a batch of one. */
@@ -191,7 +198,7 @@ final class AuraFlowRun implements DenoiserRun {
                      int index) {
         Backend backend = compute.backend();
         try (var _ = backend.scope(stack, inStack)) {
-            block.apply(backend, trace, buffers.attention(), streams, modulations, index);
+            block.apply(backend, trace, buffers, streams, modulations, index, attending);
         }
     }
 

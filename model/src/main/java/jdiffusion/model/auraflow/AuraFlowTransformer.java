@@ -10,6 +10,7 @@ import jdiffusion.model.family.ControlTraits;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.Embedding;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.TimeTextEmbedding;
@@ -76,6 +77,7 @@ public record AuraFlowTransformer(AuraFlowConfig config, Linear patchEmbedding, 
             }
             run.setText(context);
         }
+        run.setAttending(Attending.of(setup.change()));
         if (setup.reuses()) {
             run.reuse(setup.reuse());
         }

@@ -9,6 +9,7 @@ import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.StepModulations.Parts;
 import jdiffusion.model.nn.StepModulations;
@@ -105,12 +106,14 @@ record Block(List<Side> sides) {
     /**
      * Updates the streams in place.
      *
-     * @param trace   sees what is below this block
-     * @param streams one for each side
-     * @param index   of this block among the layers of the modulations
+     * @param trace     sees what is below this block
+     * @param streams   one for each side
+     * @param index     of this block among the layers of the modulations
+     * @param attending how the layers attend
      */
-    void apply(Backend backend, Trace trace, AttentionShape shape, List<AuraFlowBuffers.Stream> streams,
-               StepModulations modulations, int index) {
+    void apply(Backend backend, Trace trace, AuraFlowBuffers a, List<AuraFlowBuffers.Stream> streams,
+               StepModulations modulations, int index, Attending attending) {
+        AttentionShape shape = a.attention();
         Tensor[][] mod = modulations.of(index, sides.stream().map(Side::modulation).toArray(Linear[]::new));
         List<LinearCall> calls = new ArrayList<>(3 * sides.size());
         for (int i = 0; i < sides.size(); i++) {
@@ -125,8 +128,9 @@ record Block(List<Side> sides) {
         for (int i = 0; i < sides.size(); i++) {
             sides.get(i).showProjections(trace, streams.get(i), shape.heads());
         }
-        trace.attention(backend, sides.size() == 1 ? AttentionSite.JOINED : AttentionSite.TEXT_FIRST, shape,
-                streams.stream().map(AuraFlowBuffers.Stream::attention).toList());
+        attending.run(backend, trace, sides.size() == 1 ? AttentionSite.JOINED : AttentionSite.TEXT_FIRST, index, shape,
+                streams.stream().map(AuraFlowBuffers.Stream::attention).toList(), a.text().x().shape().dim(1),
+                a.columns());
 
         calls.clear();
         for (int i = 0; i < sides.size(); i++) {

@@ -234,17 +234,12 @@ record Instruction(String verb, String at, Float by, Map<String, String> keys) {
     static Set<Branch> branches(String text) {
         Set<Branch> branches = EnumSet.noneOf(Branch.class);
         for (String name : text.split(",", -1)) {
-            boolean found = false;
-            for (Branch branch : Branch.values()) {
-                if (branch.label().equals(name.strip().toLowerCase(Locale.ROOT))) {
-                    branches.add(branch);
-                    found = true;
-                }
+            Branch branch = Branch.of(name.strip().toLowerCase(Locale.ROOT));
+            if (branch == null) {
+                throw new InputException("'" + InputException.shown(name) + "' is no guidance branch; use "
+                        + Branch.labels());
             }
-            if (!found) {
-                throw new InputException("'" + InputException.shown(name) + "' is no guidance branch; use cond, uncond"
-                        + " or skip");
-            }
+            branches.add(branch);
         }
         return branches;
     }

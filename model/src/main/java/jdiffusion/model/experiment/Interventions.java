@@ -66,7 +66,7 @@ public final class Interventions {
         return Instruction.prompts(file);
     }
 
-    /** Names of guidance branches with commas between: cond, uncond, skip. */
+    /** Names of guidance branches with commas between: cond, uncond, skip, pag, seg. */
     public static Set<Branch> branches(String text) {
         return Instruction.branches(text);
     }

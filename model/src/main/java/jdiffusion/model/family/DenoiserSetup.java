@@ -64,6 +64,11 @@ public record DenoiserSetup(List<Conditioning> entries, int images, int height, 
                 reuse);
     }
 
+    /** The same without some layers. */
+    public DenoiserSetup skipping(List<Integer> layers) {
+        return new DenoiserSetup(entries, images, height, width, times, layers, control, change, reuse);
+    }
+
     /** One entry of the batch by itself, whose blocks may be left out. */
     public DenoiserSetup alone(int entry, double threshold) {
         return new DenoiserSetup(List.of(entries.get(entry)), 1, height, width, times, skipped, control, change,

@@ -48,8 +48,8 @@ public interface Family extends Architecture {
     /** @param denoiser that its conditionings are for */
     Conditioner conditioner(Stages stages, DenoiserConfig denoiser);
 
-    /** Whether weights in prompts are read where they are asked for. */
-    default boolean readsWeights() {
+    /** Whether AUTOMATIC1111's web UI itself draws with it, which always reads weights in prompts. */
+    default boolean isOfA1111() {
         return false;
     }
 

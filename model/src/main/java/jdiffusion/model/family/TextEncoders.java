@@ -291,7 +291,7 @@ public final class TextEncoders {
      * T5's or UMT5's output for all prompts of a request.
      *
      * @param hidden [prompts, length, width], rows of padding too
-     * @param counts [prompts] of rows that are no padding; of texts with weights none
+     * @param counts [prompts] of rows that are no padding
      */
     public record Masked(float[] hidden, int[] counts) {
         /** One row each of some outputs. */
@@ -315,17 +315,27 @@ public final class TextEncoders {
     }
 
     /**
-     * What T5 gives for each request; weights are read where there are any, but A1111 reads them, and T5's output is
-     * without.
+     * How a family's T5 reads.
+     *
+     * @param masked     whether padding is not attended to
+     * @param emphasised whether weights as A1111 has them act on its output, as in Forge for FLUX; A1111 itself leaves
+     *                   T5's as it is
+     * @param blank      whether what ComfyUI takes for an empty prompt is padding alone, and not an end with padding
+     */
+    public record Reading(boolean masked, boolean emphasised, boolean blank) {
+    }
+
+    /**
+     * What T5 gives for each request.
      *
      * @param requests null for one that it has nothing to read of
-     * @param masked   whether padding is not attended to
      * @param check    of the encoder, with what names its files
      */
-    public List<Masked> t5(List<Texts> requests, boolean masked, BiConsumer<T5Encoder, String> check,
+    public List<Masked> t5(List<Texts> requests, Reading reading, BiConsumer<T5Encoder, String> check,
                            Conditioner.Listener listener) {
         return run(Component.T5, T5Encoder::load, requests, texts -> texts.weights() == PromptWeights.NONE
-                ? plain(texts, masked, check, listener) : weighted(texts, check, listener), Masked::rows, listener);
+                ? plain(texts, reading.masked, check, listener) : weighted(texts, reading, check, listener),
+                Masked::rows, listener);
     }
 
     private Stage.Work<T5Encoder, Masked> plain(Texts texts, boolean masked, BiConsumer<T5Encoder, String> check,
@@ -339,28 +349,41 @@ public final class TextEncoders {
         };
     }
 
-    private Stage.Work<T5Encoder, Masked> weighted(Texts texts, BiConsumer<T5Encoder, String> check,
+    private Stage.Work<T5Encoder, Masked> weighted(Texts texts, Reading reading, BiConsumer<T5Encoder, String> check,
                                                    Conditioner.Listener listener) {
         boolean comfy = texts.weights() == PromptWeights.COMFYUI;
         List<String> prompts = texts.prompts();
-        WeightedTokens tokens = WeightedTokens.t5(files, prompts, texts.length(), texts.weights(), listener);
+        WeightedTokens tokens = WeightedTokens.t5(files, prompts, texts.length(), texts.weights(), reading.blank,
+                listener);
         int[][] ids = tokens.ids(comfy);
         int each = ids.length / prompts.size();
+        int[] used = prompts.isEmpty() ? new int[0] : tokens.prompts().stream()
+                .mapToInt(chunks -> chunks.getFirst().used()).toArray();
+        int[] counts = new int[ids.length];
+        // Padding alone is as long as the prompt that it is compared with.
+        Arrays.setAll(counts, i -> i % each == 0 || reading.blank ? used[i / each] : tokens.empty().used());
         return stage -> {
             check.accept(stage.model(), files.origin());
             checkVocabulary(Component.T5, ids, stage.model().config().vocabulary());
-            float[] all = stage.download(stage.model().apply(stage.compute(), ids, null));
+            float[] all = stage.download(stage.model().apply(stage.compute(), ids, reading.masked ? counts : null));
             int width = stage.model().config().hidden();
             int size = texts.length() * width;
             float[] out = new float[prompts.size() * size];
             for (int p = 0; p < prompts.size(); p++) {
+                Chunk chunk = tokens.prompts().get(p).getFirst();
+                int at = p * each * size;
                 if (comfy) {
-                    WeightedOutput.interpolate(all, p * each * size, (p * each + 1) * size,
-                            tokens.prompts().get(p).getFirst(), width);
+                    int empty = at + size;
+                    if (reading.masked) {
+                        Arrays.fill(all, empty + counts[p * each + 1] * width, empty + size, 0);
+                    }
+                    WeightedOutput.interpolate(all, at, empty, chunk, width);
+                } else if (reading.emphasised) {
+                    WeightedOutput.emphasise(all, at, reading.masked ? used[p] : texts.length(), chunk, width);
                 }
-                System.arraycopy(all, p * each * size, out, p * size, size);
+                System.arraycopy(all, at, out, p * size, size);
             }
-            return new Masked(out, new int[0]);
+            return new Masked(out, used);
         };
     }
 

@@ -35,6 +35,20 @@ final class WeightedOutput {
         }
     }
 
+    /**
+     * A1111's on one chunk by itself: multiplied, and its mean restored.
+     *
+     * @param rows of the chunk that there are
+     */
+    static void emphasise(float[] values, int at, int rows, Chunk chunk, int width) {
+        double before = sum(values, at, rows * width);
+        multiply(values, at, chunk, width);
+        double after = sum(values, at, rows * width);
+        for (int k = at; k < at + rows * width && before != after && after != 0; k++) {
+            values[k] = (float) (values[k] * (before / after));
+        }
+    }
+
     /** The sum of a part, in order. */
     static double sum(float[] values, int at, int size) {
         double sum = 0;

@@ -99,8 +99,12 @@ record WeightedTokens(List<List<Chunk>> prompts, Chunk empty, float[][] inserted
         return new WeightedTokens(all, empty, reader.inserted.toArray(float[][]::new));
     }
 
-    /** For T5: one chunk, from which what does not fit is cut. */
-    static WeightedTokens t5(ModelFiles files, List<String> prompts, int length, PromptWeights weights,
+    /**
+     * For T5: one chunk, from which what does not fit is cut.
+     *
+     * @param blank whether an empty prompt is padding alone
+     */
+    static WeightedTokens t5(ModelFiles files, List<String> prompts, int length, PromptWeights weights, boolean blank,
                              Conditioner.Listener listener) {
         Tokenizer tokenizer = files.tokenizer(Component.T5);
         Reader reader = new Reader(files, Component.T5, tokenizer, weights, listener, new ArrayList<>());
@@ -114,7 +118,7 @@ record WeightedTokens(List<List<Chunk>> prompts, Chunk empty, float[][] inserted
                     prompt));
             all.add(List.of(chunk));
         }
-        return new WeightedTokens(all, Chunk.empty(length, ends), new float[0][]);
+        return new WeightedTokens(all, blank ? Chunk.padding(length, ends) : Chunk.empty(length, ends), new float[0][]);
     }
 
     /** Chunks of each prompt. */

@@ -2,6 +2,7 @@ package jdiffusion.model.flux;
 
 import jdiffusion.kernels.Backend;
 import jdiffusion.model.Trace;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.Tensor;
 
@@ -18,10 +19,12 @@ sealed interface Block permits DoubleStreamBlock, SingleStreamBlock {
     /**
      * Updates the streams in place.
      *
-     * @param trace sees what is below this block
-     * @param index of this block among the layers of the modulations
+     * @param trace     sees what is below this block
+     * @param index     of this block among the layers of the modulations
+     * @param attending how the layers attend
      */
-    void apply(Backend backend, Trace trace, FluxBuffers a, StepModulations modulations, int index);
+    void apply(Backend backend, Trace trace, FluxBuffers a, StepModulations modulations, int index,
+               Attending attending);
 
     /** LayerNorm without weights, then out = norm * (1 + scale) + shift. */
     static void modulated(Backend backend, Tensor x, Tensor scale, Tensor shift, Tensor out) {

@@ -8,6 +8,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
 import jdiffusion.model.nn.StepModulations;
@@ -62,7 +63,8 @@ record DoubleStreamBlock(Half img, Half txt) implements Block {
 
     /** Updates image [batch, n, d] and text [batch, l, d]. */
     @Override
-    public void apply(Backend backend, Trace trace, FluxBuffers a, StepModulations modulations, int index) {
+    public void apply(Backend backend, Trace trace, FluxBuffers a, StepModulations modulations, int index,
+                      Attending attending) {
         Tensor[][] parts = modulations.of(index, img.mod, txt.mod);
         Tensor[] imgMod = parts[0];
         Tensor[] txtMod = parts[1];
@@ -78,8 +80,8 @@ record DoubleStreamBlock(Half img, Half txt) implements Block {
         trace.see("context.attn.k", "attn.add_k_proj", a.txt().qkv().k(), heads);
         trace.see("context.attn.v", "attn.add_v_proj", a.txt().qkv().v(), heads);
         // Text comes first, and does not turn.
-        trace.attention(backend, AttentionSite.TEXT_FIRST, a.attention(), List.of(
-                txt.qkv.stream(a.txt().qkv(), null), img.qkv.stream(a.img().qkv(), a.imgRotary())));
+        attending.run(backend, trace, AttentionSite.TEXT_FIRST, index, a.attention(), List.of(
+                txt.qkv.stream(a.txt().qkv(), null), img.qkv.stream(a.img().qkv(), a.imgRotary())), 0, a.columns());
         trace.see("image.attn.out", "attn.to_out.0 (input)", a.img().qkv().q(), heads);
         trace.see("context.attn.out", "attn.to_add_out (input)", a.txt().qkv().q(), heads);
         backend.linear(List.of(img.addAttention(a.img(), imgMod), txt.addAttention(a.txt(), txtMod)));

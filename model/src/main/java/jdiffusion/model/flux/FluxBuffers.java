@@ -15,9 +15,10 @@ import jdiffusion.tensor.Workspace;
  * @param embedded   [batch, l, d] the text, embedded once
  * @param rotary     [l + n, headDim] of {@link Rope}
  * @param imgRotary  its rows of the image
+ * @param columns    of the image's tokens
  */
 record FluxBuffers(AttentionShape attention, Tensor patches, Tensor prediction, Tensor unpacked, Tensor embedded,
-                   Half img, Half txt, Single single, Tensor rotary, Tensor imgRotary) {
+                   Half img, Half txt, Single single, Tensor rotary, Tensor imgRotary, int columns) {
     /**
      * One of the two streams.
      *
@@ -57,8 +58,14 @@ record FluxBuffers(AttentionShape attention, Tensor patches, Tensor prediction, 
         }
     }
 
+    /** Tokens of text. */
+    int text() {
+        return embedded.shape().dim(1);
+    }
+
     /** @param text tokens of text */
-    static FluxBuffers allocate(Workspace w, FluxConfig c, int batch, int tokens, int text) {
+    static FluxBuffers allocate(Workspace w, FluxConfig c, int batch, int rows, int columns, int text) {
+        int tokens = rows * columns;
         int d = c.hidden();
         int all = text + tokens;
         int inner = FluxConfig.MLP_RATIO * d;
@@ -70,7 +77,7 @@ record FluxBuffers(AttentionShape attention, Tensor patches, Tensor prediction, 
                 w.operand(batch, tokens, c.packed()), w.f32(batch, tokens, c.packed()),
                 w.f32(batch, tokens, c.packed()), w.f32(batch, text, d),
                 half(w, halves, batch, tokens, d, inner), half(w, halves, batch, text, d, inner),
-                single(w, new Parts(memory), batch, all, d, inner), rotary, rotary.slice(text, all));
+                single(w, new Parts(memory), batch, all, d, inner), rotary, rotary.slice(text, all), columns);
     }
 
     private static Half half(Workspace w, Parts parts, int batch, int tokens, int d, int inner) {

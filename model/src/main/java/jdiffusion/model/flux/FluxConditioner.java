@@ -10,7 +10,6 @@ import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
-import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.family.TextEncoders;
 import jdiffusion.model.family.TextEncoders.Texts;
 import jdiffusion.model.stage.Stages;
@@ -20,9 +19,11 @@ import jdiffusion.tensor.Tensor;
 
 /**
  * The text of FLUX.1: T5's rows, those of padding too, and CLIP-L's pooled output without its projection; with the
- * guidance scale that the denoiser embeds. An encoder that was left out gives zeros.
+ * guidance scale that the denoiser embeds. An encoder that was left out gives zeros. Weights in prompts act on T5's
+ * rows; CLIP-L's pooled output is that of the first chunk without them, as in ComfyUI and Forge.
  */
 final class FluxConditioner implements Conditioner {
+    private static final TextEncoders.Reading READING = new TextEncoders.Reading(false, true, false);
     private static final List<Component> ENCODERS = List.of(Component.CLIP_L, Component.T5);
 
     private final ModelFiles files;
@@ -92,14 +93,15 @@ final class FluxConditioner implements Conditioner {
         int width = denoiser.contextDim();
         requests.forEach(asked -> TextEncoders.checkT5Length(asked.request().t5Length()));
         List<TextEncoders.Clip> clip = encoders.clip(Component.CLIP_L, requests.stream().map(asked ->
-                Texts.clip(asked.prompts())).toList(), Pooled.PLAIN, listener);
+                Texts.clip(asked.prompts(), asked.request().methods().weights(), 0)).toList(), Pooled.PLAIN, listener);
         if (clip.getFirst() != null && clip.getFirst().pooledWidth() != denoiser.pooledDim()) {
             throw new InputException(files.origin() + ": CLIP-L is " + clip.getFirst().pooledWidth()
                     + " wide, the denoiser's input for it " + denoiser.pooledDim()
                     + "; do these components belong together?");
         }
         List<TextEncoders.Masked> t5 = encoders.t5(requests.stream().map(asked -> asked.request().t5()
-                ? Texts.t5(seconds(asked), asked.request().t5Length(), PromptWeights.NONE) : null).toList(), false,
+                ? Texts.t5(seconds(asked), asked.request().t5Length(), asked.request().methods().weights())
+                : null).toList(), READING,
                 (encoder, origin) -> TextEncoders.checkT5Width(encoder, origin, width), listener);
         List<List<Conditioning>> all = new ArrayList<>();
         for (int i = 0; i < requests.size(); i++) {

@@ -72,6 +72,12 @@ public record FluxConfig(int hidden, int heads, int headDim, int depth, int sing
         return inChannels * PATCH_PIXELS;
     }
 
+    /** The double stream blocks, then the single ones. Nobody has published which are good for guidance. */
+    @Override
+    public int attentions() {
+        return depth + singles;
+    }
+
     @Override
     public boolean reusesBlocks() {
         return true;

@@ -9,6 +9,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.model.Compute;
 import jdiffusion.model.Trace;
 import jdiffusion.model.family.DenoiserRun;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.FirstBlockCache;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.model.nn.StepModulations.Parts;
@@ -31,6 +32,7 @@ public final class FluxRun implements DenoiserRun {
     private final Compute compute;
     private final FluxBuffers buffers;
     private final StepModulations modulations;
+    private Attending attending = Attending.PLAIN;
     private FirstBlockCache cache;
 
     /**
@@ -52,7 +54,7 @@ public final class FluxRun implements DenoiserRun {
         int columns = width / FluxConfig.PATCH;
         this.model = model;
         this.compute = compute;
-        this.buffers = FluxBuffers.allocate(compute.workspace(), c, batch, rows * columns, text);
+        this.buffers = FluxBuffers.allocate(compute.workspace(), c, batch, rows, columns, text);
         this.modulations = new StepModulations(model.conditioning(), compute.backend(), compute.workspace(),
                 c.hidden(), batch, times, parts(c), StepModulations.MOST_BYTES);
         compute.backend().upload(Rope.table(c.axes(), text, rows, columns), buffers.rotary());
@@ -104,6 +106,11 @@ public final class FluxRun implements DenoiserRun {
             model.guidance().apply(backend, sinusoid, w.operand(batch, model.config().hidden()), Epilogue.ADD,
                     modulations.text());
         }
+    }
+
+    /** Sets how the blocks attend from now on. */
+    void setAttending(Attending value) {
+        attending = value;
     }
 
     /** Lets blocks after the first be left out from now on; for a batch of one. */
@@ -200,7 +207,7 @@ public final class FluxRun implements DenoiserRun {
 
     private void run(Block block, Trace trace, String stack, int index, int inStack) {
         try (var _ = compute.backend().scope(stack, inStack)) {
-            block.apply(compute.backend(), trace, buffers, modulations, index);
+            block.apply(compute.backend(), trace, buffers, modulations, index, attending);
         }
     }
 
@@ -219,7 +226,8 @@ public final class FluxRun implements DenoiserRun {
     /** Runs the first block with its modulations, on what the streams hold, for who measures it. */
     void onlyBlock(float[] times) {
         modulations.select(times);
-        model.blocks().run(0, 1, (block, i) -> block.apply(compute.backend(), Trace.NONE, buffers, modulations, i));
+        model.blocks().run(0, 1, (block, i) -> block.apply(compute.backend(), Trace.NONE, buffers, modulations, i,
+                attending));
     }
 
     /** Text and image into one stream. */

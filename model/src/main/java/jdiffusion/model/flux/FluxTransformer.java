@@ -7,6 +7,7 @@ import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.ControlTraits;
 import jdiffusion.model.family.Denoiser;
 import jdiffusion.model.family.DenoiserSetup;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.Mlp;
 import jdiffusion.model.nn.TimeTextEmbedding;
@@ -72,6 +73,7 @@ public record FluxTransformer(FluxConfig config, Linear imgIn, Linear txtIn, Tim
             }
             run.setText(context, pooled, scales);
         }
+        run.setAttending(Attending.of(setup.change()));
         if (setup.reuses()) {
             run.reuse(setup.reuse());
         }

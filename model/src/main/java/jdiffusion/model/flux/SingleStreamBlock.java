@@ -8,6 +8,7 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.linear.LinearCall;
 import jdiffusion.model.AttentionSite;
 import jdiffusion.model.Trace;
+import jdiffusion.model.nn.Attending;
 import jdiffusion.model.nn.Linear;
 import jdiffusion.model.nn.StepModulations;
 import jdiffusion.tensor.Tensor;
@@ -35,7 +36,8 @@ record SingleStreamBlock(Linear modulation, Qkv qkv, Linear mlp, Linear linear2)
 
     /** Updates text and image [batch, l + n, d]. */
     @Override
-    public void apply(Backend backend, Trace trace, FluxBuffers a, StepModulations modulations, int index) {
+    public void apply(Backend backend, Trace trace, FluxBuffers a, StepModulations modulations, int index,
+                      Attending attending) {
         Tensor[] mod = modulations.of(index, modulation)[0];
         FluxBuffers.Single s = a.single();
         Block.modulated(backend, s.stream(), mod[SCALE], mod[SHIFT], s.normed());
@@ -47,7 +49,8 @@ record SingleStreamBlock(Linear modulation, Qkv qkv, Linear mlp, Linear linear2)
         trace.see("attn.k", "attn.to_k", s.qkv().k(), heads);
         trace.see("attn.v", "attn.to_v", s.qkv().v(), heads);
         trace.see("mlp.hidden", "proj_mlp", s.hidden());
-        trace.attention(backend, AttentionSite.JOINED, a.attention(), List.of(qkv.stream(s.qkv(), a.rotary())));
+        attending.run(backend, trace, AttentionSite.JOINED, index, a.attention(),
+                List.of(qkv.stream(s.qkv(), a.rotary())), a.text(), a.columns());
         trace.see("attn.out", "proj_out (input)", s.qkv().q(), heads);
         linear2.apply(backend, s.joined(), Epilogue.gatedAdd(mod[GATE]), s.stream());
     }

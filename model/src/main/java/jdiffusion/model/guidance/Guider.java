@@ -1,7 +1,10 @@
 package jdiffusion.model.guidance;
 
+import java.util.List;
+import jdiffusion.tensor.InputException;
+
 /** A variant of guidance with its settings, which are checked where they are read. */
-public sealed interface Guider permits Guider.Interval, Guider.Rescale, Formula, Push {
+public sealed interface Guider permits Guider.Interval, Guider.Rescale, Guider.Auto, Formula, Push {
     /** As {@code --guiders} reads it, with all its settings. */
     String text();
 
@@ -27,6 +30,32 @@ public sealed interface Guider permits Guider.Interval, Guider.Rescale, Formula,
         @Override
         public String text() {
             return "interval(" + Call.shown(start) + "," + Call.shown(stop) + ")";
+        }
+    }
+
+    /**
+     * AutoGuidance (Karras et al., "Guiding a Diffusion Model with a Bad Version of Itself", 2024) as diffusers' guider
+     * has it: a network without some of its layers predicts with the negative prompt.
+     *
+     * @param layers that it leaves out
+     */
+    record Auto(List<Integer> layers) implements Guider {
+        public Auto {
+            layers = List.copyOf(layers);
+        }
+
+        static Auto read(Call call) {
+            List<Integer> layers = call.layers("layers");
+            if (layers.isEmpty()) {
+                throw new InputException("the guider auto needs the layers that its worse network leaves out, such as"
+                        + " auto(layers=7-9)");
+            }
+            return new Auto(layers);
+        }
+
+        @Override
+        public String text() {
+            return "auto(layers=" + Call.shown(layers) + ")";
         }
     }
 

@@ -15,6 +15,7 @@ public enum GuiderKind {
     MAG("mag", MagnitudeAware::read),
     PAG("pag", Push.PerturbedAttention::read),
     SEG("seg", Push.SmoothedEnergy::read),
+    AUTO("auto", Guider.Auto::read),
     RESCALE("rescale", Guider.Rescale::read);
 
     private final String label;

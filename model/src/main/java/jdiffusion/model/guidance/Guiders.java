@@ -7,10 +7,10 @@ import jdiffusion.tensor.InputException;
 
 /**
  * The variants of guidance of a request. They act in this order, however they are given: the interval decides whether
- * an evaluation is guided; the formula combines the predictions without and with the prompt; each push is added, after
- * skip-layer guidance; the result is rescaled.
+ * an evaluation is guided; a worse network may predict with the negative prompt; the formula combines the predictions
+ * without and with the prompt; each push is added, after skip-layer guidance; the result is rescaled.
  *
- * @param all at most one interval, one formula, one rescale and one push of a kind
+ * @param all at most one interval, one worse network, one formula, one rescale and one push of a kind
  */
 public record Guiders(List<Guider> all) {
     /** Classifier-free guidance alone. */
@@ -75,6 +75,12 @@ public record Guiders(List<Guider> all) {
     public double rescale() {
         Guider.Rescale rescale = first(Guider.Rescale.class);
         return rescale == null ? 0 : rescale.share();
+    }
+
+    /** Layers that the network leaves out with the negative prompt; usually none. */
+    public List<Integer> leftOut() {
+        Guider.Auto auto = first(Guider.Auto.class);
+        return auto == null ? List.of() : auto.layers();
     }
 
     public List<Push> pushes() {

@@ -43,6 +43,16 @@ public final class Attending {
      */
     public void run(Backend backend, Trace trace, AttentionSite site, int layer, AttentionShape shape,
                     List<AttentionStream> streams, int columns) {
+        run(backend, trace, site, layer, shape, streams, 0, columns);
+    }
+
+    /**
+     * The same of streams in the order that the site says.
+     *
+     * @param text rows of text that are not the image's, in a stream of both
+     */
+    public void run(Backend backend, Trace trace, AttentionSite site, int layer, AttentionShape shape,
+                    List<AttentionStream> streams, int text, int columns) {
         if (change == null || !change.layers().contains(layer)) {
             trace.attention(backend, site, shape, streams);
         } else if (change.isIdentity()) {
@@ -52,26 +62,29 @@ public final class Attending {
                 }
             }
         } else {
-            blur(backend, streams.getFirst().q(), columns);
+            boolean last = site.streams() == AttentionSite.Streams.TEXT_IMAGE;
+            int first = site.streams() == AttentionSite.Streams.JOINED ? text : 0;
+            blur(backend, (last ? streams.getLast() : streams.getFirst()).q(), first, columns);
             trace.attention(backend, site, shape, streams);
         }
     }
 
-    /** @param q [batch, rows * columns, d] */
-    private void blur(Backend backend, Tensor q, int columns) {
-        int tokens = q.shape().dim(1);
+    /** @param q [batch, first + rows * columns, d] */
+    private void blur(Backend backend, Tensor q, int first, int columns) {
+        int tokens = q.shape().dim(1) - first;
         int d = q.shape().dim(2);
         int rows = tokens / columns;
         float[][] host = hosts.computeIfAbsent(tokens * d, size -> new float[2][size]);
         for (int b = 0; b < q.shape().dim(0); b++) {
-            backend.download(q.at(b), host[0]);
+            Tensor image = q.at(b).slice(first, first + tokens);
+            backend.download(image, host[0]);
             if (Double.isInfinite(change.sigma())) {
                 mean(host[0], tokens, d);
             } else {
                 filter(host[0], host[1], columns, d, weights(columns));
                 filter(host[1], host[0], rows, columns * d, weights(rows));
             }
-            backend.upload(host[0], q.at(b));
+            backend.upload(host[0], image);
         }
     }
 

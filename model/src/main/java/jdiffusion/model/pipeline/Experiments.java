@@ -32,7 +32,7 @@ record Experiments(Pipeline pipeline) {
         Listing listing = new Listing();
         boolean[] tiled = new boolean[1];
         try (Pipeline twin = pipeline.counting(pipeline.counter())) {
-            twin.watched(listing, () -> twin.generate(request, new Progress() {
+            twin.watched(listing, () -> twin.generate(whole(request), new Progress() {
                 @Override
                 public void used(Progress.Stage stage, StageMemory memory) {
                     tiled[0] |= memory.tile() > 0;
@@ -43,9 +43,16 @@ record Experiments(Pipeline pipeline) {
         return listing.sites(pipeline.drawn(request), pipeline.files(), walk.evaluations(), tiled[0]);
     }
 
+    /** Without what leaves evaluations and blocks out. */
+    private static GenerationRequest whole(GenerationRequest request) {
+        return request.toBuilder().methods(request.methods().withCache(null, false)).build();
+    }
+
     Run run(GenerationRequest request, List<? extends Experiment> experiments, Progress progress) {
         pipeline.check(request);
-        checkWhole(request, !experiments.isEmpty());
+        if (!experiments.isEmpty()) {
+            checkOnePass(request);
+        }
         Sites sites = sites(request);
         // Looked at before the runs with other prompts, so that a mistake is named at once.
         new Session(sites, experiments).close();
@@ -66,19 +73,19 @@ record Experiments(Pipeline pipeline) {
                 List<Conditioning> prompts = pipeline.encode(request, progress);
                 float[] latents = pipeline.denoise(request, prompts, progress);
                 List<Picture> pictures = pipeline.decode(request, latents, progress);
+                if (session.leftOut() != null) {
+                    progress.note(session.leftOut());
+                }
                 return new Run(pictures, latents, session.recording());
             });
         }
     }
 
-    /** Fails where something is looked at that a step cache may leave out. */
-    private static void checkWhole(GenerationRequest request, boolean looked) {
-        if (looked && request.methods().cache() != null) {
-            throw new InputException("a step cache leaves out evaluations and blocks that are to be looked at; leave"
-                    + " --cache out");
-        }
-        if (looked && request.hires() != null) {
-            throw new InputException("of a picture with a second pass nothing can be looked at; leave --hires out");
+    /** Fails where a picture is drawn in two passes. */
+    private static void checkOnePass(GenerationRequest request) {
+        if (request.hires() != null) {
+            throw new InputException("a second pass has tensors of another size, so an experiment is on one pass: leave"
+                    + " --hires out, or start from the first pass's picture with -i and --strength");
         }
     }
 
@@ -100,7 +107,14 @@ record Experiments(Pipeline pipeline) {
 
     LensView lens(GenerationRequest request, List<Integer> steps, Progress progress) {
         pipeline.check(request);
-        checkWhole(request, true);
+        checkOnePass(request);
+        if (request.methods().cache() != null) {
+            throw new InputException("a lens asks the network again after each block, which the cache "
+                    + request.methods().cache().text() + " would count as evaluations; leave --cache out");
+        }
+        if (!request.methods().guiders().leftOut().isEmpty()) {
+            throw new InputException("a lens looks at one network, and the guider auto has two; leave it out");
+        }
         if (request.methods().branch() != null) {
             throw new InputException("the steps before a branch are not computed, so there is no lens on them");
         }
@@ -139,7 +153,7 @@ record Experiments(Pipeline pipeline) {
         Map<String, Tensor> means = new LinkedHashMap<>();
         for (String prompt : prompts) {
             progress.note("a run with the prompt \"" + prompt + "\" comes first");
-            GenerationRequest other = request.toBuilder().prompt(prompt).build();
+            GenerationRequest other = whole(request).toBuilder().prompt(prompt).build();
             // Of the tensors all is kept: a word of the prompt may not be one of the other.
             Probe probe = experiment.place().whole().save();
             Recording recording = run(other, new Session(sites(other), List.of(probe)), progress).recording();

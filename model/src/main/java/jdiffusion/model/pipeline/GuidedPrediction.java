@@ -28,7 +28,7 @@ final class GuidedPrediction {
     private static final Branch[] NONE = {};
     private static final Branch[] COND = {Branch.COND};
     private static final Branch[] BOTH = {Branch.UNCOND, Branch.COND};
-    private static final Branch[] SKIP = {Branch.SKIP};
+    private static final Branch[] UNCOND = {Branch.UNCOND};
 
     private final GenerationRequest request;
     private final Backend backend;
@@ -58,10 +58,38 @@ final class GuidedPrediction {
     /**
      * A network that predicts worse, from which the prediction is pushed away.
      *
+     * @param branch what it is called
      * @param output [images, channels, height, width] what it predicts with the prompt
      * @param active in which evaluations, counted from 0
      */
-    private record Pushed(DenoiserRun run, Tensor output, IntPredicate active, float scale) {
+    private record Pushed(Branch[] branch, DenoiserRun run, Tensor output, IntPredicate active, float scale) {
+    }
+
+    /**
+     * The negative prompt's branch by a network of its own.
+     *
+     * @param images of each branch
+     */
+    private record Halves(DenoiserRun negative, DenoiserRun prompt, Trace trace, int images) implements DenoiserRun {
+        @Override
+        public void controlStrength(float strength) {
+            negative.controlStrength(strength);
+            prompt.controlStrength(strength);
+        }
+
+        @Override
+        public void predict(Tensor latents, float time, Tensor out) {
+            trace.batch(images, UNCOND);
+            negative.predict(latents.slice(0, images), time, out.slice(0, images));
+            trace.batch(images, COND);
+            prompt.predict(latents.slice(images, 2 * images), time, out.slice(images, 2 * images));
+            trace.batch(images, BOTH);
+        }
+
+        @Override
+        public void predict(Tensor latents, float[] times, Tensor out) {
+            throw new IllegalStateException("two networks have one time for the whole batch");
+        }
     }
 
     /**
@@ -94,30 +122,49 @@ final class GuidedPrediction {
         this.other = other;
         DenoiserSetup guided = new DenoiserSetup(setup.entries(), images, height, width, evaluations.guided(),
                 List.of(), setup.control());
-        this.run = other != null ? new TwoDevices(caching.start(guided.part(images, batch), "prompt"), other, compute)
-                : caching.start(guided, request.guided() ? new String[] {"negative", "prompt"}
-                        : new String[] {"prompt"});
+        this.run = start(guided, compute);
         trace.batch(images, COND);
         this.promptRun = !request.guided() || request.methods().guiders().interval() == null ? null
                 : caching.start(withPrompt(setup, n -> !evaluations.zeroed(n) && !evaluations.guides(n), List.of(), null,
                         setup.control()), "prompt");
         this.rescale = request.guided() && request.rescale() > 0
                 ? new GuidanceRescale(request.rescale(), out * height * width) : null;
-        trace.batch(images, SKIP);
         List<Integer> layers = request.skipLayers().layers();
         if (request.guided() && !layers.isEmpty()) {
             IntPredicate active = n -> request.skipLayers().active(n + request.methods().firstStep(),
                     walk.evaluations());
-            pushes.add(new Pushed(caching.start(withPrompt(setup, active, layers, null, null), "skip layers"),
-                    w.f32(images, out, height, width), active, request.skipLayers().scale()));
+            addPush(Branch.SKIP, "skip layers", withPrompt(setup, active, layers, null, null),
+                    w.f32(images, out, height, width), active, request.skipLayers().scale());
         }
         for (Push push : request.methods().guiders().pushes()) {
             IntPredicate active = n -> push.active(n, walk.evaluations());
             AttentionChange change = push.change(push.layers().isEmpty() ? denoiser.config().usualAttentions()
                     : push.layers());
-            pushes.add(new Pushed(caching.start(withPrompt(setup, active, List.of(), change, null), push.label()),
-                    w.f32(images, out, height, width), active, push.scale()));
+            addPush(Branch.of(push.label()), push.label(), withPrompt(setup, active, List.of(), change, null),
+                    w.f32(images, out, height, width), active, push.scale());
         }
+    }
+
+    /** Of all branches that the formula combines. */
+    private DenoiserRun start(DenoiserSetup setup, Compute compute) {
+        int batch = setup.batch();
+        if (other != null) {
+            return new TwoDevices(caching.start(setup.part(images, batch), "prompt"), other, compute);
+        }
+        if (!request.guided()) {
+            return caching.start(setup, "prompt");
+        }
+        List<Integer> leftOut = request.methods().guiders().leftOut();
+        return leftOut.isEmpty() ? caching.start(setup, "negative", "prompt")
+                : new Halves(caching.start(setup.part(0, images).skipping(leftOut), "negative"),
+                        caching.start(setup.part(images, batch), "prompt"), trace, images);
+    }
+
+    private void addPush(Branch branch, String label, DenoiserSetup setup, Tensor out, IntPredicate active,
+                         float scale) {
+        Branch[] branches = {branch};
+        trace.batch(images, branches);
+        pushes.add(new Pushed(branches, caching.start(setup, label), out, active, scale));
     }
 
     /** A run of the prompt's branch alone. */
@@ -202,7 +249,7 @@ final class GuidedPrediction {
                 continue;
             }
             float s = push.scale;
-            predict(push.run, SKIP, read, time, push.output);
+            predict(push.run, push.branch, read, time, push.output);
             if (open) {
                 backend.combine(new float[] {1 - g, g + s, -s}, List.of(unconditional, conditional, push.output),
                         guided);
@@ -274,7 +321,7 @@ final class GuidedPrediction {
             }
             predict(promptRun, COND, input(), time, output.slice(0, images));
         }
-        pushes.forEach(push -> predict(push.run, SKIP, input(), time, push.output));
+        pushes.forEach(push -> predict(push.run, push.branch, input(), time, push.output));
         at(walk.first(), latents);
     }
 }

@@ -10,7 +10,6 @@ import jdiffusion.model.family.Hires;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.PixelSize;
 import jdiffusion.model.family.PromptTokens;
-import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.guidance.Formula;
 import jdiffusion.model.guidance.Push;
@@ -28,10 +27,6 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         request.methods().guiders().pushes().forEach(this::checkPush);
         checkCache(request);
         checkBranch(request);
-        if (request.methods().weights() != PromptWeights.NONE && !model.family().readsWeights()) {
-            throw new InputException("prompt weights as " + request.methods().weights().label() + " reads them are"
-                    + " there for SD3 and SDXL, not for " + model.family().label() + "; leave --weights out");
-        }
         if (request.control() != null && model.control() == null) {
             throw new InputException("a ControlNet's picture is given, but no ControlNet; give one with --control-net");
         }
@@ -96,10 +91,12 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
 
     private void checkLayers(GenerationRequest request) {
         int layers = model.denoiser().layers();
-        for (int layer : request.skipLayers().layers()) {
+        List<Integer> all = new ArrayList<>(request.skipLayers().layers());
+        all.addAll(request.methods().guiders().leftOut());
+        for (int layer : all) {
             if (layers == 0) {
                 throw new InputException("layer " + layer + " cannot be skipped; " + model.family().label()
-                        + " has no layers for skip-layer guidance");
+                        + " has no layers for skip-layer guidance and AutoGuidance, which are there for SD3");
             }
             if (layer < 0 || layer >= layers) {
                 throw new InputException("layer " + layer + " cannot be skipped; this model has layers 0 to "
@@ -147,7 +144,12 @@ record RequestCheck(ModelInfo model, Conditioner conditioner) {
         int layers = model.denoiser().attentions();
         if (layers == 0) {
             throw new InputException("the guider " + push.text() + " cannot be used with " + model.family().label()
-                    + ", for which nobody has defined it; it is there for SD3, SDXL and PixArt");
+                    + ", which has no attention that it could change");
+        }
+        if (push.layers().isEmpty() && model.denoiser().usualAttentions().isEmpty()) {
+            throw new InputException("the guider " + push.label() + " needs layers with " + model.family().label()
+                    + ", for which nobody has published any: " + push.label() + "(layers=N-N), of 0 to "
+                    + (layers - 1));
         }
         for (int layer : push.layers()) {
             if (layer >= layers) {

@@ -64,7 +64,8 @@ final class SecondDevice {
                       Function<SecondDevice, T> first) {
         int images = setup.images();
         DenoiserSetup half = new DenoiserSetup(setup.entries(), images, setup.height(), setup.width(),
-                new Evaluations(request, walk).guided(), List.of(), setup.control()).part(0, images);
+                new Evaluations(request, walk).guided(), request.methods().guiders().leftOut(), setup.control())
+                .part(0, images);
         AtomicBoolean counted = new AtomicBoolean();
         try (ExecutorService thread = Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon()
                 .name("second-device").factory())) {

@@ -11,7 +11,6 @@ import jdiffusion.model.family.DenoiserRun;
 import jdiffusion.model.family.DenoiserSetup;
 import jdiffusion.model.family.Methods;
 import jdiffusion.model.family.SkippedEvaluation;
-import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
 /** Starts a denoiser's runs with the request's cache, or as they are, and knows what they skipped. */
@@ -28,10 +27,6 @@ final class StepCaching {
         this.compute = compute;
         this.cache = methods.cache();
         this.report = methods.cacheReport();
-        if (cache != null && compute.traced()) {
-            throw new InputException("the cache " + cache.text() + " leaves out what probes and interventions are to"
-                    + " see; leave the cache out");
-        }
     }
 
     /** @param labels of the setup's branches */
@@ -43,13 +38,24 @@ final class StepCaching {
         CachingRun run = switch (cache) {
             case StepCache.Taylor taylor -> new TaylorRun(taylor, denoiser.start(compute, setup), compute.backend(),
                     compute.workspace(), dims);
-            case StepCache.FirstBlock first -> new SplitRun(IntStream.range(0, setup.batch())
-                    .mapToObj(i -> denoiser.start(compute, setup.alone(i, first.threshold()))).toList());
+            case StepCache.FirstBlock first -> split(setup, first.threshold());
         };
+        // Nobody looks at the network that only says how far off the other one is.
+        Compute unseen = new Compute(compute.backend(), compute.workspace());
         Watched watched = new Watched(run, List.of(labels), setup.images(),
-                report ? denoiser.start(compute, setup) : null, report ? compute.workspace().f32(dims) : null);
+                report ? denoiser.start(unseen, setup) : null, report ? compute.workspace().f32(dims) : null);
         runs.add(watched);
         return watched;
+    }
+
+    private SplitRun split(DenoiserSetup setup, double threshold) {
+        List<DenoiserRun> runs = new ArrayList<>();
+        for (int i = 0; i < setup.batch(); i++) {
+            compute.trace().entry(i);
+            runs.add(denoiser.start(compute, setup.alone(i, threshold)));
+        }
+        compute.trace().entry(-1);
+        return new SplitRun(runs, compute.trace());
     }
 
     /** Another draw begins. */

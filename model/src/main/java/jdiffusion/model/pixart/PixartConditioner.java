@@ -17,7 +17,10 @@ import jdiffusion.model.stage.Stages;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
-/** The text of PixArt: the cleaned prompt's T5 embeddings, and how many of them are of text and not of padding. */
+/**
+ * The text of PixArt: the cleaned prompt's T5 embeddings, and how many of them are of text and not of padding. A prompt
+ * with weights is read as it is, as ComfyUI does, since cleaning takes brackets out.
+ */
 final class PixartConditioner implements Conditioner {
     /** Name of the number of tokens that are no padding among a conditioning's tensors, [1]. */
     static final String TOKENS = "tokens";
@@ -29,6 +32,8 @@ final class PixartConditioner implements Conditioner {
     static final int T5_LONGEST = 512;
     /** Characters of a prompt that is cleaned, more than T5 reads: the time for it may grow with their square. */
     static final int CLEANED = 4096;
+
+    private static final TextEncoders.Reading READING = new TextEncoders.Reading(true, true, true);
 
     private final ModelFiles files;
     private final TextEncoders encoders;
@@ -102,8 +107,9 @@ final class PixartConditioner implements Conditioner {
     @Override
     public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
         List<TextEncoders.Masked> t5 = encoders.t5(requests.stream().map(asked -> Texts.t5(asked.prompts().stream()
-                .map(prompt -> CaptionCleaner.of(prompt, asked.request().text().cleanCaption())).toList(),
-                asked.request().t5Length(), PromptWeights.NONE)).toList(), true,
+                .map(prompt -> asked.request().methods().weights() != PromptWeights.NONE ? prompt
+                        : CaptionCleaner.of(prompt, asked.request().text().cleanCaption())).toList(),
+                asked.request().t5Length(), asked.request().methods().weights())).toList(), READING,
                 (encoder, origin) -> TextEncoders.checkT5Width(encoder, origin, denoiser.contextDim()), listener);
         List<List<Conditioning>> all = new ArrayList<>();
         for (int i = 0; i < requests.size(); i++) {

@@ -9,8 +9,9 @@ import java.util.List;
  *
  * @param ids     with the special tokens at the ends and padding
  * @param weights of each; 1 for special tokens and padding
+ * @param used    of the ids, the first ones, that are no padding
  */
-public record Chunk(int[] ids, float[] weights) {
+public record Chunk(int[] ids, float[] weights, int used) {
     /**
      * The special tokens of an encoder.
      *
@@ -61,7 +62,7 @@ public record Chunk(int[] ids, float[] weights) {
                 all[i] = at < ids.size() ? ids.get(at) : at == ids.size() ? ends.end : ends.padding;
                 factors[i] = at < ids.size() ? weights.get(at) : 1;
             }
-            return new Chunk(all, factors);
+            return new Chunk(all, factors, Math.min(length, first + ids.size() + 1));
         }
 
         boolean isEmpty() {
@@ -85,6 +86,15 @@ public record Chunk(int[] ids, float[] weights) {
     /** What an encoder reads of an empty prompt. */
     public static Chunk empty(int length, Ends ends) {
         return new Open().close(length, ends);
+    }
+
+    /** Padding alone. */
+    public static Chunk padding(int length, Ends ends) {
+        int[] ids = new int[length];
+        Arrays.fill(ids, ends.padding);
+        float[] weights = new float[length];
+        Arrays.fill(weights, 1);
+        return new Chunk(ids, weights, 0);
     }
 
     /** Chunks as A1111 makes them: full ones are cut behind a comma that is near, breaks begin another one. */

@@ -83,7 +83,7 @@ public final class Sd3 implements Family {
     }
 
     @Override
-    public boolean readsWeights() {
+    public boolean isOfA1111() {
         return true;
     }
 

@@ -23,6 +23,7 @@ import jdiffusion.tensor.Tensor;
  */
 final class Sd3Conditioner implements Conditioner {
     static final int T5_USUAL = 256;
+    private static final TextEncoders.Reading READING = new TextEncoders.Reading(false, false, false);
 
     private final Stages stages;
     private final ModelFiles files;
@@ -99,7 +100,7 @@ final class Sd3Conditioner implements Conditioner {
         checkWidths(l.getFirst(), g.getFirst());
         List<TextEncoders.Masked> t5 = encoders.t5(requests.stream().map(asked -> asked.request().t5()
                 ? Texts.t5(asked.prompts(), asked.request().t5Length(), asked.request().methods().weights())
-                : null).toList(), false, (encoder, origin) -> TextEncoders.checkT5Width(encoder, origin,
+                : null).toList(), READING, (encoder, origin) -> TextEncoders.checkT5Width(encoder, origin,
                 denoiser.contextDim()), listener);
         List<List<Conditioning>> all = new ArrayList<>();
         for (int i = 0; i < requests.size(); i++) {

@@ -75,7 +75,7 @@ public final class Sdxl implements Family {
     }
 
     @Override
-    public boolean readsWeights() {
+    public boolean isOfA1111() {
         return true;
     }
 

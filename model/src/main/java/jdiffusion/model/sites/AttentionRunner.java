@@ -100,7 +100,9 @@ final class AttentionRunner implements AutoCloseable {
         int[] chosen = keys.stream().mapToInt(Integer::intValue).toArray();
         Workspace w = room(numbers(a, shape.batch(), chosen.length, mass), 16);
         try (var _ = w.scope()) {
-            AttentionLook look = look(w, a, shape.batch(), chosen, mass);
+            long[] laps = new long[3];
+            int[] at = new int[1];
+            AttentionLook look = look(w, a, shape.batch(), chosen, mass, () -> laps[at[0]++] = System.nanoTime());
             List<Tensor[]> copied = new ArrayList<>();
             List<AttentionStream> apart = new ArrayList<>();
             for (AttentionStream s : streams) {
@@ -116,9 +118,10 @@ final class AttentionRunner implements AutoCloseable {
             backend.finish();
             long start = System.nanoTime();
             backend.lookAtAttention(shape, apart, look);
-            copied.forEach(pair -> backend.activate(Activation.NONE, pair[0], pair[1]));
             backend.finish();
-            recording.spent(System.nanoTime() - start, look.flops(shape, streams));
+            laps[2] = System.nanoTime();
+            recording.spent(laps[0] - start, laps[1] - laps[0], laps[2] - laps[1], look.flops(shape, streams));
+            copied.forEach(pair -> backend.activate(Activation.NONE, pair[0], pair[1]));
             Kept kept = new Kept(a, chosen, chosen.length == 0 ? null : backend.download(look.columns()),
                     mass ? backend.download(look.mass()) : null, mass ? backend.download(look.entropy()) : null);
             for (AttentionBinding binding : looks) {
@@ -132,7 +135,7 @@ final class AttentionRunner implements AutoCloseable {
         }
     }
 
-    private AttentionLook look(Workspace w, Attention a, int batch, int[] chosen, boolean mass) {
+    private AttentionLook look(Workspace w, Attention a, int batch, int[] chosen, boolean mass, Runnable lap) {
         Tensor keys = null;
         if (chosen.length > 0) {
             keys = w.allocate(DType.I32, chosen.length);
@@ -141,7 +144,7 @@ final class AttentionRunner implements AutoCloseable {
         return new AttentionLook(w.f32(batch, a.heads(), a.queryCount()), keys,
                 chosen.length == 0 ? null : w.f32(batch, a.heads(), chosen.length, a.queryCount()),
                 mass ? w.f32(batch, a.heads(), a.keyCount()) : null,
-                mass ? w.f32(batch, a.heads(), a.queryCount()) : null);
+                mass ? w.f32(batch, a.heads(), a.queryCount()) : null, lap);
     }
 
     private String name(Attention a, int step, Entry entry) {
@@ -254,7 +257,7 @@ final class AttentionRunner implements AutoCloseable {
                         s.out() == null ? null : w.allocate(s.out().type(), s.out().shape().dims()), s.qNorm(),
                         s.kNorm(), s.rotary(), s.keyCounts()));
             }
-            AttentionLook look = look(w, a, shape.batch(), new int[0], true);
+            AttentionLook look = look(w, a, shape.batch(), new int[0], true, null);
             backend.lookAtAttention(shape, copies, look);
             return backend.download(look.mass());
         }
@@ -284,8 +287,8 @@ final class AttentionRunner implements AutoCloseable {
      */
     private void maskedSequence(Attention a, AttentionShape shape, List<AttentionStream> streams,
                                 TreeSet<Integer> score, TreeSet<Integer> value) {
-        Workspace w = room(width(a) * 2L * a.keyCount() + (long) a.headDim() * a.keyCount() + 4L * a.keyCount() + 64,
-                32);
+        Workspace w = room(width(a) * (2L * a.keyCount() + streams.size()) + (long) a.headDim() * a.keyCount()
+                + 6L * a.keyCount() + 64, 48);
         try (var _ = w.scope()) {
             List<AttentionStream> changed = new ArrayList<>();
             int first = 0;
@@ -299,8 +302,11 @@ final class AttentionRunner implements AutoCloseable {
                 first += n;
                 int exist = s.keyCounts() == null ? n : count(w, s);
                 int[] left = IntStream.range(0, exist).filter(token -> !score.contains(start + token)).toArray();
-                Tensor k = moved(w, s.k(), left, new TreeSet<>(), start);
-                Tensor v = moved(w, s.v(), left, value, start);
+                // Behind the last there are no keys, whatever stands there.
+                Tensor rows = w.allocate(DType.I32, n);
+                backend.upload(Arrays.copyOf(left, n), rows);
+                Tensor k = moved(w, s.k(), rows, List.of());
+                Tensor v = moved(w, s.v(), rows, ranges(left, value, start));
                 Tensor counts = w.allocate(DType.I32, 1);
                 backend.upload(new int[] {left.length}, counts);
                 if (s.rotary() == null) {
@@ -311,7 +317,7 @@ final class AttentionRunner implements AutoCloseable {
                                 .withRotary(s.rotary()));
                     }
                     changed.add(AttentionStream.asked(k, v).withNorms(null, s.kNorm())
-                            .withRotary(moved(w, s.rotary(), left, new TreeSet<>(), start)).withKeyCounts(counts));
+                            .withRotary(moved(w, s.rotary(), rows, List.of())).withKeyCounts(counts));
                 }
             }
             backend.attention(shape, changed, null);
@@ -319,19 +325,44 @@ final class AttentionRunner implements AutoCloseable {
         }
     }
 
-    /** Rows {@code left} of [n, width] or [1, n, width], one behind the other, zeros for some keys and behind the last. */
-    private Tensor moved(Workspace w, Tensor from, int[] left, TreeSet<Integer> zeros, int start) {
-        float[] values = backend.download(from);
-        float[] moved = new float[values.length];
-        int width = from.cols();
-        for (int i = 0; i < left.length; i++) {
-            if (!zeros.contains(start + left[i])) {
-                System.arraycopy(values, left[i] * width, moved, i * width, width);
+    /**
+     * Rows of [n, width] or [1, n, width] by their numbers, moved on the device: an embedding whose table they are. The
+     * same rows in the same order are the same bits.
+     *
+     * @param rows  I32 [n]
+     * @param zeros ranges of rows, [first, end), that become zero
+     */
+    private Tensor moved(Workspace w, Tensor from, Tensor rows, List<int[]> zeros) {
+        Tensor to = w.allocate(from.type(), from.shape().dims());
+        boolean batched = from.shape().rank() > 2;
+        Tensor table = batched ? from.at(0) : from;
+        Tensor out = batched ? to.at(0) : to;
+        backend.embedding(rows, table, false, out);
+        if (!zeros.isEmpty()) {
+            Tensor zero = w.f32(1, from.cols());
+            backend.upload(new float[from.cols()], zero);
+            Tensor first = w.allocate(DType.I32, rows.shape().dim(0));
+            backend.upload(new int[rows.shape().dim(0)], first);
+            for (int[] range : zeros) {
+                backend.embedding(first.slice(0, range[1] - range[0]), zero, false, out.slice(range[0], range[1]));
             }
         }
-        Tensor to = w.allocate(from.type(), from.shape().dims());
-        backend.upload(moved, to);
         return to;
+    }
+
+    /** Ranges [first, end) of places in {@code left} whose keys, counted from {@code start}, are among {@code keys}. */
+    private static List<int[]> ranges(int[] left, TreeSet<Integer> keys, int start) {
+        List<int[]> ranges = new ArrayList<>();
+        for (int i = 0; i < left.length; i++) {
+            if (keys.contains(start + left[i])) {
+                if (!ranges.isEmpty() && ranges.getLast()[1] == i) {
+                    ranges.getLast()[1]++;
+                } else {
+                    ranges.add(new int[] {i, i + 1});
+                }
+            }
+        }
+        return ranges;
     }
 
     /** How many keys of a sequence exist: a device tells by looking the number up in a table of all numbers. */

@@ -6,6 +6,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import jdiffusion.model.Branch;
 import jdiffusion.model.family.GenerationRequest;
@@ -40,7 +41,7 @@ final class Binding {
         Set<Branch> there = branches(sites, place, !place.word().isEmpty());
         if (place.branches().isEmpty() && experiment instanceof Intervene(_, Edit.Replace _)) {
             // It is not there in all steps, and seldom recorded.
-            there.remove(Branch.SKIP);
+            there.removeIf(Branch::isWorse);
         }
         return there;
     }
@@ -59,13 +60,17 @@ final class Binding {
                 there.add(Branch.SKIP);
             }
         }
+        request.methods().guiders().pushes().forEach(push -> there.add(Branch.of(push.label())));
         if (!place.branches().isEmpty()) {
             for (Branch branch : place.branches()) {
                 if (!there.contains(branch)) {
                     throw new InputException("there is no branch " + branch.label() + " in this run, which has "
-                            + String.join(", ", there.stream().map(Branch::label).toList()) + (branch == Branch.UNCOND
-                            ? "; give a guidance scale above 1" : branch == Branch.SKIP
-                            ? "; give guidance and skipped layers" : ""));
+                            + String.join(", ", there.stream().map(Branch::label).toList()) + switch (branch) {
+                                case COND -> "";
+                                case UNCOND -> "; give a guidance scale above 1";
+                                case SKIP -> "; give guidance and skipped layers";
+                                case PAG, SEG -> "; give --guiders " + branch.label();
+                            });
                 }
             }
             return EnumSet.copyOf(place.branches());
@@ -197,6 +202,11 @@ final class Binding {
                 }
             }
         }
+    }
+
+    /** The branches that are meant and asked in every step. */
+    Set<Branch> steady() {
+        return branches.stream().filter(branch -> !branch.isWorse()).collect(Collectors.toSet());
     }
 
     /** Names of the sites where something is done. */

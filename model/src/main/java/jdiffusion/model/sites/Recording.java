@@ -13,21 +13,35 @@ import jdiffusion.tensor.Tensor;
  */
 public final class Recording implements Source {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
-    private long lookingNanos;
+    private long attendingNanos;
+    private long wordNanos;
+    private long keyNanos;
     private long secondFlops;
 
     void put(String name, Shape shape, float[] values) {
         tensors.put(name, Tensor.of(values, shape.dims()));
     }
 
-    void spent(long nanos, long flops) {
-        lookingNanos += nanos;
+    void spent(long attending, long words, long keys, long flops) {
+        attendingNanos += attending;
+        wordNanos += words;
+        keyNanos += keys;
         secondFlops += flops;
     }
 
-    /** What attentions took that were looked at, themselves and the looking. */
-    public Duration looking() {
-        return Duration.ofNanos(lookingNanos);
+    /** What attentions took that were looked at, without the looking. */
+    public Duration attending() {
+        return Duration.ofNanos(attendingNanos);
+    }
+
+    /** What the shares of words and tokens took besides. */
+    public Duration lookingAtWords() {
+        return Duration.ofNanos(wordNanos);
+    }
+
+    /** What keys' mass and queries' entropy took besides. */
+    public Duration lookingAtKeys() {
+        return Duration.ofNanos(keyNanos);
     }
 
     /** Multiplications and additions that looking at attentions has computed a second time. */

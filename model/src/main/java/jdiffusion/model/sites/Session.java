@@ -3,10 +3,13 @@ package jdiffusion.model.sites;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
@@ -24,12 +27,14 @@ public final class Session implements Watch, AutoCloseable {
     private final Sites sites;
     private final Recording recording = new Recording();
     /** For each site what is done there, in the order of the experiments. */
-    private final Map<String, List<Binding>> bindings = new HashMap<>();
+    private final Map<String, List<Binding>> bindings = new LinkedHashMap<>();
     /** Blocks that are removed or repeated, by what they read: it is kept to be put back. */
     private final Map<String, float[]> inputs = new HashMap<>();
     private final Map<String, List<Binding>> blocks = new HashMap<>();
     private final List<AttentionBinding> attending = new ArrayList<>();
     private final List<AttentionRunner> runners = new ArrayList<>();
+    /** What was there, where a step cache may leave it out; by the names of recorded tensors. */
+    private final Set<String> present = new HashSet<>();
 
     /** @throws jdiffusion.tensor.InputException when an experiment asks for what is not there */
     public Session(Sites sites, List<? extends Experiment> experiments) {
@@ -72,6 +77,29 @@ public final class Session implements Watch, AutoCloseable {
         return recording;
     }
 
+    /** What a step cache left out of what was to be looked at or changed, in a line; null for nothing. */
+    public String leftOut() {
+        if (sites.request().methods().cache() == null) {
+            return null;
+        }
+        for (Map.Entry<String, List<Binding>> entry : bindings.entrySet()) {
+            Site site = sites.find(entry.getKey());
+            for (Binding binding : entry.getValue()) {
+                List<String> wanted = IntStream.range(0, sites.steps()).filter(step -> site.branched()
+                        && site.when() == Site.When.STEP && binding.inStep(site, step)).boxed()
+                        .flatMap(step -> binding.steady().stream().map(branch ->
+                                Key.of(site, step, branch, 0, 1))).sorted().toList();
+                List<String> missing = wanted.stream().filter(key -> !present.contains(key)).toList();
+                if (!missing.isEmpty()) {
+                    return "the cache " + sites.request().methods().cache().text() + " left out " + missing.size()
+                            + " of " + wanted.size() + " evaluations of " + site.name() + ", " + missing.getFirst()
+                            + " for one; there nothing was seen or changed";
+                }
+            }
+        }
+        return null;
+    }
+
     @Override
     public Trace of(Component component, Backend backend) {
         if (bindings.isEmpty() && (attending.isEmpty() || component != Component.DENOISER)) {
@@ -101,6 +129,8 @@ public final class Session implements Watch, AutoCloseable {
         private int images = 1;
         private int step;
         private int draw;
+        /** The only entry of the batch that is asked; below 0 for all. */
+        private int alone = -1;
         private AttentionRunner runner;
 
         Seen(Component component, Backend backend) {
@@ -113,6 +143,11 @@ public final class Session implements Watch, AutoCloseable {
         public void batch(int newImages, Branch... newBranches) {
             images = newImages;
             branches = newBranches;
+        }
+
+        @Override
+        public void entry(int entry) {
+            alone = entry;
         }
 
         @Override
@@ -158,7 +193,7 @@ public final class Session implements Watch, AutoCloseable {
                     entries.add(new Entry(branch, draw * images + i));
                 }
             }
-            return entries;
+            return alone < 0 ? entries : List.of(entries.get(alone));
         }
 
         @Override
@@ -194,6 +229,10 @@ public final class Session implements Watch, AutoCloseable {
                 entries = entries(site);
             } else {
                 entries = entries(site);
+            }
+            if (sites.request().methods().cache() != null) {
+                entries.stream().filter(e -> e.branch() != null)
+                        .forEach(e -> present.add(Key.of(site, step, e.branch(), 0, 1)));
             }
             float[] values = backend.download(tensor);
             boolean changed = false;

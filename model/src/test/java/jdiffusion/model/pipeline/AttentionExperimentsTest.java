@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -276,6 +279,53 @@ class AttentionExperimentsTest {
         assertThat(out.toArray()).isNotEqualTo(plain.get("step.000/cond/block.0.image.attn.out").toArray());
         assertThat(run.get("step.000/uncond/block.0.image.attn.out").toArray())
                 .isEqualTo(plain.get("step.000/uncond/block.0.image.attn.out").toArray());
+    }
+
+    /** Masked values are the same bytes as values that an intervention sets to zero. */
+    @Test
+    void maskedValuesAreZeros() {
+        try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
+            for (Backend backend : List.of(EXACT, cuda.backend())) {
+                model("sd35-medium", backend, pipeline -> {
+                    GenerationRequest request = request(pipeline, b -> b.size(32, 32).steps(1));
+                    Run masked = pipeline.generate(request, List.of(Interventions.of(
+                            "mask-key block.0.attn keys=1,2,3 path=value")), Progress.NONE);
+                    Run zeroed = pipeline.generate(request, List.of(Interventions.of(
+                            "zero block.0.image.attn.v tokens=1,2,3")), Progress.NONE);
+                    assertThat(masked.latents()).containsExactly(zeroed.latents());
+                });
+            }
+        }
+    }
+
+    /** Rows of q, k and v are moved on the device: none of its 16-bit tensors is copied to the host. */
+    @Test
+    void masksOnTheDevice() {
+        try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
+            List<Tensor> copied = new ArrayList<>();
+            Backend watched = (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(),
+                    new Class<?>[] {Backend.class}, (_, method, arguments) -> {
+                        if (method.getName().equals("download") && ((Tensor) arguments[0]).type() != DType.F32) {
+                            copied.add((Tensor) arguments[0]);
+                        }
+                        try {
+                            return method.invoke(cuda.backend(), arguments);
+                        } catch (InvocationTargetException e) {
+                            throw e.getCause();
+                        }
+                    });
+            for (String family : List.of("flux-dev", "pixart-sigma")) {
+                model(family, watched, pipeline -> {
+                    GenerationRequest request = request(pipeline, b -> b.size(32, 32).steps(1));
+                    float[] plain = pipeline.generate(request, List.of(), Progress.NONE).latents();
+                    for (String line : List.of("mask-key ** word=circle", "mask-key top2 ** path=value")) {
+                        assertThat(pipeline.generate(request, List.of(Interventions.of(line)), Progress.NONE)
+                                .latents()).as(family + ": " + line).isNotEqualTo(plain).doesNotContain(Float.NaN);
+                    }
+                });
+            }
+            assertThat(copied).isEmpty();
+        }
     }
 
     @Test

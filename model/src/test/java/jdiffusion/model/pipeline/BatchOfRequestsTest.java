@@ -190,13 +190,11 @@ class BatchOfRequestsTest {
                 requests.add(first.toBuilder().text(new TextOptions(kind.equals("sd35-medium") ? null : "a cat", null,
                         kind.equals("flux-dev") ? 0 : 1)).build());
             }
-            if (pipeline.family().readsWeights()) {
-                for (PromptWeights weights : List.of(PromptWeights.A1111, PromptWeights.COMFYUI)) {
-                    GenerationRequest weighted = first.toBuilder().prompt("a (red:1.3) circle " + "and more ".repeat(
-                            80)).methods(first.methods().withWeights(weights)).build();
-                    requests.add(weighted);
-                    requests.add(weighted);
-                }
+            for (PromptWeights weights : List.of(PromptWeights.A1111, PromptWeights.COMFYUI)) {
+                GenerationRequest weighted = first.toBuilder().prompt("a (red:1.3) circle " + "and more ".repeat(
+                        80)).methods(first.methods().withWeights(weights)).build();
+                requests.add(weighted);
+                requests.add(weighted);
             }
             List<List<Conditioning>> together = pipeline.encode(requests, Progress.NONE);
             List<StageMemory> most = pipeline.plan(first).stages();

@@ -20,10 +20,10 @@ import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.Branch;
 import jdiffusion.model.EmulatedCuda;
 import jdiffusion.model.TestData;
-import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Hires;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.image.Picture;
@@ -462,8 +462,8 @@ class ExperimentsTest {
             refused(pipeline, request, Intervene.at("conditioning").remove(), "is no block's output");
             refused(pipeline, request, Intervene.at("block.0.image").remove(), "only a part of block.0");
             refused(pipeline, request, Intervene.at("a..b").zero(), "is no name of a site");
-            refused(pipeline, request.toBuilder().methods(request.methods().withCache(new StepCache.FirstBlock(0.1),
-                    false)).build(), Intervene.at("block.0").zero(), "a step cache leaves out evaluations");
+            refused(pipeline, request.toBuilder().hires(new Hires(128, 64, 0.5f, 0, Hires.Upscaler.LATENT)).build(),
+                    Intervene.at("block.0").zero(), "an experiment is on one pass");
             refused(pipeline, request.toBuilder().methods(request.methods().withWeights(PromptWeights.A1111)).build(),
                     Intervene.at("embedded.context").word("red").zero(), "with prompt weights the encoders read");
         });

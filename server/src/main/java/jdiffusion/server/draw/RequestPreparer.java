@@ -39,7 +39,7 @@ public record RequestPreparer(ServedModels servedModels, Path loraFolder, Path c
         limits.checkText("prompt_2", asked.prompt2);
         limits.checkText("negative_prompt_2", asked.negativePrompt2);
         ServedModel model = servedModels.find(asked.model);
-        if (asked.weights == null && model.family().readsWeights()
+        if (asked.weights == null && model.family().isOfA1111()
                 && (PromptWeights.actOn(asked.prompt) || PromptWeights.actOn(asked.negativePrompt))) {
             asked.weights = asked.usualWeights;
         }

@@ -160,9 +160,7 @@ final class FormFields {
             json.put("control.model", controlNets.getFirst()).put("control.strength", 1).put("control.start", 0)
                     .put("control.end", 1);
         }
-        if (model.family().readsWeights()) {
-            json.putNull("weights");
-        }
+        json.putNull("weights");
         Set<Component> components = model.files().architecture().components();
         if (components.contains(Component.CLIP_G)) {
             json.putNull("prompt_2").putNull("negative_prompt_2");
