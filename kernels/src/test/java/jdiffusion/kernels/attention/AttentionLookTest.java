@@ -1,11 +1,13 @@
 package jdiffusion.kernels.attention;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Precision;
@@ -52,22 +54,26 @@ class AttentionLookTest {
 
     private static void check(AttentionCase problem, Precision precision, CpuLevel level) {
         try (Cpu cpu = new Cpu(2, precision, level)) {
-            DType input = input(precision);
-            CpuAttention attention = new CpuAttention(cpu);
-            AttentionCase.Arguments arguments = problem.arguments(input);
-            AttentionLookCase actual = AttentionLookCase.onCpu(attention, problem.shape(), arguments);
-            AttentionReference.Rows exact = AttentionReference.rows(problem.shape(), arguments, DType.F32);
-            AttentionReference.Rows rounded = rounded(cpu, attention, problem.shape(), arguments);
-            actual.check(problem, AttentionReference.probabilities(problem.shape(), arguments,
-                    (stream, role, b, head, token) -> {
-                        double[] row = rounded.of(stream, role, b, head, token);
-                        assertRounded(row, exact.of(stream, role, b, head, token), precision);
-                        return row;
-                    }), true);
-            AttentionCase.Arguments plain = problem.arguments(input);
-            attention.run(problem.shape(), plain.streams(), null);
-            AttentionReference.assertSame(actual.outputs(), plain.outputs());
+            check(cpu, problem, precision, () -> problem.arguments(input(precision)));
         }
+    }
+
+    /** The probabilities of a naive softmax over the q and k that this CPU's attention reads; outputs as without. */
+    static void check(Cpu cpu, AttentionCase problem, Precision precision, Supplier<AttentionCase.Arguments> made) {
+        CpuAttention attention = new CpuAttention(cpu);
+        AttentionCase.Arguments arguments = made.get();
+        AttentionLookCase actual = AttentionLookCase.onCpu(attention, problem.shape(), arguments);
+        AttentionReference.Rows exact = AttentionReference.rows(problem.shape(), arguments, DType.F32);
+        AttentionReference.Rows rounded = rounded(cpu, attention, problem.shape(), arguments);
+        actual.check(problem, AttentionReference.probabilities(problem.shape(), arguments,
+                (stream, role, b, head, token) -> {
+                    double[] row = rounded.of(stream, role, b, head, token);
+                    assertRounded(row, exact.of(stream, role, b, head, token), precision);
+                    return row;
+                }), true);
+        AttentionCase.Arguments plain = made.get();
+        attention.run(problem.shape(), plain.streams(), null);
+        AttentionReference.assertSame(actual.outputs(), plain.outputs());
     }
 
     /** What the attention itself reads: norms and rotations in float32, rounded for the products. */

@@ -33,15 +33,7 @@ class TiledAttentionLookTest {
         for (DType stored : new DType[] {DType.F32, DType.BF16}) {
             try (Cpu cpu = InterpretedCpu.withTiles(2)) {
                 assumeTrue(cpu.products().inPairs(), "no pairs with vectors of this width");
-                CpuAttention attention = new CpuAttention(cpu);
-                AttentionCase.Arguments looked = problem.arguments(DType.BF16, stored);
-                AttentionLookCase actual = AttentionLookCase.onCpu(attention, problem.shape(), looked);
-                actual.check(problem, AttentionReference.probabilities(problem.shape(),
-                        problem.arguments(DType.BF16, stored), DType.BF16),
-                        AttentionLookCase.isExact(problem, DType.BF16));
-                AttentionCase.Arguments plain = problem.arguments(DType.BF16, stored);
-                attention.run(problem.shape(), plain.streams(), null);
-                assertThat(actual.outputs()).usingRecursiveComparison().isEqualTo(plain.outputs());
+                AttentionLookTest.check(cpu, problem, Precision.BF16, () -> problem.arguments(DType.BF16, stored));
             }
         }
     }
