@@ -88,7 +88,7 @@ final class DrawingOptions {
         model.checkNotLeftOut(options.leftOut());
         if (options.hires.hires != null) {
             throw new InputException("--hires " + InputException.shown(options.hires.hires) + ": an experiment is on"
-                    + " one pass; leave the option out");
+                    + " one pass; leave the option out, or start from the first pass's picture with -i and --strength");
         }
         if (batchCount < 1 || batchCount > MOST_PICTURES) {
             throw new InputException("--batch-count is " + batchCount + "; use 1 to " + MOST_PICTURES);

@@ -15,8 +15,8 @@ final class MethodOptions {
     private static final String ONE_DRAW = "one-draw";
 
     @Option(names = "--guiders", paramLabel = "NAME(...),...",
-            description = "Variants of guidance: interval, cfg-zero, apg, tcfg, fdg, mag, pag, seg, rescale; such as"
-                + " apg(eta=0.5),interval(0.1,0.8).")
+            description = "Variants of guidance: interval, cfg-zero, apg, tcfg, fdg, mag, pag, seg, auto, rescale; such"
+                + " as apg(eta=0.5),interval(0.1,0.8).")
     String guiders;
 
     @Option(names = "--cache", paramLabel = "NAME(...)",

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import jdiffusion.model.Branch;
 import jdiffusion.model.family.PromptWeights;
@@ -162,6 +163,11 @@ final class AttentionBinding {
     static int joined(Sites sites) {
         Site context = sites.find("embedded.context");
         return context == null ? 0 : context.rows();
+    }
+
+    /** The branches that are meant and asked in every step. */
+    Set<Branch> steady() {
+        return branches.stream().filter(branch -> !branch.isWorse()).collect(Collectors.toSet());
     }
 
     /** Null where it has nothing to do with an attention at this step. */

@@ -9,7 +9,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.IntStream;
+import java.util.TreeSet;
+import java.util.function.IntPredicate;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.attention.AttentionStream;
@@ -82,22 +83,51 @@ public final class Session implements Watch, AutoCloseable {
         if (sites.request().methods().cache() == null) {
             return null;
         }
-        for (Map.Entry<String, List<Binding>> entry : bindings.entrySet()) {
-            Site site = sites.find(entry.getKey());
-            for (Binding binding : entry.getValue()) {
-                List<String> wanted = IntStream.range(0, sites.steps()).filter(step -> site.branched()
-                        && site.when() == Site.When.STEP && binding.inStep(site, step)).boxed()
-                        .flatMap(step -> binding.steady().stream().map(branch ->
-                                Key.of(site, step, branch, 0, 1))).sorted().toList();
-                List<String> missing = wanted.stream().filter(key -> !present.contains(key)).toList();
-                if (!missing.isEmpty()) {
-                    return "the cache " + sites.request().methods().cache().text() + " left out " + missing.size()
-                            + " of " + wanted.size() + " evaluations of " + site.name() + ", " + missing.getFirst()
-                            + " for one; there nothing was seen or changed";
+        Map<String, Set<String>> wanted = new LinkedHashMap<>();
+        bindings.forEach((name, all) -> {
+            Site site = sites.find(name);
+            for (Binding binding : all) {
+                if (site.branched() && site.when() == Site.When.STEP) {
+                    want(wanted, name, binding.steady(), step -> binding.inStep(site, step));
                 }
+            }
+        });
+        for (AttentionBinding binding : attending) {
+            for (String name : sites.attentions().keySet()) {
+                want(wanted, name, binding.steady(), step -> binding.at(name, step) != null);
+            }
+        }
+        for (Map.Entry<String, Set<String>> entry : wanted.entrySet()) {
+            List<String> missing = entry.getValue().stream().filter(moment -> !present.contains(moment)).toList();
+            if (!missing.isEmpty()) {
+                return "the cache " + sites.request().methods().cache().text() + " left out " + missing.size() + " of "
+                        + entry.getValue().size() + " evaluations of " + entry.getKey() + ", " + missing.getFirst()
+                        + " for one; there nothing was seen or changed";
             }
         }
         return null;
+    }
+
+    private void want(Map<String, Set<String>> wanted, String name, Set<Branch> branches, IntPredicate inStep) {
+        for (int step = 0; step < sites.steps(); step++) {
+            for (Branch branch : branches) {
+                if (inStep.test(step)) {
+                    wanted.computeIfAbsent(name, _ -> new TreeSet<>()).add(moment(step, branch, name));
+                }
+            }
+        }
+    }
+
+    private static String moment(int step, Branch branch, String name) {
+        return String.format(Locale.ROOT, "step.%03d/%s/%s", step, branch.label(), name);
+    }
+
+    /** Notes what was there, where a step cache may leave it out. */
+    private void present(String name, List<Entry> entries, int step) {
+        if (sites.request().methods().cache() != null) {
+            entries.stream().filter(entry -> entry.branch() != null)
+                    .forEach(entry -> present.add(moment(step, entry.branch(), name)));
+        }
     }
 
     @Override
@@ -205,6 +235,7 @@ public final class Session implements Watch, AutoCloseable {
                 of.attention(shape, streams, null);
                 return;
             }
+            present(site.name(), entries, step);
             if (runner == null) {
                 runner = new AttentionRunner(backend, sites, recording);
                 runners.add(runner);
@@ -230,10 +261,7 @@ public final class Session implements Watch, AutoCloseable {
             } else {
                 entries = entries(site);
             }
-            if (sites.request().methods().cache() != null) {
-                entries.stream().filter(e -> e.branch() != null)
-                        .forEach(e -> present.add(Key.of(site, step, e.branch(), 0, 1)));
-            }
+            present(name, entries, step);
             float[] values = backend.download(tensor);
             boolean changed = false;
             for (Binding binding : here == null ? List.<Binding>of() : here) {
