@@ -76,6 +76,18 @@ class EmulatedDeviceTest {
         }
     }
 
+    /** With kernels of its own where there are such. */
+    @Test
+    void aDeviceOfCapability90DrawsTheSamePicture() throws IOException {
+        Path file = folder.resolve("sm90.png");
+        Cli run = Cli.draw("a cat", "--device", "emulated", "--emulator-capability", "9.0", "-o", file);
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        assertThat(run.err()).anyMatch(line -> line.startsWith(
+                "device: cuda, jdiffusion emulated device, bf16, kernels for sm_90a"));
+        byte[] cpu = pixels("cpu.png", "--device", "cpu", "--precision", "bf16");
+        assertThat(meanDifference(Png.read(file).picture().rgb(), cpu)).isLessThan(2);
+    }
+
     @Test
     void whatTwoDevicesCannotDoIsALine() throws IOException {
         assertThat(Cli.draw("a", "--device", "emulated,emulated:7", "-o", folder.resolve("x.png")).err().getLast())

@@ -148,8 +148,19 @@ class WarpgroupProductTest {
         return switch (type) {
             case "bf16" -> Float.floatToRawIntBits(value) >>> 16;
             case "f16" -> Float.floatToFloat16(value) & 0xffff;
+            case "e5m2" -> Float.floatToFloat16(value) >> 8 & 0xff;
+            case "e4m3" -> IntStream.range(0, 256).filter(code -> e4m3(code) == value).findFirst().orElseThrow();
+            case "s8", "u8" -> (int) value & 0xff;
             default -> Float.floatToRawIntBits(value);
         };
+    }
+
+    /** Three bits behind the point, an exponent of four. */
+    private static float e4m3(int code) {
+        int exponent = code >> 3 & 15;
+        double fraction = (code & 7) / 8.0;
+        double magnitude = exponent == 0 ? fraction * Math.pow(2, -6) : (1 + fraction) * Math.pow(2, exponent - 7);
+        return (float) (code >= 128 ? -magnitude : magnitude);
     }
 
     /** Small multiples of a quarter, which every type holds. */
@@ -250,6 +261,94 @@ class WarpgroupProductTest {
         check("bf16", 32, 128, false, false, false, 0, ", -1, 1, 0, 0", -1);
         check("bf16", 32, 128, false, false, false, 0, ", 1, -1, 0, 0", -1);
         check("bf16", 32, 128, false, false, false, 0, ", -1, -1, 0, 0", 1);
+    }
+
+    /** Factors of 8 bits, from shared memory and from registers. */
+    @ParameterizedTest
+    @CsvSource({"e4m3, f32", "e5m2, f32", "s8, s32", "u8, s32"})
+    void bytes(String type, String sums) {
+        boolean whole = sums.equals("s32");
+        for (boolean inRegisters : new boolean[] {false, true}) {
+            var a = new Factor(ROWS, 1, 64, false, 0);
+            var b = new Factor(56, 1, 64, false, B_AT);
+            var random = new SplittableRandom(7);
+            float[] x = quarters(random, ROWS * a.depth);
+            float[] y = quarters(random, b.lines * a.depth);
+            for (int i = 0; whole && i < Math.max(x.length, y.length); i++) {
+                int least = type.equals("s8") ? -128 : 0;
+                x[Math.min(i, x.length - 1)] = random.nextInt(least, least + 256);
+                y[Math.min(i, y.length - 1)] = random.nextInt(least, least + 256);
+            }
+            byte[] shared = new byte[SHARED];
+            int[] fragments = new int[4 * STEPS * THREADS];
+            for (int k = 0; k < a.depth; k++) {
+                for (int row = 0; row < ROWS && !inRegisters; row++) {
+                    put(shared, a.at(row, k), 1, bits(type, x[row * a.depth + k]));
+                }
+                for (int column = 0; column < b.lines; column++) {
+                    put(shared, b.at(column, k), 1, bits(type, y[column * a.depth + k]));
+                }
+            }
+            for (int i = 0; i < 4 * fragments.length; i++) {
+                int thread = i / 4 % THREADS;
+                int register = i / 4 / THREADS;
+                int row = thread / 32 * 16 + thread % 32 / 4 + register % 2 * 8;
+                int k = register / 4 * 32 + register % 4 / 2 * 16 + thread % 4 * 4 + i % 4;
+                fragments[i / 4] |= bits(type, x[row * a.depth + k]) << i % 4 * 8;
+            }
+            int[] initial = new int[b.lines / 2 * THREADS];
+            for (int i = 0; i < initial.length; i++) {
+                int value = random.nextInt(64);
+                initial[i] = whole ? value : Float.floatToRawIntBits(value);
+            }
+            int[] result = run(Faults.checked().withSeed(3), type, sums, a, b, inRegisters ? fragments : null, initial,
+                    shared, whole ? "" : ", 1, 1");
+            for (int i = 0; i < result.length; i++) {
+                int row = row(i % THREADS, i / THREADS);
+                int column = column(i % THREADS, i / THREADS);
+                double sum = whole ? initial[i] : Float.intBitsToFloat(initial[i]);
+                for (int k = 0; k < a.depth; k++) {
+                    sum += (double) x[row * a.depth + k] * y[column * a.depth + k];
+                }
+                assertThat(whole ? result[i] : Float.intBitsToFloat(result[i])).as("row %d, column %d", row, column)
+                        .isEqualTo((float) sum);
+            }
+        }
+    }
+
+    /** Sums in float16, two in a register. */
+    @Test
+    void halfSums() {
+        var a = new Factor(ROWS, 2, 128, false, 0);
+        var b = new Factor(24, 2, 128, false, B_AT);
+        var random = new SplittableRandom(5);
+        float[] x = quarters(random, ROWS * a.depth);
+        float[] y = quarters(random, b.lines * a.depth);
+        byte[] shared = new byte[SHARED];
+        for (int k = 0; k < a.depth; k++) {
+            for (int row = 0; row < ROWS; row++) {
+                put(shared, a.at(row, k), 2, bits("f16", x[row * a.depth + k]));
+            }
+            for (int column = 0; column < b.lines; column++) {
+                put(shared, b.at(column, k), 2, bits("f16", y[column * a.depth + k]));
+            }
+        }
+        int[] initial = new int[b.lines / 4 * THREADS];
+        for (int i = 0; i < initial.length; i++) {
+            initial[i] = bits("f16", random.nextInt(8)) | bits("f16", random.nextInt(8)) << 16;
+        }
+        int[] result = run(Faults.checked(), "f16", "f16", a, b, null, initial, shared, ", 1, 1, 0, 0");
+        for (int i = 0; i < 2 * result.length; i++) {
+            int register = i / 2 / THREADS * 2 + i % 2;
+            int row = row(i / 2 % THREADS, register);
+            int column = column(i / 2 % THREADS, register);
+            float sum = Float.float16ToFloat((short) (initial[i / 2] >> i % 2 * 16));
+            for (int k = 0; k < a.depth; k++) {
+                sum += x[row * a.depth + k] * y[column * a.depth + k];
+            }
+            assertThat(Float.float16ToFloat((short) (result[i / 2] >> i % 2 * 16))).as("row %d, column %d", row, column)
+                    .isEqualTo(sum);
+        }
     }
 
     @ParameterizedTest

@@ -63,7 +63,7 @@ final class BulkCopies {
     static void load(Warp w, int mask, int site, int target, int source, int bytes, int barrier) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            check(w, lane, site, w.q[source + lane], w.r[bytes + lane], ALIGNMENT);
+            check(w, lane, site, w.q[source + lane], w.r[bytes + lane]);
             GlobalMemory.checkRange(w, lane, site, w.q[source + lane], w.r[bytes + lane], false);
             start(w, lane, site, Chunks.line(w.q[target + lane], w.q[source + lane], w.r[bytes + lane]), barrier);
         }
@@ -73,7 +73,7 @@ final class BulkCopies {
     static void store(Warp w, int mask, int site, int target, int source, int bytes) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            check(w, lane, site, w.q[target + lane], w.r[bytes + lane], ALIGNMENT);
+            check(w, lane, site, w.q[target + lane], w.r[bytes + lane]);
             GlobalMemory.checkRange(w, lane, site, w.q[target + lane], w.r[bytes + lane], true);
             start(w, lane, site, Chunks.line(w.q[source + lane], w.q[target + lane], w.r[bytes + lane]), -1);
         }
@@ -109,14 +109,14 @@ final class BulkCopies {
         return tensor.box(w, lane, site, shared, start, write);
     }
 
-    private static void check(Warp w, int lane, int site, long address, int bytes, int alignment) {
+    private static void check(Warp w, int lane, int site, long address, int bytes) {
         if (bytes < 0 || bytes % ALIGNMENT != 0) {
             throw w.block.fault(Kind.MISALIGNED, site, w, lane,
                     "a bulk copy of %d bytes; it must be a multiple of %d".formatted(bytes, ALIGNMENT));
         }
-        if (address % alignment != 0) {
+        if (address % ALIGNMENT != 0) {
             throw w.block.fault(Kind.MISALIGNED, site, w, lane,
-                    "global address 0x%x of a bulk copy is not a multiple of %d".formatted(address, alignment));
+                    "global address 0x%x of a bulk copy is not a multiple of %d".formatted(address, ALIGNMENT));
         }
     }
 

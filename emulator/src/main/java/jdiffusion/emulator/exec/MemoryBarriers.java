@@ -178,8 +178,10 @@ final class MemoryBarriers {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             int at = (int) w.address[lane];
-            boolean passed = parity(load(w.block, at)) != phase.applyAsInt(lane)
-                    || w.block.bulk().isAwaited(at) && parity(load(w.block, at)) != phase.applyAsInt(lane);
+            int waited = phase.applyAsInt(lane);
+            // Copies that land as late as they can do so now.
+            boolean passed = parity(load(w.block, at)) != waited
+                    || w.block.bulk().isAwaited(at) && parity(load(w.block, at)) != waited;
             over |= passed ? 1 << lane : 0;
             if (passed && w.block.checker() != null) {
                 w.block.bulk().passed(at);

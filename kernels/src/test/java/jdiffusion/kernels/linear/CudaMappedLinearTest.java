@@ -2,12 +2,14 @@ package jdiffusion.kernels.linear;
 
 import static jdiffusion.kernels.linear.SampledLinear.check;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.kernels.Activation;
+import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.Epilogue.Mode;
 import jdiffusion.kernels.TestTensors;
@@ -23,6 +25,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -141,6 +144,42 @@ class CudaMappedLinearTest {
     }
 
     @Test
+    void gatedLayers() {
+        for (LinearCase c : List.of(new LinearCase(1, 8, 8, DType.BF16), new LinearCase(130, 72, 131, DType.BF16),
+                new LinearCase(140, 136, 264, DType.BF16))) {
+            for (DType out : new DType[] {DType.F32, DType.BF16}) {
+                Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, c.m(), c.k()));
+                Tensor w = device.put(TestTensors.random(2, DType.BF16, 1 / Math.sqrt(c.k()), 2 * c.n(), c.k()));
+                Tensor bias = out == DType.F32 ? null : device.put(TestTensors.random(3, DType.F16, 1, 2 * c.n()));
+                Tensor y = device.empty(out, c.m(), c.n());
+                new CudaMappedLinear(device.cuda(), 2).runGated(x, w, bias, Activation.GELU_ERF, y);
+                GatedLinearReference.check(c + " to " + out, c, device.get(x), device.get(w),
+                        bias == null ? null : device.get(bias), Activation.GELU_ERF, device.get(y), out);
+            }
+        }
+    }
+
+    /** Layers that fill a card; others, and rows that the TMA does not take, run the kernels of all cards. */
+    @Test
+    void layersThatFillACardComeHere() {
+        device.close();
+        try (TestDevice other = TestDevice.sm90(DType.BF16, KernelSource.BUILT_IN, 0)) {
+            CudaLinear linear = new CudaLinear(other.cuda());
+            check(other, linear::run, LinearSample.of(new LinearCase(1100, 24, 1290, DType.BF16)).gaps(3));
+            check(other, linear::run, LinearSample.of(new LinearCase(9, 24, 40, DType.BF16)));
+            assertThat(other.cuda().kernelNames()).noneMatch(name -> name.contains("sm90"));
+            check(other, linear::run, LinearSample.of(new LinearCase(1100, 24, 1290, DType.BF16)).mode(Mode.ADD));
+            Tensor x = other.put(TestTensors.random(1, DType.BF16, 1, 1100, 24));
+            Weight w = Weight.of(other.put(TestTensors.random(2, DType.BF16, 1, 2 * 648, 24)));
+            new CudaGatedLinear(other.cuda(), linear).run(x, w, null, Activation.SILU,
+                    other.empty(DType.BF16, 1100, 648));
+            assertThat(other.cuda().kernelNames()).contains("linear_bf16_sm90_large", "linear_bf16_gated_sm90_broad");
+        } finally {
+            open();
+        }
+    }
+
+    @Test
     void operandsOfFloat16() {
         device.close();
         try (TestDevice half = TestDevice.sm90(DType.F16, KernelSource.BUILT_IN, 0)) {
@@ -163,6 +202,34 @@ class CudaMappedLinearTest {
         device.close();
         try (TestDevice other = TestDevice.sm90(DType.BF16, KernelSource.BUILT_IN, seed)) {
             assertThat(product(other)).isEqualTo(expected);
+        } finally {
+            open();
+        }
+    }
+
+    /** Each of the kernel's waits for products, fences and releases of stages, left out, is noticed. */
+    @ParameterizedTest
+    @CsvSource({"wgmma.wait_group, 0, UNFINISHED_COPY", "wgmma.wait_group, 1, UNFINISHED_PRODUCT",
+        "wgmma.fence, 0, MISSING_FENCE", "mbarrier.arrive.shared, 0, DEADLOCK"})
+    void whatIsMissingIsNoticed(String instruction, int number, String fault) {
+        assumeFalse(TestDevice.isReal(), "only the emulated device checks");
+        String file = "linear/linear_bf16_sm90";
+        String ptx = KernelSource.BUILT_IN.ptx(file);
+        int at = ptx.indexOf(".visible .entry linear_bf16_sm90_large(");
+        for (int i = 0; i <= number; i++) {
+            at = ptx.indexOf(instruction, at + 1);
+        }
+        String without = ptx.substring(0, at) + ptx.substring(ptx.indexOf(';', at) + 1);
+        assertThat(without.substring(at)).doesNotStartWith(instruction);
+        device.close();
+        try (TestDevice other = TestDevice.sm90(DType.BF16,
+                name -> name.equals(file) ? without : KernelSource.BUILT_IN.ptx(name), 0)) {
+            Tensor x = other.put(TestTensors.random(1, DType.BF16, 1, 70, 456));
+            Weight w = Weight.of(other.put(TestTensors.random(2, DType.BF16, 1, 200, 456)));
+            LinearCall call = new LinearCall(x, w, null, Epilogue.STORE, other.empty(DType.F32, 70, 200));
+            assertThatThrownBy(() -> new CudaMappedLinear(other.cuda(), 1).launch(List.of(call),
+                    GemmTile.WARPGROUP_LARGE)).isInstanceOf(DeviceException.class)
+                    .hasMessageContaining(fault + " in kernel linear_bf16_sm90_large");
         } finally {
             open();
         }

@@ -17,6 +17,14 @@ class GemmTileTest {
         assertThat(GemmTile.BROAD.orSmaller(m, n, multiprocessors)).isEqualTo(tile);
     }
 
+    /** Layers of the medium transformer on an H100; 64 columns of tiles that the broad ones would leave half empty. */
+    @ParameterizedTest
+    @CsvSource({"8192, 1536, WARPGROUP_BROAD", "8192, 6144, WARPGROUP_BROAD", "1024, 1536, WARPGROUP_LARGE",
+        "8192, 384, WARPGROUP_LARGE", "2048, 2304, WARPGROUP_BROAD"})
+    void warpgroupsTakeTheTileThatEndsSooner(int m, int n, GemmTile tile) {
+        assertThat(GemmTile.ofWarpgroups(each -> each.blocks(m, n), 132)).isEqualTo(tile);
+    }
+
     @Test
     void kernelsWithoutABroadTileTakeTheNextOne() {
         assertThat(GemmTile.LARGE.orSmaller(8192, 6144, 132)).isEqualTo(GemmTile.LARGE);
