@@ -8,8 +8,9 @@ package jdiffusion.emulator;
  * @param profile collect {@link KernelCounters}
  * @param seed varies the order in which the warps of a block run, and when asynchronous copies land
  * @param threads worker threads, each of which runs one block at a time; at least 1
+ * @param multiprocessor the architecture whose compute capability and limits a device reports and holds launches to
  */
-public record EmulatorOptions(boolean check, boolean profile, long seed, int threads) {
+public record EmulatorOptions(boolean check, boolean profile, long seed, int threads, Multiprocessor multiprocessor) {
 
     public EmulatorOptions {
         if (threads < 1) {
@@ -17,24 +18,31 @@ public record EmulatorOptions(boolean check, boolean profile, long seed, int thr
         }
     }
 
-    /** No check beyond memory bounds and alignment, no counters, seed 0, as many threads as there are cores. */
+    /**
+     * No check beyond memory bounds and alignment, no counters, seed 0, as many threads as there are cores, compute
+     * capability 8.0.
+     */
     public static EmulatorOptions defaults() {
-        return new EmulatorOptions(false, false, 0, Runtime.getRuntime().availableProcessors());
+        return new EmulatorOptions(false, false, 0, Runtime.getRuntime().availableProcessors(), Multiprocessor.SM_80);
     }
 
     public EmulatorOptions withCheck(boolean check) {
-        return new EmulatorOptions(check, profile, seed, threads);
+        return new EmulatorOptions(check, profile, seed, threads, multiprocessor);
     }
 
     public EmulatorOptions withProfile(boolean profile) {
-        return new EmulatorOptions(check, profile, seed, threads);
+        return new EmulatorOptions(check, profile, seed, threads, multiprocessor);
     }
 
     public EmulatorOptions withSeed(long seed) {
-        return new EmulatorOptions(check, profile, seed, threads);
+        return new EmulatorOptions(check, profile, seed, threads, multiprocessor);
+    }
+
+    public EmulatorOptions withMultiprocessor(Multiprocessor multiprocessor) {
+        return new EmulatorOptions(check, profile, seed, threads, multiprocessor);
     }
 
     public EmulatorOptions withThreads(int threads) {
-        return new EmulatorOptions(check, profile, seed, threads);
+        return new EmulatorOptions(check, profile, seed, threads, multiprocessor);
     }
 }

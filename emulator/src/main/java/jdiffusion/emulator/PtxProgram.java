@@ -14,8 +14,10 @@ import jdiffusion.emulator.ptx.PtxParser;
 public final class PtxProgram {
     private final Map<String, PtxKernel> kernels;
     private final Map<String, MemorySegment> globals;
+    private final int architecture;
 
-    PtxProgram(Map<String, PtxKernel> kernels, Map<String, MemorySegment> globals) {
+    PtxProgram(Map<String, PtxKernel> kernels, Map<String, MemorySegment> globals, int architecture) {
+        this.architecture = architecture;
         this.kernels = kernels;
         this.globals = globals;
     }
@@ -43,7 +45,12 @@ public final class PtxProgram {
             kernels.put(function.name(), new PtxKernel(KernelCompiler.compile(module, function, variables, steps),
                     function.maxThreads(), KernelCompiler.registers(function)));
         }
-        return new PtxProgram(kernels, variables.segments());
+        return new PtxProgram(kernels, variables.segments(), module.architecture());
+    }
+
+    /** The least architecture that the text is for, 89 for {@code .target sm_89}. */
+    public int architecture() {
+        return architecture;
     }
 
     /** Names of the entry functions. */

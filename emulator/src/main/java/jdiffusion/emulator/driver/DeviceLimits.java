@@ -1,31 +1,41 @@
 package jdiffusion.emulator.driver;
 
 import jdiffusion.emulator.Dim3;
+import jdiffusion.emulator.Multiprocessor;
 
-/** What one launch may ask for on compute capability 8.0; the attributes that cuda.c reports are the same figures. */
-final class DeviceLimits {
-    /** Compute capability, 10 times major plus minor. */
-    static final int CAPABILITY = 80;
+/**
+ * What one launch may ask for, by the device's compute capability; the attributes that cuda.c reports are the same
+ * figures.
+ */
+record DeviceLimits(Multiprocessor multiprocessor) {
     static final int WARP = 32;
     static final int THREADS_PER_BLOCK = 1024;
-    static final int THREADS_PER_MULTIPROCESSOR = 2048;
-    static final int BLOCKS_PER_MULTIPROCESSOR = 32;
     /** Shared memory of a block, static and dynamic, without opting in. */
     static final int SHARED_BYTES = 48 << 10;
-    /** Shared memory of a block, static and dynamic, at most. */
-    static final int SHARED_BYTES_OPT_IN = 163 << 10;
-    static final int SHARED_BYTES_PER_MULTIPROCESSOR = 164 << 10;
     /** What the system takes of each block's shared memory. */
     static final int SHARED_BYTES_RESERVED = 1 << 10;
 
     private static final int MAX_GRID_YZ = 65535;
     private static final int MAX_BLOCK_Z = 64;
 
-    private DeviceLimits() {
+    /** Compute capability, 10 times major plus minor. */
+    int capability() {
+        return multiprocessor.capability();
+    }
+
+    /** Shared memory of a block, static and dynamic, at most. */
+    int sharedBytesOptIn() {
+        return multiprocessor.sharedBytes() - SHARED_BYTES_RESERVED;
+    }
+
+    /** Numbers of attributes of the device, each with its value: {@code figures} of cuda.c. */
+    int[] attributes() {
+        return new int[] {75, capability() / 10, 76, capability() % 10, 39, multiprocessor.threads(),
+            106, multiprocessor.blocks(), 81, multiprocessor.sharedBytes(), 97, sharedBytesOptIn()};
     }
 
     /** Why a launch is refused, or null when it may go ahead. */
-    static String refusal(Modules.Function function, Dim3 grid, Dim3 block, int dynamicShared, long paramBytes) {
+    String refusal(Modules.Function function, Dim3 grid, Dim3 block, int dynamicShared, long paramBytes) {
         var kernel = function.kernel();
         long threads = (long) block.x() * block.y() * block.z();
         int threadLimit = Math.min(kernel.maxThreads(), THREADS_PER_BLOCK);
@@ -40,7 +50,7 @@ final class DeviceLimits {
             return dynamicShared + " bytes of dynamic shared memory: at most " + function.maxDynamicShared()
                     + " (cuFuncSetAttribute raises it)";
         }
-        int limit = function.maxDynamicShared() > SHARED_BYTES ? SHARED_BYTES_OPT_IN : SHARED_BYTES;
+        int limit = function.maxDynamicShared() > SHARED_BYTES ? sharedBytesOptIn() : SHARED_BYTES;
         if ((long) kernel.staticSharedBytes() + dynamicShared > limit) {
             return kernel.staticSharedBytes() + " bytes of static and " + dynamicShared
                     + " of dynamic shared memory: at most " + limit + " together";
@@ -53,10 +63,10 @@ final class DeviceLimits {
     }
 
     /** How many blocks fit on a multiprocessor at once by threads and shared memory (registers are not modelled). */
-    static int blocksPerMultiprocessor(Modules.Function function, int threads, long dynamicShared) {
+    int blocksPerMultiprocessor(Modules.Function function, int threads, long dynamicShared) {
         int padded = Math.ceilDiv(threads, WARP) * WARP;
         long shared = function.kernel().staticSharedBytes() + dynamicShared + SHARED_BYTES_RESERVED;
-        long byShared = SHARED_BYTES_PER_MULTIPROCESSOR / shared;
-        return (int) Math.min(BLOCKS_PER_MULTIPROCESSOR, Math.min(THREADS_PER_MULTIPROCESSOR / padded, byShared));
+        long byShared = multiprocessor.sharedBytes() / shared;
+        return (int) Math.min(multiprocessor.blocks(), Math.min(multiprocessor.threads() / padded, byShared));
     }
 }

@@ -25,15 +25,17 @@ import jdiffusion.emulator.PtxProgram;
 final class DriverCalls {
     private final DeviceMemory memory;
     private final Executor executor;
+    private final DeviceLimits limits;
     private final Modules modules = new Modules();
     private final Map<Long, Long> globals = new ConcurrentHashMap<>();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private final AtomicReference<DeviceFault> fault = new AtomicReference<>();
     private final ReentrantLock launching = new ReentrantLock();
 
-    DriverCalls(DeviceMemory memory, Executor executor) {
+    DriverCalls(DeviceMemory memory, Executor executor, DeviceLimits limits) {
         this.memory = memory;
         this.executor = executor;
+        this.limits = limits;
     }
 
     /** The latest failure that has not been taken, or null. */
@@ -93,6 +95,12 @@ final class DriverCalls {
         String text = new String(ptx.reinterpret(bytes).toArray(JAVA_BYTE), StandardCharsets.UTF_8);
         try {
             PtxProgram program = PtxProgram.translate(text, "module");
+            if (program.architecture() > limits.capability()) {
+                String reason = "PTX for sm_" + program.architecture() + " on a device of compute capability "
+                        + limits.capability() / 10 + "." + limits.capability() % 10;
+                writeLog(reason, log, logBytes);
+                return refuse(CudaResult.INVALID_PTX, reason);
+            }
             handle.reinterpret(JAVA_LONG.byteSize()).set(JAVA_LONG, 0, modules.add(program));
             return CudaResult.SUCCESS;
         } catch (PtxException e) {
@@ -164,7 +172,7 @@ final class DriverCalls {
         int found = switch (attribute) {
             case FunctionAttribute.MAX_THREADS_PER_BLOCK -> kernel.maxThreads();
             case FunctionAttribute.SHARED_SIZE_BYTES -> kernel.staticSharedBytes();
-            case FunctionAttribute.PTX_VERSION, FunctionAttribute.BINARY_VERSION -> DeviceLimits.CAPABILITY;
+            case FunctionAttribute.PTX_VERSION, FunctionAttribute.BINARY_VERSION -> limits.capability();
             case FunctionAttribute.MAX_DYNAMIC_SHARED_SIZE_BYTES -> function.maxDynamicShared();
             default -> 0;
         };
@@ -183,7 +191,7 @@ final class DriverCalls {
         if (attribute != FunctionAttribute.MAX_DYNAMIC_SHARED_SIZE_BYTES) {
             return refuse(CudaResult.INVALID_VALUE, "attribute " + attribute + " of a function cannot be set");
         }
-        int most = DeviceLimits.SHARED_BYTES_OPT_IN - function.kernel().staticSharedBytes();
+        int most = limits.sharedBytesOptIn() - function.kernel().staticSharedBytes();
         if (value < 0 || value > most) {
             return refuse(CudaResult.INVALID_VALUE, value + " bytes of dynamic shared memory for "
                     + function.kernel().name() + ": at most " + most);
@@ -201,7 +209,7 @@ final class DriverCalls {
             return refuse(CudaResult.INVALID_VALUE,
                     "occupancy of " + threads + " threads and " + sharedBytes + " bytes");
         }
-        int fit = DeviceLimits.blocksPerMultiprocessor(function, threads, sharedBytes);
+        int fit = limits.blocksPerMultiprocessor(function, threads, sharedBytes);
         blocks.reinterpret(JAVA_INT.byteSize()).set(JAVA_INT, 0, fit);
         return CudaResult.SUCCESS;
     }
@@ -214,7 +222,7 @@ final class DriverCalls {
         int[] sizes = geometry.reinterpret(7 * JAVA_INT.byteSize()).toArray(JAVA_INT);
         var grid = new Dim3(sizes[0], sizes[1], sizes[2]);
         var block = new Dim3(sizes[3], sizes[4], sizes[5]);
-        String refusal = DeviceLimits.refusal(function, grid, block, sizes[6], bytes);
+        String refusal = limits.refusal(function, grid, block, sizes[6], bytes);
         if (refusal != null) {
             return refuse(CudaResult.INVALID_VALUE, "launch of " + function.kernel().name() + " with " + refusal);
         }

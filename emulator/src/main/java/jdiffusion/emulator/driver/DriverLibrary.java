@@ -49,7 +49,7 @@ final class DriverLibrary {
         }
         Linker linker = Linker.nativeLinker();
         attach = linker.downcallHandle(symbols.findOrThrow("emulator_attach"),
-                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT));
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, ADDRESS));
         detach = linker.downcallHandle(symbols.findOrThrow("emulator_detach"), FunctionDescriptor.ofVoid());
         calls = Arena.global().allocate(ADDRESS, CALLS.size());
         for (int i = 0; i < CALLS.size(); i++) {
@@ -72,7 +72,7 @@ final class DriverLibrary {
     }
 
     /** Opens the driver for some devices; refused while others are open. What strict means is said in cuda.c. */
-    static synchronized void open(List<DriverCalls> devices, long memoryBytes, boolean strict) {
+    static synchronized void open(List<DriverCalls> devices, long memoryBytes, boolean strict, DeviceLimits limits) {
         if (!current.isEmpty()) {
             throw new EmulatorException("an emulated device is already open in this process; close it first");
         }
@@ -82,8 +82,9 @@ final class DriverLibrary {
             loaded = new DriverLibrary(DriverBuild.library());
         }
         current = List.copyOf(devices);
-        try {
-            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, strict ? 1 : 0, devices.size());
+        try (Arena arena = Arena.ofConfined()) {
+            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, strict ? 1 : 0, devices.size(),
+                    arena.allocateFrom(JAVA_INT, limits.attributes()));
             if (result != CudaResult.SUCCESS) {
                 throw new EmulatorException("the driver of the emulated device did not open: CUresult " + result);
             }

@@ -11,9 +11,10 @@ import java.util.Map;
  * @param variables module-scope variables
  * @param kernels entry functions
  * @param functions those that are called, by name
+ * @param architecture of {@code .target}, 89 for sm_89; 0 where there is none
  */
 public record PtxModule(String origin, List<String> lines, List<Variable> variables, List<PtxFunction> kernels,
-        Map<String, PtxFunction> functions) {
+        Map<String, PtxFunction> functions, int architecture) {
 
     /** Text of a line, from 1, trimmed and with single spaces. */
     public String text(int line) {

@@ -6,15 +6,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Reads a PTX text at module scope. */
 public final class PtxParser {
+    private static final Pattern TARGET = Pattern.compile("\\bsm_(\\d{2,3})");
     private static final Set<String> LINKAGE = Set.of(".visible", ".extern", ".weak", ".common");
 
     private final Source source;
     private final List<Variable> variables = new ArrayList<>();
     private final List<PtxFunction> kernels = new ArrayList<>();
     private final Map<String, PtxFunction> functions = new LinkedHashMap<>();
+
+    private int architecture;
 
     private PtxParser(Source source) {
         this.source = source;
@@ -32,7 +37,7 @@ public final class PtxParser {
             parser.directive();
         }
         return new PtxModule(origin, parser.source.lines(), List.copyOf(parser.variables),
-                List.copyOf(parser.kernels), parser.functions);
+                List.copyOf(parser.kernels), parser.functions, parser.architecture);
     }
 
     private void directive() {
@@ -43,7 +48,12 @@ public final class PtxParser {
             word = source.word();
         }
         switch (word) {
-            case ".version", ".target", ".address_size", ".file" -> restOfLine(line);
+            case ".version", ".address_size", ".file" -> restOfLine(line);
+            case ".target" -> {
+                Matcher target = TARGET.matcher(source.lines().get(line - 1));
+                architecture = target.find() ? Integer.parseInt(target.group(1)) : 0;
+                restOfLine(line);
+            }
             case ".global", ".const", ".shared" -> variables.add(variable(source, word, line));
             case ".entry" -> kernels.add(new FunctionParser(source, line).parse());
             case ".func" -> {

@@ -83,6 +83,8 @@ static int attached, initialised, strict;
 #define MAX_DEVICES 8
 #define HOST -1
 static int device_count;
+#define FIGURES 6
+static int figures[FIGURES][2]; /* CUdevice_attribute and value, as DeviceLimits gives them */
 static uint64_t memory_total, memory_used[MAX_DEVICES]; /* the total is each device's */
 static struct block *blocks;
 static struct object *objects;
@@ -148,9 +150,10 @@ static int device_now(void) {
 
 /*
  * Opens some devices with memory of total bytes each. When they are strict, new device memory holds NaN (all ones)
- * instead of zeros, and copies on streams are put off.
+ * instead of zeros, and copies on streams are put off. given holds what depends on the compute capability.
  */
-EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, int is_strict, int count) {
+EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, int is_strict, int count,
+                           const int (*given)[2]) {
     REQUIRE(!attached && count > 0 && count <= MAX_DEVICES, CUDA_ERROR_INVALID_VALUE);
     if (!objects) {
         objects_room = 1 << 22;
@@ -165,6 +168,7 @@ EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, i
     memory_total = total;
     strict = is_strict;
     device_count = count;
+    memcpy(figures, given, sizeof figures);
     attached = 1;
     return CUDA_SUCCESS;
 }
@@ -236,7 +240,7 @@ EXPORT int cuDeviceTotalMem_v2(size_t *bytes, int device) {
     return CUDA_SUCCESS;
 }
 
-/* CUdevice_attribute and value; what is not listed is 0, "no". The figures are those of compute capability 8.0. */
+/* CUdevice_attribute and value; what is neither here nor in figures is 0, "no". */
 static const int attributes[][2] = {
     {1, 1024}, {2, 1024}, {3, 1024}, {4, 64},           /* threads of a block, its x, y, z */
     {5, 2147483647}, {6, 65535}, {7, 65535},            /* grid x, y, z */
@@ -244,9 +248,8 @@ static const int attributes[][2] = {
     {11, 2147483647}, {12, 65536}, {13, 1410000},       /* pitch, registers of a block, clock in kHz */
     {14, 512}, {15, 1}, {16, 108},                      /* texture alignment, copies overlap, multiprocessors */
     {31, 1}, {36, 1215000}, {37, 5120},                 /* concurrent kernels, memory clock in kHz, bus width */
-    {38, 41943040}, {39, 2048}, {40, 1}, {41, 1},       /* L2, threads of a multiprocessor, copy engines, unified */
-    {75, 8}, {76, 0}, {81, 167936}, {82, 65536},        /* capability, a multiprocessor's shared memory, registers */
-    {97, 166912}, {106, 32}, {111, 1024},               /* shared memory by opt-in, blocks, reserved shared memory */
+    {38, 41943040}, {40, 1}, {41, 1},                   /* L2, copy engines, unified addresses */
+    {82, 65536}, {111, 1024},                           /* a multiprocessor's registers, reserved shared memory */
 };
 
 EXPORT int cuDeviceGetAttribute(int *value, int attribute, int device) {
@@ -255,6 +258,9 @@ EXPORT int cuDeviceGetAttribute(int *value, int attribute, int device) {
     *value = 0;
     for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
         if (attributes[i][0] == attribute) *value = attributes[i][1];
+    }
+    for (int i = 0; i < FIGURES; i++) {
+        if (figures[i][0] == attribute) *value = figures[i][1];
     }
     return CUDA_SUCCESS;
 }

@@ -35,7 +35,7 @@ class EmulatedDeviceTest {
 
     @BeforeEach
     void open() {
-        device = EmulatedDevice.start(new EmulatorOptions(true, false, 0, 1), MEMORY);
+        device = EmulatedDevice.start(EmulatorOptions.defaults().withCheck(true).withThreads(1), MEMORY);
         JCudaDriver.setExceptionsEnabled(true);
         JCudaDriver.cuInit(0);
         JCudaDriver.cuCtxCreate(new CUcontext(), 0, new CUdevice());
@@ -84,9 +84,9 @@ class EmulatedDeviceTest {
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)).isEqualTo(8);
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_WARP_SIZE)).isEqualTo(DeviceLimits.WARP);
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN))
-                .isEqualTo(DeviceLimits.SHARED_BYTES_OPT_IN);
+                .isEqualTo(163 << 10);
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR))
-                .isEqualTo(DeviceLimits.SHARED_BYTES_PER_MULTIPROCESSOR);
+                .isEqualTo(164 << 10);
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK))
                 .isEqualTo(DeviceLimits.SHARED_BYTES);
     }

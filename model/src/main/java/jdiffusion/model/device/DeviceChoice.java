@@ -16,11 +16,12 @@ import java.nio.file.Path;
  * @param profile whether the emulated device counts what each kernel does
  * @param seed    varies the order in which the emulated device runs warps
  * @param memory  bytes of the emulated device; null for its usual size
+ * @param capability of the emulated device, like 8.9; null for 8.0
  */
 public record DeviceChoice(String device, Integer threads, String cpu, Path kernels, String gemm, String conv,
-                           boolean check, boolean profile, long seed, Long memory) {
+                           boolean check, boolean profile, long seed, Long memory, String capability) {
     /** A device with everything else as usual. */
     public static DeviceChoice of(String device) {
-        return new DeviceChoice(device, null, null, null, "own", "own", false, false, 0, null);
+        return new DeviceChoice(device, null, null, null, "own", "own", false, false, 0, null, null);
     }
 }

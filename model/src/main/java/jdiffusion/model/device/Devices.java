@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import jdiffusion.emulator.EmulatorOptions;
+import jdiffusion.emulator.Multiprocessor;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.emulator.driver.EmulatedDevice;
 import jdiffusion.emulator.driver.EmulatorException;
@@ -218,7 +219,8 @@ public final class Devices {
         }
         EmulatedDevice device;
         try {
-            device = EmulatedDevice.start(new EmulatorOptions(o.check(), o.profile(), o.seed(), threads),
+            device = EmulatedDevice.start(
+                    new EmulatorOptions(o.check(), o.profile(), o.seed(), threads, multiprocessor(o)),
                     o.memory() == null ? EmulatedDevice.DEFAULT_MEMORY_BYTES : o.memory(), names.ordinals().size());
         } catch (EmulatorException e) {
             throw new DeviceException(e.getMessage(), e);
@@ -229,6 +231,18 @@ public final class Devices {
             device.close();
             throw e;
         }
+    }
+
+    private static Multiprocessor multiprocessor(DeviceChoice o) {
+        if (o.capability() == null) {
+            return Multiprocessor.SM_80;
+        }
+        Multiprocessor found = Multiprocessor.of(o.capability());
+        if (found == null) {
+            throw new InputException("--emulator-capability " + o.capability()
+                    + " is unknown; use 8.0, 8.6, 8.9, 9.0 or 12.0");
+        }
+        return found;
     }
 
     private static CudaOptions cudaOptions(DeviceChoice o, String precision) {
@@ -248,7 +262,7 @@ public final class Devices {
     }
 
     private static void checkEmulatorOptions(DeviceChoice o, DeviceNames names) {
-        if ((o.check() || o.profile() || o.seed() != 0 || o.memory() != null)
+        if ((o.check() || o.profile() || o.seed() != 0 || o.memory() != null || o.capability() != null)
                 && !names.kind().equals("emulated")) {
             throw new InputException("the options --emulator-... need --device emulated");
         }
