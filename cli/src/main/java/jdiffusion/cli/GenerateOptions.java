@@ -119,7 +119,8 @@ final class GenerateOptions {
 
     @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
             description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32 on the CPU, bf16 on"
-                + " CUDA devices.")
+                + " CUDA devices. fp8 is for layers whose weights are stored as fp8 (e4m3 or e5m2); cards need compute"
+                + " capability 8.9 for it.")
     String precision;
 
     /** Changes a request with the checkpoint's defaults; the init image and the mask are set elsewhere. */

@@ -106,7 +106,8 @@ final class ServeCommand implements Callable<Integer> {
 
     @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
             description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32 on the CPU, bf16 on"
-                + " CUDA devices.")
+                + " CUDA devices. fp8 is for layers whose weights are stored as fp8 (e4m3 or e5m2); cards need compute"
+                + " capability 8.9 for it.")
     private String precision;
 
     @Mixin

@@ -51,7 +51,7 @@ final class VerifyCommand implements Callable<Integer> {
     private Double tolerance;
 
     @Option(names = "--precision", paramLabel = "TYPE",
-            description = "f32, bf16 or f16. Default: f32 on the CPU, bf16 on CUDA devices.")
+            description = "f32, bf16, f16 or fp8. Default: f32 on the CPU, bf16 on CUDA devices.")
     private String precision;
 
     @Mixin

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.cpu;
 
 import java.util.List;
+import java.util.Locale;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
@@ -43,6 +44,7 @@ import jdiffusion.tensor.Workspace;
  */
 public final class CpuBackend implements Backend {
     private final Cpu cpu;
+    private final boolean float8;
     private final DType operandType;
     private final MemoryCount memory = new MemoryCount();
     private final WorkCount work = new WorkCount();
@@ -68,19 +70,21 @@ public final class CpuBackend implements Backend {
 
     /**
      * @param threads   threads in all, at least 1; the caller's is one of them
-     * @param precision F32 or BF16
+     * @param precision F32, BF16, or FP8, which is F32 but for layers whose weights are float8
      * @param level     one without an obstacle, or null for the best of this machine
      */
     public CpuBackend(int threads, Precision precision, CpuLevel level) {
         if (precision == Precision.F16) {
-            throw new IllegalArgumentException("the CPU computes in F32 or BF16, not F16");
+            throw new IllegalArgumentException("the CPU computes in F32, BF16 or FP8, not F16");
         }
         if (level != null && level.obstacle() != null) {
             throw new IllegalArgumentException("CPU level " + level.label() + ": " + level.obstacle());
         }
-        cpu = new Cpu(threads, precision, products(precision, level));
-        operandType = operandType(precision, level);
-        linear = new CpuLinear(cpu);
+        float8 = precision == Precision.FP8;
+        Precision usual = float8 ? Precision.F32 : precision;
+        cpu = new Cpu(threads, usual, products(usual, level));
+        operandType = operandType(usual, level);
+        linear = new CpuLinear(cpu, float8);
         conv2d = new CpuConv2d(cpu);
         attention = new CpuAttention(cpu);
         layerNorm = new CpuLayerNorm(cpu);
@@ -134,14 +138,14 @@ public final class CpuBackend implements Backend {
         CpuLevel level = cpu.products().level();
         return "cpu, " + (level == CpuLevel.VECTOR ? "" : level.label() + " and ") + "Vector API at " + Simd.BITS
                 + " bits, " + threads + (threads == 1 ? " thread, " : " threads, ")
-                + (cpu.precision() == Precision.F32 ? "f32" : "bf16");
+                + precision().name().toLowerCase(Locale.ROOT);
     }
 
     /** In float32 all levels round alike; in bfloat16 two of them sum in an order of their own. */
     @Override
     public String arithmetic() {
         if (cpu.precision() == Precision.F32) {
-            return "cpu f32";
+            return float8 ? "cpu fp8" : "cpu f32";
         }
         CpuLevel level = cpu.products().level();
         return "cpu bf16" + (level == CpuLevel.AMX || level == CpuLevel.AVX512BF16 ? " " + level.label() : "");
@@ -149,7 +153,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Precision precision() {
-        return cpu.precision();
+        return float8 ? Precision.FP8 : cpu.precision();
     }
 
     @Override
@@ -167,7 +171,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public MemoryModel memoryModel() {
-        return new MemoryModel(cpu.precision(), false, operandType);
+        return new MemoryModel(precision(), false, operandType);
     }
 
     @Override

@@ -22,8 +22,6 @@ import jdiffusion.tensor.InputException;
  * @param texts by path below {@code jdiffusion/kernels}, the source itself among them
  */
 record CuSource(String file, Map<String, String> texts) {
-    /** What every compiler is told; another card's driver translates from compute_80 on. */
-    static final String ARCHITECTURE = "compute_80";
     private static final Pattern INCLUDE = Pattern.compile("^\\s*#\\s*include\\s+\"([^\"]+)\"", Pattern.MULTILINE);
     /** The folder searched for headers that do not lie beside the file that includes them. */
     private static final String SHARED = "cuda/";
@@ -90,7 +88,7 @@ record CuSource(String file, Map<String, String> texts) {
     String hash() {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            digest.update(String.join(" ", Nvcc.OPTIONS).getBytes(StandardCharsets.UTF_8));
+            digest.update(String.join(" ", architecture().options()).getBytes(StandardCharsets.UTF_8));
             texts.forEach((path, text) -> {
                 digest.update(("\0" + path + "\0").getBytes(StandardCharsets.UTF_8));
                 digest.update(text.getBytes(StandardCharsets.UTF_8));
@@ -99,6 +97,10 @@ record CuSource(String file, Map<String, String> texts) {
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    Architecture architecture() {
+        return Architecture.of(file);
     }
 
     String text() {

@@ -15,8 +15,6 @@ import jdiffusion.kernels.DeviceException;
 
 /** The compiler of a CUDA toolkit, as a program. */
 final class Nvcc implements CuCompiler {
-    static final List<String> OPTIONS = List.of("-ptx", "-arch=" + CuSource.ARCHITECTURE, "-O3", "-std=c++17");
-
     private final Path program;
 
     private Nvcc(Path program) {
@@ -61,7 +59,7 @@ final class Nvcc implements CuCompiler {
                 }
                 Path ptx = folder.resolve("out.ptx");
                 List<String> command = new ArrayList<>(List.of(program.toString()));
-                command.addAll(OPTIONS);
+                command.addAll(source.architecture().options());
                 command.addAll(List.of("-I", folder.resolve("cuda").toString(), "-o", ptx.toString(),
                         folder.resolve(source.file() + ".cu").toString()));
                 Result result = run(command);
@@ -69,7 +67,7 @@ final class Nvcc implements CuCompiler {
                     throw new DeviceException(source.file() + ".cu does not compile: "
                             + CuCompiler.firstErrors(result.output.replace(folder + File.separator, "")));
                 }
-                return Ptx.portable(Files.readString(ptx));
+                return Ptx.portable(Files.readString(ptx), source.architecture());
             } finally {
                 delete(folder);
             }

@@ -43,7 +43,7 @@ final class Nvrtc implements CuCompiler {
         check(source, JNvrtc.nvrtcCreateProgram(program, source.text(), source.file() + ".cu", names.size(),
                 texts.toArray(new String[0]), names.toArray(new String[0])));
         try {
-            String[] options = {"--gpu-architecture=" + CuSource.ARCHITECTURE, "--std=c++17"};
+            String[] options = {"--gpu-architecture=" + source.architecture().label(), "--std=c++17"};
             int result = JNvrtc.nvrtcCompileProgram(program, options.length, options);
             if (result != nvrtcResult.NVRTC_SUCCESS) {
                 String[] log = new String[1];
@@ -52,7 +52,7 @@ final class Nvrtc implements CuCompiler {
             }
             String[] ptx = new String[1];
             check(source, JNvrtc.nvrtcGetPTX(program, ptx));
-            return Ptx.portable(ptx[0].replace("\0", ""));
+            return Ptx.portable(ptx[0].replace("\0", ""), source.architecture());
         } finally {
             JNvrtc.nvrtcDestroyProgram(program);
         }

@@ -14,23 +14,17 @@ import java.util.zip.GZIPOutputStream;
 final class Ptx {
     /** Of the names of compressed PTX. */
     static final String ENDING = ".ptx.gz";
-    /**
-     * The version of the instruction set that it claims: that of CUDA 11.8, so that every driver since then (520)
-     * takes it. A newer compiler writes a newer number, but the kernels use nothing newer; {@code ptxas} refuses them
-     * if they do.
-     */
-    static final String VERSION = "7.8";
     private static final Pattern HASH = Pattern.compile("^// sources and options: ([0-9a-f]{64})$", Pattern.MULTILINE);
 
     private Ptx() {
     }
 
-    /** A compiler's output brought to {@link #VERSION}, without hints that came later and its own remarks. */
-    static String portable(String compiled) {
+    /** A compiler's output as of {@link Architecture#ptxVersion}, without hints that came later and its own remarks. */
+    static String portable(String compiled, Architecture architecture) {
         return compiled.lines()
                 .filter(line -> !line.strip().startsWith("//")
                         && !line.strip().startsWith(".pragma \"used_bytes_mask"))
-                .map(line -> line.startsWith(".version ") ? ".version " + VERSION : line)
+                .map(line -> line.startsWith(".version ") ? ".version " + architecture.ptxVersion() : line)
                 .collect(Collectors.joining("\n", "", "\n")).stripLeading();
     }
 

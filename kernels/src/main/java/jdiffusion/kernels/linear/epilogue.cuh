@@ -99,6 +99,22 @@ static __device__ __forceinline__ void store_four(const float (&y)[4], void* p, 
     }
 }
 
+// How y, four neighbours after bias and activation of which `count` are there, meets out and what it holds there.
+static __device__ __forceinline__ void meet(const Output& o, float (&y)[4], const float (&old)[4], int row, int col,
+                                            int count) {
+    if (o.mode != STORE) {
+        float gate[4] = {1.0f, 1.0f, 1.0f, 1.0f};
+        if (o.gate != nullptr) {
+            load_four(gate, o.gate, F32, (long long)(row / o.gate_rows) * o.gate_stride + col, count);
+        }
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            y[j] = o.mode == ADD ? old[j] + gate[j] * y[j] : old[j] * y[j];
+        }
+    }
+    store_four(y, o.out, o.out_type, (long long)row * o.out_stride + col, count);
+}
+
 // The first COLS columns of rows in shared memory to out: a thread has the same four columns of every row it takes, so
 // that a warp writes up to 512 bytes side by side.
 template <class Shape, int COLS = Shape::N>
@@ -114,20 +130,10 @@ __device__ __forceinline__ void store_rows(const Output& o, const float* staged,
         }
         float4 sums = *(const float4*)(staged + row * Shape::STAGED_COLS + col);
         float y[4] = {sums.x, sums.y, sums.z, sums.w};
-        long long at = (long long)out_row * o.out_stride + first_col + col;
+        float old[4];
         if (o.mode != STORE) {
-            float gate[4] = {1.0f, 1.0f, 1.0f, 1.0f};
-            if (o.gate != nullptr) {
-                long long gate_at = (long long)(out_row / o.gate_rows) * o.gate_stride + first_col + col;
-                load_four(gate, o.gate, F32, gate_at, count);
-            }
-            float old[4];
-            load_four(old, o.out, o.out_type, at, count);
-#pragma unroll
-            for (int j = 0; j < 4; j++) {
-                y[j] = o.mode == ADD ? old[j] + gate[j] * y[j] : old[j] * y[j];
-            }
+            load_four(old, o.out, o.out_type, (long long)out_row * o.out_stride + first_col + col, count);
         }
-        store_four(y, o.out, o.out_type, at, count);
+        meet(o, y, old, out_row, first_col + col, count);
     }
 }

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -21,11 +22,16 @@ import jdiffusion.emulator.Multiprocessor;
  * a multiprocessor's threads run at once with that.
  */
 final class KernelTable {
-    /** How kernels begin or end whose shared memory the launch decides: what it is at the product's sizes. */
+    /**
+     * How kernels begin or end whose shared memory the launch decides: what it is at the product's sizes. Of several
+     * the longest counts.
+     */
     private static final Map<String, Integer> DYNAMIC_SHARED = Map.of(
             "attention_wide", 68096,
             "attention_256", 66336,
             "attention_plain", 3584,
+            "sm90_broad", 4 * 48 * 1024 + 32 * 1024 + 64,
+            "sm90_large", 6 * 32 * 1024 + 32 * 1024 + 96,
             "_broad", 96 << 10,
             "groupnorm_describe", 8 * 33 * 8,
             "layernorm", 4 * 1536 * 4,
@@ -72,7 +78,7 @@ final class KernelTable {
             Path ptx = Files.createTempFile("kernels", ".ptx");
             try {
                 Files.writeString(ptx, text);
-                Map<Multiprocessor, Map<String, Use>> uses = Stream.of(Multiprocessor.values()).parallel()
+                Map<Multiprocessor, Map<String, Use>> uses = architectures(file).parallel()
                         .collect(Collectors.toConcurrentMap(a -> a, a -> assemble(file, ptx, a)));
                 return threads.keySet().stream().map(kernel -> row(kernel, threads.get(kernel), uses) + "\n")
                         .collect(Collectors.joining());
@@ -84,13 +90,26 @@ final class KernelTable {
         }
     }
 
+    private static Stream<Multiprocessor> architectures(String file) {
+        return switch (Architecture.of(file)) {
+            case SM_90A -> Stream.of(Multiprocessor.SM_90);
+            case SM_89 -> file.endsWith("_native_sm89") ? Stream.of(Multiprocessor.SM_89, Multiprocessor.SM_120)
+                    : Stream.of(Multiprocessor.SM_89, Multiprocessor.SM_90, Multiprocessor.SM_120);
+            case ALL -> Stream.of(Multiprocessor.values());
+        };
+    }
+
     private static String row(String kernel, int threads, Map<Multiprocessor, Map<String, Use>> uses) {
         List<String> cells = new ArrayList<>();
         int dynamic = DYNAMIC_SHARED.entrySet().stream()
                 .filter(e -> kernel.startsWith(e.getKey()) || kernel.endsWith(e.getKey()))
-                .mapToInt(Map.Entry::getValue).findFirst().orElse(0);
+                .max(Comparator.comparingInt(e -> e.getKey().length())).map(Map.Entry::getValue).orElse(0);
         int shared = 0;
         for (Multiprocessor architecture : Multiprocessor.values()) {
+            if (!uses.containsKey(architecture)) {
+                cells.add("");
+                continue;
+            }
             Use use = uses.get(architecture).get(kernel);
             if (use.spilledBytes > 0) {
                 throw new AssertionError(kernel + " spills " + use.spilledBytes + " bytes on " + architecture.label());
@@ -116,7 +135,8 @@ final class KernelTable {
     }
 
     private Map<String, Use> assemble(String file, Path ptx, Multiprocessor architecture) {
-        Nvcc.Result result = Nvcc.run(List.of(ptxas.toString(), "-arch=" + architecture.label(), "-v", ptx.toString(),
+        String target = architecture.label() + (Architecture.of(file) == Architecture.SM_90A ? "a" : "");
+        Nvcc.Result result = Nvcc.run(List.of(ptxas.toString(), "-arch=" + target, "-v", ptx.toString(),
                 "-o", "/dev/null"));
         if (result.code() != 0) {
             throw new AssertionError(file + " does not assemble for " + architecture.label() + ": " + result.output());

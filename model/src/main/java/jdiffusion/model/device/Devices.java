@@ -190,7 +190,7 @@ public final class Devices {
     private static Precision cpuPrecision(String precision) {
         Precision wanted = precision == null ? Precision.F32 : precision(precision);
         if (wanted == Precision.F16) {
-            throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32 or bf16");
+            throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32, bf16 or fp8");
         }
         return wanted;
     }
@@ -248,7 +248,8 @@ public final class Devices {
     private static CudaOptions cudaOptions(DeviceChoice o, String precision) {
         Precision wanted = precision == null ? Precision.BF16 : precision(precision);
         if (wanted == Precision.F32) {
-            throw new InputException("--precision f32 is for the CPU; CUDA devices compute products in bf16 or f16");
+            throw new InputException("--precision f32 is for the CPU; CUDA devices compute products in bf16, f16 or"
+                    + " fp8");
         }
         return CudaOptions.defaults().withPrecision(wanted).withKernels(o.kernels())
                 .withLibraries(isLibrary("--gemm", o.gemm(), "cublas"), isLibrary("--conv", o.conv(), "cudnn"));
@@ -281,7 +282,8 @@ public final class Devices {
             case "f32" -> Precision.F32;
             case "bf16" -> Precision.BF16;
             case "f16" -> Precision.F16;
-            default -> throw new InputException("precision '" + label + "' is unknown; use f32, bf16 or f16");
+            case "fp8" -> Precision.FP8;
+            default -> throw new InputException("precision '" + label + "' is unknown; use f32, bf16, f16 or fp8");
         };
     }
 
