@@ -58,9 +58,8 @@ final class DeviceOptions {
             description = "On the emulated device: how much memory it has, like 512MiB. Default: 8GiB.")
     Long memory;
 
-    @Option(names = "--emulator-capability", paramLabel = "M.N",
-            description = "On the emulated device: the compute capability that it has, with the limits of such a card:"
-                + " 8.0, 8.6, 8.9, 9.0 or 12.0. Default: 8.0.")
+    @Option(names = "--emulator-capability", paramLabel = "X.Y",
+            description = "On the emulated device: its compute capability, 8.0, 8.9 or 9.0. Default: 8.0.")
     String capability;
 
     DeviceChoice choice() {

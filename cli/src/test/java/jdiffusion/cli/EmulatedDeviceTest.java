@@ -57,8 +57,8 @@ class EmulatedDeviceTest {
         assertThat(meanDifference(emulated, cpu)).as("between devices").isLessThan(2);
         assertThat(Png.read(folder.resolve("emulated.png")).texts().get("parameters")).contains("Precision: fp8");
         for (String[] refused : new String[][] {
-            {"--emulator-capability", "8.6", "it has compute capability 8.6; products of float8 need 8.9"},
-            {"--emulator-capability", "7.5", "--emulator-capability 7.5 is unknown; use 8.0, 8.6, 8.9, 9.0 or 12.0"},
+            {"--emulator-capability", "8.0", "it has compute capability 8.0; products of float8 need 8.9"},
+            {"--emulator-capability", "7.5", "--emulator-capability 7.5 is unknown; use 8.0, 8.9 or 9.0"},
             {"--gemm", "cublas", "use --gemm own with --precision fp8"}}) {
             Cli run = Cli.draw("a red circle", "--device", "emulated", "--precision", "fp8", "--quantize", "fp8",
                     refused[0], refused[1], "-o", folder.resolve("none.png"));

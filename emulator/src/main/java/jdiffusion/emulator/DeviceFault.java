@@ -21,6 +21,8 @@ public class DeviceFault extends RuntimeException {
          * that does not take part (option check).
          */
         DIVERGENT_BARRIER,
+        /** A barrier in shared memory got more arrivals or bytes than its phase takes. */
+        BARRIER,
         /** An {@code assert} of the kernel did not hold. */
         ASSERTION,
         /** Calls within calls need more local memory than a thread has for them, or do not end. */

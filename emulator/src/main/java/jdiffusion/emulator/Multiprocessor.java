@@ -32,31 +32,6 @@ public enum Multiprocessor {
         return threads;
     }
 
-    /** Most blocks at once. */
-    public int blocks() {
-        return blocks;
-    }
-
-    /** Shared memory, with what the system takes of it. */
-    public int sharedBytes() {
-        return sharedBytes;
-    }
-
-    /** Compute capability, 10 times major plus minor. */
-    public int capability() {
-        return Integer.parseInt(name().substring("SM_".length()));
-    }
-
-    /** The architecture of a compute capability, written like 8.9; null when none here has it. */
-    public static Multiprocessor of(String capability) {
-        for (Multiprocessor one : values()) {
-            if (capability.equals(one.capability() / 10 + "." + one.capability() % 10)) {
-                return one;
-            }
-        }
-        return null;
-    }
-
     /** As ptxas calls the architecture: sm_80. */
     public String label() {
         return name().toLowerCase(Locale.ROOT);

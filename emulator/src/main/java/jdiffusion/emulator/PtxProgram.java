@@ -14,10 +14,11 @@ import jdiffusion.emulator.ptx.PtxParser;
 public final class PtxProgram {
     private final Map<String, PtxKernel> kernels;
     private final Map<String, MemorySegment> globals;
-    private final int architecture;
 
-    PtxProgram(Map<String, PtxKernel> kernels, Map<String, MemorySegment> globals, int architecture) {
-        this.architecture = architecture;
+    private final String target;
+
+    PtxProgram(String target, Map<String, PtxKernel> kernels, Map<String, MemorySegment> globals) {
+        this.target = target;
         this.kernels = kernels;
         this.globals = globals;
     }
@@ -45,12 +46,12 @@ public final class PtxProgram {
             kernels.put(function.name(), new PtxKernel(KernelCompiler.compile(module, function, variables, steps),
                     function.maxThreads(), KernelCompiler.registers(function)));
         }
-        return new PtxProgram(kernels, variables.segments(), module.architecture());
+        return new PtxProgram(module.target(), kernels, variables.segments());
     }
 
-    /** The least architecture that the text is for, 89 for {@code .target sm_89}. */
-    public int architecture() {
-        return architecture;
+    /** The architecture that the text is for, like sm_80 or sm_90a; empty where it names none. */
+    public String target() {
+        return target;
     }
 
     /** Names of the entry functions. */

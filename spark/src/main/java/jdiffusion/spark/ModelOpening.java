@@ -65,7 +65,8 @@ final class ModelOpening {
      */
     static Painter open(Settings settings, String device, int threads) {
         BatchModels.Model usual = model(settings.model());
-        DeviceChoice choice = new DeviceChoice(device, threads, null, null, "own", "own", false, false, 0, null);
+        DeviceChoice choice = new DeviceChoice(device, threads, null, null, "own", "own", false, false, 0, null,
+                null);
         Consumer<String> notes = LOG::info;
         Devices.Opened opened = Devices.open(choice, settings.precision(), notes);
         return new OnDevice(new ModelPainter(PainterSettings.of(

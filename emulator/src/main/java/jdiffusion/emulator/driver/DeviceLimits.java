@@ -1,13 +1,15 @@
 package jdiffusion.emulator.driver;
 
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import jdiffusion.emulator.Dim3;
-import jdiffusion.emulator.Multiprocessor;
 
 /**
- * What one launch may ask for, by the device's compute capability; the attributes that cuda.c reports are the same
- * figures.
+ * What one launch may ask for; the attributes that cuda.c reports are the same figures.
+ *
+ * @param capability compute capability, 10 times major plus minor: 80, 89 or 90
  */
-record DeviceLimits(Multiprocessor multiprocessor) {
+record DeviceLimits(int capability) {
     static final int WARP = 32;
     static final int THREADS_PER_BLOCK = 1024;
     /** Shared memory of a block, static and dynamic, without opting in. */
@@ -15,23 +17,40 @@ record DeviceLimits(Multiprocessor multiprocessor) {
     /** What the system takes of each block's shared memory. */
     static final int SHARED_BYTES_RESERVED = 1 << 10;
 
+    private static final int ADA = 89;
+    private static final int HOPPER = 90;
+    private static final Pattern TARGET = Pattern.compile("sm_(\\d+)([af]?)");
     private static final int MAX_GRID_YZ = 65535;
     private static final int MAX_BLOCK_Z = 64;
 
-    /** Compute capability, 10 times major plus minor. */
-    int capability() {
-        return multiprocessor.capability();
+    int sharedBytesPerMultiprocessor() {
+        return capability >= HOPPER ? 228 << 10 : capability == ADA ? 100 << 10 : 164 << 10;
+    }
+
+    private int threadsPerMultiprocessor() {
+        return capability == ADA ? 1536 : 2048;
+    }
+
+    private int blocksPerMultiprocessor() {
+        return capability == ADA ? 24 : 32;
     }
 
     /** Shared memory of a block, static and dynamic, at most. */
     int sharedBytesOptIn() {
-        return multiprocessor.sharedBytes() - SHARED_BYTES_RESERVED;
+        return sharedBytesPerMultiprocessor() - SHARED_BYTES_RESERVED;
     }
 
-    /** Numbers of attributes of the device, each with its value: {@code figures} of cuda.c. */
-    int[] attributes() {
-        return new int[] {75, capability() / 10, 76, capability() % 10, 39, multiprocessor.threads(),
-            106, multiprocessor.blocks(), 81, multiprocessor.sharedBytes(), 97, sharedBytesOptIn()};
+    /** Why a module for an architecture cannot be loaded, or null. */
+    String obstacle(String target) {
+        Matcher matcher = TARGET.matcher(target);
+        if (!matcher.matches()) {
+            return null;
+        }
+        int wanted = Integer.parseInt(matcher.group(1));
+        boolean exactly = !matcher.group(2).isEmpty();
+        return wanted == capability || !exactly && wanted < capability ? null
+                : "the module is for %s, and the device has compute capability %d.%d".formatted(target,
+                        capability / 10, capability % 10);
     }
 
     /** Why a launch is refused, or null when it may go ahead. */
@@ -66,7 +85,7 @@ record DeviceLimits(Multiprocessor multiprocessor) {
     int blocksPerMultiprocessor(Modules.Function function, int threads, long dynamicShared) {
         int padded = Math.ceilDiv(threads, WARP) * WARP;
         long shared = function.kernel().staticSharedBytes() + dynamicShared + SHARED_BYTES_RESERVED;
-        long byShared = multiprocessor.sharedBytes() / shared;
-        return (int) Math.min(multiprocessor.blocks(), Math.min(multiprocessor.threads() / padded, byShared));
+        long byShared = sharedBytesPerMultiprocessor() / shared;
+        return (int) Math.min(blocksPerMultiprocessor(), Math.min(threadsPerMultiprocessor() / padded, byShared));
     }
 }

@@ -39,7 +39,8 @@ final class DriverBuild {
     /** The name that JCuda's library asks the dynamic linker for; the file holds it, and its name starts with it. */
     static final String SONAME = "libcuda.so.1";
 
-    private static final List<String> SOURCES = List.of("cuda.c", "streams.h", "memory.h", "launch.h", "unsupported.h");
+    private static final List<String> SOURCES = List.of("cuda.c", "streams.h", "memory.h", "launch.h", "tensormap.h",
+            "unsupported.h");
     private static final List<String> OPTIONS = List.of("-std=gnu11", "-O2", "-shared", "-fPIC", "-pthread",
             "-fvisibility=hidden", "-Wl,-soname," + SONAME);
     private static final List<String> COMPILERS = List.of("cc", "gcc", "clang");

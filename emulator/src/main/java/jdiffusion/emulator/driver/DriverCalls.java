@@ -32,10 +32,10 @@ final class DriverCalls {
     private final AtomicReference<DeviceFault> fault = new AtomicReference<>();
     private final ReentrantLock launching = new ReentrantLock();
 
-    DriverCalls(DeviceMemory memory, Executor executor, DeviceLimits limits) {
+    DriverCalls(DeviceMemory memory, Executor executor) {
         this.memory = memory;
         this.executor = executor;
-        this.limits = limits;
+        this.limits = new DeviceLimits(executor.options().capability());
     }
 
     /** The latest failure that has not been taken, or null. */
@@ -95,11 +95,10 @@ final class DriverCalls {
         String text = new String(ptx.reinterpret(bytes).toArray(JAVA_BYTE), StandardCharsets.UTF_8);
         try {
             PtxProgram program = PtxProgram.translate(text, "module");
-            if (program.architecture() > limits.capability()) {
-                String reason = "PTX for sm_" + program.architecture() + " on a device of compute capability "
-                        + limits.capability() / 10 + "." + limits.capability() % 10;
-                writeLog(reason, log, logBytes);
-                return refuse(CudaResult.INVALID_PTX, reason);
+            String obstacle = limits.obstacle(program.target());
+            if (obstacle != null) {
+                writeLog(obstacle, log, logBytes);
+                return refuse(CudaResult.INVALID_PTX, obstacle);
             }
             handle.reinterpret(JAVA_LONG.byteSize()).set(JAVA_LONG, 0, modules.add(program));
             return CudaResult.SUCCESS;

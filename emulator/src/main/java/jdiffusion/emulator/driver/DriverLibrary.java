@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
+import jdiffusion.emulator.EmulatorOptions;
 
 /**
  * The stand-in driver in this process, loaded once and for good: JCuda, loaded later, is bound to it because the
@@ -49,7 +50,7 @@ final class DriverLibrary {
         }
         Linker linker = Linker.nativeLinker();
         attach = linker.downcallHandle(symbols.findOrThrow("emulator_attach"),
-                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, ADDRESS));
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT));
         detach = linker.downcallHandle(symbols.findOrThrow("emulator_detach"), FunctionDescriptor.ofVoid());
         calls = Arena.global().allocate(ADDRESS, CALLS.size());
         for (int i = 0; i < CALLS.size(); i++) {
@@ -71,8 +72,8 @@ final class DriverLibrary {
         }
     }
 
-    /** Opens the driver for some devices; refused while others are open. What strict means is said in cuda.c. */
-    static synchronized void open(List<DriverCalls> devices, long memoryBytes, boolean strict, DeviceLimits limits) {
+    /** Opens the driver for some devices; refused while others are open. They are strict when options say check. */
+    static synchronized void open(List<DriverCalls> devices, long memoryBytes, EmulatorOptions options) {
         if (!current.isEmpty()) {
             throw new EmulatorException("an emulated device is already open in this process; close it first");
         }
@@ -82,9 +83,9 @@ final class DriverLibrary {
             loaded = new DriverLibrary(DriverBuild.library());
         }
         current = List.copyOf(devices);
-        try (Arena arena = Arena.ofConfined()) {
-            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, strict ? 1 : 0, devices.size(),
-                    arena.allocateFrom(JAVA_INT, limits.attributes()));
+        try {
+            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, options.check() ? 1 : 0, devices.size(),
+                    options.capability());
             if (result != CudaResult.SUCCESS) {
                 throw new EmulatorException("the driver of the emulated device did not open: CUresult " + result);
             }

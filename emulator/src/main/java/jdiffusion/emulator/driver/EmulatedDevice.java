@@ -10,8 +10,8 @@ import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.Executor;
 
 /**
- * A CUDA device that is emulated on the CPU, or several of them with memory of their own, of compute capability 8.0
- * unless the options say otherwise.
+ * A CUDA device of compute capability 8.0, or 8.9 or 9.0 where the options say so, that is emulated on the CPU, or
+ * several of them with memory of their own.
  * While it is open, JCuda's driver calls in this process reach it: {@code cuInit(0)} and so on, with devices from 0 on.
  * What is of one device, its memory, modules and streams, cannot be used with another.
  *
@@ -39,11 +39,10 @@ public final class EmulatedDevice implements AutoCloseable {
     }
 
     private EmulatedDevice(EmulatorOptions options, int count) {
-        var limits = new DeviceLimits(options.multiprocessor());
         devices = Stream.generate(() -> {
             var memory = new DeviceMemory();
             var executor = new Executor(memory, options);
-            return new Device(executor, new DriverCalls(memory, executor, limits));
+            return new Device(executor, new DriverCalls(memory, executor));
         }).limit(count).toList();
     }
 
@@ -74,8 +73,8 @@ public final class EmulatedDevice implements AutoCloseable {
         }
         var device = new EmulatedDevice(options, count);
         try {
-            DriverLibrary.open(device.devices.stream().map(Device::calls).toList(), memoryBytes, options.check(),
-                    new DeviceLimits(options.multiprocessor()));
+            DriverLibrary.open(device.devices.stream().map(Device::calls).toList(), memoryBytes,
+                    options);
         } catch (RuntimeException | Error e) {
             device.devices.forEach(one -> one.executor.close());
             throw e;

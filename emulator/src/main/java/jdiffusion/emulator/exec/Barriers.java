@@ -14,7 +14,7 @@ final class Barriers {
         check(w, arrived, site);
         if (arrived != 0) {
             int lane = Integer.numberOfTrailingZeros(arrived);
-            w.block.wait(w, arrived, w.r[id + lane], count < 0 ? 0 : w.r[count + lane], next, site);
+            w.block.barriers().wait(w, arrived, w.r[id + lane], count < 0 ? 0 : w.r[count + lane], next, site);
         }
         w.resume(next, all & ~arrived);
         return Warp.ELSEWHERE;
@@ -25,7 +25,7 @@ final class Barriers {
         check(w, arrived, site);
         if (arrived != 0) {
             int lane = Integer.numberOfTrailingZeros(arrived);
-            w.block.arrive(w, arrived, w.r[id + lane], w.r[count + lane], site);
+            w.block.barriers().arrive(w, arrived, w.r[id + lane], w.r[count + lane], site);
         }
         return next;
     }
@@ -35,7 +35,7 @@ final class Barriers {
             int next, int all, int site) {
         int bits = negated != 0 ? ~w.p[p] : w.p[p];
         if (arrived != 0) {
-            w.block.reduce(w, arrived, w.r[id + Integer.numberOfTrailingZeros(arrived)], operation, d, bits & arrived);
+            w.block.barriers().reduce(w, arrived, w.r[id + Integer.numberOfTrailingZeros(arrived)], operation, d, bits & arrived);
         }
         return barrier(w, arrived, id, count, next, all, site);
     }

@@ -39,7 +39,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
         int bytes = 0;
         for (int i = 0; i < function.body().size(); i++) {
             Instruction instruction = function.body().get(i);
-            boolean cut = steps || current == null || leaders.contains(i) || bytes > MOST_BYTES || isBarrier(instruction)
+            boolean cut = steps || current == null || leaders.contains(i) || bytes > MOST_BYTES || isAlone(instruction)
                     || isCollective(instruction) && !members(instruction).equals(collective);
             if (cut && (current == null || !current.isEmpty())) {
                 current = new ArrayList<>();
@@ -51,7 +51,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
             bytes += LaneEmitter.handles(instruction) ? LANE_BYTES : WARP_BYTES;
             collective = isCollective(instruction) ? members(instruction) : collective;
             addWidened(current, instruction, layout);
-            if (instruction.endsBlock() || isBarrier(instruction)) {
+            if (instruction.endsBlock() || isAlone(instruction)) {
                 current = null;
             }
         }
@@ -67,10 +67,17 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
                 && !instruction.has("warp");
     }
 
+    /** True for instructions that are a block of their own: registers are looked at between these. */
+    private static boolean isAlone(Instruction instruction) {
+        return isBarrier(instruction) || instruction.opcode().equals("wgmma")
+                || instruction.opcode().equals("setmaxnreg");
+    }
+
     /** True for instructions that lanes must execute together. */
     static boolean isCollective(Instruction instruction) {
         return switch (instruction.opcode()) {
-            case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix", "stmatrix", "redux", "wmma" -> true;
+            case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix", "stmatrix", "redux", "wmma", "wgmma",
+                    "setmaxnreg", "elect" -> true;
             default -> false;
         };
     }
@@ -78,7 +85,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     /** True for instructions of the tensor cores, which all 32 lanes execute. */
     static boolean isWhole(Instruction instruction) {
         return switch (instruction.opcode()) {
-            case "mma", "ldmatrix", "stmatrix", "wmma" -> true;
+            case "mma", "ldmatrix", "stmatrix", "wmma", "wgmma", "setmaxnreg" -> true;
             default -> false;
         };
     }

@@ -17,7 +17,8 @@ final class Classification {
         InstructionClass kind = kind(instruction);
         int depth = instruction.modifiers().stream().filter(m -> m.startsWith("m16n8k")).mapToInt(m ->
                 Integer.parseInt(m.substring("m16n8k".length()))).findFirst().orElse(8);
-        int flops = instruction.opcode().equals("wmma") && kind == InstructionClass.MMA
+        int flops = instruction.opcode().equals("wgmma") ? kind == InstructionClass.MMA
+                ? WarpgroupProduct.of(instruction).flops() : 0 : instruction.opcode().equals("wmma") && kind == InstructionClass.MMA
                 ? Fragments.Shape.of(instruction).flops() : kind == InstructionClass.MMA ? 2 * 16 * 8 * depth : 0;
         return new Site(instruction.line(), text, kind, flops, STRONG.stream().anyMatch(instruction::has));
     }
@@ -32,7 +33,7 @@ final class Classification {
             case "atom", "red" -> Math.min(4, instruction.type().bytes());
             case "mbarrier" -> 8;
             case "wmma" -> 1;
-            case "cp" -> o.size() > 2 ? (int) ((Operand.Imm) o.get(2)).bits() : 16;
+            case "cp" -> o.size() > 2 && !instruction.has("bulk") ? (int) ((Operand.Imm) o.get(2)).bits() : 16;
             default -> 16;
         };
     }
@@ -44,6 +45,7 @@ final class Classification {
     private static InstructionClass kind(Instruction instruction) {
         return switch (instruction.opcode()) {
             case "mma" -> InstructionClass.MMA;
+            case "wgmma" -> instruction.has("mma_async") ? InstructionClass.MMA : InstructionClass.BARRIER;
             case "wmma" -> instruction.has("mma") ? InstructionClass.MMA : instruction.has("shared")
                     ? InstructionClass.SHARED : InstructionClass.GLOBAL;
             case "mbarrier" -> InstructionClass.BARRIER;
@@ -56,7 +58,8 @@ final class Classification {
             case "bra", "brx", "ret", "exit", "trap", "call", "return" ->
                     InstructionClass.CONTROL;
             case "bar", "barrier" -> InstructionClass.BARRIER;
-            case "shfl", "vote", "match", "redux", "activemask", "membar", "fence", "prefetch", "prefetchu" ->
+            case "shfl", "vote", "match", "redux", "activemask", "membar", "fence", "prefetch", "prefetchu", "elect",
+                    "setmaxnreg", "griddepcontrol" ->
                     InstructionClass.OTHER;
             default -> isFloat(instruction) ? InstructionClass.FLOAT : InstructionClass.INTEGER;
         };

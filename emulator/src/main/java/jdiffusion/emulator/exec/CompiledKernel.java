@@ -23,13 +23,14 @@ import jdiffusion.emulator.SharedArray;
  * @param variables the module's variables, checked like allocations
  * @param calls calls of functions, by number
  * @param sharedArrays what the static shared memory holds, and where the dynamic part begins
+ * @param products of warpgroups, by number
  * @param registers where registers lie, by name; empty unless the kernel is translated for steps
  */
 public record CompiledKernel(
         String name, KernelCode code, int ints, int longs, int predicates, int[] intConstants, long[] longConstants,
         List<Layout.Special> specials, List<Site> sites, int[][] blockSites, int sharedBytes, int sharedCell,
         int localBytes, int stackBytes, int paramBytes, ModuleVariables variables, List<CallSite> calls,
-        List<SharedArray> sharedArrays, Map<String, Layout.Register> registers) {
+        List<SharedArray> sharedArrays, List<WarpgroupProduct> products, Map<String, Layout.Register> registers) {
 
     /** True for a kernel whose blocks wait for each other, so that all of them must run at the same time. */
     public boolean isCooperative() {

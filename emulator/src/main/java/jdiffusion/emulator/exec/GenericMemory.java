@@ -10,6 +10,8 @@ final class GenericMemory {
     static final long SHARED = 4 * WINDOW;
     static final long LOCAL = 5 * WINDOW;
     static final long FUNCTIONS = 6 * WINDOW;
+    /** Only tensor maps are read from there. */
+    static final long PARAMETERS = 7 * WINDOW;
 
     private GenericMemory() {}
 

@@ -175,6 +175,20 @@ final class GlobalMemory {
         }
     }
 
+    /** Faults unless all bytes of a lane's bulk access are allocated; 0 bytes always are. */
+    static void checkRange(Warp w, int lane, int site, long at, long bytes, boolean write) {
+        Block block = w.block;
+        Allocation hit = block.lastHit()[site];
+        if (bytes == 0 || hit != null && hit.covers(at, bytes)) {
+            return;
+        }
+        Allocation found = find(block, at);
+        if (found == null || !found.covers(at, bytes)) {
+            throw block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, outside(block, at, (int) bytes, write));
+        }
+        block.lastHit()[site] = found;
+    }
+
     private static void checkLanes(Warp w, int mask, int site, int bytes, boolean write) {
         for (int l = 0; l < Layout.LANES; l++) {
             if ((mask >>> l & 1) != 0) {

@@ -41,6 +41,7 @@ public final class KernelCompiler {
     private final Layout layout;
     private final List<Site> sites = new ArrayList<>();
     private final List<SharedArray> sharedArrays = new ArrayList<>();
+    private final List<WarpgroupProduct> products = new ArrayList<>();
     private final Map<String, Long> addresses = new HashMap<>();
     private final List<BasicBlock> blocks;
     private int sharedBytes;
@@ -96,7 +97,7 @@ public final class KernelCompiler {
         return new CompiledKernel(function.name(), code, layout.ints(), layout.longs(), layout.predicates(), ints,
                 longs, List.copyOf(layout.specials()), List.copyOf(sites), blockSites, sharedBytes, sharedCell,
                 localBytes, stackBytes, paramBytes, variables, callSites, List.copyOf(sharedArrays),
-                steps ? layout.registers() : Map.of());
+                List.copyOf(products), steps ? layout.registers() : Map.of());
     }
 
     private void placeVariables() {
@@ -198,7 +199,7 @@ public final class KernelCompiler {
         field(code, "r", "[I", LaneCode.INTS);
         field(code, "q", "[J", LaneCode.LONGS);
         field(code, "p", "[I", LaneCode.PREDICATES);
-        var control = new ControlEmitter(code, layout, new WarpEmitter(code, layout, this::address), calls, block,
+        var control = new ControlEmitter(code, layout, new WarpEmitter(code, layout, this::address, products), calls, block,
                 number);
         var run = new ArrayList<Instruction>();
         for (int i = 0; i < block.instructions().size(); i++) {

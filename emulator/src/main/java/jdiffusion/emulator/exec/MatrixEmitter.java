@@ -126,6 +126,44 @@ final class MatrixEmitter {
         warp.call(Matrix.class, "mmaFloat8", arguments);
     }
 
+    /** {@code wgmma}; a product is added to those of the kernel. */
+    void warpgroup(Instruction instruction, int site, List<WarpgroupProduct> products) {
+        List<Operand> o = instruction.operands();
+        switch (instruction.modifiers().getFirst()) {
+            case "fence" -> warp.call(WarpgroupProducts.class, "fence", site);
+            case "commit_group" -> warp.call(WarpgroupProducts.class, "commit", site);
+            case "wait_group" -> warp.call(WarpgroupProducts.class, "await", site,
+                    (int) ((Operand.Imm) o.get(0)).bits());
+            case "mma_async" -> {
+                products.add(product(instruction));
+                warp.call(WarpgroupProducts.class, "issue", site, products.size() - 1);
+            }
+            default -> WarpEmitter.require(false);
+        }
+    }
+
+    private WarpgroupProduct product(Instruction instruction) {
+        WarpgroupProduct shape = WarpgroupProduct.of(instruction);
+        List<Operand> o = instruction.operands();
+        int[] d = WarpEmitter.elements(o.get(0)).stream().mapToInt(warp::intSlot).toArray();
+        boolean fragment = o.get(1) instanceof Operand.Vector;
+        int[] a = fragment ? WarpEmitter.elements(o.get(1)).stream().mapToInt(warp::intSlot).toArray() : new int[0];
+        // After the descriptors: the predicate, the signs of float factors, and which way those of 16 bits lie.
+        List<Long> numbers = o.stream().skip(4).map(n -> ((Operand.Imm) n).bits()).toList();
+        boolean negatable = !shape.a().isInteger();
+        int across = shape.a().bytes() != 2 ? 0 : fragment ? 1 : 2;
+        WarpEmitter.require(d.length == shape.sumRegisters() && (!fragment || a.length == 4)
+                && numbers.size() == (negatable ? 2 : 0) + across
+                && numbers.stream().limit(negatable ? 2 : 0).allMatch(n -> Math.abs(n) == 1)
+                && numbers.stream().skip(negatable ? 2 : 0).allMatch(n -> n == 0 || n == 1));
+        boolean negative = negatable && !numbers.get(0).equals(numbers.get(1));
+        Operand.Reg scale = (Operand.Reg) o.get(3);
+        return new WarpgroupProduct(shape.n(), shape.a(), shape.b(), shape.sums(), d, a,
+                fragment ? -1 : warp.longSlot(o.get(1)), warp.longSlot(o.get(2)), warp.predicateSlot(scale),
+                scale.negated(), negative, across == 2 && numbers.get(2) == 1, across > 0 && numbers.getLast() == 1,
+                shape.saturated());
+    }
+
     private List<Integer> slots(Operand operand, int count, int padded) {
         List<Operand> parts = WarpEmitter.elements(operand);
         WarpEmitter.require(parts.size() == count);

@@ -13,7 +13,7 @@ import jdiffusion.emulator.ptx.Type;
 
 /** Translates mov with packing and unpacking, ld.param and cvta. */
 final class MoveEmitter {
-    private static final ClassDesc WARP = ClassDesc.of(Warp.class.getName());
+    private static final ClassDesc PARAMETERS = ClassDesc.of(Parameters.class.getName());
 
     private final LaneCode lane;
 
@@ -93,11 +93,12 @@ final class MoveEmitter {
             lane.push(address.base(), Type.U64);
             lane.code().loadConstant(address.offset() + (long) i * type.bytes()).ladd();
             if (type.bits() == 64) {
-                lane.code().invokevirtual(WARP, "parameterLong", MethodTypeDesc.of(CD_long, CD_long));
+                lane.code().invokestatic(PARAMETERS, "wide", MethodTypeDesc.of(CD_long, WarpEmitter.WARP, CD_long));
                 lane.pop(parts.get(i), Type.B64);
             } else {
                 lane.code().loadConstant(type.bytes()).loadConstant(type.isSigned() ? 1 : 0)
-                        .invokevirtual(WARP, "parameter", MethodTypeDesc.of(CD_int, CD_long, CD_int, CD_boolean));
+                        .invokestatic(PARAMETERS, "word", MethodTypeDesc.of(CD_int, WarpEmitter.WARP, CD_long, CD_int,
+                                CD_boolean));
                 lane.pop(parts.get(i), type.isSigned() ? Type.S32 : Type.B32);
             }
         }
@@ -107,8 +108,9 @@ final class MoveEmitter {
     void convertAddress(Instruction instruction) {
         Type type = instruction.type();
         long window = instruction.has("shared") ? GenericMemory.SHARED
-                : instruction.has("local") ? GenericMemory.LOCAL : 0;
-        if (instruction.has("param") || type.bits() != 64) {
+                : instruction.has("local") ? GenericMemory.LOCAL
+                : instruction.has("param") ? GenericMemory.PARAMETERS : 0;
+        if (type.bits() != 64) {
             throw new IllegalArgumentException("this address conversion is not supported");
         }
         lane.push(instruction.operands().get(1), type);

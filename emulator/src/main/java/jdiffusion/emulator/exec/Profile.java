@@ -130,6 +130,19 @@ public final class Profile {
         }
     }
 
+    /** A bulk copy of some bytes of shared memory, of which {@code valid} exist in global memory. */
+    void bulk(int site, int sectors, int bytes, int valid, boolean write) {
+        Traffic line = traffic[site];
+        line.globalRequests++;
+        line.globalSectors += sectors;
+        line.globalSectorsRead += write ? 0 : sectors;
+        line.globalIdealSectors += Math.ceilDiv(valid, SECTOR);
+        line.globalBytesRead += write ? 0 : valid;
+        line.globalBytesWritten += write ? valid : 0;
+        line.sharedRequests++;
+        line.sharedWavefronts += Math.ceilDiv(bytes, Banks.COUNT * Integer.BYTES);
+    }
+
     /** A warp's request to shared memory. */
     void shared(int site, long[] address, int mask, int bytes) {
         int lost = banks.conflicts(address, mask, bytes);

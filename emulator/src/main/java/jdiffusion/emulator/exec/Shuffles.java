@@ -97,6 +97,14 @@ final class Shuffles {
         }
     }
 
+    /** {@code elect.sync}: the first of the members is the one; each lane gets its number. */
+    static void elect(Warp w, int mask, int site, int d, int p, int members) {
+        check(w, mask, site, members);
+        int first = Integer.numberOfTrailingZeros(mask & w.members(members, mask));
+        set(w, mask, d, first);
+        w.setPredicate(p, 1 << first, mask);
+    }
+
     /** {@code redux.sync}: each lane gets what all members' values give together. */
     static void redux(Warp w, int mask, int site, int operation, int d, int a, int members) {
         check(w, mask, site, members);

@@ -1,6 +1,7 @@
 package jdiffusion.emulator.exec;
 
 import java.util.Arrays;
+import java.util.function.Supplier;
 import jdiffusion.emulator.DeviceFault.Kind;
 import jdiffusion.emulator.Watcher;
 
@@ -21,6 +22,8 @@ public final class Warp {
     final long[] address = new long[Layout.LANES];
     final int[] local;
     final AsyncCopies copies;
+    /** Null where the kernel has none. */
+    final WarpgroupProducts products;
     /** Lanes that exist and have not exited. */
     int live;
     /** Instructions since it last met others at a barrier, where that is counted. */
@@ -34,6 +37,9 @@ public final class Warp {
     private CallStack[] stacks;
     private int patience;
     private boolean last;
+    private int stalled;
+    private int stalledLane;
+    private Supplier<String> stalledFor;
 
     Warp(Block block, int index) {
         this.block = block;
@@ -44,6 +50,7 @@ public final class Warp {
         this.p = new int[kernel.predicates()];
         this.local = new int[Layout.LANES * localStride()];
         this.copies = new AsyncCopies(this);
+        this.products = kernel.products().isEmpty() ? null : new WarpgroupProducts(this);
         int blocks = kernel.blockSites().length;
         this.pending = new int[blocks];
         this.parked = new int[blocks];
@@ -82,6 +89,9 @@ public final class Warp {
         ready = 0;
         parkedLanes = 0;
         copies.reset();
+        if (products != null) {
+            products.reset();
+        }
         for (int lane = 0; stacks != null && lane < Layout.LANES; lane++) {
             stacks[lane].reset();
         }
@@ -98,6 +108,7 @@ public final class Warp {
      */
     boolean run() {
         copies.drift();
+        stalled = -1;
         patience = PATIENCE;
         KernelCode code = kernel.code();
         Profile profile = block.profile();
@@ -383,22 +394,31 @@ public final class Warp {
         }
     }
 
-    /** A parameter of up to 32 bits at an offset into the parameters. */
-    int parameter(long offset, int bytes, boolean signed) {
-        byte[] params = block.parameters();
-        if (offset < 0 || offset > params.length - bytes) {
-            throw new IllegalStateException("kernel " + kernel.name() + " reads parameters at offset " + offset);
+    /** Keeps the addresses in a slot of 64 bits; those of the window of shared memory become shared ones. */
+    void keepAddress(int slot) {
+        for (int lane = 0; lane < Layout.LANES; lane++) {
+            boolean shared = (address[lane] & -GenericMemory.WINDOW) == GenericMemory.SHARED;
+            q[slot + lane] = shared ? address[lane] - GenericMemory.SHARED : address[lane];
         }
-        int value = 0;
-        for (int i = 0; i < bytes; i++) {
-            value |= (params[(int) offset + i] & 0xff) << 8 * i;
-        }
-        int unused = 32 - 8 * bytes;
-        return signed ? value << unused >> unused : value;
     }
 
-    /** A 64-bit parameter. */
-    long parameterLong(long offset) {
-        return parameter(offset, 4, false) & 0xffffffffL | (long) parameter(offset + 4, 4, false) << 32;
+    /** A lane waits for something that others do. */
+    void stall(int site, int lane, Supplier<String> what) {
+        stalled = site;
+        stalledLane = lane;
+        stalledFor = what;
+    }
+
+    /** The instruction at which it has waited in vain for others since it last began to run; -1 for none. */
+    int stalled() {
+        return stalled;
+    }
+
+    int stalledLane() {
+        return stalledLane;
+    }
+
+    String stalledFor() {
+        return stalledFor.get();
     }
 }

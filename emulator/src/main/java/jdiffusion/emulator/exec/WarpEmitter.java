@@ -24,8 +24,11 @@ final class WarpEmitter {
     private final CodeBuilder code;
     private final Layout layout;
     private final ToLongFunction<String> addresses;
+    private final List<WarpgroupProduct> products;
 
-    WarpEmitter(CodeBuilder code, Layout layout, ToLongFunction<String> addresses) {
+    /** @param products of the kernel's warpgroups, to which those of this code are added */
+    WarpEmitter(CodeBuilder code, Layout layout, ToLongFunction<String> addresses, List<WarpgroupProduct> products) {
+        this.products = products;
         this.code = code;
         this.layout = layout;
         this.addresses = addresses;
@@ -57,7 +60,16 @@ final class WarpEmitter {
             case "activemask" -> call(Shuffles.class, "activeMask", intSlot(o.get(0)));
             case "redux" -> reduce(instruction, site);
             case "wmma" -> new MatrixEmitter(code, this).fragments(instruction, site);
-            case "mbarrier" -> mbarrier(instruction, site);
+            case "mbarrier" -> new BulkEmitter(code, this).barrier(instruction, site);
+            case "wgmma" -> new MatrixEmitter(code, this).warpgroup(instruction, site, products);
+            case "setmaxnreg" -> call(WarpgroupProducts.class, "registers", site,
+                    (int) ((Operand.Imm) o.get(0)).bits());
+            case "elect" -> {
+                require(o.get(0) instanceof Operand.Pair);
+                var pair = (Operand.Pair) o.get(0);
+                call(Shuffles.class, "elect", site, intSlot(pair.first()), predicateSlot(pair.second()),
+                        intSlot(o.get(1)));
+            }
             case "frame" -> call(Warp.class, "frame", longSlot(o.get(0)),
                     (int) addresses.applyAsLong(((Operand.Symbol) o.get(1)).name()));
             case "nanosleep" -> code.aload(LaneCode.WARP).invokevirtual(WARP, "yield", MethodTypeDesc.of(CD_void));
@@ -86,8 +98,8 @@ final class WarpEmitter {
     void barrierReduction(Instruction instruction, int next, int site) {
         List<Operand> o = instruction.operands();
         Operand.Reg source = (Operand.Reg) o.getLast();
-        int operation = instruction.has("popc") ? Block.COUNT : instruction.has("and") ? Block.AND : Block.OR;
-        int d = operation == Block.COUNT ? intSlot(o.get(0)) : predicateSlot(o.get(0));
+        int operation = instruction.has("popc") ? NamedBarriers.COUNT : instruction.has("and") ? NamedBarriers.AND : NamedBarriers.OR;
+        int d = operation == NamedBarriers.COUNT ? intSlot(o.get(0)) : predicateSlot(o.get(0));
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(intSlot(o.get(1)))
                 .loadConstant(o.size() > 3 ? intSlot(o.get(2)) : -1).loadConstant(operation).loadConstant(d)
                 .loadConstant(predicateSlot(source)).loadConstant(source.negated() ? 1 : 0).loadConstant(next)
@@ -114,32 +126,6 @@ final class WarpEmitter {
         }
         require(operation >= 0 && instruction.type().bits() == 32 && instruction.type() != Type.F32);
         call(Shuffles.class, "redux", site, operation, intSlot(o.get(0)), intSlot(o.get(1)), intSlot(o.get(2)));
-    }
-
-    private void mbarrier(Instruction instruction, int site) {
-        List<Operand> o = instruction.operands();
-        boolean result = !instruction.has("init") && !instruction.has("inval");
-        address(o.get(result ? 1 : 0));
-        if (!instruction.has("shared")) {
-            code.aload(LaneCode.WARP).invokevirtual(WARP, "addressShared", MethodTypeDesc.of(CD_void));
-        }
-        boolean arrives = instruction.modifiers().getFirst().startsWith("arrive");
-        int count = arrives && o.size() > 2 ? intSlot(o.get(2)) : -1;
-        switch (instruction.modifiers().getFirst()) {
-            case "init" -> call(MemoryBarriers.class, "init", site, intSlot(o.get(1)));
-            case "inval" -> call(MemoryBarriers.class, "invalidate", site);
-            case "arrive", "arrive_drop" -> {
-                require(!instruction.has("expect_tx") && !instruction.has("noComplete"));
-                int token = o.get(0) instanceof Operand.Sink ? -1 : longSlot(o.get(0));
-                call(MemoryBarriers.class, instruction.has("arrive") ? "arrive" : "arriveAndDrop", site, token, count);
-            }
-            case "test_wait", "try_wait" -> {
-                boolean parity = instruction.has("parity");
-                call(MemoryBarriers.class, parity ? "testParity" : "test", site, predicateSlot(o.get(0)),
-                        parity ? intSlot(o.get(2)) : longSlot(o.get(2)));
-            }
-            default -> require(false);
-        }
     }
 
     static void require(boolean supported) {
@@ -202,7 +188,12 @@ final class WarpEmitter {
         }
     }
 
-    private int predicateSlot(Operand operand) {
+    /** A slot of 64 bits of a register that the PTX does not name. */
+    int newLongSlot() {
+        return layout.slot(layout.scratch(Type.B64));
+    }
+
+    int predicateSlot(Operand operand) {
         if (operand instanceof Operand.Sink) {
             return -1;
         }
@@ -317,7 +308,12 @@ final class WarpEmitter {
 
     private void copy(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
-        require(instruction.has("async") && !instruction.has("bulk") && !instruction.has("mbarrier"));
+        require(instruction.has("async"));
+        if (instruction.has("bulk")) {
+            new BulkEmitter(code, this).copy(instruction, site);
+            return;
+        }
+        require(!instruction.has("mbarrier"));
         if (instruction.has("commit_group")) {
             call(AsyncCopies.class, "commit");
         } else if (instruction.has("wait_all")) {

@@ -7,14 +7,14 @@ import java.util.Map;
  * A parsed PTX text.
  *
  * @param origin where the text comes from
+ * @param target what {@code .target} names first, like sm_80; empty without one
  * @param lines the text, by line
  * @param variables module-scope variables
  * @param kernels entry functions
  * @param functions those that are called, by name
- * @param architecture of {@code .target}, 89 for sm_89; 0 where there is none
  */
-public record PtxModule(String origin, List<String> lines, List<Variable> variables, List<PtxFunction> kernels,
-        Map<String, PtxFunction> functions, int architecture) {
+public record PtxModule(String origin, String target, List<String> lines, List<Variable> variables, List<PtxFunction> kernels,
+        Map<String, PtxFunction> functions) {
 
     /** Text of a line, from 1, trimmed and with single spaces. */
     public String text(int line) {

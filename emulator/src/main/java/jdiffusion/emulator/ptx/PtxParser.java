@@ -6,20 +6,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** Reads a PTX text at module scope. */
 public final class PtxParser {
-    private static final Pattern TARGET = Pattern.compile("\\bsm_(\\d{2,3})");
     private static final Set<String> LINKAGE = Set.of(".visible", ".extern", ".weak", ".common");
 
     private final Source source;
+    private String target = "";
     private final List<Variable> variables = new ArrayList<>();
     private final List<PtxFunction> kernels = new ArrayList<>();
     private final Map<String, PtxFunction> functions = new LinkedHashMap<>();
-
-    private int architecture;
 
     private PtxParser(Source source) {
         this.source = source;
@@ -36,8 +32,8 @@ public final class PtxParser {
         while (parser.source.peek() != 0) {
             parser.directive();
         }
-        return new PtxModule(origin, parser.source.lines(), List.copyOf(parser.variables),
-                List.copyOf(parser.kernels), parser.functions, parser.architecture);
+        return new PtxModule(origin, parser.target, parser.source.lines(), List.copyOf(parser.variables),
+                List.copyOf(parser.kernels), parser.functions);
     }
 
     private void directive() {
@@ -48,12 +44,11 @@ public final class PtxParser {
             word = source.word();
         }
         switch (word) {
-            case ".version", ".address_size", ".file" -> restOfLine(line);
             case ".target" -> {
-                Matcher target = TARGET.matcher(source.lines().get(line - 1));
-                architecture = target.find() ? Integer.parseInt(target.group(1)) : 0;
+                target = source.word().replace(",", "");
                 restOfLine(line);
             }
+            case ".version", ".address_size", ".file" -> restOfLine(line);
             case ".global", ".const", ".shared" -> variables.add(variable(source, word, line));
             case ".entry" -> kernels.add(new FunctionParser(source, line).parse());
             case ".func" -> {

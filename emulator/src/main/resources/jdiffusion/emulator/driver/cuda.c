@@ -80,11 +80,10 @@ struct block {
 
 static struct emulator_calls java;
 static int attached, initialised, strict;
+static int capability; /* 10 times major plus minor: 80, 89 or 90 */
 #define MAX_DEVICES 8
 #define HOST -1
 static int device_count;
-#define FIGURES 6
-static int figures[FIGURES][2]; /* CUdevice_attribute and value, as DeviceLimits gives them */
 static uint64_t memory_total, memory_used[MAX_DEVICES]; /* the total is each device's */
 static struct block *blocks;
 static struct object *objects;
@@ -150,10 +149,10 @@ static int device_now(void) {
 
 /*
  * Opens some devices with memory of total bytes each. When they are strict, new device memory holds NaN (all ones)
- * instead of zeros, and copies on streams are put off. given holds what depends on the compute capability.
+ * instead of zeros, and copies on streams are put off.
  */
 EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, int is_strict, int count,
-                           const int (*given)[2]) {
+                           int device_capability) {
     REQUIRE(!attached && count > 0 && count <= MAX_DEVICES, CUDA_ERROR_INVALID_VALUE);
     if (!objects) {
         objects_room = 1 << 22;
@@ -167,8 +166,8 @@ EXPORT int emulator_attach(const struct emulator_calls *calls, uint64_t total, i
     java = *calls;
     memory_total = total;
     strict = is_strict;
+    capability = device_capability;
     device_count = count;
-    memcpy(figures, given, sizeof figures);
     attached = 1;
     return CUDA_SUCCESS;
 }
@@ -240,7 +239,7 @@ EXPORT int cuDeviceTotalMem_v2(size_t *bytes, int device) {
     return CUDA_SUCCESS;
 }
 
-/* CUdevice_attribute and value; what is neither here nor in figures is 0, "no". */
+/* CUdevice_attribute and value; what is not listed is 0, "no". The figures are those of an A100, of capability 8.0. */
 static const int attributes[][2] = {
     {1, 1024}, {2, 1024}, {3, 1024}, {4, 64},           /* threads of a block, its x, y, z */
     {5, 2147483647}, {6, 65535}, {7, 65535},            /* grid x, y, z */
@@ -248,19 +247,39 @@ static const int attributes[][2] = {
     {11, 2147483647}, {12, 65536}, {13, 1410000},       /* pitch, registers of a block, clock in kHz */
     {14, 512}, {15, 1}, {16, 108},                      /* texture alignment, copies overlap, multiprocessors */
     {31, 1}, {36, 1215000}, {37, 5120},                 /* concurrent kernels, memory clock in kHz, bus width */
-    {38, 41943040}, {40, 1}, {41, 1},                   /* L2, copy engines, unified addresses */
-    {82, 65536}, {111, 1024},                           /* a multiprocessor's registers, reserved shared memory */
+    {38, 41943040}, {39, 2048}, {40, 1}, {41, 1},       /* L2, threads of a multiprocessor, copy engines, unified */
+    {75, 8}, {76, 0}, {81, 167936}, {82, 65536},        /* capability, a multiprocessor's shared memory, registers */
+    {97, 166912}, {106, 32}, {111, 1024},               /* shared memory by opt-in, blocks, reserved shared memory */
 };
+
+/* What an H100, of capability 9.0, has in place of these. */
+static const int hopper_attributes[][2] = {
+    {13, 1980000}, {16, 132}, {36, 2619000}, {38, 52428800},  /* clock, multiprocessors, memory clock, L2 */
+    {75, 9}, {81, 233472}, {97, 232448},                      /* capability, shared memory */
+    {120, 1}, {127, 1},                                       /* clusters, tensor maps */
+};
+
+/* What is other with 8.9: capability, threads, shared memory and blocks of a multiprocessor, opt-in. */
+static const int ada_attributes[][2] = {
+    {75, 8}, {76, 9}, {39, 1536}, {81, 102400}, {106, 24}, {97, 101376},
+};
+
+static void find_attribute(const int (*table)[2], size_t count, int attribute, int *value) {
+    for (size_t i = 0; i < count; i++) {
+        if (table[i][0] == attribute) *value = table[i][1];
+    }
+}
 
 EXPORT int cuDeviceGetAttribute(int *value, int attribute, int device) {
     INITIALISED;
     IS_DEVICE(device);
     *value = 0;
-    for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
-        if (attributes[i][0] == attribute) *value = attributes[i][1];
+    find_attribute(attributes, sizeof attributes / sizeof *attributes, attribute, value);
+    if (capability == 89) {
+        find_attribute(ada_attributes, sizeof ada_attributes / sizeof *ada_attributes, attribute, value);
     }
-    for (int i = 0; i < FIGURES; i++) {
-        if (figures[i][0] == attribute) *value = figures[i][1];
+    if (capability >= 90) {
+        find_attribute(hopper_attributes, sizeof hopper_attributes / sizeof *hopper_attributes, attribute, value);
     }
     return CUDA_SUCCESS;
 }
@@ -356,4 +375,5 @@ EXPORT int cuDevicePrimaryCtxRelease_v2(int device) {
 
 #include "memory.h"
 #include "launch.h"
+#include "tensormap.h"
 #include "unsupported.h"

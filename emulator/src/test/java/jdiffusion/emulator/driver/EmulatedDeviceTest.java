@@ -84,9 +84,9 @@ class EmulatedDeviceTest {
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)).isEqualTo(8);
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_WARP_SIZE)).isEqualTo(DeviceLimits.WARP);
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN))
-                .isEqualTo(163 << 10);
+                .isEqualTo(new DeviceLimits(80).sharedBytesOptIn());
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR))
-                .isEqualTo(164 << 10);
+                .isEqualTo(new DeviceLimits(80).sharedBytesPerMultiprocessor());
         assertThat(attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK))
                 .isEqualTo(DeviceLimits.SHARED_BYTES);
     }

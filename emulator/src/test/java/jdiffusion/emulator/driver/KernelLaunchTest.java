@@ -8,7 +8,6 @@ import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
-import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
@@ -17,7 +16,6 @@ import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.EmulatorOptions;
-import jdiffusion.emulator.Multiprocessor;
 import jdiffusion.emulator.PtxException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -84,12 +82,7 @@ class KernelLaunchTest {
 
     @BeforeEach
     void open() {
-        open(Multiprocessor.SM_80);
-    }
-
-    private void open(Multiprocessor multiprocessor) {
-        device = EmulatedDevice.start(EmulatorOptions.defaults().withCheck(true).withProfile(true).withThreads(1)
-                .withMultiprocessor(multiprocessor), 64L << 20);
+        device = EmulatedDevice.start(EmulatorOptions.defaults().withCheck(true).withProfile(true).withThreads(1), 64L << 20);
         JCudaDriver.setExceptionsEnabled(true);
         JCudaDriver.cuInit(0);
         JCudaDriver.cuCtxCreate(new CUcontext(), 0, new CUdevice());
@@ -98,26 +91,6 @@ class KernelLaunchTest {
     @AfterEach
     void close() {
         device.close();
-    }
-
-    /** A device of capability 8.9 has other limits, and takes what is for it. */
-    @Test
-    void capabilityDecidesWhatLoadsAndWhatFits() {
-        String newer = PTX.replace("sm_80", "sm_89");
-        assertThatThrownBy(() -> load(newer)).isInstanceOf(CudaException.class)
-                .hasMessageContaining("CUDA_ERROR_INVALID_PTX");
-        assertThat(device.takeFailure().orElseThrow()).hasMessage("PTX for sm_89 on a device of compute capability 8.0");
-        device.close();
-        open(Multiprocessor.SM_89);
-        CUfunction dynamic = function(load(newer), "dynamic");
-        int attribute = CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        JCudaDriver.cuFuncSetAttribute(dynamic, attribute, 99 << 10);
-        assertThatThrownBy(() -> JCudaDriver.cuFuncSetAttribute(dynamic, attribute, (99 << 10) + 1))
-                .isInstanceOf(CudaException.class);
-        var minor = new int[1];
-        JCudaDriver.cuDeviceGetAttribute(minor, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
-                new CUdevice());
-        assertThat(minor).containsExactly(9);
     }
 
     private static CUmodule load(String ptx) {

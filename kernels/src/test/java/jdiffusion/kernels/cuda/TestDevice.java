@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.KernelCounters;
-import jdiffusion.emulator.Multiprocessor;
 import jdiffusion.emulator.driver.EmulatedDevice;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.tensor.DType;
@@ -56,16 +55,16 @@ public final class TestDevice implements AutoCloseable {
         return new TestDevice(DType.BF16, EmulatorOptions.defaults().withCheck(true).withSeed(seed), kernels);
     }
 
-    /** With operands of bfloat16 and every check; emulated, of that architecture, or the real one as it is. */
-    public static TestDevice open(Multiprocessor multiprocessor) {
+    /** With operands of bfloat16 and every check; emulated, of that capability, or the real one as it is. */
+    public static TestDevice ofCapability(int capability) {
         return new TestDevice(DType.BF16, EmulatorOptions.defaults().withCheck(true).withSeed(SEED)
-                .withMultiprocessor(multiprocessor), KernelSource.BUILT_IN);
+                .withCapability(capability), KernelSource.BUILT_IN);
     }
 
-    /** As {@link #profiling()}, of that architecture. */
-    public static TestDevice profiling(Multiprocessor multiprocessor) {
+    /** As {@link #profiling()}, of that capability. */
+    public static TestDevice profiling(int capability) {
         return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true)
-                .withMultiprocessor(multiprocessor), KernelSource.BUILT_IN);
+                .withCapability(capability), KernelSource.BUILT_IN);
     }
 
     /** Why the device cannot multiply float8; null when it can. */

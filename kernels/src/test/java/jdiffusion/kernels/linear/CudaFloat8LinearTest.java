@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.List;
 import java.util.stream.Stream;
-import jdiffusion.emulator.Multiprocessor;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Closeness;
 import jdiffusion.kernels.Epilogue;
@@ -38,7 +37,7 @@ class CudaFloat8LinearTest {
 
     @BeforeAll
     void open() {
-        device = TestDevice.open(Multiprocessor.SM_89);
+        device = TestDevice.ofCapability(89);
         assumeTrue(device.float8Obstacle() == null, device::float8Obstacle);
         linear = new CudaLinear(device.cuda(), true);
     }
@@ -192,7 +191,7 @@ class CudaFloat8LinearTest {
             return;
         }
         device.close();
-        try (TestDevice other = TestDevice.open(Multiprocessor.SM_90)) {
+        try (TestDevice other = TestDevice.ofCapability(90)) {
             Tensor there = other.empty(DType.F32, c.m(), c.n());
             new CudaLinear(other.cuda(), true).run(List.of(call(other, c, there)));
             assertThat(other.get(there)).isEqualTo(native8);

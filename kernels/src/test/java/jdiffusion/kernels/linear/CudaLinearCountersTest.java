@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.util.List;
 import jdiffusion.emulator.KernelCounters;
-import jdiffusion.emulator.Multiprocessor;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cuda.MainLoop;
@@ -113,7 +112,7 @@ class CudaLinearCountersTest {
 
     private static KernelCounters float8(String kernel, int m, int k, int n) {
         assumeFalse(TestDevice.isReal(), "only the emulated device counts");
-        try (TestDevice device = TestDevice.profiling(Multiprocessor.SM_89)) {
+        try (TestDevice device = TestDevice.profiling(89)) {
             Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, m, k));
             Weight w = Weight.of(device.put(TestTensors.random(2, DType.F8_E4M3, 1, n, k)));
             new CudaLinear(device.cuda(), true).run(List.of(new LinearCall(x, w, null, Epilogue.STORE,

@@ -6,7 +6,6 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import jdiffusion.emulator.EmulatorOptions;
-import jdiffusion.emulator.Multiprocessor;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.emulator.driver.EmulatedDevice;
 import jdiffusion.emulator.driver.EmulatorException;
@@ -219,8 +218,8 @@ public final class Devices {
         }
         EmulatedDevice device;
         try {
-            device = EmulatedDevice.start(
-                    new EmulatorOptions(o.check(), o.profile(), o.seed(), threads, multiprocessor(o)),
+            device = EmulatedDevice.start(new EmulatorOptions(o.check(), o.profile(), o.seed(), threads,
+                            capability(o.capability())),
                     o.memory() == null ? EmulatedDevice.DEFAULT_MEMORY_BYTES : o.memory(), names.ordinals().size());
         } catch (EmulatorException e) {
             throw new DeviceException(e.getMessage(), e);
@@ -233,16 +232,14 @@ public final class Devices {
         }
     }
 
-    private static Multiprocessor multiprocessor(DeviceChoice o) {
-        if (o.capability() == null) {
-            return Multiprocessor.SM_80;
-        }
-        Multiprocessor found = Multiprocessor.of(o.capability());
-        if (found == null) {
-            throw new InputException("--emulator-capability " + o.capability()
-                    + " is unknown; use 8.0, 8.6, 8.9, 9.0 or 12.0");
-        }
-        return found;
+    private static int capability(String text) {
+        return switch (text) {
+            case null -> EmulatorOptions.DEFAULT_CAPABILITY;
+            case "8.0" -> 80;
+            case "8.9" -> 89;
+            case "9.0" -> 90;
+            default -> throw new InputException("--emulator-capability " + text + " is unknown; use 8.0, 8.9 or 9.0");
+        };
     }
 
     private static CudaOptions cudaOptions(DeviceChoice o, String precision) {

@@ -1,0 +1,125 @@
+package jdiffusion.emulator.exec;
+
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_void;
+
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.TypeKind;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
+
+/** Translates barriers in shared memory and bulk copies. */
+final class BulkEmitter {
+    private static final ClassDesc INTS = ClassDesc.ofDescriptor("[I");
+
+    private final CodeBuilder code;
+    private final WarpEmitter warp;
+
+    BulkEmitter(CodeBuilder code, WarpEmitter warp) {
+        this.code = code;
+        this.warp = warp;
+    }
+
+    /** {@code mbarrier}. */
+    void barrier(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        String verb = instruction.modifiers().getFirst();
+        if (verb.equals("pending_count")) {
+            warp.call(MemoryBarriers.class, "pending", warp.intSlot(o.get(0)), warp.longSlot(o.get(1)));
+            return;
+        }
+        boolean result = !(o.getFirst() instanceof Operand.Address);
+        warp.address(o.get(result ? 1 : 0));
+        if (!instruction.has("shared")) {
+            code.aload(LaneCode.WARP).invokevirtual(WarpEmitter.WARP, "addressShared", MethodTypeDesc.of(CD_void));
+        }
+        switch (verb) {
+            case "init" -> warp.call(MemoryBarriers.class, "init", site, warp.intSlot(o.get(1)));
+            case "inval" -> warp.call(MemoryBarriers.class, "invalidate", site);
+            case "expect_tx" -> warp.call(MemoryBarriers.class, "expect", site, warp.intSlot(o.get(1)));
+            case "complete_tx" -> warp.call(MemoryBarriers.class, "complete", site, warp.intSlot(o.get(1)));
+            case "arrive", "arrive_drop" -> arrive(instruction, site, result);
+            case "test_wait", "try_wait" -> {
+                boolean parity = instruction.has("parity");
+                warp.call(MemoryBarriers.class, parity ? "testParity" : "test", site, warp.predicateSlot(o.get(0)),
+                        parity ? warp.intSlot(o.get(2)) : warp.longSlot(o.get(2)));
+            }
+            default -> WarpEmitter.require(false);
+        }
+    }
+
+    private void arrive(Instruction instruction, int site, boolean result) {
+        List<Operand> o = instruction.operands();
+        int token = !result || o.get(0) instanceof Operand.Sink ? -1 : warp.longSlot(o.get(0));
+        int argument = o.size() > (result ? 2 : 1) ? warp.intSlot(o.getLast()) : -1;
+        boolean expects = instruction.has("expect_tx");
+        WarpEmitter.require(!expects || argument >= 0);
+        warp.call(MemoryBarriers.class, "arrive", site, token, expects ? -1 : argument, expects ? argument : -1,
+                instruction.has("arrive_drop") ? 1 : 0);
+    }
+
+    /** {@code cp.async.bulk}. */
+    void copy(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        if (instruction.has("commit_group")) {
+            warp.call(BulkCopies.class, "commit");
+        } else if (instruction.has("wait_group")) {
+            warp.call(BulkCopies.class, "await", (int) ((Operand.Imm) o.get(0)).bits());
+        } else if (!instruction.has("prefetch")) {
+            boolean tensor = instruction.has("tensor");
+            boolean load = instruction.has("mbarrier");
+            List<String> spaces = instruction.modifiers().stream().filter(m -> m.equals("shared") || m.equals("global"))
+                    .toList();
+            WarpEmitter.require(spaces.equals(load ? List.of("shared", "global") : List.of("global", "shared"))
+                    && load != instruction.has("bulk_group") && !instruction.has("multicast")
+                    && !instruction.has("cp_mask") && !instruction.has("im2col"));
+            if (tensor) {
+                tensor(o, site, load);
+            } else {
+                int target = address(o.get(0));
+                int source = address(o.get(1));
+                int bytes = warp.intSlot(o.get(2));
+                if (load) {
+                    warp.call(BulkCopies.class, "load", site, target, source, bytes, address(o.get(3)));
+                } else {
+                    warp.call(BulkCopies.class, "store", site, target, source, bytes);
+                }
+            }
+        }
+    }
+
+    /** Copies by a tensor map, which stands in brackets with the coordinates. */
+    private void tensor(List<Operand> o, int site, boolean load) {
+        List<Operand> place = WarpEmitter.elements(o.get(load ? 1 : 0));
+        WarpEmitter.require(place.size() == 2);
+        int map = address(place.getFirst());
+        int[] coordinates = WarpEmitter.elements(place.getLast()).stream().mapToInt(warp::intSlot).toArray();
+        int shared = address(o.get(load ? 0 : 1));
+        var arguments = new ArrayList<>(load ? List.of(site, shared, map, address(o.get(2))) : List.of(site, map, shared));
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH);
+        arguments.forEach(code::loadConstant);
+        code.loadConstant(coordinates.length).newarray(TypeKind.INT);
+        for (int i = 0; i < coordinates.length; i++) {
+            code.dup().loadConstant(i).loadConstant(coordinates[i]).iastore();
+        }
+        var parameters = new ArrayList<ClassDesc>(List.of(WarpEmitter.WARP));
+        parameters.addAll(Collections.nCopies(arguments.size() + 1, CD_int));
+        parameters.add(INTS);
+        code.invokestatic(ClassDesc.of(BulkCopies.class.getName()), load ? "loadTensor" : "storeTensor",
+                MethodTypeDesc.of(CD_void, parameters));
+    }
+
+    /** A new slot that holds the lanes' addresses. */
+    private int address(Operand operand) {
+        int slot = warp.newLongSlot();
+        warp.address(operand);
+        code.aload(LaneCode.WARP).loadConstant(slot)
+                .invokevirtual(WarpEmitter.WARP, "keepAddress", MethodTypeDesc.of(CD_void, CD_int));
+        return slot;
+    }
+}

@@ -1,0 +1,147 @@
+package jdiffusion.emulator.exec;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jdiffusion.emulator.DeviceFault.Kind;
+
+/**
+ * A tensor in global memory and the box of it that bulk copies move at a time, as {@code cuTensorMapEncodeTiled} of the
+ * stand-in driver (tensormap.h) writes them down. Dimensions come with the one that runs fastest first.
+ *
+ * @param address     of the first element
+ * @param elementBytes 1, 2, 4 or 8
+ * @param dims        sizes in elements
+ * @param strides     in bytes; the first is the element's size
+ * @param box         extent in elements
+ * @param steps       distance in elements between the elements of a box that are taken
+ * @param swizzle     bits of the address of a chunk that are exchanged: 0 to 3
+ * @param fill        what stands where the box lies outside the tensor, as 32 bits
+ */
+record TensorMap(long address, int elementBytes, long[] dims, long[] strides, int[] box, int[] steps, int swizzle,
+        int fill) {
+    /** Size of an encoded map. */
+    static final int BYTES = 128;
+    private static final int ALIGNMENT = 64;
+    /** Boxes in shared memory start at multiples of this. */
+    private static final int BOX_ALIGNMENT = 128;
+    private static final long MAGIC = 0x3150414d54494444L;
+    private static final int[] ELEMENT_BYTES = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2, 4, 4, 4};
+    private static final int FLOAT16 = 6;
+    private static final int BFLOAT16 = 9;
+    private static final int NAN_HALVES = 0x7fff7fff;
+    private static final int NAN_FLOAT = 0x7fffffff;
+
+    // Where what stands in an encoded map.
+    private static final int AT_ADDRESS = 8;
+    private static final int AT_DIMS = 16;
+    private static final int AT_TYPE = 36;
+    private static final int AT_RANK = 37;
+    private static final int AT_SWIZZLE = 39;
+    private static final int AT_FILL = 41;
+    private static final int AT_BOX = 44;
+    private static final int AT_STEPS = 54;
+    private static final int AT_STRIDES = 64;
+
+    /** Reads the map at a generic address, in the kernel's parameters or in memory. */
+    static TensorMap read(Warp w, int lane, int site, long address) {
+        MemorySegment map;
+        if ((address & -GenericMemory.WINDOW) == GenericMemory.PARAMETERS) {
+            long offset = address - GenericMemory.PARAMETERS;
+            byte[] parameters = w.block.parameters();
+            if (offset > parameters.length - BYTES) {
+                throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, "a tensor map at byte %d of %d bytes of parameters"
+                        .formatted(offset, parameters.length));
+            }
+            map = MemorySegment.ofArray(parameters).asSlice(offset, BYTES);
+        } else {
+            GlobalMemory.checkRange(w, lane, site, address, BYTES, false);
+            map = GlobalMemory.all().asSlice(address, BYTES);
+        }
+        if (address % ALIGNMENT != 0) {
+            throw w.block.fault(Kind.MISALIGNED, site, w, lane, "the tensor map at 0x%x is not at a multiple of %d"
+                    .formatted(address, ALIGNMENT));
+        }
+        if (map.get(ValueLayout.JAVA_LONG_UNALIGNED, 0) != MAGIC) {
+            throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, ("no tensor map is at 0x%x; cuTensorMapEncodeTiled"
+                    + " makes them").formatted(address));
+        }
+        return decode(map);
+    }
+
+    private static TensorMap decode(MemorySegment map) {
+        int type = map.get(ValueLayout.JAVA_BYTE, AT_TYPE);
+        int rank = map.get(ValueLayout.JAVA_BYTE, AT_RANK);
+        long[] dims = new long[rank];
+        long[] strides = new long[rank];
+        int[] box = new int[rank];
+        int[] steps = new int[rank];
+        for (int i = 0; i < rank; i++) {
+            dims[i] = (map.get(ValueLayout.JAVA_INT_UNALIGNED, AT_DIMS + 4L * i) & 0xffffffffL) + 1;
+            strides[i] = i == 0 ? ELEMENT_BYTES[type]
+                    : map.get(ValueLayout.JAVA_LONG_UNALIGNED, AT_STRIDES + 8L * (i - 1));
+            box[i] = map.get(ValueLayout.JAVA_SHORT_UNALIGNED, AT_BOX + 2L * i);
+            steps[i] = i == 0 ? 1 : map.get(ValueLayout.JAVA_BYTE, AT_STEPS + i);
+        }
+        boolean nan = map.get(ValueLayout.JAVA_BYTE, AT_FILL) != 0;
+        return new TensorMap(map.get(ValueLayout.JAVA_LONG_UNALIGNED, AT_ADDRESS), ELEMENT_BYTES[type], dims, strides,
+                box, steps, map.get(ValueLayout.JAVA_BYTE, AT_SWIZZLE),
+                !nan ? 0 : type == FLOAT16 || type == BFLOAT16 ? NAN_HALVES : NAN_FLOAT);
+    }
+
+    /** Where chunk {@code at} of a pattern of that many bits lies: its place is exchanged by its line of 128 bytes. */
+    static long swizzled(long at, int bits) {
+        return at ^ (at >> 7 & (1 << bits) - 1) << 4;
+    }
+
+    /**
+     * The chunks of the box whose first element has the given coordinates, which may lie outside the tensor.
+     *
+     * @param shared where the box lies in shared memory
+     */
+    Chunks box(Warp w, int lane, int site, long shared, int[] start, boolean write) {
+        if (start.length != dims.length) {
+            throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane,
+                    "%d coordinates for a tensor map of %d dimensions".formatted(start.length, dims.length));
+        }
+        if (shared % BOX_ALIGNMENT != 0) {
+            throw w.block.fault(Kind.MISALIGNED, site, w, lane, "the box at shared address %d is not at a multiple of %d"
+                    .formatted(shared, BOX_ALIGNMENT));
+        }
+        int lineChunks = box[0] * elementBytes / Chunks.BYTES;
+        int[] counts = new int[dims.length];
+        int lines = 1;
+        for (int i = 1; i < counts.length; i++) {
+            counts[i] = Math.ceilDiv(box[i], steps[i]);
+            lines *= counts[i];
+        }
+        var chunks = new Chunks(lines * lineChunks, fill);
+        for (int line = 0; line < lines; line++) {
+            line(w, lane, site, chunks, shared + (long) line * lineChunks * Chunks.BYTES, start, counts, line, write);
+        }
+        return chunks;
+    }
+
+    private void line(Warp w, int lane, int site, Chunks chunks, long shared, int[] start, int[] counts, int line,
+            boolean write) {
+        long at = address;
+        boolean inside = true;
+        for (int i = 1, rest = line; i < counts.length; i++) {
+            long coordinate = start[i] + (long) (rest % counts[i]) * steps[i];
+            rest /= counts[i];
+            inside &= coordinate >= 0 && coordinate < dims[i];
+            at += coordinate * strides[i];
+        }
+        long first = Math.clamp(start[0], 0, dims[0]);
+        long last = inside ? Math.clamp((long) start[0] + box[0], first, dims[0]) : first;
+        if (last > first) {
+            GlobalMemory.checkRange(w, lane, site, at + first * elementBytes, (last - first) * elementBytes, write);
+        }
+        long begin = (first - start[0]) * elementBytes;
+        long end = (last - start[0]) * elementBytes;
+        for (int i = 0; i < box[0] * elementBytes; i += Chunks.BYTES) {
+            int from = Math.clamp(begin - i, 0, Chunks.BYTES);
+            int to = Math.clamp(end - i, from, Chunks.BYTES);
+            chunks.add(swizzled(shared + i, swizzle), at + (long) start[0] * elementBytes + i, from, to);
+        }
+    }
+}
