@@ -94,7 +94,7 @@ final class DriverCalls {
     int load(MemorySegment ptx, long bytes, MemorySegment log, long logBytes, MemorySegment handle) {
         String text = new String(ptx.reinterpret(bytes).toArray(JAVA_BYTE), StandardCharsets.UTF_8);
         try {
-            PtxProgram program = PtxProgram.translate(text, "module");
+            PtxProgram program = Translations.of(text);
             String obstacle = limits.obstacle(program.target());
             if (obstacle != null) {
                 writeLog(obstacle, log, logBytes);
