@@ -16,7 +16,8 @@ public record EmulatorOptions(boolean check, boolean profile, long seed, int thr
 
     public EmulatorOptions {
         if (capability != DEFAULT_CAPABILITY && capability != 89 && capability != 90) {
-            throw new IllegalArgumentException("emulator: the compute capability can be 80, 89 or 90, not " + capability);
+            throw new IllegalArgumentException("emulator: the compute capability can be 80, 89 or 90, not "
+                    + capability);
         }
         if (threads < 1) {
             throw new IllegalArgumentException("emulator: threads must be at least 1, not " + threads);

@@ -1,6 +1,6 @@
 // Linear layers whose weights are float8, on tensor cores that multiply float8: out = epilogue(s (x' w'^T) + bias), where
 // w = scale w' as the checkpoint has it and row r of x is about scales[r] x'[r], rounded to e4m3 by quantise_rows.
-// Micikevicius et al., "FP8 Formats for Deep Learning" (2022); scales by row as in Xiao et al., "SmoothQuant" (2023).
+// Micikevicius et al., "FP8 Formats for Deep Learning" (2022); a scale for each token: Yao et al., "ZeroQuant" (2022).
 // Names: linear_fp8_<type of w>[_any]_<tile>; any takes rows of w of every length and alignment, and adds a side product.
 // Cards of compute capability 8.9 and 12.0 multiply float8. For those of 9.0 and 10.0, whose tensor cores take it by other
 // instructions, the driver's compiler converts it to float16 before each mma: right, but no faster than 16 bits, and with
