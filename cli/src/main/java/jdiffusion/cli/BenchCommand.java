@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.cuda.CudaBackend;
+import jdiffusion.kernels.Precision;
 import jdiffusion.model.bench.Measurement;
 import jdiffusion.model.bench.Part;
 import jdiffusion.model.bench.Settings;
@@ -117,6 +118,10 @@ final class BenchCommand implements Callable<Integer> {
         Settings settings = new Settings(runs, tiny ? 0 : WARM_UP_SECONDS, steps == null ? STEPS : steps,
                 chosen.contains(Part.IMAGE) ? DefaultModel.find() : null);
         List<Measurement> measurements = new ArrayList<>();
+        if (Devices.precision(precision) == Precision.FP8) {
+            throw new InputException("--precision fp8 is for weights that are stored as fp8, and those of 'bench' are"
+                    + " bfloat16; use another precision");
+        }
         try (Devices.Opened opened = Devices.open(deviceOptions.choice(), precision, main.err()::println);
                 DeviceAccount _ = deviceOptions.account(opened, "jdiffusion bench", main.err())) {
             Backend backend = opened.backend();

@@ -60,7 +60,7 @@ final class DeviceOptions {
     Long memory;
 
     @Option(names = "--emulator-capability", paramLabel = "X.Y",
-            description = "On the emulated device: its compute capability, 8.0 or 9.0. Default: 8.0.")
+            description = "On the emulated device: its compute capability, 8.0, 8.9 or 9.0. Default: 8.0.")
     String capability;
 
     DeviceChoice choice() {

@@ -105,8 +105,9 @@ final class ServeCommand implements Callable<Integer> {
     private long body;
 
     @Option(names = "--precision", paramLabel = "NAME", completionCandidates = Choices.Precisions.class,
-            description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. bf16x2 and bf16x3 need a CPU with"
-                + " AMX. Default: f32 on the CPU, bf16 on CUDA devices.")
+            description = "Inputs of matrix products: ${COMPLETION-CANDIDATES}. Default: f32 on the CPU, bf16 on"
+                + " CUDA devices. bf16x2 and bf16x3 need a CPU with AMX. fp8 is for layers whose weights are stored as"
+                + " fp8 (e4m3 or e5m2); cards need compute capability 8.9 for it.")
     private String precision;
 
     @Mixin

@@ -45,8 +45,8 @@ class CommandsTest {
             "--skip-layer-end", "-i,", "--init-img", "--strength", "--mask", "-o,", "--output", "--device",
             "--precision", "--threads", "--preview", "--json", "--from", "--kernels", "--gemm", "--conv",
             "--emulator-check", "--emulator-profile", "--emulator-seed", "--emulator-memory",
-            "--emulator-capability", "--quantize",
-            "--offload", "--vae-tiling", "--vae-tile-size", "--vram", "--profile", "--trace"}) {
+            "--emulator-capability", "--quantize", "--offload", "--vae-tiling", "--vae-tile-size", "--vram",
+            "--profile", "--trace"}) {
             assertThat(help).contains(option);
         }
         assertThat(help).contains("euler_ancestral", "dpmpp_2m", "er_sde", "sgm_uniform", "kl_optimal");

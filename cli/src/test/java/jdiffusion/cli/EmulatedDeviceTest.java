@@ -45,6 +45,28 @@ class EmulatedDeviceTest {
                 .anyMatch(line -> line.contains("RTX 4090"));
     }
 
+    /** Of a card that multiplies float8, and what others say; the picture is the CPU's but for the order of sums. */
+    @Test
+    void productsOfFloat8() throws IOException {
+        byte[] cpu = pixels("cpu.png", "--device", "cpu", "--precision", "fp8", "--quantize", "fp8");
+        byte[] wide = pixels("wide.png", "--device", "cpu", "--quantize", "fp8");
+        byte[] emulated = pixels("emulated.png", "--device", "emulated", "--emulator-capability", "8.9", "--precision",
+                "fp8", "--quantize", "fp8");
+        double ofRounding = meanDifference(cpu, wide);
+        assertThat(ofRounding).as("what float8 changes").isBetween(0.05, 8.0);
+        assertThat(meanDifference(emulated, cpu)).as("between devices").isLessThan(2);
+        assertThat(Png.read(folder.resolve("emulated.png")).texts().get("parameters")).contains("Precision: fp8");
+        for (String[] refused : new String[][] {
+            {"--emulator-capability", "8.0", "it has compute capability 8.0; products of float8 need 8.9"},
+            {"--emulator-capability", "7.5", "--emulator-capability 7.5 is unknown; use 8.0, 8.9 or 9.0"},
+            {"--gemm", "cublas", "use --gemm own with --precision fp8"}}) {
+            Cli run = Cli.draw("a red circle", "--device", "emulated", "--precision", "fp8", "--quantize", "fp8",
+                    refused[0], refused[1], "-o", folder.resolve("none.png"));
+            assertThat(run.code()).isNotZero();
+            assertThat(run.err()).anyMatch(line -> line.contains(refused[2]));
+        }
+    }
+
     @Test
     void aLoraAndAControlNetDoThereWhatTheyDoOnTheCpu() throws IOException {
         Path net = ControlOptionsTest.net(folder);

@@ -8,15 +8,16 @@ package jdiffusion.emulator;
  * @param profile collect {@link KernelCounters}
  * @param seed varies the order in which the warps of a block run, and when asynchronous copies land
  * @param threads worker threads, each of which runs one block at a time; at least 1
- * @param capability compute capability that the device reports, 10 times major plus minor: 80 or 90
+ * @param capability compute capability that the device reports, 10 times major plus minor: 80, 89 or 90
  */
 public record EmulatorOptions(boolean check, boolean profile, long seed, int threads, int capability) {
     /** The compute capability of the device unless told otherwise. */
     public static final int DEFAULT_CAPABILITY = 80;
 
     public EmulatorOptions {
-        if (capability != DEFAULT_CAPABILITY && capability != 90) {
-            throw new IllegalArgumentException("emulator: the compute capability can be 80 or 90, not " + capability);
+        if (capability != DEFAULT_CAPABILITY && capability != 89 && capability != 90) {
+            throw new IllegalArgumentException("emulator: the compute capability can be 80, 89 or 90, not "
+                    + capability);
         }
         if (threads < 1) {
             throw new IllegalArgumentException("emulator: threads must be at least 1, not " + threads);

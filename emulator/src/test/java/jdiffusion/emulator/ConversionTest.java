@@ -3,7 +3,11 @@ package jdiffusion.emulator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.math.BigDecimal;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConversionTest {
     private static final float[] FLOATS = {0f, -0f, 0.5f, -0.5f, 1.5f, 2.5f, -2.5f, 1e10f, -1e10f, 255.5f, 3e38f,
@@ -51,6 +55,64 @@ class ConversionTest {
                     .floats("cvt.r" + mode + "i.f32.f32 %f0, %f1", (a, b, c) -> (float) whole(a, mode));
         }
         cases.check();
+    }
+
+    /** The nearest number by search, of two equally near the one whose last bit is 0; the largest instead of more. */
+    @ParameterizedTest
+    @ValueSource(strings = {"e4m3", "e5m2"})
+    void floatsOfEightBits(String type) {
+        InstructionCases cases = new InstructionCases(float8Cases());
+        cases.longs("cvt.rn.satfinite." + type + "x2.f32 %h0, %f1, %f2",
+                        (a, b, c) -> nearest(f(a), type) << 8 | nearest(f(b), type))
+                .longs("cvt.rn.satfinite.relu." + type + "x2.f32 %h0, %f1, %f2",
+                        (a, b, c) -> nearest(positive(f(a)), type) << 8 | nearest(positive(f(b)), type))
+                .ints("cvt.rn.f16x2." + type + "x2 %r0, %h1",
+                        (a, b, c) -> half((byte) a, type) | half((byte) (a >> 8), type) << 16)
+                .ints("cvt.rn.relu.f16x2." + type + "x2 %r0, %h1",
+                        (a, b, c) -> positiveHalf((byte) a, type) | positiveHalf((byte) (a >> 8), type) << 16)
+                .longs("cvt.rn.satfinite." + type + "x2.f16x2 %h0, %r1",
+                        (a, b, c) -> nearest(Float.float16ToFloat((short) a), type)
+                                | nearest(Float.float16ToFloat((short) (a >> 16)), type) << 8)
+                .check();
+    }
+
+    private static long[] float8Cases() {
+        float[] more = {448, 464, 464.01f, 57344, 61440, 61440.1f, 0x1p-9f, 0x1p-10f, 0x1.1p-10f, 0x1p-16f, 0x1p-17f,
+            17, 19, 1.0625f, 1.1875f, -3.3f, -0x1.fp-7f};
+        return LongStream.concat(IntStream.range(0, FLOATS.length).mapToLong(i -> Float.floatToRawIntBits(FLOATS[i])),
+                IntStream.range(0, more.length).mapToLong(i -> Float.floatToRawIntBits(more[i])))
+                .map(bits -> bits & 0xffffffffL).toArray();
+    }
+
+    private static float positive(float a) {
+        return a > 0 || a != a ? a : 0;
+    }
+
+    private static int nearest(float a, String type) {
+        if (a != a) {
+            return 0x7f;
+        }
+        int best = 0;
+        double magnitude = Math.min(Math.abs(a), 1e6);
+        for (int bits = 1; bits < 128; bits++) {
+            double value = WarpInstructionTest.ofByte((byte) bits, type);
+            double far = Math.abs(value - magnitude);
+            double least = Math.abs(WarpInstructionTest.ofByte((byte) best, type) - magnitude);
+            if (Double.isFinite(value) && (far < least || far == least && bits % 2 == 0)) {
+                best = bits;
+            }
+        }
+        return best | (Float.floatToRawIntBits(a) < 0 ? 0x80 : 0);
+    }
+
+    private static int half(byte bits, String type) {
+        float value = WarpInstructionTest.ofByte(bits, type);
+        return value != value ? 0x7fff : Float.floatToFloat16(value) & 0xffff;
+    }
+
+    private static int positiveHalf(byte bits, String type) {
+        float value = positive(WarpInstructionTest.ofByte(bits, type));
+        return value != value ? 0x7fff : Float.floatToFloat16(value) & 0xffff;
     }
 
     @Test

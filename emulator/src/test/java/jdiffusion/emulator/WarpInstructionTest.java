@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -152,7 +153,7 @@ class WarpInstructionTest {
                 }
             }
         }
-        int[] out = multiply(depth, type, sum, registers, results, in);
+        int[] out = multiply(depth, type, sum, results, in);
         for (int lane = 0; lane < 32; lane++) {
             for (int i = 0; i < 4; i++) {
                 int row = (lane >> 2) + 8 * (i >> 1);
@@ -169,7 +170,83 @@ class WarpInstructionTest {
         }
     }
 
-    private static int[] multiply(int depth, String type, String sum, int registers, int results, int[] in) {
+    /** Two bits patterns of a byte are no numbers in e4m3, eight in e5m2; every other byte takes part. */
+    @ParameterizedTest
+    @CsvSource({"e4m3, e4m3", "e4m3, e5m2", "e5m2, e4m3", "e5m2, e5m2"})
+    void matrixProductsOfBytes(String typeA, String typeB) {
+        var random = new Random(5);
+        byte[][] a = bytes(random, 16, typeA);
+        byte[][] b = bytes(random, 8, typeB);
+        int[] in = new int[32 * 10];
+        for (int lane = 0; lane < 32; lane++) {
+            int g = lane >> 2;
+            int t = lane & 3;
+            int at = lane * 10;
+            for (int i = 0; i < 4; i++) {
+                in[at++] = four(a[g + 8 * (i & 1)], 4 * t + 16 * (i >> 1));
+            }
+            for (int i = 0; i < 2; i++) {
+                in[at++] = four(b[g], 4 * t + 16 * i);
+            }
+            for (int i = 0; i < 4; i++) {
+                in[at++] = Float.floatToRawIntBits(100 * lane + i);
+            }
+        }
+        int[] out = multiply(32, "row.col.f32." + typeA + "." + typeB + ".f32", new int[] {4, 2, 4}, 4, in);
+        for (int lane = 0; lane < 32; lane++) {
+            for (int i = 0; i < 4; i++) {
+                int row = (lane >> 2) + 8 * (i >> 1);
+                int column = 2 * (lane & 3) + (i & 1);
+                float expected = 100 * lane + i;
+                for (int k = 0; k < 32; k++) {
+                    expected = Math.fma(ofByte(a[row][k], typeA), ofByte(b[column][k], typeB), expected);
+                }
+                assertThat(Float.intBitsToFloat(out[lane * 4 + i])).as("lane %d, result %d", lane, i)
+                        .isEqualTo(expected);
+            }
+        }
+    }
+
+    /** Rows of 32 numbers. */
+    private static byte[][] bytes(Random random, int rows, String type) {
+        byte[][] m = new byte[rows][32];
+        for (byte[] row : m) {
+            for (int i = 0; i < row.length; i++) {
+                do {
+                    row[i] = (byte) random.nextInt(256);
+                } while (!Float.isFinite(ofByte(row[i], type)));
+            }
+        }
+        return m;
+    }
+
+    private static int four(byte[] row, int at) {
+        return row[at] & 0xff | (row[at + 1] & 0xff) << 8 | (row[at + 2] & 0xff) << 16 | row[at + 3] << 24;
+    }
+
+    /** From sign, exponent and mantissa, as the paper has them. */
+    static float ofByte(byte bits, String type) {
+        int mantissaBits = type.equals("e4m3") ? 3 : 2;
+        int bias = type.equals("e4m3") ? 7 : 15;
+        int exponent = (bits & 0x7f) >> mantissaBits;
+        int mantissa = bits & (1 << mantissaBits) - 1;
+        if (type.equals("e4m3") ? (bits & 0x7f) == 0x7f : exponent == 31) {
+            return type.equals("e4m3") || mantissa != 0 ? Float.NaN
+                    : bits < 0 ? Float.NEGATIVE_INFINITY : Float.POSITIVE_INFINITY;
+        }
+        double value = exponent == 0 ? mantissa * Math.pow(2, 1 - bias - mantissaBits)
+                : (mantissa + (1 << mantissaBits)) * Math.pow(2, exponent - bias - mantissaBits);
+        return (float) (bits < 0 ? -value : value);
+    }
+
+    private static int[] multiply(int depth, String type, String sum, int results, int[] in) {
+        return multiply(depth, "row.col." + sum + "." + type + "." + type + "." + sum,
+                new int[] {depth / 4, depth / 8, results}, results, in);
+    }
+
+    /** @param counts registers of A, B and C */
+    private static int[] multiply(int depth, String modifiers, int[] counts, int results, int[] in) {
+        int registers = IntStream.of(counts).sum();
         var body = new StringBuilder("mul.lo.s32 %r9, %r10, " + 4 * registers + ";\ncvt.u64.u32 %rd12, %r9;\n"
                 + "add.s64 %rd10, %rd10, %rd12;\nmul.wide.u32 %rd13, %r10, " + 4 * results
                 + ";\nadd.s64 %rd11, %rd11, %rd13;\n");
@@ -178,7 +255,7 @@ class WarpInstructionTest {
         }
         int at = 20;
         String operands = "";
-        for (int n : new int[] {depth / 4, depth / 8, results}) {
+        for (int n : counts) {
             var list = new StringBuilder();
             for (int i = 0; i < n; i++) {
                 list.append(i == 0 ? "" : ",").append("%r").append(at++);
@@ -186,9 +263,8 @@ class WarpInstructionTest {
             operands += ", {" + list + "}";
         }
         String to = results == 4 ? "{%r1,%r2,%r3,%r4}" : "{%r1,%r2}";
-        body.append("mma.sync.aligned.m16n8k").append(depth).append(".row.col.").append(sum).append('.').append(type)
-                .append('.').append(type).append('.').append(sum).append(' ').append(to).append(operands)
-                .append(";\n");
+        body.append("mma.sync.aligned.m16n8k").append(depth).append('.').append(modifiers).append(' ').append(to)
+                .append(operands).append(";\n");
         for (int i = 0; i < results; i++) {
             body.append("st.global.b32 [%rd11+").append(4 * i).append("], %r").append(i + 1).append(";\n");
         }

@@ -19,7 +19,13 @@ public enum Precision {
      * Rounded to float16, to nearest even, where values are small enough; bfloat16 in T5 and the VAE, which overflow
      * it. On devices with tensor cores only.
      */
-    F16;
+    F16,
+    /**
+     * As the device's usual one (BF16, on the CPU F32), but linear layers whose weights are stored as float8 round each
+     * row of their input to e4m3, with a scale of its own, so that tensor cores multiply float8. On the CPU the same
+     * numbers are multiplied in float32.
+     */
+    FP8;
 
     /** As in {@code --precision}. */
     public String label() {
@@ -38,6 +44,6 @@ public enum Precision {
 
     /** Whether inputs lose bits before they are multiplied. */
     public boolean rounds() {
-        return this == BF16 || this == F16;
+        return this == BF16 || this == F16 || this == FP8;
     }
 }

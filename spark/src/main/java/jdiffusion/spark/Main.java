@@ -51,7 +51,7 @@ public final class Main implements Callable<Integer> {
             + " the GPU that Spark gives to a task.")
     private String device;
 
-    @Option(names = "--precision", description = "f32, bf16, bf16x2, bf16x3 or f16 (default: the device's own).")
+    @Option(names = "--precision", description = "f32, bf16, bf16x2, bf16x3, f16 or fp8 (default: the device's own).")
     private String precision;
 
     @Option(names = "--seed", defaultValue = "0", description = "Varies the seeds of rows that have none.")

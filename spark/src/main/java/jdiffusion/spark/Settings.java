@@ -12,7 +12,7 @@ import java.util.Objects;
  * @param column    whether the result has the pictures themselves, in the column {@code picture}
  * @param device    auto, cpu, cuda or emulated; auto and cuda stand for the GPU that Spark gives to a task, where it
  *                  gives one
- * @param precision f32, bf16, bf16x2, bf16x3 or f16; null for the device's own
+ * @param precision f32, bf16, bf16x2, bf16x3, f16 or fp8; null for the device's own
  * @param seed      what seeds of rows without one are made from, together with their content
  * @param window    rows that a task plans at a time; those of one shape are drawn together
  */

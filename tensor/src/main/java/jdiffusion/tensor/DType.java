@@ -55,6 +55,10 @@ public enum DType {
         };
     }
 
+    public boolean isFloat8() {
+        return this == F8_E4M3 || this == F8_E5M2;
+    }
+
     /** The type of that name, in any case or as PyTorch writes it; null when there is none. */
     public static DType of(String name) {
         String upper = name.toUpperCase(Locale.ROOT);

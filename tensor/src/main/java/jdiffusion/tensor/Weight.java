@@ -19,6 +19,15 @@ public sealed interface Weight permits Weight.Dense, Weight.Scaled, Weight.Block
     /** Bytes of all that is stored. */
     long byteSize();
 
+    /** Whether its elements are stored as float8, with a scale or without. */
+    default boolean isFloat8() {
+        return switch (this) {
+            case Dense(Tensor tensor) -> tensor.type().isFloat8();
+            case Scaled scaled -> scaled.tensor().type().isFloat8();
+            default -> false;
+        };
+    }
+
     /** Rows {@code from} (included) to {@code to} (excluded), a view. */
     Weight slice(int from, int to);
 

@@ -7,25 +7,32 @@ import jdiffusion.emulator.Dim3;
 /**
  * What one launch may ask for; the attributes that cuda.c reports are the same figures.
  *
- * @param capability compute capability, 10 times major plus minor: 80 or 90
+ * @param capability compute capability, 10 times major plus minor: 80, 89 or 90
  */
 record DeviceLimits(int capability) {
     static final int WARP = 32;
     static final int THREADS_PER_BLOCK = 1024;
-    static final int THREADS_PER_MULTIPROCESSOR = 2048;
-    static final int BLOCKS_PER_MULTIPROCESSOR = 32;
     /** Shared memory of a block, static and dynamic, without opting in. */
     static final int SHARED_BYTES = 48 << 10;
     /** What the system takes of each block's shared memory. */
     static final int SHARED_BYTES_RESERVED = 1 << 10;
 
+    private static final int ADA = 89;
     private static final int HOPPER = 90;
     private static final Pattern TARGET = Pattern.compile("sm_(\\d+)([af]?)");
     private static final int MAX_GRID_YZ = 65535;
     private static final int MAX_BLOCK_Z = 64;
 
     int sharedBytesPerMultiprocessor() {
-        return capability >= HOPPER ? 228 << 10 : 164 << 10;
+        return capability >= HOPPER ? 228 << 10 : capability == ADA ? 100 << 10 : 164 << 10;
+    }
+
+    private int threadsPerMultiprocessor() {
+        return capability == ADA ? 1536 : 2048;
+    }
+
+    private int blocksPerMultiprocessor() {
+        return capability == ADA ? 24 : 32;
     }
 
     /** Shared memory of a block, static and dynamic, at most. */
@@ -79,6 +86,6 @@ record DeviceLimits(int capability) {
         int padded = Math.ceilDiv(threads, WARP) * WARP;
         long shared = function.kernel().staticSharedBytes() + dynamicShared + SHARED_BYTES_RESERVED;
         long byShared = sharedBytesPerMultiprocessor() / shared;
-        return (int) Math.min(BLOCKS_PER_MULTIPROCESSOR, Math.min(THREADS_PER_MULTIPROCESSOR / padded, byShared));
+        return (int) Math.min(blocksPerMultiprocessor(), Math.min(threadsPerMultiprocessor() / padded, byShared));
     }
 }

@@ -10,7 +10,8 @@ import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.Executor;
 
 /**
- * A CUDA device of compute capability 8.0, or 9.0 where the options say so, that is emulated on the CPU, or several of them with memory of their own.
+ * A CUDA device of compute capability 8.0, or 8.9 or 9.0 where the options say so, that is emulated on the CPU, or
+ * several of them with memory of their own.
  * While it is open, JCuda's driver calls in this process reach it: {@code cuInit(0)} and so on, with devices from 0 on.
  * What is of one device, its memory, modules and streams, cannot be used with another.
  *

@@ -67,10 +67,10 @@ final class Conversions {
     }
 
     /**
-     * Rounds to a 16-bit format with {@code digits} stored mantissa bits and smallest normal exponent
+     * Rounds to a format of 16 or fewer bits, its sign the highest of 16, with {@code digits} stored mantissa bits and smallest normal exponent
      * {@code least}; {@code largest} and {@code infinity} are bit patterns.
      */
-    private static int half(double a, int mode, int digits, int least, int largest, int infinity) {
+    static int half(double a, int mode, int digits, int least, int largest, int infinity) {
         if (a != a) {
             return 0x7fff;
         }

@@ -16,6 +16,7 @@ import jdiffusion.emulator.ptx.Type;
 final class ConvertEmitter {
     private static final ClassDesc HALF = ClassDesc.of(HalfOps.class.getName());
     private static final ClassDesc FLOATS = ClassDesc.of(FloatOps.class.getName());
+    private static final ClassDesc FLOAT8 = ClassDesc.of(Float8.class.getName());
     private static final ClassDesc ROUNDING = ClassDesc.of(Rounding.class.getName());
 
     private final LaneCode lane;
@@ -30,6 +31,10 @@ final class ConvertEmitter {
             lane.push(operands.get(1), Type.F32);
             lane.call(LaneCode.CONVERSIONS, "tf32", CD_int, CD_float);
             lane.pop(operands.get(0), Type.B32);
+            return;
+        }
+        if (Float8.isConversion(instruction)) {
+            float8(instruction);
             return;
         }
         Type to = instruction.type(0);
@@ -56,6 +61,38 @@ final class ConvertEmitter {
             intToInt(instruction, from, to);
         }
         lane.pop(operands.get(0), to);
+    }
+
+    /** Pairs of floats of 8 bits; they are written with {@code satfinite} only. */
+    private void float8(Instruction instruction) {
+        List<Operand> operands = instruction.operands();
+        boolean result = Float8.isResult(instruction);
+        Type other = instruction.type(0);
+        boolean relu = instruction.has("relu");
+        int e5m2 = Float8.isE5m2(instruction) ? 1 : 0;
+        if (result && other == Type.F32 && instruction.has("satfinite") && operands.size() == 3) {
+            for (int i = 1; i <= 2; i++) {
+                lane.push(operands.get(i), Type.F32);
+                if (relu) {
+                    lane.call(LaneCode.CONVERSIONS, "relu", CD_float, CD_float);
+                }
+            }
+            lane.code().loadConstant(e5m2);
+            lane.call(FLOAT8, "pack", CD_int, CD_float, CD_float, CD_int);
+            lane.pop(operands.get(0), Type.B16);
+        } else if (result && other == Type.F16X2 && instruction.has("satfinite") && !relu) {
+            lane.push(operands.get(1), Type.B32);
+            lane.code().loadConstant(e5m2);
+            lane.call(FLOAT8, "packHalves", CD_int, CD_int, CD_int);
+            lane.pop(operands.get(0), Type.B16);
+        } else if (!result && other == Type.F16X2) {
+            lane.push(operands.get(1), Type.B16);
+            lane.code().loadConstant(e5m2);
+            lane.call(FLOAT8, relu ? "reluHalves" : "halves", CD_int, CD_int, CD_int);
+            lane.pop(operands.get(0), Type.B32);
+        } else {
+            throw new IllegalArgumentException("this conversion of floats of 8 bits is not supported");
+        }
     }
 
     private static int mode(Instruction instruction) {

@@ -3,7 +3,7 @@ package jdiffusion.emulator.exec;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
-/** Tensor-core instructions. The float16 or bfloat16 products are exact in float32 and summed there, k ascending. */
+/** Tensor-core instructions. Products of 16 or 8 bits are exact in float32 and summed there, k ascending. */
 final class Matrix {
     private static final int COLUMNS = 8;
     private static final VectorSpecies<Float> ROW = FloatVector.SPECIES_256;
@@ -56,6 +56,56 @@ final class Matrix {
         } else {
             m.storeD(r, d0, d1, 0, mask);
             m.storeD(r, d2, d3, 8, mask);
+        }
+    }
+
+    /**
+     * {@code D = A B + C} for A of 16 by 32 and B of 32 by 8, both of 8 bits: the fragments hold bytes where those of
+     * depth 16 hold pairs.
+     *
+     * @param a5 1 for A of e5m2, 0 for e4m3; b5 likewise
+     */
+    static void mmaFloat8(Warp w, int mask, int site, int a5, int b5, int a0, int a1, int a2, int a3, int b0, int b1,
+            int c0, int c1, int c2, int c3, int d0, int d1, int d2, int d3) {
+        if (w.block.checker() != null) {
+            w.checkWhole(mask, site);
+        }
+        Matrix m = SCRATCH.get();
+        int[] r = w.r;
+        float[] ofA = Float8.values(a5 != 0);
+        float[] ofB = Float8.values(b5 != 0);
+        m.loadC(r, c0, c1, 0);
+        m.loadC(r, c2, c3, 8);
+        // The first 16 of k, then the others.
+        m.unpackBytesA(r, ofA, a0, 0);
+        m.unpackBytesA(r, ofA, a1, 8);
+        m.unpackBytesB(r, ofB, b0);
+        m.multiply(16);
+        m.unpackBytesA(r, ofA, a2, 0);
+        m.unpackBytesA(r, ofA, a3, 8);
+        m.unpackBytesB(r, ofB, b1);
+        m.multiply(16);
+        m.storeD(r, d0, d1, 0, mask);
+        m.storeD(r, d2, d3, 8, mask);
+    }
+
+    private void unpackBytesA(int[] r, float[] values, int slot, int row) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            int four = r[slot + l];
+            int at = (row + (l >> 2)) * 16 + 4 * (l & 3);
+            for (int i = 0; i < 4; i++) {
+                a[at + i] = values[four >>> 8 * i & 0xff];
+            }
+        }
+    }
+
+    private void unpackBytesB(int[] r, float[] values, int slot) {
+        for (int l = 0; l < Layout.LANES; l++) {
+            int four = r[slot + l];
+            int at = 4 * (l & 3) * COLUMNS + (l >> 2);
+            for (int i = 0; i < 4; i++) {
+                b[at + i * COLUMNS] = values[four >>> 8 * i & 0xff];
+            }
         }
     }
 

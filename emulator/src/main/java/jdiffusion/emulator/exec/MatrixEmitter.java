@@ -74,6 +74,10 @@ final class MatrixEmitter {
     void multiply(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
         List<String> m = instruction.modifiers();
+        if (m.stream().anyMatch(Float8::isType)) {
+            multiplyFloat8(instruction, site);
+            return;
+        }
         boolean bf16 = instruction.type(1) == Type.BF16;
         boolean half = instruction.type(0) == Type.F16;
         if (!bf16 && instruction.type(1) != Type.F16) {
@@ -98,6 +102,28 @@ final class MatrixEmitter {
             arguments[4 + i] = slots.get(i);
         }
         warp.call(Matrix.class, "mma", arguments);
+    }
+
+    /** {@code mma} of floats of 8 bits, from compute capability 8.9 on. */
+    private void multiplyFloat8(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        List<String> m = instruction.modifiers();
+        List<String> factors = m.stream().filter(Float8::isType).toList();
+        WarpEmitter.require(m.contains("m16n8k32") && m.contains("row") && m.contains("col") && factors.size() == 2
+                && instruction.type(0) == Type.F32 && instruction.type(1) == Type.F32);
+        var slots = new ArrayList<Integer>();
+        slots.addAll(slots(o.get(1), 4, 4));
+        slots.addAll(slots(o.get(2), 2, 2));
+        slots.addAll(slots(o.get(3), 4, 4));
+        slots.addAll(slots(o.get(0), 4, 4));
+        int[] arguments = new int[3 + slots.size()];
+        arguments[0] = site;
+        arguments[1] = factors.getFirst().equals(Float8.E5M2) ? 1 : 0;
+        arguments[2] = factors.getLast().equals(Float8.E5M2) ? 1 : 0;
+        for (int i = 0; i < slots.size(); i++) {
+            arguments[3 + i] = slots.get(i);
+        }
+        warp.call(Matrix.class, "mmaFloat8", arguments);
     }
 
     /** {@code wgmma}; a product is added to those of the kernel. */

@@ -80,7 +80,7 @@ struct block {
 
 static struct emulator_calls java;
 static int attached, initialised, strict;
-static int capability; /* 10 times major plus minor: 80 or 90 */
+static int capability; /* 10 times major plus minor: 80, 89 or 90 */
 #define MAX_DEVICES 8
 #define HOST -1
 static int device_count;
@@ -259,6 +259,11 @@ static const int hopper_attributes[][2] = {
     {120, 1}, {127, 1},                                       /* clusters, tensor maps */
 };
 
+/* What is other with 8.9: capability, threads, shared memory and blocks of a multiprocessor, opt-in. */
+static const int ada_attributes[][2] = {
+    {75, 8}, {76, 9}, {39, 1536}, {81, 102400}, {106, 24}, {97, 101376},
+};
+
 static void find_attribute(const int (*table)[2], size_t count, int attribute, int *value) {
     for (size_t i = 0; i < count; i++) {
         if (table[i][0] == attribute) *value = table[i][1];
@@ -270,6 +275,9 @@ EXPORT int cuDeviceGetAttribute(int *value, int attribute, int device) {
     IS_DEVICE(device);
     *value = 0;
     find_attribute(attributes, sizeof attributes / sizeof *attributes, attribute, value);
+    if (capability == 89) {
+        find_attribute(ada_attributes, sizeof ada_attributes / sizeof *ada_attributes, attribute, value);
+    }
     if (capability >= 90) {
         find_attribute(hopper_attributes, sizeof hopper_attributes / sizeof *hopper_attributes, attribute, value);
     }

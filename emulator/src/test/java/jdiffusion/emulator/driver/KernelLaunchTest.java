@@ -8,6 +8,7 @@ import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
@@ -82,8 +83,12 @@ class KernelLaunchTest {
 
     @BeforeEach
     void open() {
-        device = EmulatedDevice.start(EmulatorOptions.defaults().withCheck(true).withProfile(true).withThreads(1),
-                64L << 20);
+        open(EmulatorOptions.DEFAULT_CAPABILITY);
+    }
+
+    private void open(int capability) {
+        device = EmulatedDevice.start(EmulatorOptions.defaults().withCheck(true).withProfile(true).withThreads(1)
+                .withCapability(capability), 64L << 20);
         JCudaDriver.setExceptionsEnabled(true);
         JCudaDriver.cuInit(0);
         JCudaDriver.cuCtxCreate(new CUcontext(), 0, new CUdevice());
@@ -92,6 +97,26 @@ class KernelLaunchTest {
     @AfterEach
     void close() {
         device.close();
+    }
+
+    /** A device of capability 8.9 has other limits, and takes what is for it. */
+    @Test
+    void capabilityDecidesWhatLoadsAndWhatFits() {
+        String newer = PTX.replace("sm_80", "sm_89");
+        assertThatThrownBy(() -> load(newer)).isInstanceOf(CudaException.class)
+                .hasMessageContaining("CUDA_ERROR_INVALID_PTX");
+        assertThat(device.takeFailure().orElseThrow()).hasMessageContaining("sm_89").hasMessageContaining("8.0");
+        device.close();
+        open(89);
+        CUfunction dynamic = function(load(newer), "dynamic");
+        int attribute = CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        JCudaDriver.cuFuncSetAttribute(dynamic, attribute, 99 << 10);
+        assertThatThrownBy(() -> JCudaDriver.cuFuncSetAttribute(dynamic, attribute, (99 << 10) + 1))
+                .isInstanceOf(CudaException.class);
+        var minor = new int[1];
+        JCudaDriver.cuDeviceGetAttribute(minor, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
+                new CUdevice());
+        assertThat(minor).containsExactly(9);
     }
 
     private static CUmodule load(String ptx) {

@@ -164,7 +164,7 @@ public final class CountingBackend implements Backend {
 
     @Override
     public void linear(List<LinearCall> calls) {
-        long bytes = device == null ? 0 : CudaLinear.scratchBytes(calls, operandType);
+        long bytes = device == null ? 0 : CudaLinear.scratchBytes(calls, operandType, precision == Precision.FP8);
         if (bytes > 0) {
             device.scratch(bytes);
         }
@@ -172,7 +172,8 @@ public final class CountingBackend implements Backend {
 
     @Override
     public void gatedLinear(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out) {
-        long bytes = device == null ? 0 : CudaGatedLinear.scratchBytes(x, w, bias, activation, out, operandType);
+        long bytes = device == null ? 0 : CudaGatedLinear.scratchBytes(x, w, bias, activation, out, operandType,
+                precision == Precision.FP8);
         if (bytes > 0) {
             device.scratch(bytes);
         }

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.cpu;
 
 import java.util.List;
+import java.util.Locale;
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Epilogue;
@@ -43,6 +44,7 @@ import jdiffusion.tensor.Workspace;
  */
 public final class CpuBackend implements Backend {
     private final Cpu cpu;
+    private final boolean float8;
     private final DType operandType;
     private final MemoryCount memory = new MemoryCount();
     private final WorkCount work = new WorkCount();
@@ -68,12 +70,13 @@ public final class CpuBackend implements Backend {
 
     /**
      * @param threads   threads in all, at least 1; the caller's is one of them
-     * @param precision any but F16; a split one only where products run at the level AMX
+     * @param precision any but F16; a split one only where products run at the level AMX; FP8 is F32 but for layers whose
+     *                  weights are float8
      * @param level     one without an obstacle, or null for the best of this machine
      */
     public CpuBackend(int threads, Precision precision, CpuLevel level) {
         if (precision == Precision.F16) {
-            throw new IllegalArgumentException("the CPU computes in F32 or BF16, not F16");
+            throw new IllegalArgumentException("the CPU does not compute in F16; use F32, BF16 or FP8");
         }
         CpuLevel chosen = precision.isSplit() && level == null ? CpuLevel.best() : level;
         if (precision.isSplit() && chosen != CpuLevel.AMX) {
@@ -82,13 +85,20 @@ public final class CpuBackend implements Backend {
         if (level != null && level.obstacle() != null) {
             throw new IllegalArgumentException("CPU level " + level.label() + ": " + level.obstacle());
         }
-        this(new Cpu(threads, precision, products(precision, level)), operandType(precision, level));
+        boolean float8 = precision == Precision.FP8;
+        Precision usual = float8 ? Precision.F32 : precision;
+        this(new Cpu(threads, usual, products(usual, level)), operandType(usual, level), float8);
     }
 
     CpuBackend(Cpu cpu, DType operandType) {
+        this(cpu, operandType, false);
+    }
+
+    private CpuBackend(Cpu cpu, DType operandType, boolean float8) {
         this.cpu = cpu;
         this.operandType = operandType;
-        linear = new CpuLinear(cpu);
+        this.float8 = float8;
+        linear = new CpuLinear(cpu, float8);
         conv2d = new CpuConv2d(cpu);
         attention = new CpuAttention(cpu);
         layerNorm = new CpuLayerNorm(cpu);
@@ -142,14 +152,14 @@ public final class CpuBackend implements Backend {
         CpuLevel level = cpu.products().level();
         return "cpu, " + (level == CpuLevel.VECTOR ? "" : level.label() + " and ") + "Vector API at " + Simd.BITS
                 + " bits, " + threads + (threads == 1 ? " thread, " : " threads, ")
-                + cpu.precision().label();
+                + precision().label();
     }
 
     /** In float32 all levels round alike; in bfloat16 and its parts two of them sum in an order of their own. */
     @Override
     public String arithmetic() {
         if (cpu.precision() == Precision.F32) {
-            return "cpu f32";
+            return float8 ? "cpu fp8" : "cpu f32";
         }
         CpuLevel level = cpu.products().level();
         return "cpu " + cpu.precision().label() + (level.hasPairs() ? " " + level.label() : "");
@@ -157,7 +167,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Precision precision() {
-        return cpu.precision();
+        return float8 ? Precision.FP8 : cpu.precision();
     }
 
     @Override
@@ -175,7 +185,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public MemoryModel memoryModel() {
-        return new MemoryModel(cpu.precision(), false, operandType);
+        return new MemoryModel(precision(), false, operandType);
     }
 
     @Override

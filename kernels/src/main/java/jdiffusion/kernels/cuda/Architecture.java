@@ -10,9 +10,15 @@ enum Architecture {
      * Files that end in {@code _sm90}: cards of compute capability 9.0 and no others, with the instructions of
      * {@code sm90.cuh}; PTX that CUDA 12.0 is the first to read.
      */
-    SM_90A("compute_90a", "8.0");
+    SM_90A("compute_90a", "8.0"),
+    /**
+     * Files that end in {@code _sm89}: cards of compute capability 8.9 and newer, whose tensor cores multiply float8;
+     * PTX that CUDA 12.4 (driver 550) is the first to read.
+     */
+    SM_89("compute_89", "8.4");
 
     private static final String SM_90_ENDING = "_sm90";
+    private static final String SM_89_ENDING = "_sm89";
 
     private final String label;
     private final String ptxVersion;
@@ -24,7 +30,7 @@ enum Architecture {
 
     /** @param file as {@link CuSource#file} */
     static Architecture of(String file) {
-        return file.endsWith(SM_90_ENDING) ? SM_90A : ALL;
+        return file.endsWith(SM_90_ENDING) ? SM_90A : file.endsWith(SM_89_ENDING) ? SM_89 : ALL;
     }
 
     /** As compilers call it. */

@@ -49,6 +49,8 @@ public final class Cuda implements AutoCloseable {
     private final String label;
     private final String name;
     private final String capability;
+    private final int major;
+    private final int minor;
     private final int multiprocessors;
     private final String kernelsFor;
     private final TensorMaps tensorMaps;
@@ -119,6 +121,8 @@ public final class Cuda implements AutoCloseable {
             int minor = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
             CudaDriver.requireCapability(name, major, minor);
             capability = major + "." + minor;
+            this.major = major;
+            this.minor = minor;
             multiprocessors = CudaDriver.attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
             kernelsFor = CudaDriver.kernels(major, minor);
             tensorMaps = CudaDriver.takesSm90(major, minor) ? new TensorMaps(CudaDriver.library()) : null;
@@ -173,6 +177,16 @@ public final class Cuda implements AutoCloseable {
     /** Of a device that {@link #takesSm90}. */
     public TensorMaps tensorMaps() {
         return tensorMaps;
+    }
+
+    /** Fails in one line where kernels for float8 do not run: files that end in {@code _sm89}. */
+    public void requireFloat8() {
+        CudaDriver.requireFloat8(label + ", " + name, major, minor);
+    }
+
+    /** Whether {@code mma} multiplies float8; where that is not so although it runs, it converts it to float16. */
+    public boolean multipliesFloat8() {
+        return major == 8 && minor == 9 || major >= 12;
     }
 
     /** The 16-bit type that matrix products and attention read. */

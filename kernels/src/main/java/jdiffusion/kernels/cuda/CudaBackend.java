@@ -37,6 +37,7 @@ import jdiffusion.kernels.patchify.CudaPatchify;
 import jdiffusion.kernels.rmsnorm.CudaRmsNorm;
 import jdiffusion.kernels.upsample.CudaUpsample;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Placement;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
@@ -79,7 +80,7 @@ public final class CudaBackend implements Backend {
         this.libraries = (options.cublas() ? ", cublas" : "") + (options.cudnn() ? ", cudnn" : "")
                 + (options.kernels() != null ? ", kernels of " + options.kernels() : "");
         transfer = new CudaTransfer(cuda);
-        linear = new CudaLinear(cuda);
+        linear = new CudaLinear(cuda, precision == Precision.FP8);
         gatedLinear = new CudaGatedLinear(cuda, linear);
         cublas = options.cublas() ? new CublasLinear(cuda) : null;
         conv2d = new CudaConv2d(cuda);
@@ -100,11 +101,17 @@ public final class CudaBackend implements Backend {
 
     /** Opens a device, or fails in one line that says why it cannot be used. */
     public static CudaBackend open(CudaOptions options) {
+        if (options.precision() == Precision.FP8 && options.cublas()) {
+            throw new InputException("--gemm cublas multiplies in bf16 or f16; use --gemm own with --precision fp8");
+        }
         KernelSource source = options.kernels() == null ? KernelSource.BUILT_IN
                 : KernelSource.folder(options.kernels());
         Cuda cuda = Cuda.open(options.ordinal(), options.label(), source, operands(options.precision()),
                 options.lastWords());
         try {
+            if (options.precision() == Precision.FP8) {
+                cuda.requireFloat8();
+            }
             return new CudaBackend(cuda, options);
         } catch (RuntimeException | Error e) {
             cuda.close();
@@ -115,7 +122,7 @@ public final class CudaBackend implements Backend {
     /** The type in which tensor cores read the inputs of products. */
     public static DType operands(Precision precision) {
         return switch (precision) {
-            case BF16 -> DType.BF16;
+            case BF16, FP8 -> DType.BF16;
             case F16 -> DType.F16;
             case F32, BF16X2, BF16X3 -> throw new IllegalArgumentException(
                     "CUDA devices compute products in BF16 or F16, not " + precision);

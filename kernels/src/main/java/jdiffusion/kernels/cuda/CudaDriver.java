@@ -24,6 +24,10 @@ public final class CudaDriver {
     /** CUDA 12.0, driver 525: the first that reads PTX 8.0 and describes tensors to the TMA. */
     private static final int LEAST_VERSION_SM_90 = 12_000;
     private static final boolean SM_90 = !"false".equals(System.getProperty("jdiffusion.cuda.sm90"));
+    /** The first whose tensor cores multiply float8. */
+    private static final int LEAST_CAPABILITY_FLOAT8 = 89;
+    /** CUDA 12.4, driver 550: the first that reads PTX 8.4, which has {@code mma} of float8. */
+    static final int LEAST_VERSION_FLOAT8 = 12_040;
     private static boolean loaded;
 
     private CudaDriver() {
@@ -173,6 +177,24 @@ public final class CudaDriver {
         if (obstacle != null) {
             throw new DeviceException(name + " cannot be used: " + obstacle);
         }
+    }
+
+    static void requireFloat8(String name, int major, int minor) {
+        String obstacle = float8Obstacle(major, minor, driverVersion());
+        if (obstacle != null) {
+            throw new DeviceException("--precision fp8 cannot be used on " + name + ": " + obstacle
+                    + ", or use --precision bf16");
+        }
+    }
+
+    /** Why a device does not run the kernels for float8; null when it does. */
+    static String float8Obstacle(int major, int minor, int version) {
+        if (10 * major + minor < LEAST_CAPABILITY_FLOAT8) {
+            return "it has compute capability " + major + "." + minor + "; products of float8 need 8.9 (RTX 40 series)"
+                    + " or newer: use such a card";
+        }
+        return version >= LEAST_VERSION_FLOAT8 ? null : "its driver knows CUDA up to " + words(version)
+                + "; products of float8 need " + words(LEAST_VERSION_FLOAT8) + " (driver 550) or newer: install one";
     }
 
     /** @param version of CUDA that the driver knows, 11080 for 11.8 */

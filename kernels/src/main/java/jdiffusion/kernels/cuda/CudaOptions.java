@@ -9,7 +9,7 @@ import jdiffusion.kernels.Precision;
  *
  * @param ordinal   which device, from 0
  * @param label     what it is called in messages
- * @param precision BF16 or F16
+ * @param precision BF16, F16 or FP8
  * @param kernels   folder of changed kernel sources; null for those that the program was built with
  * @param cublas    whether linear layers go through cuBLAS instead of our own kernels
  * @param cudnn     whether convolutions go through cuDNN

@@ -3,11 +3,13 @@ package jdiffusion.kernels.linear;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.List;
 import jdiffusion.kernels.Operands;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Gemm;
 import jdiffusion.kernels.cpu.Widen;
+import jdiffusion.kernels.linear.CpuFloat8.Form;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.FourBitWeight;
 import jdiffusion.tensor.Stretched;
@@ -23,8 +25,15 @@ public final class CpuLinear {
 
     private final Gemm gemm;
     private final Rows factors;
+    private final boolean float8;
 
     public CpuLinear(Cpu cpu) {
+        this(cpu, false);
+    }
+
+    /** @param float8 whether inputs of weights that are stored as float8 are rounded to it; of a cpu in F32 */
+    public CpuLinear(Cpu cpu, boolean float8) {
+        this.float8 = float8;
         gemm = new Gemm(cpu);
         factors = new Rows(cpu);
     }
@@ -37,14 +46,22 @@ public final class CpuLinear {
         for (LinearCall call : calls) {
             Operands.float32OrBf16("linear", call.x(), call.out());
         }
+        runEach(float8 ? CpuFloat8.ofOneForm(calls) : calls);
+    }
+
+    private void runEach(List<LinearCall> calls) {
         int first = 0;
         for (int i = 0; i < calls.size(); i++) {
             Tensor x = calls.get(i).x();
-            if (i + 1 == calls.size() || calls.get(i + 1).x() != x) {
-                run(x, calls.subList(first, i + 1));
+            if (i + 1 == calls.size() || calls.get(i + 1).x() != x || form(calls.get(i + 1)) != form(calls.get(i))) {
+                run(x, form(calls.get(i)), calls.subList(first, i + 1));
                 first = i + 1;
             }
         }
+    }
+
+    private Form form(LinearCall call) {
+        return float8 ? Form.of(call.w()) : Form.WIDE;
     }
 
     /** One layer alone. */
@@ -52,10 +69,12 @@ public final class CpuLinear {
         run(List.of(call));
     }
 
-    private void run(Tensor x, List<LinearCall> calls) {
+    private void run(Tensor x, Form form, List<LinearCall> calls) {
         factors.x = x;
+        factors.form = form;
         try {
-            gemm.run(x.rows(), x.cols(), factors, () -> calls.forEach(this::product));
+            gemm.run(x.rows(), form == Form.BOTH ? 2 * x.cols() : x.cols(), factors,
+                    () -> calls.forEach(this::product));
         } finally {
             factors.x = null;
         }
@@ -94,6 +113,8 @@ public final class CpuLinear {
         private final Cpu cpu;
         private final CpuDeltas deltas;
         private Tensor x;
+        /** BOTH has x twice, and behind the matrix what is added to it. */
+        private Form form;
         private Weight w;
 
         Rows(Cpu cpu) {
@@ -104,6 +125,13 @@ public final class CpuLinear {
         @Override
         public void left(int row, float[] to, int at) {
             Widen.run(x.data(), x.type(), x.rowOffset(row), to, at, x.cols());
+            if (form != Form.WIDE) {
+                if (form == Form.BOTH) {
+                    System.arraycopy(to, at, to, at + x.cols(), x.cols());
+                }
+                CpuFloat8.round(to, at, x.cols());
+                return;
+            }
             if (x.type() != DType.BF16) {
                 round(to, at, x.cols());
             }
@@ -124,6 +152,17 @@ public final class CpuLinear {
 
         @Override
         public void right(int row, int from, int count, float[] to, int at) {
+            if (form == Form.BOTH) {
+                int ofBase = Math.clamp(x.cols() - from, 0, count);
+                if (ofBase > 0) {
+                    readBase(w, row, from, ofBase, to, at);
+                }
+                Arrays.fill(to, at + ofBase, at + count, 0f);
+                if (ofBase < count) {
+                    addDeltas(w, row, from + ofBase - x.cols(), count - ofBase, to, at + ofBase);
+                }
+                return;
+            }
             if (!read(w, row, from, count, to, at)) {
                 round(to, at, count);
             }
@@ -133,6 +172,34 @@ public final class CpuLinear {
         private void round(float[] values, int at, int count) {
             if (!cpu.products().inPairs()) {
                 Widen.round(cpu.precision(), values, at, count);
+            }
+        }
+
+        /** The same without what adapters add. */
+        private void readBase(Weight matrix, int row, int from, int count, float[] to, int at) {
+            switch (matrix) {
+                case Weight.Rows joined -> {
+                    int i = partOf(joined, row);
+                    readBase(joined.parts().get(i), within(joined, i, row), from, count, to, at);
+                }
+                case Weight.Adapted adapted -> readBase(adapted.base(), row, from, count, to, at);
+                default -> read(matrix, row, from, count, to, at);
+            }
+        }
+
+        private void addDeltas(Weight matrix, int row, int from, int count, float[] to, int at) {
+            switch (matrix) {
+                case Weight.Rows joined -> {
+                    int i = partOf(joined, row);
+                    addDeltas(joined.parts().get(i), within(joined, i, row), from, count, to, at);
+                }
+                case Weight.Adapted adapted -> {
+                    addDeltas(adapted.base(), row, from, count, to, at);
+                    deltas.add(adapted.deltas(), row, from, count, to, at);
+                }
+                default -> {
+                    // Adds nothing.
+                }
             }
         }
 

@@ -1,5 +1,6 @@
 package jdiffusion.kernels.linear;
 
+import java.util.Locale;
 import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Weight;
@@ -9,8 +10,18 @@ interface CudaFormat {
     /** The file of its kernels but for the type of product: {@code "linear/linear"}. */
     String file();
 
+    /** The file of its kernels. */
+    default String file(DType product, String variant) {
+        return file() + "_" + product.name().toLowerCase(Locale.ROOT);
+    }
+
+    /** How the names of its kernels begin, before the variant. */
+    default String kernel(DType product) {
+        return file(product, "").substring(file().indexOf('/') + 1);
+    }
+
     /**
-     * What follows the type of product in the name of a kernel, but for its tile.
+     * What follows that in the name of a kernel, but for its tile.
      *
      * @param plain whether the product has neither a scale nor what an adapter makes of x
      */
@@ -21,6 +32,11 @@ interface CudaFormat {
 
     /** The struct that the loader of weights takes. */
     void weight(KernelArgs args, Weight w);
+
+    /** Of the product, in what its kernels count by. */
+    default int depth(LinearCall call) {
+        return call.k();
+    }
 
     /** Begins what a failure says of a launch. */
     default String label() {

@@ -39,9 +39,9 @@ public final class CudaGatedLinear {
 
     /** Scratch memory that {@link #run} takes. */
     public static long scratchBytes(Tensor x, Weight w, Tensor bias, Activation activation, Tensor out,
-                                    DType operandType) {
+                                    DType operandType, boolean float8) {
         return LinearCall.gated(x, w, bias, activation, out).stream()
-                .mapToLong(half -> CudaLinear.scratchBytes(List.of(half), operandType)).max().orElse(0);
+                .mapToLong(half -> CudaLinear.scratchBytes(List.of(half), operandType, float8)).max().orElse(0);
     }
 
     private void launch(Tensor x, Tensor w, Tensor bias, Activation activation, Tensor out, DType type) {

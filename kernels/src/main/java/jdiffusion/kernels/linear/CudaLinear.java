@@ -1,10 +1,12 @@
 package jdiffusion.kernels.linear;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
@@ -33,11 +35,19 @@ public final class CudaLinear {
     private final Cuda cuda;
     private final CudaOperand operand;
     private final CudaMappedLinear mapped;
+    /** Null where weights of float8 are widened. */
+    private final CudaFloat8 float8;
 
     public CudaLinear(Cuda cuda) {
+        this(cuda, false);
+    }
+
+    /** @param float8 whether weights that are stored as float8 are multiplied as such */
+    public CudaLinear(Cuda cuda, boolean float8) {
         this.cuda = cuda;
         mapped = new CudaMappedLinear(cuda);
         operand = new CudaOperand(cuda);
+        this.float8 = float8 ? new CudaFloat8(cuda) : null;
     }
 
     /** A layer, or a part of a joined weight with its columns of out; and the pair that adapts its matrix, or null. */
@@ -64,22 +74,32 @@ public final class CudaLinear {
     /**
      * What a kernel computes.
      *
-     * @param t     x down^T, [m, rank] of the product's type, or null
-     * @param up    [n, rank] likewise
-     * @param scale of x w^T
+     * @param format how the weights are read
+     * @param x      what is multiplied in the place of the call's x, in float8; null for that itself
+     * @param t      x down^T, [m, rank] of the product's type, or null
+     * @param up     [n, rank] likewise
+     * @param scale  of x w^T
      */
-    private record Product(LinearCall call, Tensor t, Tensor up, float scale) {
-        CudaFormat format() {
-            return CudaLinear.format(call.w());
+    private record Product(LinearCall call, CudaFormat format, CudaFloat8.Rows x, Tensor t, Tensor up, float scale) {
+        static Product of(LinearCall call, Tensor t, Tensor up, float scale) {
+            return new Product(call, CudaLinear.format(call.w()), null, t, up, scale);
         }
 
         /** Of all that is multiplied. */
         float wholeScale() {
-            return scale * format().scale(call.w());
+            return scale * format.scale(call.w());
         }
 
         boolean isPlain() {
-            return t == null && wholeScale() == 1;
+            return t == null && (x != null || wholeScale() == 1);
+        }
+
+        void input(KernelArgs args) {
+            if (x == null) {
+                GemmArgs.rows(args, call.x());
+            } else {
+                CudaFloat8.input(args, x);
+            }
         }
     }
 
@@ -88,19 +108,26 @@ public final class CudaLinear {
         List<Part> parts = parts(calls);
         List<Product> lowRank = new ArrayList<>();
         List<Product> products = new ArrayList<>();
-        long scratch = scratchBytes(parts, cuda.operandType());
+        long scratch = bytes(parts, cuda.operandType(), float8 != null);
         long at = scratch == 0 ? 0 : cuda.scratch(scratch);
+        Map<Tensor, CudaFloat8.Rows> rounded = new IdentityHashMap<>();
+        if (float8 != null) {
+            for (Tensor x : float8Inputs(parts)) {
+                rounded.put(x, float8.quantise(x, at));
+                at += CudaFloat8.scratchBytes(x);
+            }
+        }
         for (Part part : parts) {
             LinearCall call = part.call;
             Delta.LowRank pair = part.pair;
             if (pair == null) {
-                products.add(new Product(call, null, null, 1));
+                products.add(product(call, null, null, rounded));
                 continue;
             }
             DType type = part.product(cuda.operandType());
             Tensor t = at(at, type, call.m(), pair.down().rows());
             at += part.productBytes(cuda.operandType());
-            lowRank.add(new Product(new LinearCall(call.x(), Weight.of(pair.down()), null, Epilogue.STORE, t), null,
+            lowRank.add(Product.of(new LinearCall(call.x(), Weight.of(pair.down()), null, Epilogue.STORE, t), null,
                     null, pair.scale()));
             Tensor up = pair.up();
             if (part.upBytes(cuda.operandType()) > 0) {
@@ -108,23 +135,42 @@ public final class CudaLinear {
                 at += part.upBytes(cuda.operandType());
                 operand.matrix(call::toString, pair.up(), up.data().address(), type);
             }
-            products.add(new Product(call, t, up, 1));
+            products.add(product(call, t, up, rounded));
         }
         launch(lowRank);
         launch(products);
+    }
+
+    private Product product(LinearCall call, Tensor t, Tensor up, Map<Tensor, CudaFloat8.Rows> rounded) {
+        return float8 != null && call.w().isFloat8()
+                ? new Product(call, float8, rounded.get(call.x()), t, up, 1) : Product.of(call, t, up, 1);
+    }
+
+    /** The inputs that are rounded to float8, each once. */
+    private static Set<Tensor> float8Inputs(List<Part> parts) {
+        Set<Tensor> inputs = Collections.newSetFromMap(new IdentityHashMap<>());
+        for (Part part : parts) {
+            if (part.call.w().isFloat8()) {
+                inputs.add(part.call.x());
+            }
+        }
+        return inputs;
     }
 
     private static Tensor at(long address, DType type, int rows, int cols) {
         return Tensor.of(Unreadable.at(address, (long) rows * cols * type.bytes()), type, Shape.of(rows, cols));
     }
 
-    /** Scratch memory that {@link #run} takes: for every adapted matrix [m, rank], and in rare cases a copy of up. */
-    public static long scratchBytes(List<LinearCall> calls, DType operandType) {
-        return scratchBytes(parts(calls), operandType);
+    /**
+     * Scratch memory that {@link #run} takes: for every adapted matrix [m, rank], and in rare cases a copy of up; for
+     * every x of weights that are multiplied as float8, its rows in it.
+     */
+    public static long scratchBytes(List<LinearCall> calls, DType operandType, boolean float8) {
+        return bytes(parts(calls), operandType, float8);
     }
 
-    private static long scratchBytes(Iterable<Part> parts, DType operandType) {
-        long bytes = 0;
+    private static long bytes(List<Part> parts, DType operandType, boolean float8) {
+        long bytes = float8 ? float8Inputs(parts).stream().mapToLong(CudaFloat8::scratchBytes).sum() : 0;
         for (Part part : parts) {
             bytes += part.pair == null ? 0 : part.productBytes(operandType) + part.upBytes(operandType);
         }
@@ -151,7 +197,7 @@ public final class CudaLinear {
                 int from = 0;
                 for (Weight part : joined.parts()) {
                     int to = from + part.rows();
-                    split(columns(call, part, from, to), pair == null ? null : (Delta.LowRank) pair.slice(from, to),
+                    split(call.columns(part, from, to), pair == null ? null : (Delta.LowRank) pair.slice(from, to),
                             parts);
                     from = to;
                 }
@@ -168,14 +214,6 @@ public final class CudaLinear {
         }
     }
 
-    private static LinearCall columns(LinearCall call, Weight part, int from, int to) {
-        Epilogue whole = call.epilogue();
-        Epilogue epilogue = whole.gate() == null ? whole
-                : new Epilogue(whole.activation(), whole.mode(), whole.gate().columns(from, to));
-        Tensor bias = call.bias() == null ? null : call.bias().columns(from, to);
-        return new LinearCall(call.x(), part, bias, epilogue, call.out().columns(from, to));
-    }
-
     private static CudaFormat format(Weight w) {
         return switch (w) {
             case Weight.Dense _, Weight.Scaled _ -> DENSE;
@@ -187,12 +225,8 @@ public final class CudaLinear {
 
     /** A kernel but for its tile. */
     private record Kernel(CudaFormat format, DType product, String variant) {
-        String type() {
-            return "_" + product.name().toLowerCase(Locale.ROOT);
-        }
-
         String file() {
-            return format.file() + type();
+            return format.file(product, variant);
         }
 
         /** Whether its operands go straight to shared memory, and the product is as it is multiplied. */
@@ -201,8 +235,7 @@ public final class CudaLinear {
         }
 
         String name(GemmTile tile) {
-            String file = format.file();
-            return file.substring(file.indexOf('/') + 1) + type() + variant + "_" + tile.label();
+            return format.kernel(product) + variant + "_" + tile.label();
         }
     }
 
@@ -211,8 +244,8 @@ public final class CudaLinear {
         for (Product product : products) {
             LinearCall call = product.call;
             DType type = GemmArgs.productType(cuda.operandType(), call.x());
-            String variant = product.format().variant(call, type, product.isPlain());
-            byKernel.computeIfAbsent(new Kernel(product.format(), type, variant), _ -> new ArrayList<>()).add(product);
+            String variant = product.format.variant(call, type, product.isPlain());
+            byKernel.computeIfAbsent(new Kernel(product.format, type, variant), _ -> new ArrayList<>()).add(product);
         }
         byKernel.forEach((kernel, together) -> {
             for (int i = 0; i < together.size(); i += GemmArgs.MOST_PROBLEMS) {
@@ -233,10 +266,11 @@ public final class CudaLinear {
         int blocks = 0;
         for (Product product : products) {
             LinearCall call = product.call;
-            GemmArgs.rows(args, call.x());
+            product.input(args);
             kernel.format.weight(args, call.w());
             GemmArgs.side(args, product.t, product.up);
-            GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), call.k(), blocks,
+            GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), kernel.format.depth(call),
+                    blocks,
                     product.wholeScale());
             blocks = Math.addExact(blocks, tile.blocks(call.m(), call.n()));
         }

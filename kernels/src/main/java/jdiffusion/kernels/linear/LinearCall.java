@@ -53,6 +53,13 @@ public record LinearCall(Tensor x, Weight w, Tensor bias, Epilogue epilogue, Ten
                         Epilogue.multiply(activation), out));
     }
 
+    /** The part that makes columns {@code from} to {@code to} of out, with its part of the weight. */
+    LinearCall columns(Weight part, int from, int to) {
+        Epilogue own = epilogue.gate() == null ? epilogue
+                : new Epilogue(epilogue.activation(), epilogue.mode(), epilogue.gate().columns(from, to));
+        return new LinearCall(x, part, bias == null ? null : bias.columns(from, to), own, out.columns(from, to));
+    }
+
     /** Rows of x and out. */
     public int m() {
         return x.rows();

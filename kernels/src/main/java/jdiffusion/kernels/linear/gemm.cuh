@@ -121,6 +121,20 @@ template <class T, class Shape> struct WarpTile {
         }
     }
 
+    // The sums of a tile of the same shape, whose products are of another type.
+    template <class Other> __device__ __forceinline__ void take(const Other& other) {
+#pragma unroll
+        for (int i = 0; i < ROWS; i++) {
+#pragma unroll
+            for (int j = 0; j < COLS; j++) {
+#pragma unroll
+                for (int e = 0; e < 4; e++) {
+                    sums[i][j][e] = other.sums[i][j][e];
+                }
+            }
+        }
+    }
+
     // Writes the sums as rows of floats at `staged`, which is the warp's first column.
     __device__ __forceinline__ void stage(float* staged) const {
         int row = threadIdx.x % 32 / 4;
@@ -213,6 +227,31 @@ __device__ __forceinline__ void accumulate(Warp& warp, u32 ring, ALoader& a, BLo
     copy_wait<0>();
 }
 
+// A block's sums to global memory: bias and activation, or gates, and how they meet what is there. `shared` is free.
+template <class Shape, bool GATED, class Warp>
+__device__ __forceinline__ void put_out(const Output& o, const Warp& warp, u8* shared, int tile_row, int first_col) {
+    constexpr int COLS = GATED ? Shape::N / 2 : Shape::N;
+    float* staged = (float*)shared;
+    int warp_index = threadIdx.x / 32;
+#pragma unroll 1
+    for (int pass = 0; pass < Shape::WARPS_M; pass++) {
+        int first_row = tile_row + pass * Shape::WARP_M;
+        __syncthreads();
+        if (warp_index / Shape::WARPS_N == pass) {
+            warp.stage(staged + warp_index % Shape::WARPS_N * Shape::WARP_N);
+        }
+        __syncthreads();
+        if (GATED) {
+            gate_rows<Shape>(o, staged, first_col);
+            __syncthreads();
+        } else if (o.bias != nullptr || o.activation != NONE) {
+            activate_rows<Shape>(o, staged, first_row, first_col);
+            __syncthreads();
+        }
+        store_rows<Shape, COLS>(o, staged, first_row, first_col);
+    }
+}
+
 // One tile of one of the launch's problems; SIDED kernels apply its scale and add its side product. GATED ones make
 // columns of values and, by a loader of halves, as many of gates, and store the values times the activated gates.
 template <class Shape, typename T, template <typename, int, int> class ALoader,
@@ -242,24 +281,5 @@ __device__ __forceinline__ void gemm(const Launch& launch) {
         right.open(side.b, place.first_col, o.n, side.k);
         accumulate<Shape>(warp, ring, left, right, side.k);
     }
-
-    float* staged = (float*)shared;
-    int warp_index = threadIdx.x / 32;
-#pragma unroll 1
-    for (int pass = 0; pass < Shape::WARPS_M; pass++) {
-        int first_row = place.first_row + pass * Shape::WARP_M;
-        __syncthreads();
-        if (warp_index / Shape::WARPS_N == pass) {
-            warp.stage(staged + warp_index % Shape::WARPS_N * Shape::WARP_N);
-        }
-        __syncthreads();
-        if (GATED) {
-            gate_rows<Shape>(o, staged, place.first_col);
-            __syncthreads();
-        } else if (o.bias != nullptr || o.activation != NONE) {
-            activate_rows<Shape>(o, staged, first_row, place.first_col);
-            __syncthreads();
-        }
-        store_rows<Shape, COLS>(o, staged, first_row, place.first_col);
-    }
+    put_out<Shape, GATED>(o, warp, shared, place.first_row, place.first_col);
 }

@@ -57,5 +57,9 @@ class CudaClockTest extends DeviceTest {
         assertThat(CudaDriver.obstacle(9, 0, 13_000)).isNull();
         assertThat(CudaDriver.obstacle(8, 6, 11_070)).contains("CUDA up to 11.7", "11.8 (driver 520)");
         assertThat(CudaDriver.obstacle(7, 5, 13_000)).contains("compute capability 7.5", "8.0");
+        assertThat(CudaDriver.float8Obstacle(8, 9, 12_040)).isNull();
+        assertThat(CudaDriver.float8Obstacle(12, 0, 13_000)).isNull();
+        assertThat(CudaDriver.float8Obstacle(9, 0, 12_020)).contains("CUDA up to 12.2", "12.4 (driver 550)");
+        assertThat(CudaDriver.float8Obstacle(8, 6, 13_000)).contains("compute capability 8.6", "8.9");
     }
 }

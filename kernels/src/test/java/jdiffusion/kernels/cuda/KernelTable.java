@@ -91,8 +91,12 @@ final class KernelTable {
     }
 
     private static Stream<Multiprocessor> architectures(String file) {
-        return Architecture.of(file) == Architecture.SM_90A ? Stream.of(Multiprocessor.SM_90)
-                : Stream.of(Multiprocessor.values());
+        return switch (Architecture.of(file)) {
+            case SM_90A -> Stream.of(Multiprocessor.SM_90);
+            case SM_89 -> file.endsWith("_native_sm89") ? Stream.of(Multiprocessor.SM_89, Multiprocessor.SM_120)
+                    : Stream.of(Multiprocessor.SM_89, Multiprocessor.SM_90, Multiprocessor.SM_120);
+            case ALL -> Stream.of(Multiprocessor.values());
+        };
     }
 
     private static String row(String kernel, int threads, Map<Multiprocessor, Map<String, Use>> uses) {

@@ -8,6 +8,7 @@ import java.util.Map;
 import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.KernelCounters;
 import jdiffusion.emulator.driver.EmulatedDevice;
+import jdiffusion.kernels.DeviceException;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Shape;
 import jdiffusion.tensor.Tensor;
@@ -64,6 +65,28 @@ public final class TestDevice implements AutoCloseable {
     /** With every check, other kernels, and a seed; always emulated. */
     public static TestDevice checking(KernelSource kernels, long seed) {
         return new TestDevice(DType.BF16, EmulatorOptions.defaults().withCheck(true).withSeed(seed), kernels);
+    }
+
+    /** With operands of bfloat16 and every check; emulated, of that capability, or the real one as it is. */
+    public static TestDevice ofCapability(int capability) {
+        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withCheck(true).withSeed(SEED)
+                .withCapability(capability), KernelSource.BUILT_IN);
+    }
+
+    /** As {@link #profiling()}, of that capability. */
+    public static TestDevice profiling(int capability) {
+        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true)
+                .withCapability(capability), KernelSource.BUILT_IN);
+    }
+
+    /** Why the device cannot multiply float8; null when it can. */
+    public String float8Obstacle() {
+        try {
+            cuda.requireFloat8();
+            return null;
+        } catch (DeviceException e) {
+            return e.getMessage();
+        }
     }
 
     public static boolean isReal() {

@@ -120,7 +120,7 @@ class CudaAdapterTest {
             float[] xs = Samples.rounded(DType.BF16, Samples.normal(11, 9 * 256, 0, 1));
             Tensor out = device.empty(DType.F32, 9, 67);
             LinearCall call = new LinearCall(device.put(DType.BF16, xs, 9, 256), placed, null, Epilogue.STORE, out);
-            assertThat(CudaLinear.scratchBytes(List.of(call), DType.BF16)).as("16 and 8 of rank")
+            assertThat(CudaLinear.scratchBytes(List.of(call), DType.BF16, false)).as("16 and 8 of rank")
                     .isEqualTo(512 + 256);
             new CudaLinear(device.cuda()).run(List.of(call));
             float[] naive = new float[9 * 67];
@@ -178,7 +178,7 @@ class CudaAdapterTest {
             }
             LinearCall call = new LinearCall(Samples.stored(DType.BF16, new float[256], 1, 256), stretched, null,
                     Epilogue.STORE, Samples.stored(DType.F32, new float[6], 1, 6));
-            assertThatThrownBy(() -> CudaLinear.scratchBytes(List.of(call), DType.BF16))
+            assertThatThrownBy(() -> CudaLinear.scratchBytes(List.of(call), DType.BF16, false))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("was not placed");
         }
     }
@@ -189,7 +189,7 @@ class CudaAdapterTest {
         Weight w = new Weight.Adapted(base, List.of(CudaWeights.pair(1, DType.BF16, 3, 6, 64, 1)));
         LinearCall call = new LinearCall(Samples.stored(DType.BF16, new float[64], 1, 64), w, null, Epilogue.STORE,
                 Samples.stored(DType.F32, new float[6], 1, 6));
-        assertThatThrownBy(() -> CudaLinear.scratchBytes(List.of(call), DType.BF16))
+        assertThatThrownBy(() -> CudaLinear.scratchBytes(List.of(call), DType.BF16, false))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("was not placed");
     }
 
@@ -249,7 +249,7 @@ class CudaAdapterTest {
         return base instanceof Weight.Scaled ? values : Samples.rounded(product, values);
     }
 
-    private static float[] joined(int rows, int k, float[] left, int rank, float[] right) {
+    static float[] joined(int rows, int k, float[] left, int rank, float[] right) {
         float[] all = new float[rows * (k + rank)];
         for (int row = 0; row < rows; row++) {
             System.arraycopy(left, row * k, all, row * (k + rank), k);

@@ -80,6 +80,50 @@ class CudaLinearCountersTest {
         assertThat(MainLoop.of(counters).conflictCycles()).as("cycles lost to bank conflicts").isZero();
     }
 
+    /**
+     * Products of float8: a tile of the ring holds twice the k of bfloat16's in the same bytes, so a product takes half
+     * the cycles of shared memory and half the bytes of the cache.
+     */
+    @Test
+    void float8TakesHalfOfSharedMemoryAndTheCache() {
+        int m = 384;
+        int n = 4608;
+        int k = 320;
+        KernelCounters wide = run("linear_bf16_large", m, k / 2, n, DType.BF16);
+        KernelCounters narrow = float8("linear_fp8_e4m3_large", m, k, n);
+        assertThat(narrow.mmaFlops()).isEqualTo(2L * m * n * k);
+        assertThat(sectors(narrow)).as("sectors").isLessThanOrEqualTo(1.1);
+        MainLoop loop = MainLoop.of(narrow);
+        assertThat(loop.conflictCycles()).as("cycles lost to bank conflicts").isZero();
+        assertThat(loop.usefulShare()).as(loop.toString()).isGreaterThanOrEqualTo(0.85);
+        assertThat(loop.wavefrontsPerMegaflop() / MainLoop.of(wide).wavefrontsPerMegaflop())
+                .as("cycles of shared memory").isCloseTo(0.5, within(1e-9));
+        assertThat(bytesReadPerFlop(narrow) / bytesReadPerFlop(wide)).as("bytes of the L2 cache")
+                .isCloseTo(0.5, within(0.01));
+        MainLoop broad = MainLoop.of(float8("linear_fp8_e4m3_broad", 768, 256, n));
+        assertThat(broad.conflictCycles()).as("cycles lost to bank conflicts").isZero();
+        assertThat(broad.wavefrontsPerMegaflop() / loop.wavefrontsPerMegaflop()).isCloseTo(44 / 64.0, within(1e-9));
+        for (int rows : new int[] {2, 64}) {
+            assertThat(MainLoop.of(float8("linear_fp8_e4m3_small", rows, 1536, 576)).conflictCycles()).isZero();
+        }
+        assertThat(MainLoop.of(float8("linear_fp8_e4m3_any_small", 64, 520, 256)).conflictCycles())
+                .as("rows that are no whole chunks").isZero();
+    }
+
+    private static KernelCounters float8(String kernel, int m, int k, int n) {
+        assumeFalse(TestDevice.isReal(), "only the emulated device counts");
+        try (TestDevice device = TestDevice.profiling(89)) {
+            Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, m, k));
+            Weight w = Weight.of(device.put(TestTensors.random(2, DType.F8_E4M3, 1, n, k)));
+            new CudaLinear(device.cuda(), true).run(List.of(new LinearCall(x, w, null, Epilogue.STORE,
+                    device.empty(DType.BF16, m, n))));
+            device.cuda().synchronize();
+            assertThat(device.counters()).containsOnlyKeys("quantise_rows", kernel);
+            assertThat(sectors(device.counters().get("quantise_rows"))).isLessThanOrEqualTo(1.1);
+            return device.counters().get(kernel);
+        }
+    }
+
     private static double bytesReadPerFlop(KernelCounters counters) {
         return 32.0 * counters.traffic().globalSectorsRead / counters.mmaFlops();
     }

@@ -35,16 +35,20 @@ public class StoredLinearBench {
     @Param({"1357x1536x1536", "1357x1536x6144"})
     public String size;
 
-    /** A type, NF4, a format of blocks, scaled fp8, or the rank of an adapter on a matrix in bfloat16. */
-    @Param({"BF16", "NF4", "Q8_0", "Q4_0", "Q4_K", "Q6_K", "scaled", "lora16"})
+    /**
+     * A type, NF4, a format of blocks, scaled fp8, the same with the input rounded to it, or the rank of an
+     * adapter on a matrix in bfloat16.
+     */
+    @Param({"BF16", "NF4", "Q8_0", "Q4_0", "Q4_K", "Q6_K", "scaled", "fp8", "lora16"})
     public String storage;
 
     private final Cpu cpu = new Cpu(Runtime.getRuntime().availableProcessors(), Precision.F32);
-    private final CpuLinear kernel = new CpuLinear(cpu);
+    private CpuLinear kernel;
     private LinearCall call;
 
     @Setup
     public void make() {
+        kernel = new CpuLinear(cpu, storage.equals("fp8"));
         int[] sizes = Arrays.stream(size.split("x")).mapToInt(Integer::parseInt).toArray();
         Tensor x = TestTensors.random(1, DType.F32, 1, sizes[0], sizes[1]);
         Weight w = weight(sizes[2], sizes[1]);
@@ -55,7 +59,7 @@ public class StoredLinearBench {
     private Weight weight(int rows, int cols) {
         return switch (storage) {
             case "NF4" -> new FourBitCase(rows, cols, 64, true).make(2);
-            case "scaled" -> StoredWeights.scaled(DType.F8_E4M3, 2, rows, cols);
+            case "scaled", "fp8" -> StoredWeights.scaled(DType.F8_E4M3, 2, rows, cols);
             case "lora16" -> StoredWeights.adapted(Weight.of(StoredWeights.dense(DType.BF16, 2, rows, cols)), 3, 16);
             default -> DType.of(storage) != null ? Weight.of(StoredWeights.dense(DType.of(storage), 2, rows, cols))
                     : StoredWeights.blocks(BlockFormat.valueOf(storage), 2, rows, cols);

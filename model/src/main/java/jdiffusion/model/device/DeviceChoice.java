@@ -16,7 +16,7 @@ import java.nio.file.Path;
  * @param profile whether the emulated device counts what each kernel does
  * @param seed    varies the order in which the emulated device runs warps
  * @param memory  bytes of the emulated device; null for its usual size
- * @param capability compute capability of the emulated device, 8.0 or 9.0; null for 8.0
+ * @param capability compute capability of the emulated device, 8.0, 8.9 or 9.0; null for 8.0
  */
 public record DeviceChoice(String device, Integer threads, String cpu, Path kernels, String gemm, String conv,
                            boolean check, boolean profile, long seed, Long memory, String capability) {

@@ -198,7 +198,7 @@ public final class Devices {
     private static Precision cpuPrecision(String precision, CpuLevel level) {
         Precision wanted = precision == null ? Precision.F32 : precision(precision);
         if (wanted == Precision.F16) {
-            throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32 or bf16");
+            throw new InputException("--precision f16 is for CUDA devices; on the CPU use f32, bf16 or fp8");
         }
         if (wanted.isSplit() && (level == null ? CpuLevel.best() : level) != CpuLevel.AMX) {
             String obstacle = CpuLevel.AMX.obstacle();
@@ -250,8 +250,9 @@ public final class Devices {
         return switch (text) {
             case null -> EmulatorOptions.DEFAULT_CAPABILITY;
             case "8.0" -> 80;
+            case "8.9" -> 89;
             case "9.0" -> 90;
-            default -> throw new InputException("--emulator-capability " + text + " is unknown; use 8.0 or 9.0");
+            default -> throw new InputException("--emulator-capability " + text + " is unknown; use 8.0, 8.9 or 9.0");
         };
     }
 
@@ -259,7 +260,7 @@ public final class Devices {
         Precision wanted = precision == null ? Precision.BF16 : precision(precision);
         if (isOfCpus(precision)) {
             throw new InputException("--precision " + wanted.label()
-                    + " is for the CPU; CUDA devices compute products in bf16 or f16");
+                    + " is for the CPU; CUDA devices compute products in bf16, f16 or fp8");
         }
         return CudaOptions.defaults().withPrecision(wanted).withKernels(o.kernels())
                 .withLibraries(isLibrary("--gemm", o.gemm(), "cublas"), isLibrary("--conv", o.conv(), "cudnn"));
@@ -293,6 +294,6 @@ public final class Devices {
                 return precision;
             }
         }
-        throw new InputException("precision '" + label + "' is unknown; use f32, bf16, bf16x2, bf16x3 or f16");
+        throw new InputException("precision '" + label + "' is unknown; use f32, bf16, bf16x2, bf16x3, f16 or fp8");
     }
 }

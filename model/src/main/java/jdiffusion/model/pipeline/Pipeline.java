@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
@@ -52,6 +53,9 @@ public final class Pipeline implements AutoCloseable {
 
     /** @param second null for none */
     private Pipeline(ModelInfo model, Backend backend, Backend second, MemoryPolicy policy, TaesdUse taesd) {
+        if (backend.precision() == Precision.FP8) {
+            Float8Check.check(model.files());
+        }
         this.model = model;
         this.policy = policy;
         this.taesd = taesd;
