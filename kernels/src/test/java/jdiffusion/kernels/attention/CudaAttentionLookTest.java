@@ -1,6 +1,5 @@
 package jdiffusion.kernels.attention;
 
-
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;

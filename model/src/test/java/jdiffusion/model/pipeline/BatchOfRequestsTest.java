@@ -137,9 +137,11 @@ class BatchOfRequestsTest {
                 ways.put("first-block", cache("first-block(0.4)"));
             }
             if (pipeline.denoiserConfig().attentions() > 0) {
-                ways.put("pag", guiders("pag(scale=2,start=0,stop=1), tcfg"));
-                ways.put("seg", guiders("seg(scale=2,sigma=1), mag"));
-                ways.put("seg without guidance", request -> guiders("seg(scale=2)").apply(request).guidance(1));
+                String layers = pipeline.denoiserConfig().usualAttentions().isEmpty() ? ",layers=1-2" : "";
+                ways.put("pag", guiders("pag(scale=2,start=0,stop=1" + layers + "), tcfg"));
+                ways.put("seg", guiders("seg(scale=2,sigma=1" + layers + "), mag"));
+                ways.put("seg without guidance", request -> guiders("seg(scale=2" + layers + ")").apply(request)
+                        .guidance(1));
             }
             if (pipeline.denoiserConfig().layers() > 0) {
                 ways.put("skipped layers", request -> request.skipLayers(new SkipLayers(List.of(1), 2.8f, 0, 1)));

@@ -99,7 +99,11 @@ class TwoDevicesTest {
                 ways.put("first-block", request -> cache("first-block(0.4)", false).apply(request).images(2));
             }
             if (one.denoiserConfig().attentions() > 0) {
-                ways.put("pag", request -> request.guiders(Guiders.of("", "pag(start=0,stop=1)")));
+                String layers = one.denoiserConfig().usualAttentions().isEmpty() ? ",layers=1-2" : "";
+                ways.put("pag", request -> request.guiders(Guiders.of("", "pag(start=0,stop=1" + layers + ")")));
+            }
+            if (one.denoiserConfig().layers() > 0) {
+                ways.put("auto", request -> request.guiders(Guiders.of("", "auto(layers=1)")));
             }
             List<Conditioning> prompts = one.encode(request(one).build(), Progress.NONE);
             ways.forEach((what, way) -> {
