@@ -24,8 +24,8 @@ final class KernelTable {
     /** How kernels begin or end whose shared memory the launch decides: what it is at the product's sizes. */
     private static final Map<String, Integer> DYNAMIC_SHARED = Map.of(
             "attention_wide", 68096,
-            "attention_256", 66336,
-            "attention_plain", 3584,
+            "attention_256", 66304,
+            "attention_plain", 2560,
             "_broad", 96 << 10,
             "groupnorm_describe", 8 * 33 * 8,
             "layernorm", 4 * 1536 * 4,
