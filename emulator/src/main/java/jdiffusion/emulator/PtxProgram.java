@@ -64,6 +64,11 @@ public final class PtxProgram {
         return kernel;
     }
 
+    /** True when the module has variables of its own in global or constant memory. */
+    public boolean hasVariables() {
+        return !globals.isEmpty();
+    }
+
     /** Memory of a module-scope {@code .global} or {@code .const} variable, or null when there is none so named. */
     public MemorySegment global(String name) {
         return globals.get(name);

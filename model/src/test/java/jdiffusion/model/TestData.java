@@ -59,6 +59,8 @@ public final class TestData {
             Path from = module.resolve("src/test/resources/reference");
             Path to = module.resolve("target/reference");
             try (Stream<Path> all = Files.walk(from)) {
+                Files.createDirectories(to);
+                Path part = Files.createTempFile(to.getParent(), "reference", ".part");
                 for (Path file : all.filter(Files::isRegularFile).toList()) {
                     String name = from.relativize(file).toString();
                     boolean packed = name.endsWith(PACKED);
@@ -66,8 +68,10 @@ public final class TestData {
                     Files.createDirectories(out.getParent());
                     try (InputStream plain = Files.newInputStream(file);
                             InputStream in = packed ? new GZIPInputStream(plain) : plain) {
-                        Files.copy(in, out, StandardCopyOption.REPLACE_EXISTING);
+                        Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
                     }
+                    // At once, since another JVM may read what it has unpacked.
+                    Files.move(part, out, StandardCopyOption.ATOMIC_MOVE);
                 }
                 return to;
             } catch (IOException e) {

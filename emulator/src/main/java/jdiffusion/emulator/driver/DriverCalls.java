@@ -92,7 +92,7 @@ final class DriverCalls {
     int load(MemorySegment ptx, long bytes, MemorySegment log, long logBytes, MemorySegment handle) {
         String text = new String(ptx.reinterpret(bytes).toArray(JAVA_BYTE), StandardCharsets.UTF_8);
         try {
-            PtxProgram program = PtxProgram.translate(text, "module");
+            PtxProgram program = Translations.of(text);
             handle.reinterpret(JAVA_LONG.byteSize()).set(JAVA_LONG, 0, modules.add(program));
             return CudaResult.SUCCESS;
         } catch (PtxException e) {

@@ -2,6 +2,7 @@ package jdiffusion.emulator.ptx;
 
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
  * A parsed PTX text.
@@ -14,9 +15,10 @@ import java.util.Map;
  */
 public record PtxModule(String origin, List<String> lines, List<Variable> variables, List<PtxFunction> kernels,
         Map<String, PtxFunction> functions) {
+    private static final Pattern SPACES = Pattern.compile("\\s+");
 
     /** Text of a line, from 1, trimmed and with single spaces. */
     public String text(int line) {
-        return line < 1 || line > lines.size() ? "" : lines.get(line - 1).trim().replaceAll("\\s+", " ");
+        return line < 1 || line > lines.size() ? "" : SPACES.matcher(lines.get(line - 1).trim()).replaceAll(" ");
     }
 }

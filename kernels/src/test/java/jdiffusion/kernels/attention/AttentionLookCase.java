@@ -82,6 +82,13 @@ record AttentionLookCase(int queries, int keyCount, int[] keys, float[] columns,
         }
     }
 
+    /** All bits are the same. */
+    void assertSame(AttentionLookCase other) {
+        AttentionReference.assertSame(List.of(columns, mass, entropy), List.of(other.columns, other.mass,
+                other.entropy));
+        AttentionReference.assertSame(outputs, other.outputs);
+    }
+
     /** On the CPU. */
     static AttentionLookCase onCpu(CpuAttention attention, AttentionShape shape, AttentionCase.Arguments arguments) {
         int queries = arguments.streams().stream().mapToInt(AttentionStream::queries).sum();

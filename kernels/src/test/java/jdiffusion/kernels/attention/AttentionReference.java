@@ -1,5 +1,8 @@
 package jdiffusion.kernels.attention;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -101,6 +104,38 @@ final class AttentionReference {
                 : Math.exp(score - largest)).toArray();
         double sum = Arrays.stream(powers).sum();
         return Arrays.stream(powers).map(power -> sum == 0 ? 0 : power / sum).toArray();
+    }
+
+    /**
+     * Outputs are off by at most twice what those of naive code are. Not with AssertJ's {@code containsExactly}, which
+     * takes time with the square of the number of values.
+     */
+    static void assertAsClose(String name, List<float[]> actual, List<double[]> naive, List<double[]> exact) {
+        assertThat(actual).hasSameSizeAs(exact);
+        for (int s = 0; s < exact.size(); s++) {
+            float[] values = actual.get(s);
+            double[] expected = exact.get(s);
+            assertThat(values).hasSameSizeAs(expected);
+            double naiveError = 0;
+            for (int i = 0; i < expected.length; i++) {
+                naiveError = Math.max(naiveError, Math.abs(naive.get(s)[i] - expected[i]));
+            }
+            double allowed = 2 * naiveError + 1e-6;
+            for (int i = 0; i < expected.length; i++) {
+                if (!(Math.abs(values[i] - expected[i]) <= allowed)) {
+                    assertThat((double) values[i]).as("%s, stream %d of the asking, element %d", name, s, i)
+                            .isCloseTo(expected[i], within(allowed));
+                }
+            }
+        }
+    }
+
+    /** All bits are the same, those of NaN too. */
+    static void assertSame(List<float[]> actual, List<float[]> expected) {
+        assertThat(actual).hasSameSizeAs(expected);
+        for (int s = 0; s < actual.size(); s++) {
+            assertThat(actual.get(s)).isEqualTo(expected.get(s));
+        }
     }
 
     private static double single(double x) {

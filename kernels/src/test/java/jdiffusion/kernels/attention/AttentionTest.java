@@ -1,8 +1,8 @@
 package jdiffusion.kernels.attention;
 
+import static jdiffusion.kernels.attention.AttentionReference.assertSame;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -55,19 +55,8 @@ class AttentionTest {
         List<double[]> exact = AttentionReference.exact(problem);
         for (Precision precision : TestTensors.CPU_PRECISIONS) {
             List<double[]> naive = AttentionReference.naive(problem, precision);
-            List<float[]> actual = problem.run(1, precision, level);
-            assertThat(actual).hasSameSizeAs(exact);
-            for (int s = 0; s < exact.size(); s++) {
-                double naiveError = 0;
-                for (int i = 0; i < exact.get(s).length; i++) {
-                    naiveError = Math.max(naiveError, Math.abs(naive.get(s)[i] - exact.get(s)[i]));
-                }
-                float[] values = actual.get(s);
-                double[] widened = new double[values.length];
-                Arrays.setAll(widened, i -> values[i]);
-                assertThat(widened).as("%s %s %s, stream %d of the asking", problem, precision, level, s)
-                        .containsExactly(exact.get(s), within(2 * naiveError + 1e-6));
-            }
+            AttentionReference.assertAsClose(problem + " " + precision + " " + level,
+                    problem.run(1, precision, level), naive, exact);
         }
     }
 
@@ -381,13 +370,6 @@ class AttentionTest {
             assertThatThrownBy(() -> attention.run(shape, streams, bias))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("attention")
                     .hasMessageContainingAll(says);
-        }
-    }
-
-    private static void assertSame(List<float[]> actual, List<float[]> expected) {
-        assertThat(actual).hasSameSizeAs(expected);
-        for (int i = 0; i < actual.size(); i++) {
-            assertThat(actual.get(i)).isEqualTo(expected.get(i));
         }
     }
 }

@@ -1,8 +1,8 @@
 package jdiffusion.kernels.attention;
 
+import static jdiffusion.kernels.attention.AttentionReference.assertSame;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.MemorySegment;
@@ -76,21 +76,8 @@ class Bf16AttentionTest {
     }
 
     private static void isAsCloseAsNaiveCode(AttentionCase problem, CpuLevel level) {
-        List<double[]> exact = AttentionReference.exact(problem, DType.BF16);
-        List<double[]> naive = AttentionReference.naive(problem, DType.BF16);
-        List<float[]> actual = run(problem, 1, level);
-        assertThat(actual).hasSameSizeAs(exact);
-        for (int s = 0; s < exact.size(); s++) {
-            double naiveError = 0;
-            for (int i = 0; i < exact.get(s).length; i++) {
-                naiveError = Math.max(naiveError, Math.abs(naive.get(s)[i] - exact.get(s)[i]));
-            }
-            float[] values = actual.get(s);
-            double[] widened = new double[values.length];
-            Arrays.setAll(widened, i -> values[i]);
-            assertThat(widened).as("%s %s, stream %d of the asking", problem, level, s)
-                    .containsExactly(exact.get(s), within(2 * naiveError + 1e-6));
-        }
+        AttentionReference.assertAsClose(problem + " " + level, run(problem, 1, level),
+                AttentionReference.naive(problem, DType.BF16), AttentionReference.exact(problem, DType.BF16));
     }
 
     /** A norm adds its squares in another order, so that only without one all bits are the same. */
@@ -180,13 +167,6 @@ class Bf16AttentionTest {
             assertThatThrownBy(() -> attention.run(AttentionShape.of(1, 2, 4), streams, null))
                     .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("attention")
                     .hasMessageContainingAll(says);
-        }
-    }
-
-    private static void assertSame(List<float[]> actual, List<float[]> expected) {
-        assertThat(actual).hasSameSizeAs(expected);
-        for (int i = 0; i < actual.size(); i++) {
-            assertThat(actual.get(i)).isEqualTo(expected.get(i));
         }
     }
 }

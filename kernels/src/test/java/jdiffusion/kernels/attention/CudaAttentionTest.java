@@ -1,5 +1,6 @@
 package jdiffusion.kernels.attention;
 
+import static jdiffusion.kernels.attention.AttentionReference.assertSame;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -249,13 +250,6 @@ class CudaAttentionTest {
 
     private static Tensor put(float[] values, int... dims) {
         return device.put(DType.BF16, values, dims);
-    }
-
-    private static void assertSame(List<float[]> actual, List<float[]> expected) {
-        assertThat(actual).hasSameSizeAs(expected);
-        for (int i = 0; i < actual.size(); i++) {
-            assertThat(actual.get(i)).isEqualTo(expected.get(i));
-        }
     }
 
     /**

@@ -1,7 +1,6 @@
 package jdiffusion.kernels.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Arrays;
@@ -44,8 +43,8 @@ class TiledAttentionTest {
     @MethodSource("problems")
     void isAsCloseToTheDefinitionAsNaiveCode(AttentionCase problem) {
         try (Cpu cpu = InterpretedCpu.withTiles(2)) {
-            isAsClose(problem, AttentionReference.exact(problem), AttentionReference.naive(problem, Precision.BF16),
-                    problem.run(cpu));
+            AttentionReference.assertAsClose(problem.toString(), problem.run(cpu),
+                    AttentionReference.naive(problem, Precision.BF16), AttentionReference.exact(problem));
         }
     }
 
@@ -54,25 +53,9 @@ class TiledAttentionTest {
     void takesBfloat16(AttentionCase problem) {
         try (Cpu cpu = InterpretedCpu.withTiles(2)) {
             assumeTrue(cpu.products().inPairs(), NO_PAIRS);
-            isAsClose(problem, AttentionReference.exact(problem, DType.BF16),
-                    AttentionReference.naive(problem, DType.BF16),
-                    problem.run(cpu, problem.arguments(DType.BF16, DType.BF16)));
-        }
-    }
-
-    private static void isAsClose(AttentionCase problem, List<double[]> exact, List<double[]> naive,
-                                  List<float[]> actual) {
-        assertThat(actual).hasSameSizeAs(exact);
-        for (int s = 0; s < exact.size(); s++) {
-            double naiveError = 0;
-            for (int i = 0; i < exact.get(s).length; i++) {
-                naiveError = Math.max(naiveError, Math.abs(naive.get(s)[i] - exact.get(s)[i]));
-            }
-            float[] values = actual.get(s);
-            double[] widened = new double[values.length];
-            Arrays.setAll(widened, i -> values[i]);
-            assertThat(widened).as("%s, stream %d of the asking", problem, s)
-                    .containsExactly(exact.get(s), within(2 * naiveError + 1e-6));
+            AttentionReference.assertAsClose(problem.toString(),
+                    problem.run(cpu, problem.arguments(DType.BF16, DType.BF16)),
+                    AttentionReference.naive(problem, DType.BF16), AttentionReference.exact(problem, DType.BF16));
         }
     }
 

@@ -99,7 +99,7 @@ class BatchOfRequestsTest {
         assertThat(together).hasSameSizeAs(requests);
         for (int i = 0; i < requests.size(); i++) {
             assertThat(together.get(i)).as(what + ", " + i)
-                    .containsExactly(pipeline.denoise(requests.get(i), prompts.get(i), Progress.NONE));
+                    .isEqualTo(pipeline.denoise(requests.get(i), prompts.get(i), Progress.NONE));
         }
         assertThat(together.get(0)).isNotEqualTo(together.get(1));
         assertThat(together.get(1)).isNotEqualTo(together.get(2));
@@ -207,7 +207,7 @@ class BatchOfRequestsTest {
                     Conditioning own = together.get(i).get(k);
                     assertThat(own.shapes()).isEqualTo(alone.get(k).shapes());
                     alone.get(k).tensors().forEach((name, tensor) -> assertThat(own.get(name).toArray()).as(name)
-                            .containsExactly(tensor.toArray()));
+                            .isEqualTo(tensor.toArray()));
                 }
             }
             List<StageMemory> used = new ArrayList<>();

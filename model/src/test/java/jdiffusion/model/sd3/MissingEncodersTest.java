@@ -57,14 +57,14 @@ class MissingEncodersTest {
         Conditioning withoutL = encode(Component.CLIP_L);
         assertThat(withoutL.context().rows()).isEqualTo(CLIP_TOKENS + T5_TOKENS);
         assertThat(columns(withoutL, 0, L)).containsOnly(0);
-        assertThat(columns(withoutL, L, L + G)).containsExactly(columns(all, L, L + G));
+        assertThat(columns(withoutL, L, L + G)).isEqualTo(columns(all, L, L + G));
         assertThat(Arrays.copyOf(withoutL.pooled().toArray(), L)).containsOnly(0);
         assertThat(Arrays.copyOfRange(withoutL.pooled().toArray(), L, L + pooledG))
                 .containsExactly(Arrays.copyOfRange(all.pooled().toArray(), L, L + pooledG));
         assertThat(t5(withoutL)).containsExactly(t5(all));
 
         Conditioning withoutG = encode(Component.CLIP_G);
-        assertThat(columns(withoutG, 0, L)).containsExactly(columns(all, 0, L));
+        assertThat(columns(withoutG, 0, L)).isEqualTo(columns(all, 0, L));
         assertThat(columns(withoutG, L, L + G)).containsOnly(0);
         assertThat(Arrays.copyOf(withoutG.pooled().toArray(), L)).containsExactly(Arrays.copyOf(all.pooled().toArray(), L));
         assertThat(Arrays.copyOfRange(withoutG.pooled().toArray(), L, L + pooledG)).containsOnly(0);
@@ -83,6 +83,6 @@ class MissingEncodersTest {
         Conditioning clips = encode(Component.T5);
         assertThat(clips.context().rows()).isGreaterThan(CLIP_TOKENS);
         assertThat(t5(clips)).containsOnly(0);
-        assertThat(columns(clips, 0, L + G)).containsExactly(columns(encode(), 0, L + G));
+        assertThat(columns(clips, 0, L + G)).isEqualTo(columns(encode(), 0, L + G));
     }
 }
