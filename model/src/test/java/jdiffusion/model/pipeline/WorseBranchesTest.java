@@ -122,7 +122,7 @@ class WorseBranchesTest {
         });
     }
 
-    /** The negative prompt's prediction is that of a network without the layers; the prompt's is the whole network's. */
+    /** The negative prompt's prediction is that of a network without the layers, the prompt's the whole network's. */
     @Test
     void autoGuidanceWeakensTheNegativeBranch() {
         model("sd35-medium", pipeline -> {
@@ -168,7 +168,8 @@ class WorseBranchesTest {
                 }
             });
             Map<String, Tensor> seen = run.recording().tensors();
-            assertThat(seen).containsKeys("image.0/step.000/cond/block.1.image", "image.1/step.000/uncond/block.1.image");
+            assertThat(seen).containsKeys("image.0/step.000/cond/block.1.image",
+                    "image.1/step.000/uncond/block.1.image");
             assertThat(seen.size()).isLessThan(2 * 2 * 4);
             assertThat(notes).anyMatch(note -> note.contains("left out") && note.contains("of 8 evaluations of"
                     + " block.1.image"));
