@@ -30,6 +30,7 @@ final class KernelTable {
             "attention_wide", 68096,
             "attention_256", 66304,
             "attention_plain", 2560,
+            "attention_64_sm90", 192 * 128 + 4 * 2 * 128 * 128 + 17 * 8,
             "sm90_broad", 4 * 48 * 1024 + 32 * 1024 + 64,
             "sm90_large", 6 * 32 * 1024 + 32 * 1024 + 96,
             "_broad", 96 << 10,
