@@ -116,7 +116,7 @@ template <typename T> struct Queries {
     float out[CHANNELS / 2];
     float scores[KEYS / 2];
     u32 powers[KEYS / 16][4];
-    // Of each row, the largest score times factor, and this lane's part of the softmax's sum.
+    // Of each row, the largest score, and this lane's part of the softmax's sum.
     float largest[2] = {minus_infinity(), minus_infinity()};
     float sum[2] = {0.0f, 0.0f};
 
@@ -158,8 +158,8 @@ template <typename T> struct Queries {
         }
     }
 
-    // Scores become powers of two, in float32; gives what the sums before them shrink by. References are rounded before
-    // anything is taken from them, so the same for all that they serve, and the quotients do not see it.
+    // Scores become powers of two, in float32; gives what the sums before them shrink by. The reference is taken before
+    // the factor: in one fma, the rounding of its product would count as much as scores of 1e30 are large.
     __device__ __forceinline__ void soften(float factor, float (&shrink)[2]) {
 #pragma unroll
         for (int half = 0; half < 2; half++) {
@@ -168,16 +168,16 @@ template <typename T> struct Queries {
             for (int j = 0; j < KEYS / 8; j++) {
                 most = fmaxf(most, fmaxf(scores[4 * j + 2 * half], scores[4 * j + 2 * half + 1]));
             }
-            most = fmaxf(row_max(most) * factor, largest[half]);
+            most = fmaxf(row_max(most), largest[half]);
             float reference = reference_of(most);
-            shrink[half] = power_of_two(largest[half] - reference);
+            shrink[half] = power_of(largest[half], reference, factor);
             largest[half] = most;
             float total = 0.0f;
 #pragma unroll
             for (int j = 0; j < KEYS / 8; j++) {
 #pragma unroll
                 for (int e = 4 * j + 2 * half; e < 4 * j + 2 * half + 2; e++) {
-                    scores[e] = power_of_two(fmaf(scores[e], factor, -reference));
+                    scores[e] = power_of(scores[e], reference, factor);
                     total += scores[e];
                 }
             }

@@ -12,10 +12,6 @@ struct alignas(64) TensorMap {
     u64 opaque[16];
 };
 
-static __device__ __forceinline__ void prefetch(const TensorMap& map) {
-    asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
-}
-
 // ---- Barriers in shared memory. A phase is over when `count` threads have arrived and all expected bytes are there.
 // Phases are told apart by their parity: the first has 0.
 

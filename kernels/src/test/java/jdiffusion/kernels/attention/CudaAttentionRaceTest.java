@@ -45,11 +45,14 @@ class CudaAttentionRaceTest {
     private static float[] run(KernelSource kernels, long seed, int channels) {
         int n = 150;
         try (TestDevice device = TestDevice.checking(kernels, seed)) {
-            Tensor x = device.put(DType.BF16, Samples.normal(1, n * channels, 0, 1), 1, n, channels);
+            float[] values = Samples.normal(1, n * channels, 0, 1);
+            Tensor q = device.put(DType.BF16, values, 1, n, channels);
+            Tensor k = device.put(DType.BF16, values, 1, n, channels);
+            Tensor v = device.put(DType.BF16, values, 1, n, channels);
             Tensor norm = channels > 128 ? null : device.put(DType.F32, Samples.normal(2, channels, 1, 0.1), channels);
             Tensor out = device.empty(DType.BF16, 1, n, channels);
             new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, channels),
-                    List.of(AttentionStream.of(x, x, x, out).withNorms(norm, norm)), null);
+                    List.of(AttentionStream.of(q, k, v, out).withNorms(norm, norm)), null);
             return device.get(out);
         }
     }
