@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.TestData;
@@ -86,7 +87,7 @@ class WorseBranchesTest {
                     "step.002/cond/prediction", "step.002/skip/prediction", "step.002/pag/prediction",
                     "step.002/seg/prediction");
             for (String branch : List.of("skip", "pag", "seg")) {
-                Map<String, float[]> changed = record(pipeline, request, Interventions.of("zero block.0.context steps=2"
+                Map<String, float[]> changed = record(pipeline, request, Interventions.of("zero block.0.image steps=2"
                         + " branch=" + branch), Probe.at("prediction").steps(2).save());
                 seen.forEach((name, values) -> {
                     if (name.contains(branch)) {
@@ -109,8 +110,11 @@ class WorseBranchesTest {
         model(family, pipeline -> {
             GenerationRequest request = request(pipeline).steps(2).guiders(Guiders.of("",
                     "pag(start=0,stop=1,layers=1+3)")).build();
-            Map<String, float[]> seen = record(pipeline, request, Probe.at("**").steps(1).save());
-            for (String place : List.of("block.1.image.attn", "block.1.context.attn", "single.1.attn")) {
+            List<String> places = List.of("block.1.image.attn", "block.1.context.attn", "single.1.attn");
+            Map<String, float[]> seen = record(pipeline, request, places.stream().flatMap(place -> Stream.of(
+                    Probe.at(place + ".v").steps(1).save(), Probe.at(place + ".out").steps(1).save()))
+                    .toArray(Experiment[]::new));
+            for (String place : places) {
                 assertThat(seen.get("step.001/pag/" + place + ".out")).as(place)
                         .containsExactly(seen.get("step.001/pag/" + place + ".v"));
                 assertThat(seen.get("step.001/cond/" + place + ".out")).as(place)
@@ -147,7 +151,7 @@ class WorseBranchesTest {
 
     /** What a cache leaves out is not there; what is there is seen and changed, and keeping it changes nothing. */
     @ParameterizedTest
-    @ValueSource(strings = {"taylor(2,warmup=1)", "first-block(0.5)"})
+    @ValueSource(strings = {"taylor(2,warmup=1)", "first-block(10)"})
     void experimentsGoTogetherWithCaches(String text) {
         model("sd35-medium", pipeline -> {
             GenerationRequest plain = request(pipeline).images(2).build();
