@@ -110,7 +110,7 @@ class BadInputTest {
         "--device emulated --emulator-report none/r.html | --emulator-report none/r.html: there is no folder",
         "--emulator-memory 1G           | need --device emulated",
         "--emulator-capability 9.0      | need --device emulated",
-        "--device emulated --emulator-capability 8.9 | --emulator-capability 8.9 is unknown; use 8.0 or 9.0",
+        "--device emulated --emulator-capability 8.6 | --emulator-capability 8.6 is unknown; use 8.0, 8.9 or 9.0",
         "--device emulated --emulator-memory 0B | '0B' is no amount of memory; use for example 512MiB or 1.5GiB",
         "--device emulated --emulator-memory 9999999999GiB | '9999999999GiB' is no amount of memory",
         "--cpu avx                      | --cpu avx is unknown; use amx, avx512bf16, avx512, avx2 or vector",
