@@ -45,7 +45,7 @@ class EmulatedDeviceTest {
                 .anyMatch(line -> line.contains("RTX 4090"));
     }
 
-    /** Of a card that multiplies float8, and what others say; the picture is the CPU's but for the order of sums. */
+    /** Of a card that multiplies float8, and what others say; the picture is as far from the usual one as the CPU's. */
     @Test
     void productsOfFloat8() throws IOException {
         byte[] cpu = pixels("cpu.png", "--device", "cpu", "--precision", "fp8", "--quantize", "fp8");
@@ -54,7 +54,9 @@ class EmulatedDeviceTest {
                 "fp8", "--quantize", "fp8");
         double ofRounding = meanDifference(cpu, wide);
         assertThat(ofRounding).as("what float8 changes").isBetween(0.05, 8.0);
-        assertThat(meanDifference(emulated, cpu)).as("between devices").isLessThan(2);
+        // Inputs that differ by bfloat16's last bit round to other numbers of float8, so the devices' pictures are no
+        // closer to each other than to the one without; each is as far from that.
+        assertThat(meanDifference(emulated, wide)).as("what float8 changes there").isBetween(0.05, 3 * ofRounding);
         assertThat(Png.read(folder.resolve("emulated.png")).texts().get("parameters")).contains("Precision: fp8");
         for (String[] refused : new String[][] {
             {"--emulator-capability", "8.0", "it has compute capability 8.0; products of float8 need 8.9"},

@@ -24,6 +24,9 @@ class CudaReferenceDataTest {
     private static final double ANY = Double.MAX_VALUE;
     /** What is exact on the CPU may be off by roundings of float32. */
     private static final double FLOAT_ROUNDING = 1e-6;
+    /** FLUX.1's packed latents, which products read, are bfloat16 on a device; CPUs without pairs keep float32. */
+    private static final String OPERAND = "packed";
+    private static final double OPERAND_ROUNDING = 0x1p-9;
 
     @TestFactory
     Stream<DynamicTest> components() {
@@ -45,7 +48,8 @@ class CudaReferenceDataTest {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, true)) {
             List<Comparison> all = verify(cuda.backend(), folder);
             assertThat(all).isNotEmpty().allSatisfy(c -> assertThat(c.rmsError()).as(c.tensor())
-                    .isLessThanOrEqualTo(2 * rounding.get(c.tensor()) + FLOAT_ROUNDING));
+                    .isLessThanOrEqualTo(Math.max(2 * rounding.get(c.tensor()) + FLOAT_ROUNDING,
+                            c.tensor().equals(OPERAND) ? OPERAND_ROUNDING : 0)));
         }
     }
 
