@@ -200,7 +200,8 @@ class SdxlOptionsTest {
         "SHAPES | --no-t5 --target-size 64x64 | second prompts, sizes, crops and aesthetic scores are SDXL's"})
     void badInputIsOneLine(String model, String options, String message) throws IOException {
         Path path = model.equals("SHAPES") ? TestModel.SHAPES : models.resolve(model);
-        List<String> more = new ArrayList<>(options(options.replace("SHAPES", TestModel.SHAPES.toString())));
+        List<String> more = new ArrayList<>(options(options));
+        more.replaceAll(option -> option.replace("SHAPES", TestModel.SHAPES.toString()));
         if (!more.contains("-W")) {
             more.addAll(List.of("-W", "64", "-H", "64"));
         }
