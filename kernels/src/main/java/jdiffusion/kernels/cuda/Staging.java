@@ -3,6 +3,7 @@ package jdiffusion.kernels.cuda;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import jcuda.CudaException;
 import jcuda.Pointer;
@@ -114,16 +115,27 @@ final class Staging implements AutoCloseable {
         }
     }
 
+    /** Returns or fails when no thread writes any more: after a failure the buffer may be given back. */
     private static void fill(MemorySegment from, MemorySegment to) {
         int parts = Math.toIntExact(Math.ceilDiv(from.byteSize(), PART));
         if (parts == 1) {
             to.copyFrom(from);
             return;
         }
+        AtomicReference<Throwable> failure = new AtomicReference<>();
         IntStream.range(0, parts).parallel().forEach(i -> {
             long at = i * PART;
-            MemorySegment.copy(from, at, to, at, Math.min(PART, from.byteSize() - at));
+            try {
+                MemorySegment.copy(from, at, to, at, Math.min(PART, from.byteSize() - at));
+            } catch (RuntimeException | Error e) {
+                failure.compareAndSet(null, e);
+            }
         });
+        switch (failure.get()) {
+            case null -> { }
+            case Error e -> throw e;
+            case Throwable e -> throw (RuntimeException) e;
+        }
     }
 
     /** Copies from the device once all work of a stream is done. */

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.IOException;
@@ -11,6 +12,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Random;
 import java.util.function.Consumer;
 import jcuda.driver.CUstream;
@@ -64,6 +66,23 @@ class StagingTest extends DeviceTest {
     private static boolean arrived(long address, byte[] expected) {
         byte[] now = MemorySegment.ofAddress(address).reinterpret(expected.length).toArray(ValueLayout.JAVA_BYTE);
         return MemorySegment.ofArray(now).mismatch(segment(expected)) < 0;
+    }
+
+    /** A file that somebody cuts off fails the copy; what follows is copied as ever, and nobody writes to freed memory. */
+    @Test
+    void aFileThatIsCutOffMeanwhile(@TempDir Path folder) throws IOException {
+        Path file = Files.write(folder.resolve("weights"), new byte[6 << 20]);
+        device.cuda().use();
+        try (Arena arena = Arena.ofShared(); FileChannel channel = FileChannel.open(file, StandardOpenOption.READ,
+                StandardOpenOption.WRITE); Staging staging = new Staging(2, 8 << 20)) {
+            MemorySegment mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, 6 << 20, arena);
+            channel.truncate(2 << 20);
+            long to = allocate(6 << 20);
+            assertThatThrownBy(() -> staging.copyIn(mapped, to, stream())).isInstanceOf(InternalError.class);
+            byte[] next = bytes(3, 5000);
+            staging.copyIn(segment(next), to, stream());
+            assertThat(read(staging, to, next.length)).isEqualTo(next);
+        }
     }
 
     /** One more than there are buffers: the first had to be waited for. */
