@@ -204,6 +204,24 @@ class DrawTest {
     }
 
     @Test
+    void aPlanLeavesWhatIsSaidOfASubmissionAlone() {
+        page.open("", true);
+        page.js("const plain = window.fetch, timer = window.setTimeout; window.fetch = (url, options) =>"
+                + " !String(url).endsWith('/plan') ? plain(url, options) : new Promise((ok, no) => { window.answer = ()"
+                + " => plain(url, options).then(ok, no).then(() => timer(() => { window.answered = true; }, 100)); });");
+        page.type("#width", "256");
+        page.until("window.answer");
+        page.js("window.setTimeout = (work, millis) => 0");
+        page.type("#width", "100");
+        page.type("#prompt", "a star");
+        page.click("#submit");
+        page.until("document.querySelector('[data-field=width] .error')");
+        page.js("window.answer()");
+        page.until("window.answered");
+        assertThat(page.text("[data-field=width] .error")).contains("96x128 and 112x128");
+    }
+
+    @Test
     void aControlNetGetsItsPicture() throws IOException {
         page.open("", true);
         assertThat(page.isShown("#control-group")).isTrue();

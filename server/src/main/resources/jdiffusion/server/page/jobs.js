@@ -2,6 +2,7 @@
 import { ApiError, get, parsed, post, remove } from './api.js';
 import { $, el, say, seconds, several } from './dom.js';
 import { clearErrors, request, showError, showSeed } from './form.js';
+import { submitted } from './plan.js';
 
 const STAGES = { encode_text: 'Reading the prompt', encode_image: 'Reading the picture', denoise: 'Drawing',
   decode: 'Developing' };
@@ -76,6 +77,7 @@ export function picture(job, image) {
 }
 
 async function submit() {
+  submitted();
   clearErrors();
   const button = $('submit');
   button.disabled = true;

@@ -4,9 +4,20 @@ import { $, bytes, calmly, el } from './dom.js';
 import { clearErrors, request, showError } from './form.js';
 
 let asked = null;
+let changed = false;
 
 /** Asks anew, when nothing has changed for a moment. */
-export const renewPlan = calmly(350, async () => {
+export function renewPlan() {
+  changed = true;
+  soon();
+}
+
+/** What is said of a submission stays until something is changed: a plan is made without the pictures. */
+export function submitted() {
+  changed = false;
+}
+
+const soon = calmly(350, async () => {
   asked?.abort();
   asked = new AbortController();
   const body = request(false);
@@ -15,7 +26,7 @@ export const renewPlan = calmly(350, async () => {
   }
   try {
     const plan = await post('plan', body, asked.signal);
-    clearErrors();
+    renewErrors();
     show(plan);
   } catch (e) {
     if (e.name === 'AbortError') {
@@ -24,10 +35,18 @@ export const renewPlan = calmly(350, async () => {
     $('plan-words').textContent = '';
     $('plan-stages').replaceChildren();
     $('plan').hidden = true;
-    clearErrors();
-    showError(e, false);
+    renewErrors(e);
   }
 });
+
+function renewErrors(error) {
+  if (changed) {
+    clearErrors();
+    if (error) {
+      showError(error, false);
+    }
+  }
+}
 
 function show(plan) {
   $('plan').hidden = false;
