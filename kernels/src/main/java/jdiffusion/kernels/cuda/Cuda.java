@@ -9,7 +9,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.LongBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,12 +21,9 @@ import jcuda.driver.CUctx_flags;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
-import jcuda.driver.CUjit_option;
-import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
-import jcuda.driver.JITOptions;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.tensor.DType;
 
@@ -38,7 +34,6 @@ import jdiffusion.tensor.DType;
 public final class Cuda implements AutoCloseable {
     /** With it every launch is waited for, so that a fault is reported by the launch that caused it. */
     private static final boolean SYNCHRONOUS = Boolean.getBoolean("jdiffusion.cuda.synchronous");
-    private static final int LOG_BYTES = 4096;
     private static final String OUT_OF_MEMORY = CUresult.stringFor(CUresult.CUDA_ERROR_OUT_OF_MEMORY);
     /** Whose context is current on a thread. */
     private static final ThreadLocal<Cuda> CURRENT = new ThreadLocal<>();
@@ -54,10 +49,9 @@ public final class Cuda implements AutoCloseable {
     private final int multiprocessors;
     private final String kernelsFor;
     private final TensorMaps tensorMaps;
-    private final KernelSource source;
+    private final CudaModules modules;
     private final DType operandType;
     private final Supplier<String> lastWords;
-    private final Map<String, CUmodule> modules = new HashMap<>();
     private final Map<String, CudaKernel> kernels = new HashMap<>();
     private final KernelArgs args = new KernelArgs();
     private final LongBuffer argsSize =
@@ -109,7 +103,7 @@ public final class Cuda implements AutoCloseable {
             throw new IllegalArgumentException("operands of " + operandType + "; tensor cores take BF16 or F16");
         }
         this.label = label;
-        this.source = source;
+        this.modules = new CudaModules(source, this::failure);
         this.operandType = operandType;
         this.lastWords = lastWords;
         this.launchExtra = Pointer.to(JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, args.address(),
@@ -205,13 +199,7 @@ public final class Cuda implements AutoCloseable {
             return known;
         }
         use();
-        CUfunction function = new CUfunction();
-        try {
-            JCudaDriver.cuModuleGetFunction(function, module(file), entry);
-        } catch (CudaException e) {
-            throw failure(() -> "kernel " + entry + " of " + file + ".cu", e);
-        }
-        CudaKernel kernel = new CudaKernel(this, entry, function);
+        CudaKernel kernel = new CudaKernel(this, entry, modules.function(file, entry));
         kernels.put(entry, kernel);
         return kernel;
     }
@@ -219,31 +207,6 @@ public final class Cuda implements AutoCloseable {
     /** Names of the kernels that were asked for so far, in alphabetical order. */
     public List<String> kernelNames() {
         return kernels.keySet().stream().sorted().toList();
-    }
-
-    private CUmodule module(String file) {
-        return modules.computeIfAbsent(file, _ -> {
-            CUmodule module = new CUmodule();
-            byte[] ptx = source.ptx(file).getBytes(StandardCharsets.UTF_8);
-            // Outside of the heap, as the arguments of launches are, and ended by a zero.
-            ByteBuffer text = ByteBuffer.allocateDirect(ptx.length + 1).put(ptx).rewind();
-            JITOptions options = new JITOptions();
-            options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, new byte[LOG_BYTES]);
-            options.putInt(CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);
-            // This form does not throw.
-            int result = JCudaDriver.cuModuleLoadDataJIT(module, Pointer.to(text), options);
-            if (result != CUresult.CUDA_SUCCESS) {
-                throw failure(() -> "loading the kernels of " + file + ".cu with " + CudaDriver.version()
-                        + log(options), new CudaException(CUresult.stringFor(result)));
-            }
-            return module;
-        });
-    }
-
-    /** What the driver's compiler has against a module that did not load, in one line; empty if it says nothing. */
-    private static String log(JITOptions options) {
-        return options.getString(CUjit_option.CU_JIT_ERROR_LOG_BUFFER).lines().map(String::strip)
-                .filter(line -> !line.isEmpty()).findFirst().map(line -> " (" + line + ")").orElse("");
     }
 
     /** Kernels launched so far. */
@@ -420,7 +383,7 @@ public final class Cuda implements AutoCloseable {
         } catch (DeviceException _) {
             // As in quietly().
         }
-        modules.values().forEach(module -> quietly(() -> JCudaDriver.cuModuleUnload(module)));
+        modules.close();
         release();
     }
 
