@@ -15,7 +15,7 @@ import java.util.function.BiFunction;
  * @param pieces what is read at a time
  * @param places for each request the places of its texts; null where it has none
  */
-record TextBatches(List<TextEncoders.Texts> pieces, List<List<Place>> places) {
+record TextBatches(List<Texts> pieces, List<List<Place>> places) {
     private static final int AT_A_TIME = 2;
 
     /** One text of a piece; or a whole piece, whose row is negative. */
@@ -24,12 +24,12 @@ record TextBatches(List<TextEncoders.Texts> pieces, List<List<Place>> places) {
     }
 
     /** @param requests null for one that has no text for the encoder */
-    static TextBatches of(List<TextEncoders.Texts> requests) {
+    static TextBatches of(List<Texts> requests) {
         boolean one = requests.stream().filter(Objects::nonNull).count() == 1;
-        List<TextEncoders.Texts> pieces = new ArrayList<>();
+        List<Texts> pieces = new ArrayList<>();
         List<List<Place>> places = new ArrayList<>();
-        Map<TextEncoders.Texts, Place> known = new HashMap<>();
-        for (TextEncoders.Texts texts : requests) {
+        Map<Texts, Place> known = new HashMap<>();
+        for (Texts texts : requests) {
             if (texts == null) {
                 places.add(null);
             } else if (one || texts.weights() != PromptWeights.NONE) {
@@ -47,8 +47,8 @@ record TextBatches(List<TextEncoders.Texts> pieces, List<List<Place>> places) {
     }
 
     /** Puts a text to the last one, where there is room and that is alike, or begins a piece with it. */
-    private static Place add(List<TextEncoders.Texts> pieces, TextEncoders.Texts text) {
-        TextEncoders.Texts last = pieces.isEmpty() ? null : pieces.getLast();
+    private static Place add(List<Texts> pieces, Texts text) {
+        Texts last = pieces.isEmpty() ? null : pieces.getLast();
         int row = last == null ? AT_A_TIME : last.prompts().size();
         if (row >= AT_A_TIME || last.length() != text.length() || last.weights() != text.weights()) {
             pieces.add(text);

@@ -4,11 +4,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
 import java.util.function.Function;
-import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.prompt.Chunk;
@@ -34,57 +32,6 @@ public final class TextEncoders {
     public TextEncoders(Stages stages) {
         this.stages = stages;
         this.files = stages.files();
-    }
-
-    /**
-     * One CLIP encoder's output for all prompts, flattened.
-     *
-     * @param hidden [prompts, tokens, width] the penultimate hidden state, or one before it
-     * @param tokens CLIP_LENGTH, or several times as many
-     * @param pooled [prompts, pooledWidth]; empty when none was asked for
-     * @param before sums of the numbers of each chunk before weights acted on them; empty where none are to be restored
-     * @param after  the same afterwards
-     */
-    public record Clip(float[] hidden, int tokens, int width, float[] pooled, int pooledWidth, double[] before,
-                       double[] after) {
-        /**
-         * Multiplies so that each chunk has the mean that it had before its weights, as A1111 does.
-         *
-         * @param together encoders whose outputs stand side by side and have one mean; null for one that is not there
-         */
-        public static void restoreMeans(Clip... together) {
-            List<Clip> all = Arrays.stream(together).filter(Objects::nonNull).toList();
-            int chunks = all.stream().mapToInt(clip -> clip.before.length).min().orElse(0);
-            for (int i = 0; i < chunks; i++) {
-                int chunk = i;
-                double before = all.stream().mapToDouble(clip -> clip.before[chunk]).sum();
-                double after = all.stream().mapToDouble(clip -> clip.after[chunk]).sum();
-                for (Clip clip : all) {
-                    int size = CLIP_LENGTH * clip.width;
-                    for (int k = i * size; k < (i + 1) * size && before != after && after != 0; k++) {
-                        clip.hidden[k] = (float) (clip.hidden[k] * (before / after));
-                    }
-                }
-            }
-        }
-
-        /** One row each of some outputs without weights. */
-        static Clip rows(List<Clip> outputs, int[] rows) {
-            Clip first = outputs.getFirst();
-            return new Clip(joined(outputs.stream().map(Clip::hidden).toList(), outputs.stream().mapToInt(
-                    output -> output.tokens * output.width).toArray(), rows), first.tokens, first.width,
-                    joined(outputs.stream().map(Clip::pooled).toList(), outputs.stream().mapToInt(Clip::pooledWidth)
-                    .toArray(), rows), first.pooledWidth, new double[0], new double[0]);
-        }
-
-        /** One prompt's part to a column of the context and a place in the pooled embedding. */
-        public void copy(int prompt, float[] context, int contextWidth, int column, float[] toPooled, int at) {
-            for (int i = 0; i < tokens && (i + 1) * contextWidth <= context.length; i++) {
-                System.arraycopy(hidden, (prompt * tokens + i) * width, context, i * contextWidth + column,
-                        width);
-            }
-            System.arraycopy(pooled, prompt * pooledWidth, toPooled, at, pooledWidth);
-        }
     }
 
     /** An encoder, kept on the device if nothing is offloaded; nothing is done where there is none. */
@@ -146,66 +93,19 @@ public final class TextEncoders {
     }
 
     /**
-     * What an encoder reads for a request.
-     *
-     * @param length  tokens of each prompt
-     * @param weights how brackets in the prompts are read
-     * @param skipped layers left out of each prompt's hidden state: see {@link ClipTextEncoder#apply}; empty for T5
-     */
-    public record Texts(List<String> prompts, int length, PromptWeights weights, List<Integer> skipped) {
-        public Texts {
-            prompts = List.copyOf(prompts);
-            skipped = List.copyOf(skipped);
-        }
-
-        /** For CLIP, with all layers. */
-        public static Texts clip(List<String> prompts) {
-            return clip(prompts, PromptWeights.NONE, 0);
-        }
-
-        /**
-         * For CLIP.
-         *
-         * @param skip layers that the last prompt leaves out: a negative prompt before it leaves out none
-         */
-        public static Texts clip(List<String> prompts, PromptWeights weights, int skip) {
-            List<Integer> skipped = new ArrayList<>(Collections.nCopies(prompts.size(), 0));
-            skipped.set(prompts.size() - 1, skip);
-            return new Texts(prompts, CLIP_LENGTH, weights, skipped);
-        }
-
-        /** For T5. */
-        public static Texts t5(List<String> prompts, int length, PromptWeights weights) {
-            return new Texts(prompts, length, weights, List.of());
-        }
-
-        /** One of the prompts. */
-        Texts only(int i) {
-            return new Texts(List.of(prompts.get(i)), length, weights, skipped.isEmpty() ? List.of()
-                    : List.of(skipped.get(i)));
-        }
-
-        /** These and others of the same length. */
-        Texts and(Texts more) {
-            return new Texts(Stream.concat(prompts.stream(), more.prompts.stream()).toList(), length, weights,
-                    Stream.concat(skipped.stream(), more.skipped.stream()).toList());
-        }
-    }
-
-    /**
      * What one CLIP encoder gives for each request; null for each when there is no such encoder.
      *
      * @param requests null for one that it has nothing to read of
      * @param pooled   what is made of the final state
      */
-    public List<Clip> clip(Component encoder, List<Texts> requests, ClipTextEncoder.Pooled pooled,
+    public List<ClipStates> clip(Component encoder, List<Texts> requests, ClipTextEncoder.Pooled pooled,
                            Conditioner.Listener listener) {
         if (!files.has(encoder)) {
             return Collections.nCopies(requests.size(), null);
         }
         return run(encoder, ClipTextEncoder::load, requests, texts -> texts.weights() == PromptWeights.NONE
-                ? plain(encoder, texts, pooled, listener) : weighted(encoder, texts, pooled, listener), Clip::rows,
-                listener);
+                ? plain(encoder, texts, pooled, listener) : weighted(encoder, texts, pooled, listener),
+                ClipStates::rows, listener);
     }
 
     /** Reads tokens of all texts before any weights are opened. */
@@ -228,8 +128,8 @@ public final class TextEncoders {
         }, listener::encoded), rows);
     }
 
-    private Stage.Work<ClipTextEncoder, Clip> plain(Component encoder, Texts texts, ClipTextEncoder.Pooled pooled,
-                                                    Conditioner.Listener listener) {
+    private Stage.Work<ClipTextEncoder, ClipStates> plain(Component encoder, Texts texts, ClipTextEncoder.Pooled pooled,
+                                                          Conditioner.Listener listener) {
         PromptTokens tokens = tokenize(encoder, texts, listener);
         int[] skipped = texts.skipped().stream().mapToInt(i -> i).toArray();
         return stage -> {
@@ -238,15 +138,16 @@ public final class TextEncoders {
             ClipTextEncoder.Output output = model.apply(stage.compute(), tokens.ids(), tokens.inserted(), skipped,
                     pooled);
             boolean none = output.pooled() == null;
-            return new Clip(stage.download(output.hidden()), CLIP_LENGTH, model.config().hidden(),
+            return new ClipStates(stage.download(output.hidden()), CLIP_LENGTH, model.config().hidden(),
                     none ? new float[0] : stage.download(output.pooled()), none ? 0 : output.pooled().cols(),
                     new double[0], new double[0]);
         };
     }
 
     /** In chunks, whose outputs stand one after the other; pooled is what the first one gives. */
-    private Stage.Work<ClipTextEncoder, Clip> weighted(Component encoder, Texts texts, ClipTextEncoder.Pooled pooled,
-                                                       Conditioner.Listener listener) {
+    private Stage.Work<ClipTextEncoder, ClipStates> weighted(Component encoder, Texts texts,
+                                                             ClipTextEncoder.Pooled pooled,
+                                                             Conditioner.Listener listener) {
         boolean comfy = texts.weights() == PromptWeights.COMFYUI;
         List<String> prompts = texts.prompts();
         WeightedTokens tokens = WeightedTokens.clip(files, encoder, prompts, CLIP_LENGTH, texts.weights(), listener);
@@ -283,7 +184,7 @@ public final class TextEncoders {
                 }
                 System.arraycopy(ends, p * each * ended, first, p * ended, ended);
             }
-            return new Clip(hidden, chunks * CLIP_LENGTH, width, first, ended, before, after);
+            return new ClipStates(hidden, chunks * CLIP_LENGTH, width, first, ended, before, after);
         };
     }
 
@@ -304,7 +205,7 @@ public final class TextEncoders {
     }
 
     /** One row of each array, one after the other. */
-    private static float[] joined(List<float[]> arrays, int[] sizes, int[] rows) {
+    static float[] joined(List<float[]> arrays, int[] sizes, int[] rows) {
         float[] all = new float[Arrays.stream(sizes).sum()];
         int at = 0;
         for (int i = 0; i < rows.length; i++) {

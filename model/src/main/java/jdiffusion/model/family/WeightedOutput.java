@@ -25,7 +25,7 @@ final class WeightedOutput {
         }
     }
 
-    /** A1111's: multiplied. The mean is restored by {@link TextEncoders.Clip#restoreMeans}. */
+    /** A1111's: multiplied. The mean is restored by {@link ClipStates#restoreMeans}. */
     static void multiply(float[] values, int at, Chunk chunk, int width) {
         for (int i = 0; i < chunk.weights().length; i++) {
             float weight = chunk.weights()[i];

@@ -6,12 +6,14 @@ import java.util.List;
 import java.util.Map;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.family.ClipStates;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.TextEncoders;
-import jdiffusion.model.family.TextEncoders.Texts;
+import jdiffusion.model.family.Texts;
+import jdiffusion.model.family.Texts;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder.Pooled;
 import jdiffusion.tensor.InputException;
@@ -92,7 +94,7 @@ final class FluxConditioner implements Conditioner {
     public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
         int width = denoiser.contextDim();
         requests.forEach(asked -> TextEncoders.checkT5Length(asked.request().t5Length()));
-        List<TextEncoders.Clip> clip = encoders.clip(Component.CLIP_L, requests.stream().map(asked ->
+        List<ClipStates> clip = encoders.clip(Component.CLIP_L, requests.stream().map(asked ->
                 Texts.clip(asked.prompts(), asked.request().methods().weights(), 0)).toList(), Pooled.PLAIN, listener);
         if (clip.getFirst() != null && clip.getFirst().pooledWidth() != denoiser.pooledDim()) {
             throw new InputException(files.origin() + ": CLIP-L is " + clip.getFirst().pooledWidth()

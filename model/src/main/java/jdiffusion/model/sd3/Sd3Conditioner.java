@@ -4,13 +4,15 @@ import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.family.ClipStates;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.TextEncoders;
-import jdiffusion.model.family.TextEncoders.Texts;
+import jdiffusion.model.family.Texts;
+import jdiffusion.model.family.Texts;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder.Pooled;
 import jdiffusion.tensor.InputException;
@@ -95,8 +97,8 @@ final class Sd3Conditioner implements Conditioner {
         requests.forEach(asked -> TextEncoders.checkT5Length(asked.request().t5Length()));
         List<Texts> texts = requests.stream().map(asked -> Texts.clip(asked.prompts(),
                 asked.request().methods().weights(), asked.request().text().clipSkip())).toList();
-        List<TextEncoders.Clip> l = encoders.clip(Component.CLIP_L, texts, Pooled.PROJECTED, listener);
-        List<TextEncoders.Clip> g = encoders.clip(Component.CLIP_G, texts, Pooled.PROJECTED, listener);
+        List<ClipStates> l = encoders.clip(Component.CLIP_L, texts, Pooled.PROJECTED, listener);
+        List<ClipStates> g = encoders.clip(Component.CLIP_G, texts, Pooled.PROJECTED, listener);
         checkWidths(l.getFirst(), g.getFirst());
         List<TextEncoders.Masked> t5 = encoders.t5(requests.stream().map(asked -> asked.request().t5()
                 ? Texts.t5(asked.prompts(), asked.request().t5Length(), asked.request().methods().weights())
@@ -104,7 +106,7 @@ final class Sd3Conditioner implements Conditioner {
                 denoiser.contextDim()), listener);
         List<List<Conditioning>> all = new ArrayList<>();
         for (int i = 0; i < requests.size(); i++) {
-            TextEncoders.Clip.restoreMeans(l.get(i), g.get(i));
+            ClipStates.restoreMeans(l.get(i), g.get(i));
             List<Conditioning> own = new ArrayList<>();
             for (int p = 0; p < requests.get(i).prompts().size(); p++) {
                 own.add(joined(l.get(i), g.get(i), t5.get(i), requests.get(i).request().t5Length(), p));
@@ -114,7 +116,7 @@ final class Sd3Conditioner implements Conditioner {
         return all;
     }
 
-    private void checkWidths(TextEncoders.Clip l, TextEncoders.Clip g) {
+    private void checkWidths(ClipStates l, ClipStates g) {
         int contextWidth = denoiser.contextDim();
         int pooledWidth = denoiser.pooledDim();
         // CLIP-L's pooled output is as wide as its hidden states.
@@ -133,7 +135,7 @@ final class Sd3Conditioner implements Conditioner {
      * @param t5     null for zeros
      * @param length of T5's rows
      */
-    private Conditioning joined(TextEncoders.Clip l, TextEncoders.Clip g, TextEncoders.Masked t5, int length,
+    private Conditioning joined(ClipStates l, ClipStates g, TextEncoders.Masked t5, int length,
                                 int prompt) {
         int contextWidth = denoiser.contextDim();
         int pooledWidth = denoiser.pooledDim();

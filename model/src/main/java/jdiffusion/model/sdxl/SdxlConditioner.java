@@ -5,11 +5,13 @@ import java.util.List;
 import java.util.Map;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelFiles;
+import jdiffusion.model.family.ClipStates;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
 import jdiffusion.model.family.TextEncoders;
+import jdiffusion.model.family.Texts;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.text.ClipTextEncoder.Pooled;
 import jdiffusion.tensor.InputException;
@@ -83,10 +85,10 @@ final class SdxlConditioner implements Conditioner {
 
     @Override
     public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
-        List<TextEncoders.Clip> l = encoders.clip(Component.CLIP_L, requests.stream().map(asked -> refiner ? null
+        List<ClipStates> l = encoders.clip(Component.CLIP_L, requests.stream().map(asked -> refiner ? null
                 : texts(asked, asked.request().negativeText(), asked.request().prompt())).toList(), Pooled.NONE,
                 listener);
-        List<TextEncoders.Clip> g = encoders.clip(Component.CLIP_G, requests.stream().map(asked -> texts(asked,
+        List<ClipStates> g = encoders.clip(Component.CLIP_G, requests.stream().map(asked -> texts(asked,
                 or(asked.request().text().negativePrompt2(), asked.request().negativeText()),
                 or(asked.request().text().prompt2(), asked.request().prompt()))).toList(), Pooled.PROJECTED, listener);
         List<List<Conditioning>> all = new ArrayList<>();
@@ -95,8 +97,8 @@ final class SdxlConditioner implements Conditioner {
             boolean both = requests.get(i).both();
             boolean zeros = zeros(request);
             // Each has a mean of its own.
-            TextEncoders.Clip.restoreMeans(l.get(i));
-            TextEncoders.Clip.restoreMeans(g.get(i));
+            ClipStates.restoreMeans(l.get(i));
+            ClipStates.restoreMeans(g.get(i));
             List<Conditioning> own = new ArrayList<>();
             for (boolean less : both ? new boolean[] {true, false} : new boolean[] {false}) {
                 own.add(joined(request, l.get(i), g.get(i), less, less ? zeros ? NOWHERE : 0 : both && !zeros ? 1 : 0));
@@ -111,14 +113,14 @@ final class SdxlConditioner implements Conditioner {
     }
 
     /** For one of the encoders; of a negative text that is zeros nothing is read. */
-    private TextEncoders.Texts texts(Asked asked, String negative, String prompt) {
+    private Texts texts(Asked asked, String negative, String prompt) {
         GenerationRequest request = asked.request();
-        return TextEncoders.Texts.clip(asked.both() && !zeros(request) ? List.of(negative, prompt) : List.of(prompt),
+        return Texts.clip(asked.both() && !zeros(request) ? List.of(negative, prompt) : List.of(prompt),
                 request.methods().weights(), request.text().clipSkip());
     }
 
     /** @param at place of the text in what was encoded; NOWHERE for zeros */
-    private Conditioning joined(GenerationRequest request, TextEncoders.Clip l, TextEncoders.Clip g, boolean less,
+    private Conditioning joined(GenerationRequest request, ClipStates l, ClipStates g, boolean less,
                                 int at) {
         int left = l == null ? 0 : l.width();
         int width = left + g.width();

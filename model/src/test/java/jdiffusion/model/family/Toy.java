@@ -221,7 +221,7 @@ final class Toy implements Family {
 
         @Override
         public List<List<Conditioning>> encode(List<Asked> requests, Listener listener) {
-            return encoders.clip(Component.CLIP_L, requests.stream().map(asked -> TextEncoders.Texts.clip(
+            return encoders.clip(Component.CLIP_L, requests.stream().map(asked -> Texts.clip(
                     asked.prompts())).toList(), ClipTextEncoder.Pooled.PROJECTED, listener).stream().map(clip ->
                     IntStream.range(0, clip.pooled().length / POOLED).mapToObj(i -> new Conditioning(Map.of(
                             Conditioning.POOLED, Tensor.of(Arrays.copyOfRange(clip.pooled(), i * POOLED,
