@@ -112,9 +112,9 @@ final class AttendCommand implements Callable<Integer> {
         drawing.open(prompt, main.err(), plan -> {
             Pipeline pipeline = plan.pipeline();
             GenerationRequest request = plan.request().toBuilder().images(1).build();
-            Sites sites = pipeline.sites(request);
+            Sites sites = pipeline.experiments().sites(request);
             try (Console console = new Console(main.err(), false)) {
-                pipeline.check(request, List.of(attend));
+                pipeline.experiments().check(request, List.of(attend));
                 OutputFile.createFolders(output);
                 Run run = pipeline.generate(request, List.of(attend), console);
                 Picture picture = run.pictures().getFirst();

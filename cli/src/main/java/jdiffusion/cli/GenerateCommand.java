@@ -27,6 +27,7 @@ import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.Previews;
 import jdiffusion.model.pipeline.RefinedPipeline;
 import jdiffusion.model.request.ControlInput;
 import jdiffusion.model.request.InputPictures;
@@ -201,8 +202,8 @@ final class GenerateCommand implements Callable<Integer> {
                 notes.add("an aesthetic score is read by a refiner alone; give one with --refiner");
             }
             options.conditioning.note(pipeline.family(), notes::add);
-            LatentPictures pictures = preview == null ? null : taesd.file() != null ? pipeline.previews(taesd.file())
-                    : pipeline.previews();
+            LatentPictures pictures = preview == null ? null : taesd.file() == null ? Previews.of(pipeline)
+                    : Previews.of(pipeline, taesd.file());
             List<Path> read = Stream.of(options.initImg, options.mask, from, adapters.controlImage)
                     .filter(Objects::nonNull).toList();
             try (Pipeline fitted = memoryOptions.wish().fit(pipeline, refined, request, opened.backend(), notes::add);

@@ -15,6 +15,7 @@ import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.LensView;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.Previews;
 import jdiffusion.tensor.InputException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -61,10 +62,10 @@ final class LensCommand implements Callable<Integer> {
         drawing.open(prompt, main.err(), plan -> {
             Pipeline pipeline = plan.pipeline();
             GenerationRequest request = plan.request().toBuilder().images(1).build();
-            LatentPictures rough = previews ? pipeline.previews() : null;
+            LatentPictures rough = previews ? Previews.of(pipeline) : null;
             try (OutputFiles files = OutputFiles.plan(output, 1, request.seed(), false, List.of());
                     Console console = new Console(main.err(), false)) {
-                LensView view = pipeline.lens(request, wanted, console);
+                LensView view = pipeline.experiments().lens(request, wanted, console);
                 List<List<Picture>> rows = new ArrayList<>();
                 for (List<float[]> estimates : view.estimates().values()) {
                     List<Picture> row = new ArrayList<>();

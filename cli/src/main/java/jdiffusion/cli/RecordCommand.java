@@ -74,7 +74,7 @@ final class RecordCommand implements Callable<Integer> {
         List<Experiment> experiments = new ArrayList<>();
         interventions.forEach(line -> experiments.add(Interventions.of(line)));
         drawing.open(prompt, main.err(), plan -> {
-            Sites sites = plan.pipeline().sites(plan.request());
+            Sites sites = plan.pipeline().experiments().sites(plan.request());
             List<Probe> probes = new ArrayList<>();
             for (String site : at) {
                 Place place = Probe.at(site).steps(wanted).branches(branches);

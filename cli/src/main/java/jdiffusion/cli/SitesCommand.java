@@ -54,7 +54,7 @@ final class SitesCommand implements Callable<Integer> {
         }
         drawing.model.model = path == null ? drawing.model.model : path;
         DrawingOptions.Drawing plan = drawing.counting("", note -> main.err().println("note: " + note));
-        Sites sites = plan.pipeline().sites(plan.request());
+        Sites sites = plan.pipeline().experiments().sites(plan.request());
         Collection<Site> found = sites.matching(at);
         if (json) {
             main.out().println(toJson(sites, found));

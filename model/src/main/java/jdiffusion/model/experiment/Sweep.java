@@ -130,7 +130,7 @@ public record Sweep(Pipeline pipeline, GenerationRequest base, List<SweepAxis> a
                 GenerationRequest request = request(new Row(prompt, seeds.getFirst()), settings);
                 pipeline.check(request);
                 if (!interventions(settings).isEmpty()) {
-                    pipeline.check(request, interventions(settings));
+                    pipeline.experiments().check(request, interventions(settings));
                 }
             }
         }

@@ -20,6 +20,13 @@ public record ImageSize(int multiple, int largest, boolean rounds) {
         return rounds && pixels > multiple ? pixels / multiple * multiple : pixels;
     }
 
+    /** The request for what is drawn, in both passes where there are two. */
+    public GenerationRequest rounded(GenerationRequest request) {
+        Hires hires = request.hires();
+        return request.toBuilder().size(rounded(request.width()), rounded(request.height()))
+                .hires(hires == null ? null : hires.rounded(this)).build();
+    }
+
     /** What to tell where a size is rounded; null where it is not. */
     public String note(int width, int height) {
         return rounded(width) == width && rounded(height) == height ? null : width + "x" + height

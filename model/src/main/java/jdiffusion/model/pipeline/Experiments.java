@@ -26,9 +26,16 @@ import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.Tensor;
 
 /** Runs of a pipeline that are looked at. */
-record Experiments(Pipeline pipeline) {
-    /** Found by going through a run without computing anything. */
-    Sites sites(GenerationRequest request) {
+public final class Experiments {
+    private final Pipeline pipeline;
+
+    Experiments(Pipeline pipeline) {
+        this.pipeline = pipeline;
+    }
+
+    /** The tensors of a request's run that experiments can look at and change; nothing is computed. */
+    public Sites sites(GenerationRequest asked) {
+        GenerationRequest request = pipeline.fitted(asked);
         Listing listing = new Listing();
         boolean[] tiled = new boolean[1];
         try (Pipeline twin = pipeline.counting(pipeline.counter())) {
@@ -41,6 +48,15 @@ record Experiments(Pipeline pipeline) {
         }
         Walk walk = pipeline.info().walk(request);
         return listing.sites(pipeline.drawn(request), pipeline.files(), walk.evaluations(), tiled[0]);
+    }
+
+    /**
+     * Fails when an experiment asks for what a request's run does not have; nothing is computed.
+     *
+     * @throws InputException that names what there is
+     */
+    public void check(GenerationRequest request, List<? extends Experiment> experiments) {
+        new Session(sites(request), experiments).close();
     }
 
     /** Without what leaves evaluations and blocks out. */
@@ -105,7 +121,14 @@ record Experiments(Pipeline pipeline) {
         }
     }
 
-    LensView lens(GenerationRequest request, List<Integer> steps, Progress progress) {
+    /**
+     * Draws while the final layer is applied after every block.
+     *
+     * @param steps evaluations of the denoiser to look at; empty for all
+     * @throws InputException when the denoiser is no transformer
+     */
+    public LensView lens(GenerationRequest asked, List<Integer> steps, Progress progress) {
+        GenerationRequest request = pipeline.fitted(asked);
         pipeline.check(request);
         checkOnePass(request);
         if (request.methods().cache() != null) {

@@ -1,7 +1,6 @@
 package jdiffusion.model.pipeline;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import jdiffusion.kernels.Backend;
@@ -13,23 +12,17 @@ import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.Conditioner;
 import jdiffusion.model.family.Conditioning;
-import jdiffusion.model.family.ControlTraits;
 import jdiffusion.model.family.DenoiserConfig;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
-import jdiffusion.model.family.Hires;
 import jdiffusion.model.family.ImageSize;
 import jdiffusion.model.family.LatentSpace;
 import jdiffusion.model.family.Progress;
 import jdiffusion.model.family.Variant;
-import jdiffusion.model.image.LatentPictures;
-import jdiffusion.model.image.Paste;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Sigmas;
 import jdiffusion.model.sites.Experiment;
-import jdiffusion.model.sites.Session;
-import jdiffusion.model.sites.Sites;
 import jdiffusion.model.stage.MemoryPlan;
 import jdiffusion.model.stage.MemoryPolicy;
 import jdiffusion.model.stage.Stages;
@@ -133,24 +126,6 @@ public final class Pipeline implements AutoCloseable {
                 decodes ? file : null));
     }
 
-    /**
-     * Pictures of latents by a TAESD, on tiles, which can be made while this pipeline denoises.
-     *
-     * @throws jdiffusion.tensor.InputException when it is made for other latents
-     */
-    public LatentPictures previews(TaesdFile file) {
-        return Previews.of(this, file);
-    }
-
-    /**
-     * Rough pictures of latents by the checkpoint's own projection, or the one that is known for its family.
-     *
-     * @throws jdiffusion.tensor.InputException when there is none
-     */
-    public LatentPictures previews() {
-        return Previews.of(this);
-    }
-
     /** The device in words. */
     public String device() {
         return stages.backend().describe();
@@ -167,11 +142,6 @@ public final class Pipeline implements AutoCloseable {
 
     public DenoiserConfig denoiserConfig() {
         return model.denoiser();
-    }
-
-    /** Of the model's ControlNet; null when it has none. */
-    public ControlTraits controlTraits() {
-        return model.control();
     }
 
     public LatentSpace latents() {
@@ -249,13 +219,7 @@ public final class Pipeline implements AutoCloseable {
 
     /** The request at a size that can be drawn, where the family rounds sizes and no picture has the size asked for. */
     public GenerationRequest fitted(GenerationRequest request) {
-        ImageSize sizes = sizes(request);
-        if (request.init() != null || request.control() != null) {
-            return request;
-        }
-        Hires hires = request.hires();
-        return request.toBuilder().size(sizes.rounded(request.width()), sizes.rounded(request.height()))
-                .hires(hires == null ? null : hires.rounded(sizes)).build();
+        return request.init() != null || request.control() != null ? request : sizes(request).rounded(request);
     }
 
     /** Draws the request's pictures, where the family rounds sizes at the next smaller one. */
@@ -269,11 +233,6 @@ public final class Pipeline implements AutoCloseable {
         return decode(request, denoise(request, encode(request, progress), progress), progress);
     }
 
-    /** The tensors of a request's run that experiments can look at and change. */
-    public Sites sites(GenerationRequest request) {
-        return new Experiments(this).sites(fitted(request));
-    }
-
     /**
      * Draws the request's pictures while experiments look at tensors of the run or change them. Without any of them, or
      * with such as change nothing, the pictures are those of {@link #generate(GenerationRequest, Progress)}.
@@ -282,26 +241,12 @@ public final class Pipeline implements AutoCloseable {
      * @throws InputException before anything is computed, when one asks for what the run does not have
      */
     public Run generate(GenerationRequest request, List<? extends Experiment> experiments, Progress progress) {
-        return new Experiments(this).run(fitted(request), experiments, progress);
+        return experiments().run(fitted(request), experiments, progress);
     }
 
-    /**
-     * Fails when an experiment asks for what a request's run does not have; nothing is computed.
-     *
-     * @throws InputException that names what there is
-     */
-    public void check(GenerationRequest request, List<? extends Experiment> experiments) {
-        new Session(sites(request), experiments);
-    }
-
-    /**
-     * Draws while the final layer is applied after every block.
-     *
-     * @param steps evaluations of the denoiser to look at; empty for all
-     * @throws InputException when the denoiser is no transformer
-     */
-    public LensView lens(GenerationRequest request, List<Integer> steps, Progress progress) {
-        return new Experiments(this).lens(fitted(request), steps, progress);
+    /** What experiments can look at in this model's runs. */
+    public Experiments experiments() {
+        return new Experiments(this);
     }
 
     /** Does something that somebody looks at. */
@@ -330,9 +275,7 @@ public final class Pipeline implements AutoCloseable {
         if (stages.second() != null && request.guided()) {
             stages.second().hold(Component.DENOISER, family()::loadDenoiser);
         }
-        boolean redone = request.hires() != null && request.hires().upscaler() == Hires.Upscaler.LANCZOS;
-        boolean reads = taesd.encoder() == null && (request.init() != null || redone) || request.control() != null;
-        if (decodes && taesd.decoder() == null || encodes && reads) {
+        if (taesd.needsVae(request, encodes, decodes)) {
             stages.hold(Component.VAE, Vae::load);
         }
     }
@@ -442,23 +385,16 @@ public final class Pipeline implements AutoCloseable {
 
     /** The pictures of latents that {@link #denoise} gave, pasted where the request says so. */
     public List<Picture> decode(GenerationRequest request, float[] latents, Progress progress) {
-        float[] values = decodeValues(request, latents, progress);
-        GenerationRequest last = SecondPass.last(request);
-        Paste paste = request.inpainting().paste();
-        List<Picture> pictures = new ArrayList<>();
-        for (int i = 0; i < request.images(); i++) {
-            Picture picture = Picture.ofModel(values, i, last.width(), last.height());
-            pictures.add(paste == null ? picture : paste.of(picture));
-        }
-        return pictures;
+        return decodeStage().run(request, latents, progress);
     }
 
     /** What was drawn, as numbers: [images, 3, height, width], about -1 to 1. */
     public float[] decodeValues(GenerationRequest request, float[] latents, Progress progress) {
-        GenerationRequest last = SecondPass.last(request);
-        SizeFit fit = SizeFit.of(model, last);
-        return fit.fitted(new ImageCoder(stages, latents(), taesd).decode(fit.drawn(last), latents, progress),
-                request.images());
+        return decodeStage().values(request, latents, progress);
+    }
+
+    private DecodeStage decodeStage() {
+        return new DecodeStage(model, stages, taesd);
     }
 
     /** Lets go of components that stayed on the device. */

@@ -10,15 +10,19 @@ import jdiffusion.model.stage.Stages;
 import jdiffusion.model.vae.TaesdFile;
 
 /** Pictures of latents while a pipeline still denoises them. */
-final class Previews {
+public final class Previews {
     /** Side of a preview's tiles in latent pixels. */
     private static final int TILE = 64;
 
     private Previews() {
     }
 
-    /** By a TAESD, on tiles. */
-    static LatentPictures of(Pipeline pipeline, TaesdFile file) {
+    /**
+     * By a TAESD, on tiles, which can be made while the pipeline denoises.
+     *
+     * @throws jdiffusion.tensor.InputException when it is made for other latents
+     */
+    public static LatentPictures of(Pipeline pipeline, TaesdFile file) {
         LatentSpace space = pipeline.latents();
         int factor = space.factor();
         file.checkFit(space.channels(), factor);
@@ -33,8 +37,12 @@ final class Previews {
         };
     }
 
-    /** By the checkpoint's own projection, or the one that is known for its family. */
-    static LatentPictures of(Pipeline pipeline) {
+    /**
+     * Rough ones by the checkpoint's own projection, or the one that is known for its family.
+     *
+     * @throws jdiffusion.tensor.InputException when there is none
+     */
+    public static LatentPictures of(Pipeline pipeline) {
         LatentSpace space = pipeline.latents();
         LatentPreview usual = pipeline.family().preview();
         LatentPreview preview = LatentPreview.of(pipeline.files().generationConfig(), space.channels(), usual);

@@ -1,5 +1,7 @@
 package jdiffusion.model.pipeline;
 
+import jdiffusion.model.family.GenerationRequest;
+import jdiffusion.model.family.Hires;
 import jdiffusion.model.vae.TaesdFile;
 
 /**
@@ -10,4 +12,16 @@ import jdiffusion.model.vae.TaesdFile;
  */
 record TaesdUse(TaesdFile encoder, TaesdFile decoder) {
     static final TaesdUse NONE = new TaesdUse(null, null);
+
+    /**
+     * Whether a request is drawn with the VAE all the same.
+     *
+     * @param encodes whether the request's pictures are encoded
+     * @param decodes whether what is drawn is decoded
+     */
+    boolean needsVae(GenerationRequest request, boolean encodes, boolean decodes) {
+        boolean redone = request.hires() != null && request.hires().upscaler() == Hires.Upscaler.LANCZOS;
+        boolean reads = encoder == null && (request.init() != null || redone) || request.control() != null;
+        return decodes && decoder == null || encodes && reads;
+    }
 }

@@ -195,7 +195,7 @@ class AttentionExperimentsTest {
             Map<String, Tensor> run = run(pipeline, request, Probe.at("block.0.**").save(),
                     Attend.at("0").word("red circle").tokens(List.of(0, 80)).keys(4).with(Intervene.at("0")
                             .branch(Branch.COND)));
-            Attention attention = pipeline.sites(request).attending("block.0").getFirst();
+            Attention attention = pipeline.experiments().sites(request).attending("block.0").getFirst();
             Naive naive = Naive.of(run, attention.heads(), List.of(SD3_ATTENTION), List.of(SD3_ATTENTION));
             int text = attention.keys().getFirst();
             String name = "step.000/cond/block.0.attn/";
@@ -236,7 +236,7 @@ class AttentionExperimentsTest {
             GenerationRequest request = request(pipeline, b -> b.steps(1));
             Map<String, Tensor> run = run(pipeline, request, Probe.at(block + ".**").save(),
                     Attend.at(block).tokens(List.of(0, 1)).with(Intervene.at(block + ".cross").branch(Branch.COND)));
-            Attention attention = pipeline.sites(request).attending(block + ".cross").getFirst();
+            Attention attention = pipeline.experiments().sites(request).attending(block + ".cross").getFirst();
             Naive naive = Naive.of(run, attention.heads(), List.of(block + ".image.cross"),
                     List.of(block + ".context.cross"));
             float[] first = run.get("step.000/cond/" + block + ".cross/token.0").toArray();
@@ -251,7 +251,7 @@ class AttentionExperimentsTest {
     void maskedKeysAreGone() {
         model("sd3-medium", EXACT, pipeline -> {
             GenerationRequest request = request(pipeline, b -> b.steps(1));
-            int heads = pipeline.sites(request).attending("block.0").getFirst().heads();
+            int heads = pipeline.experiments().sites(request).attending("block.0").getFirst().heads();
             Probe probe = Probe.at("block.0.**").save();
             Map<String, Tensor> plain = run(pipeline, request, probe);
             Naive naive = Naive.of(plain, heads, List.of(SD3_ATTENTION), List.of(SD3_ATTENTION));

@@ -134,7 +134,7 @@ class ExperimentsTest {
     void theListIsWhatTheRunHas(String family) {
         model(family, CPU, MemoryPolicy.DEFAULT, pipeline -> {
             GenerationRequest request = request(pipeline, b -> b.steps(1).guidance(1));
-            Sites sites = pipeline.sites(request);
+            Sites sites = pipeline.experiments().sites(request);
             Run run = pipeline.generate(request, List.of(Probe.at("**").save()), Progress.NONE);
             Map<String, int[]> seen = run.recording().tensors().entrySet().stream().collect(Collectors.toMap(
                     e -> e.getKey().replaceAll("^(step.000/)?(cond/)?", ""), e -> e.getValue().shape().dims()));
@@ -195,7 +195,7 @@ class ExperimentsTest {
     void onlyWhatIsChosenIsChanged() {
         model("sd35-medium", EXACT, MemoryPolicy.DEFAULT, pipeline -> {
             GenerationRequest request = request(pipeline, b -> b);
-            Site q = pipeline.sites(request).find("block.1.image.attn.q");
+            Site q = pipeline.experiments().sites(request).find("block.1.image.attn.q");
             int width = q.shape().cols() / q.heads();
             Map<String, float[]> plain = record(pipeline, request, null, "block.1.image.attn.q");
             Map<String, float[]> run = record(pipeline, request, Intervene.at("block.1.image.attn.q").steps(0)
@@ -217,7 +217,7 @@ class ExperimentsTest {
     void vectorsAreAddedAndProjectedOut() {
         model("pixart-sigma", EXACT, MemoryPolicy.DEFAULT, pipeline -> {
             GenerationRequest request = request(pipeline, b -> b.steps(1));
-            int width = pipeline.sites(request).find("block.0.image").shape().cols();
+            int width = pipeline.experiments().sites(request).find("block.0.image").shape().cols();
             float[] vector = new float[width];
             for (int i = 0; i < width; i++) {
                 vector[i] = i % 5 - 2;
@@ -337,7 +337,7 @@ class ExperimentsTest {
         model(family, CPU, MemoryPolicy.DEFAULT, pipeline -> {
             GenerationRequest request = request(pipeline, b -> b);
             Run plain = pipeline.generate(request, List.of(), Progress.NONE);
-            LensView view = pipeline.lens(request, List.of(), Progress.NONE);
+            LensView view = pipeline.experiments().lens(request, List.of(), Progress.NONE);
             assertThat(bytes(view.run().pictures())).containsExactlyElementsOf(bytes(plain.pictures()));
             assertThat(view.estimates()).containsOnlyKeys(0, 1);
             // The last step of Euler's method leads to the estimate, which the last block's is.
@@ -434,7 +434,7 @@ class ExperimentsTest {
 
     @Test
     void aUnetHasNoLens() {
-        model("sdxl", CPU, MemoryPolicy.DEFAULT, pipeline -> assertThatThrownBy(() -> pipeline.lens(
+        model("sdxl", CPU, MemoryPolicy.DEFAULT, pipeline -> assertThatThrownBy(() -> pipeline.experiments().lens(
                 request(pipeline, b -> b), List.of(), Progress.NONE)).isInstanceOf(InputException.class)
                 .hasMessageContaining("this denoiser is a UNet"));
     }

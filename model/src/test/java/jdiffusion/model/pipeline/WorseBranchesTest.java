@@ -181,7 +181,7 @@ class WorseBranchesTest {
             assertThat(seen.get("image.0/step.000/cond/block.1.image").toArray()).containsExactly(record(pipeline,
                     plain, Probe.at("block.1.image").save()).get("image.0/step.000/cond/block.1.image"));
             assertThat(pictures(pipeline, cached, Intervene.at("block.0.context").zero())).isNotEqualTo(expected);
-            assertThatThrownBy(() -> pipeline.lens(cached, List.of(), Progress.NONE))
+            assertThatThrownBy(() -> pipeline.experiments().lens(cached, List.of(), Progress.NONE))
                     .isInstanceOf(InputException.class).hasMessageContaining("leave --cache out");
         });
     }

@@ -21,6 +21,7 @@ import jdiffusion.model.family.TextOptions;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.pipeline.PictureStream;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.Previews;
 import jdiffusion.model.vae.TaesdFile;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.AfterAll;
@@ -195,8 +196,8 @@ class PixartPictureTest {
             assertThat(picture.width()).isEqualTo(90);
             float[] latents = new float[4 * 6 * 10];
             Arrays.fill(latents, 0.5f);
-            assertThat(pipeline.previews().picture(latents, 6, 10).width()).isEqualTo(10);
-            assertThat(pipeline.previews(TaesdFile.of(taesd)).picture(latents, 6, 10).width()).isEqualTo(80);
+            assertThat(Previews.of(pipeline).picture(latents, 6, 10).width()).isEqualTo(10);
+            assertThat(Previews.of(pipeline, TaesdFile.of(taesd)).picture(latents, 6, 10).width()).isEqualTo(80);
         }
     }
 

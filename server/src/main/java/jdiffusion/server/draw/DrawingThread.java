@@ -18,6 +18,7 @@ import jdiffusion.model.image.LatentPictures;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.pipeline.Previews;
 import jdiffusion.model.request.MemoryWish;
 import jdiffusion.model.settings.Infotext;
 import jdiffusion.model.stage.StageMemory;
@@ -146,7 +147,7 @@ public final class DrawingThread implements AutoCloseable {
 
     private static LatentPictures previews(Pipeline pipeline) {
         try {
-            return pipeline.previews();
+            return Previews.of(pipeline);
         } catch (InputException e) {
             return null; // nothing is known of its latents' colours
         }
