@@ -30,8 +30,17 @@ public class DeviceFault extends RuntimeException {
          * (option check).
          */
         MISSING_FENCE,
-        /** A barrier in shared memory got more arrivals or bytes than its phase takes. */
+        /**
+         * A barrier in shared memory got more arrivals or bytes than its phase takes; threads arrived twice at the
+         * barrier of
+         * a cluster, or waited there without having arrived.
+         */
         BARRIER,
+        /**
+         * Shared memory of another block of a cluster was used when that block had ended, or may have ended or not have
+         * started (option check).
+         */
+        PEER,
         /** An {@code assert} of the kernel did not hold. */
         ASSERTION,
         /** Calls within calls need more local memory than a thread has for them, or do not end. */

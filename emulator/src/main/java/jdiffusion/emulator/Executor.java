@@ -14,10 +14,14 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import jdiffusion.emulator.KernelCounters.Line;
 import jdiffusion.emulator.exec.Block;
+import jdiffusion.emulator.exec.Cluster;
 import jdiffusion.emulator.exec.CompiledKernel;
+import jdiffusion.emulator.exec.Launch;
 import jdiffusion.emulator.exec.Profile;
 import jdiffusion.emulator.exec.Site;
 
@@ -52,7 +56,9 @@ public final class Executor implements AutoCloseable {
         return options;
     }
 
-    /** Where what kernels print goes, at the end of each launch, in the order of the blocks; at first standard output. */
+    /**
+     * Where what kernels print goes, at the end of each launch, in the order of the blocks; at first standard output.
+     */
     public void printer(Consumer<String> printer) {
         this.printer = printer;
     }
@@ -75,20 +81,34 @@ public final class Executor implements AutoCloseable {
      * @throws DeviceFault for the first fault; other blocks may have run or not
      */
     public void launch(PtxKernel kernel, Dim3 grid, Dim3 block, int dynamicShared, MemorySegment params) {
-        launchBlocks(kernel, grid, block, dynamicShared, params, 0, grid.count());
+        launch(kernel, grid, block, null, dynamicShared, params);
     }
 
-    /** Runs only the blocks {@code [first, first + count)} of a grid, in linear order with x fastest. */
+    /**
+     * Runs only the blocks {@code [first, first + count)} of a grid, in linear order with x fastest, without clusters.
+     */
     public void launchBlocks(PtxKernel kernel, Dim3 grid, Dim3 block, int dynamicShared, MemorySegment params,
             long first, long count) {
-        checkLaunch(kernel, grid, block, dynamicShared, params);
+        checkLaunch(kernel, grid, block, null, dynamicShared, params);
+        run(kernel, grid, block, null, dynamicShared, params, first, count);
+    }
+
+    /** As {@link #launch}, with clusters of that many blocks; null for those of the kernel, if it has any. */
+    public void launch(PtxKernel kernel, Dim3 grid, Dim3 block, Dim3 cluster, int dynamicShared, MemorySegment params) {
+        checkLaunch(kernel, grid, block, cluster, dynamicShared, params);
+        Dim3 size = kernel.clusterOf(cluster);
+        run(kernel, grid, block, size, dynamicShared, params, 0, Cluster.count(grid, size).count());
+    }
+
+    /** Runs some units of a grid, which are blocks, or clusters where there are any. */
+    private void run(PtxKernel kernel, Dim3 grid, Dim3 block, Dim3 cluster, int dynamicShared, MemorySegment params,
+            long first, long count) {
         byte[] parameters = params.asSlice(0, kernel.paramBytes()).toArray(ValueLayout.JAVA_BYTE);
-        var next = new AtomicLong(first);
-        long end = first + count;
+        long blocks = cluster == null ? count : count * cluster.count();
         boolean cooperative = kernel.compiled().isCooperative();
-        if (cooperative && count > MOST_COOPERATIVE) {
+        if (cooperative && blocks > MOST_COOPERATIVE) {
             throw new DeviceFault(DeviceFault.Kind.BAD_LAUNCH, ("a cooperative launch of %d blocks; at most %d can wait"
-                    + " for each other").formatted(count, MOST_COOPERATIVE), kernel.name(), 0, "", null, -1);
+                    + " for each other").formatted(blocks, MOST_COOPERATIVE), kernel.name(), 0, "", null, -1);
         }
         int workers = cooperative ? (int) count : Math.clamp(count, 1, options.threads());
         var printed = new ConcurrentSkipListMap<Long, String>();
@@ -97,9 +117,12 @@ public final class Executor implements AutoCloseable {
         // Device memory in which the blocks of a cooperative launch count themselves.
         Arena arena = cooperative ? Arena.ofShared() : null;
         long gridBarrier = cooperative ? gridBarrier(arena) : 0;
+        var launch = new Launch(kernel.compiled(), memory, grid, block, cluster, dynamicShared, parameters, gridBarrier,
+                options.seed(), options.check());
+        var next = new AtomicLong(first);
         Runnable work = () -> {
             try {
-                runBlocks(kernel, grid, block, dynamicShared, parameters, gridBarrier, next, end, failed, printed);
+                runBlocks(launch, next, first + count, failed, printed);
             } catch (Throwable e) {
                 failed.compareAndSet(null, e);
             }
@@ -123,7 +146,7 @@ public final class Executor implements AutoCloseable {
         }
         if (options.profile()) {
             synchronized (counters) {
-                of(kernel.compiled()).addLaunch(count);
+                of(kernel.compiled()).addLaunch(blocks);
             }
         }
         switch (failed.get()) {
@@ -151,28 +174,41 @@ public final class Executor implements AutoCloseable {
         }
     }
 
-    private void runBlocks(PtxKernel kernel, Dim3 grid, Dim3 shape, int dynamicShared, byte[] parameters,
-            long gridBarrier, AtomicLong next, long end, AtomicReference<Throwable> failed,
+    private void runBlocks(Launch launch, AtomicLong next, long end, AtomicReference<Throwable> failed,
             Map<Long, String> printed) {
-        Profile profile = options.profile() ? new Profile(kernel.compiled()) : null;
-        var block = new Block(kernel.compiled(), memory, grid, shape, dynamicShared, parameters, gridBarrier,
-                options.seed(), options.check(), profile, () -> stopped || failed.get() != null);
-        block.watch(watcher);
-        try {
-            for (long i = next.getAndIncrement(); i < end && failed.get() == null; i = next.getAndIncrement()) {
+        CompiledKernel kernel = launch.kernel();
+        Profile profile = options.profile() ? new Profile(kernel) : null;
+        BooleanSupplier stop = () -> stopped || failed.get() != null;
+        LongConsumer unit;
+        if (launch.cluster() != null || kernel.usesCluster()) {
+            var cluster = new Cluster(launch, profile, stop);
+            cluster.watch(watcher);
+            unit = i -> cluster.run(i, (text, block) -> print(text, block, printed));
+        } else {
+            var block = new Block(launch, profile, stop);
+            block.watch(watcher);
+            unit = i -> {
                 try {
                     block.run(i);
                 } finally {
-                    String text = block.takePrinted();
-                    if (!text.isEmpty()) {
-                        printed.put(i, text);
-                    }
+                    print(block.takePrinted(), i, printed);
                 }
+            };
+        }
+        try {
+            for (long i = next.getAndIncrement(); i < end && failed.get() == null; i = next.getAndIncrement()) {
+                unit.accept(i);
             }
         } finally {
             if (profile != null) {
-                collect(kernel.compiled(), profile);
+                collect(kernel, profile);
             }
+        }
+    }
+
+    private static void print(String text, long block, Map<Long, String> printed) {
+        if (!text.isEmpty()) {
+            printed.put(block, text);
         }
     }
 
@@ -208,14 +244,15 @@ public final class Executor implements AutoCloseable {
         }
     }
 
-    private static void checkLaunch(PtxKernel kernel, Dim3 grid, Dim3 block, int dynamicShared, MemorySegment params) {
+    private static void checkLaunch(PtxKernel kernel, Dim3 grid, Dim3 block, Dim3 cluster, int dynamicShared,
+            MemorySegment params) {
         String wrong = grid.count() <= 0 || block.count() <= 0 || dynamicShared < 0
                 ? "grid %s of blocks %s with %d bytes of shared memory".formatted(grid, block, dynamicShared)
                 : block.count() > kernel.maxThreads()
                 ? "block %s has more than the kernel's %d threads".formatted(block, kernel.maxThreads())
                 : params.byteSize() < kernel.paramBytes()
                 ? "%d bytes of parameters, the kernel has %d".formatted(params.byteSize(), kernel.paramBytes())
-                : null;
+                : kernel.clusterObstacle(grid, cluster);
         if (wrong != null) {
             throw new DeviceFault(DeviceFault.Kind.BAD_LAUNCH, wrong, kernel.name(), 0, "", null, -1);
         }

@@ -13,7 +13,7 @@ import jdiffusion.lab.Argument.Direction;
  * Reads a launch such as {@code saxpy<<<64,256>>>(16384, 2.0, in:x.npy, inout:y=zeros(16384))}.
  *
  * <p>Grid and block are numbers or {@code (x,y,z)}; the third value is dynamic shared memory in bytes, or in KiB with
- * {@code K} behind it.
+ * {@code K} behind it. {@code cluster=4} or {@code cluster=(2,2)} behind them is the size of thread block clusters.
  */
 final class LaunchParser {
     private static final Pattern WHOLE = Pattern.compile("\\s*([\\w$.:]+)\\s*<<<(.*)>>>\\s*\\((.*)\\)\\s*;?\\s*",
@@ -21,6 +21,7 @@ final class LaunchParser {
     private static final Pattern NUMBER =
             Pattern.compile("[-+]?(0[xX][0-9a-fA-F]+|[0-9]*\\.?[0-9]+\\.?([eE][-+]?[0-9]+)?f?|inf|nan)");
     private static final Pattern CAST = Pattern.compile("(\\w+)\\((" + NUMBER.pattern() + ")\\)");
+    private static final Pattern CLUSTER = Pattern.compile("cluster\\s*=\\s*(.+)");
     private static final Pattern NAMED = Pattern.compile("(\\w+)\\s*=\\s*(.+)");
 
     private final String text;
@@ -40,14 +41,18 @@ final class LaunchParser {
             throw wrong("a launch looks like 'saxpy<<<64,256>>>(16384, 2.0, in:x.npy, inout:y.npy)'");
         }
         List<String> shape = split(matcher.group(2));
+        Matcher clusters = CLUSTER.matcher(shape.isEmpty() ? "" : shape.getLast());
+        Dim3 cluster = clusters.matches() ? size(clusters.group(1)) : null;
+        shape = cluster == null ? shape : shape.subList(0, shape.size() - 1);
         if (shape.size() < 2 || shape.size() > 3) {
-            throw wrong("between <<< and >>> stand grid, block and, where used, bytes of dynamic shared memory");
+            throw wrong("between <<< and >>> stand grid, block and, where used, bytes of dynamic shared memory and"
+                    + " cluster=N");
         }
         var arguments = new ArrayList<Argument>();
         for (String argument : split(matcher.group(3))) {
             arguments.add(argument(argument));
         }
-        return new Launch(text.strip(), matcher.group(1), size(shape.get(0)), size(shape.get(1)),
+        return new Launch(text.strip(), matcher.group(1), size(shape.get(0)), size(shape.get(1)), cluster,
                 shape.size() < 3 ? 0 : shared(shape.get(2)), List.copyOf(arguments));
     }
 

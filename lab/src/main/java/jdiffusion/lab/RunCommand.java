@@ -59,8 +59,9 @@ final class RunCommand implements Callable<Integer> {
         try (Session session = options.session(program, profile, out::print)) {
             for (Launch launch : launches) {
                 session.run(launch);
-                out.printf("%s<<<%s,%s,%d>>>: done%s%n", launch.kernel(), launch.grid(), launch.block(),
-                        launch.shared(), options.check ? ", no fault found" : "");
+                out.printf("%s<<<%s,%s,%d%s>>>: done%s%n", launch.kernel(), launch.grid(), launch.block(),
+                        launch.shared(), launch.cluster() == null ? "" : ",cluster=" + launch.cluster(),
+                        options.check ? ", no fault found" : "");
             }
             session.arrays().values().stream().filter(a -> a.direction() != Argument.Direction.IN)
                     .forEach(a -> out.println(describe(a)));

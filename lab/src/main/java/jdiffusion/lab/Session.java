@@ -83,8 +83,8 @@ final class Session implements AutoCloseable {
             }
         });
         try {
-            executor.launch(program.program().kernel(kernel.name()), launch.grid(), launch.block(), launch.shared(),
-                    parameters);
+            executor.launch(program.program().kernel(kernel.name()), launch.grid(), launch.block(), launch.cluster(),
+                    launch.shared(), parameters);
         } catch (DeviceFault e) {
             throw LabException.failed(late.get() ? "launch '%s' was not done after %d s; it may wait for what never"
                     .formatted(launch.text(), timeLimit) + " comes, else give more with --time-limit: "

@@ -53,8 +53,8 @@ record DeviceLimits(int capability) {
                         capability / 10, capability % 10);
     }
 
-    /** Why a launch is refused, or null when it may go ahead. */
-    String refusal(Modules.Function function, Dim3 grid, Dim3 block, int dynamicShared, long paramBytes) {
+    /** Why a launch is refused, or null when it may go ahead; {@code cluster} is null where it asks for none. */
+    String refusal(Modules.Function function, Dim3 grid, Dim3 block, Dim3 cluster, int dynamicShared, long paramBytes) {
         var kernel = function.kernel();
         long threads = (long) block.x() * block.y() * block.z();
         int threadLimit = Math.min(kernel.maxThreads(), THREADS_PER_BLOCK);
@@ -78,7 +78,11 @@ record DeviceLimits(int capability) {
                 || paramBytes > Math.ceilDiv(kernel.paramBytes(), Long.BYTES) * Long.BYTES) {
             return paramBytes + " bytes of arguments: the kernel takes " + kernel.paramBytes();
         }
-        return null;
+        if (cluster != null && capability < HOPPER) {
+            return "clusters of %s blocks: the device has compute capability %d.%d, and clusters are from 9.0 on"
+                    .formatted(cluster, capability / 10, capability % 10);
+        }
+        return kernel.clusterObstacle(grid, cluster);
     }
 
     /** How many blocks fit on a multiprocessor at once by threads and shared memory (registers are not modelled). */

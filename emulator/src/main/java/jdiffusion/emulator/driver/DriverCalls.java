@@ -15,6 +15,7 @@ import jdiffusion.emulator.DeviceMemory;
 import jdiffusion.emulator.Dim3;
 import jdiffusion.emulator.Executor;
 import jdiffusion.emulator.PtxException;
+import jdiffusion.emulator.PtxKernel;
 import jdiffusion.emulator.PtxProgram;
 
 /**
@@ -173,6 +174,10 @@ final class DriverCalls {
             case FunctionAttribute.SHARED_SIZE_BYTES -> kernel.staticSharedBytes();
             case FunctionAttribute.PTX_VERSION, FunctionAttribute.BINARY_VERSION -> limits.capability();
             case FunctionAttribute.MAX_DYNAMIC_SHARED_SIZE_BYTES -> function.maxDynamicShared();
+            case FunctionAttribute.CLUSTER_SIZE_MUST_BE_SET -> kernel.isClusterSizeNeeded() ? 1 : 0;
+            case FunctionAttribute.REQUIRED_CLUSTER_WIDTH -> required(kernel).x();
+            case FunctionAttribute.REQUIRED_CLUSTER_HEIGHT -> required(kernel).y();
+            case FunctionAttribute.REQUIRED_CLUSTER_DEPTH -> required(kernel).z();
             default -> 0;
         };
         value.reinterpret(JAVA_INT.byteSize()).set(JAVA_INT, 0, found);
@@ -218,16 +223,17 @@ final class DriverCalls {
         if (function == null) {
             return refuse(CudaResult.INVALID_HANDLE, "launch of a function that is not loaded");
         }
-        int[] sizes = geometry.reinterpret(7 * JAVA_INT.byteSize()).toArray(JAVA_INT);
+        int[] sizes = geometry.reinterpret(10 * JAVA_INT.byteSize()).toArray(JAVA_INT);
         var grid = new Dim3(sizes[0], sizes[1], sizes[2]);
         var block = new Dim3(sizes[3], sizes[4], sizes[5]);
-        String refusal = limits.refusal(function, grid, block, sizes[6], bytes);
+        Dim3 cluster = sizes[7] == 0 ? null : new Dim3(sizes[7], sizes[8], sizes[9]);
+        String refusal = limits.refusal(function, grid, block, cluster, sizes[6], bytes);
         if (refusal != null) {
             return refuse(CudaResult.INVALID_VALUE, "launch of " + function.kernel().name() + " with " + refusal);
         }
         launching.lock();
         try {
-            executor.launch(function.kernel(), grid, block, sizes[6], parameters.reinterpret(bytes));
+            executor.launch(function.kernel(), grid, block, cluster, sizes[6], parameters.reinterpret(bytes));
             return CudaResult.SUCCESS;
         } catch (DeviceFault e) {
             fault.compareAndSet(null, e);
@@ -235,6 +241,11 @@ final class DriverCalls {
         } finally {
             launching.unlock();
         }
+    }
+
+    private static Dim3 required(PtxKernel kernel) {
+        Dim3 required = kernel.clusterOf(null);
+        return required == null ? new Dim3(0, 0, 0) : required;
     }
 
     private static String string(MemorySegment text) {

@@ -1,7 +1,6 @@
 package jdiffusion.emulator.exec;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Predicate;
 import jdiffusion.emulator.DeviceFault.Kind;
@@ -20,23 +19,19 @@ final class AsyncChecker {
     private final SharedChecker checker;
     private final int shift;
     private final int cells;
-    /** For each thread when it last executed a fence. */
-    private final int[] fences;
     private final List<Reading> readings = new ArrayList<>();
     /** For each cell how many reads are under way; null as long as there was none. */
     private short[] reading;
 
-    AsyncChecker(Block block, SharedChecker checker, int shift, int cells, int threads) {
+    AsyncChecker(Block block, SharedChecker checker, int shift, int cells) {
         this.block = block;
         this.checker = checker;
         this.shift = shift;
         this.cells = cells;
-        this.fences = new int[Math.ceilDiv(threads, Layout.LANES) * Layout.LANES + 1];
     }
 
     /** A new block starts. */
     void reset() {
-        Arrays.fill(fences, 0);
         for (Reading one : List.copyOf(readings)) {
             count(one, -1);
             readings.remove(one);
@@ -46,9 +41,8 @@ final class AsyncChecker {
     /** {@code fence.proxy.async}. */
     static void fence(Warp w, int mask) {
         if (w.block.checker() != null) {
-            int number = w.block.checker().order().next();
             for (int rest = mask; rest != 0; rest &= rest - 1) {
-                w.block.checker().async().fences[w.index * Layout.LANES + Integer.numberOfTrailingZeros(rest)] = number;
+                w.block.checker().order().fenceAsync(w.base + Integer.numberOfTrailingZeros(rest));
             }
         }
     }
@@ -70,6 +64,14 @@ final class AsyncChecker {
         if (readings.remove(one)) {
             count(one, -1);
             checker.readBefore(one.warp(), one.lane(), one.site(), one.addresses(), one.bytes());
+        }
+    }
+
+    /** Bulk copies to the block of a rank have read, and who has waited for them knows it. */
+    void endCopied(Reading one, int rank) {
+        if (readings.remove(one)) {
+            count(one, -1);
+            checker.readBefore(checker.order().copies(rank), one.site(), one.addresses(), one.bytes());
         }
     }
 
@@ -111,8 +113,9 @@ final class AsyncChecker {
         for (int i = from; i < to; i++) {
             int writer = SharedChecker.thread(writes[i]);
             int number = SharedChecker.number(writes[i]);
-            if (writer < fences.length - 1 && !checker.order().isOld(number) && fences[writer] < number
-                    && fences[SharedChecker.thread(own)] < number) {
+            Order order = checker.order();
+            if (order.isThread(writer) && !order.isOld(number) && order.fencedAsync(writer) < number
+                    && order.fencedAsync(SharedChecker.thread(own)) < number) {
                 throw checker.fault(Kind.MISSING_FENCE, own, "%s by an asynchronous instruction and was written by %s with"
                         + " no fence.proxy.async between", i, writes[i]);
             }

@@ -168,7 +168,7 @@ final class Atomics {
 
     static void shared32(Warp w, int mask, int site, int operation, int d, int b, int c) {
         shared(w, mask, site, 4);
-        int[] words = w.block.shared().words;
+        int[] words = w.target.shared().words;
         for (int l = 0; l < Layout.LANES; l++) {
             if ((mask >>> l & 1) == 0) {
                 continue;
@@ -184,7 +184,7 @@ final class Atomics {
 
     static void shared16(Warp w, int mask, int site, int operation, int d, int b, int c) {
         shared(w, mask, site, 2);
-        int[] words = w.block.shared().words;
+        int[] words = w.target.shared().words;
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int l = Integer.numberOfTrailingZeros(rest);
             int at = (int) (w.address[l] >> 2);
@@ -199,7 +199,7 @@ final class Atomics {
 
     static void shared64(Warp w, int mask, int site, int operation, int d, int b, int c) {
         shared(w, mask, site, 8);
-        int[] words = w.block.shared().words;
+        int[] words = w.target.shared().words;
         for (int l = 0; l < Layout.LANES; l++) {
             if ((mask >>> l & 1) == 0) {
                 continue;
@@ -215,8 +215,8 @@ final class Atomics {
 
     private static void shared(Warp w, int mask, int site, int bytes) {
         SharedMemory.checkBounds(w, w.address, mask, site, bytes, true);
-        if (w.block.checker() != null) {
-            w.block.checker().access(w, mask, site, bytes, SharedChecker.ATOMIC);
+        if (w.target.checker() != null) {
+            w.target.checker().access(w, mask, site, bytes, SharedChecker.ATOMIC);
         }
         if (w.block.profile() != null) {
             w.block.profile().shared(site, w.address, mask, bytes);

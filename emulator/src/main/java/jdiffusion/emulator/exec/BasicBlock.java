@@ -76,7 +76,8 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     /** True for instructions that lanes must execute together. */
     static boolean isCollective(Instruction instruction) {
         return switch (instruction.opcode()) {
-            case "bar", "barrier", "shfl", "vote", "match", "mma", "ldmatrix", "stmatrix", "redux", "wmma", "wgmma",
+            case "barrier" -> !instruction.has("cluster") || instruction.has("aligned");
+            case "bar", "shfl", "vote", "match", "mma", "ldmatrix", "stmatrix", "redux", "wmma", "wgmma",
                     "setmaxnreg", "elect" -> true;
             default -> false;
         };

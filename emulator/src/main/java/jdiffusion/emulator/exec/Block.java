@@ -8,27 +8,23 @@ import jdiffusion.emulator.Dim3;
 import jdiffusion.emulator.Watcher;
 
 /**
- * Runs blocks of one launch, one after the other, on one thread. The warps of a block run in an order that the seed
+ * Runs blocks of one launch, one after the other, on one thread; those of a cluster take turns. The warps of a block
+ * run in an order that the seed
  * and the block's number decide, each until it waits at a barrier. They also decide when asynchronous copies land.
  */
 public final class Block {
     /** Turns of all warps in which all wait for each other and nothing happens, after which nothing will. */
-    private static final int MOST_IDLE = 1000;
+    static final int MOST_IDLE = 1000;
 
-    private final CompiledKernel kernel;
-    private final DeviceMemory memory;
-    private final Dim3 grid;
-    private final Dim3 shape;
-    private final int dynamicShared;
-    private final byte[] parameters;
-    private final long seed;
+    private final Launch launch;
+    private final Cluster cluster;
+    private final int rank;
     private final SharedMemory shared;
     private final SharedChecker checker;
     private final Profile profile;
     private final Warp[] warps;
     private final NamedBarriers barriers = new NamedBarriers(this);
     private final StringBuilder printed = new StringBuilder();
-    private final long gridBarrier;
     private final BooleanSupplier stopped;
     private final DeviceMemory.Allocation[] lastHit;
     private Dim3 index;
@@ -36,44 +32,47 @@ public final class Block {
     private SplittableRandom random;
     private BulkCopies bulk;
     private RegisterPool registers;
+    private Warp[] turns;
     private long events;
+    private boolean waiting;
+    private boolean ended;
     private int idle;
 
     /**
      * Blocks of one launch.
      *
-     * @param gridBarrier address of what the blocks of a cooperative launch meet at, else 0
-     * @param profile     may be null
-     * @param stopped     asked now and then whether to give up
+     * @param profile may be null
+     * @param stopped asked now and then whether to give up
      */
-    public Block(CompiledKernel kernel, DeviceMemory memory, Dim3 grid, Dim3 shape, int dynamicShared,
-            byte[] parameters, long gridBarrier, long seed, boolean check, Profile profile, BooleanSupplier stopped) {
-        this.gridBarrier = gridBarrier;
+    public Block(Launch launch, Profile profile, BooleanSupplier stopped) {
+        this(launch, profile, stopped, null, 0);
+    }
+
+    /** As {@link #Block(Launch, Profile, BooleanSupplier)}, of one rank in clusters. */
+    Block(Launch launch, Profile profile, BooleanSupplier stopped, Cluster cluster, int rank) {
+        this.launch = launch;
+        this.cluster = cluster;
+        this.rank = rank;
         this.stopped = stopped;
-        this.kernel = kernel;
-        this.memory = memory;
-        this.grid = grid;
-        this.shape = shape;
-        this.dynamicShared = dynamicShared;
-        this.parameters = parameters;
-        this.seed = seed;
         this.profile = profile;
         this.index = new Dim3(0, 0, 0);
         this.shared = new SharedMemory(sharedBytes());
-        this.checker = check ? new SharedChecker(this, sharedBytes(), (int) shape.count()) : null;
-        this.lastHit = new DeviceMemory.Allocation[kernel.sites().size()];
-        this.warps = new Warp[(int) (shape.count() + 31 >> 5)];
+        Order order = !launch.check() ? null : cluster != null ? cluster.order()
+                : new Order((int) launch.block().count(), 1);
+        this.checker = order == null ? null : new SharedChecker(this, sharedBytes(), order);
+        this.lastHit = new DeviceMemory.Allocation[kernel().sites().size()];
+        this.warps = new Warp[(int) (launch.block().count() + 31 >> 5)];
         for (int i = 0; i < warps.length; i++) {
-            warps[i] = new Warp(this, i);
+            warps[i] = new Warp(this, i, (order == null ? 0 : order.first(rank)) + i * Layout.LANES);
         }
     }
 
     CompiledKernel kernel() {
-        return kernel;
+        return launch.kernel();
     }
 
     DeviceMemory memory() {
-        return memory;
+        return launch.memory();
     }
 
     /** The block's named barriers. */
@@ -86,27 +85,52 @@ public final class Block {
     }
 
     Dim3 grid() {
-        return grid;
+        return launch.grid();
     }
 
     Dim3 shape() {
-        return shape;
+        return launch.block();
     }
 
     Dim3 index() {
         return index;
     }
 
+    /** The cluster that the block is in; null where the kernel knows of none. */
+    Cluster cluster() {
+        return cluster;
+    }
+
+    /** The block's number in its cluster; 0 without one. */
+    int rank() {
+        return rank;
+    }
+
+    /** The block of a rank in the cluster, which may be this one. */
+    Block peer(int other) {
+        return other == rank ? this : cluster.block(other);
+    }
+
+    /** Blocks of a cluster in each direction. */
+    Dim3 clusterShape() {
+        return launch.cluster() == null ? new Dim3(1, 1, 1) : launch.cluster();
+    }
+
+    /** Whether the launch or the kernel gave clusters a size. */
+    boolean hasClusterShape() {
+        return launch.cluster() != null;
+    }
+
     int dynamicShared() {
-        return dynamicShared;
+        return launch.dynamicShared();
     }
 
     int sharedBytes() {
-        return kernel.sharedBytes() + dynamicShared;
+        return kernel().sharedBytes() + launch.dynamicShared();
     }
 
     byte[] parameters() {
-        return parameters;
+        return launch.parameters();
     }
 
     SharedMemory shared() {
@@ -143,19 +167,33 @@ public final class Block {
         return lastHit;
     }
 
-    /** Runs the block with this linear index to its end. */
+    /** Runs the block with this linear index, which is in no cluster, to its end. */
     public void run(long linear) {
-        index = grid.at(linear);
+        start(linear, checker != null && checker.order().begin());
+        boolean more;
+        do {
+            more = runWarps();
+            idle = more && waiting ? idle + 1 : 0;
+            if (idle > MOST_IDLE) {
+                throw hang();
+            }
+        } while (barriers.release(more) || more);
+        finish();
+    }
+
+    /** Makes all ready for the block with this linear index; {@code anew}: numbers of its order begin anew. */
+    void start(long linear, boolean anew) {
+        index = grid().at(linear);
         shared.clear();
         barriers.reset();
         if (checker != null) {
-            checker.reset();
+            checker.reset(anew);
         }
-        int threads = (int) shape.count();
+        int threads = (int) shape().count();
         for (Warp warp : warps) {
             warp.reset(threads);
         }
-        random = new SplittableRandom(seed * 0x9e3779b97f4a7c15L + linear);
+        random = new SplittableRandom(launch.seed() * 0x9e3779b97f4a7c15L + linear);
         idle = 0;
         if (bulk != null) {
             bulk.reset();
@@ -163,16 +201,39 @@ public final class Block {
         if (registers != null) {
             registers.reset();
         }
-        Warp[] order = warps.clone();
-        boolean more;
-        do {
-            shuffle(order);
-            more = runWarps(order);
-            if (more && stopped.getAsBoolean()) {
-                throw new DeviceFault(DeviceFault.Kind.DEADLOCK, "stopped while it was running", kernel.name(), 0, "",
-                        index, -1);
+        turns = warps.clone();
+        ended = false;
+    }
+
+    /** Gives each warp a turn, and opens barriers; false when nothing can run on before other blocks do something. */
+    boolean turn() {
+        boolean more = runWarps();
+        return barriers.release(true) || more;
+    }
+
+    /** Whether in the last turn all warps that can run on have waited for something, and nothing has happened. */
+    boolean isWaiting() {
+        return waiting;
+    }
+
+    /** Whether all threads have exited. */
+    boolean isOver() {
+        for (Warp warp : warps) {
+            if (warp.live != 0) {
+                return false;
             }
-        } while (barriers.release(more) || more);
+        }
+        return true;
+    }
+
+    /** Whether {@link #finish} was called since the block started. */
+    boolean hasEnded() {
+        return ended;
+    }
+
+    /** The block's threads have exited. */
+    void finish() {
+        ended = true;
         if (bulk != null) {
             bulk.end();
         }
@@ -182,38 +243,44 @@ public final class Block {
     }
 
     /** Gives each warp a turn; true when one can run on. */
-    private boolean runWarps(Warp[] order) {
+    private boolean runWarps() {
+        shuffle(turns);
         long before = events;
         boolean more = false;
-        boolean waiting = true;
-        for (Warp warp : order) {
+        boolean stalled = true;
+        for (Warp warp : turns) {
             boolean runs = warp.run();
             more |= runs;
-            waiting &= !runs || warp.stalled() >= 0;
+            stalled &= !runs || warp.stalled() >= 0;
         }
         if (bulk != null) {
             bulk.drift();
         }
-        idle = more && waiting && events == before ? idle + 1 : 0;
-        if (idle > MOST_IDLE) {
-            throw hang();
+        waiting = stalled && events == before;
+        if (more && stopped.getAsBoolean()) {
+            throw new DeviceFault(DeviceFault.Kind.DEADLOCK, "stopped while it was running", kernel().name(), 0, "",
+                    index, -1);
         }
         return more;
     }
 
-    private DeviceFault hang() {
+    /** The fault of warps that wait for what does not come; null when none waits so. */
+    DeviceFault hang() {
         for (Warp warp : warps) {
             if (warp.stalled() >= 0) {
                 return fault(DeviceFault.Kind.DEADLOCK, warp.stalled(), warp, warp.stalledLane(),
                         warp.stalledFor() + ", and nothing happens any more");
             }
         }
-        throw new IllegalStateException("no warp waits");
+        return null;
     }
 
     /** Something has happened that others may wait for. */
     void happened() {
         events++;
+        if (cluster != null) {
+            cluster.happened();
+        }
     }
 
     /** The registers that the block's warps share. */
@@ -234,11 +301,11 @@ public final class Block {
 
     /** Address of what the blocks of a cooperative launch meet at, else 0. */
     long gridBarrier() {
-        return gridBarrier;
+        return launch.gridBarrier();
     }
 
     boolean isCooperative() {
-        return gridBarrier != 0;
+        return launch.gridBarrier() != 0;
     }
 
     /** Adds to what the block has printed. */
@@ -264,8 +331,8 @@ public final class Block {
 
     /** A fault of one lane at a site. */
     DeviceFault fault(DeviceFault.Kind kind, int site, Warp warp, int lane, String what) {
-        Site where = kernel.sites().get(site);
-        return new DeviceFault(kind, what, kernel.name(), where.line(), where.text(), index,
+        Site where = kernel().sites().get(site);
+        return new DeviceFault(kind, what, kernel().name(), where.line(), where.text(), index,
                 warp.index * Layout.LANES + lane);
     }
 }

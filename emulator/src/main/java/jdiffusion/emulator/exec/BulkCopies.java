@@ -6,8 +6,10 @@ import java.util.List;
 import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
- * The bulk copies of a block's threads ({@code cp.async.bulk}, with or without a tensor map). A copy is checked when it
- * is issued. It is made at some time from then on: the seed decides whether at once, after other warps have run, or when
+ * The bulk copies ({@code cp.async.bulk}, with or without a tensor map) and asynchronous stores ({@code st.async}) to a
+ * block's shared memory, and from there to global memory. Those to it may come from threads of other blocks of the
+ * cluster; a multicast is a copy to each of its blocks. A copy is checked when it is issued. It is made at some time
+ * from then on: the seed decides whether at once, after other warps have run, or when
  * a thread waits for it, at its barrier or for its group.
  */
 final class BulkCopies {
@@ -18,7 +20,7 @@ final class BulkCopies {
         final Warp warp;
         final int lane;
         final int site;
-        final Chunks chunks;
+        final Payload payload;
         /** Of a copy to shared memory: shared address of the barrier that counts its bytes; else -1. */
         final int barrier;
         /** Of a copy to global memory: its group. */
@@ -27,14 +29,14 @@ final class BulkCopies {
         boolean late;
         /** Whether the phase that counts it is over; only where that is checked. */
         boolean over;
-        /** Of a copy to global memory, while it may read; only where that is checked. */
+        /** Of a copy from shared memory, while it may read; only where that is checked. */
         AsyncChecker.Reading reading;
 
-        Copy(Warp warp, int lane, int site, Chunks chunks, int barrier, int group) {
+        Copy(Warp warp, int lane, int site, Payload payload, int barrier, int group) {
             this.warp = warp;
             this.lane = lane;
             this.site = site;
-            this.chunks = chunks;
+            this.payload = payload;
             this.barrier = barrier;
             this.group = group;
         }
@@ -59,23 +61,77 @@ final class BulkCopies {
         Arrays.fill(group, 0);
     }
 
-    /** Addresses of lanes in slots of 64 bits: where to, where from, the barrier; bytes in a slot of 32 bits. */
-    static void load(Warp w, int mask, int site, int target, int source, int bytes, int barrier) {
+    /**
+     * Addresses of lanes in slots of 64 bits: where to, where from, the barrier; bytes in a slot of 32 bits.
+     *
+     * @param multicast slot of the ranks that get the copy, a bit for each; -1 for the block that the target lies in
+     */
+    static void load(Warp w, int mask, int site, int target, int source, int bytes, int barrier, int multicast) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             check(w, lane, site, w.q[source + lane], w.r[bytes + lane]);
             GlobalMemory.checkRange(w, lane, site, w.q[source + lane], w.r[bytes + lane], false);
-            start(w, lane, site, Chunks.line(w.q[target + lane], w.q[source + lane], w.r[bytes + lane]), barrier);
+            toShared(w, lane, site, target, barrier, multicast, Chunks.line(ClusterMemory.within(w, w.q[target + lane]),
+                    w.q[source + lane], w.r[bytes + lane]));
         }
     }
 
-    /** The reverse, to global memory; the thread's group tells when it is done. */
+    /** From the block's own shared memory to that of any block of the cluster. */
+    static void transfer(Warp w, int mask, int site, int target, int source, int bytes, int barrier) {
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            check(w, lane, site, 0, w.r[bytes + lane]);
+            long from = w.q[source + lane];
+            Chunks read = Chunks.line(from, 0, w.r[bytes + lane]);
+            read.checkShared(w, lane, site, false, w.block);
+            Block home = home(w, lane, site, target, barrier);
+            Copy copy = start(w, lane, site, home, Chunks.shared(ClusterMemory.within(w, w.q[target + lane]),
+                    w.block.shared().words, from, w.r[bytes + lane]), w.q[barrier + lane]);
+            if (w.block.checker() != null) {
+                copy.reading = w.block.checker().async().begin(w, lane, site, read.addresses(), Chunks.BYTES);
+            }
+            if (w.block.profile() != null) {
+                w.block.profile().transfer(site, w.r[bytes + lane]);
+            }
+            home.bulk().drift(copy);
+        }
+    }
+
+    /**
+     * {@code st.async}: values of 32 or 64 bits that come to shared memory of any block of the cluster some time later.
+     *
+     * @param values slots of a vector's elements
+     * @param wide   1 for values of 64 bits
+     */
+    static void store(Warp w, int mask, int site, int target, int barrier, int wide, int[] values) {
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            int[] words = new int[values.length << wide];
+            for (int i = 0; i < values.length; i++) {
+                if (wide != 0) {
+                    words[2 * i] = (int) w.q[values[i] + lane];
+                    words[2 * i + 1] = (int) (w.q[values[i] + lane] >>> 32);
+                } else {
+                    words[i] = w.r[values[i] + lane];
+                }
+            }
+            Block home = home(w, lane, site, target, barrier);
+            int at = Math.clamp(ClusterMemory.within(w, w.q[target + lane]), -1, Integer.MAX_VALUE);
+            Copy copy = start(w, lane, site, home, new Payload.Words(at, words), w.q[barrier + lane]);
+            if (w.block.profile() != null) {
+                w.block.profile().transfer(site, words.length * Integer.BYTES);
+            }
+            home.bulk().drift(copy);
+        }
+    }
+
+    /** The reverse of {@link #load}, to global memory; the thread's group tells when it is done. */
     static void store(Warp w, int mask, int site, int target, int source, int bytes) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             check(w, lane, site, w.q[target + lane], w.r[bytes + lane]);
             GlobalMemory.checkRange(w, lane, site, w.q[target + lane], w.r[bytes + lane], true);
-            start(w, lane, site, Chunks.line(w.q[source + lane], w.q[target + lane], w.r[bytes + lane]), -1);
+            toGlobal(w, lane, site, Chunks.line(w.q[source + lane], w.q[target + lane], w.r[bytes + lane]));
         }
     }
 
@@ -83,12 +139,15 @@ final class BulkCopies {
      * A box of a tensor to shared memory.
      *
      * @param map         slot of the addresses of tensor maps
+     * @param multicast   as {@link #load} has it
      * @param coordinates slots, of the dimension that runs fastest first
      */
-    static void loadTensor(Warp w, int mask, int site, int target, int map, int barrier, int[] coordinates) {
+    static void loadTensor(Warp w, int mask, int site, int target, int map, int barrier, int multicast,
+            int[] coordinates) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            start(w, lane, site, box(w, lane, site, w.q[target + lane], map, coordinates, false), barrier);
+            toShared(w, lane, site, target, barrier, multicast,
+                    box(w, lane, site, ClusterMemory.within(w, w.q[target + lane]), map, coordinates, false));
         }
     }
 
@@ -96,7 +155,7 @@ final class BulkCopies {
     static void storeTensor(Warp w, int mask, int site, int map, int source, int[] coordinates) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            start(w, lane, site, box(w, lane, site, w.q[source + lane], map, coordinates, true), -1);
+            toGlobal(w, lane, site, box(w, lane, site, w.q[source + lane], map, coordinates, true));
         }
     }
 
@@ -120,32 +179,80 @@ final class BulkCopies {
         }
     }
 
-    /** @param barrier slot of the barrier's address, or -1 for a copy to global memory */
-    private static void start(Warp w, int lane, int site, Chunks chunks, int barrier) {
-        Block block = w.block;
-        boolean load = barrier >= 0;
-        chunks.checkShared(w, lane, site, load);
-        int at = -1;
-        if (load) {
-            w.address[lane] = w.q[barrier + lane];
-            SharedMemory.checkBounds(w, w.address, 1 << lane, site, 8, true);
-            at = (int) w.address[lane];
+    private static void toShared(Warp w, int lane, int site, int target, int barrier, int multicast, Chunks chunks) {
+        Block home = home(w, lane, site, target, barrier);
+        int ranks = multicast < 0 ? 1 << home.rank() : w.r[multicast + lane] & 0xffff;
+        if (multicast >= 0 && ranks >>> w.block.cluster().size() != 0) {
+            throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, "a multicast to ranks 0x%x of a cluster of %d"
+                    .formatted(ranks, w.block.cluster().size()));
         }
+        if (w.block.profile() != null) {
+            w.block.profile().bulk(site, chunks.sectors(), Integer.bitCount(ranks) * chunks.bytes(), chunks.valid(),
+                    false);
+        }
+        for (int rest = ranks; rest != 0; rest &= rest - 1) {
+            Block to = w.block.peer(Integer.numberOfTrailingZeros(rest));
+            to.bulk().drift(start(w, lane, site, to, chunks, w.q[barrier + lane]));
+        }
+    }
+
+    /** The block that target and barrier of a copy lie in. */
+    private static Block home(Warp w, int lane, int site, int target, int barrier) {
+        Block home = ClusterMemory.home(w, lane, site, w.q[target + lane]);
+        Block counting = ClusterMemory.home(w, lane, site, w.q[barrier + lane]);
+        if (home != counting) {
+            throw w.block.fault(Kind.BARRIER, site, w, lane, ("a copy to block %s is counted by a barrier of block %s;"
+                    + " both must be of one block").formatted(home.index(), counting.index()));
+        }
+        return home;
+    }
+
+    /** A copy to shared memory of a block of the cluster, that a barrier there counts. */
+    private static Copy start(Warp w, int lane, int site, Block home, Payload payload, long barrier) {
+        if (home.hasEnded()) {
+            throw w.block.fault(Kind.PEER, site, w, lane, "a copy to shared memory of block %s, which has ended"
+                    .formatted(home.index()));
+        }
+        payload.checkShared(w, lane, site, true, home);
+        w.target = home;
+        w.address[lane] = ClusterMemory.within(w, barrier);
+        SharedMemory.checkBounds(w, w.address, 1 << lane, site, 8, true);
+        w.target = w.block;
+        int at = (int) w.address[lane];
+        if (home.checker() != null) {
+            if (home != w.block) {
+                w.block.cluster().peers().use(w, 1 << lane, site, home);
+                home.checker().access(w, 1 << lane, site, 8, SharedChecker.ATOMIC);
+                home.checker().checkMade(1 << lane);
+            }
+            home.checker().access(w, lane, site, payload.addresses(), payload.piece(), SharedChecker.COPY);
+        }
+        var copy = new Copy(w, lane, site, payload, at, 0);
+        home.bulk().outstanding.add(copy);
+        return copy;
+    }
+
+    private static void toGlobal(Warp w, int lane, int site, Chunks chunks) {
+        Block block = w.block;
+        chunks.checkShared(w, lane, site, false, block);
         if (block.profile() != null) {
-            block.profile().bulk(site, chunks.sectors(), chunks.bytes(), chunks.valid(), !load);
+            block.profile().bulk(site, chunks.sectors(), chunks.bytes(), chunks.valid(), true);
         }
         BulkCopies copies = block.bulk();
-        var copy = new Copy(w, lane, site, chunks, at, load ? 0 : copies.group[w.index * Layout.LANES + lane]);
-        if (block.checker() != null && load) {
-            block.checker().access(w, lane, site, chunks.addresses(), Chunks.BYTES, SharedChecker.COPY);
-        } else if (block.checker() != null) {
+        var copy = new Copy(w, lane, site, chunks, -1, copies.group[w.index * Layout.LANES + lane]);
+        if (block.checker() != null) {
             copy.reading = block.checker().async().begin(w, lane, site, chunks.addresses(), Chunks.BYTES);
         }
+        copies.outstanding.add(copy);
+        copies.drift(copy);
+    }
+
+    /** Of four copies one is made at once, one when it is waited for, and two some time between. */
+    private void drift(Copy copy) {
         int chance = block.random().nextInt(4);
         copy.late = chance == 1;
-        copies.outstanding.add(copy);
         if (chance == 0) {
-            copies.finish(copy);
+            finish(copy);
         }
     }
 
@@ -187,13 +294,18 @@ final class BulkCopies {
         boolean any = false;
         for (Copy copy : List.copyOf(unseen)) {
             if (copy.over && copy.barrier == barrier) {
-                block.checker().landed(copy.chunks.addresses(), Chunks.BYTES, copy.site);
+                block.checker().landed(copy.payload.addresses(), copy.payload.piece(), copy.site);
+                if (copy.reading != null) {
+                    Block source = copy.warp.block;
+                    source.checker().async().endCopied(copy.reading, block.rank());
+                    source.cluster().peers().copied(copy.warp, copy.lane, copy.site, block.rank(), source);
+                }
                 unseen.remove(copy);
                 any = true;
             }
         }
         if (any) {
-            block.checker().releases().copied(barrier);
+            block.checker().releases().copied(barrier, block.rank());
         }
     }
 
@@ -230,8 +342,10 @@ final class BulkCopies {
             outstanding.addAll(unseen);
             for (Copy copy : outstanding) {
                 if (copy.barrier >= 0) {
-                    throw block.fault(Kind.UNFINISHED_COPY, copy.site, copy.warp, copy.lane, ("the block ends, and nobody"
-                            + " has waited for this copy at the barrier at shared byte %d").formatted(copy.barrier));
+                    String who = copy.warp.block == block ? "the block" : "block " + block.index();
+                    throw copy.warp.block.fault(Kind.UNFINISHED_COPY, copy.site, copy.warp, copy.lane, ("%s ends, and"
+                            + " nobody has waited for this copy at the barrier at shared byte %d").formatted(who,
+                            copy.barrier));
                 }
             }
             return;
@@ -247,10 +361,10 @@ final class BulkCopies {
             unseen.add(copy);
         }
         if (copy.barrier < 0) {
-            copy.chunks.toGlobal(block.shared().words);
+            ((Chunks) copy.payload).toGlobal(block.shared().words);
         } else {
-            copy.chunks.toShared(block.shared().words);
-            MemoryBarriers.landed(block, copy.barrier, copy.chunks.bytes());
+            copy.payload.toShared(block.shared().words);
+            MemoryBarriers.landed(block, copy.barrier, copy.payload.bytes());
         }
     }
 }

@@ -12,8 +12,9 @@ import java.util.Collections;
 import java.util.List;
 import jdiffusion.emulator.ptx.Instruction;
 import jdiffusion.emulator.ptx.Operand;
+import jdiffusion.emulator.ptx.Type;
 
-/** Translates barriers in shared memory and bulk copies. */
+/** Translates barriers in shared memory, bulk copies and asynchronous stores. */
 final class BulkEmitter {
     private static final ClassDesc INTS = ClassDesc.ofDescriptor("[I");
 
@@ -34,6 +35,10 @@ final class BulkEmitter {
             return;
         }
         boolean result = !(o.getFirst() instanceof Operand.Address);
+        if (MemoryEmitter.isOfCluster(instruction)) {
+            remote(instruction, site, result);
+            return;
+        }
         warp.address(o.get(result ? 1 : 0));
         if (!instruction.has("shared")) {
             code.aload(LaneCode.WARP).invokevirtual(WarpEmitter.WARP, "addressShared", MethodTypeDesc.of(CD_void));
@@ -41,14 +46,34 @@ final class BulkEmitter {
         switch (verb) {
             case "init" -> warp.call(MemoryBarriers.class, "init", site, warp.intSlot(o.get(1)));
             case "inval" -> warp.call(MemoryBarriers.class, "invalidate", site);
-            case "expect_tx" -> warp.call(MemoryBarriers.class, "expect", site, warp.intSlot(o.get(1)));
-            case "complete_tx" -> warp.call(MemoryBarriers.class, "complete", site, warp.intSlot(o.get(1)));
+            case "expect_tx", "complete_tx" -> warp.call(MemoryBarriers.class, "owe", site, warp.intSlot(o.get(1)),
+                    verb.equals("expect_tx") ? 1 : -1);
             case "arrive", "arrive_drop" -> arrive(instruction, site, result);
             case "test_wait", "try_wait" -> {
                 boolean parity = instruction.has("parity");
                 warp.call(MemoryBarriers.class, parity ? "testParity" : "test", site, warp.predicateSlot(o.get(0)),
                         parity ? warp.intSlot(o.get(2)) : warp.longSlot(o.get(2)));
             }
+            default -> WarpEmitter.require(false);
+        }
+    }
+
+    /** At barriers that may be another block's: what gives no result. */
+    private void remote(Instruction instruction, int site, boolean result) {
+        List<Operand> o = instruction.operands();
+        String verb = instruction.modifiers().getFirst();
+        WarpEmitter.require(!result || o.getFirst() instanceof Operand.Sink);
+        warp.address(o.get(result ? 1 : 0));
+        switch (verb) {
+            case "arrive", "arrive_drop" -> {
+                boolean expects = instruction.has("expect_tx");
+                int argument = o.size() > (result ? 2 : 1) ? warp.intSlot(o.getLast()) : -1;
+                WarpEmitter.require(!expects || argument >= 0);
+                warp.call(ClusterMemory.class, "arrive", site, expects ? -1 : argument, expects ? argument : -1,
+                        verb.equals("arrive_drop") ? 1 : 0);
+            }
+            case "expect_tx", "complete_tx" -> warp.call(ClusterMemory.class, "owe", site, warp.intSlot(o.get(1)),
+                    verb.equals("expect_tx") ? 1 : -1);
             default -> WarpEmitter.require(false);
         }
     }
@@ -72,46 +97,67 @@ final class BulkEmitter {
             warp.call(BulkCopies.class, "await", (int) ((Operand.Imm) o.get(0)).bits());
         } else if (!instruction.has("prefetch")) {
             boolean tensor = instruction.has("tensor");
-            boolean load = instruction.has("mbarrier");
+            boolean counted = instruction.has("mbarrier");
             List<String> spaces = instruction.modifiers().stream().filter(m -> m.equals("shared") || m.equals("global"))
                     .toList();
-            WarpEmitter.require(spaces.equals(load ? List.of("shared", "global") : List.of("global", "shared"))
-                    && load != instruction.has("bulk_group") && !instruction.has("multicast")
-                    && !instruction.has("cp_mask") && !instruction.has("im2col"));
+            boolean load = counted && spaces.equals(List.of("shared", "global"));
+            boolean multicast = instruction.has("multicast");
+            WarpEmitter.require((load || spaces.equals(List.of(counted && !tensor ? "shared" : "global", "shared")))
+                    && counted != instruction.has("bulk_group") && (load || !multicast) && !instruction.has("cp_mask")
+                    && !instruction.has("im2col") && !instruction.has("cta_group") && !instruction.has("reduce"));
             if (tensor) {
-                tensor(o, site, load);
+                tensor(o, site, load, multicast ? warp.intSlot(o.get(3)) : -1);
+                return;
+            }
+            int target = address(o.get(0));
+            int source = address(o.get(1));
+            int bytes = warp.intSlot(o.get(2));
+            if (load) {
+                warp.call(BulkCopies.class, "load", site, target, source, bytes, address(o.get(3)),
+                        multicast ? warp.intSlot(o.get(4)) : -1);
+            } else if (counted) {
+                warp.call(BulkCopies.class, "transfer", site, target, source, bytes, address(o.get(3)));
             } else {
-                int target = address(o.get(0));
-                int source = address(o.get(1));
-                int bytes = warp.intSlot(o.get(2));
-                if (load) {
-                    warp.call(BulkCopies.class, "load", site, target, source, bytes, address(o.get(3)));
-                } else {
-                    warp.call(BulkCopies.class, "store", site, target, source, bytes);
-                }
+                warp.call(BulkCopies.class, "store", site, target, source, bytes);
             }
         }
     }
 
+    /** {@code st.async}. */
+    void store(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        Type type = instruction.type();
+        WarpEmitter.require(instruction.has("mbarrier") && o.size() == 3 && type.bits() >= 32);
+        boolean wide = type.bits() == 64;
+        int target = address(o.get(0));
+        int barrier = address(o.get(2));
+        int[] values = WarpEmitter.elements(o.get(1)).stream().mapToInt(wide ? warp::longSlot : warp::intSlot).toArray();
+        call("store", List.of(site, target, barrier, wide ? 1 : 0), values);
+    }
+
     /** Copies by a tensor map, which stands in brackets with the coordinates. */
-    private void tensor(List<Operand> o, int site, boolean load) {
+    private void tensor(List<Operand> o, int site, boolean load, int multicast) {
         List<Operand> place = WarpEmitter.elements(o.get(load ? 1 : 0));
         WarpEmitter.require(place.size() == 2);
         int map = address(place.getFirst());
         int[] coordinates = WarpEmitter.elements(place.getLast()).stream().mapToInt(warp::intSlot).toArray();
         int shared = address(o.get(load ? 0 : 1));
-        var arguments = new ArrayList<>(load ? List.of(site, shared, map, address(o.get(2))) : List.of(site, map, shared));
+        call(load ? "loadTensor" : "storeTensor", load ? List.of(site, shared, map, address(o.get(2)), multicast)
+                : List.of(site, map, shared), coordinates);
+    }
+
+    /** Calls a method of the copies that takes an array of slots at last. */
+    private void call(String name, List<Integer> arguments, int[] slots) {
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH);
         arguments.forEach(code::loadConstant);
-        code.loadConstant(coordinates.length).newarray(TypeKind.INT);
-        for (int i = 0; i < coordinates.length; i++) {
-            code.dup().loadConstant(i).loadConstant(coordinates[i]).iastore();
+        code.loadConstant(slots.length).newarray(TypeKind.INT);
+        for (int i = 0; i < slots.length; i++) {
+            code.dup().loadConstant(i).loadConstant(slots[i]).iastore();
         }
         var parameters = new ArrayList<ClassDesc>(List.of(WarpEmitter.WARP));
         parameters.addAll(Collections.nCopies(arguments.size() + 1, CD_int));
         parameters.add(INTS);
-        code.invokestatic(ClassDesc.of(BulkCopies.class.getName()), load ? "loadTensor" : "storeTensor",
-                MethodTypeDesc.of(CD_void, parameters));
+        code.invokestatic(ClassDesc.of(BulkCopies.class.getName()), name, MethodTypeDesc.of(CD_void, parameters));
     }
 
     /** A new slot that holds the lanes' addresses. */

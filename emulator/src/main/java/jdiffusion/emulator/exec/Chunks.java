@@ -2,10 +2,13 @@ package jdiffusion.emulator.exec;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import jdiffusion.emulator.DeviceFault.Kind;
 
-/** What a bulk copy moves, in chunks of 16 bytes that are each whole in shared memory. */
-final class Chunks {
+/**
+ * What a bulk copy moves, in chunks of 16 bytes that are each whole in shared memory: from global memory or to it, or
+ * from
+ * the shared memory of one block to that of another.
+ */
+final class Chunks implements Payload {
     /** Bytes of a chunk. */
     static final int BYTES = 16;
     private static final int SECTOR = 32;
@@ -18,15 +21,31 @@ final class Chunks {
     private final byte[] from;
     private final byte[] to;
     private final int fill;
+    /** Shared memory that the chunks come from, at {@link #global} there; null for global memory. */
+    private final int[] source;
     private int count;
 
     /** @param fill what is put where nothing exists in global memory, as 32 bits */
     Chunks(int most, int fill) {
+        this(most, fill, null);
+    }
+
+    private Chunks(int most, int fill, int[] source) {
+        this.source = source;
         this.shared = new int[most];
         this.global = new long[most];
         this.from = new byte[most];
         this.to = new byte[most];
         this.fill = fill;
+    }
+
+    /** Bytes in a row of shared memory, a multiple of 16, from {@code from} on in the words of a block. */
+    static Chunks shared(long target, int[] source, long from, int bytes) {
+        var chunks = new Chunks(bytes / BYTES, 0, source);
+        for (int i = 0; i < bytes; i += BYTES) {
+            chunks.add(target + i, from + i, 0, BYTES);
+        }
+        return chunks;
     }
 
     /** Bytes in a row, a multiple of 16. */
@@ -47,12 +66,19 @@ final class Chunks {
     }
 
     /** Where the chunks lie in shared memory. */
-    int[] addresses() {
+    @Override
+    public int[] addresses() {
         return shared;
     }
 
+    @Override
+    public int piece() {
+        return BYTES;
+    }
+
     /** Bytes in shared memory. */
-    int bytes() {
+    @Override
+    public int bytes() {
         return count * BYTES;
     }
 
@@ -80,22 +106,14 @@ final class Chunks {
         return sectors;
     }
 
-    /** Faults unless all chunks lie in the block's shared memory. */
-    void checkShared(Warp w, int lane, int site, boolean write) {
-        int limit = w.block.shared().bytes - BYTES;
-        for (int i = 0; i < count; i++) {
-            if (shared[i] < 0 || shared[i] > limit) {
-                throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, ("a bulk copy %s shared address %d, the block has"
-                        + " %d bytes").formatted(write ? "to" : "from", shared[i], w.block.shared().bytes));
+    @Override
+    public void toShared(int[] words) {
+        if (source != null) {
+            for (int i = 0; i < count; i++) {
+                System.arraycopy(source, (int) (global[i] >> 2), words, shared[i] >> 2, WORDS);
             }
-            if (shared[i] % BYTES != 0) {
-                throw w.block.fault(Kind.MISALIGNED, site, w, lane, "shared address %d of a bulk copy is not a multiple"
-                        + " of %d".formatted(shared[i], BYTES));
-            }
+            return;
         }
-    }
-
-    void toShared(int[] words) {
         MemorySegment all = GlobalMemory.all();
         for (int i = 0; i < count; i++) {
             int at = shared[i] >> 2;

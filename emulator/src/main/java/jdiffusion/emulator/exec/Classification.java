@@ -30,10 +30,22 @@ final class Classification {
             throw new IllegalArgumentException("this instruction needs .target sm_90a");
         }
         boolean hopper = instruction.has("bulk") || instruction.has("try_wait") || instruction.has("expect_tx")
-                || instruction.opcode().equals("elect");
+                || instruction.opcode().equals("elect") || usesCluster(instruction);
         if (hopper && target.matches("sm_[1-8]\\d")) {
             throw new IllegalArgumentException("this instruction needs .target sm_90 or a later one");
         }
+    }
+
+    /** Whether an instruction has to do with other blocks of a cluster. */
+    static boolean usesCluster(Instruction instruction) {
+        return switch (instruction.opcode()) {
+            case "mapa", "getctarank" -> true;
+            case "barrier" -> instruction.has("cluster");
+            case "ld", "st", "atom", "red", "mbarrier" -> MemoryEmitter.isOfCluster(instruction);
+            case "cp" -> instruction.has("multicast") || instruction.has("mbarrier") && !instruction.has("global")
+                    && instruction.has("bulk");
+            default -> false;
+        };
     }
 
     /** Bytes that a lane accesses at once where the instruction may access shared memory; at most 16. */
@@ -72,7 +84,7 @@ final class Classification {
                     InstructionClass.CONTROL;
             case "bar", "barrier" -> InstructionClass.BARRIER;
             case "shfl", "vote", "match", "redux", "activemask", "membar", "fence", "prefetch", "prefetchu", "elect",
-                    "setmaxnreg", "griddepcontrol" ->
+                    "setmaxnreg", "mapa", "getctarank", "isspacep", "griddepcontrol" ->
                     InstructionClass.OTHER;
             default -> isFloat(instruction) ? InstructionClass.FLOAT : InstructionClass.INTEGER;
         };

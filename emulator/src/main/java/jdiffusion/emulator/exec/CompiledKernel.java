@@ -3,6 +3,7 @@ package jdiffusion.emulator.exec;
 import java.util.List;
 import java.util.Map;
 import jdiffusion.emulator.SharedArray;
+import jdiffusion.emulator.ptx.ClusterRequest;
 
 /**
  * A translated kernel: code, and what a block needs to run it.
@@ -26,13 +27,16 @@ import jdiffusion.emulator.SharedArray;
  * @param products of warpgroups, by number
  * @param registerUses registers of each basic block; of a kernel without products there is none
  * @param registers where registers lie, by name; empty unless the kernel is translated for steps
+ * @param usesCluster whether the code has to do with other blocks of a cluster
+ * @param cluster what the kernel asks of its clusters
  */
 public record CompiledKernel(
         String name, KernelCode code, int ints, int longs, int predicates, int[] intConstants, long[] longConstants,
         List<Layout.Special> specials, List<Site> sites, int[][] blockSites, int sharedBytes, int sharedCell,
         int localBytes, int stackBytes, int paramBytes, ModuleVariables variables, List<CallSite> calls,
         List<SharedArray> sharedArrays, List<WarpgroupProduct> products,
-        List<RegisterUse> registerUses, Map<String, Layout.Register> registers) {
+        List<RegisterUse> registerUses, Map<String, Layout.Register> registers, boolean usesCluster,
+        ClusterRequest cluster) {
 
     /** True for a kernel whose blocks wait for each other, so that all of them must run at the same time. */
     public boolean isCooperative() {

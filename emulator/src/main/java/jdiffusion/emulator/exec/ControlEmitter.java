@@ -220,7 +220,8 @@ final class ControlEmitter {
     private void barrier(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
         if (instruction.has("cluster")) {
-            throw new IllegalArgumentException("thread block clusters are not supported");
+            clusterBarrier(instruction, site);
+            return;
         }
         if (instruction.has("red")) {
             warp.barrierReduction(instruction, number + 1, site);
@@ -244,6 +245,22 @@ final class ControlEmitter {
                 .iload(LaneCode.MASK).loadConstant(site)
                 .invokestatic(BARRIERS, "barrier", MethodTypeDesc.of(CD_int, WarpEmitter.WARP, CD_int, CD_int,
                         CD_int, CD_int, CD_int, CD_int)).ireturn();
+        ended = true;
+    }
+
+    private void clusterBarrier(Instruction instruction, int site) {
+        boolean arrives = instruction.has("arrive");
+        WarpEmitter.require(arrives || instruction.has("wait"));
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH);
+        if (arrives) {
+            code.loadConstant(instruction.has("relaxed") ? 1 : 0);
+        }
+        code.loadConstant(instruction.has("aligned") ? 1 : 0).loadConstant(number + 1);
+        if (!arrives) {
+            code.iload(LaneCode.MASK);
+        }
+        code.loadConstant(site).invokestatic(ClassDesc.of(ClusterBarrier.class.getName()), arrives ? "arrive" : "await",
+                MethodTypeDesc.of(CD_int, WarpEmitter.WARP, CD_int, CD_int, CD_int, CD_int, CD_int)).ireturn();
         ended = true;
     }
 

@@ -34,6 +34,7 @@ public final class KernelCompiler {
     private static final ClassDesc SELF = ClassDesc.of(KernelCompiler.class.getPackageName() + ".Translated");
 
     private final boolean steps;
+    private final boolean usesCluster;
     private final PtxModule module;
     private final PtxFunction function;
     private final ModuleVariables variables;
@@ -54,6 +55,7 @@ public final class KernelCompiler {
         this.steps = steps;
         this.module = module;
         this.function = Linker.link(module, function);
+        this.usesCluster = this.function.body().stream().anyMatch(Classification::usesCluster);
         this.calls = new CallTable(module, this.function);
         this.variables = variables;
         this.layout = new Layout(this.function.registers());
@@ -99,7 +101,7 @@ public final class KernelCompiler {
                 localBytes, stackBytes, paramBytes, variables, callSites, List.copyOf(sharedArrays),
                 List.copyOf(products), products.isEmpty() ? List.of()
                         : blocks.stream().map(block -> RegisterUse.of(block, layout)).toList(),
-                steps ? layout.registers() : Map.of());
+                steps ? layout.registers() : Map.of(), usesCluster, function.cluster());
     }
 
     private Site site(Instruction instruction) {
@@ -209,8 +211,8 @@ public final class KernelCompiler {
         field(code, "r", "[I", LaneCode.INTS);
         field(code, "q", "[J", LaneCode.LONGS);
         field(code, "p", "[I", LaneCode.PREDICATES);
-        var control = new ControlEmitter(code, layout, new WarpEmitter(code, layout, this::address, products), calls, block,
-                number);
+        var control = new ControlEmitter(code, layout, new WarpEmitter(code, layout, this::address, products,
+                usesCluster), calls, block, number);
         var run = new ArrayList<Instruction>();
         for (int i = 0; i < block.instructions().size(); i++) {
             Instruction instruction = block.instructions().get(i);

@@ -24,7 +24,9 @@ final class LaneCode {
     static final int LANE = 5;
     /** An int that one instruction may use for itself. */
     static final int SCRATCH = 6;
-    private static final int FIRST_FREE = 7;
+    /** Another one, of instructions that treat lanes in two ways. */
+    static final int OTHERS = 7;
+    private static final int FIRST_FREE = 8;
     private static final ClassDesc FLOAT = ClassDesc.of("java.lang.Float");
     private static final ClassDesc DOUBLE = ClassDesc.of("java.lang.Double");
     static final ClassDesc CONVERSIONS = ClassDesc.of(Conversions.class.getName());

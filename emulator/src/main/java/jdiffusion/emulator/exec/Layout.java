@@ -36,11 +36,12 @@ final class Layout {
         types.put(LaneEmitter.CARRY, Type.U32);
     }
 
-    /** Declared type of a register; special registers are U32 or U64; null when there is no such register. */
+    /** Declared type of a register; special ones are U32, U64 or a predicate; null when there is no such register. */
     Type type(String register) {
         Type type = types.get(register);
         if (type == null && Specials.isSpecial(register)) {
-            type = register.equals("%clock64") || register.equals("%globaltimer") ? Type.U64 : Type.U32;
+            type = register.equals("%clock64") || register.equals("%globaltimer") ? Type.U64
+                    : register.equals(Specials.IS_EXPLICIT_CLUSTER) ? Type.PRED : Type.U32;
             types.put(register, type);
         }
         return type;

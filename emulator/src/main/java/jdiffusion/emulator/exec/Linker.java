@@ -76,7 +76,7 @@ final class Linker {
             add(function);
         }
         return new PtxFunction(kernel.name(), kernel.line(), List.of(), kernel.parameters(), kernel.maxThreads(),
-                registers, List.copyOf(variables), List.copyOf(body), labels, tables);
+                kernel.cluster(), registers, List.copyOf(variables), List.copyOf(body), labels, tables);
     }
 
     private void visit(PtxFunction function, Set<String> path) {

@@ -37,7 +37,7 @@ final class MatrixEmitter {
             slots = WarpEmitter.elements(o.get(load ? 0 : 1)).stream().mapToInt(warp::intSlot).toArray();
             warp.address(o.get(load ? 1 : 0));
         }
-        Class<?> space = WarpEmitter.space(instruction);
+        Class<?> space = MemoryEmitter.space(instruction);
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(shape.encoded())
                 .loadConstant(o.size() > 2 && !instruction.has("mma") ? warp.intSlot(o.get(2)) : -1)
                 .loadConstant(space == SharedMemory.class ? 1 : space == GlobalMemory.class ? 0 : 2)

@@ -4,7 +4,8 @@ import java.util.function.IntUnaryOperator;
 import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
- * {@code mbarrier}: barriers in shared memory. The 64 bits of one hold the arrivals that are missing in this phase, those
+ * {@code mbarrier}: barriers in shared memory. The 64 bits of one hold the arrivals that are missing in this phase,
+ * those
  * that every phase needs, the bytes that copies still owe to this phase, and the phase's parity. A phase ends when
  * neither arrivals nor bytes are missing.
  */
@@ -20,8 +21,11 @@ final class MemoryBarriers {
 
     private static void check(Warp w, int mask, int site, int how) {
         SharedMemory.checkBounds(w, w.address, mask, site, 8, true);
-        if (w.block.checker() != null) {
-            w.block.checker().access(w, mask, site, 8, how);
+        if (w.target.checker() != null) {
+            w.target.checker().access(w, mask, site, 8, how);
+            if (w.target != w.block) {
+                w.target.checker().checkMade(mask);
+            }
         }
     }
 
@@ -68,9 +72,9 @@ final class MemoryBarriers {
                 throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane,
                         "a barrier of %d arrivals; there may be 1 to %d".formatted(arrivals, MOST));
             }
-            store(w.block, at, state(arrivals, arrivals, 0, 0));
-            if (w.block.checker() != null) {
-                w.block.checker().releases().begin(at);
+            store(w.target, at, state(arrivals, arrivals, 0, 0));
+            if (w.target.checker() != null) {
+                w.target.checker().madeBarrier(lane, at);
             }
         }
     }
@@ -91,12 +95,12 @@ final class MemoryBarriers {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             int at = (int) w.address[lane];
-            long before = load(w.block, at);
+            long before = load(w.target, at);
             if (token >= 0) {
                 w.q[token + lane] = before;
             }
-            if (w.block.checker() != null) {
-                w.block.checker().releases().arrive(at, w.index * Layout.LANES + lane);
+            if (w.target.checker() != null) {
+                w.target.checker().releases().arrive(at, w.base + lane);
             }
             int arrivals = count < 0 ? 1 : w.r[count + lane];
             if (arrivals < 1 || arrivals > missing(before)) {
@@ -105,30 +109,21 @@ final class MemoryBarriers {
             }
             int owed = bytes(before) + (expect < 0 ? 0 : w.r[expect + lane]);
             checkBytes(w, lane, site, at, owed);
-            update(w.block, at, missing(before) - arrivals, expected(before) - (drop != 0 ? arrivals : 0), owed,
+            update(w.target, at, missing(before) - arrivals, expected(before) - (drop != 0 ? arrivals : 0), owed,
                     parity(before));
         }
     }
 
-    /** Copies will bring as many bytes in this phase as a slot says. */
-    static void expect(Warp w, int mask, int site, int expect) {
-        owe(w, mask, site, expect, 1);
-    }
-
-    /** As many bytes as a slot says count as having come. */
-    static void complete(Warp w, int mask, int site, int bytes) {
-        owe(w, mask, site, bytes, -1);
-    }
-
-    private static void owe(Warp w, int mask, int site, int slot, int sign) {
+    /** Copies will bring as many bytes in this phase as a slot says; or, with {@code sign} -1, as many have come. */
+    static void owe(Warp w, int mask, int site, int slot, int sign) {
         check(w, mask, site, SharedChecker.ATOMIC);
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             int at = (int) w.address[lane];
-            long before = load(w.block, at);
+            long before = load(w.target, at);
             int owed = bytes(before) + sign * w.r[slot + lane];
             checkBytes(w, lane, site, at, owed);
-            update(w.block, at, missing(before), expected(before), owed, parity(before));
+            update(w.target, at, missing(before), expected(before), owed, parity(before));
         }
     }
 
@@ -185,7 +180,7 @@ final class MemoryBarriers {
             over |= passed ? 1 << lane : 0;
             if (passed && w.block.checker() != null) {
                 w.block.bulk().passed(at);
-                w.block.checker().releases().pass(at, w.index * Layout.LANES + lane);
+                w.block.checker().releases().pass(at, w.base + lane);
             }
             if (!passed) {
                 w.stall(site, lane, () -> "it waits at the barrier at shared byte %d, where %s".formatted(at,

@@ -187,7 +187,7 @@ final class NamedBarriers {
         var threads = new BitSet((int) block.shape().count());
         for (Waiting one : of) {
             for (int rest = one.lanes(); rest != 0; rest &= rest - 1) {
-                threads.set(one.warp().index * Layout.LANES + Integer.numberOfTrailingZeros(rest));
+                threads.set(one.warp().base + Integer.numberOfTrailingZeros(rest));
             }
         }
         return threads;

@@ -143,6 +143,13 @@ public final class Profile {
         line.sharedWavefronts += Math.ceilDiv(bytes, Banks.COUNT * Integer.BYTES);
     }
 
+    /** Bytes that go from one block's shared memory to another's, or from registers to there. */
+    void transfer(int site, int bytes) {
+        Traffic line = traffic[site];
+        line.sharedRequests++;
+        line.sharedWavefronts += Math.ceilDiv(bytes, Banks.COUNT * Integer.BYTES);
+    }
+
     /** A warp's request to shared memory. */
     void shared(int site, long[] address, int mask, int bytes) {
         int lost = banks.conflicts(address, mask, bytes);

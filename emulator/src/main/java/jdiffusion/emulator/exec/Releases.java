@@ -14,6 +14,8 @@ final class Releases {
     private final Map<Integer, int[]> arriving = new HashMap<>();
     /** The same of the last phase that has ended. */
     private final Map<Integer, int[]> ended = new HashMap<>();
+    /** Accesses that made barriers, as {@link SharedChecker} notes them. */
+    private final Map<Integer, Long> made = new HashMap<>();
 
     Releases(Order order) {
         this.order = order;
@@ -22,10 +24,17 @@ final class Releases {
     void reset() {
         arriving.clear();
         ended.clear();
+        made.clear();
     }
 
-    /** The barrier at that place is made anew. */
-    void begin(int at) {
+    /** The access that made the barrier at a place; null where none is known. */
+    Long made(int at) {
+        return made.get(at);
+    }
+
+    /** The barrier at that place is made anew by an access. */
+    void begin(int at, long access) {
+        made.put(at, access);
         arriving.remove(at);
         ended.remove(at);
     }
@@ -42,11 +51,11 @@ final class Releases {
         }
     }
 
-    /** Copies that a phase has counted are seen by who goes on after it, as of now. */
-    void copied(int at) {
+    /** Copies to the block of a rank that a phase has counted are seen by who goes on after it, as of now. */
+    void copied(int at, int rank) {
         int number = order.next();
-        ended.computeIfAbsent(at, _ -> order.nothing())[order.copies()] = number;
-        arriving.computeIfAbsent(at, _ -> order.nothing())[order.copies()] = number;
+        ended.computeIfAbsent(at, _ -> order.nothing())[order.copies(rank)] = number;
+        arriving.computeIfAbsent(at, _ -> order.nothing())[order.copies(rank)] = number;
     }
 
     /** A thread goes on after a phase. */

@@ -8,7 +8,8 @@ import jdiffusion.emulator.KernelCounters.InstructionClass;
 /**
  * Finds reads of uninitialised shared memory, races there, and uses of bytes to which a copy is under way. Two accesses
  * race when they come from different threads, of one warp or of two, one of them writes, and neither comes before the
- * other by {@link Order}. A {@code cp.async} writes from its issue on until its thread waits for it; what bulk copies and
+ * other by {@link Order}. A {@code cp.async} writes from its issue on until its thread waits for it; what bulk copies
+ * and
  * warpgroups' products do is added by {@link AsyncChecker}.
  *
  * <p>Memory is divided into cells of the smallest size that the kernel accesses. Of each cell the checker knows the
@@ -25,7 +26,7 @@ final class SharedChecker {
 
     // What is known of an access: its number in Order, thread, site, and two flags.
     private static final int NUMBER_SHIFT = 32;
-    private static final int THREAD_SHIFT = 21;
+    private static final int THREAD_SHIFT = 18;
     private static final int SITE_SHIFT = 2;
     private static final int MOST_SITES = 1 << THREAD_SHIFT - SITE_SHIFT;
     private static final long ATOMIC_FLAG = 1;
@@ -47,19 +48,20 @@ final class SharedChecker {
     private int bytes;
     private int how;
 
-    SharedChecker(Block block, int bytes, int threads) {
+    /** @param order among the threads of the block, and of the others of its cluster */
+    SharedChecker(Block block, int bytes, Order order) {
         if (block.kernel().sites().size() > MOST_SITES) {
             throw new IllegalStateException("kernel " + block.kernel().name() + " is too long to be checked");
         }
         this.block = block;
-        this.order = new Order(threads);
+        this.order = order;
         this.releases = new Releases(order);
         this.shift = Integer.numberOfTrailingZeros(block.kernel().sharedCell());
         int cells = (bytes >> shift) + 1;
         this.writes = new long[cells];
         this.reads = new long[cells];
         this.otherReads = new long[cells];
-        this.async = new AsyncChecker(block, this, shift, cells, threads);
+        this.async = new AsyncChecker(block, this, shift, cells);
     }
 
     /** What asynchronous instructions read and write. */
@@ -71,11 +73,11 @@ final class SharedChecker {
         return order;
     }
 
-    /** A new block starts. */
-    void reset() {
+    /** A new block starts; {@code anew}: numbers of its order begin anew. */
+    void reset(boolean anew) {
         releases.reset();
         async.reset();
-        if (order.begin()) {
+        if (anew) {
             Arrays.fill(writes, 0);
             Arrays.fill(reads, 0);
             Arrays.fill(otherReads, 0);
@@ -94,7 +96,7 @@ final class SharedChecker {
 
     /** Lanes of a warp have met at a {@code bar.warp.sync}. */
     void meet(Warp w, int lanes) {
-        order.meet(w.index, lanes);
+        order.meet(w.base, lanes);
     }
 
     /**
@@ -110,12 +112,13 @@ final class SharedChecker {
         this.site = site;
         this.bytes = bytes;
         this.how = how;
-        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT
+        w.touched = order.next();
+        long access = (long) w.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT
                 | (how == ATOMIC ? ATOMIC_FLAG : how == COPY ? UNDER_WAY : 0);
         int again = 0;
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            long own = access | (long) (w.index * Layout.LANES + lane) << THREAD_SHIFT;
+            long own = access | (long) (w.base + lane) << THREAD_SHIFT;
             int from = (int) w.address[lane] >> shift;
             int to = from + (bytes >> shift);
             if (how == READ) {
@@ -138,8 +141,9 @@ final class SharedChecker {
         this.site = site;
         this.bytes = bytes;
         this.how = how;
-        long own = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT | (how == COPY ? UNDER_WAY : 0)
-                | (long) (w.index * Layout.LANES + lane) << THREAD_SHIFT;
+        w.touched = order.next();
+        long own = (long) w.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT | (how == COPY ? UNDER_WAY : 0)
+                | (long) (w.base + lane) << THREAD_SHIFT;
         for (int at : addresses) {
             w.address[lane] = at;
             int from = at >> shift;
@@ -152,19 +156,43 @@ final class SharedChecker {
         }
     }
 
+    /** A lane has made a barrier at a place, with the access that was looked at last. */
+    void madeBarrier(int lane, int at) {
+        releases.begin(at, (long) warp.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT
+                | (long) (warp.base + lane) << THREAD_SHIFT);
+    }
+
+    /** Faults unless the barriers that lanes use, with the access that was looked at last, were made before. */
+    void checkMade(int lanes) {
+        for (int rest = lanes; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            Long made = releases.made((int) warp.address[lane]);
+            if (made != null && !isBefore(made, warp.base + lane)) {
+                throw fault(Kind.SHARED_RACE, (long) (warp.base + lane) << THREAD_SHIFT, "%s and was made by %s with no"
+                        + " barrier between", (int) warp.address[lane] >> shift, made);
+            }
+        }
+    }
+
     /** Copies are over, and who goes on after a wait for them knows it: what they wrote comes before that. */
     void landed(int[] addresses, int bytes, int site) {
-        long access = (long) order.next() << NUMBER_SHIFT | (long) order.copies() << THREAD_SHIFT
+        long access = (long) order.next() << NUMBER_SHIFT | (long) order.copies(block.rank()) << THREAD_SHIFT
                 | (long) site << SITE_SHIFT;
         for (int at : addresses) {
             Arrays.fill(writes, at >> shift, (at >> shift) + (bytes >> shift), access);
         }
     }
 
-    /** Reads of an asynchronous instruction are over, as of now; those of a warpgroup are kept under its first thread. */
+    /**
+     * Reads of an asynchronous instruction are over, as of now; those of a warpgroup are kept under its first thread.
+     */
     void readBefore(Warp w, int lane, int site, int[] addresses, int bytes) {
         boolean product = block.kernel().sites().get(site).kind() == InstructionClass.MMA;
-        int thread = w.index * Layout.LANES + lane & (product ? -WARPGROUP : -1);
+        readBefore(w.base + lane & (product ? -WARPGROUP : -1), site, addresses, bytes);
+    }
+
+    /** Reads are over, as of now, that are kept under the number of a thread, or of copies. */
+    void readBefore(int thread, int site, int[] addresses, int bytes) {
         long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT | (long) thread << THREAD_SHIFT;
         for (int at : addresses) {
             for (int i = at >> shift; i < (at >> shift) + (bytes >> shift); i++) {
@@ -180,7 +208,7 @@ final class SharedChecker {
             int lane = Integer.numberOfTrailingZeros(rest);
             int from = (int) target[lane] >> shift;
             Arrays.fill(writes, from, from + (bytes >> shift),
-                    access | (long) (w.index * Layout.LANES + lane) << THREAD_SHIFT);
+                    access | (long) (w.base + lane) << THREAD_SHIFT);
         }
     }
 
@@ -278,7 +306,7 @@ final class SharedChecker {
     private void compare(int cell, long earlier, String verb, long own) {
         if ((earlier & UNDER_WAY) != 0 && !order.isOld(number(earlier))) {
             throw fault(Kind.UNFINISHED_COPY, own, "%s while the copy of %s to it may be under way, " + (site(earlier).text()
-                    .contains("cp.async.bulk") ? "for which nobody has waited at its barrier"
+                    .contains("complete_tx") ? "for which nobody has waited at its barrier"
                     : "for which that thread has not waited"), cell, earlier);
         }
         if (isBefore(earlier, thread(own)) || isAtomic(earlier, own) || verb.equals("read") && isProductBefore(earlier,
@@ -296,7 +324,7 @@ final class SharedChecker {
             return false;
         }
         int first = thread(earlier) & -WARPGROUP;
-        for (int other = first; other < Math.min(first + WARPGROUP, order.copies()); other++) {
+        for (int other = first; other < Math.min(first + WARPGROUP, order.copies(0)); other++) {
             if (order.isBefore(other, number(earlier), thread)) {
                 return true;
             }
@@ -313,20 +341,20 @@ final class SharedChecker {
 
     RuntimeException fault(Kind kind, long own, String what, int cell, long other) {
         Site there = site(other);
-        String who = thread(other) == order.copies() ? "a bulk copy" : name(thread(other));
-        String here = "shared byte %d %s".formatted(cell << shift, switch (how) {
+        String who = order.isThread(thread(other)) ? name(thread(other)) : "a bulk copy";
+        String here = "shared byte %d%s %s".formatted(cell << shift, owner(), switch (how) {
             case READ -> "is read here";
             case WRITE, STORE -> "is written here";
             case ATOMIC -> "is updated here";
             default -> "may be written from here on";
         });
-        return block.fault(kind, site, warp, thread(own) % Layout.LANES, what.formatted(here,
+        return warp.block.fault(kind, site, warp, thread(own) % Layout.LANES, what.formatted(here,
                 "%s at line %d `%s`".formatted(who, there.line(), there.text())));
     }
 
     /** The fault of a write of a cell that is being read. */
     RuntimeException reading(int cell, long own, AsyncChecker.Reading other) {
-        long access = (long) other.site() << SITE_SHIFT | (long) (other.warp().index * Layout.LANES + other.lane())
+        long access = (long) other.site() << SITE_SHIFT | (long) (other.warp().base + other.lane())
                 << THREAD_SHIFT;
         return fault(Kind.UNFINISHED_COPY, own, "%s while the asynchronous instruction of %s may still read it", cell,
                 access);
@@ -337,22 +365,30 @@ final class SharedChecker {
         int at = (int) warp.address[lane];
         long earlier = writes[at >> shift];
         int other = thread(earlier);
-        if (other >> 5 != warp.index) {
-            return fault(Kind.SHARED_RACE, (long) (warp.index * Layout.LANES + lane) << THREAD_SHIFT, "%s and was written"
+        if (other >> 5 != warp.base >> 5) {
+            return fault(Kind.SHARED_RACE, (long) (warp.base + lane) << THREAD_SHIFT, "%s and was written"
                     + " by %s with another value and no barrier between", at >> shift, earlier);
         }
-        return block.fault(Kind.SHARED_RACE, site, warp, lane, ("shared byte %d is written here by %s too, with another"
+        return warp.block.fault(Kind.SHARED_RACE, site, warp, lane, ("shared byte %d is written here by %s too, with another"
                 + " value: which of them stays is not defined").formatted(at, name(other)));
     }
 
-    private static String name(int thread) {
-        return "thread %d (warp %d, lane %d)".formatted(thread, thread >> 5, thread % Layout.LANES);
+    private String name(int party) {
+        int rank = order.rank(party);
+        int thread = party - order.first(rank);
+        return "thread %d (warp %d, lane %d)".formatted(thread, thread >> 5, thread % Layout.LANES)
+                + (rank == warp.block.rank() ? "" : " of block " + block.peer(rank).index());
+    }
+
+    /** Which block the memory is of, where it is not that of the thread that uses it. */
+    private String owner() {
+        return block == warp.block ? "" : " of block " + block.index();
     }
 
     private RuntimeException uninitialised(int cell, long own) {
         int lane = thread(own) % Layout.LANES;
-        return block.fault(Kind.UNINITIALISED_SHARED, site, warp, lane,
-                "shared byte %d (%s of %d bytes at %d) was never written".formatted(cell << shift,
+        return warp.block.fault(Kind.UNINITIALISED_SHARED, site, warp, lane,
+                "shared byte %d%s (%s of %d bytes at %d) was never written".formatted(cell << shift, owner(),
                         how == ATOMIC ? "atomic access" : "access", bytes, warp.address[lane]));
     }
 }

@@ -23,42 +23,42 @@ final class SharedMemory {
 
     static void load32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
         check(w, mask, site, 4 * n, false);
-        Words.load32(w, w.block.shared().words, mask, n, d0, d1, d2, d3);
+        Words.load32(w, w.target.shared().words, mask, n, d0, d1, d2, d3);
     }
 
     static void store32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
         int again = check(w, mask, site, 4 * n, true);
-        Words.store32(w, w.block.shared().words, mask & ~again, n, d0, d1, d2, d3);
+        Words.store32(w, w.target.shared().words, mask & ~again, n, d0, d1, d2, d3);
         if (again != 0) {
             storeAgain(w, again, 4 * n,
-                    lane -> Words.store32(w, w.block.shared().words, lane, n, d0, d1, d2, d3));
+                    lane -> Words.store32(w, w.target.shared().words, lane, n, d0, d1, d2, d3));
         }
     }
 
     static void load64(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
         check(w, mask, site, 8 * n, false);
-        Words.load64(w, w.block.shared().words, mask, n, d0, d1);
+        Words.load64(w, w.target.shared().words, mask, n, d0, d1);
     }
 
     static void store64(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
         int again = check(w, mask, site, 8 * n, true);
-        Words.store64(w, w.block.shared().words, mask & ~again, n, d0, d1);
+        Words.store64(w, w.target.shared().words, mask & ~again, n, d0, d1);
         if (again != 0) {
-            storeAgain(w, again, 8 * n, lane -> Words.store64(w, w.block.shared().words, lane, n, d0, d1));
+            storeAgain(w, again, 8 * n, lane -> Words.store64(w, w.target.shared().words, lane, n, d0, d1));
         }
     }
 
     static void loadSmall(Warp w, int mask, int site, int bytes, int signed, int n, int d0, int d1, int d2, int d3) {
         check(w, mask, site, bytes * n, false);
-        Words.loadSmall(w, w.block.shared().words, mask, bytes, signed, n, d0, d1, d2, d3);
+        Words.loadSmall(w, w.target.shared().words, mask, bytes, signed, n, d0, d1, d2, d3);
     }
 
     static void storeSmall(Warp w, int mask, int site, int bytes, int signed, int n, int d0, int d1, int d2, int d3) {
         int again = check(w, mask, site, bytes * n, true);
-        Words.storeSmall(w, w.block.shared().words, mask & ~again, bytes, n, d0, d1, d2, d3);
+        Words.storeSmall(w, w.target.shared().words, mask & ~again, bytes, n, d0, d1, d2, d3);
         if (again != 0) {
             storeAgain(w, again, bytes * n,
-                    lane -> Words.storeSmall(w, w.block.shared().words, lane, bytes, n, d0, d1, d2, d3));
+                    lane -> Words.storeSmall(w, w.target.shared().words, lane, bytes, n, d0, d1, d2, d3));
         }
     }
 
@@ -69,40 +69,48 @@ final class SharedMemory {
      */
     static int check(Warp w, int mask, int site, int bytes, boolean write) {
         checkBounds(w, w.address, mask, site, bytes, write);
-        Block block = w.block;
-        int again = block.checker() == null ? 0
-                : block.checker().access(w, mask, site, bytes, write ? SharedChecker.STORE : SharedChecker.READ);
-        if (block.profile() != null) {
-            block.profile().shared(site, w.address, mask, bytes);
+        SharedChecker checker = w.target.checker();
+        int again = checker == null ? 0
+                : checker.access(w, mask, site, bytes, write ? SharedChecker.STORE : SharedChecker.READ);
+        if (w.block.profile() != null) {
+            w.block.profile().shared(site, w.address, mask, bytes);
         }
         return again;
     }
 
     /** Lanes store where another lane of the instruction has: which of them is the last is not defined. */
     private static void storeAgain(Warp w, int lanes, int bytes, IntConsumer store) {
-        int[] words = w.block.shared().words;
+        int[] words = w.target.shared().words;
         for (int rest = lanes; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             int from = (int) (w.address[lane] >> 2);
             int[] before = Arrays.copyOfRange(words, from, from + (bytes + 3 >> 2));
             store.accept(1 << lane);
             if (!Arrays.equals(before, 0, before.length, words, from, from + before.length)) {
-                throw w.block.checker().differing(lane);
+                throw w.target.checker().differing(lane);
             }
         }
     }
 
     static void checkBounds(Warp w, long[] address, int mask, int site, int bytes, boolean write) {
-        int limit = w.block.shared().bytes - bytes;
+        int limit = w.target.shared().bytes - bytes;
         for (int l = 0; l < Layout.LANES; l++) {
             long at = address[l];
             if ((mask >>> l & 1) != 0 && (at < 0 || at > limit || (at & bytes - 1) != 0)) {
                 boolean inside = at >= 0 && at <= limit;
                 throw w.block.fault(inside ? Kind.MISALIGNED : Kind.OUT_OF_BOUNDS, site, w, l,
                         inside ? "shared address %d is not a multiple of %d".formatted(at, bytes)
-                                : "%s of %d bytes at shared address %d, the block has %d bytes".formatted(
-                                        write ? "write" : "read", bytes, at, w.block.shared().bytes));
+                                : "%s of %d bytes at shared address %d, %s".formatted(write ? "write" : "read", bytes,
+                                        at, limits(w, at)));
             }
         }
+    }
+
+    /** What an address outside shared memory exceeds. */
+    static String limits(Warp w, long at) {
+        return at >= ClusterMemory.WINDOW && w.block.cluster() != null
+                ? "which lies in a block of the cluster; .shared::cluster or a generic address goes there"
+                : "%s has %d bytes".formatted(w.target == w.block ? "the block" : "block " + w.target.index()
+                        + " of the cluster", w.target.shared().bytes);
     }
 }

@@ -4,11 +4,16 @@ import java.util.Set;
 
 /** Special registers. */
 final class Specials {
+    /** The only one that is a predicate. */
+    static final String IS_EXPLICIT_CLUSTER = "%is_explicit_cluster";
     private static final Set<String> NAMES = Set.of("%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z",
             "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y", "%nctaid.z", "%laneid", "%warpid",
             "%nwarpid", "%smid", "%nsmid", "%gridid", "%clock", "%clock_hi", "%clock64", "%globaltimer",
             "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt", "%lanemask_ge", "%dynamic_smem_size",
-            "%total_smem_size", "%envreg1", "%envreg2");
+            "%total_smem_size", "%envreg1", "%envreg2", "%clusterid.x", "%clusterid.y", "%clusterid.z", "%nclusterid.x",
+            "%nclusterid.y", "%nclusterid.z", "%cluster_ctaid.x", "%cluster_ctaid.y", "%cluster_ctaid.z",
+            "%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z", "%cluster_ctarank", "%cluster_nctarank",
+            IS_EXPLICIT_CLUSTER);
 
     private Specials() {}
 
@@ -20,6 +25,7 @@ final class Specials {
     static int value(String register, Block block, int thread) {
         int lane = thread & 31;
         var shape = block.shape();
+        var cluster = block.clusterShape();
         return switch (register) {
             case "%tid.x" -> thread % shape.x();
             case "%tid.y" -> thread / shape.x() % shape.y();
@@ -46,6 +52,20 @@ final class Specials {
             case "%total_smem_size" -> block.sharedBytes();
             case "%envreg1" -> (int) (block.gridBarrier() >>> 32);
             case "%envreg2" -> (int) block.gridBarrier();
+            case "%clusterid.x" -> block.index().x() / cluster.x();
+            case "%clusterid.y" -> block.index().y() / cluster.y();
+            case "%clusterid.z" -> block.index().z() / cluster.z();
+            case "%nclusterid.x" -> block.grid().x() / cluster.x();
+            case "%nclusterid.y" -> block.grid().y() / cluster.y();
+            case "%nclusterid.z" -> block.grid().z() / cluster.z();
+            case "%cluster_ctaid.x" -> block.index().x() % cluster.x();
+            case "%cluster_ctaid.y" -> block.index().y() % cluster.y();
+            case "%cluster_ctaid.z" -> block.index().z() % cluster.z();
+            case "%cluster_nctaid.x" -> cluster.x();
+            case "%cluster_nctaid.y" -> cluster.y();
+            case "%cluster_nctaid.z" -> cluster.z();
+            case "%cluster_ctarank" -> block.rank();
+            case "%cluster_nctarank" -> (int) cluster.count();
             default -> 0;
         };
     }

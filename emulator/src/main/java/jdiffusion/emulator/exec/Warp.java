@@ -14,6 +14,8 @@ public final class Warp {
 
     final Block block;
     final int index;
+    /** The number of its first thread in {@link Order}. */
+    final int base;
     final CompiledKernel kernel;
     final int[] r;
     final long[] q;
@@ -42,8 +44,15 @@ public final class Warp {
     private int stalledLane;
     private Supplier<String> stalledFor;
 
-    Warp(Block block, int index) {
+    /** The block whose shared memory the access under way is to: always its own, but of {@link ClusterMemory}. */
+    Block target;
+    /** The number in {@link Order} of its last access of shared memory, where that is checked. */
+    int touched;
+
+    Warp(Block block, int index, int base) {
         this.block = block;
+        this.target = block;
+        this.base = base;
         this.index = index;
         this.kernel = block.kernel();
         this.r = new int[kernel.ints()];
@@ -78,6 +87,10 @@ public final class Warp {
             Arrays.fill(q, (int) longs[i], (int) longs[i] + Layout.LANES, longs[i + 1]);
         }
         for (Layout.Special special : kernel.specials()) {
+            if (special.name().equals(Specials.IS_EXPLICIT_CLUSTER)) {
+                p[special.slot()] = block.hasClusterShape() ? -1 : 0;
+                continue;
+            }
             for (int lane = 0; lane < Layout.LANES && !special.name().endsWith("64"); lane++) {
                 r[special.slot() + lane] = Specials.value(special.name(), block, index * Layout.LANES + lane);
             }
@@ -98,6 +111,7 @@ public final class Warp {
         }
         last = false;
         sinceBarrier = 0;
+        touched = 0;
         resume(0, live);
     }
 

@@ -19,16 +19,24 @@ import jdiffusion.emulator.ptx.Type;
 /** Translates instructions of a whole warp (memory, matrices, exchanges) into calls with slots as arguments. */
 final class WarpEmitter {
     static final ClassDesc WARP = ClassDesc.of(Warp.class.getName());
-    private static final Set<String> IGNORED = Set.of("prefetch", "prefetchu", "membar", "discard", "applypriority",
+    private static final Set<String> IGNORED = Set.of("prefetch", "prefetchu", "discard", "applypriority",
             "createpolicy", "griddepcontrol");
 
     private final CodeBuilder code;
     private final Layout layout;
     private final ToLongFunction<String> addresses;
     private final List<WarpgroupProduct> products;
+    private final boolean peers;
 
-    /** @param products of the kernel's warpgroups, to which those of this code are added */
-    WarpEmitter(CodeBuilder code, Layout layout, ToLongFunction<String> addresses, List<WarpgroupProduct> products) {
+    /**
+     * Code of one basic block.
+     *
+     * @param products of the kernel's warpgroups, to which those of this code are added
+     * @param peers    whether generic addresses may lie in the shared memory of other blocks
+     */
+    WarpEmitter(CodeBuilder code, Layout layout, ToLongFunction<String> addresses, List<WarpgroupProduct> products,
+            boolean peers) {
+        this.peers = peers;
         this.products = products;
         this.code = code;
         this.layout = layout;
@@ -39,15 +47,8 @@ final class WarpEmitter {
     void emit(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
         switch (instruction.opcode()) {
-            case "ld", "ldu" -> {
-                access(instruction, site, o.get(0), o.get(1), "load");
-                if (instruction.has("acquire") || instruction.has("volatile") && !instruction.has("shared")) {
-                    code.aload(LaneCode.WARP).invokevirtual(WARP, "yield", MethodTypeDesc.of(CD_void));
-                }
-            }
-            case "st" -> access(instruction, site, o.get(1), o.get(0), "store");
-            case "atom" -> atomic(instruction, site, 1);
-            case "red" -> atomic(instruction, site, 0);
+            case "ld", "ldu", "st", "atom", "red", "mapa", "getctarank", "isspacep" ->
+                    new MemoryEmitter(code, this, peers).emit(instruction, site);
             case "cp" -> copy(instruction, site);
             case "mma" -> new MatrixEmitter(code, this).multiply(instruction, site);
             case "stmatrix" -> new MatrixEmitter(code, this).store(instruction, site);
@@ -76,7 +77,10 @@ final class WarpEmitter {
                 require(instruction.has("warp"));
                 call(Barriers.class, "meet", intSlot(o.get(0)), site);
             }
-            case "fence" -> {
+            case "fence", "membar" -> {
+                if (peers && !instruction.has("proxy")) {
+                    call(ClusterBarrier.class, "fence");
+                }
                 if (instruction.has("proxy") && instruction.has("async") && !instruction.has("global")) {
                     call(AsyncChecker.class, "fence");
                 }
@@ -232,82 +236,6 @@ final class WarpEmitter {
                 ? addresses.applyAsLong(symbol.name()) + symbol.offset() : ((Operand.Imm) address.base()).bits();
         code.loadConstant(base + address.offset());
         code.invokevirtual(WARP, "addressConstant", MethodTypeDesc.of(CD_void, CD_long));
-    }
-
-    static Class<?> space(Instruction instruction) {
-        for (String modifier : instruction.modifiers()) {
-            switch (modifier) {
-                case "global", "const" -> {
-                    return GlobalMemory.class;
-                }
-                case "shared" -> {
-                    return SharedMemory.class;
-                }
-                case "local" -> {
-                    return LocalMemory.class;
-                }
-                default -> { }
-            }
-        }
-        return GenericMemory.class;
-    }
-
-    private void access(Instruction instruction, int site, Operand data, Operand where, String verb) {
-        Type type = instruction.type();
-        List<Operand> parts = elements(data);
-        int n = parts.size();
-        require(n == 1 || n == 2 && type.bytes() <= 8 || n == 4 && type.bytes() <= 4);
-        address(where);
-        int[] d = new int[4];
-        for (int i = 0; i < n; i++) {
-            d[i] = type.bits() == 64 ? longSlot(parts.get(i)) : intSlot(parts.get(i));
-        }
-        Class<?> space = space(instruction);
-        if (type.bits() == 64) {
-            call(space, verb + "64", site, n, d[0], d[1], d[2], d[3]);
-        } else if (type.bits() == 32) {
-            call(space, verb + "32", site, n, d[0], d[1], d[2], d[3]);
-        } else {
-            call(space, verb + "Small", site, type.bytes(), type.isSigned() ? 1 : 0, n, d[0], d[1], d[2], d[3]);
-        }
-    }
-
-    private void atomic(Instruction instruction, int site, int results) {
-        Type type = instruction.type();
-        List<Operand> o = instruction.operands();
-        boolean unsigned = type == Type.U32 || type == Type.U64;
-        int operation = -1;
-        for (String modifier : instruction.modifiers()) {
-            operation = switch (modifier) {
-                case "add" -> switch (type) {
-                    case F16, F16X2 -> Atomics.ADD_F16;
-                    case BF16, BF16X2 -> Atomics.ADD_BF16;
-                    default -> type.isFloat() ? Atomics.ADD_FLOAT : Atomics.ADD;
-                };
-                case "exch" -> Atomics.EXCH;
-                case "cas" -> Atomics.CAS;
-                case "and" -> Atomics.AND;
-                case "or" -> Atomics.OR;
-                case "xor" -> Atomics.XOR;
-                case "inc" -> Atomics.INC;
-                case "dec" -> Atomics.DEC;
-                case "min" -> unsigned ? Atomics.MIN_UNSIGNED : Atomics.MIN;
-                case "max" -> unsigned ? Atomics.MAX_UNSIGNED : Atomics.MAX;
-                default -> operation;
-            };
-        }
-        Class<?> space = space(instruction);
-        boolean halves = operation == Atomics.ADD_F16 || operation == Atomics.ADD_BF16;
-        require(operation >= 0 && (halves || type.bits() >= 32 && type != Type.F16X2 && type != Type.BF16X2
-                || type == Type.B16 && (operation == Atomics.CAS || operation == Atomics.EXCH)));
-        address(o.get(results));
-        boolean wide = type.bits() == 64;
-        int d = results == 0 ? -1 : wide ? longSlot(o.get(0)) : intSlot(o.get(0));
-        int b = wide ? longSlot(o.get(results + 1)) : intSlot(o.get(results + 1));
-        int c = o.size() <= results + 2 ? b : wide ? longSlot(o.get(results + 2)) : intSlot(o.get(results + 2));
-        String name = (space == SharedMemory.class ? "shared" : space == GenericMemory.class ? "generic" : "global")
-                + type.bits();
-        call(Atomics.class, name, site, operation, d, b, c);
     }
 
     private void copy(Instruction instruction, int site) {

@@ -70,20 +70,27 @@ final class FunctionParser {
 
     private PtxFunction parse(String name, List<Variable> results, List<Variable> parameters) {
         int maxThreads = 1024;
+        ClusterRequest cluster = ClusterRequest.NONE;
         while (source.peek() == '.') {
             String directive = source.word();
             int values = source.line();
             String text = source.peek() == '.' || source.peek() == '{' ? "" : source.until(".{");
             if (directive.equals(".maxntid") || directive.equals(".reqntid")) {
-                maxThreads = product(text, values);
+                maxThreads = Arrays.stream(numbers(text, values)).reduce(1, Math::multiplyExact);
             }
+            cluster = switch (directive) {
+                case ".reqnctapercluster" -> cluster.withSize(numbers(text, values));
+                case ".explicitcluster" -> cluster.asExplicit();
+                case ".maxclusterrank" -> cluster.withMost(numbers(text, values)[0]);
+                default -> cluster;
+            };
         }
         if (!source.accept('{')) {
             throw source.error(source.line(), "kernel " + name + " has no body");
         }
         body();
-        return new PtxFunction(name, line, results, List.copyOf(parameters), maxThreads, registers, List.copyOf(variables),
-                List.copyOf(body), labels, tables);
+        return new PtxFunction(name, line, results, List.copyOf(parameters), maxThreads, cluster, registers,
+                List.copyOf(variables), List.copyOf(body), labels, tables);
     }
 
     private Variable parameter(String text) {
@@ -99,10 +106,9 @@ final class FunctionParser {
         }
     }
 
-    private int product(String text, int at) {
+    private int[] numbers(String text, int at) {
         try {
-            return Arrays.stream(text.split(",")).mapToInt(n -> Integer.parseInt(n.trim()))
-                    .reduce(1, Math::multiplyExact);
+            return Arrays.stream(text.split(",")).mapToInt(n -> Integer.parseInt(n.trim())).toArray();
         } catch (NumberFormatException e) {
             throw source.error(at, "a list of numbers is expected");
         }

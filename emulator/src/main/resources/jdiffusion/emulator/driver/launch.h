@@ -69,10 +69,7 @@ EXPORT int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, void *functio
 /* ---- launches ---- */
 
 /* The arguments come as one packed buffer in extra: {pointer tag, buffer, size tag, &size, end}. */
-EXPORT int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-                          unsigned block_y, unsigned block_z, unsigned shared_bytes, void *stream,
-                          void **parameters, void **extra) {
-    IN_CONTEXT;
+static int launch(void *function, const int *geometry, void *stream, void **parameters, void **extra) {
     enum { END = 0, BUFFER = 1, SIZE = 2 };
     TRY(begin(stream));
     REQUIRE(!parameters, CUDA_ERROR_NOT_SUPPORTED);
@@ -88,8 +85,52 @@ EXPORT int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsi
         }
     }
     REQUIRE(buffer || bytes == 0, CUDA_ERROR_INVALID_VALUE);
-    int geometry[] = {grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes};
     return java.launch(device_now(), (uint64_t) function, geometry, buffer, bytes);
+}
+
+EXPORT int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
+                          unsigned block_y, unsigned block_z, unsigned shared_bytes, void *stream,
+                          void **parameters, void **extra) {
+    IN_CONTEXT;
+    int geometry[] = {grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes, 0, 0, 0};
+    return launch(function, geometry, stream, parameters, extra);
+}
+
+/* CUlaunchConfig and CUlaunchAttribute; of a value, the size of clusters is read alone. */
+struct launch_attribute {
+    int id;
+    int padding;
+    union { unsigned cluster[3]; char bytes[64]; } value;
+};
+
+struct launch_config {
+    unsigned grid[3], block[3], shared_bytes;
+    void *stream;
+    const struct launch_attribute *attributes;
+    unsigned count;
+};
+
+EXPORT int cuLaunchKernelEx(const struct launch_config *config, void *function, void **parameters, void **extra) {
+    IN_CONTEXT;
+    enum { IGNORE = 0, CLUSTER_DIMENSION = 4, CLUSTER_PREFERENCE = 5, STREAM_SERIALIZATION = 6, PRIORITY = 8 };
+    REQUIRE(config && (config->attributes || !config->count), CUDA_ERROR_INVALID_VALUE);
+    int geometry[10] = {0};
+    for (int i = 0; i < 3; i++) {
+        geometry[i] = config->grid[i];
+        geometry[3 + i] = config->block[i];
+    }
+    geometry[6] = config->shared_bytes;
+    for (unsigned i = 0; i < config->count; i++) {
+        const struct launch_attribute *attribute = &config->attributes[i];
+        if (attribute->id == CLUSTER_DIMENSION) {
+            for (int j = 0; j < 3; j++) geometry[7 + j] = attribute->value.cluster[j];
+            REQUIRE(geometry[7] && geometry[8] && geometry[9], CUDA_ERROR_INVALID_VALUE);
+        } else if (attribute->id != IGNORE && attribute->id != CLUSTER_PREFERENCE
+                   && attribute->id != STREAM_SERIALIZATION && attribute->id != PRIORITY) {
+            return CUDA_ERROR_NOT_SUPPORTED;
+        }
+    }
+    return launch(function, geometry, config->stream, parameters, extra);
 }
 
 /* ---- errors ---- */

@@ -1,0 +1,198 @@
+package jdiffusion.emulator.exec;
+
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_void;
+
+import java.lang.classfile.CodeBuilder;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
+import jdiffusion.emulator.ptx.Type;
+
+/** Translates loads, stores, atomics and what tells where addresses lie. */
+final class MemoryEmitter {
+    private final CodeBuilder code;
+    private final WarpEmitter warp;
+    private final boolean peers;
+
+    /** @param peers whether generic addresses may lie in the shared memory of other blocks */
+    MemoryEmitter(CodeBuilder code, WarpEmitter warp, boolean peers) {
+        this.code = code;
+        this.warp = warp;
+        this.peers = peers;
+    }
+
+    void emit(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        switch (instruction.opcode()) {
+            case "ld", "ldu" -> {
+                access(instruction, site, o.get(0), o.get(1), "load");
+                if (instruction.has("acquire") || instruction.has("volatile") && !instruction.has("shared")
+                        || isOfCluster(instruction)) {
+                    code.aload(LaneCode.WARP).invokevirtual(WarpEmitter.WARP, "yield", MethodTypeDesc.of(CD_void));
+                }
+            }
+            case "st" -> {
+                if (instruction.has("async")) {
+                    new BulkEmitter(code, warp).store(instruction, site);
+                } else {
+                    access(instruction, site, o.get(1), o.get(0), "store");
+                }
+            }
+            case "atom" -> atomic(instruction, site, 1);
+            case "red" -> atomic(instruction, site, 0);
+            case "isspacep" -> isInside(instruction);
+            default -> clusterAddress(instruction, site);
+        }
+    }
+
+    static Class<?> space(Instruction instruction) {
+        for (String modifier : instruction.modifiers()) {
+            switch (modifier) {
+                case "global", "const" -> {
+                    return GlobalMemory.class;
+                }
+                case "shared" -> {
+                    return isOfCluster(instruction) ? ClusterMemory.class : SharedMemory.class;
+                }
+                case "local" -> {
+                    return LocalMemory.class;
+                }
+                default -> { }
+            }
+        }
+        return GenericMemory.class;
+    }
+
+    /** Whether an instruction accesses shared memory of all blocks of the cluster: {@code .shared::cluster}. */
+    static boolean isOfCluster(Instruction instruction) {
+        return Collections.indexOfSubList(instruction.modifiers(), List.of("shared", "", "cluster")) >= 0;
+    }
+
+    private void clusterAddress(Instruction instruction, int site) {
+        List<Operand> o = instruction.operands();
+        boolean map = instruction.opcode().equals("mapa");
+        boolean wide = instruction.type().bits() == 64;
+        var arguments = new ArrayList<Integer>(List.of(site));
+        if (wide) {
+            arguments.add(instruction.has("shared") ? 0 : 1);
+        }
+        WarpEmitter.require(wide || instruction.has("shared"));
+        arguments.add(wide && map ? warp.longSlot(o.get(0)) : warp.intSlot(o.get(0)));
+        arguments.add(wide ? warp.longSlot(o.get(1)) : warp.intSlot(o.get(1)));
+        if (map) {
+            arguments.add(warp.intSlot(o.get(2)));
+        }
+        warp.call(ClusterAddresses.class, (map ? "map" : "rank") + (wide ? 64 : 32),
+                arguments.stream().mapToInt(Integer::intValue).toArray());
+    }
+
+    private void isInside(Instruction instruction) {
+        List<Operand> o = instruction.operands();
+        long window = instruction.has("shared") ? GenericMemory.SHARED : instruction.has("local") ? GenericMemory.LOCAL
+                : instruction.has("param") ? GenericMemory.PARAMETERS : 0;
+        WarpEmitter.require(window != 0 || instruction.has("global"));
+        warp.call(ClusterAddresses.class, "isInside", warp.predicateSlot(o.get(0)), warp.longSlot(o.get(1)),
+                (int) (window / GenericMemory.WINDOW), instruction.has("shared") && !isOfCluster(instruction) ? 1 : 0);
+    }
+
+    /**
+     * What comes next is for lanes whose generic addresses lie in other blocks' memory; {@link #others} is the rest.
+     */
+    private void peers() {
+        code.iload(LaneCode.SCRATCH).istore(LaneCode.OTHERS).aload(LaneCode.WARP).iload(LaneCode.SCRATCH)
+                .invokestatic(ClassDesc.of(ClusterMemory.class.getName()), "peers", MethodTypeDesc.of(CD_int,
+                        WarpEmitter.WARP, CD_int))
+                .istore(LaneCode.SCRATCH);
+    }
+
+    private void others() {
+        code.iload(LaneCode.OTHERS).iload(LaneCode.SCRATCH).ixor().istore(LaneCode.SCRATCH);
+    }
+
+    private void access(Instruction instruction, int site, Operand data, Operand where, String verb) {
+        Type type = instruction.type();
+        List<Operand> parts = WarpEmitter.elements(data);
+        int n = parts.size();
+        WarpEmitter.require(n == 1 || n == 2 && type.bytes() <= 8 || n == 4 && type.bytes() <= 4);
+        warp.address(where);
+        int[] d = new int[4];
+        for (int i = 0; i < n; i++) {
+            d[i] = type.bits() == 64 ? warp.longSlot(parts.get(i)) : warp.intSlot(parts.get(i));
+        }
+        Class<?> space = space(instruction);
+        if (peers && space == GenericMemory.class) {
+            peers();
+            access(ClusterMemory.class, type, verb, site, n, d);
+            others();
+        }
+        access(space, type, verb, site, n, d);
+    }
+
+    private void access(Class<?> space, Type type, String verb, int site, int n, int[] d) {
+        if (type.bits() == 64) {
+            warp.call(space, verb + "64", site, n, d[0], d[1], d[2], d[3]);
+        } else if (type.bits() == 32) {
+            warp.call(space, verb + "32", site, n, d[0], d[1], d[2], d[3]);
+        } else {
+            warp.call(space, verb + "Small", site, type.bytes(), type.isSigned() ? 1 : 0, n, d[0], d[1], d[2], d[3]);
+        }
+    }
+
+    private void atomic(Instruction instruction, int site, int results) {
+        Type type = instruction.type();
+        List<Operand> o = instruction.operands();
+        boolean unsigned = type == Type.U32 || type == Type.U64;
+        int operation = -1;
+        for (String modifier : instruction.modifiers()) {
+            operation = switch (modifier) {
+                case "add" -> switch (type) {
+                    case F16, F16X2 -> Atomics.ADD_F16;
+                    case BF16, BF16X2 -> Atomics.ADD_BF16;
+                    default -> type.isFloat() ? Atomics.ADD_FLOAT : Atomics.ADD;
+                };
+                case "exch" -> Atomics.EXCH;
+                case "cas" -> Atomics.CAS;
+                case "and" -> Atomics.AND;
+                case "or" -> Atomics.OR;
+                case "xor" -> Atomics.XOR;
+                case "inc" -> Atomics.INC;
+                case "dec" -> Atomics.DEC;
+                case "min" -> unsigned ? Atomics.MIN_UNSIGNED : Atomics.MIN;
+                case "max" -> unsigned ? Atomics.MAX_UNSIGNED : Atomics.MAX;
+                default -> operation;
+            };
+        }
+        Class<?> space = space(instruction);
+        WarpEmitter.require(!instruction.has("async"));
+        boolean halves = operation == Atomics.ADD_F16 || operation == Atomics.ADD_BF16;
+        WarpEmitter.require(operation >= 0 && (halves || type.bits() >= 32 && type != Type.F16X2 && type != Type.BF16X2
+                || type == Type.B16 && (operation == Atomics.CAS || operation == Atomics.EXCH)));
+        warp.address(o.get(results));
+        boolean wide = type.bits() == 64;
+        int d = results == 0 ? -1 : wide ? warp.longSlot(o.get(0)) : warp.intSlot(o.get(0));
+        int b = wide ? warp.longSlot(o.get(results + 1)) : warp.intSlot(o.get(results + 1));
+        int c = o.size() <= results + 2 ? b : wide ? warp.longSlot(o.get(results + 2))
+                : warp.intSlot(o.get(results + 2));
+        boolean generic = peers && space == GenericMemory.class;
+        if (generic) {
+            peers();
+        }
+        if (generic || space == ClusterMemory.class) {
+            warp.call(ClusterMemory.class, "atomic", site, type.bits(), operation, d, b, c);
+        }
+        if (space == ClusterMemory.class) {
+            return;
+        }
+        if (generic) {
+            others();
+        }
+        String name = (space == SharedMemory.class ? "shared" : space == GenericMemory.class ? "generic" : "global")
+                + type.bits();
+        warp.call(Atomics.class, name, site, operation, d, b, c);
+    }
+}
