@@ -6,7 +6,7 @@ import jdiffusion.emulator.ptx.ClusterRequest;
 /** An entry function of a {@link PtxProgram}. */
 public final class PtxKernel {
     /** Most blocks of a cluster on any card that has clusters. */
-    public static final int MOST_IN_CLUSTER = 8;
+    private static final int MOST_IN_CLUSTER = 8;
 
     private final CompiledKernel compiled;
     private final int maxThreads;
