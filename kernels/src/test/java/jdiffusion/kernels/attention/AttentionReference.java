@@ -17,18 +17,18 @@ import jdiffusion.tensor.Tensor;
 final class AttentionReference {
     private final AttentionShape shape;
     private final AttentionCase.Arguments arguments;
-    /** Rounds the result of an operation. */
-    private final DoubleUnaryOperator step;
+    /** Whether the result of every operation is rounded to float32. */
+    private final boolean single;
     /** Rounds an input of a matrix product. */
     private final DoubleUnaryOperator input;
     /** Rounds a result. */
     private final DoubleUnaryOperator output;
 
-    private AttentionReference(AttentionShape shape, AttentionCase.Arguments arguments, DoubleUnaryOperator step,
+    private AttentionReference(AttentionShape shape, AttentionCase.Arguments arguments, boolean single,
                                DoubleUnaryOperator input, DoubleUnaryOperator output) {
         this.shape = shape;
         this.arguments = arguments;
-        this.step = step;
+        this.single = single;
         this.input = input;
         this.output = output;
     }
@@ -41,13 +41,13 @@ final class AttentionReference {
     /** The same by straightforward float32 code whose products take inputs of that precision. */
     static List<double[]> naive(AttentionCase problem, Precision precision) {
         DType input = precision == Precision.BF16 ? DType.BF16 : DType.F32;
-        return new AttentionReference(problem.shape(), problem.arguments(), AttentionReference::single,
+        return new AttentionReference(problem.shape(), problem.arguments(), true,
                 to(input), x -> x).compute();
     }
 
     /** Outputs in double, from q, k and v as a device's operand type holds them. */
     static List<double[]> exact(AttentionCase problem, DType operand) {
-        return new AttentionReference(problem.shape(), problem.arguments(operand), x -> x, x -> x, x -> x).compute();
+        return new AttentionReference(problem.shape(), problem.arguments(operand), false, x -> x, x -> x).compute();
     }
 
     /**
@@ -55,7 +55,7 @@ final class AttentionReference {
      * the softmax's powers) and the output are rounded to the operand type.
      */
     static List<double[]> naive(AttentionCase problem, DType operand) {
-        return new AttentionReference(problem.shape(), problem.arguments(operand), AttentionReference::single,
+        return new AttentionReference(problem.shape(), problem.arguments(operand), true,
                 to(operand), to(operand)).compute();
     }
 
@@ -74,12 +74,12 @@ final class AttentionReference {
 
     /** Normalised and turned in double, then rounded. */
     static Rows rows(AttentionShape shape, AttentionCase.Arguments arguments, DType input) {
-        return new AttentionReference(shape, arguments, x -> x, to(input), x -> x)::row;
+        return new AttentionReference(shape, arguments, false, to(input), x -> x)::row;
     }
 
     /** The same from rows that somebody else made. */
     static double[][][] probabilities(AttentionShape shape, AttentionCase.Arguments arguments, Rows rows) {
-        AttentionReference reference = new AttentionReference(shape, arguments, x -> x, x -> x, x -> x);
+        AttentionReference reference = new AttentionReference(shape, arguments, false, x -> x, x -> x);
         double[][][] all = new double[shape.batch() * shape.heads()][][];
         for (int pair = 0; pair < all.length; pair++) {
             all[pair] = reference.probabilities(rows, pair / shape.heads(), pair % shape.heads());
@@ -153,8 +153,8 @@ final class AttentionReference {
         }
     }
 
-    private static double single(double x) {
-        return (float) x;
+    private double step(double x) {
+        return single ? (float) x : x;
     }
 
     private static DoubleUnaryOperator to(DType type) {
@@ -210,13 +210,14 @@ final class AttentionReference {
         double largest = Double.NEGATIVE_INFINITY;
         for (int j = 0; j < scores.length; j++) {
             double score = 0;
+            double[] key = keys.get(j);
             for (int c = 0; c < q.length; c++) {
-                score = step.applyAsDouble(score + step.applyAsDouble(q[c] * keys.get(j)[c]));
+                score = step(score + step(q[c] * key[c]));
             }
-            score = step.applyAsDouble(score * shape.scale());
+            score = step(score * shape.scale());
             if (arguments.bias() != null) {
                 int zero = arguments.bias().cols() / 2;
-                score = step.applyAsDouble(score + arguments.bias().get(head, j - position + zero));
+                score = step(score + arguments.bias().get(head, j - position + zero));
             }
             scores[j] = shape.causal() && j > position ? Double.NEGATIVE_INFINITY : score;
             largest = Math.max(largest, scores[j]);
@@ -224,15 +225,16 @@ final class AttentionReference {
         double sum = 0;
         double[] out = new double[q.length];
         for (int j = 0; j < scores.length; j++) {
-            double p = step.applyAsDouble(Math.exp(step.applyAsDouble(scores[j] - largest)));
-            sum = step.applyAsDouble(sum + p);
+            double p = step(Math.exp(step(scores[j] - largest)));
+            sum = step(sum + p);
             p = input.applyAsDouble(p);
+            double[] value = values.get(j);
             for (int c = 0; c < out.length; c++) {
-                out[c] = step.applyAsDouble(out[c] + step.applyAsDouble(p * values.get(j)[c]));
+                out[c] = step(out[c] + step(p * value[c]));
             }
         }
         for (int c = 0; c < out.length && sum > 0; c++) {
-            out[c] = output.applyAsDouble(step.applyAsDouble(out[c] / sum));
+            out[c] = output.applyAsDouble(step(out[c] / sum));
         }
         return out;
     }
@@ -244,19 +246,19 @@ final class AttentionReference {
             x[c] = tensor.get(b * tensor.shape().dim(1) + token, head * x.length + c);
         }
         if (role != Role.V && shape.norm() == AttentionShape.Norm.LAYER) {
-            double mean = step.applyAsDouble(sum(x, false) / x.length);
+            double mean = step(sum(x, false) / x.length);
             for (int c = 0; c < x.length; c++) {
-                x[c] = step.applyAsDouble(x[c] - mean);
+                x[c] = step(x[c] - mean);
             }
             divideByRoot(x);
         } else if (role.norm(stream) != null) {
             divideByRoot(x);
             for (int c = 0; c < x.length; c++) {
-                x[c] = step.applyAsDouble(x[c] * role.norm(stream).get(0, c));
+                x[c] = step(x[c] * role.norm(stream).get(0, c));
             }
         }
         if (role.rotary(stream) != null) {
-            RopeReference.turn(x, stream.rotary(), token, step);
+            RopeReference.turn(x, stream.rotary(), token, this::step);
         }
         for (int c = 0; c < x.length; c++) {
             x[c] = input.applyAsDouble(x[c]);
@@ -267,16 +269,16 @@ final class AttentionReference {
     private double sum(double[] x, boolean squared) {
         double sum = 0;
         for (double value : x) {
-            sum = step.applyAsDouble(sum + (squared ? step.applyAsDouble(value * value) : value));
+            sum = step(sum + (squared ? step(value * value) : value));
         }
         return sum;
     }
 
     private void divideByRoot(double[] x) {
-        double square = step.applyAsDouble(sum(x, true) / x.length + shape.normEps());
-        double root = step.applyAsDouble(Math.sqrt(square));
+        double square = step(sum(x, true) / x.length + shape.normEps());
+        double root = step(Math.sqrt(square));
         for (int c = 0; c < x.length; c++) {
-            x[c] = step.applyAsDouble(x[c] / root);
+            x[c] = step(x[c] / root);
         }
     }
 }

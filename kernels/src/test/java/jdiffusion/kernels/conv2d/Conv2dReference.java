@@ -11,13 +11,16 @@ final class Conv2dReference {
     /** x [batch, h, w, cin], weight [cout, cin, kernel, kernel], bias [cout], [batch, cout] or null, old [batch, oh, ow, cout]. */
     static double[] exact(Conv2dShape s, float[] x, float[] weight, float[] bias, float[] old) {
         double[] out = new double[s.batch() * s.outHeight() * s.outWidth() * s.cout()];
+        int[] at = new int[s.kernel() * s.kernel()];
         for (int i = 0; i < out.length; i++) {
-            int o = i % s.cout();
+            if (i % s.cout() == 0) {
+                inputs(s, i / s.cout(), at);
+            }
             double sum = bias(s, bias, i);
+            int w = i % s.cout() * s.cin() * at.length;
             for (int c = 0; c < s.cin(); c++) {
-                for (int tap = 0; tap < s.kernel() * s.kernel(); tap++) {
-                    int at = input(s, i / s.cout(), tap, c);
-                    sum += at < 0 ? 0 : (double) x[at] * weight(s, weight, o, c, tap);
+                for (int tap = 0; tap < at.length; tap++, w++) {
+                    sum += at[tap] < 0 ? 0 : (double) x[at[tap] + c] * weight[w];
                 }
             }
             out[i] = sum + (old == null ? 0 : old[i]);
@@ -32,13 +35,16 @@ final class Conv2dReference {
 
     static float[] naive(Conv2dShape s, float[] x, float[] weight, float[] bias, float[] old) {
         float[] out = new float[s.batch() * s.outHeight() * s.outWidth() * s.cout()];
+        int[] at = new int[s.kernel() * s.kernel()];
         for (int i = 0; i < out.length; i++) {
-            int o = i % s.cout();
+            if (i % s.cout() == 0) {
+                inputs(s, i / s.cout(), at);
+            }
             float sum = bias(s, bias, i);
+            int w = i % s.cout() * s.cin() * at.length;
             for (int c = 0; c < s.cin(); c++) {
-                for (int tap = 0; tap < s.kernel() * s.kernel(); tap++) {
-                    int at = input(s, i / s.cout(), tap, c);
-                    sum += at < 0 ? 0 : x[at] * weight(s, weight, o, c, tap);
+                for (int tap = 0; tap < at.length; tap++, w++) {
+                    sum += at[tap] < 0 ? 0 : x[at[tap] + c] * weight[w];
                 }
             }
             out[i] = sum + (old == null ? 0 : old[i]);
@@ -52,12 +58,14 @@ final class Conv2dReference {
      */
     static double[] doubledExact(Conv2dShape s, float[] x, float[] weight, float[] bias, Precision precision) {
         double[] out = new double[s.batch() * s.outHeight() * s.outWidth() * s.cout()];
+        float[] squares = doubledWeights(s, weight, precision);
         for (int i = 0; i < out.length; i++) {
             out[i] = bias[i % s.cout()];
+            int square = parity(s, i / s.cout()) * s.cout() + i % s.cout();
             for (int c = 0; c < s.cin(); c++) {
                 for (int place = 0; place < 4; place++) {
                     out[i] += (double) doubledInput(s, x, i / s.cout(), place, c)
-                            * doubledWeight(s, weight, i, place, c, precision);
+                            * squares[(square * s.cin() + c) * 4 + place];
                 }
             }
         }
@@ -66,12 +74,14 @@ final class Conv2dReference {
 
     static float[] doubledNaive(Conv2dShape s, float[] x, float[] weight, float[] bias, Precision precision) {
         float[] out = new float[s.batch() * s.outHeight() * s.outWidth() * s.cout()];
+        float[] squares = doubledWeights(s, weight, precision);
         for (int i = 0; i < out.length; i++) {
             out[i] = bias[i % s.cout()];
+            int square = parity(s, i / s.cout()) * s.cout() + i % s.cout();
             for (int c = 0; c < s.cin(); c++) {
                 for (int place = 0; place < 4; place++) {
                     out[i] += doubledInput(s, x, i / s.cout(), place, c)
-                            * doubledWeight(s, weight, i, place, c, precision);
+                            * squares[(square * s.cin() + c) * 4 + place];
                 }
             }
         }
@@ -89,32 +99,40 @@ final class Conv2dReference {
                 : x[((image * height + y) * width + column) * s.cin() + c];
     }
 
-    private static float doubledWeight(Conv2dShape s, float[] weight, int i, int place, int c, Precision precision) {
-        int pixel = i / s.cout();
-        int oddRow = pixel / s.outWidth() % 2;
-        int oddColumn = pixel % s.outWidth() % 2;
-        float sum = 0;
-        for (int tap = 0; tap < 9; tap++) {
-            // Pixels y + dy - 1 of the doubled image, for the three dy, are two of the small one.
-            int row = (oddRow + tap / 3 - 1 + 2) / 2 - (oddRow + 1) / 2;
-            int column = (oddColumn + tap % 3 - 1 + 2) / 2 - (oddColumn + 1) / 2;
-            sum += row == place / 2 && column == place % 2 ? weight(s, weight, i % s.cout(), c, tap) : 0;
+    /** Which of the four pixels that repeat one it is. */
+    private static int parity(Conv2dShape s, int pixel) {
+        return pixel / s.outWidth() % 2 * 2 + pixel % s.outWidth() % 2;
+    }
+
+    /** [parity, cout, cin, 2, 2]. */
+    private static float[] doubledWeights(Conv2dShape s, float[] weight, Precision precision) {
+        float[] squares = new float[4 * s.cout() * s.cin() * 4];
+        for (int i = 0; i < squares.length; i++) {
+            int oddRow = i / (8 * s.cin() * s.cout());
+            int oddColumn = i / (4 * s.cin() * s.cout()) % 2;
+            for (int tap = 0; tap < 9; tap++) {
+                // Pixels y + dy - 1 of the doubled image, for the three dy, are two of the small one.
+                int row = (oddRow + tap / 3 - 1 + 2) / 2 - (oddRow + 1) / 2;
+                int column = (oddColumn + tap % 3 - 1 + 2) / 2 - (oddColumn + 1) / 2;
+                squares[i] += row == i / 2 % 2 && column == i % 2
+                        ? weight(s, weight, i / (4 * s.cin()) % s.cout(), i / 4 % s.cin(), tap) : 0;
+            }
         }
-        return TestTensors.rounded(precision, new float[] {sum})[0];
+        return TestTensors.rounded(precision, squares);
     }
 
     private static float weight(Conv2dShape s, float[] weight, int o, int c, int tap) {
         return weight[(o * s.cin() + c) * s.kernel() * s.kernel() + tap];
     }
 
-    /** Index of the input under a tap of the kernel, or -1 in the padding. */
-    private static int input(Conv2dShape s, int pixel, int tap, int c) {
+    /** Where the first channel of the input under each tap of the kernel is, or -1 in the padding. */
+    private static void inputs(Conv2dShape s, int pixel, int[] at) {
         int image = pixel / (s.outHeight() * s.outWidth());
-        int y = pixel / s.outWidth() % s.outHeight() * s.stride() - s.padLow() + tap / s.kernel();
-        int x = pixel % s.outWidth() * s.stride() - s.padLow() + tap % s.kernel();
-        if (y < 0 || y >= s.height() || x < 0 || x >= s.width()) {
-            return -1;
+        for (int tap = 0; tap < at.length; tap++) {
+            int y = pixel / s.outWidth() % s.outHeight() * s.stride() - s.padLow() + tap / s.kernel();
+            int x = pixel % s.outWidth() * s.stride() - s.padLow() + tap % s.kernel();
+            boolean padding = y < 0 || y >= s.height() || x < 0 || x >= s.width();
+            at[tap] = padding ? -1 : ((image * s.height() + y) * s.width() + x) * s.cin();
         }
-        return ((image * s.height() + y) * s.width() + x) * s.cin() + c;
     }
 }
