@@ -21,15 +21,15 @@ import jdiffusion.tensor.Tensor;
  * <p>Which kernel runs depends on the head's channels: up to 256, a multiple of 8, the tiles of the models' heads;
  * up to 512 in a single stream without mask and bias, that of the VAE's wide head. Both need rows aligned to
  * {@value #ALIGNMENT} bytes, which workspaces and the models' views of columns have. Everything else runs on a plain
- * kernel that is tens of times slower. On a device of compute capability 9.0, heads of 64 channels without masks and
- * bias, of which nobody looks at the scores, have a kernel of their own, {@code attention_sm90.cu}.
+ * kernel that is tens of times slower. On a device of compute capability 9.0, heads of 64, 72 and 128 channels without
+ * masks and bias, of which nobody looks at the scores, have kernels of their own, {@code attention_sm90.cu}.
  *
  * <p>Norms and rotations of heads are done before by {@link CudaRope}, which writes over q and k: a block of queries meets
  * all keys, so a kernel that did it on load would norm each key as often as there are blocks.
  */
 public final class CudaAttention {
     private static final String FILE = "attention/attention";
-    private static final String FILE_SM_90 = FILE + "_sm90";
+    private static final String SM_90 = "_sm90";
     private static final int MOST_STREAMS = CudaRope.MOST_STREAMS;
     private static final int ALIGNMENT = 16;
     /** Of {@code struct Stream}. */
@@ -68,12 +68,27 @@ public final class CudaAttention {
         private static final Variant WIDE = new Variant("attention_wide", 32, false, 256,
                 2 * 32 * 512 * 2 + 32 * 32 * 2 + 32 * 4 * Float.BYTES);
 
-        /** Shared memory is Q, four stages of K and V, and their barriers. */
-        private static final Variant HEAD_64_SM_90 = new Variant("attention_64_sm90", 192, false, 512,
-                192 * 128 + 4 * 2 * KEYS_SM_90 * 128 + (4 * 4 + 1) * Long.BYTES);
+        private static final List<Integer> HEADS_SM_90 = List.of(64, 72, 128);
 
         static Variant of(AttentionCall call, boolean sm90) {
-            return sm90 && call.shape().headDim() == 64 && isUnmasked(call) ? HEAD_64_SM_90 : of(call);
+            int channels = call.shape().headDim();
+            return sm90 && HEADS_SM_90.contains(channels) && isUnmasked(call) ? sm90(channels) : of(call);
+        }
+
+        /**
+         * {@code struct Shape} of {@code attention_sm90.cu}. Shared memory is Q, stages of K and V, in rows of 64
+         * channels, and the stages' four barriers and one of Q.
+         */
+        private static Variant sm90(int channels) {
+            int groups = channels <= 72 ? 3 : 2;
+            int stages = channels == 64 ? 4 : channels == 72 ? 2 : 3;
+            int rowBytes = Math.ceilDiv(channels * DType.BF16.bytes(), TensorMaps.BOX_BYTES) * TensorMaps.BOX_BYTES;
+            return new Variant("attention_" + channels + SM_90, 64 * groups, false, 128 * (groups + 1),
+                    (64 * groups + stages * 2 * KEYS_SM_90) * rowBytes + (4 * stages + 1) * Long.BYTES);
+        }
+
+        boolean isSm90() {
+            return name.endsWith(SM_90);
         }
 
         /** All keys exist and are seen, rows go straight to shared memory, and nobody looks. */
@@ -153,8 +168,8 @@ public final class CudaAttention {
         }
         Variant variant = Variant.of(call, cuda.takesSm90());
         AttentionCall ready = prepared(call);
-        boolean sm90 = variant == Variant.HEAD_64_SM_90;
-        CudaKernel kernel = cuda.kernel(sm90 ? FILE_SM_90 : FILE, variant.name() + (half ? "_f16" : "_bf16"));
+        boolean sm90 = variant.isSm90();
+        CudaKernel kernel = cuda.kernel(sm90 ? FILE + SM_90 : FILE, variant.name() + (half ? "_f16" : "_bf16"));
         kernel.launch(call::toString, variant.blocks(call), call.pairs(), 1, variant.threads(),
                 variant.sharedBytes(), sm90 ? packMapped(ready, variant) : pack(ready));
         return ready;
@@ -201,7 +216,7 @@ public final class CudaAttention {
             if (tensor == null || tensor.shape().size() == 0) {
                 args.skip(TensorMaps.BYTES);
             } else {
-                args.map(cuda.tensorMaps().batches(tensor, boxRows));
+                args.map(cuda.tensorMaps().heads(tensor, call.shape().heads(), boxRows));
             }
         }
     }

@@ -1,39 +1,35 @@
-// Attention of heads of 64 channels for cards of compute capability 9.0, after Shah et al., "FlashAttention-3" (2024).
+// Attention of heads of 64, 72 and 128 channels for cards of compute capability 9.0, after Shah et al.,
+// "FlashAttention-3" (2024).
 //
-// A block has 192 queries of one head of one sequence, 64 for each of three warpgroups, and meets the keys of all
-// streams, 128 at a time; tiles never cross from one stream into the next. A fourth warpgroup only starts the copies of
+// A block has 64 queries of one head of one sequence for each of two or three warpgroups, and meets the keys of all
+// streams, 128 at a time; tiles never cross from one stream into the next. One more warpgroup only starts the copies of
 // Q, K and V, which the TMA makes, through a ring of stages. Scores come out of the tensor cores in the layout in which
 // the products with V take their left operand, so powers stay in registers.
 //
 // A warpgroup begins the products of the next tile's scores, then those of the present powers with V, and works on the
 // softmax of the next tile while the latter run. Warpgroups begin theirs in turn, so that the tensor cores have the
-// products of two while the third is at its softmax. Per tile these are 1536 cycles of the tensor cores, and 24576
-// powers of two, 16 a cycle, take as many; both must hide behind each other.
+// products of the others while one is at its softmax. Per tile of heads of 64 these are 1536 cycles of the tensor
+// cores, and 24576 powers of two, 16 a cycle, take as many; both must hide behind each other. Of heads of 128 they are
+// 2048, and the powers take 1024.
+//
+// Rows of more than 64 channels lie in shared memory as several tiles of 64. The TMA has a head for a dimension of its
+// own and fills up with zeros what a box has beyond it: of heads of 72, the second tile has 8 channels and 56 zeros, of
+// which products with Q take 8.
 //
 // Keys that do not exist are masked in the last tile of a stream; there is no other mask, no bias and no norm here.
-#include "sm90.cuh"
-#include "tiles.cuh"
-
-static constexpr int GROUPS = 3;  // warpgroups with queries
-static constexpr int ROWS = 64 * GROUPS;
-static constexpr int KEYS = 128;
-static constexpr int CHANNELS = 64;
-static constexpr int STAGES = 4;
-static constexpr int THREADS = (GROUPS + 1) * WARPGROUP;
-// Of a thread, for 65536 in all.
-static constexpr int PRODUCER_REGISTERS = 32, CONSUMER_REGISTERS = 160;
-
-static constexpr int Q_BYTES = ROWS * SWIZZLED_ROW, TILE_BYTES = KEYS * SWIZZLED_ROW;
+#include "attention_sm90_queries.cuh"
 
 struct MappedCall {
-    TensorMap q[3];  // of each stream [batch, queries, heads * 64], boxes of 192 x 64
-    TensorMap k[3];  // [batch, keys, heads * 64], boxes of 128 x 64
+    TensorMap q[3];  // of each stream [batch, queries, heads, D], boxes of ROWS queries and 64 channels
+    TensorMap k[3];  // [batch, keys, heads, D], boxes of 128 keys and 64 channels
     TensorMap v[3];
     Call call;
 };
 
 // Addresses in shared memory: Q, whose place out takes on its way to memory, then the stages of K and V.
-struct Shared {
+template <int D> struct Shared {
+    static constexpr int STAGES = Shape<D>::STAGES, Q_BYTES = Shape<D>::Q_BYTES, TILE_BYTES = Shape<D>::TILE_BYTES;
+
     u32 base;
 
     __device__ __forceinline__ u32 k(int stage) const {
@@ -57,8 +53,8 @@ struct Shared {
         for (int i = 0; i < STAGES; i++) {
             open_barrier(barrier(0, i), 1);
             open_barrier(barrier(1, i), 1);
-            open_barrier(barrier(2, i), GROUPS * 4);
-            open_barrier(barrier(3, i), GROUPS * 4);
+            open_barrier(barrier(2, i), Shape<D>::GROUPS * 4);
+            open_barrier(barrier(3, i), Shape<D>::GROUPS * 4);
         }
         open_barrier(q_barrier(), 1);
         barriers_opened();
@@ -79,175 +75,62 @@ static __device__ __forceinline__ int tiles_of(int keys) {
     return (keys + KEYS - 1) / KEYS;
 }
 
-static __device__ __forceinline__ Work work_of_block(const Call& call) {
+template <int D> __device__ __forceinline__ Work work_of_block(const Call& call) {
+    constexpr int ROWS = Shape<D>::ROWS;
     int tile = blockIdx.x;
     int asking = locate(tile, call.streams[0].queries, call.streams[1].queries, ROWS);
     int tiles = tiles_of(call.streams[0].keys) + tiles_of(call.streams[1].keys) + tiles_of(call.streams[2].keys);
     return {pair_of_block(call), asking, tile * ROWS, tiles};
 }
 
+// Begins to bring rows of the block's head, 64 channels after 64.
+template <int D>
+__device__ __forceinline__ void bring(u32 to, int part_bytes, const TensorMap& map, const Work& work, int row,
+                                      u32 barrier) {
+    arrive_expecting(barrier, Shape<D>::PARTS * part_bytes);
+#pragma unroll
+    for (int i = 0; i < Shape<D>::PARTS; i++) {
+        copy_box(to + i * part_bytes, map, i * 64, work.pair.head, row, work.pair.sequence, barrier);
+    }
+}
+
 // One thread: brings Q, and K and V of all tiles.
-static __device__ __forceinline__ void bring_tiles(const MappedCall& mapped, const Work& work, const Shared& shared) {
+template <int D>
+__device__ __forceinline__ void bring_tiles(const MappedCall& mapped, const Work& work, const Shared<D>& shared) {
     const Call& call = mapped.call;
-    int channel = work.pair.channel;
-    arrive_expecting(shared.q_barrier(), Q_BYTES);
-    copy_box(shared.base, mapped.q[work.asking], channel, work.query, work.pair.sequence, shared.q_barrier());
-    RingPlace<STAGES> at;
+    bring<D>(shared.base, Shape<D>::ROWS_BYTES, mapped.q[work.asking], work, work.query, shared.q_barrier());
+    RingPlace<Shape<D>::STAGES> at;
 #pragma unroll 1
     for (int i = 0; i < work.tiles; i++) {
         int tile = i;
         int stream = locate(tile, call.streams[0].keys, call.streams[1].keys, KEYS);
         // An empty ring's stages are free: the phase before the first counts as over.
-        u32 there = shared.barrier(K_THERE, at.stage);
         await(shared.barrier(K_FREE, at.stage), at.parity ^ 1);
-        arrive_expecting(there, TILE_BYTES);
-        copy_box(shared.k(at.stage), mapped.k[stream], channel, tile * KEYS, work.pair.sequence, there);
-        there = shared.barrier(V_THERE, at.stage);
+        bring<D>(shared.k(at.stage), KEYS_BYTES, mapped.k[stream], work, tile * KEYS,
+                 shared.barrier(K_THERE, at.stage));
         await(shared.barrier(V_FREE, at.stage), at.parity ^ 1);
-        arrive_expecting(there, TILE_BYTES);
-        copy_box(shared.v(at.stage), mapped.v[stream], channel, tile * KEYS, work.pair.sequence, there);
+        bring<D>(shared.v(at.stage), KEYS_BYTES, mapped.v[stream], work, tile * KEYS,
+                 shared.barrier(V_THERE, at.stage));
         at.next();
     }
 }
 
-// A warpgroup's 64 queries. Of a thread: two rows, lane / 4 of its warp's 16 and 8 further; of those, columns of out
-// and of scores as mma.m16n8k16 has its sums.
-template <typename T> struct Queries {
-    float out[CHANNELS / 2];
-    float scores[KEYS / 2];
-    u32 powers[KEYS / 16][4];
-    // Of each row, the largest score, and this lane's part of the softmax's sum.
-    float largest[2] = {minus_infinity(), minus_infinity()};
-    float sum[2] = {0.0f, 0.0f};
-
-    // Begins scores = Q K^T, unscaled.
-    __device__ __forceinline__ void score(u32 q, u32 k) {
-        u64 a = operand_of(q);
-        u64 b = operand_of(k);
-        hold(scores);
-        products_begin();
-#pragma unroll
-        for (int step = 0; step < CHANNELS / 16; step++) {
-            multiply<T, KEYS>(scores, a + step * NEXT_16_OF_K, b + step * NEXT_16_OF_K, step > 0);
-        }
-        products_commit();
-    }
-
-    // Begins out += P V.
-    __device__ __forceinline__ void gather(u32 v) {
-        u64 b = operand_of(v);
-        hold(out);
-        hold(powers);
-        products_begin();
-#pragma unroll
-        for (int step = 0; step < KEYS / 16; step++) {
-            multiply_rows<T>(out, powers[step], b + step * NEXT_16_ROWS);
-        }
-        products_commit();
-    }
-
-    // -infinity for keys of the tile from `keys` on.
-    __device__ __forceinline__ void mask(int keys) {
-        int key = threadIdx.x % 4 * 2;
-#pragma unroll
-        for (int j = 0; j < KEYS / 8; j++) {
-#pragma unroll
-            for (int e = 0; e < 4; e++) {
-                scores[4 * j + e] = key + 8 * j + e % 2 < keys ? scores[4 * j + e] : minus_infinity();
-            }
-        }
-    }
-
-    // Scores become powers of two, in float32; gives what the sums before them shrink by. The reference is taken before
-    // the factor: in one fma, the rounding of its product would count as much as scores of 1e30 are large.
-    __device__ __forceinline__ void soften(float factor, float (&shrink)[2]) {
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            float most = minus_infinity();
-#pragma unroll
-            for (int j = 0; j < KEYS / 8; j++) {
-                most = fmaxf(most, fmaxf(scores[4 * j + 2 * half], scores[4 * j + 2 * half + 1]));
-            }
-            most = fmaxf(row_max(most), largest[half]);
-            float reference = reference_of(most);
-            shrink[half] = power_of(largest[half], reference, factor);
-            largest[half] = most;
-            float total = 0.0f;
-#pragma unroll
-            for (int j = 0; j < KEYS / 8; j++) {
-#pragma unroll
-                for (int e = 4 * j + 2 * half; e < 4 * j + 2 * half + 2; e++) {
-                    scores[e] = power_of(scores[e], reference, factor);
-                    total += scores[e];
-                }
-            }
-            sum[half] = fmaf(sum[half], shrink[half], total);
-        }
-    }
-
-    // The powers as the products with V take them.
-    __device__ __forceinline__ void round() {
-#pragma unroll
-        for (int step = 0; step < KEYS / 16; step++) {
-#pragma unroll
-            for (int i = 0; i < 4; i++) {
-                powers[step][i] = pack<T>(scores[8 * step + 2 * i], scores[8 * step + 2 * i + 1]);
-            }
-        }
-    }
-
-    __device__ __forceinline__ void clear() {
-#pragma unroll
-        for (int i = 0; i < CHANNELS / 2; i++) {
-            out[i] = 0.0f;
-        }
-    }
-
-    __device__ __forceinline__ void shrink_out(const float (&shrink)[2]) {
-#pragma unroll
-        for (int i = 0; i < CHANNELS / 2; i++) {
-            out[i] *= shrink[i / 2 % 2];
-        }
-    }
-
-    // The quotients, rounded, to the warp's 16 rows of shared memory and from there to those of `to` that there are.
-    __device__ __forceinline__ void store(u8* staged, T* to, int stride, int rows) const {
-        int lane = threadIdx.x % 32;
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            float inverse = inverse_of(row_sum(sum[half]));
-#pragma unroll
-            for (int c = 0; c < CHANNELS / 8; c++) {
-                *(u32*)(staged + place<CHANNELS / 8>(lane / 4 + 8 * half, c) + lane % 4 * 4) =
-                        pack<T>(out[4 * c + 2 * half] * inverse, out[4 * c + 2 * half + 1] * inverse);
-            }
-        }
-        __syncwarp();
-#pragma unroll
-        for (int row = lane / 8; row < 16; row += 4) {
-            if (row < rows) {
-                *(uint4*)(to + (long long)row * stride + lane % 8 * 8) =
-                        *(const uint4*)(staged + place<CHANNELS / 8>(row, lane % 8));
-            }
-        }
-    }
-};
-
-// Numbers of barriers of some warps.
-enum : int { TURN = 1, GROUP = TURN + GROUPS };
-
 // Where a warpgroup stands on its way through the tiles.
-template <typename T> struct Consumer {
+template <typename T, int D> struct Consumer {
+    static constexpr int GROUPS = Shape<D>::GROUPS, STAGES = Shape<D>::STAGES;
+    // Numbers of barriers of some warps.
+    static constexpr int TURN = 1, GROUP = TURN + GROUPS;
+
     const Call& call;
-    const Shared& shared;
+    const Shared<D>& shared;
     int group;
     int tiles;
     int next = 0;  // tile of scores
     RingPlace<STAGES> k_at;
     RingPlace<STAGES> v_at;
-    Queries<T> queries;
+    Queries<T, D> queries;
 
-    __device__ __forceinline__ Consumer(const Call& call, const Shared& shared, int tiles)
+    __device__ __forceinline__ Consumer(const Call& call, const Shared<D>& shared, int tiles)
             : call(call), shared(shared), group(threadIdx.x / WARPGROUP - 1), tiles(tiles) {
     }
 
@@ -337,13 +220,13 @@ template <typename T> struct Consumer {
     }
 };
 
-template <typename T>
-__device__ __forceinline__ void attend(const Call& call, const Work& work, const Shared& shared, u8* base) {
-    Consumer<T> consumer(call, shared, work.tiles);
+template <typename T, int D>
+__device__ __forceinline__ void attend(const Call& call, const Work& work, const Shared<D>& shared, u8* base) {
+    Consumer<T, D> consumer(call, shared, work.tiles);
     consumer.run();
 
     // All products with the warpgroup's part of Q are done.
-    meet_at(GROUP + consumer.group, WARPGROUP);
+    meet_at(consumer.GROUP + consumer.group, WARPGROUP);
     int first = threadIdx.x / 32 % 4 * 16 + consumer.group * 64;
     int n = OF_STREAM(call, work.asking, queries);
     int stride = OF_STREAM(call, work.asking, outStride);
@@ -352,31 +235,34 @@ __device__ __forceinline__ void attend(const Call& call, const Work& work, const
 }
 
 // Grid: x tiles of queries through all asking streams, y sequences times heads.
-template <typename T> __device__ __forceinline__ void attention(const MappedCall& mapped) {
+template <typename T, int D> __device__ __forceinline__ void attention(const MappedCall& mapped) {
     extern __shared__ __align__(SWIZZLED_GROUP) u8 given[];
-    Shared shared{shared_address(given)};
-    Work work = work_of_block(mapped.call);
+    Shared<D> shared{shared_address(given)};
+    Work work = work_of_block<D>(mapped.call);
     if (threadIdx.x == 0) {
         shared.open();
     }
     __syncthreads();
     if (threadIdx.x / WARPGROUP == 0) {
-        keep_registers<PRODUCER_REGISTERS>();
+        keep_registers<Shape<D>::PRODUCER_REGISTERS>();
         if (threadIdx.x == 0) {
-            bring_tiles(mapped, work, shared);
+            bring_tiles<D>(mapped, work, shared);
         }
         return;
     }
-    take_registers<CONSUMER_REGISTERS>();
-    attend<T>(mapped.call, work, shared, given);
+    take_registers<Shape<D>::CONSUMER_REGISTERS>();
+    attend<T, D>(mapped.call, work, shared, given);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1)
-attention_64_sm90_bf16(const __grid_constant__ MappedCall mapped) {
-    attention<bf16>(mapped);
-}
+#define ATTENTION(channels, type)                                         \
+    extern "C" __global__ void __launch_bounds__(Shape<channels>::THREADS, 1) \
+    attention_##channels##_sm90_##type(const __grid_constant__ MappedCall mapped) { \
+        attention<type, channels>(mapped);                                \
+    }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1)
-attention_64_sm90_f16(const __grid_constant__ MappedCall mapped) {
-    attention<f16>(mapped);
-}
+ATTENTION(64, bf16)
+ATTENTION(64, f16)
+ATTENTION(72, bf16)
+ATTENTION(72, f16)
+ATTENTION(128, bf16)
+ATTENTION(128, f16)

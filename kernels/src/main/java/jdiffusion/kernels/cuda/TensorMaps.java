@@ -25,13 +25,14 @@ public final class TensorMaps {
     /** {@code struct TensorMap} of {@code sm90.cuh}. */
     public static final int BYTES = 128;
     public static final int ALIGNMENT = 64;
-    /** Elements of a box's row: the 128 bytes that are swizzled. */
-    public static final int BOX_COLS = 64;
-    private static final int DIMENSIONS = 3;
+    /** Of a box's row, which are swizzled. */
+    public static final int BOX_BYTES = 128;
+    private static final int DIMENSIONS = 4;
     private static final int ROW_ALIGNMENT = 16;
     private static final String NAME = "cuTensorMapEncodeTiled";
 
     /** Values of the driver's enumerations. */
+    private static final int UINT8 = 0;
     private static final int FLOAT16 = 6;
     private static final int BFLOAT16 = 9;
     private static final int INTERLEAVE_NONE = 0;
@@ -60,8 +61,6 @@ public final class TensorMaps {
         for (int i = 0; i < DIMENSIONS; i++) {
             steps.setAtIndex(JAVA_INT, i, 1);
         }
-        box.setAtIndex(JAVA_INT, 0, BOX_COLS);
-        box.setAtIndex(JAVA_INT, 2, 1);
     }
 
     /** Whether the driver has the call. */
@@ -75,39 +74,51 @@ public final class TensorMaps {
 
     /** Whether there is a map of a tensor: it begins, and its rows do, at multiples of 16 bytes. */
     public static boolean canMap(Tensor rows) {
-        return (rows.type() == DType.BF16 || rows.type() == DType.F16) && rows.shape().size() > 0
+        return (rows.type() == DType.BF16 || rows.type() == DType.F16 || rows.type() == DType.F8_E4M3)
+                && rows.shape().size() > 0
                 && rows.data().address() % ROW_ALIGNMENT == 0
                 && (long) rows.rowStride() * rows.type().bytes() % ROW_ALIGNMENT == 0;
     }
 
     /**
-     * The map of [rows, cols] for boxes of [boxRows, {@value #BOX_COLS}]. It is good until the next is asked for.
+     * The map of [rows, cols] for boxes of boxRows rows and {@value #BOX_BYTES} bytes of each. It is good until the
+     * next is asked for.
      *
      * @param boxRows up to 256
      */
     public MemorySegment rows(Tensor rows, int boxRows) {
-        return map(2, rows, boxRows, rows.rows(), 1);
+        return map(rows, boxRows, rows.cols(), rows.rows());
     }
 
-    /** The same of [batch, n, cols], for boxes within one of the batch: zeros lie behind its n rows, too. */
-    public MemorySegment batches(Tensor rows, int boxRows) {
-        return map(3, rows, boxRows, rows.shape().dim(1), rows.shape().dim(0));
+    /**
+     * The map of [batch, n, heads, channels] in the columns of a tensor [batch, n, heads * channels], for boxes within
+     * one head of one of the batch: zeros lie behind its n rows and behind the head's channels.
+     *
+     * @param boxRows up to 256
+     */
+    public MemorySegment heads(Tensor rows, int heads, int boxRows) {
+        return map(rows, boxRows, rows.cols() / heads, heads, rows.shape().dim(1), rows.shape().dim(0));
     }
 
-    private MemorySegment map(int dimensions, Tensor tensor, int boxRows, int rows, int batch) {
+    /** @param dims the innermost first, then maybe how many of those a row has; the rows; how often the rows */
+    private MemorySegment map(Tensor tensor, int boxRows, int... dims) {
         if (!canMap(tensor)) {
             throw new IllegalArgumentException("the tensor memory accelerator takes no rows as " + tensor + " has");
         }
-        long rowBytes = (long) tensor.rowStride() * tensor.type().bytes();
-        sizes.setAtIndex(JAVA_LONG, 0, tensor.cols());
-        sizes.setAtIndex(JAVA_LONG, 1, rows);
-        sizes.setAtIndex(JAVA_LONG, 2, batch);
-        strides.setAtIndex(JAVA_LONG, 0, rowBytes);
-        strides.setAtIndex(JAVA_LONG, 1, rowBytes * rows);
-        box.setAtIndex(JAVA_INT, 1, boxRows);
+        long elementBytes = tensor.type().bytes();
+        long rowBytes = tensor.rowStride() * elementBytes;
+        int rowsAt = dims.length == 2 ? 1 : 2;
+        for (int i = 0; i < dims.length; i++) {
+            sizes.setAtIndex(JAVA_LONG, i, dims[i]);
+            box.setAtIndex(JAVA_INT, i, i == 0 ? (int) (BOX_BYTES / elementBytes) : i == rowsAt ? boxRows : 1);
+            if (i > 0) {
+                strides.setAtIndex(JAVA_LONG, i - 1, i < rowsAt ? dims[0] * elementBytes
+                        : i == rowsAt ? rowBytes : rowBytes * dims[rowsAt]);
+            }
+        }
         int result;
         try {
-            result = (int) encode.invokeExact(map, tensor.type() == DType.BF16 ? BFLOAT16 : FLOAT16, dimensions,
+            result = (int) encode.invokeExact(map, code(tensor.type()), dims.length,
                     tensor.data().address(), sizes, strides, box, steps, INTERLEAVE_NONE, SWIZZLE_128_BYTES,
                     L2_PROMOTION_256_BYTES, ZEROS_OUTSIDE);
         } catch (Throwable e) {
@@ -118,5 +129,9 @@ public final class TensorMaps {
                     + CUresult.stringFor(result));
         }
         return map;
+    }
+
+    private static int code(DType type) {
+        return type == DType.BF16 ? BFLOAT16 : type == DType.F16 ? FLOAT16 : UINT8;
     }
 }

@@ -66,10 +66,10 @@ static __device__ __forceinline__ void copy_box(u32 to, const TensorMap& map, in
                  " [%0], [%1, {%2, %3}], [%4];" ::"r"(to), "l"(&map), "r"(x), "r"(y), "r"(barrier) : "memory");
 }
 
-static __device__ __forceinline__ void copy_box(u32 to, const TensorMap& map, int x, int y, int z, u32 barrier) {
-    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
-                 " [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(to), "l"(&map), "r"(x), "r"(y), "r"(z), "r"(barrier)
-                 : "memory");
+static __device__ __forceinline__ void copy_box(u32 to, const TensorMap& map, int x, int y, int z, int w, u32 barrier) {
+    asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+                 " [%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(to), "l"(&map), "r"(x), "r"(y), "r"(z), "r"(w),
+                 "r"(barrier) : "memory");
 }
 
 // ---- Registers, which a warpgroup can give to the others of its block.
@@ -89,20 +89,21 @@ template <int REGISTERS> __device__ __forceinline__ void take_registers() {
 constexpr int SWIZZLED_ROW = 128;
 constexpr int SWIZZLED_GROUP = 8 * SWIZZLED_ROW;
 
-// What tells the tensor cores of a tile with k along its rows: address and distance between groups of 8 rows, both in
-// units of 16 bytes, and the swizzle. 16 of k further is 32 bytes more.
-static __device__ __forceinline__ u64 operand_of(u32 tile) {
+// What tells the tensor cores of a tile: its address, the distance between groups of 8 rows, both in units of 16 bytes,
+// and the swizzle. Where k runs along its rows, the next product is 32 bytes further. Where it is a row's number, a
+// tile of more than 64 columns is several of 64, `apart` bytes from one to the next.
+static __device__ __forceinline__ u64 operand_of(u32 tile, int apart = 16) {
     constexpr u64 SWIZZLE_128 = 1ull << 62;
     constexpr u64 GROUPS_APART = (u64)(SWIZZLED_GROUP >> 4) << 32;
-    constexpr u64 UNUSED = 1ull << 16;
-    return SWIZZLE_128 | GROUPS_APART | UNUSED | (tile & 0x3FFFF) >> 4;
+    return SWIZZLE_128 | GROUPS_APART | (u64)(apart >> 4) << 16 | (tile & 0x3FFFF) >> 4;
 }
 
-constexpr u64 NEXT_16_OF_K = 32 >> 4;
+constexpr u64 NEXT_32_BYTES = 32 >> 4;
 
-// ---- Products of a warpgroup: sums [64, N] += a [64, 16] b [N, 16]^T, both operands in shared memory. A thread has of
-// sums, for every 8 columns, what it has of mma.m16n8k16's: warp w the rows 16 w to 16 w + 15. The products run on
-// while the threads do; sums and operands may be touched again after products_wait().
+// ---- Products of a warpgroup: sums [64, N] += a [64, 16] b [N, 16]^T, both operands in shared memory; of float8, 32
+// of k in the same bytes. A thread has of sums, for every 8 columns, what it has of mma.m16n8k16's: warp w the rows
+// 16 w to 16 w + 15. The products run on while the threads do; sums and operands may be touched again after
+// products_wait().
 
 // Registers and shared memory that this thread wrote before are seen by the products that follow.
 static __device__ __forceinline__ void products_begin() {
@@ -138,6 +139,10 @@ template <int COUNT> __device__ __forceinline__ void hold(u32 (&operands)[COUNT]
     "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
     "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}"
 
+#define SUMS_36 \
+    "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
+    "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35}"
+
 #define SUMS_64 \
     "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
     "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, " \
@@ -155,41 +160,59 @@ template <int COUNT> __device__ __forceinline__ void hold(u32 (&operands)[COUNT]
 
 #define KEEP_4(x, i) "+f"(x[i]), "+f"(x[i + 1]), "+f"(x[i + 2]), "+f"(x[i + 3])
 #define KEEP_16(x, i) KEEP_4(x, i), KEEP_4(x, i + 4), KEEP_4(x, i + 8), KEEP_4(x, i + 12)
-#define KEEP_32(x) KEEP_16(x, 0), KEEP_16(x, 16)
-#define KEEP_64(x, i) KEEP_16(x, i), KEEP_16(x, i + 16), KEEP_16(x, i + 32), KEEP_16(x, i + 48)
+#define KEEP_32(x, i) KEEP_16(x, i), KEEP_16(x, i + 16)
+#define KEEP_64(x, i) KEEP_32(x, i), KEEP_32(x, i + 32)
+
+struct e4m3 {
+    u8 bits;
+};
 
 // sums = a b^T, or with `adding` sums += a b^T.
 template <typename T, int N>
 __device__ __forceinline__ void multiply(float (&sums)[N / 2], u64 a, u64 b, bool adding);
 
-#define MULTIPLY(type, n, list, a, b, adding, ...)                                                              \
+// `shape` and `ending`: k of one product, and whether operands lie the other way, which only those of 16 bits can.
+#define MULTIPLY(type, n, shape, ending, list, a, b, adding, ...)                                                 \
     template <> __device__ __forceinline__ void multiply<type, n>(float (&sums)[n / 2], u64 x, u64 y, bool add) { \
-        asm volatile(                                                                                           \
-                "{\n.reg .pred adding;\nsetp.ne.b32 adding, " adding ", 0;\n"                                   \
-                "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." #type "." #type " " list ", " a ", " b        \
-                ", adding, 1, 1, 0, 0;\n}"                                                                      \
-                : __VA_ARGS__ : "l"(x), "l"(y), "r"((int)add) : "memory");                                      \
+        asm volatile(                                                                                             \
+                "{\n.reg .pred adding;\nsetp.ne.b32 adding, " adding ", 0;\n"                                     \
+                "wgmma.mma_async.sync.aligned.m64n" #n shape ".f32." #type "." #type " " list ", " a ", " b       \
+                ", adding, 1, 1" ending ";\n}"                                                                    \
+                : __VA_ARGS__ : "l"(x), "l"(y), "r"((int)add) : "memory");                                        \
     }
 
-MULTIPLY(bf16, 128, SUMS_64, "%64", "%65", "%66", KEEP_64(sums, 0))
-MULTIPLY(f16, 128, SUMS_64, "%64", "%65", "%66", KEEP_64(sums, 0))
-MULTIPLY(bf16, 256, SUMS_128, "%128", "%129", "%130", KEEP_64(sums, 0), KEEP_64(sums, 64))
-MULTIPLY(f16, 256, SUMS_128, "%128", "%129", "%130", KEEP_64(sums, 0), KEEP_64(sums, 64))
+#define MULTIPLY_128(type, shape, ending) \
+    MULTIPLY(type, 128, shape, ending, SUMS_64, "%64", "%65", "%66", KEEP_64(sums, 0))
+#define MULTIPLY_256(type, shape, ending) \
+    MULTIPLY(type, 256, shape, ending, SUMS_128, "%128", "%129", "%130", KEEP_64(sums, 0), KEEP_64(sums, 64))
+
+MULTIPLY_128(bf16, "k16", ", 0, 0")
+MULTIPLY_128(f16, "k16", ", 0, 0")
+MULTIPLY_128(e4m3, "k32", "")
+MULTIPLY_256(bf16, "k16", ", 0, 0")
+MULTIPLY_256(f16, "k16", ", 0, 0")
 
 // sums += a b^T with a in registers, four for 16 of k as mma.m16n8k16 has them, and b lying the other way: rows of 64
 // columns of b^T, one for each of k. 16 of k further is 2048 bytes more.
-template <typename T> __device__ __forceinline__ void multiply_rows(float (&sums)[32], const u32 (&a)[4], u64 b);
+template <typename T, int N>
+__device__ __forceinline__ void multiply_rows(float (&sums)[N / 2], const u32 (&a)[4], u64 b);
 
-#define MULTIPLY_ROWS(type)                                                                                           \
-    template <> __device__ __forceinline__ void multiply_rows<type>(float (&sums)[32], const u32 (&a)[4], u64 b) {    \
+#define MULTIPLY_ROWS(type, n, list, a, b, ...)                                                                       \
+    template <>                                                                                                       \
+    __device__ __forceinline__ void multiply_rows<type, n>(float (&sums)[n / 2], const u32 (&x)[4], u64 y) {          \
         asm volatile("{\n.reg .pred adding;\nsetp.eq.b32 adding, 0, 0;\n"                                             \
-                     "wgmma.mma_async.sync.aligned.m64n64k16.f32." #type "." #type " " SUMS_32                        \
-                     ", {%32, %33, %34, %35}, %36, adding, 1, 1, 1;\n}"                                               \
-                     : KEEP_32(sums) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b) : "memory");                \
+                     "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." #type "." #type " " list ", " a ", " b         \
+                     ", adding, 1, 1, 1;\n}"                                                                          \
+                     : __VA_ARGS__ : "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]), "l"(y) : "memory");                  \
     }
 
-MULTIPLY_ROWS(bf16)
-MULTIPLY_ROWS(f16)
+#define MULTIPLY_ROWS_OF(type)                                                                                        \
+    MULTIPLY_ROWS(type, 64, SUMS_32, "{%32, %33, %34, %35}", "%36", KEEP_32(sums, 0))                                 \
+    MULTIPLY_ROWS(type, 72, SUMS_36, "{%36, %37, %38, %39}", "%40", KEEP_32(sums, 0), KEEP_4(sums, 32))               \
+    MULTIPLY_ROWS(type, 128, SUMS_64, "{%64, %65, %66, %67}", "%68", KEEP_64(sums, 0))
+
+MULTIPLY_ROWS_OF(bf16)
+MULTIPLY_ROWS_OF(f16)
 
 constexpr u64 NEXT_16_ROWS = 16 * SWIZZLED_ROW >> 4;
 

@@ -10,7 +10,10 @@ import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Unreadable;
 import jdiffusion.tensor.Weight;
 
-/** Weights that are stored as float8 by inputs that are rounded to it: {@code linear_fp8.cuh}. */
+/**
+ * Weights that are stored as float8 by inputs that are rounded to it: {@code linear_fp8.cuh}, or on a device of compute
+ * capability 9.0 {@code linear_fp8_sm90.cu}.
+ */
 final class CudaFloat8 implements CudaFormat {
     /** Elements of a chunk of shared memory. */
     private static final int CHUNK = 16;
@@ -90,11 +93,17 @@ final class CudaFloat8 implements CudaFormat {
         Tensor w = tensor(call.w());
         boolean whole = w.data().address() % CHUNK == 0 && w.cols() % CHUNK == 0 && w.rowStride() % CHUNK == 0;
         String type = w.type().name().toLowerCase(Locale.ROOT).substring("f8".length());
-        return type + (plain && whole && w.type() == DType.F8_E4M3 && cuda.multipliesFloat8() ? "" : "_any");
+        boolean direct = cuda.multipliesFloat8() || cuda.takesSm90();
+        return type + (plain && whole && w.type() == DType.F8_E4M3 && direct ? "" : "_any");
     }
 
     private static boolean isDirect(String variant) {
         return !variant.endsWith("_any");
+    }
+
+    /** Whether {@link CudaMappedLinear} makes the product, on a device whose {@code mma} has no float8. */
+    boolean isMapped(String variant) {
+        return isDirect(variant) && cuda.takesSm90();
     }
 
     @Override

@@ -262,6 +262,11 @@ public final class CudaLinear {
             mapped.run(products.stream().map(Product::call).toList());
             return;
         }
+        if (kernel.format == float8 && float8.isMapped(kernel.variant)) {
+            mapped.runFloat8(products.stream().map(p -> new CudaMappedLinear.Factors(p.call, p.x.values(),
+                    p.x.scales(), p.wholeScale())).toList());
+            return;
+        }
         KernelArgs args = cuda.args();
         int blocks = 0;
         for (Product product : products) {
@@ -269,8 +274,7 @@ public final class CudaLinear {
             product.input(args);
             kernel.format.weight(args, call.w());
             GemmArgs.side(args, product.t, product.up);
-            GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), kernel.format.depth(call),
-                    blocks,
+            GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), kernel.format.depth(call), blocks,
                     product.wholeScale());
             blocks = Math.addExact(blocks, tile.blocks(call.m(), call.n()));
         }

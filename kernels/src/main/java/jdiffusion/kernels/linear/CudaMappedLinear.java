@@ -14,8 +14,8 @@ import jdiffusion.tensor.Weight;
 
 /**
  * Linear layers on a device of compute capability 9.0, by the kernels of {@code linear_sm90.cuh}: x and dense weights
- * of the type of the product, which a block takes through maps of them. Launches whose outs are too small to fill a
- * card with these tiles stay with {@link CudaLinear}.
+ * of the type of the product, which a block takes through maps of them. Launches in 16 bits whose outs are too small to
+ * fill a card with these tiles stay with {@link CudaLinear}.
  */
 final class CudaMappedLinear {
     /** {@code MappedProblems::MOST}. */
@@ -55,16 +55,50 @@ final class CudaMappedLinear {
 
     /** One launch, with a tile of warpgroups. */
     void launch(List<LinearCall> calls, GemmTile tile) {
+        String product = calls.getFirst().x().type().name().toLowerCase(Locale.ROOT);
+        launch(calls.stream().map(call -> new Factors(call, call.x(), null, 1)).toList(), "", product, product, tile);
+    }
+
+    /**
+     * A layer whose input is in the place of x what the tensor cores take.
+     *
+     * @param x      [m, k]
+     * @param scales F32, [m], of the rows of x; null for ones
+     * @param scale  of the product
+     */
+    record Factors(LinearCall call, Tensor x, Tensor scales, float scale) {
+    }
+
+    /** Layers of float8, {@code linear_fp8_sm90.cu}: in tiles of one size, so that sums do not depend on m. */
+    void runFloat8(List<Factors> factors) {
+        for (int i = 0; i < factors.size(); i += MOST_PROBLEMS) {
+            launch(factors.subList(i, Math.min(i + MOST_PROBLEMS, factors.size())), "in float8 ", "fp8", "fp8_e4m3",
+                    GemmTile.WARPGROUP_LARGE);
+        }
+    }
+
+    /**
+     * @param label   begins what a failure says
+     * @param file    what its name says of the product
+     * @param product in the kernel's name
+     */
+    private void launch(List<Factors> factors, String label, String file, String product, GemmTile tile) {
         KernelArgs args = cuda.args();
         int tiles = 0;
-        for (LinearCall call : calls) {
-            Tensor w = ((Weight.Dense) call.w()).tensor();
-            args.map(cuda.tensorMaps().rows(call.x(), tile.rows())).map(cuda.tensorMaps().rows(w, tile.cols()));
-            GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), call.k(), tiles);
-            args.align(TensorMaps.ALIGNMENT);
+        for (Factors one : factors) {
+            LinearCall call = one.call;
+            args.map(cuda.tensorMaps().rows(one.x, tile.rows()))
+                    .map(cuda.tensorMaps().rows(tensor(call.w()), tile.cols()));
+            GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), one.x.cols(), tiles, one.scale);
+            args.pointer(one.scales).align(TensorMaps.ALIGNMENT);
             tiles = Math.addExact(tiles, tile.blocks(call.m(), call.n()));
         }
-        launch(calls::toString, "", calls.getFirst().x().type(), tile, calls.size(), tiles, args);
+        launch(() -> label + factors.stream().map(Factors::call).toList(), file, product, tile, factors.size(), tiles,
+                args);
+    }
+
+    private static Tensor tensor(Weight w) {
+        return w instanceof Weight.Scaled scaled ? scaled.tensor() : ((Weight.Dense) w).tensor();
     }
 
     /** See {@link CudaGatedLinear}; a block's columns are half values and half gates. */
@@ -74,17 +108,17 @@ final class CudaMappedLinear {
         args.map(cuda.tensorMaps().rows(x, tile.rows())).map(cuda.tensorMaps().rows(w, tile.cols() / 2));
         GemmArgs.output(args, bias, Epilogue.activate(activation), out, x.cols(), 0);
         args.align(TensorMaps.ALIGNMENT);
-        launch(() -> "gatedLinear of " + x + " by " + w + " to " + out, "_gated", x.type(), tile, 1,
+        String product = x.type().name().toLowerCase(Locale.ROOT);
+        launch(() -> "gatedLinear of " + x + " by " + w + " to " + out, product, product + "_gated", tile, 1,
                 tile.blocks(x.rows(), w.rows()), args);
     }
 
     /** The kernel takes as many blocks as run at once, each of which goes through its share of the tiles. */
-    private void launch(Supplier<String> what, String variant, DType type, GemmTile tile, int problems, int tiles,
+    private void launch(Supplier<String> what, String file, String product, GemmTile tile, int problems, int tiles,
                         KernelArgs args) {
         args.skip(args.size() / problems * (MOST_PROBLEMS - problems)).int32(problems).int32(tiles)
                 .align(TensorMaps.ALIGNMENT);
-        String product = type.name().toLowerCase(Locale.ROOT);
-        cuda.kernel(FILE.formatted(product), "linear_" + product + variant + "_" + tile.label()).launch(what,
+        cuda.kernel(FILE.formatted(file), "linear_" + product + "_" + tile.label()).launch(what,
                 Math.min(tiles, multiprocessors), 1, 1, tile.threads(), tile.sharedBytes(), args);
     }
 }

@@ -4,7 +4,7 @@
 // Names: linear_fp8_<type of w>[_any]_<tile>; any takes rows of w of every length and alignment, and adds a side product.
 // Cards of compute capability 8.9 and 12.0 multiply float8. For those of 9.0 and 10.0, whose tensor cores take it by other
 // instructions, the driver's compiler converts it to float16 before each mma: right, but no faster than 16 bits, and with
-// so many registers that only any's kernels fit.
+// so many registers that only any's kernels fit. On 9.0 linear_fp8_sm90.cu takes the place of the others.
 //
 // Everything lies in shared memory as in the products of 16 bits (tiles.cuh): a row of a stage is 64 bytes, which are 64
 // of k instead of 32. Fragments of mma.m16n8k32 hold bytes where those of m16n8k16 hold pairs of bytes, so ldmatrix, the

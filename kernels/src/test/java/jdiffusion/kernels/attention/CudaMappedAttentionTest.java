@@ -2,11 +2,15 @@ package jdiffusion.kernels.attention;
 
 import static jdiffusion.kernels.attention.AttentionReference.assertSame;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.cuda.KernelSource;
 import jdiffusion.kernels.cuda.OnDevice;
@@ -19,10 +23,11 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Attention by the kernel of compute capability 9.0. */
+/** Attention by the kernels of compute capability 9.0. */
 @OnDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CudaMappedAttentionTest {
@@ -47,33 +52,46 @@ class CudaMappedAttentionTest {
     }
 
     /** One tile of keys and several, whole and not, more rounds than stages; streams that only ask or are asked. */
-    static List<AttentionCase> cases() {
-        return List.of(
-                AttentionCase.of(1, 2, 64, 1),
-                AttentionCase.of(1, 1, 64, 128),
-                AttentionCase.of(2, 2, 64, 193, 77).norm(DType.F32),
-                AttentionCase.of(1, 1, 64, 700, 33).norm(DType.BF16).turned(0),
-                AttentionCase.of(1, 1, 64, 130).scale(1).spread(30),
-                AttentionCase.of(1, 2, 64, 20, 0, 137).silent(2),
-                AttentionCase.cross(2, 1, 64, 260, 300));
+    static Stream<AttentionCase> cases() {
+        return Stream.concat(IntStream.of(64, 72, 128).boxed().flatMap(d -> Stream.of(
+                AttentionCase.of(1, 2, d, 1),
+                AttentionCase.of(1, 1, d, 128),
+                AttentionCase.of(2, 2, d, 193, 77).norm(DType.F32),
+                AttentionCase.of(1, 1, d, longer(d), 33).norm(DType.BF16).turned(0),
+                AttentionCase.of(1, 1, d, 130).scale(1).spread(30),
+                AttentionCase.of(1, 2, d, 20, 0, 137).silent(2),
+                AttentionCase.cross(2, 1, d, 260, 300))),
+                Stream.of(
+                        AttentionCase.of(2, 1, 128, 65, 30).norm(DType.BF16).turned(0),
+                        AttentionCase.of(2, 2, 72, 70).layerNorm().turned(0),
+                        AttentionCase.of(1, 3, 72, 400, 129).norm(DType.F16).turned(0, 1),
+                        AttentionCase.of(1, 1, 128, 129, 400, 257).asking(1)));
+    }
+
+    /** Tokens of more tiles than a ring has stages. */
+    private static int longer(int channels) {
+        return channels == 64 ? 600 : 400;
     }
 
     @ParameterizedTest
     @MethodSource("cases")
     void isAsCloseToTheDefinitionAsNaiveCode(AttentionCase problem) {
         PlacedAttention.check(device, problem, DType.BF16, ALIGNED);
-        assertThat(device.cuda().kernelNames()).contains("attention_64_sm90_bf16");
+        assertThat(device.cuda().kernelNames()).contains("attention_%d_sm90_bf16".formatted(
+                problem.shape().headDim()));
     }
 
-    @Test
-    void takesFloat16() {
-        PlacedAttention.check(device, AttentionCase.of(1, 2, 64, 100, 177).norm(DType.F32), DType.F16, ALIGNED);
-        assertThat(device.cuda().kernelNames()).contains("attention_64_sm90_f16");
+    @ParameterizedTest
+    @ValueSource(ints = {64, 72, 128})
+    void takesFloat16(int channels) {
+        PlacedAttention.check(device, AttentionCase.of(1, 2, channels, 100, 177).norm(DType.F32), DType.F16, ALIGNED);
+        assertThat(device.cuda().kernelNames()).contains("attention_%d_sm90_f16".formatted(channels));
     }
 
-    @Test
-    void mayWriteOverQ() {
-        AttentionCase problem = AttentionCase.of(1, 2, 64, 300, 77);
+    @ParameterizedTest
+    @ValueSource(ints = {64, 72, 128})
+    void mayWriteOverQ(int channels) {
+        AttentionCase problem = AttentionCase.of(1, 2, channels, 300, 77);
         PlacedAttention apart = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, false);
         PlacedAttention inPlace = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, true);
         apart.run();
@@ -81,9 +99,10 @@ class CudaMappedAttentionTest {
         assertSame(inPlace.outputs(), apart.outputs());
     }
 
-    @Test
-    void doesNotDependOnTheRestOfTheBatch() {
-        AttentionCase problem = AttentionCase.of(3, 2, 64, 200, 33).norm(DType.F32);
+    @ParameterizedTest
+    @ValueSource(ints = {64, 72, 128})
+    void doesNotDependOnTheRestOfTheBatch(int channels) {
+        AttentionCase problem = AttentionCase.of(3, 2, channels, 200, 33).norm(DType.F32);
         PlacedAttention all = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, false);
         PlacedAttention one = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, false).only(2);
         all.run();
@@ -96,21 +115,22 @@ class CudaMappedAttentionTest {
     }
 
     /** One key wins by far, in a later tile, so the answer is its value, and nothing overflows on the way. */
-    @Test
-    void survivesLogitsOfAnySize() {
+    @ParameterizedTest
+    @ValueSource(ints = {64, 72, 128})
+    void survivesLogitsOfAnySize(int channels) {
         int n = 200;
-        float[] q = new float[n * 64];
-        float[] k = new float[n * 64];
-        float[] v = new float[n * 64];
+        float[] q = new float[n * channels];
+        float[] k = new float[n * channels];
+        float[] v = new float[n * channels];
         Arrays.fill(q, 1e15f);
         for (int i = 0; i < n; i++) {
-            Arrays.fill(k, i * 64, i * 64 + 64, i == 133 ? 1e15f : -1e15f * (i + 1));
-            Arrays.fill(v, i * 64, i * 64 + 64, i);
+            Arrays.fill(k, i * channels, (i + 1) * channels, i == 133 ? 1e15f : -1e15f * (i + 1));
+            Arrays.fill(v, i * channels, (i + 1) * channels, i);
         }
-        Tensor out = device.empty(DType.BF16, 1, n, 64);
-        new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, 64), List.of(AttentionStream.of(
-                device.put(DType.BF16, q, 1, n, 64), device.put(DType.BF16, k, 1, n, 64),
-                device.put(DType.BF16, v, 1, n, 64), out)), null);
+        Tensor out = device.empty(DType.BF16, 1, n, channels);
+        new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, channels), List.of(AttentionStream.of(
+                device.put(DType.BF16, q, 1, n, channels), device.put(DType.BF16, k, 1, n, channels),
+                device.put(DType.BF16, v, 1, n, channels), out)), null);
         assertThat(device.get(out)).containsOnly(133f);
     }
 
@@ -131,24 +151,50 @@ class CudaMappedAttentionTest {
 
     /** Whenever copies land and in whatever order warps run. */
     @ParameterizedTest
-    @ValueSource(longs = {1, 2, 3})
-    void theSeedChangesNothing(long seed) {
+    @CsvSource({"64, 1", "64, 2", "64, 3", "72, 1", "128, 1", "128, 2"})
+    void theSeedChangesNothing(int channels, long seed) {
         assumeFalse(TestDevice.isReal(), "only the emulated device has seeds");
-        float[] expected = run(device);
+        float[] expected = run(device, channels);
         device.close();
         try (TestDevice other = TestDevice.sm90(DType.BF16, KernelSource.BUILT_IN, seed)) {
-            assertThat(run(other)).isEqualTo(expected);
+            assertThat(run(other, channels)).isEqualTo(expected);
         } finally {
             open();
         }
     }
 
-    private static float[] run(TestDevice device) {
-        int n = 600;
-        Tensor x = device.put(DType.BF16, Samples.normal(1, n * 64, 0, 1), 1, n, 64);
-        Tensor out = device.empty(DType.BF16, 1, n, 64);
-        new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, 64), List.of(AttentionStream.of(x, x, x, out)),
-                null);
+    /** More tiles of keys than stages, more queries than a block's. */
+    private static float[] run(TestDevice device, int channels) {
+        int n = longer(channels);
+        Tensor x = device.put(DType.BF16, Samples.normal(1, n * channels, 0, 1), 1, n, channels);
+        Tensor out = device.empty(DType.BF16, 1, n, channels);
+        new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, channels),
+                List.of(AttentionStream.of(x, x, x, out)), null);
         return device.get(out);
+    }
+
+    /** Each of these instructions of the kernel, left out, is noticed. */
+    @ParameterizedTest
+    @CsvSource({"wgmma.fence, 0, MISSING_FENCE", "wgmma.fence, 1, MISSING_FENCE",
+        "wgmma.wait_group, 0, UNFINISHED_PRODUCT", "wgmma.wait_group, 1, UNFINISHED_PRODUCT",
+        "wgmma.wait_group, 2, UNFINISHED_PRODUCT", "mbarrier.arrive.shared, 0, DEADLOCK",
+        "mbarrier.arrive.shared, 1, DEADLOCK"})
+    void whatIsMissingIsNoticed(String instruction, int number, String fault) {
+        assumeFalse(TestDevice.isReal(), "only the emulated device checks");
+        String file = "attention/attention_sm90";
+        String ptx = KernelSource.BUILT_IN.ptx(file);
+        int at = ptx.indexOf(".visible .entry attention_128_sm90_bf16(");
+        for (int i = 0; i <= number; i++) {
+            at = ptx.indexOf(instruction, at + 1);
+        }
+        String without = ptx.substring(0, at) + ptx.substring(ptx.indexOf(';', at) + 1);
+        device.close();
+        try (TestDevice other = TestDevice.sm90(DType.BF16,
+                name -> name.equals(file) ? without : KernelSource.BUILT_IN.ptx(name), 0)) {
+            assertThatThrownBy(() -> run(other, 128)).isInstanceOf(DeviceException.class)
+                    .hasMessageContaining(fault + " in kernel attention_128_sm90_bf16");
+        } finally {
+            open();
+        }
     }
 }

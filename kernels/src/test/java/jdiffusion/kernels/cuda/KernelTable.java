@@ -1,5 +1,7 @@
 package jdiffusion.kernels.cuda;
 
+import static java.util.Map.entry;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -26,17 +28,19 @@ final class KernelTable {
      * How kernels begin or end whose shared memory the launch decides: what it is at the product's sizes. Of several
      * the longest counts.
      */
-    private static final Map<String, Integer> DYNAMIC_SHARED = Map.of(
-            "attention_wide", 68096,
-            "attention_256", 66304,
-            "attention_plain", 2560,
-            "attention_64_sm90", 192 * 128 + 4 * 2 * 128 * 128 + 17 * 8,
-            "sm90_broad", 4 * 48 * 1024 + 32 * 1024 + 64,
-            "sm90_large", 6 * 32 * 1024 + 32 * 1024 + 96,
-            "_broad", 96 << 10,
-            "groupnorm_describe", 8 * 33 * 8,
-            "layernorm", 4 * 1536 * 4,
-            "rmsnorm", 3 * 4096 * 4);
+    private static final Map<String, Integer> DYNAMIC_SHARED = Map.ofEntries(
+            entry("attention_wide", 68096),
+            entry("attention_256", 66304),
+            entry("attention_plain", 2560),
+            entry("attention_64_sm90", 192 * 128 + 4 * 2 * 128 * 128 + 17 * 8),
+            entry("attention_72_sm90", 192 * 256 + 2 * 2 * 128 * 256 + 9 * 8),
+            entry("attention_128_sm90", 128 * 256 + 3 * 2 * 128 * 256 + 13 * 8),
+            entry("sm90_broad", 4 * 48 * 1024 + 32 * 1024 + 64),
+            entry("sm90_large", 6 * 32 * 1024 + 32 * 1024 + 96),
+            entry("_broad", 96 << 10),
+            entry("groupnorm_describe", 8 * 33 * 8),
+            entry("layernorm", 4 * 1536 * 4),
+            entry("rmsnorm", 3 * 4096 * 4));
     private static final Pattern ENTRY = Pattern.compile("Compiling entry function '(\\w+)'");
     private static final Pattern SPILLS = Pattern.compile("(\\d+) bytes spill stores, (\\d+) bytes spill loads");
     private static final Pattern USED = Pattern.compile("Used (\\d+) registers");

@@ -33,12 +33,16 @@ import org.junit.jupiter.params.provider.MethodSource;
 @OnDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CudaFloat8LinearTest {
-    private TestDevice device;
-    private CudaLinear linear;
+    TestDevice device;
+    CudaLinear linear;
+
+    int capability() {
+        return 89;
+    }
 
     @BeforeAll
     void open() {
-        device = TestDevice.ofCapability(89);
+        device = TestDevice.ofCapability(capability());
         assumeTrue(device.float8Obstacle() == null, device::float8Obstacle);
         linear = new CudaLinear(device.cuda(), true);
     }
@@ -176,31 +180,6 @@ class CudaFloat8LinearTest {
         assertThat(got[3]).isNaN();
         assertThat(got[4]).isNaN();
         assertThat(got[6]).as("a scale of 2 for a row of twice the numbers").isEqualTo(2 * got[5]);
-    }
-
-    /** Cards that convert to float16 before each product take other kernels, which give the same bits. */
-    @Test
-    void cardsWithoutProductsOfFloat8InMma() {
-        LinearCase c = new LinearCase(70, 208, 130, DType.F8_E4M3);
-        Tensor out = device.empty(DType.F32, c.m(), c.n());
-        linear.run(List.of(call(device, c, out)));
-        float[] native8 = device.get(out);
-        if (TestDevice.isReal()) {
-            return;
-        }
-        device.close();
-        try (TestDevice other = TestDevice.ofCapability(90)) {
-            Tensor there = other.empty(DType.F32, c.m(), c.n());
-            new CudaLinear(other.cuda(), true).run(List.of(call(other, c, there)));
-            assertThat(other.get(there)).isEqualTo(native8);
-        } finally {
-            open();
-        }
-    }
-
-    private static LinearCall call(TestDevice device, LinearCase c, Tensor out) {
-        return new LinearCall(device.put(TestTensors.random(1, DType.BF16, 1, c.m(), c.k())),
-                Weight.of(device.put(TestTensors.random(2, c.type(), 1, c.n(), c.k()))), null, Epilogue.STORE, out);
     }
 
     @Test
