@@ -138,9 +138,16 @@ public interface Backend extends AutoCloseable {
 
     /**
      * {@link #attention} without a bias and a causal mask, whose probabilities are looked at: the same output to the
-     * bit, and what {@link AttentionLook} says. No output may be q.
+     * bit, and what {@link AttentionLook} says. No output may be q, unless all is kept on the way.
+     *
+     * @return multiplications and additions of scores that were computed a second time
      */
-    void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look);
+    long lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look);
+
+    /** Whether what is looked at is kept while such an attention runs, so that q is not read a second time. */
+    default boolean keepsOnTheWay(AttentionShape shape, AttentionLook look) {
+        return false;
+    }
 
     /**
      * LayerNorm over channels, then weight and bias, then modulation: out = norm * (1 + scale) + shift.

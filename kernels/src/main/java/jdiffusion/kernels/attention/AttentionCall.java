@@ -23,9 +23,10 @@ import jdiffusion.tensor.Tensor;
  * @param keys   of a sequence, with those that do not exist
  * @param counts  [batch][streams] keys that exist; null where all do, or where {@link #onCpu} has not read them
  * @param logSums [batch, heads, queries], see {@link AttentionLook}; null where nobody looks
+ * @param kept    what is kept of the scores on the way, on the CPU; null for nothing
  */
 record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor relativeBias, DType type, int keys,
-                     int queries, int[][] counts, Tensor logSums) {
+                     int queries, int[][] counts, Tensor logSums, KeptColumns kept) {
     private static final ValueLayout.OfInt COUNT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private static final ValueLayout.OfFloat FLOAT =
@@ -54,7 +55,7 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
         if (relativeBias != null) {
             checkParameter("relative bias", 0, relativeBias, shape.heads(), 2 * keys - 1);
         }
-        return new AttentionCall(shape, streams, relativeBias, type, keys, queries, null, null);
+        return new AttentionCall(shape, streams, relativeBias, type, keys, queries, null, null, null);
     }
 
     /** {@link #of}, with the counts of keys read from the memory in which all tensors lie. */
@@ -69,13 +70,24 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
                 counts[b][i] = count(streams.get(i), i, b);
             }
         }
-        return new AttentionCall(shape, streams, relativeBias, type, call.keys, call.queries, counts, null);
+        return new AttentionCall(shape, streams, relativeBias, type, call.keys, call.queries, counts, null,
+                null);
     }
 
-    /** The same call, of which something is kept. */
-    AttentionCall looking(AttentionLook look) {
-        look.check(this);
-        return new AttentionCall(shape, streams, relativeBias, type, keys, queries, counts, look.logSums());
+    /**
+     * The same call, of which something is kept.
+     *
+     * @param again whether q is read again for it
+     */
+    AttentionCall looking(AttentionLook look, boolean again) {
+        look.check(this, again);
+        return new AttentionCall(shape, streams, relativeBias, type, keys, queries, counts, look.logSums(), null);
+    }
+
+    /** The same call, of which the look's columns are kept on the way, on the CPU. */
+    AttentionCall keeping(AttentionLook look) {
+        return new AttentionCall(shape, streams, relativeBias, type, keys, queries, counts, logSums,
+                new KeptColumns(this, look));
     }
 
     /** Keeps the logarithm of the sum of a query's exp(score), on the CPU. */
@@ -193,6 +205,15 @@ record AttentionCall(AttentionShape shape, List<AttentionStream> streams, Tensor
                 break;
             }
             first += stream.keys();
+        }
+        return first;
+    }
+
+    /** The number of a stream's first key among those of a pair's sequence that exist. */
+    int firstPresent(int pair, AttentionStream of) {
+        int first = 0;
+        for (int i = 0; streams.get(i) != of; i++) {
+            first += keys(pair, i);
         }
         return first;
     }

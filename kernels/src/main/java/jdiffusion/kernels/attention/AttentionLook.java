@@ -9,7 +9,8 @@ import jdiffusion.tensor.Tensor;
 /**
  * What is kept of an attention's probabilities, so that no matrix of queries by keys is needed. Keys and queries are
  * each numbered through all streams. The softmax's sums are those of the attention itself, so the probability of a key
- * costs one product of a query and that key; {@code mass} and {@code entropy} take a second pass over all scores.
+ * costs one product of a query and that key, or nothing but its exponential where the CPU's attention keeps the score
+ * on its way; {@code mass} and {@code entropy} take a second pass over all scores.
  *
  * @param logSums float32 [batch, heads, queries]: the logarithm of the sum of exp(score); -infinity where no key exists
  * @param keys    I32 [m], keys that are looked at; null for none. One that does not exist for a sequence, or is none
@@ -17,8 +18,8 @@ import jdiffusion.tensor.Tensor;
  * @param columns float32 [batch, heads, m, queries], the probabilities of these keys; null together with keys
  * @param mass    float32 [batch, heads, keys]: the sum of a key's probabilities over all queries; null for none
  * @param entropy float32 [batch, heads, queries]: of each query's probabilities, in nats; null together with mass
- * @param lap     called when the device has computed the attention itself, and when the columns, so that each part's
- *                time can be taken; null for none
+ * @param lap     called when the device has computed the attention itself (with columns that are kept on its way), and
+ *                when the columns, so that each part's time can be taken; null for none
  */
 public record AttentionLook(Tensor logSums, Tensor keys, Tensor columns, Tensor mass, Tensor entropy, Runnable lap) {
     public AttentionLook {
@@ -54,18 +55,24 @@ public record AttentionLook(Tensor logSums, Tensor keys, Tensor columns, Tensor 
 
     /** Multiplications and additions of what is computed a second time. */
     public long flops(AttentionShape shape, List<AttentionStream> streams) {
-        long queries = streams.stream().mapToLong(AttentionStream::queries).sum();
-        long keyCount = streams.stream().mapToLong(AttentionStream::keys).sum();
-        return shape.flops(queries, columnCount() + (mass == null ? 0 : keyCount)) / 2;
+        return flops(shape, streams, columnCount());
     }
 
-    void check(AttentionCall call) {
+    /** The same where so many columns are computed a second time. */
+    long flops(AttentionShape shape, List<AttentionStream> streams, int columnsAgain) {
+        long queries = streams.stream().mapToLong(AttentionStream::queries).sum();
+        long keyCount = streams.stream().mapToLong(AttentionStream::keys).sum();
+        return shape.flops(queries, columnsAgain + (mass == null ? 0 : keyCount)) / 2;
+    }
+
+    /** @param again whether q is read again */
+    void check(AttentionCall call, boolean again) {
         if (call.shape().causal() || call.relativeBias() != null) {
             throw new IllegalArgumentException("attention: one with a causal mask or a relative bias cannot be looked"
                     + " at");
         }
         for (AttentionStream stream : call.streams()) {
-            if (stream.q() != null && stream.q() == stream.out()) {
+            if (again && stream.q() != null && stream.q() == stream.out()) {
                 throw new IllegalArgumentException("attention: out is q, which is read again where it is looked at");
             }
         }

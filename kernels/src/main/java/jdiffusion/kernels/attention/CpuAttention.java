@@ -59,12 +59,27 @@ public final class CpuAttention {
         run(AttentionCall.onCpu(shape, streams, relativeBias, operandType(streams)));
     }
 
-    /** The same, and keeps what is looked at. */
-    public void lookAt(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
-        AttentionCall call = AttentionCall.onCpu(shape, streams, null, operandType(streams)).looking(look);
-        run(call);
+    /**
+     * The same, and keeps what is looked at.
+     *
+     * @return multiplications and additions of scores that were computed a second time
+     */
+    public long lookAt(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+        AttentionCall call = AttentionCall.onCpu(shape, streams, null, operandType(streams)).looking(look,
+                !keepsOnTheWay(shape, look));
+        AttentionCall run = look.keys() == null || onTiles.takes(shape) ? call : call.keeping(look);
+        run(run);
         look.lap(() -> { });
-        looks.run(call, look);
+        looks.run(run, look);
+        return look.flops(shape, streams, run.kept() == null ? look.columnCount() : 0);
+    }
+
+    /**
+     * Whether what is looked at is kept while the attention runs. Mass and entropy are not; nor is anything of AMX's
+     * tiles, which go through all keys in one call of machine code, so that their scores are never here.
+     */
+    public boolean keepsOnTheWay(AttentionShape shape, AttentionLook look) {
+        return look.mass() == null && !onTiles.takes(shape);
     }
 
     private void run(AttentionCall call) {
@@ -77,7 +92,7 @@ public final class CpuAttention {
         if (call.queries() == 0) {
             return;
         }
-        if (onTiles.takes(call)) {
+        if (onTiles.takes(shape)) {
             onTiles.run(call);
             return;
         }
@@ -218,6 +233,9 @@ public final class CpuAttention {
                 call.startScores(bias, present, key, n, from + query, Math.min(NR, count - query), scores);
                 cpu.products().multiply(Start.SUMS, n / MR, depth, k, kAt + key * depth, depth, q, query * depth,
                         scores, 0, null);
+                if (call.kept() != null) {
+                    call.kept().keep(pair, key, n, from + query, Math.min(NR, count - query), scores);
+                }
                 for (Part part : SOFTMAX) {
                     part.run(scores, n, state, query, sums, channels);
                 }
@@ -227,6 +245,9 @@ public final class CpuAttention {
             }
         }
         write(call, pair, from, count, sums, state, worker);
+        for (int query = 0; call.kept() != null && query < count; query += NR) {
+            call.kept().finish(pair, from + query, Math.min(NR, count - query), 1, scores, state);
+        }
     }
 
     private static void multiply(float[] values, int n, float factor) {

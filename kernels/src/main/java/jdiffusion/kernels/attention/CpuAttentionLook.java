@@ -14,9 +14,10 @@ import jdiffusion.kernels.machine.Start;
 import jdiffusion.tensor.Tensor;
 
 /**
- * What is kept of an attention's probabilities: exp(score - log sum), the scores computed once more from the same q and
- * k, rounded as the attention has rounded them, by the same products. A work item is a head of a sequence, so sums do not
- * depend on the threads.
+ * What of an attention's probabilities cannot be kept on its way as {@link KeptColumns} does: mass and entropy, and
+ * columns where its scores are on AMX's tiles. They are exp(score - log sum), the scores computed once more from the
+ * same q and k, rounded as the attention has rounded them, by the same products. A work item is a head of a sequence,
+ * so sums do not depend on the threads.
  */
 final class CpuAttentionLook {
     /** Keys of a block: whole panels, with pairs too. */
@@ -25,7 +26,6 @@ final class CpuAttentionLook {
     private static final int KEY_UNIT = 2 * MR;
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Cpu cpu;
     private final CpuAttention attention;
@@ -47,7 +47,8 @@ final class CpuAttentionLook {
 
     /** After the attention has run, which has left its log sums. */
     void run(AttentionCall given, AttentionLook look) {
-        if (given.queries() == 0) {
+        boolean columnsAgain = look.columnCount() > 0 && given.kept() == null;
+        if (given.queries() == 0 || !columnsAgain && look.mass() == null) {
             look.lap(() -> { });
             return;
         }
@@ -60,11 +61,8 @@ final class CpuAttentionLook {
         if (inPairs) {
             heads.begin(call, width);
         }
-        int[] keys = new int[look.columnCount()];
-        for (int i = 0; i < keys.length; i++) {
-            keys[i] = look.keys().data().get(INT, (long) Integer.BYTES * i);
-        }
-        if (keys.length > 0) {
+        if (columnsAgain) {
+            int[] keys = KeptColumns.keys(look);
             cpu.workers().run(call.pairs(), (pair, worker) -> columns(pair, keys, look.columns(), worker));
         }
         look.lap(() -> { });

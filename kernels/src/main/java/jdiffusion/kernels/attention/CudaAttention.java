@@ -145,7 +145,7 @@ public final class CudaAttention {
     /** The same, and keeps what is looked at. */
     public void lookAt(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
         boolean half = !streams.isEmpty() && streams.getFirst().type() == DType.F16;
-        AttentionCall call = AttentionCall.of(shape, streams, null, half ? DType.F16 : DType.BF16).looking(look);
+        AttentionCall call = AttentionCall.of(shape, streams, null, half ? DType.F16 : DType.BF16).looking(look, true);
         CudaAttentionLook.check(call);
         AttentionCall ready = run(call);
         look.lap(cuda::synchronize);
@@ -193,7 +193,7 @@ public final class CudaAttention {
         }
         rope.run(call.shape(), before);
         return new AttentionCall(call.shape(), after, call.relativeBias(), call.type(), call.keys(), call.queries(),
-                call.counts(), call.logSums());
+                call.counts(), call.logSums(), null);
     }
 
     private static boolean aligned(AttentionStream stream) {

@@ -162,10 +162,17 @@ final class PairAttention {
             }
             Start start = fresh ? Start.ZERO : Start.SUMS;
             cpu.products().multiplyRows(start, n, depth, k, left, width / 2, q, 0, scores, 0);
+            if (call.kept() != null) {
+                call.kept().keep(pair, key, n, from, count, scores);
+            }
             softmax.run(scores, n, call.shape().scale(), state, 0, sums, 0, channels);
             cpu.products().multiplyRows(Start.SUMS, channels, n / 2, v, vAt + key / 2, valueStride, scores, 0, sums, 0);
         }
         write(pair, from, count, sums, state, worker);
+        if (call.kept() != null) {
+            call.kept().finish(pair, from, count, call.shape().scale(), scores,
+                    cpu.local(worker, Buffer.STATISTICS, OnlineSoftmax.size(NR)));
+        }
     }
 
     /** Queries become right rows, zeros after the last one. */

@@ -49,9 +49,9 @@ final class TileAttention {
         heads = new HeadRows(cpu);
     }
 
-    boolean takes(AttentionCall given) {
-        return cpu.products().amx() != null && cpu.products().inPairs() && given.shape().headDim() <= MOST_CHANNELS
-                && given.shape().scale() < AmxAttention.MOST_SCALE;
+    boolean takes(AttentionShape shape) {
+        return cpu.products().amx() != null && cpu.products().inPairs() && shape.headDim() <= MOST_CHANNELS
+                && shape.scale() < AmxAttention.MOST_SCALE;
     }
 
     void run(AttentionCall given) {

@@ -185,8 +185,9 @@ public final class CountingBackend implements Backend {
     }
 
     @Override
-    public void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+    public long lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
         // Needs no memory of its own.
+        return look.flops(shape, streams);
     }
 
     @Override

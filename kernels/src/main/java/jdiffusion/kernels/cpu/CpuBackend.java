@@ -238,10 +238,17 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+    public long lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
         awaitProducts();
-        work.addAttention(shape.flops(streams) + look.flops(shape, streams));
-        attention.lookAt(shape, streams, look);
+        long again = attention.lookAt(shape, streams, look);
+        work.addAttention(shape.flops(streams) + again);
+        return again;
+    }
+
+    @Override
+    public boolean keepsOnTheWay(AttentionShape shape, AttentionLook look) {
+        awaitProducts();
+        return attention.keepsOnTheWay(shape, look);
     }
 
     @Override

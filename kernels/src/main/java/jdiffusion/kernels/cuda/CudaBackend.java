@@ -258,9 +258,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
-        work.addAttention(shape.flops(streams) + look.flops(shape, streams));
+    public long lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+        long again = look.flops(shape, streams);
+        work.addAttention(shape.flops(streams) + again);
         attention.lookAt(shape, streams, look);
+        return again;
     }
 
     @Override

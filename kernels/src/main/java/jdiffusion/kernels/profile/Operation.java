@@ -76,9 +76,10 @@ public record Operation(String kind, String shape, long flops, long bytes) {
                 s.flops(streams), sizes(touched));
     }
 
-    static Operation lookAtAttention(AttentionShape s, List<AttentionStream> streams, AttentionLook look) {
+    /** @param again multiplications and additions of scores that were computed a second time */
+    static Operation lookAtAttention(AttentionShape s, List<AttentionStream> streams, AttentionLook look, long again) {
         Operation plain = attention(s, streams, null);
-        return new Operation("lookAtAttention", plain.shape, plain.flops + look.flops(s, streams),
+        return new Operation("lookAtAttention", plain.shape, plain.flops + again,
                 plain.bytes + sizes(look.tensors()));
     }
 

@@ -157,9 +157,16 @@ public final class ProfilingBackend implements Backend {
     }
 
     @Override
-    public void lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
-        measure(Operation.lookAtAttention(shape, streams, look),
-                () -> backend.lookAtAttention(shape, streams, look));
+    public long lookAtAttention(AttentionShape shape, List<AttentionStream> streams, AttentionLook look) {
+        WorkClock.Mark start = clock.mark();
+        long again = backend.lookAtAttention(shape, streams, look);
+        profile.add(Operation.lookAtAttention(shape, streams, look, again), start, clock.mark());
+        return again;
+    }
+
+    @Override
+    public boolean keepsOnTheWay(AttentionShape shape, AttentionLook look) {
+        return backend.keepsOnTheWay(shape, look);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
@@ -45,13 +46,22 @@ record AttentionLookCase(int queries, int keyCount, int[] keys, float[] columns,
     }
 
     /**
-     * Compares with a naive softmax.
-     *
-     * @param exact whether it was over the same rounded q and k. Otherwise a value between two 16-bit numbers may fall
-     *              either way in float32 and in double, by a 256th part at most
+     * A row of q or k that products read is the exact one, rounded: by half a unit of the last bit of a 16-bit type at
+     * most, and by a few roundings of float32.
      */
-    void check(AttentionCase problem, double[][][] expected, boolean exact) {
-        double tolerance = exact ? 1e-5 : 2e-3;
+    static void assertRounded(double[] row, double[] exact, DType type) {
+        double most = Arrays.stream(exact).map(Math::abs).max().orElse(0);
+        double unit = type == DType.BF16 ? 0x1p-8 : type == DType.F16 ? 0x1p-11 : 0;
+        for (int c = 0; c < row.length; c++) {
+            if (!(Math.abs(row[c] - exact[c]) <= unit * Math.abs(exact[c]) + 1e-5 * most)) {
+                fail("channel " + c + " is " + row[c] + " in place of " + exact[c]);
+            }
+        }
+    }
+
+    /** Compares with a naive softmax over the same rounded q and k. */
+    void check(AttentionCase problem, double[][][] expected) {
+        double tolerance = 1e-5;
         int pairs = expected.length;
         for (int pair = 0; pair < pairs; pair++) {
             double[] sums = new double[keyCount];

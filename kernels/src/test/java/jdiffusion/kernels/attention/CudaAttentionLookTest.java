@@ -74,40 +74,25 @@ class CudaAttentionLookTest {
         attention.lookAt(shape, looked, look);
         AttentionLookCase actual = new AttentionLookCase(queries, keys, chosen, device.get(look.columns()),
                 device.get(look.mass()), device.get(look.entropy()), outputs(looked));
-        Read read = new Read(shape, arguments, looked, type, new IdentityHashMap<>());
-        actual.check(problem, AttentionReference.probabilities(shape, arguments, read), !read.normsInside());
+        Read read = new Read(shape, arguments, looked, new IdentityHashMap<>());
+        AttentionReference.Rows exact = AttentionReference.rows(shape, arguments, DType.F32);
+        actual.check(problem, AttentionReference.probabilities(shape, arguments, (stream, role, b, head, token) -> {
+            double[] row = read.of(stream, role, b, head, token);
+            AttentionLookCase.assertRounded(row, exact.of(stream, role, b, head, token), type);
+            return row;
+        }));
         List<AttentionStream> plain = streams(arguments, type);
         attention.run(shape, plain, null);
         AttentionReference.assertSame(actual.outputs(), outputs(plain));
     }
 
-    /**
-     * The rows that products read. Where q and k are normalised and turned before the kernel, they lie in the device's
-     * memory afterwards; a norm inside the kernel leaves no trace there.
-     */
+    /** The rows that products read: q and k are normalised and turned before the kernel, where they lie. */
     private record Read(AttentionShape shape, AttentionCase.Arguments arguments, List<AttentionStream> looked,
-                        DType type, Map<Tensor, float[]> copies) implements AttentionReference.Rows {
-        private float[] copy(Tensor tensor) {
-            return copies.computeIfAbsent(tensor, device::get);
-        }
-
-        boolean normsInside() {
-            return looked.stream().anyMatch(this::normsInside);
-        }
-
-        private boolean normsInside(AttentionStream stream) {
-            Tensor before = arguments.streams().get(looked.indexOf(stream)).k();
-            return stream.kNorm() != null && before != null && Arrays.equals(copy(stream.k()), before.toArray());
-        }
-
+                        Map<Tensor, float[]> copies) implements AttentionReference.Rows {
         @Override
         public double[] of(AttentionStream stream, Role role, int b, int head, int token) {
-            AttentionStream there = looked.get(arguments.streams().indexOf(stream));
-            if (normsInside(there)) {
-                return AttentionReference.rows(shape, arguments, type).of(stream, role, b, head, token);
-            }
-            Tensor tensor = role.of(there);
-            float[] values = copy(tensor);
+            Tensor tensor = role.of(looked.get(arguments.streams().indexOf(stream)));
+            float[] values = copies.computeIfAbsent(tensor, device::get);
             int d = shape.headDim();
             int at = (b * tensor.shape().dim(1) + token) * tensor.cols() + head * d;
             return IntStream.range(at, at + d).mapToDouble(i -> values[i]).toArray();

@@ -3,6 +3,7 @@ package jdiffusion.kernels.cpu;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import jdiffusion.kernels.Precision;
+import jdiffusion.kernels.machine.AmxPanels;
 import jdiffusion.kernels.machine.Levels;
 import jdiffusion.kernels.machine.MachinePairs;
 import jdiffusion.kernels.machine.MachineStores;
@@ -20,9 +21,18 @@ public final class InterpretedCpu {
     }
 
     public static Cpu withTiles(int threads, TileCount count) {
+        return inPairs(threads, Levels.interpretedTiles(count));
+    }
+
+    /** The same without tiles, as at the level AVX-512 with bfloat16. */
+    public static Cpu withPairs(int threads) {
+        return inPairs(threads, null);
+    }
+
+    private static Cpu inPairs(int threads, AmxPanels tilesOrNull) {
         assumeTrue(MachinePairs.takes(MicroKernel.NR), "no pairs with vectors of this width");
         return new Cpu(threads, Precision.BF16, new Products(Precision.BF16,
-                Levels.interpretedPairs(MicroKernel.NR, Simd.LANES), Levels.interpretedTiles(count),
+                Levels.interpretedPairs(MicroKernel.NR, Simd.LANES), tilesOrNull,
                 MachineStores.takes(MicroKernel.NR) ? Levels.interpretedStores(MicroKernel.NR) : null));
     }
 

@@ -105,8 +105,9 @@ final class AttentionRunner implements AutoCloseable {
             AttentionLook look = look(w, a, shape.batch(), chosen, mass, () -> laps[at[0]++] = System.nanoTime());
             List<Tensor[]> copied = new ArrayList<>();
             List<AttentionStream> apart = new ArrayList<>();
+            boolean onTheWay = backend.keepsOnTheWay(shape, look);
             for (AttentionStream s : streams) {
-                if (s.q() == null || s.q().data().address() != s.out().data().address()) {
+                if (onTheWay || s.q() == null || s.q().data().address() != s.out().data().address()) {
                     apart.add(s);
                     continue;
                 }
@@ -117,10 +118,10 @@ final class AttentionRunner implements AutoCloseable {
             }
             backend.finish();
             long start = System.nanoTime();
-            backend.lookAtAttention(shape, apart, look);
+            long again = backend.lookAtAttention(shape, apart, look);
             backend.finish();
             laps[2] = System.nanoTime();
-            recording.spent(laps[0] - start, laps[1] - laps[0], laps[2] - laps[1], look.flops(shape, streams));
+            recording.spent(laps[0] - start, laps[1] - laps[0], laps[2] - laps[1], again);
             copied.forEach(pair -> backend.activate(Activation.NONE, pair[0], pair[1]));
             Kept kept = new Kept(a, chosen, chosen.length == 0 ? null : backend.download(look.columns()),
                     mass ? backend.download(look.mass()) : null, mass ? backend.download(look.entropy()) : null);
