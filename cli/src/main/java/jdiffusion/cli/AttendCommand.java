@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -126,7 +127,7 @@ final class AttendCommand implements Callable<Integer> {
                             Map.of("attention", label)));
                 }
                 TensorFile.write(arrays, run.recording().tensors());
-                RunAccount.of(pipeline, request, plan.text(), drawing.model.path(), List.of())
+                RunAccount.of(pipeline, request, plan.text(), drawing.model.path(), options(), List.of())
                         .write(output.resolve("run.json"), arrays, run);
                 write(output.resolve("index.html"), AttentionPage.of(maps, picture).getBytes(StandardCharsets.UTF_8));
                 console.line(String.format(Locale.ROOT, "wrote %s: %d attentions at %d steps; they took %.2f s, and"
@@ -136,6 +137,23 @@ final class AttendCommand implements Callable<Integer> {
             }
         });
         return Main.OK;
+    }
+
+    /** What was chosen, by the options' names. */
+    private Map<String, List<String>> options() {
+        Map<String, List<String>> options = new LinkedHashMap<>();
+        options.put("word", words);
+        options.put("tokens", given(tokens));
+        options.put("keys", given(keys == null ? null : keys.toString()));
+        options.put("blocks", List.of(blocks));
+        options.put("heads", given(heads));
+        options.put("at-steps", given(steps));
+        options.put("at-branch", given(branch));
+        return options;
+    }
+
+    private static List<String> given(String valueOrNull) {
+        return valueOrNull == null ? List.of() : List.of(valueOrNull);
     }
 
     /** What was looked at, and its time. */

@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import jdiffusion.model.experiment.ContactSheet;
 import jdiffusion.model.experiment.Numbers;
@@ -77,8 +76,8 @@ final class LensCommand implements Callable<Integer> {
                     rows.add(row);
                 }
                 String columns = String.join(", ", view.blocks());
-                files.write(files.file(0), Png.encode(ContactSheet.of(rows), Map.of("columns", columns, "rows",
-                        "steps " + view.estimates().keySet())));
+                files.write(files.file(0), Png.encode(ContactSheet.of(rows), ContactSheet.texts(view.blocks(),
+                        view.estimates().keySet().stream().map(step -> "step " + step).toList())));
                 console.line("wrote " + files.file(0) + ": rows are steps "
                         + view.estimates().keySet() + ", columns the blocks " + columns);
             }

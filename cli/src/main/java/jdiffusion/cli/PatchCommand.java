@@ -91,7 +91,7 @@ final class PatchCommand implements Callable<Integer> {
                     String text = plan.text().of(one).text();
                     Picture a = changed.pictures().get(i);
                     Picture b = usual.pictures().get(i);
-                    patched.write(patched.file(i), Png.encode(a, Map.of("interventions", described())));
+                    patched.write(patched.file(i), Png.encode(a, Interventions.texts(described(), text)));
                     plain.write(plain.file(i), Png.encode(b, Map.of(Infotext.KEYWORD, text)));
                     difference.write(difference.file(i), Png.encode(PictureError.difference(a, b), Map.of()));
                     PictureError error = PictureError.of(b, a);
@@ -111,7 +111,10 @@ final class PatchCommand implements Callable<Integer> {
         return output.resolveSibling(name.substring(0, name.length() - PNG.length()) + "." + part + PNG);
     }
 
+    /** All interventions in their order, those of the file too. */
     private String described() {
-        return (from == null ? "" : "from " + from + "\n") + String.join("\n", lines);
+        List<String> all = new ArrayList<>(from == null ? List.of() : Interventions.lines(from));
+        all.addAll(lines);
+        return String.join("\n", all);
     }
 }

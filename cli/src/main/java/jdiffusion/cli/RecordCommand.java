@@ -2,7 +2,9 @@ package jdiffusion.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import jdiffusion.model.Branch;
@@ -90,12 +92,22 @@ final class RecordCommand implements Callable<Integer> {
             try (Console console = new Console(main.err(), false)) {
                 Run run = plan.pipeline().generate(plan.request(), experiments, console);
                 TensorFile.write(output, run.recording().tensors());
-                RunAccount.of(plan.pipeline(), plan.request(), plan.text(), drawing.model.path(), interventions)
+                RunAccount.of(plan.pipeline(), plan.request(), plan.text(), drawing.model.path(),
+                        options(), interventions)
                         .write(account, output, run);
                 console.line("wrote " + output + ": " + run.recording().tensors().size() + " tensors, "
                         + (bytes >> 10) + " KiB; settings and hashes in " + account);
             }
         });
         return Main.OK;
+    }
+
+    /** What was chosen, by the options' names. */
+    private Map<String, List<String>> options() {
+        Map<String, List<String>> options = new LinkedHashMap<>();
+        options.put("at", at);
+        options.put("at-steps", steps == null ? List.of() : List.of(steps));
+        options.put("at-branch", branch == null ? List.of() : List.of(branch));
+        return options;
     }
 }

@@ -2,6 +2,7 @@ package jdiffusion.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,6 +42,8 @@ class AttendCommandTest {
         assertThat(red(map, 32, 32)).isGreaterThan(red(map, 2, 2) + 40);
         TensorFile arrays = TensorFile.open(out.resolve("attention.npz"));
         assertThat(arrays.names()).anyMatch(name -> name.contains("circle"));
+        assertThat(new ObjectMapper().readTree(out.resolve("run.json").toFile()).get("options").toString())
+                .isEqualTo("{\"word\":[\"circle\",\"blue\"],\"keys\":[\"3\"],\"blocks\":[\"**\"]}");
         String page = Files.readString(out.resolve("index.html"));
         assertThat(page).contains("a red circle on a blue background").doesNotContain("http://", "https://", "src=\"/");
     }
@@ -53,6 +56,7 @@ class AttendCommandTest {
     void whatIsNotThereIsNamedBeforeAnythingIsDrawn() {
         Path out = folder.resolve("out");
         String[][] wrong = {{"--word", "dog", "its words are a, red, circle"}, {"--tokens", "999", "token 999"},
+            {"--word", "", "a word to look at is empty"},
             {"--keys=0", "give how many keys"}, {"--word", "circle", "--blocks", "99", "block.0.attn"},
             {"--at-steps", "0", "nothing is to be looked at"}};
         for (String[] words : wrong) {

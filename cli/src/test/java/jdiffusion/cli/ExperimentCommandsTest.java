@@ -9,8 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import jdiffusion.model.experiment.TensorFile;
 import jdiffusion.model.image.PictureFile;
+import jdiffusion.model.image.Png;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -61,6 +63,8 @@ class ExperimentCommandsTest {
                 .first().isEqualTo("step.001/cond/block.0.context");
         JsonNode account = new ObjectMapper().readTree(folder.resolve("run.json").toFile());
         assertThat(account.get("settings").textValue()).contains(PROMPT, "Steps: 2");
+        assertThat(account.get("options").toString()).isEqualTo("{\"at\":[\"block.*.context\"],\"at-steps\":[\"1\"],"
+                + "\"at-branch\":[\"cond\"]}");
         assertThat(account.get("model_files_sha256").size()).isGreaterThan(4);
         assertThat(account.get("tensors")).hasSameSizeAs(TensorFile.open(npz).names());
         Cli same = Cli.run("compare", tensors, npz);
@@ -101,6 +105,15 @@ class ExperimentCommandsTest {
         assertThat(pictures.code()).isEqualTo(1);
         assertThat(new ObjectMapper().readTree(pictures.out()).get("different").intValue()).isPositive();
         assertThat(folder.resolve("patched.diff.png")).exists();
+        // What was done, the file's entries too, is in the picture, and how; but not where it would draw the plain one.
+        Map<String, String> texts = Png.texts(patched);
+        assertThat(texts.get("interventions").lines()).containsExactly("zero block.1.context.attn.out branch=cond",
+                "{\"do\":\"scale\",\"at\":\"block.2.image.mlp.hidden\",\"by\":0.5,\"steps\":[0,1]}",
+                "{\"do\":\"noise\",\"at\":\"latents\",\"by\":0.2,\"seed\":5}",
+                "mean embedded.context prompts=" + prompts);
+        assertThat(texts.get("settings of the run")).isEqualTo(Png.texts(folder.resolve("patched.plain.png"))
+                .get("parameters"));
+        assertThat(texts).doesNotContainKey("parameters");
     }
 
     private static void refused(String message, Object... args) {
@@ -114,6 +127,8 @@ class ExperimentCommandsTest {
         refused("nothing is to be done");
         refused("'zap' is no intervention; use keep, zero, scale", "--do", "zap block.1");
         refused("scale block.1 needs a factor", "--do", "scale block.1");
+        refused("x and block.1 are both no number and no key=value, and only one can be the site", "--do",
+                "scale x block.1");
         refused("zero takes no by", "--do", "zero 3 block.1");
         refused("'left' is no guidance branch; use cond, uncond, skip, pag, seg", "--do", "zero block.1 branch=left");
         refused("there is no site blok.1; there are latents", "--do", "zero blok.1");
@@ -124,7 +139,16 @@ class ExperimentCommandsTest {
         refused("nothing.safetensors", "--do", "replace block.1 from=nothing.safetensors");
         refused("give x,y,width,height in pixels", "--do", "zero latents area=1,2");
         Path broken = Files.writeString(folder.resolve("broken.yaml"), "a: [b");
-        refused("is no YAML", "--from", broken);
+        refused("is no YAML: while parsing a flow sequence, expected ',' or ']'", "--from", broken);
+        Path number = Files.writeString(folder.resolve("number.yaml"), "- 5");
+        refused("5 is neither a line such as", "--from", number);
+        Path empty = Files.createFile(folder.resolve("empty"));
+        refused("is no list of interventions; write lines such as", "--from", empty);
+        refused("empty: has no prompts; write one a line", "--do", "mean block.1 prompts=" + empty);
+        refused("none.yaml: there is no such file; write one with interventions", "--from",
+                folder.resolve("none.yaml"));
+        refused("none.txt: there is no such file; write one with a prompt a line", "--do", "mean block.1 prompts="
+                + folder.resolve("none.txt"));
         Path map = Files.writeString(folder.resolve("map.yaml"), "do: zero");
         refused("is no list of interventions", "--from", map);
         Path damaged = Files.write(folder.resolve("damaged.npz"), new byte[] {'P', 'K', 3, 4, 1});

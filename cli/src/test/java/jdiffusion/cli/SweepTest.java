@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.PictureFile;
+import jdiffusion.model.image.Png;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,7 +45,14 @@ class SweepTest {
         assertThat(Files.readString(to.resolve("index.html"))).contains("zero block.1.context, cfg-scale=1",
                 "data:image/png;base64,").doesNotContain("http");
         Picture sheet = PictureFile.read(to.resolve("sheet.png"));
-        assertThat(sheet.width()).isEqualTo(5 * 66 - 2);
+        // The last axis from left to right behind the plain picture, the other from top to bottom.
+        assertThat(sheet.width()).isEqualTo(3 * 66 - 2);
+        assertThat(sheet.height()).isEqualTo(2 * 66 - 2);
+        assertThat(Png.texts(to.resolve("sheet.png"))).containsEntry("columns", "plain | cfg-scale=4 | cfg-scale=1")
+                .hasEntrySatisfying("rows", rows -> assertThat(rows).endsWith("zero block.1.context"));
+        assertThat(Png.texts(to.resolve("00002.png")))
+                .containsEntry("interventions", "keep block.1.context, cfg-scale=4")
+                .hasEntrySatisfying("settings of the run", text -> assertThat(text).contains("CFG scale: 4"));
 
         // The last line cut short, as when the machine stopped.
         String last = lines.getLast();
@@ -74,11 +82,14 @@ class SweepTest {
     }
 
     @Test
-    void mistakesAreNamed() {
+    void mistakesAreNamed() throws IOException {
         assertThat(run("sweep", "--vary", "colour=red", "-o", folder).err()).singleElement().asString()
                 .contains("the option colour cannot be varied; use cfg-scale");
         assertThat(run("sweep", "--vary", "cfg-scale=x", "-o", folder).err()).last().asString()
-                .contains("'x' is no number");
+                .contains("--vary cfg-scale=x: 'x' is no number");
+        Path file = Files.createFile(folder.resolve("file"));
+        assertThat(run("sweep", "--vary", "cfg-scale=1", "-o", file).err()).last().asString()
+                .contains("file: cannot be made a folder", "is a file; name another place");
         assertThat(run("sweep", "--vary", "remove block.{2..9}", "-o", folder).err()).last().asString()
                 .contains("there is no site block.4");
     }

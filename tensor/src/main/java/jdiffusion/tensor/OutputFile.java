@@ -132,7 +132,14 @@ public final class OutputFile {
         try {
             Files.createDirectories(folder);
         } catch (IOException e) {
-            throw new InputException(folder + ": cannot be made a folder (" + e.getMessage() + ")", e);
+            Path there = folder.toAbsolutePath();
+            while (!Files.exists(there)) {
+                there = there.getParent();
+            }
+            String what = folder + ": cannot be made a folder: ";
+            throw new InputException(what + (!Files.isDirectory(there) ? there + " is a file; name another place"
+                    : e instanceof AccessDeniedException ? "may not write in " + there + "; check its permissions"
+                    : there + " takes no new ones; name another place"), e);
         }
     }
 }

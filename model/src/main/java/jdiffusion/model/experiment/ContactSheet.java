@@ -1,7 +1,9 @@
 package jdiffusion.model.experiment;
 
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import jdiffusion.model.image.Picture;
 import jdiffusion.tensor.InputException;
 
@@ -13,6 +15,14 @@ public final class ContactSheet {
     private static final long MOST_PIXELS = 1L << 28;
 
     private ContactSheet() {
+    }
+
+    /** What a sheet's file says of it, in this order. */
+    public static Map<String, String> texts(List<String> columns, List<String> rows) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        texts.put("columns", String.join(" | ", columns));
+        texts.put("rows", String.join(" | ", rows));
+        return texts;
     }
 
     /**

@@ -76,8 +76,11 @@ record Instruction(String verb, String at, Float by, Map<String, String> keys) {
             String key = equals > 0 ? word.substring(0, equals) : NUMBER.matcher(word).matches() ? "by"
                     : TOP.matcher(word).matches() ? "top" : "at";
             String value = unquoted(equals > 0 ? word.substring(equals + 1) : word);
-            if (keys.put(key, value) != null) {
-                throw new InputException("\"" + line + "\": " + key + " is given twice, also as " + value);
+            String before = keys.put(key, value);
+            if (before != null) {
+                throw new InputException("\"" + line + "\": " + (key.equals("at") ? before + " and " + value
+                        + " are both no number and no key=value, and only one can be the site"
+                        : key + " is given twice, also as " + value));
             }
         }
         return of(keys, line);
@@ -267,9 +270,18 @@ record Instruction(String verb, String at, Float by, Map<String, String> keys) {
         return tensor.toArray();
     }
 
+    /** Whether there is nothing in a file. */
+    static boolean isEmpty(Path file) {
+        return Files.isRegularFile(file) && file.toFile().length() == 0;
+    }
+
     /** One prompt a line. */
     static List<String> prompts(Path file) {
-        String text = new String(InputFile.bytes(file, MOST_BYTES, "a file of prompts"), StandardCharsets.UTF_8);
+        if (Files.notExists(file)) {
+            throw new InputException(file + ": there is no such file; write one with a prompt a line");
+        }
+        String text = isEmpty(file) ? "" : new String(InputFile.bytes(file, MOST_BYTES, "a file of prompts"),
+                StandardCharsets.UTF_8);
         List<String> lines = text.lines().map(String::strip).filter(line -> !line.isEmpty()).toList();
         if (lines.isEmpty()) {
             throw new InputException(file + ": has no prompts; write one a line");

@@ -4,12 +4,14 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import jdiffusion.model.Branch;
 import jdiffusion.model.sites.Intervene;
 import jdiffusion.tensor.InputException;
@@ -36,21 +38,9 @@ public final class Interventions {
      * the line. Names of files in it start from its folder.
      */
     public static List<Intervene> read(Path file) {
-        JsonNode root;
-        try {
-            root = new YAMLMapper().readTree(new String(InputFile.bytes(file, MOST_BYTES,
-                    "a list of interventions"), StandardCharsets.UTF_8));
-        } catch (JacksonException e) {
-            throw new InputException(file + ": is no YAML: " + e.getOriginalMessage().lines().findFirst().orElse("")
-                    + (e.getLocation() == null ? "" : " in line " + e.getLocation().getLineNr()), e);
-        }
-        if (root == null || !root.isArray() || root.isEmpty()) {
-            throw new InputException(file + ": is no list of interventions; write lines such as"
-                    + " \"- zero block.12.context\"");
-        }
         Path folder = file.toAbsolutePath().getParent();
         List<Intervene> all = new ArrayList<>();
-        for (JsonNode entry : root) {
+        for (JsonNode entry : entries(file)) {
             try {
                 all.add((entry.isTextual() ? Instruction.parse(entry.textValue()) : map(entry))
                         .intervention(folder));
@@ -59,6 +49,53 @@ public final class Interventions {
             }
         }
         return all;
+    }
+
+    /** What such a file says, an entry a line. */
+    public static List<String> lines(Path file) {
+        List<String> lines = new ArrayList<>();
+        entries(file).forEach(entry -> lines.add(entry.isTextual() ? entry.textValue() : entry.toString()));
+        return lines;
+    }
+
+    private static JsonNode entries(Path file) {
+        if (Files.notExists(file)) {
+            throw new InputException(file + ": there is no such file; write one with interventions, such as"
+                    + " \"- zero block.12.context\", a line each");
+        }
+        JsonNode root = null;
+        try {
+            root = Instruction.isEmpty(file) ? null : new YAMLMapper().readTree(new String(InputFile.bytes(file,
+                    MOST_BYTES, "a list of interventions"), StandardCharsets.UTF_8));
+        } catch (JacksonException e) {
+            throw new InputException(file + ": is no YAML: " + fault(e)
+                    + (e.getLocation() == null ? "" : " in line " + e.getLocation().getLineNr()), e);
+        }
+        if (root == null || !root.isArray() || root.isEmpty()) {
+            throw new InputException(file + ": is no list of interventions; write lines such as"
+                    + " \"- zero block.12.context\"");
+        }
+        return root;
+    }
+
+    /**
+     * The texts of a changed picture's file. The settings are under a keyword of their own, since alone they draw
+     * another picture.
+     *
+     * @param interventions a line each
+     * @param settings      of the run that was changed
+     */
+    public static Map<String, String> texts(String interventions, String settings) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        texts.put("interventions", interventions);
+        texts.put("settings of the run", settings);
+        return texts;
+    }
+
+    /** What was read, and what is wrong with it; between them the parser shows the place. */
+    private static String fault(JacksonException e) {
+        return e.getOriginalMessage().lines().filter(line -> !line.startsWith(" ")).distinct()
+                .collect(Collectors.joining(", "));
     }
 
     /** The prompts of a file, one a line. */
@@ -72,6 +109,9 @@ public final class Interventions {
     }
 
     private static Instruction map(JsonNode entry) {
+        if (!entry.isObject()) {
+            throw new InputException(entry + " is neither a line such as \"zero block.12.context\" nor a map");
+        }
         Map<String, String> keys = new LinkedHashMap<>();
         entry.properties().forEach(field -> {
             if (field.getValue().isContainerNode() && !field.getValue().isArray()) {

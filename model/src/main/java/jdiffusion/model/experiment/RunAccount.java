@@ -33,19 +33,20 @@ import jdiffusion.tensor.Tensor;
  * @param device        in words
  * @param model         its name
  * @param files         SHA-256 of the model's files, by their names
+ * @param options       what was chosen to be kept, as the user wrote it, by the options' names
  * @param interventions as the user wrote them
  */
 public record RunAccount(String settings, String device, String model, Map<String, String> files,
-                         List<String> interventions) {
+                         Map<String, List<String>> options, List<String> interventions) {
     private static final int DEPTH = 3;
     private static final int PIECE = 1 << 20;
 
     /** @param model its folder or file, of which all weights and configurations are hashed */
     public static RunAccount of(Pipeline pipeline, GenerationRequest request, PictureText text, Path model,
-                                List<String> interventions) {
+                                Map<String, List<String>> options, List<String> interventions) {
         GenerationRequest one = request.toBuilder().images(1).build();
         return new RunAccount(text.of(one).text(), pipeline.device(), pipeline.variant().label(), hashes(model),
-                interventions);
+                options, interventions);
     }
 
     private static Map<String, String> hashes(Path model) {
@@ -100,6 +101,8 @@ public record RunAccount(String settings, String device, String model, Map<Strin
                 .put("settings", settings).put("model", model).put("device", device);
         ObjectNode hashes = root.putObject("model_files_sha256");
         files.forEach(hashes::put);
+        ObjectNode chosen = root.putObject("options");
+        options.forEach((name, values) -> values.forEach(chosen.withArray("/" + name)::add));
         ArrayNode done = root.putArray("interventions");
         interventions.forEach(done::add);
         ArrayNode pictures = root.putArray("pictures_sha256");

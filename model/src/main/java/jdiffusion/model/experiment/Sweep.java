@@ -51,6 +51,18 @@ public record Sweep(Pipeline pipeline, GenerationRequest base, List<SweepAxis> a
         String label() {
             return labels.isEmpty() ? PLAIN : String.join(", ", labels);
         }
+
+        /** Its place on the last axis, which goes from left to right. */
+        String column() {
+            return labels.isEmpty() ? PLAIN : labels.getLast();
+        }
+
+        /** Its row on sheet and page: prompt, seed, and the places on the other axes. */
+        String row() {
+            List<String> parts = new ArrayList<>(List.of(prompt, "seed " + Long.toUnsignedString(seed)));
+            parts.addAll(labels.subList(0, Math.max(0, labels.size() - 1)));
+            return String.join(", ", parts);
+        }
     }
 
     /** A prompt and a seed. */
@@ -69,7 +81,7 @@ public record Sweep(Pipeline pipeline, GenerationRequest base, List<SweepAxis> a
         int[] next = {done.values().stream().mapToInt(node -> number(node.get("file").textValue())).max().orElse(0)};
         for (String prompt : prompts) {
             for (long seed : seeds) {
-                rows.add(row(new Row(prompt, seed), grid, done, next, progress, told));
+                rows.addAll(lines(row(new Row(prompt, seed), grid, done, next, progress, told)));
             }
         }
         List<List<Picture>> pictures = new ArrayList<>();
@@ -81,9 +93,22 @@ public record Sweep(Pipeline pipeline, GenerationRequest base, List<SweepAxis> a
         List<List<Picture>> equal = pictures.stream().map(row -> row.stream().map(picture ->
                 picture.width() == first.width() && picture.height() == first.height() ? picture
                         : picture.resized(first.width(), first.height())).toList()).toList();
-        write("sheet.png", Png.encode(ContactSheet.of(equal), Map.of("columns", rows.getFirst().stream()
-                .map(Cell::label).reduce((a, b) -> a + " | " + b).orElse(""))));
+        write("sheet.png", Png.encode(ContactSheet.of(equal), ContactSheet.texts(
+                rows.getFirst().stream().map(Cell::column).toList(),
+                rows.stream().map(row -> row.getLast().row()).toList())));
         told.accept("wrote " + folder.resolve("index.html") + ", sheet.png and " + RESULTS);
+    }
+
+    /** All of a prompt and seed in lines, one for each place on the axes but the last; each begins with the plain one. */
+    private List<List<Cell>> lines(List<Cell> cells) {
+        int columns = axes.isEmpty() ? 1 : axes.getLast().settings().size();
+        List<List<Cell>> lines = new ArrayList<>();
+        for (int at = 1; at < cells.size(); at += columns) {
+            List<Cell> line = new ArrayList<>(List.of(cells.getFirst()));
+            line.addAll(cells.subList(at, at + columns));
+            lines.add(line);
+        }
+        return lines.isEmpty() ? List.of(cells) : lines;
     }
 
     /** Of a picture's file; 0 for none of ours. */
@@ -172,12 +197,13 @@ public record Sweep(Pipeline pipeline, GenerationRequest base, List<SweepAxis> a
     private Cell known(Row row, List<SweepAxis.Setting> settings, Map<String, JsonNode> done) {
         JsonNode node = done.get(key(row, settings));
         return node == null ? null : new Cell(row.prompt, row.seed, labels(settings), node.get("file").textValue(),
-                value(node, "psnr"), value(node, "ssim"), value(node, "latent_cosine"));
+                value(node, "psnr", Double.POSITIVE_INFINITY), value(node, "ssim", Double.NaN),
+                value(node, "latent_cosine", Double.NaN));
     }
 
-    /** Null stands for an infinite PSNR, which JSON has no number for. */
-    private static double value(JsonNode node, String name) {
-        return node.path(name).isNumber() ? node.get(name).doubleValue() : Double.POSITIVE_INFINITY;
+    /** @param none what JSON has no number for: an infinite PSNR, or else what is not a number */
+    private static double value(JsonNode node, String name, double none) {
+        return node.path(name).isNumber() ? node.get(name).doubleValue() : none;
     }
 
     private Cell keep(Row row, List<SweepAxis.Setting> settings, Run run, Run plain, int number) {
@@ -188,9 +214,10 @@ public record Sweep(Pipeline pipeline, GenerationRequest base, List<SweepAxis> a
                 ? PictureError.cosine(run.latents(), plain.latents()) : Double.NaN;
         String file = String.format(Locale.ROOT, "%05d.png", number);
         Cell cell = new Cell(row.prompt, row.seed, labels(settings), file, error.psnr(), error.ssim(), cosine);
+        String drawn = text.apply(request(row, settings));
         write(file, Png.encode(picture, settings.stream().allMatch(setting -> setting.interventions().isEmpty())
-                ? Map.of(Infotext.KEYWORD, text.apply(request(row, settings)))
-                : Map.of("interventions", cell.label())));
+                ? Map.of(Infotext.KEYWORD, drawn)
+                : Interventions.texts(cell.label(), drawn)));
         ObjectNode line = JSON.createObjectNode().put("key", key(row, settings)).put("prompt", row.prompt)
                 .put("seed", Long.toUnsignedString(row.seed)).put("file", file);
         cell.labels.forEach(line.withArray("settings")::add);

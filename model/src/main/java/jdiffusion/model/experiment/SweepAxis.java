@@ -56,7 +56,8 @@ public record SweepAxis(List<Setting> settings) {
                         + String.join(", ", OPTIONS.keySet()) + ", or an intervention such as \"remove block.{0..3}\"");
             }
             for (String value : text.substring(equals + 1).split(",", -1)) {
-                settings.add(new Setting(name + "=" + value.strip(), b -> option.apply(b, value.strip()), List.of()));
+                String label = name + "=" + value.strip();
+                settings.add(new Setting(label, b -> changed(option, b, value.strip(), label), List.of()));
             }
         } else {
             for (String line : expanded(text)) {
@@ -64,6 +65,15 @@ public record SweepAxis(List<Setting> settings) {
             }
         }
         return new SweepAxis(settings);
+    }
+
+    private static Builder changed(BiFunction<Builder, String, Builder> option, Builder builder, String value,
+                                   String label) {
+        try {
+            return option.apply(builder, value);
+        } catch (InputException e) {
+            throw new InputException("--vary " + label + ": " + e.getMessage(), e);
+        }
     }
 
     private static List<String> expanded(String text) {
@@ -97,7 +107,7 @@ public record SweepAxis(List<Setting> settings) {
         try {
             return Float.parseFloat(text);
         } catch (NumberFormatException e) {
-            throw new InputException("--vary: '" + text + "' is no number", e);
+            throw new InputException("'" + text + "' is no number", e);
         }
     }
 
@@ -105,7 +115,7 @@ public record SweepAxis(List<Setting> settings) {
         try {
             return Integer.parseInt(text);
         } catch (NumberFormatException e) {
-            throw new InputException("--vary: '" + text + "' is no whole number", e);
+            throw new InputException("'" + text + "' is no whole number", e);
         }
     }
 
@@ -115,7 +125,7 @@ public record SweepAxis(List<Setting> settings) {
                 return kind;
             }
         }
-        throw new InputException("--vary: '" + text + "' is no sampler; use " + String.join(", ",
+        throw new InputException("'" + text + "' is no sampler; use " + String.join(", ",
                 Arrays.stream(Sampler.Kind.values()).map(Sampler.Kind::label).toList()));
     }
 }

@@ -30,7 +30,7 @@ final class SweepPage {
         html.append("<h2>Pictures</h2>\n<table>");
         header(html, rows);
         for (int row = 0; row < rows.size(); row++) {
-            html.append("<tr>").append(head(rows.get(row).getFirst()));
+            html.append("<tr>").append(head(rows.get(row)));
             for (int i = 0; i < rows.get(row).size(); i++) {
                 html.append("<td><img alt=\"").append(escaped(rows.get(row).get(i).label()))
                         .append("\" src=\"data:image/png;base64,").append(small(pictures.get(row).get(i)))
@@ -51,12 +51,12 @@ final class SweepPage {
 
     private static void header(StringBuilder html, List<List<Sweep.Cell>> rows) {
         html.append("<tr><th></th>");
-        rows.getFirst().forEach(cell -> html.append("<th>").append(escaped(cell.label())).append("</th>"));
+        rows.getFirst().forEach(cell -> html.append("<th>").append(escaped(cell.column())).append("</th>"));
         html.append("</tr>\n");
     }
 
-    private static String head(Sweep.Cell cell) {
-        return "<th>" + escaped(cell.prompt()) + ", seed " + Long.toUnsignedString(cell.seed()) + "</th>";
+    private static String head(List<Sweep.Cell> row) {
+        return "<th>" + escaped(row.getLast().row()) + "</th>";
     }
 
     /** @param share of a value from 0, red, to 1, green */
@@ -65,7 +65,7 @@ final class SweepPage {
         html.append("<h2>").append(title).append("</h2>\n<table>");
         header(html, rows);
         for (List<Sweep.Cell> row : rows) {
-            html.append("<tr>").append(head(row.getFirst()));
+            html.append("<tr>").append(head(row));
             for (Sweep.Cell cell : row) {
                 double number = value.applyAsDouble(cell);
                 long hue = Double.isNaN(number) ? 0 : Math.round(120 * Math.clamp(share.applyAsDouble(number), 0, 1));

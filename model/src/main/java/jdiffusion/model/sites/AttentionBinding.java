@@ -80,6 +80,9 @@ final class AttentionBinding {
             if (attend.words().isEmpty() && attend.tokens().isEmpty() && attend.top() == 0) {
                 throw new InputException("nothing is to be looked at; give a word, tokens, or keys");
             }
+            if (attend.words().stream().anyMatch(String::isBlank)) {
+                throw new InputException("a word to look at is empty; give one of the prompt");
+            }
         } else if (!place.heads().isEmpty()) {
             throw new InputException("keys are masked for all heads; leave heads= out");
         }

@@ -350,6 +350,7 @@ class AttentionExperimentsTest {
             assertRefused(pipeline, request, Attend.at("**").word("dog"), "no word \"dog\"", "red, circle");
             assertRefused(pipeline, request, Attend.at("7").word("red"), "no attention block.7", "block.0.attn");
             assertRefused(pipeline, request, Attend.at("0"), "nothing is to be looked at");
+            assertRefused(pipeline, request, Attend.at("0").word(" "), "a word to look at is empty");
             assertRefused(pipeline, request, Attend.at("0").tokens(List.of(999)), "token 999 is not there");
             assertRefused(pipeline, request, Attend.at("0").word("red").with(Intervene.at("0").heads(99)),
                     "head 99 is not there");
