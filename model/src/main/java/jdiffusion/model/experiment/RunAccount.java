@@ -102,7 +102,7 @@ public record RunAccount(String settings, String device, String model, Map<Strin
         ObjectNode hashes = root.putObject("model_files_sha256");
         files.forEach(hashes::put);
         ObjectNode chosen = root.putObject("options");
-        options.forEach((name, values) -> values.forEach(chosen.withArray("/" + name)::add));
+        options.forEach((name, values) -> values.forEach(value -> chosen.withArray("/" + name).add(value)));
         ArrayNode done = root.putArray("interventions");
         interventions.forEach(done::add);
         ArrayNode pictures = root.putArray("pictures_sha256");
