@@ -253,7 +253,7 @@ final class GenerateCommand implements Callable<Integer> {
             console.line("device: " + plan.device().describe());
             console.line("settings: " + SettingsLine.of(plan, refining.inWords()));
             List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
-            Previews previews = plan.pictures() == null ? null : new Previews(plan.pictures(), preview,
+            PreviewFiles previews = plan.pictures() == null ? null : new PreviewFiles(plan.pictures(), preview,
                     plan.pipeline().latents().factor(), plan.files());
             if (previews != null) {
                 followers.add(previews);

@@ -8,7 +8,7 @@ import jdiffusion.model.image.Png;
 import jdiffusion.model.family.Progress;
 
 /** Writes what can be seen of the latents so far, every few evaluations, over one file for each picture. */
-final class Previews implements Progress {
+final class PreviewFiles implements Progress {
     private final LatentPictures pictures;
     private final int every;
     private final int factor;
@@ -18,7 +18,7 @@ final class Previews implements Progress {
     private int width;
 
     /** @param factor pixels of the picture for one of the latents */
-    Previews(LatentPictures pictures, int every, int factor, OutputFiles files) {
+    PreviewFiles(LatentPictures pictures, int every, int factor, OutputFiles files) {
         this.pictures = pictures;
         this.every = every;
         this.factor = factor;
