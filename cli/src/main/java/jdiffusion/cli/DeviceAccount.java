@@ -3,7 +3,12 @@ package jdiffusion.cli;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import jdiffusion.emulator.driver.EmulatedDevice;
+import jdiffusion.kernels.cuda.KernelPlaces;
+import jdiffusion.lab.PtxPlaces;
 import jdiffusion.lab.ReportPage;
 import jdiffusion.model.device.Devices;
 import jdiffusion.tensor.InputException;
@@ -43,9 +48,21 @@ final class DeviceAccount implements AutoCloseable {
         }
         if (page != null) {
             EmulatedDevice device = opened.emulated();
-            ReportPage report = ReportPage.of(run, device.executor().options().check());
-            device.fault().ifPresent(fault -> report.fault(fault.getMessage()));
-            device.executor().counters().values().forEach(report::add);
+            ReportPage report = new ReportPage(run, List.of(), device.executor().options().check());
+            opened.fault().ifPresent(report::fault);
+            KernelPlaces places = opened.kernelPlaces();
+            Map<String, List<String>> texts = new HashMap<>();
+            device.executor().counters().values().forEach(kernel -> report.add(kernel, new PtxPlaces() {
+                @Override
+                public List<Place> at(int line) {
+                    return places.at(kernel.kernel(), line).stream().map(at -> new Place(at.file(), at.line())).toList();
+                }
+
+                @Override
+                public List<String> text(String file) {
+                    return texts.computeIfAbsent(file, name -> places.text(name).lines().toList());
+                }
+            }));
             report.write(page);
         }
     }

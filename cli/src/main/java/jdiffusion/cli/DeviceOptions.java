@@ -46,7 +46,7 @@ final class DeviceOptions {
 
     @Option(names = "--emulator-report", paramLabel = "FILE",
             description = "On the emulated device: write a page about all kernels that ran, as 'jdiffusion kernel"
-                + " report' does: the cost of each line of PTX, sectors, bank conflicts and what mends them,"
+                + " report' does: the cost of each line of CUDA and of PTX, sectors, bank conflicts and what mends them,"
                 + " divergence.")
     Path report;
 

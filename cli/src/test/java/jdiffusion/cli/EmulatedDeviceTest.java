@@ -156,7 +156,8 @@ class EmulatedDeviceTest {
         assertThat(kernels.get(0).get("estimates").findValuesAsText("card")).contains("RTX 3060", "RTX 4090");
         assertThat(kernels.get(0).get("mmaFlops").longValue()).isPositive();
         assertThat(Files.readString(page)).contains("\"program\":\"jdiffusion generate\"", "\"name\":\"attention_64_bf16\"",
-                "mma.sync.aligned").doesNotContain("/*DATA*/");
+                "mma.sync.aligned", "\"name\":\"linear/gemm.cuh\"", "\"name\":\"attention/attention.cu\"")
+                .doesNotContain("/*DATA*/", "/*SOURCE*/");
     }
 
     @Test
@@ -181,7 +182,8 @@ class EmulatedDeviceTest {
                 folder.resolve("report.html"), "-o", folder.resolve("x.png"));
         Assumptions.assumeFalse(run.err().getLast().contains("kernels cannot be compiled"), "no compiler of kernels");
         assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
-        assertThat(run.err().getLast()).startsWith("jdiffusion: cuda: ").contains("elementwise_", "thread 3", "st.");
+        assertThat(run.err().getLast()).startsWith("jdiffusion: cuda: ").contains("elementwise_", "thread 3", "st.",
+                "; the line is of elementwise/elementwise.cu:");
         assertThat(Cli.names(folder)).containsExactly("kernels", "report.html");
         assertThat(Files.readString(folder.resolve("report.html"))).contains("\"fault\":\"OUT_OF_BOUNDS in kernel");
     }

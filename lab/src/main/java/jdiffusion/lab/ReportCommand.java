@@ -32,7 +32,9 @@ final class ReportCommand implements Callable<Integer> {
     public Integer call() {
         List<Launch> launches = options.parsed();
         LabProgram program = options.program();
-        ReportPage page = ReportPage.of(program, launches, options.check);
+        ReportPage page = new ReportPage(program.file().getFileName().toString(),
+                launches.stream().map(Launch::text).toList(), options.check);
+        PtxPlaces places = new LineInfo(program.file(), program.ptx());
         LabException fault = null;
         try (Session session = options.session(program, true, spec.commandLine().getOut()::print)) {
             try {
@@ -44,7 +46,7 @@ final class ReportCommand implements Callable<Integer> {
                 fault = e;
                 page.fault(e.getMessage());
             }
-            session.counters().values().forEach(page::add);
+            session.counters().values().forEach(kernel -> page.add(kernel, places));
         }
         page.write(output);
         spec.commandLine().getOut().println("wrote " + output);

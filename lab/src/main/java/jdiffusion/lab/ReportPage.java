@@ -11,32 +11,43 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import jdiffusion.emulator.Card;
 import jdiffusion.emulator.KernelCounters;
 import jdiffusion.emulator.KernelCounters.InstructionClass;
 import jdiffusion.emulator.KernelCounters.Line;
 import jdiffusion.emulator.SharedArray;
 import jdiffusion.emulator.SharedRequest;
+import jdiffusion.lab.PtxPlaces.Place;
 
 /** A page about kernels that have run: one file that needs no network. */
 public final class ReportPage {
     private static final String TEMPLATE = "report.html";
     private static final String SHARED = "/*SHARED*/";
+    private static final String SOURCE = "/*SOURCE*/";
     private static final String DATA = "/*DATA*/null";
 
-    private final SourceMap source;
     private final ObjectNode data = new ObjectMapper().createObjectNode();
     private final ArrayNode kernels;
+    private final ArrayNode files;
+    private final ArrayNode chains;
+    private final Map<String, Integer> fileNumbers = new HashMap<>();
+    private final Map<List<Place>, Integer> chainNumbers = new HashMap<>();
 
-    private ReportPage(String program, List<String> asked, boolean checked, SourceMap source) {
-        this.source = source;
-        data.put("program", program).put("checked", checked).put("sourceFile", source.file());
+    /**
+     * @param program what has run
+     * @param asked   the launches as they were asked for; empty where the program launches kernels itself
+     * @param checked whether races were looked for
+     */
+    public ReportPage(String program, List<String> asked, boolean checked) {
+        data.put("program", program).put("checked", checked);
         ArrayNode launches = data.putArray("launches");
         asked.forEach(launches::add);
-        ArrayNode text = data.putArray("source");
-        source.text().forEach(text::add);
+        files = data.putArray("files");
+        chains = data.putArray("chains");
         ArrayNode cards = data.putArray("cards");
         for (Card card : Card.ALL) {
             cards.addObject().put("name", card.name()).put("tensor", card.tensorFlops())
@@ -46,29 +57,13 @@ public final class ReportPage {
         kernels = data.putArray("kernels");
     }
 
-    /** A page about launches of a program. */
-    static ReportPage of(LabProgram program, List<Launch> launches, boolean checked) {
-        return new ReportPage(program.file().getFileName().toString(), launches.stream().map(Launch::text).toList(),
-                checked, SourceMap.of(program));
-    }
-
-    /**
-     * A page about kernels that some other program has launched.
-     *
-     * @param program what has run
-     * @param checked whether races were looked for
-     */
-    public static ReportPage of(String program, boolean checked) {
-        return new ReportPage(program, List.of(), checked, SourceMap.none());
-    }
-
     /** What ended the launches early. */
     public void fault(String message) {
         data.put("fault", message);
     }
 
-    /** Adds a kernel. */
-    public void add(KernelCounters counters) {
+    /** Adds a kernel, with where its PTX comes from. */
+    public void add(KernelCounters counters, PtxPlaces places) {
         ObjectNode json = kernels.addObject().put("name", counters.kernel()).put("launches", counters.launches())
                 .put("blocks", counters.blocks());
         ObjectNode metrics = json.putObject("metrics");
@@ -86,7 +81,7 @@ public final class ReportPage {
                 continue;
             }
             ObjectNode one = lines.addObject().put("line", line.line).put("text", line.text.strip())
-                    .put("source", source.source(line.line)).put("warps", line.executions).put("lanes", line.lanes)
+                    .put("chain", chain(places, line.line)).put("warps", line.executions).put("lanes", line.lanes)
                     .put("partings", line.partings).put("requests", line.traffic.globalRequests)
                     .put("sectors", line.traffic.globalSectors).put("ideal", line.traffic.globalIdealSectors)
                     .put("shared", line.traffic.sharedRequests).put("conflicts", line.traffic.sharedConflictCycles);
@@ -98,7 +93,29 @@ public final class ReportPage {
         counters.lines().values().stream().filter(line -> line.worst != null)
                 .max(Comparator.comparingLong(line -> line.traffic.sharedConflictCycles))
                 .filter(line -> line.worst.conflicts() > 0)
-                .ifPresent(worst -> json.set("worst", worst(counters, worst)));
+                .ifPresent(worst -> json.set("worst", worst(counters, worst).put("chain", chain(places, worst.line))));
+    }
+
+    /** The number of the places of a line of PTX, as far as their files are shown; -1 for none. */
+    private int chain(PtxPlaces places, int ptxLine) {
+        List<Place> shown = places.at(ptxLine).stream().filter(place -> place.line() > 0
+                && place.line() <= places.text(place.file()).size()).toList();
+        if (shown.isEmpty()) {
+            return -1;
+        }
+        return chainNumbers.computeIfAbsent(shown, _ -> {
+            ArrayNode chain = chains.addArray();
+            shown.forEach(place -> chain.addArray().add(file(places, place.file())).add(place.line()));
+            return chains.size() - 1;
+        });
+    }
+
+    private int file(PtxPlaces places, String name) {
+        return fileNumbers.computeIfAbsent(name, _ -> {
+            ArrayNode text = files.addObject().put("name", name).putArray("text");
+            places.text(name).forEach(text::add);
+            return files.size() - 1;
+        });
     }
 
     private static ObjectNode worst(KernelCounters counters, Line line) {
@@ -168,7 +185,7 @@ public final class ReportPage {
             Path beside = output.resolveSibling(output.getFileName() + ".part");
             try {
                 Files.writeString(beside, resource(TEMPLATE).replace(SHARED, resource("shared.js"))
-                        .replace(DATA, json));
+                        .replace(SOURCE, resource("source.js")).replace(DATA, json));
                 Files.move(beside, output, StandardCopyOption.REPLACE_EXISTING);
             } finally {
                 Files.deleteIfExists(beside);

@@ -52,7 +52,8 @@ function shared(kernel) {
     main.append(el('p', { text: 'No request to shared memory met a bank conflict.' }));
     return;
   }
-  main.append(el('p', { text: `The instruction that loses most to conflicts is in PTX line ${worst.line}: ${
+  main.append(el('p', { text: `The instruction that loses most to conflicts is in PTX line ${worst.line}${worst.chain < 0 ? '' : ` of ${
+    chain(worst).map(words).join(', inlined at ')}`}: ${
     number(worst.conflicts)} cycles in ${number(worst.requests)} requests${worst.array ? ` to ${worst.array}` : ''}. Its`
     + ' worst request is below. A square is a word that a lane wants; those in one column come from the same bank, one'
     + ' after the other: the first turn is green, the later ones are the redder the longer they wait.'
@@ -85,13 +86,13 @@ function divergence(kernel) {
     + ` switches off count as taking part. ${parted.length ? 'At these branches lanes of a warp parted, after which the'
       + ' warp runs the ways one after the other:' : 'No branch made lanes of a warp part.'}` }));
   if (!parted.length) return;
-  const places = [...Map.groupBy(parted, line => line.source || `PTX ${line.line}`)].map(([place, lines]) => ({ place, lines,
+  const places = [...Map.groupBy(parted, where)].map(([place, lines]) => ({ place, lines,
     warps: sum(lines, 'warps'), lanes: sum(lines, 'lanes'), partings: sum(lines, 'partings') }));
   const table = el('table', {}, el('tr', {}, ...['line', 'executed', 'parted', 'lanes before'].map(text =>
-    el('th', { text })), el('th', { class: 'word', text: data.source.length ? 'source and its branches' : 'branch' })));
+    el('th', { text })), el('th', { class: 'word', text: data.files.length ? 'source and its branches' : 'branch' })));
   places.sort((a, b) => b.partings - a.partings).slice(0, 20).forEach(at => {
-    const text = typeof at.place === 'number' ? [data.source[at.place - 1].trim()] : [];
-    table.append(el('tr', {}, el('td', { text: at.place }), el('td', { text: number(at.warps) }),
+    const text = at.lines[0].chain < 0 ? [] : [textOf(chain(at.lines[0])[0]).trim()];
+    table.append(el('tr', {}, el('td', { class: 'code', text: at.place }), el('td', { text: number(at.warps) }),
       el('td', { text: number(at.partings) }), el('td', { text: (at.lanes / at.warps).toFixed(1) }),
       el('td', { class: 'code', text: [...text, ...at.lines.slice(0, 4).map(line => line.text),
         ...at.lines.length > 4 ? [`and ${at.lines.length - 4} more`] : []].join('\n') })));
@@ -104,11 +105,11 @@ function barriers(kernel) {
   const all = kernel.lines.filter(line => line.openings);
   if (!all.length) return;
   const table = el('table', {}, el('tr', {}, ...['line', 'opened', 'evenness'].map(text => el('th', { text })),
-    el('th', { class: 'word', text: data.source.length ? 'source and barrier' : 'barrier' })));
-  all.forEach(line => table.append(el('tr', {}, el('td', { text: line.source || line.line }),
+    el('th', { class: 'word', text: data.files.length ? 'source and barrier' : 'barrier' })));
+  all.forEach(line => table.append(el('tr', {}, el('td', { class: 'code', text: where(line) }),
     el('td', { text: number(line.openings) }),
     el('td', { text: line.slowest ? `${Math.round(100 * line.toBarrier / line.slowest)} %` : '' }),
-    el('td', { class: 'code', text: line.source ? `${data.source[line.source - 1].trim()}\n${line.text}` : line.text }))));
+    el('td', { class: 'code', text: line.chain < 0 ? line.text : `${textOf(chain(line)[0]).trim()}\n${line.text}` }))));
   main.append(el('h3', { text: 'Barriers' }), el('p', { text: 'How often each opened, and how evenly the warps had worked'
     + ' since they last met: 100 % where all had executed as many instructions, 25 % where one of four had done all. Who'
     + ' comes early waits (smsp__average_warps_issue_stalled_barrier_per_issue_active.ratio in ncu counts that time).' }),

@@ -50,13 +50,20 @@ class ReportCommandTest {
         Path page = folder.resolve("report.html");
         assertThat(run(program, "barrier<<<1,64>>>(zeros(64, i32), 2)", page)).as(err).isZero();
         JsonNode data = data(page);
-        assertThat(data.get("source").size()).isGreaterThan(5);
+        JsonNode file = data.get("files").get(0);
+        assertThat(file.get("name").asText()).endsWith("barrier.cu");
+        assertThat(file.get("text").size()).isGreaterThan(5);
         JsonNode kernel = data.get("kernels").get(0);
         long all = 0;
         long ofSource = 0;
         for (JsonNode line : kernel.get("lines")) {
             all += line.get("warps").asLong();
-            ofSource += line.get("source").asInt() > 0 ? line.get("warps").asLong() : 0;
+            int chain = line.get("chain").asInt();
+            ofSource += chain >= 0 ? line.get("warps").asLong() : 0;
+            if (line.get("text").asText().startsWith("bar.sync")) {
+                int at = data.get("chains").get(chain).get(0).get(1).asInt();
+                assertThat(file.get("text").get(at - 1).asText()).contains("__syncthreads");
+            }
         }
         assertThat(all).isEqualTo(kernel.at("/metrics/instructions").asLong()).isPositive();
         assertThat(ofSource).isGreaterThan(all / 2);

@@ -21,7 +21,7 @@ public final class EmulatedCuda implements AutoCloseable {
             for (int i = 0; i < count; i++) {
                 int number = i;
                 backends.add(CudaBackend.open(CudaOptions.defaults().withPrecision(precision).withOrdinal(i)
-                        .withLastWords(() -> device.takeFailure(number).map(Throwable::getMessage).orElse(null))));
+                        .withLastWords(_ -> device.takeFailure(number).map(Throwable::getMessage).orElse(null))));
             }
         } catch (RuntimeException e) {
             close();

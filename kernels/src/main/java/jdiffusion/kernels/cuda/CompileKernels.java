@@ -3,15 +3,14 @@ package jdiffusion.kernels.cuda;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
 /**
  * The build's step for kernels: compiles those whose sources or options have changed since their PTX was made, writes
- * it, compressed, to the resources, to be checked in, and copies it to where it is packed. Without a compiler all must
- * be up to date.
+ * it and its {@link LineTable}, compressed, to the resources, to be checked in, and to where they are packed. Without a
+ * compiler all must be up to date.
  */
 final class CompileKernels {
     private CompileKernels() {
@@ -34,19 +33,24 @@ final class CompileKernels {
         }
         Nvcc nvcc = Nvcc.find();
         if (nvcc == null) {
-            System.err.println("The PTX of " + String.join(", ", stale) + " was compiled from other sources than those"
-                    + " here, and no nvcc is on the PATH or in /usr/local/cuda/bin to compile it anew.");
+            System.err.println("The PTX of " + String.join(", ", stale) + " or its line table was compiled from other"
+                    + " sources than those here, and no nvcc is on the PATH or in /usr/local/cuda/bin to compile it anew.");
             System.exit(1);
         }
         for (String file : stale) {
             System.out.println("Compiling " + file + ".cu");
             CuSource source = CuSource.read(file, CuSource.folder(root));
-            Path ptx = resources.resolve(file + Ptx.ENDING);
-            Path packed = classes.resolve(file + Ptx.ENDING);
-            Files.createDirectories(ptx.getParent());
-            Files.createDirectories(packed.getParent());
-            Files.write(ptx, Ptx.compressed(Ptx.marked(nvcc.compile(source), source, nvcc.version())));
-            Files.copy(ptx, packed, StandardCopyOption.REPLACE_EXISTING);
+            String ptx = Ptx.marked(nvcc.compile(source, false), source, nvcc.version());
+            LineTable lines = LineTable.of(nvcc.compile(source, true), ptx, source.texts().keySet());
+            write(file + Ptx.ENDING, Ptx.compressed(ptx), resources, classes);
+            write(file + LineTable.ENDING, lines.pack(), resources, classes);
+        }
+    }
+
+    private static void write(String name, byte[] bytes, Path... folders) throws IOException {
+        for (Path folder : folders) {
+            Files.createDirectories(folder.resolve(name).getParent());
+            Files.write(folder.resolve(name), bytes);
         }
     }
 
@@ -59,9 +63,19 @@ final class CompileKernels {
         }
     }
 
-    /** @param resources the folder of compiled kernels */
+    /**
+     * Whether the PTX is of that source, and the line table of that PTX.
+     *
+     * @param resources the folder of compiled kernels
+     */
     static boolean isFresh(Path resources, CuSource source) throws IOException {
-        Path ptx = resources.resolve(source.file() + Ptx.ENDING);
-        return Files.exists(ptx) && Ptx.hash(Ptx.text(Files.readAllBytes(ptx))).equals(source.hash());
+        Path file = resources.resolve(source.file() + Ptx.ENDING);
+        Path lines = resources.resolve(source.file() + LineTable.ENDING);
+        if (!Files.exists(file) || !Files.exists(lines)) {
+            return false;
+        }
+        String ptx = Ptx.text(Files.readAllBytes(file));
+        return Ptx.hash(ptx).equals(source.hash())
+                && LineTable.unpack(Files.readAllBytes(lines)).hash().equals(Ptx.sha256(ptx));
     }
 }

@@ -8,8 +8,24 @@ interface CuCompiler {
     /** Which compiler, in words. */
     String version();
 
-    /** The PTX of a source; a {@link DeviceException} holds the first errors in one line. */
-    String compile(CuSource source);
+    /**
+     * The PTX of a source.
+     *
+     * @param lines whether it names the lines that it is of, as {@link LineTable} reads them
+     * @throws DeviceException with the first errors in one line
+     */
+    String compile(CuSource source, boolean lines);
+
+    /** The same, with the line table apart. */
+    default Compiled compile(CuSource source) {
+        String withLines = compile(source, true);
+        String ptx = LineTable.without(withLines);
+        return new Compiled(ptx, LineTable.of(withLines, ptx, source.texts().keySet()));
+    }
+
+    /** What is made of a source. */
+    record Compiled(String ptx, LineTable lines) {
+    }
 
     /** NVRTC where its library is, else a toolkit's nvcc. */
     static CuCompiler find() {

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import jcuda.CudaException;
 import jcuda.Pointer;
@@ -51,7 +52,7 @@ public final class Cuda implements AutoCloseable {
     private final TensorMaps tensorMaps;
     private final CudaModules modules;
     private final DType operandType;
-    private final Supplier<String> lastWords;
+    private final Function<KernelPlaces, String> lastWords;
     private final Map<String, CudaKernel> kernels = new HashMap<>();
     private final KernelArgs args = new KernelArgs();
     private final LongBuffer argsSize =
@@ -85,7 +86,7 @@ public final class Cuda implements AutoCloseable {
      * @param lastWords   asked after a failure for what the device itself says of it; may give null
      */
     public static Cuda open(int ordinal, String label, KernelSource source, DType operandType,
-                            Supplier<String> lastWords) {
+                            Function<KernelPlaces, String> lastWords) {
         CudaDriver.load();
         int count = CudaDriver.deviceCount();
         if (ordinal < 0 || ordinal >= count) {
@@ -98,7 +99,8 @@ public final class Cuda implements AutoCloseable {
         return new Cuda(ordinal, label, source, operandType, lastWords);
     }
 
-    private Cuda(int ordinal, String label, KernelSource source, DType operandType, Supplier<String> lastWords) {
+    private Cuda(int ordinal, String label, KernelSource source, DType operandType,
+                 Function<KernelPlaces, String> lastWords) {
         if (operandType != DType.BF16 && operandType != DType.F16) {
             throw new IllegalArgumentException("operands of " + operandType + "; tensor cores take BF16 or F16");
         }
@@ -207,6 +209,11 @@ public final class Cuda implements AutoCloseable {
     /** Names of the kernels that were asked for so far, in alphabetical order. */
     public List<String> kernelNames() {
         return kernels.keySet().stream().sorted().toList();
+    }
+
+    /** Where in the sources the kernels that were asked for come from. */
+    KernelPlaces places() {
+        return modules.places();
     }
 
     /** Kernels launched so far. */
@@ -358,7 +365,7 @@ public final class Cuda implements AutoCloseable {
     }
 
     private DeviceException failure(Supplier<String> what, CudaException e) {
-        String words = lastWords.get();
+        String words = lastWords.apply(modules.places());
         return new DeviceException(label + ": " + what.get() + ": " + (words != null ? words : e.getMessage().strip()
                 + "; the last kernel launched was " + lastLaunch + (SYNCHRONOUS ? "" : ", which need not be the one that"
                 + " failed: -Djdiffusion.cuda.synchronous=true waits for each and names it")), e);

@@ -150,6 +150,11 @@ public final class CudaBackend implements Backend {
         return cuda.kernelNames();
     }
 
+    /** Where in the sources these kernels come from. */
+    public KernelPlaces kernelPlaces() {
+        return cuda.places();
+    }
+
     /** The device's name as its driver gives it. */
     public String name() {
         return cuda.name();

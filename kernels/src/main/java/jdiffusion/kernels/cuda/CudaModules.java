@@ -23,11 +23,13 @@ final class CudaModules implements AutoCloseable {
     private final KernelSource source;
     private final BiFunction<Supplier<String>, CudaException, DeviceException> failure;
     private final Map<String, CUmodule> modules = new HashMap<>();
+    private final KernelPlaces places;
 
     /** @param failure of a call of the driver, from what it was for */
     CudaModules(KernelSource source, BiFunction<Supplier<String>, CudaException, DeviceException> failure) {
         this.source = source;
         this.failure = failure;
+        this.places = new KernelPlaces(source);
     }
 
     /** @param file {@code "linear/linear"} for {@code jdiffusion/kernels/linear/linear.cu} */
@@ -38,7 +40,13 @@ final class CudaModules implements AutoCloseable {
         } catch (CudaException e) {
             throw failure.apply(() -> "kernel " + entry + " of " + file + ".cu", e);
         }
+        places.add(entry, file);
         return function;
+    }
+
+    /** Where in the sources the functions that were asked for come from. */
+    KernelPlaces places() {
+        return places;
     }
 
     private CUmodule load(String file) {

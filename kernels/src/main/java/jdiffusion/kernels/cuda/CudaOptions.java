@@ -1,7 +1,7 @@
 package jdiffusion.kernels.cuda;
 
 import java.nio.file.Path;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import jdiffusion.kernels.Precision;
 
 /**
@@ -14,13 +14,13 @@ import jdiffusion.kernels.Precision;
  * @param cublas    whether linear layers go through cuBLAS instead of our own kernels
  * @param cudnn     whether convolutions go through cuDNN
  * @param lastWords asked after a failure for what the device itself says of it, null if nothing; a real device says
- *                  nothing
+ *                  nothing. Told where kernels come from
  */
 public record CudaOptions(int ordinal, String label, Precision precision, Path kernels, boolean cublas, boolean cudnn,
-                          Supplier<String> lastWords) {
+                          Function<KernelPlaces, String> lastWords) {
     /** The first device, bfloat16, our own kernels. */
     public static CudaOptions defaults() {
-        return new CudaOptions(0, "cuda", Precision.BF16, null, false, false, () -> null);
+        return new CudaOptions(0, "cuda", Precision.BF16, null, false, false, _ -> null);
     }
 
     public CudaOptions withOrdinal(int newOrdinal) {
@@ -43,7 +43,7 @@ public record CudaOptions(int ordinal, String label, Precision precision, Path k
         return new CudaOptions(ordinal, label, precision, kernels, gemmByCublas, convByCudnn, lastWords);
     }
 
-    public CudaOptions withLastWords(Supplier<String> words) {
+    public CudaOptions withLastWords(Function<KernelPlaces, String> words) {
         return new CudaOptions(ordinal, label, precision, kernels, cublas, cudnn, words);
     }
 }

@@ -1,7 +1,6 @@
 package jdiffusion.kernels.cuda;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -9,6 +8,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.Optional;
 import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
 
@@ -16,17 +16,7 @@ import jdiffusion.tensor.InputException;
 @FunctionalInterface
 public interface KernelSource {
     /** The PTX that was compiled from the sources of this build. */
-    KernelSource BUILT_IN = file -> {
-        String name = "/jdiffusion/kernels/" + file + Ptx.ENDING;
-        try (InputStream in = KernelSource.class.getResourceAsStream(name)) {
-            if (in == null) {
-                throw new IllegalStateException("the program lacks its kernels " + name);
-            }
-            return Ptx.text(in.readAllBytes());
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    };
+    KernelSource BUILT_IN = new BuiltInKernels();
 
     /**
      * Kernels as somebody changed them: sources and headers in a folder, by their path below {@code jdiffusion/kernels}
@@ -36,18 +26,7 @@ public interface KernelSource {
         if (!Files.isDirectory(folder)) {
             throw new InputException("--kernels " + folder + " is not a folder");
         }
-        CuCompiler compiler = CuCompiler.find();
-        return file -> {
-            boolean[] changed = {false};
-            CuSource source = CuSource.read(file, path -> {
-                Path inTree = folder.resolve(path);
-                Path byName = folder.resolve(Path.of(path).getFileName());
-                Path own = Files.isRegularFile(inTree) ? inTree : Files.isRegularFile(byName) ? byName : null;
-                changed[0] |= own != null;
-                return own != null ? CuSource.read(own) : CuSource.builtIn().read(path);
-            });
-            return changed[0] ? compiler.compile(source) : BUILT_IN.ptx(file);
-        };
+        return new ChangedKernels(folder, CuCompiler.find());
     }
 
     /** SHA-256 of all files of a folder of kernels, with their names. */
@@ -68,4 +47,14 @@ public interface KernelSource {
 
     /** The PTX text of {@code file}: {@code "linear/linear"} for {@code jdiffusion/kernels/linear/linear.cu}. */
     String ptx(String file);
+
+    /** Which lines of the sources the PTX of a file is of; empty where that is not known. */
+    default Optional<LineTable> lines(String file) {
+        return Optional.empty();
+    }
+
+    /** The text of a source or header by its path below {@code jdiffusion/kernels}; null when there is none. */
+    default String text(String path) {
+        return CuSource.builtIn().read(path);
+    }
 }

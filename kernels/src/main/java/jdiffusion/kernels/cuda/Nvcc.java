@@ -48,7 +48,7 @@ final class Nvcc implements CuCompiler {
     }
 
     @Override
-    public String compile(CuSource source) {
+    public String compile(CuSource source, boolean lines) {
         try {
             Path folder = Files.createTempDirectory("jdiffusion-kernels");
             try {
@@ -60,6 +60,9 @@ final class Nvcc implements CuCompiler {
                 Path ptx = folder.resolve("out.ptx");
                 List<String> command = new ArrayList<>(List.of(program.toString()));
                 command.addAll(source.architecture().options());
+                if (lines) {
+                    command.add("-lineinfo");
+                }
                 command.addAll(List.of("-I", folder.resolve("cuda").toString(), "-o", ptx.toString(),
                         folder.resolve(source.file() + ".cu").toString()));
                 Result result = run(command);

@@ -34,7 +34,7 @@ final class Nvrtc implements CuCompiler {
     }
 
     @Override
-    public String compile(CuSource source) {
+    public String compile(CuSource source, boolean lines) {
         JNvrtc.setExceptionsEnabled(false);
         List<String> names = new ArrayList<>();
         List<String> texts = new ArrayList<>();
@@ -43,8 +43,12 @@ final class Nvrtc implements CuCompiler {
         check(source, JNvrtc.nvrtcCreateProgram(program, source.text(), source.file() + ".cu", names.size(),
                 texts.toArray(new String[0]), names.toArray(new String[0])));
         try {
-            String[] options = {"--gpu-architecture=" + source.architecture().label(), "--std=c++17"};
-            int result = JNvrtc.nvrtcCompileProgram(program, options.length, options);
+            List<String> options = new ArrayList<>(List.of("--gpu-architecture=" + source.architecture().label(),
+                    "--std=c++17"));
+            if (lines) {
+                options.add("--generate-line-info");
+            }
+            int result = JNvrtc.nvrtcCompileProgram(program, options.size(), options.toArray(new String[0]));
             if (result != nvrtcResult.NVRTC_SUCCESS) {
                 String[] log = new String[1];
                 JNvrtc.nvrtcGetProgramLog(program, log);

@@ -4,6 +4,9 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -40,18 +43,37 @@ final class Ptx {
         return matcher.find() ? matcher.group(1) : "";
     }
 
+    /** SHA-256 of a text, in hexadecimal. */
+    static String sha256(String ptx) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256")
+                    .digest(ptx.getBytes(StandardCharsets.UTF_8)));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e); // every JDK has SHA-256
+        }
+    }
+
     static byte[] compressed(String ptx) throws IOException {
+        return compressed(ptx.getBytes(StandardCharsets.UTF_8));
+    }
+
+    static byte[] compressed(byte[] plain) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (GZIPOutputStream out = new GZIPOutputStream(bytes)) {
-            out.write(ptx.getBytes(StandardCharsets.UTF_8));
+            out.write(plain);
         }
         return bytes.toByteArray();
     }
 
     /** The text that was {@linkplain #compressed compressed}. */
     static String text(byte[] compressed) throws IOException {
+        return new String(bytes(compressed), StandardCharsets.UTF_8);
+    }
+
+    /** What was compressed. */
+    static byte[] bytes(byte[] compressed) throws IOException {
         try (GZIPInputStream in = new GZIPInputStream(new ByteArrayInputStream(compressed))) {
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            return in.readAllBytes();
         }
     }
 }

@@ -61,7 +61,7 @@ class CudaTest extends DeviceTest {
 
     @Test
     void theDriversCompilerSaysWhatItDoesNotLike() {
-        try (Cuda other = Cuda.open(0, "cuda", _ -> BROKEN, device.cuda().operandType(), () -> null)) {
+        try (Cuda other = Cuda.open(0, "cuda", _ -> BROKEN, device.cuda().operandType(), _ -> null)) {
             assertThatThrownBy(() -> other.kernel("some/file", "entry")).isInstanceOf(DeviceException.class)
                     .hasMessageMatching("cuda: loading the kernels of some/file.cu with a driver for CUDA [0-9.]+"
                             + " \\(.+\\): CUDA_ERROR_.+");
@@ -71,7 +71,7 @@ class CudaTest extends DeviceTest {
     /** A driver may report an earlier launch's fault with any later call. */
     @Test
     void failuresSayHowToFindTheLaunchThatFailed() {
-        try (Cuda other = Cuda.open(0, "cuda", KernelSource.BUILT_IN, device.cuda().operandType(), () -> null)) {
+        try (Cuda other = Cuda.open(0, "cuda", KernelSource.BUILT_IN, device.cuda().operandType(), _ -> null)) {
             assertThatThrownBy(() -> other.free(16)).isInstanceOf(DeviceException.class)
                     .hasMessageStartingWith("cuda: freeing device memory: CUDA_ERROR_").hasMessageEndingWith(
                             "; the last kernel launched was nothing, which need not be the one that failed:"
@@ -101,7 +101,7 @@ class CudaTest extends DeviceTest {
 
     @Test
     void closingTwiceReleasesOnce() {
-        Cuda second = Cuda.open(0, "cuda", KernelSource.BUILT_IN, device.cuda().operandType(), () -> null);
+        Cuda second = Cuda.open(0, "cuda", KernelSource.BUILT_IN, device.cuda().operandType(), _ -> null);
         second.close();
         second.close();
         device.cuda().synchronize();

@@ -68,7 +68,7 @@ class PtxTest {
             return null;
         }
         CuSource source = CuSource.read(file, CuSource.folder(ROOT));
-        return Ptx.marked(nvcc.compile(source), source, nvcc.version());
+        return Ptx.marked(nvcc.compile(source, false), source, nvcc.version());
     }
 
     @Test

@@ -31,7 +31,7 @@ public final class TestDevice implements AutoCloseable {
 
     private TestDevice(DType operandType, EmulatorOptions options, KernelSource kernels) {
         emulated = REAL ? null : EmulatedDevice.start(options, EmulatedDevice.DEFAULT_MEMORY_BYTES);
-        cuda = Cuda.open(0, "cuda", kernels, operandType, this::failure);
+        cuda = Cuda.open(0, "cuda", kernels, operandType, _ -> failure());
         transfer = new CudaTransfer(cuda);
     }
 

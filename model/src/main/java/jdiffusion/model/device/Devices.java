@@ -3,8 +3,10 @@ package jdiffusion.model.device;
 import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.ProfileReport;
 import jdiffusion.emulator.driver.EmulatedDevice;
@@ -17,6 +19,7 @@ import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.kernels.cuda.CudaBackend;
 import jdiffusion.kernels.cuda.CudaDriver;
 import jdiffusion.kernels.cuda.CudaOptions;
+import jdiffusion.kernels.cuda.KernelPlaces;
 import jdiffusion.kernels.machine.CpuLevel;
 import jdiffusion.tensor.InputException;
 
@@ -43,6 +46,16 @@ public final class Devices {
         /** What the kernels did so far; null when that was not asked for. */
         public ProfileReport profile() {
             return profiled ? ProfileReport.of(emulated.executor().counters().values()) : null;
+        }
+
+        /** The first fault of a kernel, in words. */
+        public Optional<String> fault() {
+            return emulated.fault().map(fault -> words(fault, kernelPlaces()));
+        }
+
+        /** Where kernels come from; of a device that has some. */
+        public KernelPlaces kernelPlaces() {
+            return ((CudaBackend) backend).kernelPlaces();
         }
 
         public void printProfile(PrintStream out) {
@@ -122,8 +135,14 @@ public final class Devices {
     private static CudaOptions options(CudaOptions options, DeviceNames names, EmulatedDevice emulated, int i) {
         int ordinal = names.ordinals().get(i);
         CudaOptions own = names.isPair() ? options.withLabel(names.label(i)) : options;
-        return (emulated == null ? own : own.withLastWords(() -> emulated.takeFailure(ordinal)
-                .map(Throwable::getMessage).orElse(null))).withOrdinal(ordinal);
+        return (emulated == null ? own : own.withLastWords(places -> emulated.takeFailure(ordinal)
+                .map(failure -> words(failure, places)).orElse(null))).withOrdinal(ordinal);
+    }
+
+    /** A failure of the emulated device, with the line of the source where it is a kernel's. */
+    private static String words(Throwable failure, KernelPlaces places) {
+        return failure.getMessage() + (failure instanceof DeviceFault fault
+                ? places.words(fault.kernel(), fault.line()) : "");
     }
 
     /** What would be opened, as a count of its memory: no device is needed, only the kind of one. */
