@@ -10,7 +10,7 @@ final class BuiltInKernels implements KernelSource {
     @Override
     public String ptx(String file) {
         try {
-            return Ptx.text(resource(file + Ptx.ENDING));
+            return PtxTwin.restored(Ptx.text(resource(file + Ptx.ENDING)), this::ptx);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.cuda;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,8 +43,22 @@ final class CompileKernels {
             CuSource source = CuSource.read(file, CuSource.folder(root));
             String ptx = Ptx.marked(nvcc.compile(source, false), source, nvcc.version());
             LineTable lines = LineTable.of(nvcc.compile(source, true), ptx, source.texts().keySet());
-            write(file + Ptx.ENDING, Ptx.compressed(ptx), resources, classes);
+            String twin = PtxTwin.of(file);
+            // In alphabetical order it comes first.
+            boolean alone = twin == null || !Files.exists(resources.resolve(twin + Ptx.ENDING));
+            write(file + Ptx.ENDING, Ptx.compressed(alone ? ptx : PtxTwin.stored(ptx, twin, read(resources, twin))),
+                    resources, classes);
             write(file + LineTable.ENDING, lines.pack(), resources, classes);
+        }
+    }
+
+    /** PTX among the resources. */
+    static String read(Path resources, String file) {
+        try {
+            return PtxTwin.restored(Ptx.text(Files.readAllBytes(resources.resolve(file + Ptx.ENDING))),
+                    other -> read(resources, other));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -71,10 +86,12 @@ final class CompileKernels {
     static boolean isFresh(Path resources, CuSource source) throws IOException {
         Path file = resources.resolve(source.file() + Ptx.ENDING);
         Path lines = resources.resolve(source.file() + LineTable.ENDING);
-        if (!Files.exists(file) || !Files.exists(lines)) {
+        String twin = PtxTwin.of(source.file());
+        if (!Files.exists(file) || !Files.exists(lines)
+                || twin != null && !Files.exists(resources.resolve(twin + Ptx.ENDING))) {
             return false;
         }
-        String ptx = Ptx.text(Files.readAllBytes(file));
+        String ptx = read(resources, source.file());
         return Ptx.hash(ptx).equals(source.hash())
                 && LineTable.unpack(Files.readAllBytes(lines)).hash().equals(Ptx.sha256(ptx));
     }

@@ -39,7 +39,7 @@ class PtxTest {
             CuSource source = CuSource.read(file, CuSource.folder(ROOT));
             String packed = KernelSource.BUILT_IN.ptx(file);
             assertThat(Ptx.hash(packed)).as("sources of %s.ptx", file).isEqualTo(source.hash());
-            assertThat(packed).isEqualTo(Ptx.text(Files.readAllBytes(RESOURCES.resolve(file + Ptx.ENDING))))
+            assertThat(packed).isEqualTo(CompileKernels.read(RESOURCES, file))
                     .contains(file.endsWith("_sm90") ? "\n.version 8.0\n.target sm_90a\n"
                             : file.endsWith("_sm89") ? "\n.version 8.4\n.target sm_89\n"
                             : "\n.version 7.8\n.target sm_80\n");
