@@ -30,8 +30,9 @@ import picocli.CommandLine.Parameters;
 @Command(name = "plan", mixinStandardHelpOptions = true, versionProvider = Version.class, sortOptions = false,
         header = "Show how much memory a picture would take.",
         description = "Goes through all of 'generate' with the same options, but computes nothing and only counts. No"
-            + " device is needed for that. The counts are exact; what a device's driver keeps for itself and for the"
-            + " kernels, some hundred MiB, and the JVM's own memory come on top.",
+            + " device is needed for that. The counts are exact, but for page-locked memory, of which a small model"
+            + " takes less; what a device's driver keeps for itself and for the kernels, some hundred MiB, and the"
+            + " JVM's own memory come on top.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion plan --model DIR -W 1024 -H 1024 --device cuda",
@@ -139,9 +140,15 @@ final class PlanCommand implements Callable<Integer> {
                     stage.tile() > 0 ? "  tiles of " + stage.tile() : "");
         }
         out.println("at most " + MemoryChoice.gibi(plan.peak()) + (backend.isDevice()
-                ? " of " + (pipeline.second() == null ? "the" : "each") + " device's memory"
+                ? " of " + (pipeline.second() == null ? "the" : "each") + " device's memory, and "
+                        + MemoryChoice.gibi(pinned(pipeline, backend)) + " of the host's, page-locked, for copies"
                 : " beside at most " + MemoryChoice.gibi(plan.mapped())
                         + (mapped ? " of mapped files" : " of weights, mapped or quantised in memory")));
+    }
+
+    /** Of all devices. */
+    private static long pinned(Pipeline pipeline, CountingBackend backend) {
+        return (pipeline.second() == null ? 1 : 2) * backend.pinnedBytes();
     }
 
     private static String size(long bytes) {
@@ -161,6 +168,6 @@ final class PlanCommand implements Callable<Integer> {
                     .put("slots", stage.slots()).put("temporaries", stage.workspace()).put("other", stage.others())
                     .put("peak", stage.peak()).put("tile", stage.tile());
         }
-        return root.put("peak", plan.peak()).put("mapped", plan.mapped());
+        return root.put("peak", plan.peak()).put("mapped", plan.mapped()).put("pinned", pinned(pipeline, backend));
     }
 }

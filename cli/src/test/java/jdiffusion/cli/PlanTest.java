@@ -39,6 +39,11 @@ class PlanTest {
             peak = Math.max(peak, sum);
         }
         assertThat(json.get("peak").asLong()).isEqualTo(peak);
+        assertThat(table.out()).contains("of the device's memory, and 64.0 MiB of the host's, page-locked, for copies");
+        assertThat(json.get("pinned").asLong()).isEqualTo(64 << 20);
+        assertThat(plan("--device", "cpu", "--no-t5", "-W", 64, "-H", 64).get("pinned").asLong()).isZero();
+        assertThat(plan("--device", "cuda:0,cuda:1", "--no-t5", "-W", 64, "-H", 64).get("pinned").asLong())
+                .as("of two devices").isEqualTo(128 << 20);
     }
 
     @Test

@@ -80,6 +80,11 @@ public final class CountingBackend implements Backend {
         return device != null;
     }
 
+    /** Page-locked memory of the host that copies to the device take at the most. */
+    public long pinnedBytes() {
+        return isDevice() ? CudaBackend.pinnedBytes() : 0;
+    }
+
     /** A workspace without end, to find out how large one must be. */
     public Workspace measuringWorkspace() {
         return Workspace.counting(operandType, wideOperandType);

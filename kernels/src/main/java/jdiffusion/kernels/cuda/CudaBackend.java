@@ -119,6 +119,11 @@ public final class CudaBackend implements Backend {
         }
     }
 
+    /** Page-locked memory of the host that a device's copies take at the most, once they are many. */
+    public static long pinnedBytes() {
+        return Staging.BUFFERS * Staging.BUFFER_BYTES;
+    }
+
     /** The type in which tensor cores read the inputs of products. */
     public static DType operands(Precision precision) {
         return switch (precision) {
