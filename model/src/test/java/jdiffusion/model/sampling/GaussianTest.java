@@ -21,7 +21,7 @@ import org.junit.jupiter.api.TestFactory;
 class GaussianTest {
     private static final double MEAN = 0.3;
     private static final double SPREAD = 0.5;
-    private static final int NUMBERS = 15_000;
+    private static final int NUMBERS = 60_000;
 
     private static final NoiseScheduler FLOW = FlowScheduler.ofShift(1);
     private static final List<NoiseScheduler> MODELS = List.of(FLOW,
