@@ -98,8 +98,9 @@ class PtxTest {
         assertThat(kernels.ptx("layout/layout")).isEqualTo(KernelSource.BUILT_IN.ptx("layout/layout"));
 
         Files.writeString(folder.resolve("upsample.cu"), "int x = \"text\";");
-        assertThatThrownBy(() -> kernels.ptx("upsample/upsample")).isInstanceOf(DeviceException.class)
-                .hasMessageContainingAll("upsample/upsample.cu does not compile", "error")
+        assertThat(kernels.ptx("upsample/upsample")).as("compiled once").contains("of_my_own");
+        assertThatThrownBy(() -> KernelSource.folder(folder).ptx("upsample/upsample"))
+                .isInstanceOf(DeviceException.class).hasMessageContainingAll("upsample/upsample.cu does not compile", "error")
                 .hasMessageNotContaining("\n");
         assertThatThrownBy(() -> KernelSource.folder(folder.resolve("none"))).isInstanceOf(InputException.class)
                 .hasMessageContaining("is not a folder");
