@@ -73,7 +73,7 @@ public final class AmxStore {
         out = null;
     }
 
-    /** To be called before {@link #block} for blocks of other columns than before, from {@code column} on. */
+    /** To be called before {@link #rows} for rows of other columns than before, from {@code column} on. */
     public void beginPanel(int column, int worker) {
         MemorySegment vectors = vectors(worker);
         MemorySegment.copy(bias, column, vectors, Narrow.FLOAT, 0, Math.min(VECTOR, bias(column)));
