@@ -3,6 +3,8 @@ package jdiffusion.emulator.driver;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static jdiffusion.emulator.driver.DriverMemory.address;
+import static jdiffusion.emulator.driver.DriverMemory.upload;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.Arena;
@@ -162,21 +164,6 @@ class ClusterLaunchTest {
         extra.setAtIndex(ADDRESS, 3, arena.allocateFrom(JAVA_LONG, 136));
         return call("cuLaunchKernelEx", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS), config, function,
                 MemorySegment.NULL, extra);
-    }
-
-    private static long address(CUdeviceptr pointer) {
-        return new CUdeviceptr(pointer) {
-            long value() {
-                return getNativePointer() + getByteOffset();
-            }
-        }.value();
-    }
-
-    private static CUdeviceptr upload(ByteBuffer bytes) {
-        var pointer = new CUdeviceptr();
-        JCudaDriver.cuMemAlloc(pointer, bytes.capacity());
-        JCudaDriver.cuMemcpyHtoD(pointer, Pointer.to(bytes), bytes.capacity());
-        return pointer;
     }
 
     private MemorySegment map(long tensor) {

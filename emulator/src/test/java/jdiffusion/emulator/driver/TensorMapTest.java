@@ -1,5 +1,7 @@
 package jdiffusion.emulator.driver;
 
+import static jdiffusion.emulator.driver.DriverMemory.address;
+import static jdiffusion.emulator.driver.DriverMemory.upload;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -224,21 +226,6 @@ class TensorMapTest {
         } catch (Throwable e) {
             throw new AssertionError(e);
         }
-    }
-
-    private static long address(CUdeviceptr pointer) {
-        return new CUdeviceptr(pointer) {
-            long value() {
-                return getNativePointer() + getByteOffset();
-            }
-        }.value();
-    }
-
-    private static CUdeviceptr upload(ByteBuffer bytes) {
-        var pointer = new CUdeviceptr();
-        JCudaDriver.cuMemAlloc(pointer, bytes.capacity());
-        JCudaDriver.cuMemcpyHtoD(pointer, Pointer.to(bytes), bytes.capacity());
-        return pointer;
     }
 
     private static ByteBuffer download(CUdeviceptr pointer, int bytes) {
