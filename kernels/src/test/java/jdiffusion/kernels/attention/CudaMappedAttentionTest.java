@@ -14,6 +14,7 @@ import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.cuda.KernelSource;
 import jdiffusion.kernels.cuda.OnDevice;
+import jdiffusion.kernels.cuda.PlantedFault;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -31,8 +32,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 @OnDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CudaMappedAttentionTest {
-    /** Tokens of two tiles more than a ring of three stages has. */
-    private static final int AROUND_TWICE = 600;
     private static final int ALIGNED = 8;
 
     private TestDevice device;
@@ -70,9 +69,9 @@ class CudaMappedAttentionTest {
                         AttentionCase.of(1, 1, 128, 129, 400, 257).asking(1)));
     }
 
-    /** Tokens of more tiles than a ring has stages. */
+    /** Tokens of two tiles more than a ring has stages. */
     private static int longer(int channels) {
-        return channels == 64 ? 600 : 400;
+        return channels == 64 ? 700 : 600;
     }
 
     @ParameterizedTest
@@ -156,17 +155,18 @@ class CudaMappedAttentionTest {
     @CsvSource({"64, 1", "64, 2", "64, 3", "72, 1", "128, 1", "128, 2"})
     void theSeedChangesNothing(int channels, long seed) {
         assumeFalse(TestDevice.isReal(), "only the emulated device has seeds");
-        float[] expected = run(device, channels, longer(channels));
+        float[] expected = run(device, channels);
         device.close();
         try (TestDevice other = TestDevice.sm90(DType.BF16, KernelSource.BUILT_IN, seed)) {
-            assertThat(run(other, channels, longer(channels))).isEqualTo(expected);
+            assertThat(run(other, channels)).isEqualTo(expected);
         } finally {
             open();
         }
     }
 
     /** More tiles of keys than stages, more queries than a block's. */
-    private static float[] run(TestDevice device, int channels, int n) {
+    private static float[] run(TestDevice device, int channels) {
+        int n = longer(channels);
         Tensor x = device.put(DType.BF16, Samples.normal(1, n * channels, 0, 1), 1, n, channels);
         Tensor out = device.empty(DType.BF16, 1, n, channels);
         new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, channels),
@@ -182,17 +182,11 @@ class CudaMappedAttentionTest {
         "mbarrier.arrive.shared, 1, DEADLOCK"})
     void whatIsMissingIsNoticed(String instruction, int number, String fault) {
         assumeFalse(TestDevice.isReal(), "only the emulated device checks");
-        String file = "attention/attention_sm90";
-        String ptx = KernelSource.BUILT_IN.ptx(file);
-        int at = ptx.indexOf(".visible .entry attention_128_sm90_bf16(");
-        for (int i = 0; i <= number; i++) {
-            at = ptx.indexOf(instruction, at + 1);
-        }
-        String without = ptx.substring(0, at) + ptx.substring(ptx.indexOf(';', at) + 1);
+        KernelSource kernels = PlantedFault.without("attention/attention_sm90", "attention_128_sm90_bf16", instruction,
+                number);
         device.close();
-        try (TestDevice other = TestDevice.sm90(DType.BF16,
-                name -> name.equals(file) ? without : KernelSource.BUILT_IN.ptx(name), 0)) {
-            assertThatThrownBy(() -> run(other, 128, AROUND_TWICE)).isInstanceOf(DeviceException.class)
+        try (TestDevice other = TestDevice.sm90(DType.BF16, kernels, 0)) {
+            assertThatThrownBy(() -> run(other, 128)).isInstanceOf(DeviceException.class)
                     .hasMessageContaining(fault + " in kernel attention_128_sm90_bf16");
         } finally {
             open();

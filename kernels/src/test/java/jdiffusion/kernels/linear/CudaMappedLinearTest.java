@@ -15,6 +15,7 @@ import jdiffusion.kernels.Epilogue.Mode;
 import jdiffusion.kernels.TestTensors;
 import jdiffusion.kernels.cuda.KernelSource;
 import jdiffusion.kernels.cuda.OnDevice;
+import jdiffusion.kernels.cuda.PlantedFault;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
@@ -213,17 +214,10 @@ class CudaMappedLinearTest {
         "wgmma.fence, 0, MISSING_FENCE", "mbarrier.arrive.shared, 0, DEADLOCK"})
     void whatIsMissingIsNoticed(String instruction, int number, String fault) {
         assumeFalse(TestDevice.isReal(), "only the emulated device checks");
-        String file = "linear/linear_bf16_sm90";
-        String ptx = KernelSource.BUILT_IN.ptx(file);
-        int at = ptx.indexOf(".visible .entry linear_bf16_sm90_large(");
-        for (int i = 0; i <= number; i++) {
-            at = ptx.indexOf(instruction, at + 1);
-        }
-        String without = ptx.substring(0, at) + ptx.substring(ptx.indexOf(';', at) + 1);
-        assertThat(without.substring(at)).doesNotStartWith(instruction);
+        KernelSource kernels = PlantedFault.without("linear/linear_bf16_sm90", "linear_bf16_sm90_large", instruction,
+                number);
         device.close();
-        try (TestDevice other = TestDevice.sm90(DType.BF16,
-                name -> name.equals(file) ? without : KernelSource.BUILT_IN.ptx(name), 0)) {
+        try (TestDevice other = TestDevice.sm90(DType.BF16, kernels, 0)) {
             Tensor x = other.put(TestTensors.random(1, DType.BF16, 1, 70, 456));
             Weight w = Weight.of(other.put(TestTensors.random(2, DType.BF16, 1, 200, 456)));
             LinearCall call = new LinearCall(x, w, null, Epilogue.STORE, other.empty(DType.F32, 70, 200));
