@@ -10,7 +10,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -90,14 +89,7 @@ final class Npy {
                     DataType.F32.set(written.data(), i, array.get(i));
                 }
             }
-            Path part = file.resolveSibling(file.getFileName() + ".part");
-            try {
-                Files.write(part, bytes(written));
-                Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
-            } catch (IOException e) {
-                Files.deleteIfExists(part);
-                throw e;
-            }
+            WholeFile.write(file, bytes(written));
         } catch (IOException e) {
             throw LabException.misuse(file + ": cannot be written (" + e + ")", e);
         }

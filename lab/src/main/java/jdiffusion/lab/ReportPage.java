@@ -7,9 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -182,14 +180,8 @@ public final class ReportPage {
         try {
             // No text in the data can end the script.
             String json = data.toString().replace("<", "\\u003c");
-            Path beside = output.resolveSibling(output.getFileName() + ".part");
-            try {
-                Files.writeString(beside, resource(TEMPLATE).replace(SHARED, resource("shared.js"))
-                        .replace(SOURCE, resource("source.js")).replace(DATA, json));
-                Files.move(beside, output, StandardCopyOption.REPLACE_EXISTING);
-            } finally {
-                Files.deleteIfExists(beside);
-            }
+            WholeFile.write(output, resource(TEMPLATE).replace(SHARED, resource("shared.js"))
+                    .replace(SOURCE, resource("source.js")).replace(DATA, json).getBytes(StandardCharsets.UTF_8));
         } catch (IOException e) {
             throw LabException.misuse(output + ": cannot be written (" + e.getMessage() + ")",
                     new UncheckedIOException(e));
