@@ -57,7 +57,7 @@ __device__ __forceinline__ bool look_key(const Look& look, const Pair& pair, int
 }
 
 // Grid: x groups of 4 rows, y sequences times heads. Shared memory, dynamic: the warps' rows, then 32 rows of the other
-// side, one float apart from whole banks.
+// side, an odd number of floats apart, which keeps banks apart.
 template <typename T, int WHAT> __device__ __forceinline__ void look_at(const Look& look) {
     extern __shared__ __align__(128) u8 dynamic[];
     __shared__ int there[32];
@@ -66,6 +66,7 @@ template <typename T, int WHAT> __device__ __forceinline__ void look_at(const Lo
     int lane = threadIdx.x % 32;
     int warp = threadIdx.x / 32;
     int d = call.headDim;
+    int apart = d | 1;
     int keys = call.streams[0].keys + call.streams[1].keys + call.streams[2].keys;
     int rows = WHAT == MASS ? keys : call.queries;
     int others = WHAT == MASS ? call.queries : WHAT == ENTROPY ? keys : look.count;
@@ -88,9 +89,9 @@ template <typename T, int WHAT> __device__ __forceinline__ void look_at(const Lo
             int other = first + i;
             bool exists = true;
             if (WHAT == MASS) {
-                look_query<T>(look, pair, other, tile + i * (d + 1));
+                look_query<T>(look, pair, other, tile + i * apart);
             } else {
-                exists = look_key<T>(look, pair, WHAT == COLUMNS ? look.keys[other] : other, tile + i * (d + 1));
+                exists = look_key<T>(look, pair, WHAT == COLUMNS ? look.keys[other] : other, tile + i * apart);
             }
             if (lane == 0) {
                 there[i] = exists;
@@ -105,7 +106,7 @@ template <typename T, int WHAT> __device__ __forceinline__ void look_at(const Lo
             if (there[lane]) {
 #pragma unroll 1
                 for (int c = 0; c < d; c++) {
-                    score = fmaf(own[c], tile[lane * (d + 1) + c], score);
+                    score = fmaf(own[c], tile[lane * apart + c], score);
                 }
                 score = fmaf(score, call.factor, -logSum * LOG2E);
                 p = power_of_two(score);

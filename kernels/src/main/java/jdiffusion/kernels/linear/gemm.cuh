@@ -137,15 +137,14 @@ template <class T, class Shape> struct WarpTile {
 
     // Writes the sums as rows of floats at `staged`, which is the warp's first column.
     __device__ __forceinline__ void stage(float* staged) const {
-        int row = threadIdx.x % 32 / 4;
-        int col = threadIdx.x % 4 * 2;
+        u32 to = shared_address(staged + threadIdx.x % 32 / 4 * Shape::STAGED_COLS + threadIdx.x % 4 * 2);
 #pragma unroll
         for (int i = 0; i < ROWS; i++) {
 #pragma unroll
             for (int j = 0; j < COLS; j++) {
-                float* to = staged + (i * 16 + row) * Shape::STAGED_COLS + j * 8 + col;
-                *(float2*)to = make_float2(sums[i][j][0], sums[i][j][1]);
-                *(float2*)(to + 8 * Shape::STAGED_COLS) = make_float2(sums[i][j][2], sums[i][j][3]);
+                u32 place = to + (i * 16 * Shape::STAGED_COLS + j * 8) * 4;
+                write_pair(place, sums[i][j][0], sums[i][j][1]);
+                write_pair(place + 8 * Shape::STAGED_COLS * 4, sums[i][j][2], sums[i][j][3]);
             }
         }
     }

@@ -51,9 +51,9 @@ template <class Tile, bool GATED> struct WarpRows {
             for (int j = 0; j < STAGED_COLS / 8; j++) {
                 constexpr int RUNS = COLS / 8;  // of out
                 int from = 4 * (i * RUNS + (j < RUNS ? j : Tile::N / 16 + j - RUNS));
-                float* to = staged + staged_at(lane / 4, j) + lane % 4 * 2;
-                *(float2*)to = make_float2(sums[from], sums[from + 1]);
-                *(float2*)(to + 8 * STAGED_COLS) = make_float2(sums[from + 2], sums[from + 3]);
+                u32 to = shared_address(staged + staged_at(lane / 4, j) + lane % 4 * 2);
+                write_pair(to, sums[from], sums[from + 1]);
+                write_pair(to + 8 * STAGED_COLS * 4, sums[from + 2], sums[from + 3]);
             }
         }
     }

@@ -195,13 +195,15 @@ template <typename T, int ROWS, int THREADS> struct ConvertingRows {
             }
             return;
         }
-        // Rare: one by one, and only now.
+        // Rare: one by one, and only now. The lanes of each next two rows begin two elements on: all banks are met.
         const u8* p = from - TILE_K * bytes;
+        int first = threadIdx.x / 8 * 2;
 #pragma unroll 1
         for (int i = 0; i < CHUNKS; i++) {
             int count = there >> i & 1 ? left + TILE_K : 0;
 #pragma unroll 1
-            for (int j = 0; j < 8; j++) {
+            for (int n = 0; n < 8; n++) {
+                int j = (first + n) % 8;
                 T x = from_float<T>(j < count ? load_as_float(p + i * step, type, j) : 0.0f);
                 asm volatile("st.shared.b16 [%0], %1;" ::"r"(tile + to + i * STEP * ROW_BYTES + j * 2), "h"(x.bits)
                              : "memory");

@@ -106,8 +106,28 @@ class CudaConv2dTest {
             assertThat((double) counters.traffic().globalSectors / counters.traffic().globalIdealSectors).as("sectors")
                     .isLessThanOrEqualTo(1.1);
             MainLoop loop = MainLoop.of(counters);
-            assertThat(loop.conflictCycles()).as("cycles lost to bank conflicts").isZero();
+            assertThat(counters.traffic().sharedConflictCycles).as("cycles lost to bank conflicts").isZero();
             assertThat(loop.usefulShare()).as(loop.toString()).isGreaterThanOrEqualTo(0.85);
+        } finally {
+            open();
+        }
+    }
+
+    /** Nor do those of few pixels, and patches and weights that are gathered element by element. */
+    @ParameterizedTest
+    @CsvSource({"32, 24, conv2d_small", "16, 3, conv2d_small", "3, 16, conv2d_gather", "5, 7, conv2d_gather"})
+    void smallTilesHaveNoConflicts(int in, int out, String kernel) {
+        assumeFalse(TestDevice.isReal(), "only the emulated device counts");
+        device.close();
+        try (TestDevice counting = TestDevice.profiling()) {
+            Tensor bias = counting.put(TestTensors.random(3, DType.F32, 1, out));
+            new CudaConv2d(counting.cuda()).run(Conv2dShape.same(1, 13, 11, in, out, 3),
+                    counting.put(TestTensors.random(1, DType.BF16, 1, 1, 13, 11, in)),
+                    counting.put(TestTensors.random(2, DType.BF16, 1, out, in, 3, 3)), bias, Epilogue.STORE,
+                    counting.empty(DType.BF16, 1, 13, 11, out));
+            counting.cuda().synchronize();
+            assertThat(counting.counters().get(kernel).traffic().sharedConflictCycles)
+                    .as("cycles lost to bank conflicts").isZero();
         } finally {
             open();
         }

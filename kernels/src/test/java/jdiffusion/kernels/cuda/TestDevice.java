@@ -51,12 +51,6 @@ public final class TestDevice implements AutoCloseable {
                 .withCapability(90), kernels);
     }
 
-    /** The same with counters instead of checks. */
-    public static TestDevice profilingSm90() {
-        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true).withCapability(90),
-                KernelSource.BUILT_IN);
-    }
-
     /** With counters instead of checks; always emulated, so a test that needs it asks {@link #isReal} first. */
     public static TestDevice profiling() {
         return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true), KernelSource.BUILT_IN);
@@ -75,7 +69,12 @@ public final class TestDevice implements AutoCloseable {
 
     /** As {@link #profiling()}, of that capability. */
     public static TestDevice profiling(int capability) {
-        return new TestDevice(DType.BF16, EmulatorOptions.defaults().withProfile(true)
+        return profiling(DType.BF16, capability);
+    }
+
+    /** The same with operands of a type. */
+    public static TestDevice profiling(DType operandType, int capability) {
+        return new TestDevice(operandType, EmulatorOptions.defaults().withProfile(true)
                 .withCapability(capability), KernelSource.BUILT_IN);
     }
 

@@ -176,7 +176,7 @@ class CudaMappedFloat8LinearTest extends CudaFloat8LinearTest {
     void halfTheBytesOfSixteenBits() {
         assumeFalse(TestDevice.isReal(), "only the emulated device counts");
         device.close();
-        try (TestDevice other = TestDevice.profilingSm90()) {
+        try (TestDevice other = TestDevice.profiling(90)) {
             Tensor x = other.put(TestTensors.random(1, DType.BF16, 1, 256, 512));
             Weight wide = Weight.of(other.put(TestTensors.random(2, DType.BF16, 1, 256, 512)));
             Weight narrow = Weight.of(other.put(TestTensors.random(2, DType.F8_E4M3, 1, 256, 512)));
