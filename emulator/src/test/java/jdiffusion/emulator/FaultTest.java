@@ -232,4 +232,17 @@ class FaultTest {
                     .hasMessageContaining("nothing is allocated");
         }
     }
+
+    /** The checker tells instructions apart by as many bits as the launch's threads leave. */
+    @Test
+    void aKernelOfManyInstructions() {
+        String body = "add.s32 %r1, %r1, 1;\n".repeat(70_000) + """
+                mov.u32 %r2, s;
+                st.shared.u32 [%r2], %r10;
+                """;
+        DeviceFault race = fault(checked(), body);
+        assertThat(race).isNotNull();
+        assertThat(race.kind()).as(race.getMessage()).isEqualTo(Kind.SHARED_RACE);
+        assertThat(race.line()).isGreaterThan(70_000);
+    }
 }

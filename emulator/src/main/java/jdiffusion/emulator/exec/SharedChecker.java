@@ -2,6 +2,7 @@ package jdiffusion.emulator.exec;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.DeviceFault.Kind;
 import jdiffusion.emulator.KernelCounters.InstructionClass;
 
@@ -24,11 +25,10 @@ final class SharedChecker {
     /** A write of which the caller looks whether it changes what another thread has written at the same time. */
     static final int STORE = 4;
 
-    // What is known of an access: its number in Order, thread, site, and two flags.
+    // What is known of an access: its number in Order, thread, site, and two flags. Threads have as many bits as the
+    // launch needs, sites the rest.
     private static final int NUMBER_SHIFT = 32;
-    private static final int THREAD_SHIFT = 18;
     private static final int SITE_SHIFT = 2;
-    private static final int MOST_SITES = 1 << THREAD_SHIFT - SITE_SHIFT;
     private static final long ATOMIC_FLAG = 1;
     private static final long UNDER_WAY = 2;
     /** Threads of a warpgroup. */
@@ -39,6 +39,8 @@ final class SharedChecker {
     private final Releases releases;
     private final AsyncChecker async;
     private final int shift;
+    private final int threadShift;
+    private final int mostSites;
     private final long[] writes;
     private final long[] reads;
     private final long[] otherReads;
@@ -50,8 +52,12 @@ final class SharedChecker {
 
     /** @param order among the threads of the block, and of the others of its cluster */
     SharedChecker(Block block, int bytes, Order order) {
-        if (block.kernel().sites().size() > MOST_SITES) {
-            throw new IllegalStateException("kernel " + block.kernel().name() + " is too long to be checked");
+        this.threadShift = NUMBER_SHIFT - (Integer.SIZE - Integer.numberOfLeadingZeros(order.parties()));
+        this.mostSites = 1 << threadShift - SITE_SHIFT;
+        int sites = block.kernel().sites().size();
+        if (sites > mostSites) {
+            throw new DeviceFault(Kind.BAD_LAUNCH, ("%d instructions are too many to be checked with so many threads;"
+                    + " at most %d can be").formatted(sites, mostSites), block.kernel().name(), 0, "", null, -1);
         }
         this.block = block;
         this.order = order;
@@ -118,7 +124,7 @@ final class SharedChecker {
         int again = 0;
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            long own = access | (long) (w.base + lane) << THREAD_SHIFT;
+            long own = access | (long) (w.base + lane) << threadShift;
             int from = (int) w.address[lane] >> shift;
             int to = from + (bytes >> shift);
             if (how == READ) {
@@ -143,7 +149,7 @@ final class SharedChecker {
         this.how = how;
         w.touched = order.next();
         long own = (long) w.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT | (how == COPY ? UNDER_WAY : 0)
-                | (long) (w.base + lane) << THREAD_SHIFT;
+                | (long) (w.base + lane) << threadShift;
         for (int at : addresses) {
             w.address[lane] = at;
             int from = at >> shift;
@@ -159,7 +165,7 @@ final class SharedChecker {
     /** A lane has made a barrier at a place, with the access that was looked at last. */
     void madeBarrier(int lane, int at) {
         releases.begin(at, (long) warp.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT
-                | (long) (warp.base + lane) << THREAD_SHIFT);
+                | (long) (warp.base + lane) << threadShift);
     }
 
     /** Faults unless the barriers that lanes use, with the access that was looked at last, were made before. */
@@ -168,7 +174,7 @@ final class SharedChecker {
             int lane = Integer.numberOfTrailingZeros(rest);
             Long made = releases.made((int) warp.address[lane]);
             if (made != null && !isBefore(made, warp.base + lane)) {
-                throw fault(Kind.SHARED_RACE, (long) (warp.base + lane) << THREAD_SHIFT, "%s and was made by %s with no"
+                throw fault(Kind.SHARED_RACE, (long) (warp.base + lane) << threadShift, "%s and was made by %s with no"
                         + " barrier between", (int) warp.address[lane] >> shift, made);
             }
         }
@@ -176,7 +182,7 @@ final class SharedChecker {
 
     /** Copies are over, and who goes on after a wait for them knows it: what they wrote comes before that. */
     void landed(int[] addresses, int bytes, int site) {
-        long access = (long) order.next() << NUMBER_SHIFT | (long) order.copies(block.rank()) << THREAD_SHIFT
+        long access = (long) order.next() << NUMBER_SHIFT | (long) order.copies(block.rank()) << threadShift
                 | (long) site << SITE_SHIFT;
         for (int at : addresses) {
             Arrays.fill(writes, at >> shift, (at >> shift) + (bytes >> shift), access);
@@ -193,7 +199,7 @@ final class SharedChecker {
 
     /** Reads are over, as of now, that are kept under the number of a thread, or of copies. */
     void readBefore(int thread, int site, int[] addresses, int bytes) {
-        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT | (long) thread << THREAD_SHIFT;
+        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT | (long) thread << threadShift;
         for (int at : addresses) {
             for (int i = at >> shift; i < (at >> shift) + (bytes >> shift); i++) {
                 keep(i, access, (long) order.last() << NUMBER_SHIFT);
@@ -208,7 +214,7 @@ final class SharedChecker {
             int lane = Integer.numberOfTrailingZeros(rest);
             int from = (int) target[lane] >> shift;
             Arrays.fill(writes, from, from + (bytes >> shift),
-                    access | (long) (w.base + lane) << THREAD_SHIFT);
+                    access | (long) (w.base + lane) << threadShift);
         }
     }
 
@@ -282,16 +288,16 @@ final class SharedChecker {
                 && thread(earlier) >> 5 != thread(own) >> 5 && !isBefore(earlier, thread(own));
     }
 
-    private static int siteNumber(long access) {
-        return (int) (access >>> SITE_SHIFT) & MOST_SITES - 1;
+    private int siteNumber(long access) {
+        return (int) (access >>> SITE_SHIFT) & mostSites - 1;
     }
 
     static int number(long access) {
         return (int) (access >>> NUMBER_SHIFT);
     }
 
-    static int thread(long access) {
-        return (int) (access >>> THREAD_SHIFT) & (1 << NUMBER_SHIFT - THREAD_SHIFT) - 1;
+    int thread(long access) {
+        return (int) (access >>> threadShift) & (1 << NUMBER_SHIFT - threadShift) - 1;
     }
 
     private Site site(long access) {
@@ -355,7 +361,7 @@ final class SharedChecker {
     /** The fault of a write of a cell that is being read. */
     RuntimeException reading(int cell, long own, AsyncChecker.Reading other) {
         long access = (long) other.site() << SITE_SHIFT | (long) (other.warp().base + other.lane())
-                << THREAD_SHIFT;
+                << threadShift;
         return fault(Kind.UNFINISHED_COPY, own, "%s while the asynchronous instruction of %s may still read it", cell,
                 access);
     }
@@ -366,7 +372,7 @@ final class SharedChecker {
         long earlier = writes[at >> shift];
         int other = thread(earlier);
         if (other >> 5 != warp.base >> 5) {
-            return fault(Kind.SHARED_RACE, (long) (warp.base + lane) << THREAD_SHIFT, "%s and was written"
+            return fault(Kind.SHARED_RACE, (long) (warp.base + lane) << threadShift, "%s and was written"
                     + " by %s with another value and no barrier between", at >> shift, earlier);
         }
         return warp.block.fault(Kind.SHARED_RACE, site, warp, lane, ("shared byte %d is written here by %s too, with another"
