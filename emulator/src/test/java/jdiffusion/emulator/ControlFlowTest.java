@@ -185,6 +185,43 @@ class ControlFlowTest {
         }
     }
 
+    /** A thread waits until its clock has moved on by 1000 ns, and stores what each clock then shows. */
+    @Test
+    void clocksGoOn() {
+        PtxProgram program = Bench.kernel("", """
+                mov.u64 %rd1, %globaltimer;
+                mov.u64 %rd2, %clock64;
+                AGAIN:
+                mov.u64 %rd3, %globaltimer;
+                sub.u64 %rd4, %rd3, %rd1;
+                setp.lt.u64 %p1, %rd4, 1000;
+                @%p1 bra AGAIN;
+                mov.u64 %rd5, %clock64;
+                mov.u32 %r1, %globaltimer_lo;
+                mov.u32 %r2, %globaltimer_hi;
+                mov.b64 %rd6, {%r1, %r2};
+                mov.u32 %r3, %clock;
+                mov.u32 %r4, %clock_hi;
+                mov.b64 %rd7, {%r3, %r4};
+                setp.eq.s32 %p2, %r10, 31;
+                @%p2 st.global.v2.u64 [%rd11], {%rd1, %rd2};
+                @%p2 st.global.v2.u64 [%rd11+16], {%rd3, %rd5};
+                @%p2 st.global.v2.u64 [%rd11+32], {%rd6, %rd7};
+                """);
+        try (Bench bench = Bench.checked()) {
+            MemorySegment out = bench.allocate(48);
+            long before = System.nanoTime();
+            bench.launch(program, "k", 1, 32, 0, out, out);
+            long after = System.nanoTime();
+            long[] shown = out.toArray(ValueLayout.JAVA_LONG);
+            assertThat(shown).isSorted();
+            assertThat(shown[0]).isGreaterThanOrEqualTo(before);
+            assertThat(shown[2] - shown[0]).isGreaterThanOrEqualTo(1000);
+            // Halves that are read one after the other fit each other as long as the lower one does not go round.
+            assertThat(shown[5]).isLessThanOrEqualTo(after + (1L << 32));
+        }
+    }
+
     @Test
     void unsupportedInstructionsAreRefusedWithTheirLine() {
         assertThatThrownBy(() -> Bench.kernel("", "wgmma.fence.sync.aligned;\n"))

@@ -211,8 +211,8 @@ public final class KernelCompiler {
         field(code, "r", "[I", LaneCode.INTS);
         field(code, "q", "[J", LaneCode.LONGS);
         field(code, "p", "[I", LaneCode.PREDICATES);
-        var control = new ControlEmitter(code, layout, new WarpEmitter(code, layout, this::address, products,
-                usesCluster), calls, block, number);
+        var warp = new WarpEmitter(code, layout, this::address, products, usesCluster);
+        var control = new ControlEmitter(code, layout, warp, calls, block, number);
         var run = new ArrayList<Instruction>();
         for (int i = 0; i < block.instructions().size(); i++) {
             Instruction instruction = block.instructions().get(i);
@@ -220,6 +220,11 @@ public final class KernelCompiler {
                 Classification.checkTarget(instruction, module.target());
                 sharedCell = Math.min(sharedCell, Classification.sharedBytes(instruction));
                 if (LaneEmitter.handles(instruction)) {
+                    String clock = Specials.clock(instruction);
+                    if (clock != null) {
+                        flush(code, run);
+                        warp.clock(clock);
+                    }
                     run.add(instruction);
                     continue;
                 }

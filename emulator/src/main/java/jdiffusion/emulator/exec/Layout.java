@@ -40,8 +40,7 @@ final class Layout {
     Type type(String register) {
         Type type = types.get(register);
         if (type == null && Specials.isSpecial(register)) {
-            type = register.equals("%clock64") || register.equals("%globaltimer") ? Type.U64
-                    : register.equals(Specials.IS_EXPLICIT_CLUSTER) ? Type.PRED : Type.U32;
+            type = Specials.type(register);
             types.put(register, type);
         }
         return type;

@@ -1,6 +1,10 @@
 package jdiffusion.emulator.exec;
 
+import java.util.Arrays;
 import java.util.Set;
+import jdiffusion.emulator.ptx.Instruction;
+import jdiffusion.emulator.ptx.Operand;
+import jdiffusion.emulator.ptx.Type;
 
 /** Special registers. */
 final class Specials {
@@ -9,7 +13,7 @@ final class Specials {
     private static final Set<String> NAMES = Set.of("%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z",
             "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y", "%nctaid.z", "%laneid", "%warpid",
             "%nwarpid", "%smid", "%nsmid", "%gridid", "%clock", "%clock_hi", "%clock64", "%globaltimer",
-            "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt", "%lanemask_ge", "%dynamic_smem_size",
+            "%globaltimer_lo", "%globaltimer_hi", "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt", "%lanemask_ge", "%dynamic_smem_size",
             "%total_smem_size", "%envreg1", "%envreg2", "%clusterid.x", "%clusterid.y", "%clusterid.z", "%nclusterid.x",
             "%nclusterid.y", "%nclusterid.z", "%cluster_ctaid.x", "%cluster_ctaid.y", "%cluster_ctaid.z",
             "%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z", "%cluster_ctarank", "%cluster_nctarank",
@@ -21,7 +25,41 @@ final class Specials {
         return NAMES.contains(register);
     }
 
-    /** Value of a special register in one lane; clocks stand still at 0. */
+    /** Declared type. */
+    static Type type(String register) {
+        return register.equals(IS_EXPLICIT_CLUSTER) ? Type.PRED
+                : register.equals("%clock64") || register.equals("%globaltimer") ? Type.U64 : Type.U32;
+    }
+
+    /** Whether a register has another value each time it is read. */
+    static boolean isClock(String register) {
+        return register.startsWith("%clock") || register.startsWith("%globaltimer");
+    }
+
+    /** The clock that an instruction reads, or null. */
+    static String clock(Instruction instruction) {
+        for (Operand operand : instruction.operands()) {
+            if (operand instanceof Operand.Reg reg && isClock(reg.name())) {
+                return reg.name();
+            }
+        }
+        return null;
+    }
+
+    /**
+     * Puts the time into a clock's slot, for all lanes: nanoseconds of the clock that the driver's events take theirs
+     * from, so that a cycle is a nanosecond. {@code half}: 0 for all 64 bits, 1 for the upper half, 2 for the lower one.
+     */
+    static void readClock(Warp w, int mask, int slot, int half) {
+        long now = System.nanoTime();
+        if (half == 0) {
+            Arrays.fill(w.q, slot, slot + Layout.LANES, now);
+        } else {
+            Arrays.fill(w.r, slot, slot + Layout.LANES, (int) (half == 1 ? now >>> 32 : now));
+        }
+    }
+
+    /** Value of a special register of 32 bits in one lane; 0 for clocks, which are read when their turn comes. */
     static int value(String register, Block block, int thread) {
         int lane = thread & 31;
         var shape = block.shape();

@@ -91,7 +91,7 @@ public final class Warp {
                 p[special.slot()] = block.hasClusterShape() ? -1 : 0;
                 continue;
             }
-            for (int lane = 0; lane < Layout.LANES && !special.name().endsWith("64"); lane++) {
+            for (int lane = 0; lane < Layout.LANES && !Specials.isClock(special.name()); lane++) {
                 r[special.slot() + lane] = Specials.value(special.name(), block, index * Layout.LANES + lane);
             }
         }

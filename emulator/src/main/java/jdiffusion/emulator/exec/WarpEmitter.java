@@ -89,6 +89,14 @@ final class WarpEmitter {
         }
     }
 
+    /** Reads a clock for the lane-local instruction that comes next. */
+    void clock(String register) {
+        code.aload(LaneCode.WARP).iload(LaneCode.MASK).loadConstant(layout.slot(register))
+                .loadConstant(Specials.type(register) == Type.U64 ? 0 : register.endsWith("_hi") ? 1 : 2)
+                .invokestatic(ClassDesc.of(Specials.class.getName()), "readClock",
+                        MethodTypeDesc.of(CD_void, WARP, CD_int, CD_int, CD_int));
+    }
+
     /** A call of one of CUDA's own functions. */
     void system(String callee, Instruction call, int site) {
         List<Operand> results = elements(call.operands().get(2));
