@@ -20,6 +20,8 @@ record DeviceLimits(int capability) {
     private static final int ADA = 89;
     private static final int HOPPER = 90;
     private static final Pattern TARGET = Pattern.compile("sm_(\\d+)([af]?)");
+    /** Of the devices that have clusters. */
+    private static final int MULTIPROCESSORS = 132;
     private static final int MAX_GRID_YZ = 65535;
     private static final int MAX_BLOCK_Z = 64;
 
@@ -91,5 +93,13 @@ record DeviceLimits(int capability) {
         long shared = function.kernel().staticSharedBytes() + dynamicShared + SHARED_BYTES_RESERVED;
         long byShared = sharedBytesPerMultiprocessor() / shared;
         return (int) Math.min(blocksPerMultiprocessor(), Math.min(threadsPerMultiprocessor() / padded, byShared));
+    }
+
+    /**
+     * How many clusters of some blocks fit on the device at once. A card has its multiprocessors in groups that clusters
+     * do not reach across, of sizes that differ from card to card; here they are one group.
+     */
+    int clusters(Modules.Function function, int threads, long dynamicShared, int blocks) {
+        return MULTIPROCESSORS * blocksPerMultiprocessor(function, threads, dynamicShared) / blocks;
     }
 }

@@ -218,22 +218,46 @@ final class DriverCalls {
         return CudaResult.SUCCESS;
     }
 
+    int clusterOccupancy(long handle, MemorySegment geometry, MemorySegment clusters) {
+        Modules.Function function = modules.function(handle);
+        if (function == null) {
+            return refuse(CudaResult.INVALID_HANDLE, "occupancy of a function that is not loaded");
+        }
+        Geometry of = Geometry.read(geometry);
+        Dim3 size = function.kernel().clusterOf(of.cluster());
+        String refusal = size == null ? "no size of clusters"
+                : limits.refusal(function, of.grid(), of.block(), of.cluster(), of.shared(), function.kernel().paramBytes());
+        if (refusal != null) {
+            return refuse(CudaResult.INVALID_VALUE, "occupancy of " + function.kernel().name() + " with " + refusal);
+        }
+        int fit = limits.clusters(function, (int) of.block().count(), of.shared(), (int) size.count());
+        clusters.reinterpret(JAVA_INT.byteSize()).set(JAVA_INT, 0, fit);
+        return CudaResult.SUCCESS;
+    }
+
+    /** What a launch asks for; {@code cluster} is null where it says nothing. */
+    private record Geometry(Dim3 grid, Dim3 block, int shared, Dim3 cluster) {
+        static Geometry read(MemorySegment geometry) {
+            int[] sizes = geometry.reinterpret(10 * JAVA_INT.byteSize()).toArray(JAVA_INT);
+            return new Geometry(new Dim3(sizes[0], sizes[1], sizes[2]), new Dim3(sizes[3], sizes[4], sizes[5]), sizes[6],
+                    sizes[7] == 0 ? null : new Dim3(sizes[7], sizes[8], sizes[9]));
+        }
+    }
+
     int launch(long handle, MemorySegment geometry, MemorySegment parameters, long bytes) {
         Modules.Function function = modules.function(handle);
         if (function == null) {
             return refuse(CudaResult.INVALID_HANDLE, "launch of a function that is not loaded");
         }
-        int[] sizes = geometry.reinterpret(10 * JAVA_INT.byteSize()).toArray(JAVA_INT);
-        var grid = new Dim3(sizes[0], sizes[1], sizes[2]);
-        var block = new Dim3(sizes[3], sizes[4], sizes[5]);
-        Dim3 cluster = sizes[7] == 0 ? null : new Dim3(sizes[7], sizes[8], sizes[9]);
-        String refusal = limits.refusal(function, grid, block, cluster, sizes[6], bytes);
+        Geometry of = Geometry.read(geometry);
+        String refusal = limits.refusal(function, of.grid(), of.block(), of.cluster(), of.shared(), bytes);
         if (refusal != null) {
             return refuse(CudaResult.INVALID_VALUE, "launch of " + function.kernel().name() + " with " + refusal);
         }
         launching.lock();
         try {
-            executor.launch(function.kernel(), grid, block, cluster, sizes[6], parameters.reinterpret(bytes));
+            executor.launch(function.kernel(), of.grid(), of.block(), of.cluster(), of.shared(),
+                    parameters.reinterpret(bytes));
             return CudaResult.SUCCESS;
         } catch (DeviceFault e) {
             fault.compareAndSet(null, e);

@@ -31,7 +31,8 @@ import jdiffusion.emulator.EmulatorOptions;
 final class DriverLibrary {
     /** The fields of struct emulator_calls in their order, as methods of {@link DriverCalls}. */
     private static final List<String> CALLS = List.of("allocated", "released", "accessible", "load", "unload",
-            "function", "global", "getAttribute", "setAttribute", "occupancy", "launch");
+            "function", "global", "getAttribute", "setAttribute", "occupancy", "clusterOccupancy",
+            "launch");
 
     private static DriverLibrary loaded;
     /** Of the devices that are open, by their numbers; none when none is. */

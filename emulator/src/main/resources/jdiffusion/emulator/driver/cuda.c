@@ -53,7 +53,8 @@ struct emulator_calls {
     int (*get_attribute)(int device, uint64_t function, int attribute, int *value);
     int (*set_attribute)(int device, uint64_t function, int attribute, int value);
     int (*occupancy)(int device, uint64_t function, int threads, uint64_t shared_bytes, int *blocks);
-    /* geometry: grid x y z, block x y z, bytes of dynamic shared memory */
+    /* geometry: grid x y z, block x y z, bytes of dynamic shared memory, cluster x y z or 0 for none */
+    int (*cluster_occupancy)(int device, uint64_t function, const int *geometry, int *clusters);
     int (*launch)(int device, uint64_t function, const int *geometry, const void *parameters, uint64_t bytes);
 };
 

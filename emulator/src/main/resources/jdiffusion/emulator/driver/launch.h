@@ -110,11 +110,9 @@ struct launch_config {
     unsigned count;
 };
 
-EXPORT int cuLaunchKernelEx(const struct launch_config *config, void *function, void **parameters, void **extra) {
-    IN_CONTEXT;
+static int geometry_of(const struct launch_config *config, int *geometry) {
     enum { IGNORE = 0, CLUSTER_DIMENSION = 4, CLUSTER_PREFERENCE = 5, STREAM_SERIALIZATION = 6, PRIORITY = 8 };
     REQUIRE(config && (config->attributes || !config->count), CUDA_ERROR_INVALID_VALUE);
-    int geometry[10] = {0};
     for (int i = 0; i < 3; i++) {
         geometry[i] = config->grid[i];
         geometry[3 + i] = config->block[i];
@@ -130,7 +128,22 @@ EXPORT int cuLaunchKernelEx(const struct launch_config *config, void *function, 
             return CUDA_ERROR_NOT_SUPPORTED;
         }
     }
+    return CUDA_SUCCESS;
+}
+
+EXPORT int cuLaunchKernelEx(const struct launch_config *config, void *function, void **parameters, void **extra) {
+    IN_CONTEXT;
+    int geometry[10] = {0};
+    TRY(geometry_of(config, geometry));
     return launch(function, geometry, config->stream, parameters, extra);
+}
+
+EXPORT int cuOccupancyMaxActiveClusters(int *count, void *function, const struct launch_config *config) {
+    IN_CONTEXT;
+    REQUIRE(count, CUDA_ERROR_INVALID_VALUE);
+    int geometry[10] = {0};
+    TRY(geometry_of(config, geometry));
+    return java.cluster_occupancy(device_now(), (uint64_t) function, geometry, count);
 }
 
 /* ---- errors ---- */

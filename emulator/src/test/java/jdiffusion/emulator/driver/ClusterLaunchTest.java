@@ -139,7 +139,7 @@ class ClusterLaunchTest {
     }
 
     /** {@code attributes} come as number and three values. */
-    private int launch(MemorySegment function, int blocks, MemorySegment map, long out, int[]... attributes) {
+    private MemorySegment config(int blocks, int threads, int shared, int[]... attributes) {
         MemorySegment list = arena.allocate(72L * Math.max(1, attributes.length), 8);
         for (int i = 0; i < attributes.length; i++) {
             list.set(JAVA_INT, 72L * i, attributes[i][0]);
@@ -148,12 +148,17 @@ class ClusterLaunchTest {
             }
         }
         MemorySegment config = arena.allocate(56, 8);
-        int[] sizes = {blocks, 1, 1, 64, 1, 1, 0};
+        int[] sizes = {blocks, 1, 1, threads, 1, 1, shared};
         for (int i = 0; i < sizes.length; i++) {
             config.set(JAVA_INT, 4L * i, sizes[i]);
         }
         config.set(ADDRESS, 40, list);
         config.set(JAVA_INT, 48, attributes.length);
+        return config;
+    }
+
+    private int launch(MemorySegment function, int blocks, MemorySegment map, long out, int[]... attributes) {
+        MemorySegment config = config(blocks, 64, 0, attributes);
         MemorySegment arguments = arena.allocate(136, 64);
         arguments.copyFrom(map);
         arguments.set(JAVA_LONG, 128, out);
@@ -229,6 +234,34 @@ class ClusterLaunchTest {
         assertThat(attribute(pairs, FunctionAttribute.CLUSTER_SIZE_MUST_BE_SET)).isZero();
         assertThat(attribute(pairs, FunctionAttribute.REQUIRED_CLUSTER_WIDTH)).isEqualTo(2);
         assertThat(attribute(any, FunctionAttribute.REQUIRED_CLUSTER_DEPTH)).isZero();
+    }
+
+    /** Clusters that fit at once, or the negative of what the call returns. */
+    private int fit(MemorySegment function, MemorySegment config) {
+        MemorySegment value = arena.allocate(JAVA_INT);
+        int result = call("cuOccupancyMaxActiveClusters", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS), value,
+                function, config);
+        return result == 0 ? value.get(JAVA_INT, 0) : -result;
+    }
+
+    @Test
+    void clustersThatFitAtOnce() {
+        open(90, 0);
+        MemorySegment any = function("");
+        int[] four = {CLUSTER_DIMENSION, 4, 1, 1};
+        int[] eight = {CLUSTER_DIMENSION, 2, 2, 2};
+        // By 2048 threads, and by 228 KiB of which a block takes 5 static, 40 dynamic and 1 of the system.
+        assertThat(fit(any, config(8, 64, 0, four))).isEqualTo(132 * 32 / 4);
+        assertThat(fit(any, config(8, 1024, 0, four))).isEqualTo(132 * 2 / 4);
+        assertThat(fit(any, config(8, 64, 40 << 10, four))).isEqualTo(132 * 5 / 4);
+        assertThat(fit(any, config(8, 64, 0))).isEqualTo(-INVALID_VALUE);
+        assertThat(device.takeFailure().orElseThrow()).hasMessage("occupancy of tiles with no size of clusters");
+        assertThat(fit(any, config(6, 64, 0, four))).isEqualTo(-INVALID_VALUE);
+        assertThat(fit(any, config(8, 64, 49 << 10, four))).isEqualTo(-INVALID_VALUE);
+        MemorySegment pairs = function(".explicitcluster\n.reqnctapercluster 2, 1, 1");
+        assertThat(fit(pairs, config(8, 1024, 0))).isEqualTo(132);
+        assertThat(fit(pairs, config(8, 1024, 0, four))).isEqualTo(-INVALID_VALUE);
+        assertThat(fit(any, config(8, 1024, 0, eight))).isEqualTo(-INVALID_VALUE);
     }
 
     private int attribute(MemorySegment function, int attribute) {
