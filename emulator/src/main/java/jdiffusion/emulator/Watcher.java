@@ -2,7 +2,7 @@ package jdiffusion.emulator;
 
 import jdiffusion.emulator.exec.WarpState;
 
-/** Is shown how kernels of a {@link PtxProgram#translateForSteps program} run, instruction by instruction. */
+/** Is shown how kernels of a {@link PtxProgram#translateWhenUsed program} run, instruction by instruction. */
 public interface Watcher {
     /**
      * Lanes of a warp are about to execute an instruction, or to wait until all that must execute it with them are

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Pattern;
 import jdiffusion.emulator.PtxException;
+import jdiffusion.emulator.PtxKernel;
 import jdiffusion.emulator.PtxProgram;
 import jdiffusion.emulator.ptx.PtxFunction;
 import jdiffusion.emulator.ptx.PtxModule;
@@ -42,14 +43,14 @@ record LabProgram(Path file, String ptx, PtxModule module, PtxProgram program) {
         }
     }
 
-    /** Translates PTX text. */
+    /** Reads PTX text; its kernels are translated as they are launched. */
     static LabProgram of(Path file, String ptx, String origin) {
         try {
             PtxModule module = PtxParser.parse(ptx, origin);
             if (module.kernels().isEmpty()) {
                 throw LabException.misuse(file + ": there is no kernel in it (no .entry)");
             }
-            return new LabProgram(file, ptx, module, PtxProgram.translate(ptx, origin));
+            return new LabProgram(file, ptx, module, PtxProgram.translateWhenUsed(module, false));
         } catch (PtxException e) {
             throw LabException.misuse(e.getMessage(), e);
         }
@@ -57,8 +58,13 @@ record LabProgram(Path file, String ptx, PtxModule module, PtxProgram program) {
 
     /** The same, to be run instruction by instruction. */
     LabProgram forSteps() {
+        return new LabProgram(file, ptx, module, PtxProgram.translateWhenUsed(module, true));
+    }
+
+    /** A kernel of the program, translated if it was not before. */
+    PtxKernel translated(PtxFunction kernel) {
         try {
-            return new LabProgram(file, ptx, module, PtxProgram.translateForSteps(ptx, module.origin()));
+            return program.kernel(kernel.name());
         } catch (PtxException e) {
             throw LabException.misuse(e.getMessage(), e);
         }

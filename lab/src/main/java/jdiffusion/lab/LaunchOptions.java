@@ -50,8 +50,13 @@ final class LaunchOptions {
         return LabProgram.load(other, architecture, compilerOptions);
     }
 
-    /** @param out gets what kernels print */
+    /**
+     * A session for the launches, whose kernels are translated now: before the first one runs, all are known to be fit.
+     *
+     * @param out gets what kernels print
+     */
     Session session(LabProgram program, boolean profile, Consumer<String> out) {
+        parsed().forEach(launch -> program.translated(program.kernel(launch.kernel())));
         Session session = new Session(program, emulator(profile), seed, timeLimit);
         session.executor().printer(out);
         return session;

@@ -15,6 +15,7 @@ import jdiffusion.emulator.DeviceMemory;
 import jdiffusion.emulator.EmulatorOptions;
 import jdiffusion.emulator.Executor;
 import jdiffusion.emulator.KernelCounters;
+import jdiffusion.emulator.PtxKernel;
 import jdiffusion.emulator.ptx.PtxFunction;
 import jdiffusion.emulator.ptx.Type;
 import jdiffusion.emulator.ptx.Variable;
@@ -68,6 +69,7 @@ final class Session implements AutoCloseable {
     /** Runs one launch to its end. */
     void run(Launch launch) {
         PtxFunction kernel = program.kernel(launch.kernel());
+        PtxKernel translated = program.translated(kernel);
         MemorySegment parameters = parameters(launch, kernel);
         checkSize(launch, kernel);
         CountDownLatch done = new CountDownLatch(1);
@@ -83,7 +85,7 @@ final class Session implements AutoCloseable {
             }
         });
         try {
-            executor.launch(program.program().kernel(kernel.name()), launch.grid(), launch.block(), launch.cluster(),
+            executor.launch(translated, launch.grid(), launch.block(), launch.cluster(),
                     launch.shared(), parameters);
         } catch (DeviceFault e) {
             throw LabException.failed(late.get() ? "launch '%s' was not done after %d s; it may wait for what never"

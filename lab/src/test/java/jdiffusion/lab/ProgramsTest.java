@@ -433,8 +433,8 @@ class ProgramsTest {
             {"mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%rd1,%rd1}, {%rd1}, {%rd1}, {%rd1,%rd1};", "m8n8k4"},
         };
         for (String[] one : cases) {
-            assertThatThrownBy(() -> LabProgram.of(Path.of("k.ptx"), ptx.replace("BODY", one[0]), "k.ptx"))
-                    .as(one[0]).isInstanceOf(LabException.class).hasMessageContaining("k.ptx:8:")
+            LabProgram program = LabProgram.of(Path.of("k.ptx"), ptx.replace("BODY", one[0]), "k.ptx");
+            assertThatThrownBy(() -> program.translated(program.kernel("k"))).as(one[0]).isInstanceOf(LabException.class).hasMessageContaining("k.ptx:8:")
                     .hasMessageContaining(one[1]);
         }
     }
