@@ -16,6 +16,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ClusterProgramsTest {
     private static final String MULTICAST = "cluster_multicast<<<8,256>>>(in:x=rand(7x256,i32), y=zeros(8x256,i32), 7)";
 
+    private static final String REDUCTIONS =
+        "cluster_reductions<<<8,64>>>(in:d=rand(512,i32), bins=zeros(32,i32), sums=range(64))";
+
     static Stream<Case> programs() {
         return Stream.of(
             histogram("cluster=2"), histogram("cluster=4"), histogram("cluster=(1,1)"),
@@ -29,6 +32,10 @@ class ClusterProgramsTest {
             }),
             ProgramsTest.of("cluster_stores", "cluster_stores<<<6,64>>>(in:x=rand(6x64,i32), y=zeros(6x64,i32))", "y", 0,
                 b -> i -> 2 * b.get("x").get(i) + i % 64),
+            ProgramsTest.of("cluster_reductions", REDUCTIONS, "bins", 0, b -> i -> IntStream.range(0, 512).filter(
+                k -> (long) b.get("d").get(k) % 32 == i).count()),
+            ProgramsTest.of("cluster_reductions", REDUCTIONS, "sums", 0, b -> i -> IntStream.range(0, 8).mapToDouble(
+                k -> b.get("d").get(k * 64 + i)).sum() + i),
             ProgramsTest.of("cluster_multicast", MULTICAST, "y", 0, b -> i -> IntStream.range(0, 7).mapToDouble(
                 tile -> b.get("x").get(tile * 256 + i % 256) * (i / 256 + 1) + b.get("x").get(tile * 256 + 255 - i % 256))
                 .sum()));

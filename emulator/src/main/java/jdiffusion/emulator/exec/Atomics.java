@@ -2,6 +2,7 @@ package jdiffusion.emulator.exec;
 
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import jdiffusion.emulator.ptx.Type;
 
 /** Atomic read-modify-write, lane after lane. Register arguments are slots; d is -1 when the old value is not kept. */
 final class Atomics {
@@ -23,8 +24,35 @@ final class Atomics {
     /** Of one half, or of two in a word. */
     static final int ADD_F16 = 13;
     static final int ADD_BF16 = 14;
+    /** These are for reductions by bulk copies alone. */
+    static final int MIN_F16 = 15;
+    static final int MAX_F16 = 16;
+    static final int MIN_BF16 = 17;
+    static final int MAX_BF16 = 18;
 
     private Atomics() {}
+
+    /** The operation of that name in PTX on numbers of a type; -1 for none. */
+    static int operation(String name, Type type) {
+        boolean unsigned = type == Type.U32 || type == Type.U64;
+        return switch (name) {
+            case "add" -> switch (type) {
+                case F16, F16X2 -> ADD_F16;
+                case BF16, BF16X2 -> ADD_BF16;
+                default -> type.isFloat() ? ADD_FLOAT : ADD;
+            };
+            case "exch" -> EXCH;
+            case "cas" -> CAS;
+            case "and" -> AND;
+            case "or" -> OR;
+            case "xor" -> XOR;
+            case "inc" -> INC;
+            case "dec" -> DEC;
+            case "min" -> type == Type.F16 ? MIN_F16 : type == Type.BF16 ? MIN_BF16 : unsigned ? MIN_UNSIGNED : MIN;
+            case "max" -> type == Type.F16 ? MAX_F16 : type == Type.BF16 ? MAX_BF16 : unsigned ? MAX_UNSIGNED : MAX;
+            default -> -1;
+        };
+    }
 
     static int apply(int operation, int old, int b, int c) {
         return switch (operation) {
@@ -52,13 +80,17 @@ final class Atomics {
         int value = switch (operation) {
             case EXCH -> b;
             case CAS -> old == (b & 0xffff) ? c : old;
-            case ADD_F16 -> HalfOps.addF16(old, b);
-            default -> HalfOps.addBf16(old, b);
+            case ADD_F16 -> HalfOps.addF16(old, b & 0xffff);
+            case MIN_F16 -> HalfOps.minF16(old, b & 0xffff);
+            case MAX_F16 -> HalfOps.maxF16(old, b & 0xffff);
+            case MIN_BF16 -> HalfOps.minBf16(old, b & 0xffff);
+            case MAX_BF16 -> HalfOps.maxBf16(old, b & 0xffff);
+            default -> HalfOps.addBf16(old, b & 0xffff);
         };
         return word & ~(0xffff << shift) | (value & 0xffff) << shift;
     }
 
-    private static long apply(int operation, long old, long b, long c) {
+    static long apply(int operation, long old, long b, long c) {
         return switch (operation) {
             case ADD -> old + b;
             case EXCH -> b;
@@ -74,6 +106,34 @@ final class Atomics {
         };
     }
 
+    /** Changes a word of global memory, at an address that may be used; gives the one before. */
+    static int update32(long at, int operation, int b, int c) {
+        int old;
+        do {
+            old = (int) INT.getVolatile(GlobalMemory.all(), at);
+        } while (!INT.compareAndSet(GlobalMemory.all(), at, old, apply(operation, old, b, c)));
+        return old;
+    }
+
+    /** The same of 16 bits. */
+    static int update16(long at, int operation, int b, int c) {
+        int shift = 8 * (int) (at & 2);
+        int old;
+        do {
+            old = (int) INT.getVolatile(GlobalMemory.all(), at & -4);
+        } while (!INT.compareAndSet(GlobalMemory.all(), at & -4, old, apply16(operation, old, shift, b, c)));
+        return old >>> shift & 0xffff;
+    }
+
+    /** The same of 64 bits. */
+    static long update64(long at, int operation, long b, long c) {
+        long old;
+        do {
+            old = (long) LONG.getVolatile(GlobalMemory.all(), at);
+        } while (!LONG.compareAndSet(GlobalMemory.all(), at, old, apply(operation, old, b, c)));
+        return old;
+    }
+
     static void global32(Warp w, int mask, int site, int operation, int d, int b, int c) {
         GlobalMemory.check(w, mask, site, 4, true);
         if (operation == CAS) {
@@ -83,11 +143,7 @@ final class Atomics {
             if ((mask >>> l & 1) == 0) {
                 continue;
             }
-            int old;
-            do {
-                old = (int) INT.getVolatile(GlobalMemory.all(), w.address[l]);
-            } while (!INT.compareAndSet(GlobalMemory.all(), w.address[l], old,
-                    apply(operation, old, w.r[b + l], w.r[c + l])));
+            int old = update32(w.address[l], operation, w.r[b + l], w.r[c + l]);
             if (d >= 0) {
                 w.r[d + l] = old;
             }
@@ -103,15 +159,9 @@ final class Atomics {
             if ((mask >>> l & 1) == 0) {
                 continue;
             }
-            long at = w.address[l] & -4;
-            int shift = 8 * (int) (w.address[l] & 2);
-            int old;
-            do {
-                old = (int) INT.getVolatile(GlobalMemory.all(), at);
-            } while (!INT.compareAndSet(GlobalMemory.all(), at, old,
-                    apply16(operation, old, shift, w.r[b + l], w.r[c + l])));
+            int old = update16(w.address[l], operation, w.r[b + l], w.r[c + l]);
             if (d >= 0) {
-                w.r[d + l] = old >>> shift & 0xffff;
+                w.r[d + l] = old;
             }
         }
     }
@@ -125,11 +175,7 @@ final class Atomics {
             if ((mask >>> l & 1) == 0) {
                 continue;
             }
-            long old;
-            do {
-                old = (long) LONG.getVolatile(GlobalMemory.all(), w.address[l]);
-            } while (!LONG.compareAndSet(GlobalMemory.all(), w.address[l], old,
-                    apply(operation, old, w.q[b + l], w.q[c + l])));
+            long old = update64(w.address[l], operation, w.q[b + l], w.q[c + l]);
             if (d >= 0) {
                 w.q[d + l] = old;
             }

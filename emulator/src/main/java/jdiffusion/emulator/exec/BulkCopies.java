@@ -7,7 +7,8 @@ import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
  * The bulk copies ({@code cp.async.bulk}, with or without a tensor map) and asynchronous stores ({@code st.async}) to a
- * block's shared memory, and from there to global memory. Those to it may come from threads of other blocks of the
+ * block's shared memory, and from there to global memory, and those that combine what they bring with what is there
+ * ({@code cp.reduce.async.bulk}, {@code red.async}). Those to it may come from threads of other blocks of the
  * cluster; a multicast is a copy to each of its blocks. A copy is checked when it is issued. It is made at some time
  * from then on: the seed decides whether at once, after other warps have run, or when
  * a thread waits for it, at its barrier or for its group.
@@ -29,6 +30,8 @@ final class BulkCopies {
         boolean late;
         /** Whether the phase that counts it is over; only where that is checked. */
         boolean over;
+        /** The access of a copy to shared memory, as the checker notes it. */
+        long access;
         /** Of a copy from shared memory, while it may read; only where that is checked. */
         AsyncChecker.Reading reading;
 
@@ -76,8 +79,12 @@ final class BulkCopies {
         }
     }
 
-    /** From the block's own shared memory to that of any block of the cluster. */
-    static void transfer(Warp w, int mask, int site, int target, int source, int bytes, int barrier) {
+    /**
+     * From the block's own shared memory to that of any block of the cluster.
+     *
+     * @param reduction code of the {@link Reduction} with what is there; -1 for none
+     */
+    static void transfer(Warp w, int mask, int site, int target, int source, int bytes, int barrier, int reduction) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             check(w, lane, site, 0, w.r[bytes + lane]);
@@ -86,7 +93,8 @@ final class BulkCopies {
             read.checkShared(w, lane, site, false, w.block);
             Block home = home(w, lane, site, target, barrier);
             Copy copy = start(w, lane, site, home, Chunks.shared(ClusterMemory.within(w, w.q[target + lane]),
-                    w.block.shared().words, from, w.r[bytes + lane]), w.q[barrier + lane]);
+                    w.block.shared().words, from, w.r[bytes + lane]).combining(Reduction.of(reduction)),
+                    w.q[barrier + lane]);
             if (w.block.checker() != null) {
                 copy.reading = w.block.checker().async().begin(w, lane, site, read.addresses(), Chunks.BYTES);
             }
@@ -98,12 +106,14 @@ final class BulkCopies {
     }
 
     /**
-     * {@code st.async}: values of 32 or 64 bits that come to shared memory of any block of the cluster some time later.
+     * {@code st.async} and {@code red.async}: values of 32 or 64 bits that come to shared memory of any block of the
+     * cluster some time later.
      *
-     * @param values slots of a vector's elements
-     * @param wide   1 for values of 64 bits
+     * @param wide      1 for values of 64 bits
+     * @param reduction code of the {@link Reduction} with what is there; -1 for none
+     * @param values    slots of a vector's elements
      */
-    static void store(Warp w, int mask, int site, int target, int barrier, int wide, int[] values) {
+    static void store(Warp w, int mask, int site, int target, int barrier, int wide, int reduction, int[] values) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             int[] words = new int[values.length << wide];
@@ -117,7 +127,8 @@ final class BulkCopies {
             }
             Block home = home(w, lane, site, target, barrier);
             int at = Math.clamp(ClusterMemory.within(w, w.q[target + lane]), -1, Integer.MAX_VALUE);
-            Copy copy = start(w, lane, site, home, new Payload.Words(at, words), w.q[barrier + lane]);
+            Copy copy = start(w, lane, site, home, new Payload.Words(at, words, Reduction.of(reduction)),
+                    w.q[barrier + lane]);
             if (w.block.profile() != null) {
                 w.block.profile().transfer(site, words.length * Integer.BYTES);
             }
@@ -126,12 +137,13 @@ final class BulkCopies {
     }
 
     /** The reverse of {@link #load}, to global memory; the thread's group tells when it is done. */
-    static void store(Warp w, int mask, int site, int target, int source, int bytes) {
+    static void store(Warp w, int mask, int site, int target, int source, int bytes, int reduction) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             check(w, lane, site, w.q[target + lane], w.r[bytes + lane]);
             GlobalMemory.checkRange(w, lane, site, w.q[target + lane], w.r[bytes + lane], true);
-            toGlobal(w, lane, site, Chunks.line(w.q[source + lane], w.q[target + lane], w.r[bytes + lane]));
+            toGlobal(w, lane, site, Chunks.line(w.q[source + lane], w.q[target + lane], w.r[bytes + lane])
+                    .combining(Reduction.of(reduction)));
         }
     }
 
@@ -146,21 +158,28 @@ final class BulkCopies {
             int[] coordinates) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
+            TensorMap tensor = TensorMap.read(w, lane, site, w.q[map + lane]);
             toShared(w, lane, site, target, barrier, multicast,
-                    box(w, lane, site, ClusterMemory.within(w, w.q[target + lane]), map, coordinates, false));
+                    box(w, lane, site, ClusterMemory.within(w, w.q[target + lane]), tensor, coordinates, false));
         }
     }
 
-    /** The reverse; what lies outside the tensor is not written. */
-    static void storeTensor(Warp w, int mask, int site, int map, int source, int[] coordinates) {
+    /**
+     * The reverse; what lies outside the tensor is not written.
+     *
+     * @param reduction number of the {@link Reduction} with what is there, whose type the map says; -1 for none
+     */
+    static void storeTensor(Warp w, int mask, int site, int map, int source, int reduction, int[] coordinates) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            toGlobal(w, lane, site, box(w, lane, site, w.q[source + lane], map, coordinates, true));
+            TensorMap tensor = TensorMap.read(w, lane, site, w.q[map + lane]);
+            toGlobal(w, lane, site, box(w, lane, site, w.q[source + lane], tensor, coordinates, true)
+                    .combining(reduction < 0 ? null : tensor.reduction(w, lane, site, reduction)));
         }
     }
 
-    private static Chunks box(Warp w, int lane, int site, long shared, int map, int[] coordinates, boolean write) {
-        TensorMap tensor = TensorMap.read(w, lane, site, w.q[map + lane]);
+    private static Chunks box(Warp w, int lane, int site, long shared, TensorMap tensor, int[] coordinates,
+            boolean write) {
         int[] start = new int[coordinates.length];
         for (int i = 0; i < start.length; i++) {
             start[i] = w.r[coordinates[i] + lane];
@@ -218,16 +237,16 @@ final class BulkCopies {
         w.address[lane] = ClusterMemory.within(w, barrier);
         SharedMemory.checkBounds(w, w.address, 1 << lane, site, 8, true);
         w.target = w.block;
-        int at = (int) w.address[lane];
+        var copy = new Copy(w, lane, site, payload, (int) w.address[lane], 0);
         if (home.checker() != null) {
             if (home != w.block) {
                 w.block.cluster().peers().use(w, 1 << lane, site, home);
                 home.checker().access(w, 1 << lane, site, 8, SharedChecker.ATOMIC);
                 home.checker().checkMade(1 << lane);
             }
-            home.checker().access(w, lane, site, payload.addresses(), payload.piece(), SharedChecker.COPY);
+            copy.access = home.checker().access(w, lane, site, payload.addresses(), payload.piece(),
+                    payload.reduction() == null ? SharedChecker.COPY : SharedChecker.REDUCE);
         }
-        var copy = new Copy(w, lane, site, payload, at, 0);
         home.bulk().outstanding.add(copy);
         return copy;
     }
@@ -294,7 +313,8 @@ final class BulkCopies {
         boolean any = false;
         for (Copy copy : List.copyOf(unseen)) {
             if (copy.over && copy.barrier == barrier) {
-                block.checker().landed(copy.payload.addresses(), copy.payload.piece(), copy.site);
+                block.checker().landed(copy.payload.addresses(), copy.payload.piece(), copy.site,
+                        copy.payload.reduction() != null);
                 if (copy.reading != null) {
                     Block source = copy.warp.block;
                     source.checker().async().endCopied(copy.reading, block.rank());
@@ -306,6 +326,15 @@ final class BulkCopies {
         }
         if (any) {
             block.checker().releases().copied(barrier, block.rank());
+            // Reductions of the same bytes may be on their way to another phase.
+            outstanding.forEach(this::keepUnderWay);
+            unseen.forEach(this::keepUnderWay);
+        }
+    }
+
+    private void keepUnderWay(Copy copy) {
+        if (copy.payload.reduction() != null && copy.barrier >= 0) {
+            block.checker().keepUnderWay(copy.access, copy.payload.addresses(), copy.payload.piece());
         }
     }
 

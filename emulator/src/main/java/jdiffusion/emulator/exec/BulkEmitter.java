@@ -104,11 +104,15 @@ final class BulkEmitter {
             boolean multicast = instruction.has("multicast");
             WarpEmitter.require((load || spaces.equals(List.of(counted && !tensor ? "shared" : "global", "shared")))
                     && counted != instruction.has("bulk_group") && (load || !multicast) && !instruction.has("cp_mask")
-                    && !instruction.has("im2col") && !instruction.has("cta_group") && !instruction.has("reduce"));
+                    && !instruction.has("im2col") && !instruction.has("cta_group"));
+            boolean reduces = instruction.has("reduce");
+            WarpEmitter.require(!reduces || !load);
             if (tensor) {
-                tensor(o, site, load, multicast ? warp.intSlot(o.get(3)) : -1);
+                tensor(o, site, load, load ? multicast ? warp.intSlot(o.get(3)) : -1
+                        : reduces ? Reduction.number(instruction) : -1);
                 return;
             }
+            int reduction = reduces ? reduction(instruction) : -1;
             int target = address(o.get(0));
             int source = address(o.get(1));
             int bytes = warp.intSlot(o.get(2));
@@ -116,14 +120,23 @@ final class BulkEmitter {
                 warp.call(BulkCopies.class, "load", site, target, source, bytes, address(o.get(3)),
                         multicast ? warp.intSlot(o.get(4)) : -1);
             } else if (counted) {
-                warp.call(BulkCopies.class, "transfer", site, target, source, bytes, address(o.get(3)));
+                warp.call(BulkCopies.class, "transfer", site, target, source, bytes, address(o.get(3)),
+                        reduction);
             } else {
-                warp.call(BulkCopies.class, "store", site, target, source, bytes);
+                warp.call(BulkCopies.class, "store", site, target, source, bytes, reduction);
             }
         }
     }
 
-    /** {@code st.async}. */
+    /** The code of the reduction that an instruction names with its type. */
+    private static int reduction(Instruction instruction) {
+        Reduction reduction = Reduction.of(Reduction.number(instruction), instruction.type());
+        // Shared memory adds whole numbers only.
+        WarpEmitter.require(reduction != null && (instruction.has("bulk_group") || !instruction.type().isFloat()));
+        return reduction.code();
+    }
+
+    /** {@code st.async} and {@code red.async}. */
     void store(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
         Type type = instruction.type();
@@ -132,18 +145,24 @@ final class BulkEmitter {
         int target = address(o.get(0));
         int barrier = address(o.get(2));
         int[] values = WarpEmitter.elements(o.get(1)).stream().mapToInt(wide ? warp::longSlot : warp::intSlot).toArray();
-        call("store", List.of(site, target, barrier, wide ? 1 : 0), values);
+        boolean reduces = instruction.opcode().equals("red");
+        WarpEmitter.require(!reduces || values.length == 1);
+        call("store", List.of(site, target, barrier, wide ? 1 : 0, reduces ? reduction(instruction) : -1), values);
     }
 
-    /** Copies by a tensor map, which stands in brackets with the coordinates. */
-    private void tensor(List<Operand> o, int site, boolean load, int multicast) {
+    /**
+     * Copies by a tensor map, which stands in brackets with the coordinates.
+     *
+     * @param how of a load the slot of the ranks of a multicast, else the number of a reduction; -1 for neither
+     */
+    private void tensor(List<Operand> o, int site, boolean load, int how) {
         List<Operand> place = WarpEmitter.elements(o.get(load ? 1 : 0));
         WarpEmitter.require(place.size() == 2);
         int map = address(place.getFirst());
         int[] coordinates = WarpEmitter.elements(place.getLast()).stream().mapToInt(warp::intSlot).toArray();
         int shared = address(o.get(load ? 0 : 1));
-        call(load ? "loadTensor" : "storeTensor", load ? List.of(site, shared, map, address(o.get(2)), multicast)
-                : List.of(site, map, shared), coordinates);
+        call(load ? "loadTensor" : "storeTensor", load ? List.of(site, shared, map, address(o.get(2)), how)
+                : List.of(site, map, shared, how), coordinates);
     }
 
     /** Calls a method of the copies that takes an array of slots at last. */

@@ -5,8 +5,7 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * What a bulk copy moves, in chunks of 16 bytes that are each whole in shared memory: from global memory or to it, or
- * from
- * the shared memory of one block to that of another.
+ * from the shared memory of one block to that of another.
  */
 final class Chunks implements Payload {
     /** Bytes of a chunk. */
@@ -23,6 +22,7 @@ final class Chunks implements Payload {
     private final int fill;
     /** Shared memory that the chunks come from, at {@link #global} there; null for global memory. */
     private final int[] source;
+    private Reduction reduction;
     private int count;
 
     /** @param fill what is put where nothing exists in global memory, as 32 bits */
@@ -63,6 +63,17 @@ final class Chunks implements Payload {
         this.global[count] = global;
         this.from[count] = (byte) from;
         this.to[count++] = (byte) to;
+    }
+
+    /** The same chunks, combined with what is where they go; null to take its place. */
+    Chunks combining(Reduction with) {
+        reduction = with;
+        return this;
+    }
+
+    @Override
+    public Reduction reduction() {
+        return reduction;
     }
 
     /** Where the chunks lie in shared memory. */
@@ -110,7 +121,11 @@ final class Chunks implements Payload {
     public void toShared(int[] words) {
         if (source != null) {
             for (int i = 0; i < count; i++) {
-                System.arraycopy(source, (int) (global[i] >> 2), words, shared[i] >> 2, WORDS);
+                if (reduction != null) {
+                    reduction.shared(words, shared[i] >> 2, source, (int) (global[i] >> 2), WORDS);
+                } else {
+                    System.arraycopy(source, (int) (global[i] >> 2), words, shared[i] >> 2, WORDS);
+                }
             }
             return;
         }
@@ -138,6 +153,10 @@ final class Chunks implements Payload {
         MemorySegment all = GlobalMemory.all();
         for (int i = 0; i < count; i++) {
             int at = shared[i] >> 2;
+            if (reduction != null) {
+                reduction.global(global[i], from[i], to[i], words, at);
+                continue;
+            }
             if (from[i] == 0 && to[i] == BYTES) {
                 for (int j = 0; j < WORDS; j++) {
                     all.set(INT, global[i] + 4L * j, words[at + j]);

@@ -44,7 +44,13 @@ final class MemoryEmitter {
                 }
             }
             case "atom" -> atomic(instruction, site, 1);
-            case "red" -> atomic(instruction, site, 0);
+            case "red" -> {
+                if (instruction.has("async")) {
+                    new BulkEmitter(code, warp).store(instruction, site);
+                } else {
+                    atomic(instruction, site, 0);
+                }
+            }
             case "isspacep" -> isInside(instruction);
             default -> clusterAddress(instruction, site);
         }
@@ -146,29 +152,9 @@ final class MemoryEmitter {
     private void atomic(Instruction instruction, int site, int results) {
         Type type = instruction.type();
         List<Operand> o = instruction.operands();
-        boolean unsigned = type == Type.U32 || type == Type.U64;
-        int operation = -1;
-        for (String modifier : instruction.modifiers()) {
-            operation = switch (modifier) {
-                case "add" -> switch (type) {
-                    case F16, F16X2 -> Atomics.ADD_F16;
-                    case BF16, BF16X2 -> Atomics.ADD_BF16;
-                    default -> type.isFloat() ? Atomics.ADD_FLOAT : Atomics.ADD;
-                };
-                case "exch" -> Atomics.EXCH;
-                case "cas" -> Atomics.CAS;
-                case "and" -> Atomics.AND;
-                case "or" -> Atomics.OR;
-                case "xor" -> Atomics.XOR;
-                case "inc" -> Atomics.INC;
-                case "dec" -> Atomics.DEC;
-                case "min" -> unsigned ? Atomics.MIN_UNSIGNED : Atomics.MIN;
-                case "max" -> unsigned ? Atomics.MAX_UNSIGNED : Atomics.MAX;
-                default -> operation;
-            };
-        }
+        int operation = instruction.modifiers().stream().mapToInt(name -> Atomics.operation(name, type))
+                .filter(found -> found >= 0).findFirst().orElse(-1);
         Class<?> space = space(instruction);
-        WarpEmitter.require(!instruction.has("async"));
         boolean halves = operation == Atomics.ADD_F16 || operation == Atomics.ADD_BF16;
         WarpEmitter.require(operation >= 0 && (halves || type.bits() >= 32 && type != Type.F16X2 && type != Type.BF16X2
                 || type == Type.B16 && (operation == Atomics.CAS || operation == Atomics.EXCH)));

@@ -10,6 +10,9 @@ interface Payload {
     /** Bytes of a piece. */
     int piece();
 
+    /** How what it brings is combined with what is there; null where it takes that place. */
+    Reduction reduction();
+
     /** Bytes of all pieces. */
     int bytes();
 
@@ -32,8 +35,8 @@ interface Payload {
         }
     }
 
-    /** Values of one thread, in words, that {@code st.async} stores at one place. */
-    record Words(int at, int[] words) implements Payload {
+    /** Values of one thread, in words, that {@code st.async} or {@code red.async} brings to one place. */
+    record Words(int at, int[] words, Reduction reduction) implements Payload {
         @Override
         public int[] addresses() {
             return new int[] {at};
@@ -51,6 +54,10 @@ interface Payload {
 
         @Override
         public void toShared(int[] target) {
+            if (reduction != null) {
+                reduction.shared(target, at >> 2, words, 0, words.length);
+                return;
+            }
             System.arraycopy(words, 0, target, at >> 2, words.length);
         }
     }

@@ -24,6 +24,8 @@ final class SharedChecker {
     static final int COPY = 3;
     /** A write of which the caller looks whether it changes what another thread has written at the same time. */
     static final int STORE = 4;
+    /** As a copy, of what combines what it brings with what is there, atomically. */
+    static final int REDUCE = 5;
 
     // What is known of an access: its number in Order, thread, site, and two flags. Threads have as many bits as the
     // launch needs, sites the rest.
@@ -140,25 +142,38 @@ final class SharedChecker {
      * The accesses of one lane's asynchronous instruction.
      *
      * @param addresses of pieces of {@code bytes} each
-     * @param how       READ or COPY
+     * @param how       READ, COPY or REDUCE
+     * @return the access, for {@link #keepUnderWay}
      */
-    void access(Warp w, int lane, int site, int[] addresses, int bytes, int how) {
+    long access(Warp w, int lane, int site, int[] addresses, int bytes, int how) {
         this.warp = w;
         this.site = site;
         this.bytes = bytes;
         this.how = how;
         w.touched = order.next();
-        long own = (long) w.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT | (how == COPY ? UNDER_WAY : 0)
-                | (long) (w.base + lane) << threadShift;
+        long own = (long) w.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT | (how == READ ? 0 : UNDER_WAY)
+                | (how == REDUCE ? ATOMIC_FLAG : 0) | (long) (w.base + lane) << threadShift;
+        // A bulk copy that combines reads first what is there; an asynchronous instruction of a thread has no proxy.
+        boolean reads = how == READ || how == REDUCE && site(own).kind() == InstructionClass.CP_ASYNC;
         for (int at : addresses) {
             w.address[lane] = at;
             int from = at >> shift;
-            if (how == READ) {
+            if (reads) {
                 async.checkFences(from, from + (bytes >> shift), writes, own);
+            }
+            if (how == READ) {
                 read(from, from + (bytes >> shift), own);
             } else {
                 write(from, from + (bytes >> shift), own);
             }
+        }
+        return own;
+    }
+
+    /** A reduction is still under way, also where another one of the same bytes is over. */
+    void keepUnderWay(long access, int[] addresses, int bytes) {
+        for (int at : addresses) {
+            Arrays.fill(writes, at >> shift, (at >> shift) + (bytes >> shift), access);
         }
     }
 
@@ -181,8 +196,8 @@ final class SharedChecker {
     }
 
     /** Copies are over, and who goes on after a wait for them knows it: what they wrote comes before that. */
-    void landed(int[] addresses, int bytes, int site) {
-        long access = (long) order.next() << NUMBER_SHIFT | (long) order.copies(block.rank()) << threadShift
+    void landed(int[] addresses, int bytes, int site, boolean atomic) {
+        long access = (atomic ? ATOMIC_FLAG : 0) | (long) order.next() << NUMBER_SHIFT | (long) order.copies(block.rank()) << threadShift
                 | (long) site << SITE_SHIFT;
         for (int at : addresses) {
             Arrays.fill(writes, at >> shift, (at >> shift) + (bytes >> shift), access);
@@ -257,7 +272,7 @@ final class SharedChecker {
         }
         for (int i = from; i < to; i++) {
             long last = writes[i];
-            if (how == ATOMIC && order.isOld(number(last))) {
+            if ((how == ATOMIC || how == REDUCE) && order.isOld(number(last))) {
                 throw uninitialised(i, own);
             }
             if ((how == WRITE || how == STORE) && number(last) == number(own)) {
@@ -275,6 +290,10 @@ final class SharedChecker {
                 first = false;
                 continue;
             }
+            if (how == ATOMIC && isReducing(last) && !order.isOld(number(last))) {
+                // It is still to come.
+                continue;
+            }
             writes[i] = own;
             reads[i] = 0;
             otherReads[i] = 0;
@@ -290,6 +309,11 @@ final class SharedChecker {
 
     private int siteNumber(long access) {
         return (int) (access >>> SITE_SHIFT) & mostSites - 1;
+    }
+
+    /** Whether an access is a reduction that is under way. */
+    static boolean isReducing(long access) {
+        return (access & (ATOMIC_FLAG | UNDER_WAY)) == (ATOMIC_FLAG | UNDER_WAY);
     }
 
     static int number(long access) {
@@ -310,12 +334,14 @@ final class SharedChecker {
 
     /** Faults when an earlier access of a cell and the present one are in no order. */
     private void compare(int cell, long earlier, String verb, long own) {
-        if ((earlier & UNDER_WAY) != 0 && !order.isOld(number(earlier))) {
-            throw fault(Kind.UNFINISHED_COPY, own, "%s while the copy of %s to it may be under way, " + (site(earlier).text()
-                    .contains("complete_tx") ? "for which nobody has waited at its barrier"
-                    : "for which that thread has not waited"), cell, earlier);
+        boolean atomic = isAtomic(earlier, own);
+        if ((earlier & UNDER_WAY) != 0 && !atomic && !order.isOld(number(earlier))) {
+            throw fault(Kind.UNFINISHED_COPY, own, "%s while the " + ((earlier & ATOMIC_FLAG) != 0 ? "reduction" : "copy")
+                    + " of %s to it may be under way, " + (site(earlier).text().contains("complete_tx")
+                            ? "for which nobody has waited at its barrier"
+                            : "for which that thread has not waited"), cell, earlier);
         }
-        if (isBefore(earlier, thread(own)) || isAtomic(earlier, own) || verb.equals("read") && isProductBefore(earlier,
+        if (isBefore(earlier, thread(own)) || atomic || verb.equals("read") && isProductBefore(earlier,
                 thread(own))) {
             return;
         }
@@ -341,7 +367,7 @@ final class SharedChecker {
     /** Atomics are in no race with each other, nor with loads and stores that are told to respect them. */
     private boolean isAtomic(long earlier, long own) {
         boolean first = (earlier & ATOMIC_FLAG) != 0;
-        boolean second = how == ATOMIC;
+        boolean second = how == ATOMIC || how == REDUCE;
         return (first || second) && (first || site(earlier).strong()) && (second || site(own).strong());
     }
 
@@ -352,6 +378,7 @@ final class SharedChecker {
             case READ -> "is read here";
             case WRITE, STORE -> "is written here";
             case ATOMIC -> "is updated here";
+            case REDUCE -> "may be updated from here on";
             default -> "may be written from here on";
         });
         return warp.block.fault(kind, site, warp, thread(own) % Layout.LANES, what.formatted(here,

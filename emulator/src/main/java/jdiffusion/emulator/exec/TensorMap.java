@@ -3,12 +3,14 @@ package jdiffusion.emulator.exec;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdiffusion.emulator.DeviceFault.Kind;
+import jdiffusion.emulator.ptx.Type;
 
 /**
  * A tensor in global memory and the box of it that bulk copies move at a time, as {@code cuTensorMapEncodeTiled} of the
  * stand-in driver (tensormap.h) writes them down. Dimensions come with the one that runs fastest first.
  *
  * @param address     of the first element
+ * @param type        the driver's number of the elements' type
  * @param elementBytes 1, 2, 4 or 8
  * @param dims        sizes in elements
  * @param strides     in bytes; the first is the element's size
@@ -17,7 +19,7 @@ import jdiffusion.emulator.DeviceFault.Kind;
  * @param swizzle     bits of the address of a chunk that are exchanged: 0 to 3
  * @param fill        what stands where the box lies outside the tensor, as 32 bits
  */
-record TensorMap(long address, int elementBytes, long[] dims, long[] strides, int[] box, int[] steps, int swizzle,
+record TensorMap(long address, int type, int elementBytes, long[] dims, long[] strides, int[] box, int[] steps, int swizzle,
         int fill) {
     /** Size of an encoded map. */
     static final int BYTES = 128;
@@ -26,6 +28,9 @@ record TensorMap(long address, int elementBytes, long[] dims, long[] strides, in
     private static final int BOX_ALIGNMENT = 128;
     private static final long MAGIC = 0x3150414d54494444L;
     private static final int[] ELEMENT_BYTES = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2, 4, 4, 4};
+    /** Types of numbers that reductions know, as far as there are such. */
+    private static final Type[] TYPES = {Type.U8, Type.U16, Type.U32, Type.S32, Type.U64, Type.S64, Type.F16, Type.F32,
+        Type.F64, Type.BF16, Type.F32};
     private static final int FLOAT16 = 6;
     private static final int BFLOAT16 = 9;
     private static final int NAN_HALVES = 0x7fff7fff;
@@ -83,9 +88,19 @@ record TensorMap(long address, int elementBytes, long[] dims, long[] strides, in
             steps[i] = i == 0 ? 1 : map.get(ValueLayout.JAVA_BYTE, AT_STEPS + i);
         }
         boolean nan = map.get(ValueLayout.JAVA_BYTE, AT_FILL) != 0;
-        return new TensorMap(map.get(ValueLayout.JAVA_LONG_UNALIGNED, AT_ADDRESS), ELEMENT_BYTES[type], dims, strides,
+        return new TensorMap(map.get(ValueLayout.JAVA_LONG_UNALIGNED, AT_ADDRESS), type, ELEMENT_BYTES[type], dims, strides,
                 box, steps, map.get(ValueLayout.JAVA_BYTE, AT_SWIZZLE),
                 !nan ? 0 : type == FLOAT16 || type == BFLOAT16 ? NAN_HALVES : NAN_FLOAT);
+    }
+
+    /** How boxes are combined with what is in the tensor, by the number of an operation. */
+    Reduction reduction(Warp w, int lane, int site, int number) {
+        Reduction reduction = Reduction.of(number, type < TYPES.length ? TYPES[type] : null);
+        if (reduction == null) {
+            throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane,
+                    "numbers of the tensor map's type %d cannot be combined so".formatted(type));
+        }
+        return reduction;
     }
 
     /** Where chunk {@code at} of a pattern of that many bits lies: its place is exchanged by its line of 128 bytes. */

@@ -311,6 +311,66 @@ class TensorMapTest {
         }
     }
 
+    /** Boxes of int32, and of float16 whose last ones are alone in a word, are combined with what is in the tensor. */
+    @ParameterizedTest
+    @CsvSource({"3, add, 37 11, 32 12, -5 3", "3, max, 37 11, 32 12, 20 -4", "2, inc, 40 3, 16 3, 30 0",
+        "2, xor, 40 3, 16 3, 30 0", "6, add, 33 5, 16 4, 20 2", "6, min, 33 5, 16 4, -3 2"})
+    void boxesAreCombined(int type, String operation, String dims, String box, String at) {
+        var c = new Case(type, longs(dims), ints(box), ints(at), 0);
+        String kernel = store(2).replace("cp.async.bulk.tensor.2d.global.shared::cta.tile",
+                "cp.reduce.async.bulk.tensor.2d.global.shared::cta." + operation + ".tile");
+        open(90, 0);
+        ByteBuffer tensor = random(c.bytes());
+        ByteBuffer with = random(c.boxBytes());
+        for (int i = 1; type == 6 && i < c.bytes(); i += 2) {
+            tensor.put(i, (byte) (tensor.get(i) & 0xbf));
+            if (i < c.boxBytes()) {
+                with.put(i, (byte) (with.get(i) & 0xbf));
+            }
+        }
+        CUdeviceptr in = upload(tensor);
+        MemorySegment map = arena.allocate(MAP_BYTES, 64);
+        assertThat(encode(map, c, address(in), 0)).isZero();
+        launch(module(kernel), "store2", map, upload(with), c);
+        ByteBuffer expected = HostMemory.bytes(c.bytes()).put(0, tensor, 0, c.bytes());
+        for (int i = 0; i < c.boxBytes(); i += c.element()) {
+            int place = (int) c.source(i);
+            if (place < 0) {
+                continue;
+            }
+            if (type == 6) {
+                float a = Float.float16ToFloat(tensor.getShort(place));
+                float b = Float.float16ToFloat(with.getShort(i));
+                expected.putShort(place, Float.floatToFloat16(operation.equals("add") ? a + b : Math.min(a, b)));
+            } else {
+                int a = tensor.getInt(place);
+                int b = with.getInt(i);
+                expected.putInt(place, switch (operation) {
+                    case "add" -> a + b;
+                    case "max" -> Math.max(a, b);
+                    case "inc" -> Integer.compareUnsigned(a, b) >= 0 ? 0 : a + 1;
+                    default -> a ^ b;
+                });
+            }
+        }
+        assertThat(download(in, c.bytes())).isEqualTo(expected);
+    }
+
+    @Test
+    void numbersThatCannotBeCombined() {
+        open(90, 0);
+        var c = new Case(FLOAT32, new long[] {8, 4}, new int[] {8, 4}, new int[] {0, 0}, 0);
+        MemorySegment map = arena.allocate(MAP_BYTES, 64);
+        CUdeviceptr in = upload(random(c.bytes()));
+        assertThat(encode(map, c, address(in), 0)).isZero();
+        String kernel = store(2).replace("cp.async.bulk.tensor.2d.global.shared::cta.tile",
+                "cp.reduce.async.bulk.tensor.2d.global.shared::cta.xor.tile");
+        assertThatThrownBy(() -> launch(module(kernel), "store2", map, upload(random(c.boxBytes())), c))
+                .isInstanceOf(CudaException.class);
+        assertThat(device.takeFailure().orElseThrow())
+                .hasMessageContaining("numbers of the tensor map's type 7 cannot be combined so");
+    }
+
     @Test
     void notANumberOutsideTheTensor() {
         open(90, 0);
