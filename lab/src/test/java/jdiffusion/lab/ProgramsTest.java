@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.LongToDoubleFunction;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
@@ -225,6 +226,32 @@ class ProgramsTest {
                 int[] same = IntStream.range(0, 32).filter(
                     k -> b.get("x").get(k) % 4 == b.get("x").get(i) % 4).toArray();
                 return same.length * 100 + same[0] + 1;
+            }),
+            of("lane_groups", "lane_groups<<<1,32>>>(in:x=rand(32,i32), y=zeros(32,i32))", "y", 0, b -> i -> {
+                double[] label = IntStream.range(0, 32).mapToDouble(k -> b.get("x").get(k))
+                        .filter(v -> v % 4 == b.get("x").get(i) % 4).toArray();
+                return DoubleStream.of(label).sum() * 10000 + label.length * 100 + IntStream.range(0, (int) i)
+                        .filter(k -> b.get("x").get(k) % 2 == b.get("x").get(i) % 2).count();
+            }),
+            of("lane_groups", "lane_matches<<<1,32>>>(in:x=rand(32,i64), y=zeros(32,i32))", "y", 0,
+                b -> i -> IntStream.range(0, 32).filter(k -> b.get("x").get(k) % 3 == b.get("x").get(i) % 3).count() * 10
+                    + 1),
+            of("simd", "simd<<<1,32>>>(in:a=rand(32,u32), in:b=range(32,u32), y=zeros(128,u32))", "y", 0, b -> i -> {
+                int x = (int) (long) b.get("a").get(i / 4);
+                int z = (int) (long) b.get("b").get(i / 4);
+                long bytes = 0;
+                int sum = 0;
+                for (int at = 0; at < 32; at += 8) {
+                    int difference = Math.abs((x >>> at & 0xff) - (z >>> at & 0xff));
+                    sum += difference;
+                    bytes |= (long) difference << at;
+                }
+                return switch ((int) i % 4) {
+                    case 0 -> sum;
+                    case 1 -> bytes;
+                    case 2 -> (5 + (short) x * (byte) z + (x >> 16) * (byte) (z >> 8)) & 0xffffffffL;
+                    default -> 7 << 16 | Math.clamp(x >> 20, 0, 255) << 8 | Math.clamp(z >> 20, 0, 255);
+                };
             }),
             of("minmax", "minmax<<<1,64>>>(in:x=rand(64,i32), y=full(4,5,i32), z=zeros(1,u64))", "y", 0, b -> i -> {
                 IntStream x = IntStream.concat(IntStream.of(5), IntStream.range(0, 64)

@@ -42,14 +42,13 @@ final class ControlEmitter {
         code.aload(LaneCode.WARP).loadConstant(number).iload(LaneCode.MASK);
         boolean named = !BasicBlock.isWhole(instruction) && !BasicBlock.isBarrier(instruction);
         if (named) {
-            code.aload(LaneCode.WARP).loadConstant(warp.intSlot(instruction.operands().getLast()))
-                    .iload(LaneCode.MASK)
-                    .invokevirtual(WarpEmitter.WARP, "members", MethodTypeDesc.of(CD_int, CD_int, CD_int));
+            code.loadConstant(warp.intSlot(instruction.operands().getLast()));
         } else {
             code.iconst_m1();
         }
+        // Where lanes name their members, these come from a slot.
         Label here = code.newLabel();
-        code.loadConstant(site).invokevirtual(WarpEmitter.WARP, "together",
+        code.loadConstant(site).invokevirtual(WarpEmitter.WARP, named ? "togetherAsNamed" : "together",
                 MethodTypeDesc.of(CD_boolean, CD_int, CD_int, CD_int, CD_int)).ifne(here)
                 .iconst_m1().ireturn().labelBinding(here);
     }

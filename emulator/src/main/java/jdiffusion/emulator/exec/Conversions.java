@@ -120,4 +120,12 @@ final class Conversions {
         int bits = Float.floatToRawIntBits(value);
         return Float.isNaN(value) ? bits : bits + (1 << 12) & -1 << 13;
     }
+
+    /** Two integers in {@code bits} each, clamped, {@code a} above {@code b}, and the low bits of {@code c} above. */
+    static int packIntegers(int a, int b, int c, int bits, int signed) {
+        int least = signed != 0 ? -1 << bits - 1 : 0;
+        int most = least + (1 << bits) - 1;
+        int ones = (1 << bits) - 1;
+        return (bits == 16 ? 0 : c << 16) | (Math.clamp(a, least, most) & ones) << bits | Math.clamp(b, least, most) & ones;
+    }
 }

@@ -37,6 +37,10 @@ final class ConvertEmitter {
             float8(instruction);
             return;
         }
+        if (instruction.has("pack")) {
+            packIntegers(instruction);
+            return;
+        }
         Type to = instruction.type(0);
         Type from = instruction.type(1);
         if (to == null || from == null) {
@@ -63,6 +67,25 @@ final class ConvertEmitter {
         lane.pop(operands.get(0), to);
     }
 
+    /** {@code cvt.pack}: two integers, the second one lowest, before what the third one has in its low bits. */
+    private void packIntegers(Instruction instruction) {
+        List<Operand> operands = instruction.operands();
+        Type to = instruction.type(0);
+        boolean more = operands.size() == 4;
+        if (!instruction.has("sat") || instruction.type(1) != Type.S32 || to.bits() != (more ? 8 : 16)) {
+            throw new IllegalArgumentException("this packed conversion is not supported");
+        }
+        for (int i = 1; i < operands.size(); i++) {
+            lane.push(operands.get(i), i < 3 ? Type.S32 : Type.B32);
+        }
+        if (!more) {
+            lane.code().iconst_0();
+        }
+        lane.code().loadConstant(to.bits()).loadConstant(to.isSigned() ? 1 : 0);
+        lane.call(LaneCode.CONVERSIONS, "packIntegers", CD_int, CD_int, CD_int, CD_int, CD_int, CD_int);
+        lane.pop(operands.get(0), Type.B32);
+    }
+
     /** Pairs of floats of 8 bits; they are written with {@code satfinite} only. */
     private void float8(Instruction instruction) {
         List<Operand> operands = instruction.operands();
@@ -80,8 +103,12 @@ final class ConvertEmitter {
             lane.code().loadConstant(e5m2);
             lane.call(FLOAT8, "pack", CD_int, CD_float, CD_float, CD_int);
             lane.pop(operands.get(0), Type.B16);
-        } else if (result && other == Type.F16X2 && instruction.has("satfinite") && !relu) {
+        } else if (result && other == Type.F16X2 && instruction.has("satfinite")) {
             lane.push(operands.get(1), Type.B32);
+            if (relu) {
+                lane.code().iconst_0();
+                lane.call(HALF, "maxNanF16x2", CD_int, CD_int, CD_int);
+            }
             lane.code().loadConstant(e5m2);
             lane.call(FLOAT8, "packHalves", CD_int, CD_int, CD_int);
             lane.pop(operands.get(0), Type.B16);

@@ -124,6 +124,53 @@ final class FloatOps {
         return (float) Math.sqrt(a);
     }
 
+    // A quotient or a root of two floats is a float, or further from one than a double's last place.
+
+    @Ptx("div.rz.f32")
+    static float divZero(float a, float b) {
+        return Rounding.toFloat((double) a / b, Rounding.RZ);
+    }
+
+    @Ptx("div.rm.f32")
+    static float divDown(float a, float b) {
+        return Rounding.toFloat((double) a / b, Rounding.RM);
+    }
+
+    @Ptx("div.rp.f32")
+    static float divUp(float a, float b) {
+        return Rounding.toFloat((double) a / b, Rounding.RP);
+    }
+
+    @Ptx("rcp.rz.f32")
+    static float rcpZero(float a) {
+        return Rounding.toFloat(1 / (double) a, Rounding.RZ);
+    }
+
+    @Ptx("rcp.rm.f32")
+    static float rcpDown(float a) {
+        return Rounding.toFloat(1 / (double) a, Rounding.RM);
+    }
+
+    @Ptx("rcp.rp.f32")
+    static float rcpUp(float a) {
+        return Rounding.toFloat(1 / (double) a, Rounding.RP);
+    }
+
+    @Ptx("sqrt.rz.f32")
+    static float sqrtZero(float a) {
+        return Rounding.toFloat(Math.sqrt(a), Rounding.RZ);
+    }
+
+    @Ptx("sqrt.rm.f32")
+    static float sqrtDown(float a) {
+        return Rounding.toFloat(Math.sqrt(a), Rounding.RM);
+    }
+
+    @Ptx("sqrt.rp.f32")
+    static float sqrtUp(float a) {
+        return Rounding.toFloat(Math.sqrt(a), Rounding.RP);
+    }
+
     @Ptx("rsqrt.f32")
     static float rsqrt(float a) {
         return (float) (1 / Math.sqrt((double) a));
@@ -153,6 +200,22 @@ final class FloatOps {
 
     static float canonical(float a) {
         return a != a ? CANONICAL_NAN : a;
+    }
+
+    /** The smaller magnitude, negative where one of both is. */
+    @Ptx("min.xorsign.abs.f32")
+    static float minMagnitude(float a, float b) {
+        return signed(min(Math.abs(a), Math.abs(b)), a, b);
+    }
+
+    @Ptx("max.xorsign.abs.f32")
+    static float maxMagnitude(float a, float b) {
+        return signed(max(Math.abs(a), Math.abs(b)), a, b);
+    }
+
+    private static float signed(float magnitude, float a, float b) {
+        int sign = (Float.floatToRawIntBits(a) ^ Float.floatToRawIntBits(b)) & 1 << 31;
+        return Float.intBitsToFloat(Float.floatToRawIntBits(magnitude) | sign);
     }
 
     @Ptx("abs.f32")
@@ -204,6 +267,21 @@ final class FloatOps {
     @Ptx("tanh.f32")
     static float tanh(float a) {
         return (float) Math.tanh(a);
+    }
+
+    @Ptx(value = "testp.normal.f32", result = "pred")
+    static int isNormal(float a) {
+        return isSubnormal(a) == 0 && Float.isFinite(a) && a != 0 ? 1 : 0;
+    }
+
+    @Ptx(value = "testp.subnormal.f32", result = "pred")
+    static int isSubnormal(float a) {
+        return a != 0 && Math.abs(a) < Float.MIN_NORMAL ? 1 : 0;
+    }
+
+    @Ptx(value = "testp.number.f32", result = "pred")
+    static int isNumber(float a) {
+        return a == a ? 1 : 0;
     }
 
     @Ptx(value = "testp.finite.f32", result = "pred")

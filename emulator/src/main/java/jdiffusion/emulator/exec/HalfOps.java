@@ -77,6 +77,17 @@ final class HalfOps {
         return pack(fmaF16(a, b, c), fmaF16(a >>> 16, b >>> 16, c >>> 16));
     }
 
+    /** Negative results become 0. */
+    @Ptx("fma.relu.f16")
+    static int fmaReluF16(int a, int b, int c) {
+        return maxNanF16(fmaF16(a, b, c), 0);
+    }
+
+    @Ptx("fma.relu.f16x2")
+    static int fmaReluF16x2(int a, int b, int c) {
+        return maxNanF16x2(fmaF16x2(a, b, c), 0);
+    }
+
     @Ptx("min.f16")
     static int minF16(int a, int b) {
         return toF16(FloatOps.min(f16(a), f16(b)));
@@ -195,6 +206,16 @@ final class HalfOps {
     @Ptx("fma.bf16x2")
     static int fmaBf16x2(int a, int b, int c) {
         return pack(fmaBf16(a, b, c), fmaBf16(a >>> 16, b >>> 16, c >>> 16));
+    }
+
+    @Ptx("fma.relu.bf16")
+    static int fmaReluBf16(int a, int b, int c) {
+        return maxNanBf16(fmaBf16(a, b, c), 0);
+    }
+
+    @Ptx("fma.relu.bf16x2")
+    static int fmaReluBf16x2(int a, int b, int c) {
+        return maxNanBf16x2(fmaBf16x2(a, b, c), 0);
     }
 
     @Ptx("min.bf16")

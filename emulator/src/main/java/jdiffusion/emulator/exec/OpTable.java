@@ -29,7 +29,7 @@ final class OpTable {
 
     static {
         for (Class<?> owner : List.of(IntOps.class, LongOps.class, BitOps.class, FloatOps.class, DoubleOps.class,
-                HalfOps.class, PairOps.class, MixedOps.class, CompareOps.class)) {
+                HalfOps.class, PackedOps.class, PairOps.class, MixedOps.class, CompareOps.class)) {
             for (Method method : owner.getDeclaredMethods()) {
                 Ptx ptx = method.getAnnotation(Ptx.class);
                 for (String name : ptx == null ? new String[0] : ptx.value()) {

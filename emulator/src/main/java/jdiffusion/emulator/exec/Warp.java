@@ -295,6 +295,43 @@ public final class Warp {
         return false;
     }
 
+    /**
+     * As {@link #together}, with the members in a slot: lanes that are here may name several groups, which go on when
+     * each of them is whole.
+     */
+    boolean togetherAsNamed(int at, int mask, int slot, int site) {
+        int first = members(slot, mask);
+        if (forced) {
+            return together(at, mask, first, site);
+        }
+        if ((first & live) == mask || whole(mask, slot) == mask) {
+            return true;
+        }
+        if (block.profile() != null) {
+            block.profile().takeBack(this, at, mask);
+        }
+        int all = parked[at] | mask;
+        int whole = whole(all, slot);
+        parked[at] = all & ~whole;
+        parkedLanes = parkedLanes & ~all | parked[at];
+        resume(at, whole);
+        return false;
+    }
+
+    /** Those of some lanes whose groups, as masks in a slot name them, are all among them. */
+    private int whole(int lanes, int slot) {
+        int whole = lanes;
+        int before;
+        do {
+            before = whole;
+            for (int rest = before; rest != 0; rest &= rest - 1) {
+                int lane = Integer.numberOfTrailingZeros(rest);
+                whole &= (r[slot + lane] & live & ~before) == 0 ? -1 : ~(1 << lane);
+            }
+        } while (whole != before);
+        return whole;
+    }
+
     /** Member mask in a slot, as the first lane of {@code mask} has it. */
     int members(int slot, int mask) {
         return r[slot + Integer.numberOfTrailingZeros(mask)];

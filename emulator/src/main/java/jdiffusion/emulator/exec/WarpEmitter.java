@@ -56,8 +56,15 @@ final class WarpEmitter {
             case "shfl" -> shuffle(instruction, site);
             case "vote" -> vote(instruction, site);
             case "match" -> {
-                require(instruction.has("any") && instruction.type().bits() == 32);
-                call(Shuffles.class, "matchAny", site, intSlot(o.get(0)), intSlot(o.get(1)), intSlot(o.get(2)));
+                boolean wide = instruction.type().bits() == 64;
+                int a = wide ? longSlot(o.get(1)) : intSlot(o.get(1));
+                if (instruction.has("any")) {
+                    call(Shuffles.class, "matchAny", site, intSlot(o.get(0)), a, wide ? 1 : 0, intSlot(o.get(2)));
+                } else {
+                    Operand to = o.get(0) instanceof Operand.Pair pair ? pair.first() : o.get(0);
+                    int p = o.get(0) instanceof Operand.Pair pair ? predicateSlot(pair.second()) : -1;
+                    call(Shuffles.class, "matchAll", site, intSlot(to), p, a, wide ? 1 : 0, intSlot(o.get(2)));
+                }
             }
             case "activemask" -> call(Shuffles.class, "activeMask", intSlot(o.get(0)));
             case "redux" -> reduce(instruction, site);
