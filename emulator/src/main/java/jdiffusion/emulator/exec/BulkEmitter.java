@@ -104,7 +104,8 @@ final class BulkEmitter {
             boolean multicast = instruction.has("multicast");
             WarpEmitter.require((load || spaces.equals(List.of(counted && !tensor ? "shared" : "global", "shared")))
                     && counted != instruction.has("bulk_group") && (load || !multicast) && !instruction.has("cp_mask")
-                    && !instruction.has("im2col") && !instruction.has("cta_group"));
+                    && !instruction.has("cta_group")
+                    && instruction.modifiers().stream().noneMatch(m -> m.startsWith("im2col")));
             boolean reduces = instruction.has("reduce");
             WarpEmitter.require(!reduces || !load);
             if (tensor) {
@@ -146,7 +147,7 @@ final class BulkEmitter {
         int barrier = address(o.get(2));
         int[] values = WarpEmitter.elements(o.get(1)).stream().mapToInt(wide ? warp::longSlot : warp::intSlot).toArray();
         boolean reduces = instruction.opcode().equals("red");
-        WarpEmitter.require(!reduces || values.length == 1);
+        WarpEmitter.require(!instruction.has("global") && (!reduces || values.length == 1));
         call("store", List.of(site, target, barrier, wide ? 1 : 0, reduces ? reduction(instruction) : -1), values);
     }
 
