@@ -6,7 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.PtxException;
 import jdiffusion.emulator.PtxKernel;
 import jdiffusion.emulator.PtxProgram;
@@ -22,6 +24,8 @@ import jdiffusion.emulator.ptx.PtxParser;
  * @param module the same, parsed
  */
 record LabProgram(Path file, String ptx, PtxModule module, PtxProgram program) {
+    /** Of a race, where the other side is. */
+    private static final Pattern OTHER_LINE = Pattern.compile(" at line (\\d+) `");
 
     /** Reads a {@code .ptx}, or compiles a {@code .cu}. */
     static LabProgram load(Path file, String architecture, List<String> compilerOptions) {
@@ -68,6 +72,15 @@ record LabProgram(Path file, String ptx, PtxModule module, PtxProgram program) {
         } catch (PtxException e) {
             throw LabException.misuse(e.getMessage(), e);
         }
+    }
+
+    /** Where the source has the lines of PTX of a fault, to follow its message; empty where that is not known. */
+    String places(DeviceFault fault) {
+        var info = new LineInfo(file, ptx);
+        Matcher other = OTHER_LINE.matcher(String.valueOf(fault.getMessage()));
+        String here = info.words(fault.line());
+        String there = other.find() ? info.words(Integer.parseInt(other.group(1))) : "";
+        return here.isEmpty() ? "" : "; the line is of " + here + (there.isEmpty() ? "" : ", the other one of " + there);
     }
 
     /** The kernel of that name, or the only one whose name in the source it is. */

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The places that a compiler writes into PTX with {@code -lineinfo}: {@code .file} and {@code .loc}. */
@@ -54,6 +55,12 @@ final class LineInfo implements PtxPlaces {
     public List<Place> at(int ptxLine) {
         Map.Entry<Integer, List<Place>> place = places.floorEntry(ptxLine);
         return place == null ? List.of() : place.getValue();
+    }
+
+    /** The places that a line of PTX is of as {@code saxpy.cu:3}, and where that was inlined; empty where not known. */
+    String words(int ptxLine) {
+        return at(ptxLine).stream().filter(place -> !place.file().isEmpty()).map(place -> place.file().replaceAll(".*[/\\\\]", "") + ":" + place.line())
+                .collect(Collectors.joining(", inlined at "));
     }
 
     /** All places, by the line of PTX from which they hold. */

@@ -120,7 +120,7 @@ record PuzzleCheck(List<String> problems) {
 
     private static String line(SourceMap source, LabException e) {
         int at = e.getCause() instanceof DeviceFault fault ? source.source(fault.line()) : 0;
-        return at > 0 ? " (line %d of the source: %s)".formatted(at, source.text().get(at - 1).strip()) : "";
+        return at > 0 ? ", line %d: `%s`".formatted(at, source.text().get(at - 1).strip()) : "";
     }
 
     private static String ofFault(LabException e, Puzzle puzzle) {

@@ -88,9 +88,10 @@ final class Session implements AutoCloseable {
             executor.launch(translated, launch.grid(), launch.block(), launch.cluster(),
                     launch.shared(), parameters);
         } catch (DeviceFault e) {
+            String message = named(e.getMessage()) + program.places(e);
             throw LabException.failed(late.get() ? "launch '%s' was not done after %d s; it may wait for what never"
-                    .formatted(launch.text(), timeLimit) + " comes, else give more with --time-limit: "
-                    + named(e.getMessage()) : named(e.getMessage()), e);
+                    .formatted(launch.text(), timeLimit) + " comes, else give more with --time-limit: " + message
+                    : message, e);
         } finally {
             done.countDown();
         }

@@ -78,6 +78,37 @@ class RunCommandTest {
     }
 
     @Test
+    void aFaultNamesTheLinesOfTheSource() throws IOException {
+        Path file = Files.writeString(folder.resolve("k.ptx"), """
+                .version 7.8
+                .target sm_80
+                .address_size 64
+                .visible .entry k()
+                {
+                    .reg .b32 %r<4>;
+                    .shared .align 4 .b8 s[4];
+                    .loc 1 3 5
+                    mov.u32 %r1, %tid.x;
+                    .loc 2 8 1, function_name a, inlined_at 1 4 9
+                    st.shared.u32 [s], %r1;
+                    .loc 1 5 5
+                    ld.shared.u32 %r2, [s];
+                    ret;
+                }
+                .file 1 "/somewhere/k.cu"
+                .file 2 "/somewhere/k.cuh"
+                """);
+        assertThat(run("run", file.toString(), "--launch", "k<<<1,1>>>()")).isZero();
+        assertThat(run("run", file.toString(), "--launch", "k<<<1,32>>>()")).isOne();
+        assertThat(err).contains("SHARED_RACE in kernel k, PTX line 11", "; the line is of k.cuh:8, inlined at k.cu:4")
+                .hasLineCount(1);
+        Files.writeString(file, Files.readString(file).replace("st.shared", "setp.eq.u32 %p1, %r1, 0;\n@%p1 st.shared")
+                .replace(".reg .b32", ".reg .pred %p<2>;\n.reg .b32"));
+        assertThat(run("run", file.toString(), "--launch", "k<<<1,32>>>()")).isOne();
+        assertThat(err).contains("; the line is of k.cu:5, the other one of k.cuh:8, inlined at k.cu:4");
+    }
+
+    @Test
     void launchesFollowEachOtherOnTheSameArrays() {
         assertThat(run("run", ptx, "--launch", SAXPY.formatted(1000), "--launch",
                 "saxpy<<<(2,1,1),(512)>>>(1000, -2.0, x, y)")).isZero();
