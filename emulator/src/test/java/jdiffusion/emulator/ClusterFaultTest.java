@@ -178,6 +178,8 @@ class ClusterFaultTest {
     void whatAnAsynchronousStoreBrings(long seed) {
         String read = "@%p1 ld.shared.u32 %r4, [%r2];";
         assertThat(send(seed, "AFTER", read)).isNull();
+        // Who waits for what comes is there until it has come.
+        assertThat(send(seed, "LAST", "")).isNull();
         // Only one thread waits, and another one reads.
         DeviceFault early = send(seed, "FIRST", SYNC + "BEFORE", "WAIT:\n", read + "\nWAIT:\n", "BEFORE", "");
         assertThat(early).isNotNull();

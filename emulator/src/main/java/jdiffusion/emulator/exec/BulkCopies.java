@@ -240,7 +240,7 @@ final class BulkCopies {
         var copy = new Copy(w, lane, site, payload, (int) w.address[lane], 0);
         if (home.checker() != null) {
             if (home != w.block) {
-                w.block.cluster().peers().use(w, 1 << lane, site, home);
+                w.block.cluster().peers().copyTo(w, lane, site, home);
                 home.checker().access(w, 1 << lane, site, 8, SharedChecker.ATOMIC);
                 home.checker().checkMade(1 << lane);
             }

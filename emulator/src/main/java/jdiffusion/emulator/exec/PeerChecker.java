@@ -35,11 +35,19 @@ final class PeerChecker {
     void use(Warp w, int lanes, int site, Block target) {
         for (int rest = lanes; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            if (!order.hasHeard(w.base + lane, target.rank())) {
-                throw w.block.fault(Kind.PEER, site, w, lane, ("shared memory of block %s is used here, which may not"
-                        + " have started: no barrier of the cluster comes before").formatted(target.index()));
-            }
+            copyTo(w, lane, site, target);
             keep(w, lane, site, w.base + lane, target);
+        }
+    }
+
+    /**
+     * A lane begins a copy to the memory of a block that is not its own. That the block ends after the copy needs no
+     * check here: its barrier counts the bytes, and a copy that none of its threads has waited for is a fault.
+     */
+    void copyTo(Warp w, int lane, int site, Block target) {
+        if (!order.hasHeard(w.base + lane, target.rank())) {
+            throw w.block.fault(Kind.PEER, site, w, lane, ("shared memory of block %s is used here, which may not"
+                    + " have started: no barrier of the cluster comes before").formatted(target.index()));
         }
     }
 

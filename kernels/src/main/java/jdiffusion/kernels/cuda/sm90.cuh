@@ -44,6 +44,38 @@ static __device__ __forceinline__ void await(u32 barrier, u32 parity) {
             "}" ::"r"(barrier), "r"(parity) : "memory");
 }
 
+// ---- Clusters: blocks that run beside each other and see each other's shared memory, in which the same thing has the
+// same address less the block's. The launch's blocks are numbered so that those of a cluster follow each other.
+
+// All threads of the cluster that are left; what they did before is seen by all that were there.
+static __device__ __forceinline__ void meet_cluster() {
+    __syncwarp();
+    asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
+// What lies at an address of this block, in the block of that rank.
+static __device__ __forceinline__ u32 in_block(u32 address, int rank) {
+    u32 there;
+    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(there) : "r"(address), "r"(rank));
+    return there;
+}
+
+// At a barrier of any block of the cluster.
+static __device__ __forceinline__ void arrive_there(u32 barrier) {
+    asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
+// As await(), for a barrier at which threads of other blocks arrive.
+static __device__ __forceinline__ void await_cluster(u32 barrier, u32 parity) {
+    asm volatile(
+            "{\n"
+            ".reg .pred over;\n"
+            "again:\n"
+            "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 over, [%0], %1;\n"
+            "@!over bra again;\n"
+            "}" ::"r"(barrier), "r"(parity) : "memory");
+}
+
 // A ring's stage, and the parity of the phases of its barriers in this round.
 template <int STAGES> struct RingPlace {
     int stage = 0;
@@ -64,6 +96,13 @@ template <int STAGES> struct RingPlace {
 static __device__ __forceinline__ void copy_box(u32 to, const TensorMap& map, int x, int y, u32 barrier) {
     asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
                  " [%0], [%1, {%2, %3}], [%4];" ::"r"(to), "l"(&map), "r"(x), "r"(y), "r"(barrier) : "memory");
+}
+
+// The same to each block of the cluster whose rank's bit is in `ranks`, where the same barrier counts.
+static __device__ __forceinline__ void copy_box_to(u16 ranks, u32 to, const TensorMap& map, int x, int y, u32 barrier) {
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster"
+                 " [%0], [%1, {%2, %3}], [%4], %5;" ::"r"(to), "l"(&map), "r"(x), "r"(y), "r"(barrier), "h"(ranks)
+                 : "memory");
 }
 
 static __device__ __forceinline__ void copy_box(u32 to, const TensorMap& map, int x, int y, int z, int w, u32 barrier) {

@@ -48,9 +48,18 @@ final class CudaMappedLinear {
     void run(List<LinearCall> calls) {
         for (int i = 0; i < calls.size(); i += MOST_PROBLEMS) {
             List<LinearCall> together = calls.subList(i, Math.min(i + MOST_PROBLEMS, calls.size()));
-            launch(together, GemmTile.ofWarpgroups(each -> together.stream()
-                    .mapToInt(call -> each.blocks(call.m(), call.n())).reduce(0, Math::addExact), multiprocessors));
+            GemmTile tile = GemmTile.ofWarpgroups(each -> blocks(together, each), multiprocessors);
+            launch(together, orPair(tile, together));
         }
+    }
+
+    private static int blocks(List<LinearCall> calls, GemmTile tile) {
+        return calls.stream().mapToInt(call -> tile.blocks(call.m(), call.n())).reduce(0, Math::addExact);
+    }
+
+    private GemmTile orPair(GemmTile tile, List<LinearCall> calls) {
+        int mostRows = calls.stream().mapToInt(LinearCall::m).max().orElse(0);
+        return tile.orPair(each -> blocks(calls, each), mostRows, multiprocessors);
     }
 
     /** One launch, with a tile of warpgroups. */
@@ -72,9 +81,14 @@ final class CudaMappedLinear {
     /** Layers of float8, {@code linear_fp8_sm90.cu}: in tiles of one size, so that sums do not depend on m. */
     void runFloat8(List<Factors> factors) {
         for (int i = 0; i < factors.size(); i += MOST_PROBLEMS) {
-            launch(factors.subList(i, Math.min(i + MOST_PROBLEMS, factors.size())), "in float8 ", "fp8", "fp8_e4m3",
-                    GemmTile.WARPGROUP_LARGE);
+            List<Factors> together = factors.subList(i, Math.min(i + MOST_PROBLEMS, factors.size()));
+            launchFloat8(together, orPair(GemmTile.WARPGROUP_LARGE, together.stream().map(Factors::call).toList()));
         }
+    }
+
+    /** One launch. */
+    void launchFloat8(List<Factors> factors, GemmTile tile) {
+        launch(factors, "in float8 ", "fp8", "fp8_e4m3", tile);
     }
 
     /**
@@ -87,8 +101,8 @@ final class CudaMappedLinear {
         int tiles = 0;
         for (Factors one : factors) {
             LinearCall call = one.call;
-            args.map(cuda.tensorMaps().rows(one.x, tile.rows()))
-                    .map(cuda.tensorMaps().rows(tensor(call.w()), tile.cols()));
+            args.map(cuda.tensorMaps().rows(one.x, tile.rows() / tile.blocksTogether()))
+                    .map(cuda.tensorMaps().rows(tensor(call.w()), tile.cols() / tile.blocksTogether()));
             GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), one.x.cols(), tiles, one.scale);
             args.pointer(one.scales).align(TensorMaps.ALIGNMENT);
             tiles = Math.addExact(tiles, tile.blocks(call.m(), call.n()));
@@ -103,9 +117,15 @@ final class CudaMappedLinear {
 
     /** See {@link CudaGatedLinear}; a block's columns are half values and half gates. */
     void runGated(Tensor x, Tensor w, Tensor bias, Activation activation, Tensor out) {
-        GemmTile tile = GemmTile.WARPGROUP_BROAD;
+        launchGated(x, w, bias, activation, out, GemmTile.WARPGROUP_BROAD.orPair(
+                each -> each.blocks(x.rows(), w.rows()), x.rows(), multiprocessors));
+    }
+
+    /** The same with a broad tile of warpgroups. */
+    void launchGated(Tensor x, Tensor w, Tensor bias, Activation activation, Tensor out, GemmTile tile) {
         KernelArgs args = cuda.args();
-        args.map(cuda.tensorMaps().rows(x, tile.rows())).map(cuda.tensorMaps().rows(w, tile.cols() / 2));
+        args.map(cuda.tensorMaps().rows(x, tile.rows() / tile.blocksTogether()))
+                .map(cuda.tensorMaps().rows(w, tile.cols() / 2));
         GemmArgs.output(args, bias, Epilogue.activate(activation), out, x.cols(), 0);
         args.align(TensorMaps.ALIGNMENT);
         String product = x.type().name().toLowerCase(Locale.ROOT);
@@ -118,7 +138,8 @@ final class CudaMappedLinear {
                         KernelArgs args) {
         args.skip(args.size() / problems * (MOST_PROBLEMS - problems)).int32(problems).int32(tiles)
                 .align(TensorMaps.ALIGNMENT);
+        int atOnce = Math.max(1, multiprocessors / tile.blocksTogether());
         cuda.kernel(FILE.formatted(file), "linear_" + product + "_" + tile.label()).launch(what,
-                Math.min(tiles, multiprocessors), 1, 1, tile.threads(), tile.sharedBytes(), args);
+                tile.blocksTogether() * Math.min(tiles, atOnce), 1, 1, tile.threads(), tile.sharedBytes(), args);
     }
 }

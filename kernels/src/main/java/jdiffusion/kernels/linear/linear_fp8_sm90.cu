@@ -3,7 +3,8 @@
 // bytes where bfloat16 has 64, and its products take half the time.
 //
 // 128 x 128 of out: 64 sums and twice 64 of single stages are what a thread's registers hold. It is also the tile for
-// few rows, so that sums do not depend on how many there are.
+// few rows, so that sums do not depend on how many there are: one block makes those of up to 128, pairs of more.
 #include "linear_sm90.cuh"
 
 WARPGROUP_LINEAR(linear_fp8_e4m3_sm90_large, LargeWarpgroupTile, e4m3, false)
+WARPGROUP_PAIR_LINEAR(linear_fp8_e4m3_sm90_pair_large, LargeWarpgroupPair, e4m3, false)

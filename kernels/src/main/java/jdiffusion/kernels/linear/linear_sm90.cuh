@@ -1,5 +1,6 @@
 // linear.cuh's products of operands of their own type for cards of compute capability 9.0: by products of warpgroups,
-// on tiles that the TMA brings. Names: linear_<type>[_gated]_sm90_<tile>; those of float8 are in linear_fp8_sm90.cu.
+// on tiles that the TMA brings. Names: linear_<type>[_gated]_sm90[_pair]_<tile>; those of float8 are in
+// linear_fp8_sm90.cu.
 //
 // Of a block's three warpgroups the first only starts copies: 64 of k of both operands a stage, through a ring that
 // never runs empty, for it goes on with the block's next tile while the others still store the last one. The other two
@@ -11,13 +12,19 @@
 // operations. 128 sums a thread, four stages of 48 KiB.
 // Large tile, 128 x 128: 160 cycles of shared memory for 128 of the tensor cores, for outs that the broad one does not
 // spread over the card.
+//
+// Pairs: a cluster of two blocks makes two such tiles, one above the other. Each block brings its own rows of a and
+// half the rows of b, which both get, so that of 48 KiB of a broad stage 32 come from the L2 cache, of 32 of a large
+// one 24. A block's stage is full when its own bytes and those of the other block's half are there, and both blocks'
+// consumers must be through with it before either block brings the next.
 #pragma once
 #include "gemm.cuh"
 #include "linear_sm90_rows.cuh"
 #include "sm90.cuh"
 
-template <int N_, int STAGES_> struct WarpgroupTile {
-    static constexpr int M = 128, N = N_, STAGES = STAGES_;
+// BLOCKS: of a cluster, which share b.
+template <int N_, int STAGES_, int BLOCKS_ = 1> struct WarpgroupTile {
+    static constexpr int M = 128, N = N_, STAGES = STAGES_, BLOCKS = BLOCKS_;
     static constexpr int CONSUMERS = 2;
     static constexpr int THREADS = (CONSUMERS + 1) * WARPGROUP;
     static constexpr int WARP_M = 16;
@@ -32,10 +39,12 @@ template <int N_, int STAGES_> struct WarpgroupTile {
 
 typedef WarpgroupTile<256, 4> BroadWarpgroupTile;
 typedef WarpgroupTile<128, 6> LargeWarpgroupTile;
+typedef WarpgroupTile<256, 4, 2> BroadWarpgroupPair;
+typedef WarpgroupTile<128, 6, 2> LargeWarpgroupPair;
 
 struct MappedProblem {
     TensorMap a;  // [m, k], boxes of 128 rows and a stage's k
-    TensorMap b;  // [n, k], boxes of N rows; of a gated layer [2 n, k], boxes of N / 2 rows
+    TensorMap b;  // [n, k], or of a gated layer [2 n, k]; boxes of N rows, of a gated layer or a pair of N / 2
     Output o;
     const float* scales;  // [m], of the rows of a in float8
 };
@@ -44,7 +53,7 @@ struct MappedProblems {
     static constexpr int MOST = 10;
     MappedProblem problems[MOST];
     int count;
-    int tiles;  // of all
+    int tiles;  // of all; with pairs of blocks, pairs of tiles
 };
 
 // Elements of T in a row of a stage.
@@ -52,7 +61,8 @@ template <typename T> __device__ __forceinline__ constexpr int stage_k() {
     return SWIZZLED_ROW / (int)sizeof(T);
 }
 
-// The barriers of a ring, by stage: full when a stage's bytes are there, empty when all warps are through with it.
+// The barriers of a ring, by stage: full when a stage's bytes are there, empty when all warps that got them are through
+// with it, those of the other block of a pair, too.
 template <class Tile> struct Ring {
     u32 shared;
 
@@ -71,9 +81,49 @@ template <class Tile> struct Ring {
     __device__ __forceinline__ void open() const {
         for (int i = 0; i < Tile::STAGES; i++) {
             open_barrier(full(i), 1);
-            open_barrier(empty(i), Tile::CONSUMERS * 4);
+            open_barrier(empty(i), Tile::BLOCKS * Tile::CONSUMERS * 4);
         }
         barriers_opened();
+    }
+
+    // An empty ring's stages are free: the phase before the first counts as over.
+    __device__ __forceinline__ void await_empty(const RingPlace<Tile::STAGES>& at) const {
+        if constexpr (Tile::BLOCKS == 1) {
+            await(empty(at.stage), at.parity ^ 1);
+        } else {
+            await_cluster(empty(at.stage), at.parity ^ 1);
+        }
+    }
+
+    // Of a warp that is through with a stage: a lane for each block that may bring the next.
+    __device__ __forceinline__ void release(int i) const {
+        int lane = threadIdx.x % 32;
+        if (lane < Tile::BLOCKS) {
+            if constexpr (Tile::BLOCKS == 1) {
+                arrive(empty(i));
+            } else {
+                arrive_there(in_block(empty(i), lane));
+            }
+        }
+    }
+};
+
+// This block's rank in its cluster.
+template <class Tile> __device__ __forceinline__ int block_rank() {
+    return blockIdx.x % Tile::BLOCKS;
+}
+
+// What a cluster makes at a time: tiles one above the other.
+template <class Tile> struct TilesOfCluster {
+    static constexpr int M = Tile::BLOCKS * Tile::M;
+};
+
+// A tile of this block: of those of its cluster the one of its rank, which may lie below the last row.
+template <class Tile, int COLS> struct OwnPlace : Place<TilesOfCluster<Tile>, COLS> {
+    template <class Launch>
+    __device__ __forceinline__ OwnPlace(const Launch& launch, int tile)
+            : Place<TilesOfCluster<Tile>, COLS>(launch, tile) {
+        this->first_row += block_rank<Tile>() * Tile::M;
     }
 };
 
@@ -83,22 +133,28 @@ __device__ __forceinline__ void bring_tiles(const Launch& launch, const Ring<Til
     constexpr int COLS = GATED ? Tile::N / 2 : Tile::N;
     RingPlace<Tile::STAGES> at;
 #pragma unroll 1
-    for (int tile = blockIdx.x; tile < launch.tiles; tile += gridDim.x) {
-        Place<Tile, COLS> place(launch, tile);
+    for (int tile = blockIdx.x / Tile::BLOCKS; tile < launch.tiles; tile += gridDim.x / Tile::BLOCKS) {
+        OwnPlace<Tile, COLS> place(launch, tile);
         const MappedProblem& problem = launch.problems[place.problem];
         int k = problem.o.k;
 #pragma unroll 1
         for (int first = 0; first < k; first += stage_k<T>()) {
-            // An empty ring's stages are free: the phase before the first counts as over.
-            await(ring.empty(at.stage), at.parity ^ 1);
+            ring.await_empty(at);
             u32 full = ring.full(at.stage);
             u32 to = ring.stage(at.stage);
             arrive_expecting(full, Tile::STAGE_BYTES);
             copy_box(to, problem.a, first, place.first_row, full);
-            copy_box(to + Tile::A_BYTES, problem.b, first, place.first_col, full);
-            if (GATED) {
-                copy_box(to + Tile::A_BYTES + COLS * SWIZZLED_ROW, problem.b, first, problem.o.n + place.first_col,
-                         full);
+            to += Tile::A_BYTES;
+            if constexpr (Tile::BLOCKS == 2) {
+                // A half of b for both: of a gated layer values or gates.
+                int half = block_rank<Tile>();
+                int row = place.first_col + half * (GATED ? problem.o.n : Tile::N / 2);
+                copy_box_to(3, to + half * (Tile::N / 2 * SWIZZLED_ROW), problem.b, first, row, full);
+            } else {
+                copy_box(to, problem.b, first, place.first_col, full);
+                if (GATED) {
+                    copy_box(to + COLS * SWIZZLED_ROW, problem.b, first, problem.o.n + place.first_col, full);
+                }
             }
             at.next();
         }
@@ -124,7 +180,6 @@ template <class Tile, typename T>
 __device__ __forceinline__ void multiply_tile(float (&sums)[Tile::N / 2], const Ring<Tile>& ring,
                                               RingPlace<Tile::STAGES>& at, int k) {
     u32 rows = (threadIdx.x / WARPGROUP - 1) * 64 * SWIZZLED_ROW;
-    bool releases = threadIdx.x % 32 == 0;
     int last = -1;
 #pragma unroll 1
     for (int left = k; left > 0; left -= stage_k<T>()) {
@@ -132,17 +187,15 @@ __device__ __forceinline__ void multiply_tile(float (&sums)[Tile::N / 2], const 
         multiply_stage<Tile, T>(sums, ring.stage(at.stage), rows, last >= 0);
         // One stage's products stay under way; those before are done, and their stage is free.
         products_wait<1>();
-        if (releases && last >= 0) {
-            arrive(ring.empty(last));
+        if (last >= 0) {
+            ring.release(last);
         }
         last = at.stage;
         at.next();
     }
     products_wait<0>();
     hold(sums);
-    if (releases) {
-        arrive(ring.empty(last));
-    }
+    ring.release(last);
 }
 
 // The same in float8, whose products a card of compute capability 9.0 adds in fewer bits than float32's: the sums of
@@ -168,9 +221,7 @@ template <class Tile, typename T> struct StageSums {
     // Once its products are done.
     __device__ __forceinline__ void take(float (&part)[COUNT]) {
         hold(part);
-        if (threadIdx.x % 32 == 0) {
-            arrive(ring.empty(last));
-        }
+        ring.release(last);
 #pragma unroll
         for (int i = 0; i < COUNT; i++) {
             sums[i] += part[i];
@@ -239,7 +290,11 @@ __device__ __forceinline__ void warpgroup_gemm(const Launch& launch) {
     if (threadIdx.x == 0) {
         ring.open();
     }
-    __syncthreads();
+    if constexpr (Tile::BLOCKS == 1) {
+        __syncthreads();
+    } else {
+        meet_cluster();
+    }
     if (threadIdx.x / WARPGROUP == 0) {
         keep_registers<Tile::PRODUCER_REGISTERS>();
         if (threadIdx.x == 0) {
@@ -252,8 +307,8 @@ __device__ __forceinline__ void warpgroup_gemm(const Launch& launch) {
     RingPlace<Tile::STAGES> at;
     float sums[Tile::N / 2];
 #pragma unroll 1
-    for (int tile = blockIdx.x; tile < launch.tiles; tile += gridDim.x) {
-        Place<Tile, COLS> place(launch, tile);
+    for (int tile = blockIdx.x / Tile::BLOCKS; tile < launch.tiles; tile += gridDim.x / Tile::BLOCKS) {
+        OwnPlace<Tile, COLS> place(launch, tile);
         const Output& o = launch.problems[place.problem].o;
         if constexpr (sizeof(T) == 1) {
             StageSums<Tile, T>(sums, ring, at).run(o.k);
@@ -266,6 +321,10 @@ __device__ __forceinline__ void warpgroup_gemm(const Launch& launch) {
                                    place.first_row + warp * Tile::WARP_M, place.first_col);
         rows.store(sums);
     }
+    if constexpr (Tile::BLOCKS > 1) {
+        // The other block's consumers still arrive at this one's barriers, which must not end before.
+        meet_cluster();
+    }
 }
 
 #define WARPGROUP_LINEAR(name, tile, type, gated)                   \
@@ -274,7 +333,17 @@ __device__ __forceinline__ void warpgroup_gemm(const Launch& launch) {
         warpgroup_gemm<tile, type, gated>(launch);                  \
     }
 
-#define WARPGROUP_LINEARS(type)                                                    \
-    WARPGROUP_LINEAR(linear_##type##_sm90_broad, BroadWarpgroupTile, type, false)  \
-    WARPGROUP_LINEAR(linear_##type##_sm90_large, LargeWarpgroupTile, type, false)  \
-    WARPGROUP_LINEAR(linear_##type##_gated_sm90_broad, BroadWarpgroupTile, type, true)
+#define WARPGROUP_PAIR_LINEAR(name, tile, type, gated)              \
+    extern "C" __global__ void __cluster_dims__(tile::BLOCKS, 1, 1) \
+    __launch_bounds__(tile::THREADS, 1)                             \
+    name(const __grid_constant__ MappedProblems launch) {           \
+        warpgroup_gemm<tile, type, gated>(launch);                  \
+    }
+
+#define WARPGROUP_LINEARS(type)                                                              \
+    WARPGROUP_LINEAR(linear_##type##_sm90_broad, BroadWarpgroupTile, type, false)            \
+    WARPGROUP_LINEAR(linear_##type##_sm90_large, LargeWarpgroupTile, type, false)            \
+    WARPGROUP_LINEAR(linear_##type##_gated_sm90_broad, BroadWarpgroupTile, type, true)       \
+    WARPGROUP_PAIR_LINEAR(linear_##type##_sm90_pair_broad, BroadWarpgroupPair, type, false)  \
+    WARPGROUP_PAIR_LINEAR(linear_##type##_sm90_pair_large, LargeWarpgroupPair, type, false)  \
+    WARPGROUP_PAIR_LINEAR(linear_##type##_gated_sm90_pair_broad, BroadWarpgroupPair, type, true)

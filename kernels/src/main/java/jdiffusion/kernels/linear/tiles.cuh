@@ -44,7 +44,8 @@ static __device__ __forceinline__ void write_chunk(u32 to, u32 x, u32 y, u32 z, 
     asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
 }
 
-// Of rows of sums, by one instruction: nvcc makes two of some stores of a float2, and each of those meets 16 banks only.
+// Of rows of sums, by one instruction: nvcc makes two of some stores of a float2, and each of those meets half the
+// banks twice.
 static __device__ __forceinline__ void write_pair(u32 to, float x, float y) {
     asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to), "f"(x), "f"(y) : "memory");
 }

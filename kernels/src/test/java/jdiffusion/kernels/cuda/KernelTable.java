@@ -37,6 +37,8 @@ final class KernelTable {
             entry("attention_128_sm90", 128 * 256 + 3 * 2 * 128 * 256 + 13 * 8),
             entry("sm90_broad", 4 * 48 * 1024 + 32 * 1024 + 64),
             entry("sm90_large", 6 * 32 * 1024 + 32 * 1024 + 96),
+            entry("sm90_pair_broad", 4 * 48 * 1024 + 32 * 1024 + 64),
+            entry("sm90_pair_large", 6 * 32 * 1024 + 32 * 1024 + 96),
             entry("_broad", 96 << 10),
             entry("groupnorm_describe", 8 * 33 * 8),
             entry("layernorm", 4 * 1536 * 4),

@@ -26,8 +26,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * No product of matrices loses a cycle of shared memory to bank conflicts: neither where operands come and are read, nor
- * where sums lie as rows on their way to memory. Every kernel of a file has its turn.
+ * No product of matrices loses a cycle of shared memory to bank conflicts: neither where operands come and are read,
+ * nor where sums lie as rows on their way to memory. Every kernel of a file has its turn.
  */
 @OnDevice
 class CudaBankConflictsTest {
@@ -85,7 +85,11 @@ class CudaBankConflictsTest {
                     mapped.launch(List.of(call(device, 140, 72, 264, type, type)), tile);
                 }
             }
-            gated(device, LARGE, 40, type);
+            for (GemmTile tile : List.of(GemmTile.WARPGROUP_BROAD, GemmTile.WARPGROUP_PAIR_BROAD)) {
+                mapped.launchGated(device.put(TestTensors.random(1, type, 1, 140, 72)),
+                        device.put(TestTensors.random(2, type, 1, 264, 72)), null, Activation.SILU,
+                        device.empty(type, 140, 132), tile);
+            }
             assertNone(device, kernels("linear/linear_" + name(type) + "_sm90"));
         }
     }
@@ -94,7 +98,7 @@ class CudaBankConflictsTest {
     void float8ByWarpgroups() {
         try (TestDevice device = TestDevice.profiling(90)) {
             linear(device, true, SMALL, 144, DType.BF16, DType.F8_E4M3);
-            linear(device, true, LARGE, 144, DType.BF16, DType.F8_E4M3);
+            linear(device, true, 2 * SMALL, 144, DType.BF16, DType.F8_E4M3);
             Set<String> kernels = kernels("linear/linear_fp8_sm90");
             kernels.add("quantise_rows");
             assertNone(device, kernels);
@@ -110,8 +114,8 @@ class CudaBankConflictsTest {
         try (TestDevice device = TestDevice.profiling(type, 80)) {
             for (DType of : new DType[] {type, DType.F32}) {
                 Tensor x = device.put(TestTensors.random(1, of, 1, SMALL, k));
-                for (Weight w : List.of(new FourBitCase(72, k, 64, true).make(2), new FourBitCase(72, k, 32, false).make(2),
-                        new BlocksCase(BlockFormat.Q6_K, 72, k).make(3))) {
+                for (Weight w : List.of(new FourBitCase(72, k, 64, true).make(2),
+                        new FourBitCase(72, k, 32, false).make(2), new BlocksCase(BlockFormat.Q6_K, 72, k).make(3))) {
                     new CudaLinear(device.cuda()).run(List.of(new LinearCall(x, CudaWeights.put(device, w), null,
                             Epilogue.activate(Activation.SILU), device.empty(DType.BF16, SMALL, 72))));
                 }

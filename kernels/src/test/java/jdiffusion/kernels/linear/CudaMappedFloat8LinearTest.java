@@ -138,34 +138,40 @@ class CudaMappedFloat8LinearTest extends CudaFloat8LinearTest {
     @ValueSource(longs = {1, 2})
     void theSeedChangesNothing(long seed) {
         assumeFalse(TestDevice.isReal(), "only the emulated device has seeds");
-        float[] expected = product(device);
+        float[] expected = product(device, 140);
         device.close();
         try (TestDevice other = TestDevice.sm90(DType.BF16, KernelSource.BUILT_IN, seed)) {
-            assertThat(product(other)).isEqualTo(expected);
+            assertThat(product(other, 140)).isEqualTo(expected);
         } finally {
             open();
         }
     }
 
-    /** More stages than the ring has, several tiles for a block of the emulated card's few. */
-    private static float[] product(TestDevice device) {
-        Tensor out = device.empty(DType.F32, 140, 260);
-        new CudaLinear(device.cuda(), true).run(List.of(call(device, 140, 1040, 260, out)));
+    /** More stages than the ring has; of more than 128 rows by pairs of blocks. */
+    private static float[] product(TestDevice device, int m) {
+        Tensor out = device.empty(DType.F32, m, 260);
+        new CudaLinear(device.cuda(), true).run(List.of(call(device, m, 1040, 260, out)));
         return device.get(out);
     }
 
-    /** Each of the kernel's waits for products, fences and releases of stages, left out, is noticed. */
+    /** Each of the kernels' waits for products, fences and releases of stages, left out, is noticed. */
     @ParameterizedTest
-    @CsvSource({"wgmma.fence, 0, MISSING_FENCE", "wgmma.fence, 1, MISSING_FENCE", "wgmma.fence, 2, MISSING_FENCE",
-        "wgmma.wait_group, 0, UNFINISHED_PRODUCT", "wgmma.wait_group, 1, UNFINISHED_PRODUCT",
-        "wgmma.wait_group, 2, UNFINISHED_PRODUCT", "mbarrier.arrive.shared, 0, DEADLOCK"})
-    void whatIsMissingIsNoticed(String instruction, int number, String fault) {
+    @CsvSource({"large, wgmma.fence, 0, MISSING_FENCE", "large, wgmma.fence, 1, MISSING_FENCE",
+        "large, wgmma.fence, 2, MISSING_FENCE", "large, wgmma.wait_group, 0, UNFINISHED_PRODUCT",
+        "large, wgmma.wait_group, 1, UNFINISHED_PRODUCT", "large, wgmma.wait_group, 2, UNFINISHED_PRODUCT",
+        "large, mbarrier.arrive.shared, 0, DEADLOCK", "pair_large, wgmma.fence, 0, MISSING_FENCE",
+        "pair_large, wgmma.fence, 1, MISSING_FENCE", "pair_large, wgmma.fence, 2, MISSING_FENCE",
+        "pair_large, wgmma.wait_group, 0, UNFINISHED_PRODUCT", "pair_large, wgmma.wait_group, 1, UNFINISHED_PRODUCT",
+        "pair_large, wgmma.wait_group, 2, UNFINISHED_PRODUCT",
+        "pair_large, mbarrier.arrive.release.cluster, 0, DEADLOCK"})
+    void whatIsMissingIsNoticed(String tile, String instruction, int number, String fault) {
         assumeFalse(TestDevice.isReal(), "only the emulated device checks");
-        KernelSource kernels = PlantedFault.without("linear/linear_fp8_sm90", KERNEL, instruction, number);
+        String kernel = "linear_fp8_e4m3_sm90_" + tile;
+        KernelSource kernels = PlantedFault.without("linear/linear_fp8_sm90", kernel, instruction, number);
         device.close();
         try (TestDevice other = TestDevice.sm90(DType.BF16, kernels, 0)) {
-            assertThatThrownBy(() -> product(other)).isInstanceOf(DeviceException.class)
-                    .hasMessageContaining(fault + " in kernel " + KERNEL);
+            assertThatThrownBy(() -> product(other, tile.equals("large") ? 120 : 140))
+                    .isInstanceOf(DeviceException.class).hasMessageContaining(fault + " in kernel " + kernel);
         } finally {
             open();
         }
@@ -181,12 +187,12 @@ class CudaMappedFloat8LinearTest extends CudaFloat8LinearTest {
             Weight wide = Weight.of(other.put(TestTensors.random(2, DType.BF16, 1, 256, 512)));
             Weight narrow = Weight.of(other.put(TestTensors.random(2, DType.F8_E4M3, 1, 256, 512)));
             new CudaMappedLinear(other.cuda()).launch(List.of(new LinearCall(x, wide, null, Epilogue.STORE,
-                    other.empty(DType.BF16, 256, 256))), GemmTile.WARPGROUP_LARGE);
+                    other.empty(DType.BF16, 256, 256))), GemmTile.WARPGROUP_PAIR_LARGE);
             new CudaLinear(other.cuda(), true).run(List.of(new LinearCall(x, narrow, null, Epilogue.STORE,
                     other.empty(DType.BF16, 256, 256))));
             other.cuda().synchronize();
-            KernelCounters of16 = other.counters().get("linear_bf16_sm90_large");
-            KernelCounters of8 = other.counters().get(KERNEL);
+            KernelCounters of16 = other.counters().get("linear_bf16_sm90_pair_large");
+            KernelCounters of8 = other.counters().get("linear_fp8_e4m3_sm90_pair_large");
             assertThat(of8.mmaFlops()).isEqualTo(of16.mmaFlops()).isEqualTo(2L * 256 * 256 * 512);
             assertThat((double) of8.traffic().globalSectorsRead / of16.traffic().globalSectorsRead)
                     .isCloseTo(0.5, within(0.01));

@@ -34,7 +34,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @OnDevice
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CudaMappedLinearTest {
-    private static final List<GemmTile> TILES = List.of(GemmTile.WARPGROUP_BROAD, GemmTile.WARPGROUP_LARGE);
+    private static final List<GemmTile> TILES = List.of(GemmTile.WARPGROUP_BROAD, GemmTile.WARPGROUP_LARGE,
+            GemmTile.WARPGROUP_PAIR_BROAD, GemmTile.WARPGROUP_PAIR_LARGE);
     /** Whole chunks of 8 of k, as the maps want rows; around the edges of tiles and stages. */
     private static final List<LinearCase> RAGGED = List.of(new LinearCase(1, 8, 8, DType.BF16),
             new LinearCase(63, 64, 65, DType.BF16), new LinearCase(65, 104, 63, DType.BF16),
@@ -59,7 +60,7 @@ class CudaMappedLinearTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"WARPGROUP_BROAD", "WARPGROUP_LARGE"})
+    @EnumSource(names = {"WARPGROUP_BROAD", "WARPGROUP_LARGE", "WARPGROUP_PAIR_BROAD", "WARPGROUP_PAIR_LARGE"})
     void raggedSizes(GemmTile tile) {
         CudaMappedLinear linear = new CudaMappedLinear(device.cuda());
         for (LinearCase c : RAGGED) {
@@ -153,9 +154,11 @@ class CudaMappedLinearTest {
                 Tensor w = device.put(TestTensors.random(2, DType.BF16, 1 / Math.sqrt(c.k()), 2 * c.n(), c.k()));
                 Tensor bias = out == DType.F32 ? null : device.put(TestTensors.random(3, DType.F16, 1, 2 * c.n()));
                 Tensor y = device.empty(out, c.m(), c.n());
-                new CudaMappedLinear(device.cuda(), 2).runGated(x, w, bias, Activation.GELU_ERF, y);
-                GatedLinearReference.check(c + " to " + out, c, device.get(x), device.get(w),
-                        bias == null ? null : device.get(bias), Activation.GELU_ERF, device.get(y), out);
+                for (GemmTile tile : List.of(GemmTile.WARPGROUP_BROAD, GemmTile.WARPGROUP_PAIR_BROAD)) {
+                    new CudaMappedLinear(device.cuda(), 2).launchGated(x, w, bias, Activation.GELU_ERF, y, tile);
+                    GatedLinearReference.check(c + " to " + out + " by " + tile, c, device.get(x), device.get(w),
+                            bias == null ? null : device.get(bias), Activation.GELU_ERF, device.get(y), out);
+                }
             }
         }
     }
@@ -174,7 +177,9 @@ class CudaMappedLinearTest {
             Weight w = Weight.of(other.put(TestTensors.random(2, DType.BF16, 1, 2 * 648, 24)));
             new CudaGatedLinear(other.cuda(), linear).run(x, w, null, Activation.SILU,
                     other.empty(DType.BF16, 1100, 648));
-            assertThat(other.cuda().kernelNames()).contains("linear_bf16_sm90_large", "linear_bf16_gated_sm90_broad");
+            check(other, linear::run, LinearSample.of(new LinearCase(128, 24, 12280, DType.BF16)));
+            assertThat(other.cuda().kernelNames()).contains("linear_bf16_sm90_large", "linear_bf16_sm90_pair_large",
+                    "linear_bf16_gated_sm90_pair_broad");
         } finally {
             open();
         }

@@ -28,6 +28,19 @@ class GemmTileTest {
         assertThat(GemmTile.ofWarpgroups(each -> each.blocks(m, n), 132)).isEqualTo(tile);
     }
 
+    /**
+     * On an H100: 64 and 32 rows of tiles; one; three, whose last pair is half empty, where the card is not full, and
+     * where pairs would take a second round; nine by eleven, 99 blocks or 55 pairs.
+     */
+    @ParameterizedTest
+    @CsvSource({"8192, 6144, WARPGROUP_BROAD, true", "128, 24576, WARPGROUP_BROAD, false",
+        "384, 3072, WARPGROUP_BROAD, true", "384, 11264, WARPGROUP_BROAD, false",
+        "1100, 1290, WARPGROUP_LARGE, true", "129, 64, WARPGROUP_LARGE, true", "1, 64, WARPGROUP_LARGE, false"})
+    void pairsOfBlocksWhereTheyTakeNoLonger(int m, int n, GemmTile tile, boolean pair) {
+        assertThat(tile.orPair(each -> each.blocks(m, n), m, 132).blocksTogether()).isEqualTo(pair ? 2 : 1);
+        assertThat(tile.orPair(each -> each.blocks(m, n), m, 1)).as("a single multiprocessor").isEqualTo(tile);
+    }
+
     @Test
     void kernelsWithoutABroadTileTakeTheNextOne() {
         assertThat(GemmTile.LARGE.orSmaller(8192, 6144, 132)).isEqualTo(GemmTile.LARGE);
