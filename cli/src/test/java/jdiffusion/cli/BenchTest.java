@@ -7,8 +7,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.emulator.driver.EmulatedDevice;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -51,6 +53,35 @@ class BenchTest {
         assertThat(gemm.get("bytes").longValue()).isEqualTo(operand * 82 * 128 * 2 + 2 * 128 * 128);
         JsonNode image = root.get("measurements").get(parts.indexOf("image"));
         assertThat(image.get("products_share").doubleValue()).isBetween(0.0, 1.0);
+    }
+
+    /** Products of fp8 have weights of a byte; nothing else has such weights here. */
+    @Test
+    void productsOfFloat8() throws IOException {
+        Cli run = bench("-W 32 -H 16 --text 3 --precision fp8 --device cpu --json");
+        assertThat(run.code()).as(String.join("\n", run.err())).isZero();
+        JsonNode root = new ObjectMapper().readTree(run.out());
+        assertThat(root.get("precision").textValue()).isEqualTo("fp8");
+        assertThat(root.get("measurements").findValuesAsText("part")).containsOnly("gemm");
+        JsonNode gemm = root.get("measurements").get(0);
+        assertThat(gemm.get("what").textValue()).isEqualTo("82x128x128");
+        assertThat(gemm.get("bytes").longValue()).isEqualTo(4 * 82 * 128 * 2 + 128 * 128);
+        Cli other = bench("gemm attention --precision fp8");
+        assertThat(other.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(other.err().getLast()).contains("which only gemm has here; use 'bench gemm', or another precision");
+    }
+
+    @Test
+    void productsOfFloat8OnTheEmulatedDevice() {
+        String obstacle = EmulatedDevice.obstacle();
+        Assumptions.assumeFalse(obstacle != null && obstacle.contains("needs a C compiler"), () -> "skipped: " + obstacle);
+        Cli run = bench("gemm -W 32 -H 16 --text 3 --precision fp8 --device emulated --emulator-capability 8.9");
+        assertThat(run.code()).as(String.join("\n", run.err())).isZero();
+        assertThat(run.out().lines()).anyMatch(line -> line.startsWith("gemm 82x128x128 "))
+                .anyMatch(line -> line.startsWith("kernels: linear_fp8_e4m3"));
+        Cli refused = bench("gemm --precision fp8 --device emulated");
+        assertThat(refused.code()).isEqualTo(Main.BAD_INPUT);
+        assertThat(refused.err().getLast()).contains("--precision fp8 cannot be used on");
     }
 
     @Test

@@ -62,6 +62,25 @@ class VerifyTest {
                         line.startsWith(unknown + " not verified: references for 'Other' are not known here"));
     }
 
+    /** Products of fp8 where no weights are stored so would be others under that name, as 'generate' says, too. */
+    @Test
+    void precisionFp8IsForWeightsThatAreStoredSo() throws IOException {
+        Path network = reference("a", 7);
+        SafetensorsWriter.write(folder.resolve("randn.safetensors"),
+                Map.of("seed42.n3", Tensor.of(new float[] {3.3669037e-01f, 1.288094e-01f, 2.3446237e-01f}, 3)),
+                Map.of());
+        Cli run = Cli.run("verify", network, "--precision", "fp8");
+        assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
+        String said = network + " not verified: --precision fp8 is for weights that are stored as fp8, and " + network
+                + " has none; quantise it";
+        assertThat(run.out().lines()).anyMatch(line -> line.startsWith(said));
+        assertThat(run.err().getLast()).isEqualTo("jdiffusion: nothing could be verified");
+        Cli both = Cli.run("verify", folder, "--precision", "fp8");
+        assertThat(both.code()).as(both.err().toString()).isZero();
+        assertThat(both.out().lines()).anyMatch(line -> line.startsWith(said))
+                .contains("1 tensors in 1 folders, 0 failed");
+    }
+
     @Test
     void aTensorThatIsOffFailsTheRun() throws IOException {
         Cli run = Cli.run("verify", reference("a", 7));

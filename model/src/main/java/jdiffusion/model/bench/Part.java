@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Precision;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.BenchShapes;
 import jdiffusion.model.family.ImageSize;
@@ -84,14 +85,14 @@ public enum Part {
             return;
         }
         Bench bench = new Bench(backend, settings, progress);
-        for (Case<?> one : cases(model, shapes)) {
+        for (Case<?> one : cases(model, shapes, backend.precision() == Precision.FP8)) {
             results.accept(bench.measure(one));
         }
     }
 
-    private List<Case<?>> cases(SyntheticModel model, Shapes shapes) {
+    private List<Case<?>> cases(SyntheticModel model, Shapes shapes, boolean float8) {
         return switch (this) {
-            case GEMM -> ProductCases.gemm(model, shapes);
+            case GEMM -> ProductCases.gemm(model, shapes, float8);
             case ATTENTION -> ProductCases.attention(model, shapes);
             case CONV -> ProductCases.conv(model, shapes);
             case BLOCKS -> ModelCases.blocks(model, shapes);

@@ -31,15 +31,17 @@ final class ProductCases {
     private static final long WEIGHT_BYTES = 96L << 20;
     private static final int PIECE = 1 << 20;
     private static final DType TYPE = DType.BF16;
+    private static final DType FLOAT8 = DType.F8_E4M3;
 
     private ProductCases() {
     }
 
-    /** The linear layers of a block: rows x inputs x outputs. */
-    static List<Case<?>> gemm(SyntheticModel model, Shapes s) {
+    /** The linear layers of a block: rows x inputs x outputs; {@code float8}: with weights in e4m3. */
+    static List<Case<?>> gemm(SyntheticModel model, Shapes s, boolean float8) {
         List<Case<?>> cases = new ArrayList<>();
         shapes(model).products(s.batch(), s.width(), s.height(), s.text())
-                .forEach(product -> cases.add(linear(product[0], product[1], product[2])));
+                .forEach(product -> cases.add(linear(product[0], product[1], product[2],
+                        float8 ? FLOAT8 : TYPE)));
         return cases;
     }
 
@@ -47,10 +49,10 @@ final class ProductCases {
         return Families.of(model.architecture()).bench(model);
     }
 
-    private static Case<List<Weight>> linear(int m, int k, int n) {
-        int count = count((long) k * n);
+    private static Case<List<Weight>> linear(int m, int k, int n, DType type) {
+        int count = count((long) k * n * type.bytes());
         return new Case<>("gemm", m + "x" + k + "x" + n, Component.DENOISER,
-                () -> SyntheticTensors.equal(count, k, TYPE, n, k), (weights, _) -> {
+                () -> SyntheticTensors.equal(count, k, type, n, k), (weights, _) -> {
             List<Weight> matrices = new ArrayList<>();
             for (int i = 0; i < count; i++) {
                 matrices.add(weights.at(Integer.toString(i)).matrix("weight", n, k));
@@ -63,8 +65,8 @@ final class ProductCases {
         }, count, 1);
     }
 
-    private static int count(long elements) {
-        return Math.clamp(Math.ceilDiv(WEIGHT_BYTES, elements * TYPE.bytes()), 2, 24);
+    private static int count(long bytes) {
+        return Math.clamp(Math.ceilDiv(WEIGHT_BYTES, bytes), 2, 24);
     }
 
     /** The attentions of a block. */
@@ -125,7 +127,7 @@ final class ProductCases {
     /** @param level by how much its images are smaller than the picture */
     private static Case<List<Tensor>> conv(Shapes shapes, int level, int in, int out) {
         Conv2dShape s = Conv2dShape.same(shapes.batch(), shapes.height() / level, shapes.width() / level, in, out, 3);
-        int count = Math.min(3, count((long) in * out * s.kernel() * s.kernel()));
+        int count = Math.min(3, count((long) in * out * s.kernel() * s.kernel() * TYPE.bytes()));
         return new Case<>("conv", Shape.of(s.batch(), s.height(), s.width(), in) + " 3x3 to " + out, Component.VAE,
                 () -> SyntheticTensors.equal(count, in * s.kernel() * s.kernel(), TYPE, out, in, s.kernel(),
                         s.kernel()),

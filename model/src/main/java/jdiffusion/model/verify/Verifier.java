@@ -4,9 +4,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import jdiffusion.kernels.Backend;
+import jdiffusion.kernels.Precision;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.checkpoint.ModelFiles;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.checkpoint.UnsupportedModelException;
+import jdiffusion.model.pipeline.Float8Check;
 import jdiffusion.model.reference.Comparison;
 import jdiffusion.model.reference.Expected;
 import jdiffusion.model.reference.ReferenceKind;
@@ -67,7 +70,16 @@ public final class Verifier {
 
     private <M> void run(Path path, ReferenceKind<M> kind, ReferenceKind.Layout layout, Expected expected) {
         Component component = kind.component();
-        Stages.run(backend, layout.files().get(), false, component, component.option(), kind.loader(), stage -> {
+        ModelFiles.Open files = layout.files().get();
+        if (backend.precision() == Precision.FP8) {
+            try {
+                Float8Check.check(files.tensors(), layout.label());
+            } catch (RuntimeException e) {
+                files.close();
+                throw e;
+            }
+        }
+        Stages.run(backend, files, false, component, component.option(), kind.loader(), stage -> {
             kind.check().run(path, stage.counting() ? expected.blank() : expected, stage);
             return null;
         }, _ -> { });
