@@ -32,8 +32,8 @@ public record ProfileReport(List<KernelProfile> kernels) {
     }
 
     /**
-     * Four tables with legends: instructions, work, what feeds the tensor cores, estimates. Zeros are dashes; columns of
-     * dashes are left out.
+     * Four tables with legends: instructions, work, what feeds the tensor cores, estimates. Zeros are dashes; columns
+     * of dashes are left out.
      */
     public String text() {
         return String.join("\n", instructions(), work(), supply(), estimates());

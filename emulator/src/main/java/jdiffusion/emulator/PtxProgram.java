@@ -68,8 +68,8 @@ public final class PtxProgram {
         if (function == null) {
             throw new IllegalArgumentException("no kernel " + name + " among " + functions.keySet());
         }
-        return kernels.computeIfAbsent(name, _ -> new PtxKernel(KernelCompiler.compile(module, function, variables, steps),
-                function.maxThreads(), KernelCompiler.registers(function)));
+        return kernels.computeIfAbsent(name, _ -> new PtxKernel(KernelCompiler.compile(module, function, variables,
+                steps), function.maxThreads(), KernelCompiler.registers(function)));
     }
 
     /** True when the module has variables of its own in global or constant memory. */

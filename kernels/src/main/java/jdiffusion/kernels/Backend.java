@@ -196,8 +196,7 @@ public interface Backend extends AutoCloseable {
 
     /**
      * Doubles height and width by repetition: x [batch, h, w, c], out [batch, 2h, 2w, c], without its last row or
-     * column
-     * where out has 2h - 1 or 2w - 1 of them.
+     * column where out has 2h - 1 or 2w - 1 of them.
      */
     void upsampleNearest(Tensor x, Tensor out);
 

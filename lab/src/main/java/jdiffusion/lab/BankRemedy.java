@@ -115,9 +115,10 @@ record BankRemedy(String text, LongUnaryOperator place, int bytes, int conflicts
             }
             if (even) {
                 LongUnaryOperator place = a -> a & -bytes;
-                all.add(new BankRemedy("lanes are %d words apart: if each needs these %d words, let it take them with one"
-                        .formatted(words, words) + " instruction, as float" + words + " does", place, bytes,
-                        new Banks().conflicts(placed(worst, place), worst.mask(), bytes), others));
+                String text = "lanes are %d words apart: if each needs these %d words, let it take them with one"
+                        .formatted(words, words) + " instruction, as float" + words + " does";
+                int conflicts = new Banks().conflicts(placed(worst, place), worst.mask(), bytes);
+                all.add(new BankRemedy(text, place, bytes, conflicts, others));
             }
         }
         return all;

@@ -38,8 +38,8 @@ final class CudaCompiler {
             return run(source, options(List.of(CLANG, "-x", "cuda", "--cuda-device-only", "-S", "-O3",
                     "-gline-tables-only", "--cuda-gpu-arch=" + architecture), options));
         }
-        throw LabException.misuse(source + ": nvcc, NVRTC (libnvrtc.so) and clang++ are all missing on this machine, and"
-                + " one of them is needed; install one, or give a .ptx made elsewhere with"
+        throw LabException.misuse(source + ": nvcc, NVRTC (libnvrtc.so) and clang++ are all missing on this machine,"
+                + " and one of them is needed; install one, or give a .ptx made elsewhere with"
                 + " 'nvcc -ptx -lineinfo -arch=" + architecture + " " + source.getFileName() + "'");
     }
 

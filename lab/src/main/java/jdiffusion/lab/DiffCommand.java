@@ -23,8 +23,8 @@ import picocli.CommandLine.Spec;
 /** {@code kernel diff}: the same launches of two programs. */
 @Command(name = "diff", mixinStandardHelpOptions = true,
         header = "Compares two versions of kernels: their results, and all that is counted of them.",
-        description = "Counts are no times: they say what a version does, on any machine the same. With --fail-if-more a"
-            + " build fails when the second version does more of it.",
+        description = "Counts are no times: they say what a version does, on any machine the same. With"
+            + " --fail-if-more a build fails when the second version does more of it.",
         footerHeading = "%nExample:%n", footer = {
             "  jdiffusion kernel diff old.cu new.cu --launch \"saxpy<<<64,256>>>(16384, 2.0, rand(16384),"
                 + " zeros(16384))\" --fail-if-more sectors,conflicts"})

@@ -80,7 +80,8 @@ record LabProgram(Path file, String ptx, PtxModule module, PtxProgram program) {
         Matcher other = OTHER_LINE.matcher(String.valueOf(fault.getMessage()));
         String here = info.words(fault.line());
         String there = other.find() ? info.words(Integer.parseInt(other.group(1))) : "";
-        return here.isEmpty() ? "" : "; the line is of " + here + (there.isEmpty() ? "" : ", the other one of " + there);
+        String more = there.isEmpty() ? "" : ", the other one of " + there;
+        return here.isEmpty() ? "" : "; the line is of " + here + more;
     }
 
     /** The kernel of that name, or the only one whose name in the source it is. */

@@ -10,7 +10,8 @@ import picocli.CommandLine.Parameters;
 
 /** What is run, and how: options of all commands that launch kernels. */
 final class LaunchOptions {
-    @Parameters(index = "0", paramLabel = "FILE", description = "Kernels: a .ptx, or a .cu where nvcc, NVRTC or clang is installed.")
+    @Parameters(index = "0", paramLabel = "FILE", description = "Kernels: a .ptx, or a .cu where nvcc, NVRTC or clang"
+            + " is installed.")
     Path file;
 
     @Option(names = "--launch", required = true, paramLabel = "LAUNCH", description = "What to launch, such as"

@@ -17,10 +17,11 @@ import java.util.stream.Stream;
 /** The places that a compiler writes into PTX with {@code -lineinfo}: {@code .file} and {@code .loc}. */
 final class LineInfo implements PtxPlaces {
     private static final Pattern FILE = Pattern.compile("\\s*\\.file\\s+(\\d+)\\s+\"([^\"]*)\".*");
-    private static final Pattern LOC = Pattern.compile("\\s*\\.loc\\s+(\\d+)\\s+(\\d+)\\s+\\d+(?:.*inlined_at\\s+(\\d+)\\s+"
-            + "(\\d+).*)?");
+    private static final Pattern LOC = Pattern.compile("\\s*\\.loc\\s+(\\d+)\\s+(\\d+)\\s+\\d+(?:.*inlined_at\\s+"
+            + "(\\d+)\\s+(\\d+).*)?");
     /** Headers of a toolkit or of the system. */
-    private static final Pattern FOREIGN = Pattern.compile("/(cuda|nvidia|nvrtc|nvcc)[^/]*/(.*/)?include/|^/usr/(include|lib)/");
+    private static final Pattern FOREIGN = Pattern.compile("/(cuda|nvidia|nvrtc|nvcc)[^/]*/(.*/)?include/"
+            + "|^/usr/(include|lib)/");
 
     private final Path program;
     private final TreeMap<Integer, List<Place>> places = new TreeMap<>();
@@ -59,7 +60,8 @@ final class LineInfo implements PtxPlaces {
 
     /** The places that a line of PTX is of as {@code saxpy.cu:3}, and where that was inlined; empty where not known. */
     String words(int ptxLine) {
-        return at(ptxLine).stream().filter(place -> !place.file().isEmpty()).map(place -> place.file().replaceAll(".*[/\\\\]", "") + ":" + place.line())
+        return at(ptxLine).stream().filter(place -> !place.file().isEmpty())
+                .map(place -> place.file().replaceAll(".*[/\\\\]", "") + ":" + place.line())
                 .collect(Collectors.joining(", inlined at "));
     }
 

@@ -15,7 +15,8 @@ import picocli.CommandLine.Spec;
         header = "Says how many blocks of a kernel a multiprocessor holds at once, and what the limit is.",
         description = "Registers and shared memory are those that 'ptxas -v' prints; more blocks hide more of the time"
             + " that loads take.",
-        footerHeading = "%nExample:%n", footer = {"  jdiffusion kernel occupancy --block 256 --registers 72 --shared 24576"})
+        footerHeading = "%nExample:%n",
+        footer = {"  jdiffusion kernel occupancy --block 256 --registers 72 --shared 24576"})
 final class OccupancyCommand implements Callable<Integer> {
     private static final int MOST_THREADS = 1024;
     private static final int MOST_REGISTERS = 255;

@@ -29,7 +29,8 @@ final class Puzzles {
             WHOLE_SECTORS),
         puzzle(5, "barrier", "turn_round<<<3,128>>>(x=rand(384))", "x", 0,
             b -> i -> b.get("x").get(i / 128 * 128 + 127 - i % 128), "the first element of a block's 128 becomes its"
-            + " last", least("requests to shared memory", c -> c.traffic().sharedRequests, 24, "let the elements pass through s")),
+            + " last", least("requests to shared memory", c -> c.traffic().sharedRequests, 24,
+                "let the elements pass through s")),
         puzzle(6, "banks", "transpose<<<(2,2),(32,8)>>>(in:x=rand(64x64), y=zeros(64x64), 64)", "y", 0,
             b -> i -> b.get("x").get(i % 64 * 64 + i / 64), "the tile is written by rows and read by columns",
             WHOLE_SECTORS, NO_CONFLICTS),

@@ -154,8 +154,8 @@ final class Session implements AutoCloseable {
     }
 
     private static String kind(Variable parameter) {
-        return parameter.bytes() == parameter.type().bytes() ? parameter.type().name().toLowerCase(java.util.Locale.ROOT)
-                : parameter.bytes() + " bytes";
+        return parameter.bytes() != parameter.type().bytes() ? parameter.bytes() + " bytes"
+                : parameter.type().name().toLowerCase(java.util.Locale.ROOT);
     }
 
     private void put(MemorySegment slot, Variable parameter, Argument argument, int index) {

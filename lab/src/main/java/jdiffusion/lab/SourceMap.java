@@ -1,5 +1,6 @@
 package jdiffusion.lab;
 
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,9 +20,12 @@ record SourceMap(List<String> text, TreeMap<Integer, Integer> lines) {
     static SourceMap of(LabProgram program) {
         LineInfo info = new LineInfo(program.file(), program.ptx());
         Map<String, Integer> sizes = new HashMap<>();
-        info.all().forEach(at -> sizes.merge(at.getValue().get(at.getValue().size() > 1 ? 1 : 0).file(), 1, Integer::sum));
-        String chosen = sizes.keySet().stream().max((a, b) -> info.isOwn(a) != info.isOwn(b)
-                ? Boolean.compare(info.isOwn(a), info.isOwn(b)) : Integer.compare(sizes.get(a), sizes.get(b))).orElse("");
+        for (Map.Entry<Integer, List<Place>> at : info.all()) {
+            List<Place> places = at.getValue();
+            sizes.merge(places.get(places.size() > 1 ? 1 : 0).file(), 1, Integer::sum);
+        }
+        String chosen = sizes.keySet().stream().max(Comparator.comparing(info::isOwn).thenComparing(sizes::get))
+                .orElse("");
         // A place holds for all lines up to the next one, of whatever file.
         TreeMap<Integer, Integer> all = new TreeMap<>();
         info.all().forEach(at -> {

@@ -96,8 +96,8 @@ record DeviceLimits(int capability) {
     }
 
     /**
-     * How many clusters of some blocks fit on the device at once. A card has its multiprocessors in groups that clusters
-     * do not reach across, of sizes that differ from card to card; here they are one group.
+     * How many clusters of some blocks fit on the device at once. A card has its multiprocessors in groups that
+     * clusters do not reach across, of sizes that differ from card to card; here they are one group.
      */
     int clusters(Modules.Function function, int threads, long dynamicShared, int blocks) {
         return MULTIPROCESSORS * blocksPerMultiprocessor(function, threads, dynamicShared) / blocks;

@@ -224,11 +224,12 @@ final class DriverCalls {
             return refuse(CudaResult.INVALID_HANDLE, "occupancy of a function that is not loaded");
         }
         Geometry of = Geometry.read(geometry);
-        Dim3 size = function.kernel().clusterOf(of.cluster());
+        PtxKernel kernel = function.kernel();
+        Dim3 size = kernel.clusterOf(of.cluster());
         String refusal = size == null ? "no size of clusters"
-                : limits.refusal(function, of.grid(), of.block(), of.cluster(), of.shared(), function.kernel().paramBytes());
+                : limits.refusal(function, of.grid(), of.block(), of.cluster(), of.shared(), kernel.paramBytes());
         if (refusal != null) {
-            return refuse(CudaResult.INVALID_VALUE, "occupancy of " + function.kernel().name() + " with " + refusal);
+            return refuse(CudaResult.INVALID_VALUE, "occupancy of " + kernel.name() + " with " + refusal);
         }
         int fit = limits.clusters(function, (int) of.block().count(), of.shared(), (int) size.count());
         clusters.reinterpret(JAVA_INT.byteSize()).set(JAVA_INT, 0, fit);
@@ -239,8 +240,8 @@ final class DriverCalls {
     private record Geometry(Dim3 grid, Dim3 block, int shared, Dim3 cluster) {
         static Geometry read(MemorySegment geometry) {
             int[] sizes = geometry.reinterpret(10 * JAVA_INT.byteSize()).toArray(JAVA_INT);
-            return new Geometry(new Dim3(sizes[0], sizes[1], sizes[2]), new Dim3(sizes[3], sizes[4], sizes[5]), sizes[6],
-                    sizes[7] == 0 ? null : new Dim3(sizes[7], sizes[8], sizes[9]));
+            return new Geometry(new Dim3(sizes[0], sizes[1], sizes[2]), new Dim3(sizes[3], sizes[4], sizes[5]),
+                    sizes[6], sizes[7] == 0 ? null : new Dim3(sizes[7], sizes[8], sizes[9]));
         }
     }
 

@@ -85,8 +85,8 @@ final class DriverLibrary {
         }
         current = List.copyOf(devices);
         try {
-            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, options.check() ? 1 : 0, devices.size(),
-                    options.capability());
+            int result = (int) loaded.attach.invokeExact(loaded.calls, memoryBytes, options.check() ? 1 : 0,
+                    devices.size(), options.capability());
             if (result != CudaResult.SUCCESS) {
                 throw new EmulatorException("the driver of the emulated device did not open: CUresult " + result);
             }

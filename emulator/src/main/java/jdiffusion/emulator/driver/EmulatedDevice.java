@@ -113,9 +113,9 @@ public final class EmulatedDevice implements AutoCloseable {
     }
 
     /**
-     * Why a driver call of the first device failed, the latest failure that has not been taken: a
-     * {@code DeviceFault} with kernel, line, block and lane when a launch stopped, a {@code PtxException} when a module was not understood, an
-     * {@code IllegalArgumentException} when a call was refused, anything else when the emulator itself failed.
+     * Why a driver call of the first device failed, the latest failure that has not been taken: a {@code DeviceFault}
+     * with kernel, line, block and lane when a launch stopped, a {@code PtxException} when a module was not understood,
+     * an {@code IllegalArgumentException} when a call was refused, anything else when the emulator itself failed.
      */
     public Optional<Throwable> takeFailure() {
         return takeFailure(0);

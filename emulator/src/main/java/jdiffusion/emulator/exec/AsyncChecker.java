@@ -109,18 +109,18 @@ final class AsyncChecker {
     }
 
     /**
-     * Faults when an asynchronous instruction reads what a thread stored and no fence was there since. Where a reduction
-     * is under way, nothing is known of what was stored before.
+     * Faults when an asynchronous instruction reads what a thread stored and no fence was there since. Where a
+     * reduction is under way, nothing is known of what was stored before.
      */
     void checkFences(int from, int to, long[] writes, long own) {
         for (int i = from; i < to; i++) {
             int writer = checker.thread(writes[i]);
             int number = SharedChecker.number(writes[i]);
             Order order = checker.order();
-            if (order.isThread(writer) && !SharedChecker.isReducing(writes[i]) && !order.isOld(number) && order.fencedAsync(writer) < number
-                    && order.fencedAsync(checker.thread(own)) < number) {
-                throw checker.fault(Kind.MISSING_FENCE, own, "%s by an asynchronous instruction and was written by %s with"
-                        + " no fence.proxy.async between", i, writes[i]);
+            if (order.isThread(writer) && !SharedChecker.isReducing(writes[i]) && !order.isOld(number)
+                    && order.fencedAsync(writer) < number && order.fencedAsync(checker.thread(own)) < number) {
+                throw checker.fault(Kind.MISSING_FENCE, own, "%s by an asynchronous instruction and was written by %s"
+                        + " with no fence.proxy.async between", i, writes[i]);
             }
         }
     }

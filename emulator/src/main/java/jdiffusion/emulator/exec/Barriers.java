@@ -3,8 +3,8 @@ package jdiffusion.emulator.exec;
 import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
- * Barriers of a block ({@code bar}, {@code barrier}) and of lanes ({@code bar.warp.sync}). Barrier and count are in slots;
- * a slot of -1 for the count means the whole block.
+ * Barriers of a block ({@code bar}, {@code barrier}) and of lanes ({@code bar.warp.sync}). Barrier and count are in
+ * slots; a slot of -1 for the count means the whole block.
  */
 final class Barriers {
     private Barriers() {}
@@ -35,7 +35,8 @@ final class Barriers {
             int next, int all, int site) {
         int bits = negated != 0 ? ~w.p[p] : w.p[p];
         if (arrived != 0) {
-            w.block.barriers().reduce(w, arrived, w.r[id + Integer.numberOfTrailingZeros(arrived)], operation, d, bits & arrived);
+            int barrier = w.r[id + Integer.numberOfTrailingZeros(arrived)];
+            w.block.barriers().reduce(w, arrived, barrier, operation, d, bits & arrived);
         }
         return barrier(w, arrived, id, count, next, all, site);
     }

@@ -145,7 +145,8 @@ final class BulkEmitter {
         boolean wide = type.bits() == 64;
         int target = address(o.get(0));
         int barrier = address(o.get(2));
-        int[] values = WarpEmitter.elements(o.get(1)).stream().mapToInt(wide ? warp::longSlot : warp::intSlot).toArray();
+        int[] values = WarpEmitter.elements(o.get(1)).stream().mapToInt(wide ? warp::longSlot : warp::intSlot)
+                .toArray();
         boolean reduces = instruction.opcode().equals("red");
         WarpEmitter.require(!instruction.has("global") && (!reduces || values.length == 1));
         call("store", List.of(site, target, barrier, wide ? 1 : 0, reduces ? reduction(instruction) : -1), values);

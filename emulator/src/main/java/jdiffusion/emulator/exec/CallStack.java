@@ -6,7 +6,9 @@ import jdiffusion.emulator.DeviceFault.Kind;
 
 /** The calls under way in one lane. */
 final class CallStack {
-    /** Calls within calls at which a kernel is stopped; CUDA's stack, 1 KiB unless it is told otherwise, ends before. */
+    /**
+     * Calls within calls at which a kernel is stopped; CUDA's stack, 1 KiB unless it is told otherwise, ends before.
+     */
     private static final int DEEPEST = 4096;
 
     /** What a call has kept. */

@@ -114,7 +114,8 @@ final class CallTable {
         for (int i = 0; i < callee.results().size(); i++) {
             Variable result = callee.results().get(i);
             results[3 * i] = (int) addresses.applyAsLong(result.name() + "@" + callee.name());
-            results[3 * i + 1] = (int) addresses.applyAsLong(((Operand.Symbol) elements(found.call(), 2).get(i)).name());
+            var target = (Operand.Symbol) elements(found.call(), 2).get(i);
+            results[3 * i + 1] = (int) addresses.applyAsLong(target.name());
             results[3 * i + 2] = (int) result.bytes();
         }
         boolean again = found.call().has(Linker.AGAIN);

@@ -17,9 +17,11 @@ final class Classification {
         InstructionClass kind = kind(instruction);
         int depth = instruction.modifiers().stream().filter(m -> m.startsWith("m16n8k")).mapToInt(m ->
                 Integer.parseInt(m.substring("m16n8k".length()))).findFirst().orElse(8);
-        int flops = instruction.opcode().equals("wgmma") ? kind == InstructionClass.MMA
-                ? WarpgroupProduct.of(instruction).flops() : 0 : instruction.opcode().equals("wmma") && kind == InstructionClass.MMA
-                ? Fragments.Shape.of(instruction).flops() : kind == InstructionClass.MMA ? 2 * 16 * 8 * depth : 0;
+        int flops = kind != InstructionClass.MMA ? 0 : switch (instruction.opcode()) {
+            case "wgmma" -> WarpgroupProduct.of(instruction).flops();
+            case "wmma" -> Fragments.Shape.of(instruction).flops();
+            default -> 2 * 16 * 8 * depth;
+        };
         return new Site(instruction.line(), text, kind, flops, STRONG.stream().anyMatch(instruction::has));
     }
 

@@ -8,8 +8,7 @@ import jdiffusion.emulator.Watcher;
 
 /**
  * Runs clusters of one launch, one after the other, on one thread. The blocks of a cluster start together and take
- * turns,
- * in an order that the seed decides, so that they can wait for each other.
+ * turns, in an order that the seed decides, so that they can wait for each other.
  */
 public final class Cluster {
     private final Launch launch;

@@ -7,8 +7,7 @@ import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
  * The barrier of a cluster ({@code barrier.cluster}). Threads arrive, and wait later until all threads of the cluster
- * that
- * have not exited have arrived. Who waits has seen what others did until they arrived; where they did so with
+ * that have not exited have arrived. Who waits has seen what others did until they arrived; where they did so with
  * {@code .relaxed}, until their last fence.
  */
 final class ClusterBarrier {

@@ -5,8 +5,7 @@ import jdiffusion.emulator.DeviceFault.Kind;
 /**
  * Loads, stores and atomics of a warp in the shared memory of any block of its cluster, at the addresses in
  * {@link Warp#address}. Each block's memory is seen through a window, by its rank; addresses before the first window
- * are
- * those of the warp's own block. Emitted for {@code .shared::cluster}, and for generic addresses where a kernel has
+ * are those of the warp's own block. Emitted for {@code .shared::cluster}, and for generic addresses where a kernel has
  * {@code mapa}, which alone makes addresses of other blocks.
  */
 final class ClusterMemory {
@@ -24,8 +23,8 @@ final class ClusterMemory {
         }
         long rank = (address >> SHIFT) - 1;
         if (rank < 0 || rank >= cluster.size()) {
-            throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, ("shared address 0x%x lies in no block of the cluster"
-                    + " of %d").formatted(address, cluster.size()));
+            throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane,
+                    "shared address 0x%x lies in no block of the cluster of %d".formatted(address, cluster.size()));
         }
         return (int) rank;
     }
@@ -47,8 +46,7 @@ final class ClusterMemory {
 
     /**
      * Picks those of some lanes whose addresses lie in the block of the first one's: that block becomes the access's
-     * target,
-     * and these addresses its own.
+     * target, and these addresses its own.
      */
     private static int select(Warp w, int lanes, int site) {
         int first = Integer.numberOfTrailingZeros(lanes);

@@ -107,9 +107,9 @@ final class ControlEmitter {
             code.loadConstant(instruction.has("inc") ? 1 : 0);
         }
         parameters.addAll(Collections.nCopies(registers ? 6 : 5, CD_int));
-        code.loadConstant(number).loadConstant(number + 1).invokestatic(ClassDesc.of((registers ? RegisterPool.class
-                : WarpgroupProducts.class).getName()), registers ? "set" : "await", MethodTypeDesc.of(CD_int, parameters))
-                .ireturn();
+        ClassDesc owner = ClassDesc.of((registers ? RegisterPool.class : WarpgroupProducts.class).getName());
+        code.loadConstant(number).loadConstant(number + 1).invokestatic(owner, registers ? "set" : "await",
+                MethodTypeDesc.of(CD_int, parameters)).ireturn();
         ended = true;
     }
 

@@ -67,8 +67,8 @@ final class Conversions {
     }
 
     /**
-     * Rounds to a format of 16 or fewer bits, its sign the highest of 16, with {@code digits} stored mantissa bits and smallest normal exponent
-     * {@code least}; {@code largest} and {@code infinity} are bit patterns.
+     * Rounds to a format of 16 or fewer bits, its sign the highest of 16, with {@code digits} stored mantissa bits and
+     * smallest normal exponent {@code least}; {@code largest} and {@code infinity} are bit patterns.
      */
     static int half(double a, int mode, int digits, int least, int largest, int infinity) {
         if (a != a) {
@@ -126,6 +126,7 @@ final class Conversions {
         int least = signed != 0 ? -1 << bits - 1 : 0;
         int most = least + (1 << bits) - 1;
         int ones = (1 << bits) - 1;
-        return (bits == 16 ? 0 : c << 16) | (Math.clamp(a, least, most) & ones) << bits | Math.clamp(b, least, most) & ones;
+        int pair = (Math.clamp(a, least, most) & ones) << bits | Math.clamp(b, least, most) & ones;
+        return bits == 16 ? pair : c << 16 | pair;
     }
 }

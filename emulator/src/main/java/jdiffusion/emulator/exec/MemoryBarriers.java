@@ -5,9 +5,8 @@ import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
  * {@code mbarrier}: barriers in shared memory. The 64 bits of one hold the arrivals that are missing in this phase,
- * those
- * that every phase needs, the bytes that copies still owe to this phase, and the phase's parity. A phase ends when
- * neither arrivals nor bytes are missing.
+ * those that every phase needs, the bytes that copies still owe to this phase, and the phase's parity. A phase ends
+ * when neither arrivals nor bytes are missing.
  */
 final class MemoryBarriers {
     /** Most arrivals that a phase can need, and most bytes that can be owed. */
@@ -104,8 +103,8 @@ final class MemoryBarriers {
             }
             int arrivals = count < 0 ? 1 : w.r[count + lane];
             if (arrivals < 1 || arrivals > missing(before)) {
-                throw w.block.fault(Kind.BARRIER, site, w, lane, "%d arrivals at the barrier at shared byte %d, where %s"
-                        .formatted(arrivals, at, text(before)));
+                throw w.block.fault(Kind.BARRIER, site, w, lane,
+                        "%d arrivals at the barrier at shared byte %d, where %s".formatted(arrivals, at, text(before)));
             }
             int owed = bytes(before) + (expect < 0 ? 0 : w.r[expect + lane]);
             checkBytes(w, lane, site, at, owed);

@@ -76,7 +76,8 @@ final class NamedBarriers {
                 throw block.fault(DeviceFault.Kind.DIVERGENT_BARRIER, site, warp, Integer.numberOfTrailingZeros(lanes),
                         "arrives again at barrier %d, which has not opened since".formatted(id));
             }
-            released = block.checker().releases().of(threads(List.of(new Waiting(warp, lanes, id, count, -1, site, null))));
+            var here = new Waiting(warp, lanes, id, count, -1, site, null);
+            released = block.checker().releases().of(threads(List.of(here)));
         }
         waiting.add(new Waiting(warp, lanes, id, count, -1, site, released));
         openEarly(id);

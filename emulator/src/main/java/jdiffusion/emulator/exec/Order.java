@@ -6,14 +6,12 @@ import java.util.BitSet;
 /**
  * Which accesses of the threads of a block, or of a cluster's blocks, come before which. Instructions and barriers are
  * counted as they run; an access comes before a later one of another thread when both threads have met at a barrier
- * since,
- * or each of them at one with a third thread that carries the order on, and so forth. A thread's own accesses are in
- * order.
+ * since, or each of them at one with a third thread that carries the order on, and so forth. A thread's own accesses
+ * are in order.
  *
  * <p>By PTX's memory consistency model, barriers of the block ({@code bar}, {@code barrier}), of the cluster and of
- * lanes
- * ({@code bar.warp.sync}) do that. {@code shfl}, {@code vote}, {@code match}, {@code mma} and {@code ldmatrix} wait for
- * lanes too, but order no memory; nor does it count that lanes happen to run an instruction at the same time.
+ * lanes ({@code bar.warp.sync}) do that. {@code shfl}, {@code vote}, {@code match}, {@code mma} and {@code ldmatrix}
+ * wait for lanes too, but order no memory; nor does it count that lanes happen to run an instruction at the same time.
  *
  * <p>Threads have numbers: those of a cluster's second block follow those of the first one, from a multiple of 128 on.
  */
@@ -73,8 +71,7 @@ final class Order {
 
     /**
      * The number under which the bulk copies to the block of a rank stand among the threads: their writes come before
-     * what
-     * follows a wait.
+     * what follows a wait.
      */
     int copies(int rank) {
         return blocks * stride + rank;

@@ -151,7 +151,9 @@ final class PackedOps {
         return dot2(a, b, 2, true, true, c);
     }
 
-    /** Where, from bit {@code base} on, the {@code offset}-th set bit is: below 0 backwards, 0 that bit itself; or -1. */
+    /**
+     * Where, from bit {@code base} on, the {@code offset}-th set bit is: below 0 backwards, 0 that bit itself; or -1.
+     */
     @Ptx(value = "fns.b32", operands = "b32 u32 s32")
     static int findSet(int a, int base, int offset) {
         int left = offset == 0 ? 1 : Math.abs(offset);

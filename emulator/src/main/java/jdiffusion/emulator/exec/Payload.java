@@ -25,8 +25,8 @@ interface Payload {
         for (int at : addresses()) {
             if (at < 0 || at > limit) {
                 String whose = block == w.block ? "" : " " + block.index() + " of the cluster";
-                throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, ("a copy %s shared address %d, the block%s has %d"
-                        + " bytes").formatted(write ? "to" : "from", at, whose, block.shared().bytes));
+                throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, ("a copy %s shared address %d, the block%s has"
+                        + " %d bytes").formatted(write ? "to" : "from", at, whose, block.shared().bytes));
             }
             if (at % piece() != 0) {
                 throw w.block.fault(Kind.MISALIGNED, site, w, lane,

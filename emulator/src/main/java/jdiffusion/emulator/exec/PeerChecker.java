@@ -5,8 +5,7 @@ import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
  * Finds uses of the shared memory of another block of a cluster that may come before that block has started, or after
- * it
- * has ended, as barriers order them.
+ * it has ended, as barriers order them.
  */
 final class PeerChecker {
 

@@ -24,7 +24,8 @@ record Reduction(int operation, int bytes) {
     static Reduction of(int number, Type type) {
         String name = NAMES.get(number);
         boolean exists = type != null && switch (name) {
-            case "add" -> type.bits() >= 32 && type.name().matches("[USF]\\d+") || type == Type.F16 || type == Type.BF16;
+            case "add" -> type.bits() >= 32 && type.name().matches("[USF]\\d+") || type == Type.F16
+                    || type == Type.BF16;
             case "min", "max" -> type.bits() >= 32 && type.name().matches("[US]\\d+") || type == Type.F16
                     || type == Type.BF16;
             case "inc", "dec" -> type == Type.U32;

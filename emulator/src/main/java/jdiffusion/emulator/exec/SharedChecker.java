@@ -10,8 +10,7 @@ import jdiffusion.emulator.KernelCounters.InstructionClass;
  * Finds reads of uninitialised shared memory, races there, and uses of bytes to which a copy is under way. Two accesses
  * race when they come from different threads, of one warp or of two, one of them writes, and neither comes before the
  * other by {@link Order}. A {@code cp.async} writes from its issue on until its thread waits for it; what bulk copies
- * and
- * warpgroups' products do is added by {@link AsyncChecker}.
+ * and warpgroups' products do is added by {@link AsyncChecker}.
  *
  * <p>Memory is divided into cells of the smallest size that the kernel accesses. Of each cell the checker knows the
  * last write and two of the reads since then: with these it finds a race of a write with any read, as long as threads
@@ -197,8 +196,8 @@ final class SharedChecker {
 
     /** Copies are over, and who goes on after a wait for them knows it: what they wrote comes before that. */
     void landed(int[] addresses, int bytes, int site, boolean atomic) {
-        long access = (atomic ? ATOMIC_FLAG : 0) | (long) order.next() << NUMBER_SHIFT | (long) order.copies(block.rank()) << threadShift
-                | (long) site << SITE_SHIFT;
+        long access = (long) order.next() << NUMBER_SHIFT | (long) order.copies(block.rank()) << threadShift
+                | (long) site << SITE_SHIFT | (atomic ? ATOMIC_FLAG : 0);
         for (int at : addresses) {
             Arrays.fill(writes, at >> shift, (at >> shift) + (bytes >> shift), access);
         }
@@ -336,10 +335,11 @@ final class SharedChecker {
     private void compare(int cell, long earlier, String verb, long own) {
         boolean atomic = isAtomic(earlier, own);
         if ((earlier & UNDER_WAY) != 0 && !atomic && !order.isOld(number(earlier))) {
-            throw fault(Kind.UNFINISHED_COPY, own, "%s while the " + ((earlier & ATOMIC_FLAG) != 0 ? "reduction" : "copy")
-                    + " of %s to it may be under way, " + (site(earlier).text().contains("complete_tx")
-                            ? "for which nobody has waited at its barrier"
-                            : "for which that thread has not waited"), cell, earlier);
+            String what = (earlier & ATOMIC_FLAG) != 0 ? "reduction" : "copy";
+            String unmet = site(earlier).text().contains("complete_tx") ? "nobody has waited at its barrier"
+                    : "that thread has not waited";
+            throw fault(Kind.UNFINISHED_COPY, own, "%s while the " + what + " of %s to it may be under way, for which "
+                    + unmet, cell, earlier);
         }
         if (isBefore(earlier, thread(own)) || atomic || verb.equals("read") && isProductBefore(earlier,
                 thread(own))) {
@@ -402,8 +402,8 @@ final class SharedChecker {
             return fault(Kind.SHARED_RACE, (long) (warp.base + lane) << threadShift, "%s and was written"
                     + " by %s with another value and no barrier between", at >> shift, earlier);
         }
-        return warp.block.fault(Kind.SHARED_RACE, site, warp, lane, ("shared byte %d is written here by %s too, with another"
-                + " value: which of them stays is not defined").formatted(at, name(other)));
+        return warp.block.fault(Kind.SHARED_RACE, site, warp, lane, ("shared byte %d is written here by %s too, with"
+                + " another value: which of them stays is not defined").formatted(at, name(other)));
     }
 
     private String name(int party) {

@@ -13,10 +13,11 @@ final class Specials {
     private static final Set<String> NAMES = Set.of("%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z",
             "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y", "%nctaid.z", "%laneid", "%warpid",
             "%nwarpid", "%smid", "%nsmid", "%gridid", "%clock", "%clock_hi", "%clock64", "%globaltimer",
-            "%globaltimer_lo", "%globaltimer_hi", "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt", "%lanemask_ge", "%dynamic_smem_size",
-            "%total_smem_size", "%envreg1", "%envreg2", "%clusterid.x", "%clusterid.y", "%clusterid.z", "%nclusterid.x",
-            "%nclusterid.y", "%nclusterid.z", "%cluster_ctaid.x", "%cluster_ctaid.y", "%cluster_ctaid.z",
-            "%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z", "%cluster_ctarank", "%cluster_nctarank",
+            "%globaltimer_lo", "%globaltimer_hi", "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt",
+            "%lanemask_ge", "%dynamic_smem_size", "%total_smem_size", "%envreg1", "%envreg2", "%clusterid.x",
+            "%clusterid.y", "%clusterid.z", "%nclusterid.x", "%nclusterid.y", "%nclusterid.z", "%cluster_ctaid.x",
+            "%cluster_ctaid.y", "%cluster_ctaid.z", "%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z",
+            "%cluster_ctarank", "%cluster_nctarank",
             IS_EXPLICIT_CLUSTER);
 
     private Specials() {}
@@ -48,7 +49,8 @@ final class Specials {
 
     /**
      * Puts the time into a clock's slot, for all lanes: nanoseconds of the clock that the driver's events take theirs
-     * from, so that a cycle is a nanosecond. {@code half}: 0 for all 64 bits, 1 for the upper half, 2 for the lower one.
+     * from, so that a cycle is a nanosecond. {@code half}: 0 for all 64 bits, 1 for the upper half, 2 for the lower
+     * one.
      */
     static void readClock(Warp w, int mask, int slot, int half) {
         long now = System.nanoTime();

@@ -19,8 +19,8 @@ import jdiffusion.emulator.ptx.Type;
  * @param swizzle     bits of the address of a chunk that are exchanged: 0 to 3
  * @param fill        what stands where the box lies outside the tensor, as 32 bits
  */
-record TensorMap(long address, int type, int elementBytes, long[] dims, long[] strides, int[] box, int[] steps, int swizzle,
-        int fill) {
+record TensorMap(long address, int type, int elementBytes, long[] dims, long[] strides, int[] box, int[] steps,
+        int swizzle, int fill) {
     /** Size of an encoded map. */
     static final int BYTES = 128;
     private static final int ALIGNMENT = 64;
@@ -54,8 +54,8 @@ record TensorMap(long address, int type, int elementBytes, long[] dims, long[] s
             long offset = address - GenericMemory.PARAMETERS;
             byte[] parameters = w.block.parameters();
             if (offset > parameters.length - BYTES) {
-                throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, "a tensor map at byte %d of %d bytes of parameters"
-                        .formatted(offset, parameters.length));
+                throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane,
+                        "a tensor map at byte %d of %d bytes of parameters".formatted(offset, parameters.length));
             }
             map = MemorySegment.ofArray(parameters).asSlice(offset, BYTES);
         } else {
@@ -88,8 +88,8 @@ record TensorMap(long address, int type, int elementBytes, long[] dims, long[] s
             steps[i] = i == 0 ? 1 : map.get(ValueLayout.JAVA_BYTE, AT_STEPS + i);
         }
         boolean nan = map.get(ValueLayout.JAVA_BYTE, AT_FILL) != 0;
-        return new TensorMap(map.get(ValueLayout.JAVA_LONG_UNALIGNED, AT_ADDRESS), type, ELEMENT_BYTES[type], dims, strides,
-                box, steps, map.get(ValueLayout.JAVA_BYTE, AT_SWIZZLE),
+        return new TensorMap(map.get(ValueLayout.JAVA_LONG_UNALIGNED, AT_ADDRESS), type, ELEMENT_BYTES[type], dims,
+                strides, box, steps, map.get(ValueLayout.JAVA_BYTE, AT_SWIZZLE),
                 !nan ? 0 : type == FLOAT16 || type == BFLOAT16 ? NAN_HALVES : NAN_FLOAT);
     }
 
@@ -119,8 +119,8 @@ record TensorMap(long address, int type, int elementBytes, long[] dims, long[] s
                     "%d coordinates for a tensor map of %d dimensions".formatted(start.length, dims.length));
         }
         if (shared % BOX_ALIGNMENT != 0) {
-            throw w.block.fault(Kind.MISALIGNED, site, w, lane, "the box at shared address %d is not at a multiple of %d"
-                    .formatted(shared, BOX_ALIGNMENT));
+            throw w.block.fault(Kind.MISALIGNED, site, w, lane,
+                    "the box at shared address %d is not at a multiple of %d".formatted(shared, BOX_ALIGNMENT));
         }
         int lineChunks = box[0] * elementBytes / Chunks.BYTES;
         int[] counts = new int[dims.length];

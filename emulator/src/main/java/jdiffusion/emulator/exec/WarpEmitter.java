@@ -121,7 +121,8 @@ final class WarpEmitter {
     void barrierReduction(Instruction instruction, int next, int site) {
         List<Operand> o = instruction.operands();
         Operand.Reg source = (Operand.Reg) o.getLast();
-        int operation = instruction.has("popc") ? NamedBarriers.COUNT : instruction.has("and") ? NamedBarriers.AND : NamedBarriers.OR;
+        int operation = instruction.has("popc") ? NamedBarriers.COUNT
+                : instruction.has("and") ? NamedBarriers.AND : NamedBarriers.OR;
         int d = operation == NamedBarriers.COUNT ? intSlot(o.get(0)) : predicateSlot(o.get(0));
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(intSlot(o.get(1)))
                 .loadConstant(o.size() > 3 ? intSlot(o.get(2)) : -1).loadConstant(operation).loadConstant(d)

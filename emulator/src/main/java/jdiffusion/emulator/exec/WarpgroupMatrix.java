@@ -7,10 +7,10 @@ import jdiffusion.emulator.DeviceFault.Kind;
  * pattern in which chunks of 16 bytes change places.
  *
  * <p>A factor has lines (rows of A, columns of B) and 32 bytes of k. Where k runs fastest, 8 lines stand one pattern
- * width apart (16 bytes without a pattern), the next 8 at the stride; the second chunk of k follows the first, or without
- * a pattern stands at the leading distance. Where lines run fastest, a chunk holds several lines of one k, a pattern
- * width holds 2, 4 or 8 chunks, and the next of those stand at the leading distance; 8 of k stand one pattern width apart,
- * the next 8 at the stride. Without a pattern the two distances change their roles there.
+ * width apart (16 bytes without a pattern), the next 8 at the stride; the second chunk of k follows the first, or
+ * without a pattern stands at the leading distance. Where lines run fastest, a chunk holds several lines of one k, a
+ * pattern width holds 2, 4 or 8 chunks, and the next of those stand at the leading distance; 8 of k stand one pattern
+ * width apart, the next 8 at the stride. Without a pattern the two distances change their roles there.
  */
 final class WarpgroupMatrix {
     private static final int CHUNK = 16;
@@ -133,8 +133,8 @@ final class WarpgroupMatrix {
         int limit = w.block.shared().bytes - CHUNK;
         for (int i = 0; i < chunks(lines); i++) {
             if (address(i, from, lines) > limit) {
-                throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, 0, ("matrix %s reaches to shared address %d, the block has"
-                        + " %d bytes").formatted(name, address(i, from, lines) + CHUNK, limit + CHUNK));
+                throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, 0, ("matrix %s reaches to shared address %d, the block"
+                        + " has %d bytes").formatted(name, address(i, from, lines) + CHUNK, limit + CHUNK));
             }
         }
     }

@@ -7,8 +7,8 @@ import jdiffusion.emulator.ptx.Instruction;
 
 /**
  * What a {@code wgmma.mma_async} computes, and where its operands are. Of the 64 rows of the product, each of the four
- * warps has 16. Lane 4g + t of a warp holds of the sums the rows g and g + 8, of each 8 columns the columns 2t and 2t + 1;
- * of A the same rows, and of each four registers' worth of k that of its t.
+ * warps has 16. Lane 4g + t of a warp holds of the sums the rows g and g + 8, of each 8 columns the columns 2t and 2t +
+ * 1; of A the same rows, and of each four registers' worth of k that of its t.
  *
  * @param n           columns
  * @param a           type of A, one of the types of {@link WarpgroupMatrix}
@@ -26,8 +26,8 @@ import jdiffusion.emulator.ptx.Instruction;
  * @param saturated   whether sums of integers stay at the ends of their range
  */
 record WarpgroupProduct(int n, WarpgroupMatrix.Element a, WarpgroupMatrix.Element b, Sums sums, int[] d, int[] fragment,
-        int aDescriptor, int bDescriptor, int scale, boolean negated, boolean negative, boolean acrossA, boolean acrossB,
-        boolean saturated) {
+        int aDescriptor, int bDescriptor, int scale, boolean negated, boolean negative, boolean acrossA,
+        boolean acrossB, boolean saturated) {
     /** Rows of a warp's part. */
     static final int ROWS = 16;
     private static final int MOST_COLUMNS = 256;

@@ -113,7 +113,8 @@ final class WarpgroupProducts {
     /**
      * Waits for all groups but the last {@code pending}.
      *
-     * @return the block where the warp goes on: {@code next}, or {@code again} when other warps of its group are not there
+     * @return the block where the warp goes on: {@code next}, or {@code again} when other warps of its group are not
+     *         there
      */
     static int await(Warp w, int mask, int site, int pending, int again, int next) {
         w.checkWhole(mask, site);
@@ -129,8 +130,8 @@ final class WarpgroupProducts {
         for (int i = first; i < first + WARPS && before > 0; i++) {
             int other = i;
             if (w.block.warps()[i].products.issued < before) {
-                w.stall(site, 0, () -> "it waits for the product of its warpgroup that warp %d has not issued".formatted(
-                        other));
+                w.stall(site, 0, () -> "it waits for the product of its warpgroup that warp %d has not issued"
+                        .formatted(other));
                 w.yield();
                 return again;
             }
@@ -270,8 +271,8 @@ final class WarpgroupProducts {
             int slot = product.d()[half ? register >> 1 : register];
             for (int lane = 0; lane < Layout.LANES; lane++) {
                 int bits = warp.r[slot + lane];
-                sums[place(product, register, lane)] = half ? Float.float16ToFloat((short) (bits >>> 16 * (register & 1)))
-                        : Float.intBitsToFloat(bits);
+                sums[place(product, register, lane)] = !half ? Float.intBitsToFloat(bits)
+                        : Float.float16ToFloat((short) (bits >>> 16 * (register & 1)));
             }
         }
     }

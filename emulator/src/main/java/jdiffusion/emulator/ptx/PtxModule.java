@@ -14,7 +14,8 @@ import java.util.regex.Pattern;
  * @param kernels entry functions
  * @param functions those that are called, by name
  */
-public record PtxModule(String origin, String target, List<String> lines, List<Variable> variables, List<PtxFunction> kernels,
+public record PtxModule(String origin, String target, List<String> lines, List<Variable> variables,
+        List<PtxFunction> kernels,
         Map<String, PtxFunction> functions) {
     private static final Pattern SPACES = Pattern.compile("\\s+");
 

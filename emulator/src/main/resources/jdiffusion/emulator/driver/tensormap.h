@@ -29,7 +29,8 @@ EXPORT int cuTensorMapEncodeTiled(struct tensor_map *map, int type, uint32_t ran
     REQUIRE(address && (uintptr_t) address % 16 == 0 && dims && box && steps && (rank == 1 || strides),
             CUDA_ERROR_INVALID_VALUE);
     REQUIRE(interleave >= 0 && interleave <= 2 && swizzle >= 0 && swizzle <= MOST_SWIZZLE && promotion >= 0
-            && promotion <= MOST_PROMOTION && (fill == 0 || (fill == 1 && is_float >> type & 1)), CUDA_ERROR_INVALID_VALUE);
+            && promotion <= MOST_PROMOTION && (fill == 0 || (fill == 1 && is_float >> type & 1)),
+            CUDA_ERROR_INVALID_VALUE);
     REQUIRE(interleave == 0, CUDA_ERROR_NOT_SUPPORTED);
     struct tensor_map made = {.magic = 0x3150414d54494444, .address = (uint64_t) address, .type = type, .rank = rank,
                               .swizzle = swizzle, .promotion = promotion, .fill = fill};

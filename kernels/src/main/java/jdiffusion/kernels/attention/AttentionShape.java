@@ -55,7 +55,10 @@ public record AttentionShape(int batch, int heads, int headDim, float scale, boo
         return 4L * batch * heads * headDim * queries * keys;
     }
 
-    /** The same for streams that attend to each other; of causal attention, query i meets keys 0 to i. Allocates nothing. */
+    /**
+     * The same for streams that attend to each other; of causal attention, query i meets keys 0 to i. Allocates
+     * nothing.
+     */
     public long flops(List<AttentionStream> streams) {
         long keys = 0;
         long queries = 0;

@@ -15,17 +15,17 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * Attention on a CUDA device by {@code attention.cu}: q, k, v and out of one 16-bit type, BF16 or F16, norm weights
- * and bias of any stored type, at most {@value #MOST_STREAMS} streams.
+ * Attention on a CUDA device by {@code attention.cu}: q, k, v and out of one 16-bit type, BF16 or F16, norm weights and
+ * bias of any stored type, at most {@value #MOST_STREAMS} streams.
  *
- * <p>Which kernel runs depends on the head's channels: up to 256, a multiple of 8, the tiles of the models' heads;
- * up to 512 in a single stream without mask and bias, that of the VAE's wide head. Both need rows aligned to
+ * <p>Which kernel runs depends on the head's channels: up to 256, a multiple of 8, the tiles of the models' heads; up
+ * to 512 in a single stream without mask and bias, that of the VAE's wide head. Both need rows aligned to
  * {@value #ALIGNMENT} bytes, which workspaces and the models' views of columns have. Everything else runs on a plain
  * kernel that is tens of times slower. On a device of compute capability 9.0, heads of 64, 72 and 128 channels without
  * masks and bias, of which nobody looks at the scores, have kernels of their own, {@code attention_sm90.cu}.
  *
- * <p>Norms and rotations of heads are done before by {@link CudaRope}, which writes over q and k: a block of queries meets
- * all keys, so a kernel that did it on load would norm each key as often as there are blocks.
+ * <p>Norms and rotations of heads are done before by {@link CudaRope}, which writes over q and k: a block of queries
+ * meets all keys, so a kernel that did it on load would norm each key as often as there are blocks.
  */
 public final class CudaAttention {
     private static final String FILE = "attention/attention";

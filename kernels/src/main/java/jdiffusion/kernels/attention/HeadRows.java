@@ -12,9 +12,9 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * A head's queries, keys or values as rows of bfloat16, normalised where there is a norm, turned where there is a rotary
- * table, channels filled up with zeros. Rows that need nothing of it are copied; where they have to be filled up, turned
- * or get a LayerNorm, they are widened first.
+ * A head's queries, keys or values as rows of bfloat16, normalised where there is a norm, turned where there is a
+ * rotary table, channels filled up with zeros. Rows that need nothing of it are copied; where they have to be filled
+ * up, turned or get a LayerNorm, they are widened first.
  */
 final class HeadRows {
     /** Rows of rotary tables that are spread at a time. */

@@ -70,8 +70,8 @@ public final class CpuBackend implements Backend {
 
     /**
      * @param threads   threads in all, at least 1; the caller's is one of them
-     * @param precision any but F16; a split one only where products run at the level AMX; FP8 is F32 but for layers whose
-     *                  weights are float8
+     * @param precision any but F16; a split one only where products run at the level AMX; FP8 is F32 but for layers
+     *                  whose weights are float8
      * @param level     one without an obstacle, or null for the best of this machine
      */
     public CpuBackend(int threads, Precision precision, CpuLevel level) {

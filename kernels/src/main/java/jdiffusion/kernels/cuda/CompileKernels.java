@@ -35,7 +35,8 @@ final class CompileKernels {
         Nvcc nvcc = Nvcc.find();
         if (nvcc == null) {
             System.err.println("The PTX of " + String.join(", ", stale) + " or its line table was compiled from other"
-                    + " sources than those here, and no nvcc is on the PATH or in /usr/local/cuda/bin to compile it anew.");
+                    + " sources than those here, and no nvcc is on the PATH or in /usr/local/cuda/bin to compile it"
+                    + " anew.");
             System.exit(1);
         }
         for (String file : stale) {

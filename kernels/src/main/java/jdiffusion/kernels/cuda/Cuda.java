@@ -366,9 +366,10 @@ public final class Cuda implements AutoCloseable {
 
     private DeviceException failure(Supplier<String> what, CudaException e) {
         String words = lastWords.apply(modules.places());
+        String doubt = SYNCHRONOUS ? "" : ", which need not be the one that failed: -Djdiffusion.cuda.synchronous=true"
+                + " waits for each and names it";
         return new DeviceException(label + ": " + what.get() + ": " + (words != null ? words : e.getMessage().strip()
-                + "; the last kernel launched was " + lastLaunch + (SYNCHRONOUS ? "" : ", which need not be the one that"
-                + " failed: -Djdiffusion.cuda.synchronous=true waits for each and names it")), e);
+                + "; the last kernel launched was " + lastLaunch + doubt), e);
     }
 
     /** A device address as JCuda takes it. */

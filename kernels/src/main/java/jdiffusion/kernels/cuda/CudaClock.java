@@ -9,9 +9,9 @@ import jcuda.driver.JCudaDriver;
 import jdiffusion.kernels.WorkClock;
 
 /**
- * Time by events between the work of a stream, which goes on meanwhile: waiting for each operation would add the tens of
- * microseconds that a thread takes to wake up. Events are looked at, and given back, many at a time. A device has one
- * clock, however many ask for it.
+ * Time by events between the work of a stream, which goes on meanwhile: waiting for each operation would add the tens
+ * of microseconds that a thread takes to wake up. Events are looked at, and given back, many at a time. A device has
+ * one clock, however many ask for it.
  */
 final class CudaClock implements WorkClock, AutoCloseable {
     private static final int MOST_OPEN = 2048;

@@ -134,7 +134,8 @@ public final class LineTable {
             while (files.size() <= number) {
                 files.add("");
             }
-            String name = "/" + file.group(2).replace('\\', '/').replaceAll("/\\./", "/").replaceAll("/[^/]+/\\.\\./", "/");
+            String name = "/" + file.group(2).replace('\\', '/').replaceAll("/\\./", "/")
+                    .replaceAll("/[^/]+/\\.\\./", "/");
             // NVRTC knows headers by no more than their names.
             String alone = name.substring(name.lastIndexOf('/'));
             files.set(number, Stream.of(name, alone).flatMap(known -> sources.stream().filter(source ->

@@ -16,8 +16,8 @@ import jdiffusion.kernels.machine.Pages;
 /**
  * Buffers of page-locked host memory through which copies pass: while the device fetches some, the next is filled, much
  * of it by several threads, since one alone that meets the pages of a mapped file for the first time is slower than a
- * card's bus. Copies that follow each other on a stream share a buffer until it is full, so small ones wait for nothing.
- * Failures are JCuda's exceptions. Used by one thread at a time.
+ * card's bus. Copies that follow each other on a stream share a buffer until it is full, so small ones wait for
+ * nothing. Failures are JCuda's exceptions. Used by one thread at a time.
  */
 final class Staging implements AutoCloseable {
     /** As many copies of a buffer's size can be under way. */

@@ -12,8 +12,8 @@ import jdiffusion.tensor.DType;
 import jdiffusion.tensor.Tensor;
 
 /**
- * The norm of heads and their rotation by position, of q and k in place, before attention on a CUDA device. The CPU does
- * it where attention packs them.
+ * The norm of heads and their rotation by position, of q and k in place, before attention on a CUDA device. The CPU
+ * does it where attention packs them.
  */
 public final class CudaRope {
     /** At most so many streams. */
