@@ -92,6 +92,21 @@ class IntegerInstructionTest {
                 .check();
     }
 
+    @Test
+    void carries64() {
+        edges().longs("add.cc.s64 %rd4, %rd1, %rd2; addc.s64 %rd0, %rd3, 0",
+                        (a, b, c) -> c + unsigned(a).add(unsigned(b)).shiftRight(64).longValue())
+                .longs("add.cc.u64 %rd4, %rd1, %rd2; addc.cc.u64 %rd4, %rd3, %rd1; addc.u64 %rd0, 0, 0",
+                        (a, b, c) -> unsigned(a).add(unsigned(b)).shiftRight(64).add(unsigned(c)).add(unsigned(a))
+                                .shiftRight(64).longValue())
+                .longs("sub.cc.u64 %rd4, %rd1, %rd2; subc.cc.u64 %rd5, %rd3, %rd1; subc.u64 %rd0, 0, 0", (a, b, c) ->
+                        unsigned(c).subtract(unsigned(a)).subtract(BigInteger.valueOf(unsigned(a).compareTo(unsigned(b))
+                                < 0 ? 1 : 0)).signum() < 0 ? -1 : 0)
+                .longs("mad.lo.cc.u64 %rd4, %rd1, %rd2, %rd3; madc.hi.u64 %rd0, %rd1, %rd2, 0", (a, b, c) ->
+                        unsigned(a).multiply(unsigned(b)).add(unsigned(c)).shiftRight(64).longValue())
+                .check();
+    }
+
     private static BigInteger unsigned(long a) {
         return new BigInteger(Long.toUnsignedString(a));
     }

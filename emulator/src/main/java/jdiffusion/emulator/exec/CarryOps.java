@@ -8,7 +8,7 @@ import jdiffusion.emulator.ptx.Instruction;
 import jdiffusion.emulator.ptx.Operand;
 import jdiffusion.emulator.ptx.Type;
 
-/** 32-bit arithmetic with the carry flag: add.cc, addc, sub.cc, subc, mad.cc, madc. */
+/** Arithmetic of 32 and 64 bits with the carry flag: add.cc, addc, sub.cc, subc, mad.cc, madc. */
 final class CarryOps {
     private static final ClassDesc SELF = ClassDesc.of(CarryOps.class.getName());
 
@@ -30,10 +30,31 @@ final class CarryOps {
         return (a & 0xffffffffL) - (b & 0xffffffffL) - borrow & 0x1ffffffffL;
     }
 
+    static long add64(long a, long b, int carry) {
+        return a + b + carry;
+    }
+
+    static int carry64(long a, long b, int carry) {
+        long sum = a + b;
+        return Long.compareUnsigned(sum, a) < 0 || Long.compareUnsigned(sum + carry, sum) < 0 ? 1 : 0;
+    }
+
+    static long sub64(long a, long b, int borrow) {
+        return a - b - borrow;
+    }
+
+    static int borrow64(long a, long b, int borrow) {
+        return Long.compareUnsigned(a, b) < 0 || Long.compareUnsigned(a - b, borrow) < 0 ? 1 : 0;
+    }
+
     static void emit(LaneCode lane, Instruction instruction) {
         Type type = instruction.type();
+        if (type != null && type.bits() == 64 && !type.isFloat()) {
+            emitWide(lane, instruction, type);
+            return;
+        }
         if (type == null || type.bits() != 32) {
-            throw new IllegalArgumentException("carry is supported for 32 bits only");
+            throw new IllegalArgumentException("carry is supported for 32 and 64 bits only");
         }
         var operands = instruction.operands();
         var carry = new Operand.Reg(LaneEmitter.CARRY, false);
@@ -57,5 +78,35 @@ final class CarryOps {
             lane.pop(carry, Type.U64);
         }
         lane.pop(operands.get(0), Type.U64);
+    }
+
+    private static void emitWide(LaneCode lane, Instruction instruction, Type type) {
+        boolean difference = instruction.opcode().startsWith("sub");
+        terms(lane, instruction, type);
+        lane.call(SELF, difference ? "sub64" : "add64", CD_long, CD_long, CD_long, CD_int);
+        if (instruction.has("cc")) {
+            terms(lane, instruction, type);
+            lane.call(SELF, difference ? "borrow64" : "carry64", CD_int, CD_long, CD_long, CD_int);
+            lane.pop(new Operand.Reg(LaneEmitter.CARRY, false), Type.U32);
+        }
+        lane.pop(instruction.operands().get(0), Type.U64);
+    }
+
+    /** Pushes what is added, 64 bits each, and the carry. */
+    private static void terms(LaneCode lane, Instruction instruction, Type type) {
+        var operands = instruction.operands();
+        boolean product = instruction.opcode().startsWith("mad");
+        lane.push(operands.get(1), type);
+        if (product) {
+            lane.push(operands.get(2), type);
+            String name = !instruction.has("hi") ? "mul" : type == Type.U64 ? "mulHiUnsigned" : "mulHi";
+            lane.call(ClassDesc.of(LongOps.class.getName()), name, CD_long, CD_long, CD_long);
+        }
+        lane.push(operands.get(product ? 3 : 2), type);
+        if (reads(instruction)) {
+            lane.push(new Operand.Reg(LaneEmitter.CARRY, false), Type.U32);
+        } else {
+            lane.code().iconst_0();
+        }
     }
 }
