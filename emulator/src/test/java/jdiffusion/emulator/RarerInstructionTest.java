@@ -56,7 +56,7 @@ class RarerInstructionTest {
                 .ints("max.u16x2 %r0, %r1, %r2", (a, b, c) -> each(a, b, 16, false, Math::max))
                 .ints("max.s16x2 %r0, %r1, %r2", (a, b, c) -> each(a, b, 16, true, Math::max))
                 .ints("min.u16x2 %r0, %r1, %r2", (a, b, c) -> each(a, b, 16, false, Math::min))
-                .ints("max.relu.s16x2 %r0, %r1, %r2", (a, b, c) -> each(a, b, 16, true,
+                .ints("max.s16x2.relu %r0, %r1, %r2", (a, b, c) -> each(a, b, 16, true,
                         (x, y) -> Math.max(0, Math.max(x, y))))
                 .ints("min.relu.s16x2 %r0, %r1, %r2", (a, b, c) -> each(a, b, 16, true,
                         (x, y) -> Math.max(0, Math.min(x, y))))

@@ -227,6 +227,8 @@ class ProgramsTest {
                     k -> b.get("x").get(k) % 4 == b.get("x").get(i) % 4).toArray();
                 return same.length * 100 + same[0] + 1;
             }),
+            of("staged", "staged<<<1,64>>>(in:x=rand(5x256), y=zeros(5x256), 5)", "y", 1e-6,
+                b -> i -> b.get("x").get(i / 256 * 256 + (63 - i % 256 / 4) * 4 + i % 4) + (i % 4 == 0 ? 1 : 0)),
             of("lane_groups", "lane_groups<<<1,32>>>(in:x=rand(32,i32), y=zeros(32,i32))", "y", 0, b -> i -> {
                 double[] label = IntStream.range(0, 32).mapToDouble(k -> b.get("x").get(k))
                         .filter(v -> v % 4 == b.get("x").get(i) % 4).toArray();

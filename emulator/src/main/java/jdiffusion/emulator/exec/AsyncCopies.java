@@ -134,6 +134,19 @@ final class AsyncCopies {
         }
     }
 
+    /**
+     * {@code cp.async.mbarrier.arrive}: each lane arrives at a barrier in shared memory when its copies have come, which
+     * they do here at once. Where the arrival is not counted ({@code noinc} is 0), one more was expected for it.
+     */
+    static void arrive(Warp w, int mask, int site, int noinc) {
+        await(w, mask, -1);
+        if (noinc != 0) {
+            MemoryBarriers.arrive(w, mask, site, -1, -1, -1, 0);
+        } else {
+            MemoryBarriers.handOn(w, mask, site);
+        }
+    }
+
     /** Ends all groups of each lane but its last {@code pending}; with -1 also what is not committed. */
     static void await(Warp w, int mask, int pending) {
         AsyncCopies copies = w.copies;

@@ -167,7 +167,9 @@ public final class KernelCompiler {
     private long address(String symbol) {
         Long address = addresses.get(symbol);
         if (address == null) {
-            throw new IllegalArgumentException("nothing is named " + symbol);
+            boolean isKernel = module.kernels().stream().anyMatch(kernel -> kernel.name().equals(symbol));
+            throw new IllegalArgumentException(isKernel ? "kernels that launch kernels are not supported"
+                    : "nothing is named " + symbol);
         }
         return address;
     }

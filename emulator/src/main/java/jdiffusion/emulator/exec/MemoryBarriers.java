@@ -78,8 +78,9 @@ final class MemoryBarriers {
         }
     }
 
+    /** The last one to use a barrier does it, whom a counter finds by atomics: an order that is not seen here. */
     static void invalidate(Warp w, int mask, int site) {
-        check(w, mask, site, SharedChecker.WRITE);
+        check(w, mask, site, SharedChecker.ATOMIC);
     }
 
     /**
@@ -130,6 +131,15 @@ final class MemoryBarriers {
         if (owed < -MOST || owed > MOST) {
             throw w.block.fault(Kind.BARRIER, site, w, lane,
                     "%d bytes are owed to the barrier at shared byte %d; there may be %d".formatted(owed, at, MOST));
+        }
+    }
+
+    /** Hands on what lanes have done to who waits for this phase, with no arrival that counts. */
+    static void handOn(Warp w, int mask, int site) {
+        check(w, mask, site, SharedChecker.ATOMIC);
+        for (int rest = w.block.checker() == null ? 0 : mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            w.block.checker().releases().arrive((int) w.address[lane], w.base + lane);
         }
     }
 

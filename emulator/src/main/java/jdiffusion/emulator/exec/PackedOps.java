@@ -100,22 +100,22 @@ final class PackedOps {
         return each(a, b, 16, false, Math::max);
     }
 
-    @Ptx(value = "min.relu.s16x2", operands = "b32 b32", result = "b32")
+    @Ptx(value = {"min.relu.s16x2", "min.s16x2.relu"}, operands = "b32 b32", result = "b32")
     static int minRelu16x2(int a, int b) {
         return max16x2(min16x2(a, b), 0);
     }
 
-    @Ptx(value = "max.relu.s16x2", operands = "b32 b32", result = "b32")
+    @Ptx(value = {"max.relu.s16x2", "max.s16x2.relu"}, operands = "b32 b32", result = "b32")
     static int maxRelu16x2(int a, int b) {
         return max16x2(max16x2(a, b), 0);
     }
 
-    @Ptx("min.relu.s32")
+    @Ptx(value = {"min.relu.s32", "min.s32.relu"}, operands = "s32 s32", result = "s32")
     static int minRelu(int a, int b) {
         return Math.max(Math.min(a, b), 0);
     }
 
-    @Ptx("max.relu.s32")
+    @Ptx(value = {"max.relu.s32", "max.s32.relu"}, operands = "s32 s32", result = "s32")
     static int maxRelu(int a, int b) {
         return Math.max(Math.max(a, b), 0);
     }

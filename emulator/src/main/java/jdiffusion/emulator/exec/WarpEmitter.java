@@ -261,8 +261,14 @@ final class WarpEmitter {
             new BulkEmitter(code, this).copy(instruction, site);
             return;
         }
-        require(!instruction.has("mbarrier"));
-        if (instruction.has("commit_group")) {
+        if (instruction.has("mbarrier")) {
+            require(instruction.has("arrive"));
+            address(o.get(0));
+            if (!instruction.has("shared")) {
+                code.aload(LaneCode.WARP).invokevirtual(WARP, "addressShared", MethodTypeDesc.of(CD_void));
+            }
+            call(AsyncCopies.class, "arrive", site, instruction.has("noinc") ? 1 : 0);
+        } else if (instruction.has("commit_group")) {
             call(AsyncCopies.class, "commit");
         } else if (instruction.has("wait_all")) {
             call(AsyncCopies.class, "await", -1);
