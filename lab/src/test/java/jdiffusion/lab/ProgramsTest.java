@@ -227,6 +227,13 @@ class ProgramsTest {
                     k -> b.get("x").get(k) % 4 == b.get("x").get(i) % 4).toArray();
                 return same.length * 100 + same[0] + 1;
             }),
+            of("block_sort", "block_sort<<<1,64>>>(in:x=rand(128,i32), y=zeros(128,i32))", "y", 0, b -> i ->
+                IntStream.range(0, 128).mapToDouble(k -> b.get("x").get(k)).sorted().toArray()[(int) i]),
+            of("block_sort", "block_scan<<<1,128>>>(in:x=rand(128,i32), y=zeros(128,i32))", "y", 0,
+                b -> i -> sum(b.get("x"), 0, i + 1)),
+            of("atomic_refs", "atomic_refs<<<1,64>>>(in:x=rand(64,i32), y=zeros(3,i32))", "y", 0, b -> i -> i == 0
+                ? sum(b.get("x"), 0, 64) : i == 1 ? IntStream.range(0, 64).mapToDouble(k -> b.get("x").get(k)).max()
+                .orElseThrow() : 128),
             of("staged", "staged<<<1,64>>>(in:x=rand(5x256), y=zeros(5x256), 5)", "y", 1e-6,
                 b -> i -> b.get("x").get(i / 256 * 256 + (63 - i % 256 / 4) * 4 + i % 4) + (i % 4 == 0 ? 1 : 0)),
             of("lane_groups", "lane_groups<<<1,32>>>(in:x=rand(32,i32), y=zeros(32,i32))", "y", 0, b -> i -> {
