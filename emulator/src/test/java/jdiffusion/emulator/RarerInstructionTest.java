@@ -1,6 +1,7 @@
 package jdiffusion.emulator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -73,6 +74,16 @@ class RarerInstructionTest {
                 .ints("cvt.pack.sat.s8.s32.b32 %r0, %r1, %r2, 0", (a, b, c) -> (Math.clamp(a, -128, 127) & 0xff) << 8
                         | Math.clamp(b, -128, 127) & 0xff)
                 .check();
+    }
+
+    /** What is not known of a conversion would be left out silently. */
+    @Test
+    void otherConversionsAreRefused() {
+        for (String cvt : new String[] {"cvt.rn.satfinite.bf16x2.f32 %r0, %f1, %f2", "cvt.rs.f16x2.f32 %r0, %f1, %f2, %r1",
+            "cvt.rn.satfinite.f16.f32 %h0, %f1", "cvt.pack.sat.u4.s32.b32 %r0, %r1, %r2, %r3"}) {
+            assertThatThrownBy(() -> Bench.kernel("", cvt + ";")).as(cvt).isInstanceOf(PtxException.class)
+                    .hasMessageContaining(cvt);
+        }
     }
 
     @Test

@@ -8,6 +8,7 @@ import static java.lang.constant.ConstantDescs.CD_long;
 import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
 import java.util.List;
+import java.util.Set;
 import jdiffusion.emulator.ptx.Instruction;
 import jdiffusion.emulator.ptx.Operand;
 import jdiffusion.emulator.ptx.Type;
@@ -18,6 +19,10 @@ final class ConvertEmitter {
     private static final ClassDesc FLOATS = ClassDesc.of(FloatOps.class.getName());
     private static final ClassDesc FLOAT8 = ClassDesc.of(Float8.class.getName());
     private static final ClassDesc ROUNDING = ClassDesc.of(Rounding.class.getName());
+
+    /** Of conversions between single numbers, and of two floats to a pair of halves. */
+    private static final Set<String> MODIFIERS = Set.of("rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi", "ftz", "sat",
+            "relu");
 
     private final LaneCode lane;
 
@@ -45,6 +50,9 @@ final class ConvertEmitter {
         Type from = instruction.type(1);
         if (to == null || from == null) {
             throw new IllegalArgumentException("conversion between types that are not supported");
+        }
+        if (!instruction.modifiers().stream().allMatch(m -> MODIFIERS.contains(m) || Type.of(m) != null)) {
+            throw new IllegalArgumentException("this conversion is not supported");
         }
         boolean packed = to == Type.F16X2 || to == Type.BF16X2;
         if (packed && from == Type.F32 && operands.size() == 3) {
