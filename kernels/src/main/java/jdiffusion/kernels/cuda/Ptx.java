@@ -10,6 +10,7 @@ import java.util.HexFormat;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.zip.Deflater;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 
@@ -59,10 +60,18 @@ final class Ptx {
 
     static byte[] compressed(byte[] plain) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (GZIPOutputStream out = new GZIPOutputStream(bytes)) {
+        try (GZIPOutputStream out = new Smallest(bytes)) {
             out.write(plain);
         }
         return bytes.toByteArray();
+    }
+
+    /** Compresses as well as gzip can: it is written once, and carried by everybody. */
+    private static final class Smallest extends GZIPOutputStream {
+        Smallest(ByteArrayOutputStream out) throws IOException {
+            super(out);
+            def.setLevel(Deflater.BEST_COMPRESSION);
+        }
     }
 
     /** The text that was {@linkplain #compressed compressed}. */
