@@ -94,6 +94,11 @@ public final class CudaLinear {
             return t == null && (x != null || wholeScale() == 1);
         }
 
+        /** Whether all factors go straight to shared memory, and need no scale. */
+        boolean isDirect(DType type) {
+            return format == DENSE && wholeScale() == 1 && format.variant(call, type, true).isEmpty();
+        }
+
         void input(KernelArgs args) {
             if (x == null) {
                 GemmArgs.rows(args, call.x());
@@ -229,19 +234,41 @@ public final class CudaLinear {
             return format.file(product, variant);
         }
 
-        /** Whether its operands go straight to shared memory, and the product is as it is multiplied. */
-        boolean isDirect() {
-            return format == DENSE && variant.isEmpty();
-        }
-
         String name(GemmTile tile) {
             return format.kernel(product) + variant + "_" + tile.label();
         }
     }
 
+    /** Launches what the kernels of compute capability 9.0 take, those of a type together; returns the others. */
+    private List<Product> launchMapped(List<Product> products) {
+        if (!cuda.takesSm90()) {
+            return products;
+        }
+        Map<DType, List<Product>> direct = new LinkedHashMap<>();
+        List<Product> others = new ArrayList<>();
+        for (Product product : products) {
+            DType type = GemmArgs.productType(cuda.operandType(), product.call.x());
+            (product.isDirect(type) ? direct.computeIfAbsent(type, _ -> new ArrayList<>()) : others).add(product);
+        }
+        for (List<Product> together : direct.values()) {
+            if (mapped.takes(tile(GemmTile.BROAD, together))) {
+                mapped.run(together.stream().map(p -> CudaMappedLinear.Factors.of(p.call, p.t, p.up)).toList());
+            } else {
+                others.addAll(together);
+            }
+        }
+        return others;
+    }
+
+    private GemmTile tile(GemmTile largest, List<Product> products) {
+        return largest.orSmaller(each -> products.stream()
+                .mapToInt(product -> each.blocks(product.call.m(), product.call.n())).reduce(0, Math::addExact),
+                cuda.multiprocessors());
+    }
+
     private void launch(List<Product> products) {
         Map<Kernel, List<Product>> byKernel = new LinkedHashMap<>();
-        for (Product product : products) {
+        for (Product product : launchMapped(products)) {
             LinearCall call = product.call;
             DType type = GemmArgs.productType(cuda.operandType(), call.x());
             String variant = product.format.variant(call, type, product.isPlain());
@@ -255,16 +282,10 @@ public final class CudaLinear {
     }
 
     private void launch(Kernel kernel, List<Product> products) {
-        GemmTile tile = kernel.format.larger(kernel.variant).orSmaller(
-                each -> products.stream().mapToInt(product -> each.blocks(product.call.m(), product.call.n()))
-                        .reduce(0, Math::addExact), cuda.multiprocessors());
-        if (kernel.isDirect() && mapped.takes(tile)) {
-            mapped.run(products.stream().map(Product::call).toList());
-            return;
-        }
+        GemmTile tile = tile(kernel.format.larger(kernel.variant), products);
         if (kernel.format == float8 && float8.isMapped(kernel.variant)) {
-            mapped.runFloat8(products.stream().map(p -> new CudaMappedLinear.Factors(p.call, p.x.values(),
-                    p.x.scales(), p.wholeScale())).toList());
+            mapped.runFloat8(products.stream()
+                    .map(p -> CudaMappedLinear.Factors.ofFloat8(p.call, p.x, p.wholeScale())).toList());
             return;
         }
         KernelArgs args = cuda.args();

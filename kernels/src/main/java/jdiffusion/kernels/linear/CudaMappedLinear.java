@@ -13,13 +13,13 @@ import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 
 /**
- * Linear layers on a device of compute capability 9.0, by the kernels of {@code linear_sm90.cuh}: x and dense weights
- * of the type of the product, which a block takes through maps of them. Launches in 16 bits whose outs are too small to
- * fill a card with these tiles stay with {@link CudaLinear}.
+ * Linear layers on a device of compute capability 9.0, by the kernels of {@code linear_sm90.cuh}: x, dense weights and
+ * adapters beside them, all of the type of the product, which a block takes through maps of them. Launches in 16 bits
+ * whose outs are too small to fill a card with these tiles stay with {@link CudaLinear}.
  */
 final class CudaMappedLinear {
     /** {@code MappedProblems::MOST}. */
-    private static final int MOST_PROBLEMS = 10;
+    private static final int MOST_PROBLEMS = 6;
     private static final String FILE = "linear/linear_%s_sm90";
 
     private final Cuda cuda;
@@ -44,45 +44,55 @@ final class CudaMappedLinear {
         return cuda.takesSm90() && (tile == GemmTile.BROAD || tile == GemmTile.LARGE);
     }
 
-    /** @param calls of dense weights, operands of one type */
-    void run(List<LinearCall> calls) {
-        for (int i = 0; i < calls.size(); i += MOST_PROBLEMS) {
-            List<LinearCall> together = calls.subList(i, Math.min(i + MOST_PROBLEMS, calls.size()));
+    /**
+     * What the kernels multiply.
+     *
+     * @param x      [m, k]: the call's x, or what the tensor cores take in its place
+     * @param scales F32, [m], of the rows of x; null for ones
+     * @param scale  of the product
+     * @param t      [m, rank], of a product of t and up that is added, with x's type; or null
+     * @param up     [n, rank] likewise
+     */
+    record Factors(LinearCall call, Tensor x, Tensor scales, float scale, Tensor t, Tensor up) {
+        static Factors of(LinearCall call, Tensor t, Tensor up) {
+            return new Factors(call, call.x(), null, 1, t, up);
+        }
+
+        static Factors ofFloat8(LinearCall call, CudaFloat8.Rows x, float scale) {
+            return new Factors(call, x.values(), x.scales(), scale, null, null);
+        }
+    }
+
+    /** @param factors of dense weights, operands of one type */
+    void run(List<Factors> factors) {
+        for (int i = 0; i < factors.size(); i += MOST_PROBLEMS) {
+            List<Factors> together = factors.subList(i, Math.min(i + MOST_PROBLEMS, factors.size()));
             GemmTile tile = GemmTile.ofWarpgroups(each -> blocks(together, each), multiprocessors);
             launch(together, orPair(tile, together));
         }
     }
 
-    private static int blocks(List<LinearCall> calls, GemmTile tile) {
-        return calls.stream().mapToInt(call -> tile.blocks(call.m(), call.n())).reduce(0, Math::addExact);
+    private static int blocks(List<Factors> factors, GemmTile tile) {
+        return factors.stream().map(Factors::call).mapToInt(call -> tile.blocks(call.m(), call.n()))
+                .reduce(0, Math::addExact);
     }
 
-    private GemmTile orPair(GemmTile tile, List<LinearCall> calls) {
-        int mostRows = calls.stream().mapToInt(LinearCall::m).max().orElse(0);
-        return tile.orPair(each -> blocks(calls, each), mostRows, multiprocessors);
+    private GemmTile orPair(GemmTile tile, List<Factors> factors) {
+        int mostRows = factors.stream().mapToInt(each -> each.call.m()).max().orElse(0);
+        return tile.orPair(each -> blocks(factors, each), mostRows, multiprocessors);
     }
 
     /** One launch, with a tile of warpgroups. */
-    void launch(List<LinearCall> calls, GemmTile tile) {
-        String product = calls.getFirst().x().type().name().toLowerCase(Locale.ROOT);
-        launch(calls.stream().map(call -> new Factors(call, call.x(), null, 1)).toList(), "", product, product, tile);
-    }
-
-    /**
-     * A layer whose input is in the place of x what the tensor cores take.
-     *
-     * @param x      [m, k]
-     * @param scales F32, [m], of the rows of x; null for ones
-     * @param scale  of the product
-     */
-    record Factors(LinearCall call, Tensor x, Tensor scales, float scale) {
+    void launch(List<Factors> factors, GemmTile tile) {
+        String product = factors.getFirst().x.type().name().toLowerCase(Locale.ROOT);
+        launch(factors, "", product, product, tile);
     }
 
     /** Layers of float8, {@code linear_fp8_sm90.cu}: in tiles of one size, so that sums do not depend on m. */
     void runFloat8(List<Factors> factors) {
         for (int i = 0; i < factors.size(); i += MOST_PROBLEMS) {
             List<Factors> together = factors.subList(i, Math.min(i + MOST_PROBLEMS, factors.size()));
-            launchFloat8(together, orPair(GemmTile.WARPGROUP_LARGE, together.stream().map(Factors::call).toList()));
+            launchFloat8(together, orPair(GemmTile.WARPGROUP_LARGE, together));
         }
     }
 
@@ -101,14 +111,24 @@ final class CudaMappedLinear {
         int tiles = 0;
         for (Factors one : factors) {
             LinearCall call = one.call;
-            args.map(cuda.tensorMaps().rows(one.x, tile.rows() / tile.blocksTogether()))
-                    .map(cuda.tensorMaps().rows(tensor(call.w()), tile.cols() / tile.blocksTogether()));
+            maps(args, one.x, one.t, tile.rows() / tile.blocksTogether());
+            maps(args, tensor(call.w()), one.up, tile.cols() / tile.blocksTogether());
             GemmArgs.output(args, call.bias(), call.epilogue(), call.out(), one.x.cols(), tiles, one.scale);
-            args.pointer(one.scales).align(TensorMaps.ALIGNMENT);
+            args.pointer(one.scales).int32(one.t == null ? 0 : one.t.cols()).align(TensorMaps.ALIGNMENT);
             tiles = Math.addExact(tiles, tile.blocks(call.m(), call.n()));
         }
         launch(() -> label + factors.stream().map(Factors::call).toList(), file, product, tile, factors.size(), tiles,
                 args);
+    }
+
+    /** Of the rows of two products, the second of which may be null. */
+    private void maps(KernelArgs args, Tensor rows, Tensor side, int boxRows) {
+        args.map(cuda.tensorMaps().rows(rows, boxRows));
+        if (side == null) {
+            args.skip(TensorMaps.BYTES);
+        } else {
+            args.map(cuda.tensorMaps().rows(side, boxRows));
+        }
     }
 
     private static Tensor tensor(Weight w) {
@@ -124,10 +144,10 @@ final class CudaMappedLinear {
     /** The same with a broad tile of warpgroups. */
     void launchGated(Tensor x, Tensor w, Tensor bias, Activation activation, Tensor out, GemmTile tile) {
         KernelArgs args = cuda.args();
-        args.map(cuda.tensorMaps().rows(x, tile.rows() / tile.blocksTogether()))
-                .map(cuda.tensorMaps().rows(w, tile.cols() / 2));
+        maps(args, x, null, tile.rows() / tile.blocksTogether());
+        maps(args, w, null, tile.cols() / 2);
         GemmArgs.output(args, bias, Epilogue.activate(activation), out, x.cols(), 0);
-        args.align(TensorMaps.ALIGNMENT);
+        args.pointer(null).int32(0).align(TensorMaps.ALIGNMENT);
         String product = x.type().name().toLowerCase(Locale.ROOT);
         launch(() -> "gatedLinear of " + x + " by " + w + " to " + out, product, product + "_gated", tile, 1,
                 tile.blocks(x.rows(), w.rows()), args);

@@ -42,15 +42,17 @@ typedef WarpgroupTile<128, 6> LargeWarpgroupTile;
 typedef WarpgroupTile<256, 4, 2> BroadWarpgroupPair;
 typedef WarpgroupTile<128, 6, 2> LargeWarpgroupPair;
 
+// A product and a second one that is added: what an adapter makes of x beside its matrix.
 struct MappedProblem {
-    TensorMap a;  // [m, k], boxes of 128 rows and a stage's k
-    TensorMap b;  // [n, k], or of a gated layer [2 n, k]; boxes of N rows, of a gated layer or a pair of N / 2
+    TensorMap a[2];  // [m, k], boxes of 128 rows and a stage's k
+    TensorMap b[2];  // [n, k], or of a gated layer [2 n, k]; boxes of N rows, of a gated layer or a pair of N / 2
     Output o;
     const float* scales;  // [m], of the rows of a in float8
+    int side_k;           // of the second product; 0 for none
 };
 
 struct MappedProblems {
-    static constexpr int MOST = 10;
+    static constexpr int MOST = 6;
     MappedProblem problems[MOST];
     int count;
     int tiles;  // of all; with pairs of blocks, pairs of tiles
@@ -127,6 +129,37 @@ template <class Tile, int COLS> struct OwnPlace : Place<TilesOfCluster<Tile>, CO
     }
 };
 
+// Brings the stages of one of a tile's products.
+template <class Tile, typename T, bool GATED>
+__device__ __forceinline__ void bring_product(const MappedProblem& problem, int product, int first_row, int first_col,
+                                              const Ring<Tile>& ring, RingPlace<Tile::STAGES>& at) {
+    constexpr int HALF_BYTES = Tile::N / 2 * SWIZZLED_ROW;
+    const TensorMap& a = problem.a[product];
+    const TensorMap& b = problem.b[product];
+    int k = product == 0 ? problem.o.k : problem.side_k;
+#pragma unroll 1
+    for (int first = 0; first < k; first += stage_k<T>()) {
+        ring.await_empty(at);
+        u32 full = ring.full(at.stage);
+        u32 to = ring.stage(at.stage);
+        arrive_expecting(full, Tile::STAGE_BYTES);
+        copy_box(to, a, first, first_row, full);
+        to += Tile::A_BYTES;
+        if constexpr (Tile::BLOCKS == 2) {
+            // A half of b for both: of a gated layer values or gates.
+            int half = block_rank<Tile>();
+            int row = first_col + half * (GATED ? problem.o.n : Tile::N / 2);
+            copy_box_to(3, to + half * HALF_BYTES, b, first, row, full);
+        } else {
+            copy_box(to, b, first, first_col, full);
+            if (GATED) {
+                copy_box(to + HALF_BYTES, b, first, problem.o.n + first_col, full);
+            }
+        }
+        at.next();
+    }
+}
+
 // One thread: brings the stages of all tiles of this block.
 template <class Tile, typename T, bool GATED, class Launch>
 __device__ __forceinline__ void bring_tiles(const Launch& launch, const Ring<Tile>& ring) {
@@ -136,27 +169,9 @@ __device__ __forceinline__ void bring_tiles(const Launch& launch, const Ring<Til
     for (int tile = blockIdx.x / Tile::BLOCKS; tile < launch.tiles; tile += gridDim.x / Tile::BLOCKS) {
         OwnPlace<Tile, COLS> place(launch, tile);
         const MappedProblem& problem = launch.problems[place.problem];
-        int k = problem.o.k;
 #pragma unroll 1
-        for (int first = 0; first < k; first += stage_k<T>()) {
-            ring.await_empty(at);
-            u32 full = ring.full(at.stage);
-            u32 to = ring.stage(at.stage);
-            arrive_expecting(full, Tile::STAGE_BYTES);
-            copy_box(to, problem.a, first, place.first_row, full);
-            to += Tile::A_BYTES;
-            if constexpr (Tile::BLOCKS == 2) {
-                // A half of b for both: of a gated layer values or gates.
-                int half = block_rank<Tile>();
-                int row = place.first_col + half * (GATED ? problem.o.n : Tile::N / 2);
-                copy_box_to(3, to + half * (Tile::N / 2 * SWIZZLED_ROW), problem.b, first, row, full);
-            } else {
-                copy_box(to, problem.b, first, place.first_col, full);
-                if (GATED) {
-                    copy_box(to + COLS * SWIZZLED_ROW, problem.b, first, problem.o.n + place.first_col, full);
-                }
-            }
-            at.next();
+        for (int product = 0; product < 2; product++) {
+            bring_product<Tile, T, GATED>(problem, product, place.first_row, place.first_col, ring, at);
         }
     }
 }
@@ -175,14 +190,20 @@ __device__ __forceinline__ void multiply_stage(float (&sums)[Tile::N / 2], u32 s
     products_commit();
 }
 
-// sums of a consumer's 64 rows, over all of k.
+// Stages of a tile.
+template <typename T> __device__ __forceinline__ int stages_of(const MappedProblem& problem) {
+    constexpr int K = stage_k<T>();
+    return (problem.o.k + K - 1) / K + (problem.side_k + K - 1) / K;
+}
+
+// sums of a consumer's 64 rows, over all stages of a tile.
 template <class Tile, typename T>
 __device__ __forceinline__ void multiply_tile(float (&sums)[Tile::N / 2], const Ring<Tile>& ring,
-                                              RingPlace<Tile::STAGES>& at, int k) {
+                                              RingPlace<Tile::STAGES>& at, int stages) {
     u32 rows = (threadIdx.x / WARPGROUP - 1) * 64 * SWIZZLED_ROW;
     int last = -1;
 #pragma unroll 1
-    for (int left = k; left > 0; left -= stage_k<T>()) {
+    for (int left = stages; left > 0; left--) {
         await(ring.full(at.stage), at.parity);
         multiply_stage<Tile, T>(sums, ring.stage(at.stage), rows, last >= 0);
         // One stage's products stay under way; those before are done, and their stage is free.
@@ -315,7 +336,7 @@ __device__ __forceinline__ void warpgroup_gemm(const Launch& launch) {
             scale_rows(sums, launch.problems[place.problem].scales, o.scale, place.first_row + warp * Tile::WARP_M,
                        o.m);
         } else {
-            multiply_tile<Tile, T>(sums, ring, at, o.k);
+            multiply_tile<Tile, T>(sums, ring, at, stages_of<T>(launch.problems[place.problem]));
         }
         WarpRows<Tile, GATED> rows(o, (float*)(given + Tile::STAGED_AT + warp * Tile::STAGED_BYTES),
                                    place.first_row + warp * Tile::WARP_M, place.first_col);

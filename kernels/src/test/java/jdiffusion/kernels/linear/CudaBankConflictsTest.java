@@ -82,7 +82,7 @@ class CudaBankConflictsTest {
             CudaMappedLinear mapped = new CudaMappedLinear(device.cuda());
             for (GemmTile tile : GemmTile.values()) {
                 if (tile.label().startsWith("sm90")) {
-                    mapped.launch(List.of(call(device, 140, 72, 264, type, type)), tile);
+                    mapped.launch(SampledLinear.factors(List.of(call(device, 140, 72, 264, type, type))), tile);
                 }
             }
             for (GemmTile tile : List.of(GemmTile.WARPGROUP_BROAD, GemmTile.WARPGROUP_PAIR_BROAD)) {

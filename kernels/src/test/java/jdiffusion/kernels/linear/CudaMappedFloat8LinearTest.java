@@ -186,8 +186,8 @@ class CudaMappedFloat8LinearTest extends CudaFloat8LinearTest {
             Tensor x = other.put(TestTensors.random(1, DType.BF16, 1, 256, 512));
             Weight wide = Weight.of(other.put(TestTensors.random(2, DType.BF16, 1, 256, 512)));
             Weight narrow = Weight.of(other.put(TestTensors.random(2, DType.F8_E4M3, 1, 256, 512)));
-            new CudaMappedLinear(other.cuda()).launch(List.of(new LinearCall(x, wide, null, Epilogue.STORE,
-                    other.empty(DType.BF16, 256, 256))), GemmTile.WARPGROUP_PAIR_LARGE);
+            new CudaMappedLinear(other.cuda()).launch(SampledLinear.factors(List.of(new LinearCall(x, wide, null,
+                    Epilogue.STORE, other.empty(DType.BF16, 256, 256)))), GemmTile.WARPGROUP_PAIR_LARGE);
             new CudaLinear(other.cuda(), true).run(List.of(new LinearCall(x, narrow, null, Epilogue.STORE,
                     other.empty(DType.BF16, 256, 256))));
             other.cuda().synchronize();

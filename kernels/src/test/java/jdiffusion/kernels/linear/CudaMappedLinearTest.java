@@ -1,6 +1,7 @@
 package jdiffusion.kernels.linear;
 
 import static jdiffusion.kernels.linear.SampledLinear.check;
+import static jdiffusion.kernels.linear.SampledLinear.factors;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
@@ -64,8 +65,8 @@ class CudaMappedLinearTest {
     void raggedSizes(GemmTile tile) {
         CudaMappedLinear linear = new CudaMappedLinear(device.cuda());
         for (LinearCase c : RAGGED) {
-            check(device, calls -> linear.launch(calls, tile), LinearSample.of(c));
-            check(device, calls -> linear.launch(calls, tile), LinearSample.of(c).out(DType.BF16).gaps(8));
+            check(device, calls -> linear.launch(factors(calls), tile), LinearSample.of(c));
+            check(device, calls -> linear.launch(factors(calls), tile), LinearSample.of(c).out(DType.BF16).gaps(8));
         }
     }
 
@@ -83,7 +84,7 @@ class CudaMappedLinearTest {
     }
 
     private void large(List<LinearCall> calls) {
-        new CudaMappedLinear(device.cuda()).launch(calls, GemmTile.WARPGROUP_LARGE);
+        new CudaMappedLinear(device.cuda()).launch(factors(calls), GemmTile.WARPGROUP_LARGE);
     }
 
     /** Of rows that are read four at a time and of others. */
@@ -116,13 +117,13 @@ class CudaMappedLinearTest {
                     device.empty(DType.F32, m, n)));
         }
         long before = device.cuda().launches();
-        new CudaMappedLinear(device.cuda(), 3).run(calls);
-        assertThat(device.cuda().launches() - before).as("10 and 2 layers").isEqualTo(2);
+        new CudaMappedLinear(device.cuda(), 3).run(factors(calls));
+        assertThat(device.cuda().launches() - before).as("6 and 6 layers").isEqualTo(2);
         for (LinearCall call : calls) {
             for (GemmTile tile : TILES) {
                 LinearCall alone = new LinearCall(call.x(), call.w(), null, call.epilogue(),
                         device.empty(DType.F32, call.m(), call.n()));
-                new CudaMappedLinear(device.cuda()).launch(List.of(alone), tile);
+                new CudaMappedLinear(device.cuda()).launch(factors(List.of(alone)), tile);
                 assertThat(device.get(call.out())).as(call + " alone with tile " + tile)
                         .isEqualTo(device.get(alone.out()));
             }
@@ -134,12 +135,12 @@ class CudaMappedLinearTest {
         Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, 300, 136));
         Weight w = Weight.of(device.put(TestTensors.random(2, DType.BF16, 1, 260, 136)));
         Tensor whole = device.empty(DType.F32, 300, 260);
-        new CudaMappedLinear(device.cuda(), 2).launch(List.of(new LinearCall(x, w, null, Epilogue.STORE, whole)),
+        new CudaMappedLinear(device.cuda(), 2).launch(factors(List.of(new LinearCall(x, w, null, Epilogue.STORE, whole))),
                 GemmTile.WARPGROUP_BROAD);
         for (int row : new int[] {0, 100, 299}) {
             Tensor part = device.empty(DType.F32, 1, 260);
             new CudaMappedLinear(device.cuda()).launch(
-                    List.of(new LinearCall(x.slice(row, row + 1), w, null, Epilogue.STORE, part)),
+                    factors(List.of(new LinearCall(x.slice(row, row + 1), w, null, Epilogue.STORE, part))),
                     GemmTile.WARPGROUP_BROAD);
             assertThat(device.get(part)).isEqualTo(device.get(whole.slice(row, row + 1)));
         }
@@ -190,7 +191,7 @@ class CudaMappedLinearTest {
         device.close();
         try (TestDevice half = TestDevice.sm90(DType.F16, KernelSource.BUILT_IN, 0)) {
             for (GemmTile tile : TILES) {
-                check(half, calls -> new CudaMappedLinear(half.cuda()).launch(calls, tile),
+                check(half, calls -> new CudaMappedLinear(half.cuda()).launch(factors(calls), tile),
                         LinearSample.of(new LinearCase(70, 72, 264, DType.F16)).operand(DType.F16).x(DType.F16)
                                 .out(DType.F16).activation(Activation.GELU_TANH));
             }
@@ -226,7 +227,7 @@ class CudaMappedLinearTest {
             Tensor x = other.put(TestTensors.random(1, DType.BF16, 1, 70, 456));
             Weight w = Weight.of(other.put(TestTensors.random(2, DType.BF16, 1, 200, 456)));
             LinearCall call = new LinearCall(x, w, null, Epilogue.STORE, other.empty(DType.F32, 70, 200));
-            assertThatThrownBy(() -> new CudaMappedLinear(other.cuda(), 1).launch(List.of(call),
+            assertThatThrownBy(() -> new CudaMappedLinear(other.cuda(), 1).launch(factors(List.of(call)),
                     GemmTile.WARPGROUP_LARGE)).isInstanceOf(DeviceException.class)
                     .hasMessageContaining(fault + " in kernel linear_bf16_sm90_large");
         } finally {
@@ -241,7 +242,7 @@ class CudaMappedLinearTest {
         Tensor bias = device.put(TestTensors.random(3, DType.F32, 1, 520));
         Tensor out = device.put(TestTensors.random(4, DType.F32, 1, 400, 520));
         new CudaMappedLinear(device.cuda(), 2).launch(
-                List.of(new LinearCall(x, w, bias, Epilogue.ADD, out)), GemmTile.WARPGROUP_BROAD);
+                factors(List.of(new LinearCall(x, w, bias, Epilogue.ADD, out))), GemmTile.WARPGROUP_BROAD);
         return device.get(out);
     }
 }

@@ -1,5 +1,6 @@
 package jdiffusion.kernels.linear;
 
+import static jdiffusion.kernels.linear.SampledLinear.factors;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -61,7 +62,7 @@ class CudaPairedLinearTest {
                     continue;
                 }
                 Tensor out = device.put(DType.F32, old, m, 520);
-                mapped.launch(List.of(new LinearCall(x, Weight.of(w), bias, Epilogue.ADD, out)), tile);
+                mapped.launch(factors(List.of(new LinearCall(x, Weight.of(w), bias, Epilogue.ADD, out))), tile);
                 sums.add(device.get(out));
                 if (tile.cols() == 256) {
                     Tensor half = device.empty(DType.F32, m, 260);
@@ -86,8 +87,9 @@ class CudaPairedLinearTest {
             List<float[]> sums = new ArrayList<>();
             for (GemmTile tile : List.of(GemmTile.WARPGROUP_LARGE, GemmTile.WARPGROUP_PAIR_LARGE)) {
                 Tensor out = device.empty(DType.F32, m, 400);
-                mapped.launchFloat8(List.of(new CudaMappedLinear.Factors(
-                        new LinearCall(wide, Weight.of(w), null, Epilogue.STORE, out), x, scales, 0.25f)), tile);
+                mapped.launchFloat8(List.of(CudaMappedLinear.Factors.ofFloat8(
+                        new LinearCall(wide, Weight.of(w), null, Epilogue.STORE, out),
+                        new CudaFloat8.Rows(x, scales), 0.25f)), tile);
                 sums.add(device.get(out));
             }
             assertThat(sums.getLast()).isEqualTo(sums.getFirst());
@@ -114,7 +116,7 @@ class CudaPairedLinearTest {
         Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, 300, 520));
         Weight w = Weight.of(device.put(TestTensors.random(2, DType.BF16, 1, 300, 520)));
         Tensor out = device.empty(DType.F32, 300, 300);
-        new CudaMappedLinear(device.cuda(), 4).launch(List.of(new LinearCall(x, w, null, Epilogue.STORE, out)),
+        new CudaMappedLinear(device.cuda(), 4).launch(factors(List.of(new LinearCall(x, w, null, Epilogue.STORE, out))),
                 GemmTile.WARPGROUP_PAIR_LARGE);
         return device.get(out);
     }
@@ -131,7 +133,7 @@ class CudaPairedLinearTest {
                     device.empty(DType.BF16, 512, 512));
             for (GemmTile tile : GemmTile.values()) {
                 if (tile.label().startsWith("sm90")) {
-                    mapped.launch(List.of(call), tile);
+                    mapped.launch(factors(List.of(call)), tile);
                 }
             }
             Tensor half = device.empty(DType.BF16, 512, 256);
@@ -141,8 +143,8 @@ class CudaPairedLinearTest {
             Tensor scales = device.put(TestTensors.random(3, DType.F32, 1, 512));
             Tensor wide = device.empty(DType.BF16, 512, 640);
             for (GemmTile tile : List.of(GemmTile.WARPGROUP_LARGE, GemmTile.WARPGROUP_PAIR_LARGE)) {
-                mapped.launchFloat8(List.of(new CudaMappedLinear.Factors(new LinearCall(wide, Weight.of(narrow), null,
-                        Epilogue.STORE, call.out()), narrow, scales, 1)), tile);
+                mapped.launchFloat8(List.of(CudaMappedLinear.Factors.ofFloat8(new LinearCall(wide, Weight.of(narrow),
+                        null, Epilogue.STORE, call.out()), new CudaFloat8.Rows(narrow, scales), 1)), tile);
             }
             device.cuda().synchronize();
             for (String product : List.of("bf16", "bf16_gated")) {

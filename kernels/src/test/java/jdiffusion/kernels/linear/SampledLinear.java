@@ -18,6 +18,11 @@ final class SampledLinear {
     private SampledLinear() {
     }
 
+    /** Layers without adapters, as the kernels of compute capability 9.0 take them. */
+    static List<CudaMappedLinear.Factors> factors(List<LinearCall> calls) {
+        return calls.stream().map(call -> CudaMappedLinear.Factors.of(call, null, null)).toList();
+    }
+
     /** Runs a sample on the device and compares with the truth, and the error with that of plain loops. */
     static void check(TestDevice device, Consumer<List<LinearCall>> linear, LinearSample s) {
         LinearCase c = s.size();
