@@ -104,7 +104,8 @@ final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         boolean float8 = Devices.precision(precision) == Precision.FP8;
-        List<Part> chosen = parts.isEmpty() ? float8 ? List.of(Part.GEMM) : Part.DEFAULT : parts.stream().map(Part::of).distinct().toList();
+        List<Part> usual = float8 ? List.of(Part.GEMM) : Part.DEFAULT;
+        List<Part> chosen = parts.isEmpty() ? usual : parts.stream().map(Part::of).distinct().toList();
         if (runs < 1 || runs > MOST_RUNS) {
             throw new InputException("--runs is " + runs + "; use 1 to " + MOST_RUNS);
         }
