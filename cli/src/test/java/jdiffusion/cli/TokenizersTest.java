@@ -113,7 +113,8 @@ class TokenizersTest {
                 .contains("--tokenizer nowhere is not a folder");
         Cli shapes = Cli.run("tokenizers", "-m", TestModel.SHAPES);
         assertThat(shapes.code()).isZero();
-        assertThat(shapes.out()).containsPattern("T5:\n  used +\\S+tokenizer_3/spiece.model: 882 tokens");
+        assertThat(shapes.out()).contains("T5:\n  used  " + TestModel.SHAPES.toAbsolutePath().normalize()
+                .resolve("tokenizer_3/spiece.model") + ": 882 tokens");
     }
 
     /** CLIP's and T5's files in one folder, as they are downloaded; each encoder is written its own. */
