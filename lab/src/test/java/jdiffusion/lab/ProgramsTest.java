@@ -22,6 +22,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Programs that other people might write, compiled by nvcc with line information, against results of the host. */
 class ProgramsTest {
 
+    private static final String VECTOR_ATOMICS =
+        "vector_atomics<<<2,48>>>(in:x=rand(96), sums=zeros(4x4), before=zeros(96), bins=zeros(8x2))";
+
     /** What a program's array should hold, computed from the arrays as they were at first. */
     interface Expected {
         LongToDoubleFunction of(Map<String, HostArray> before);
@@ -301,6 +304,16 @@ class ProgramsTest {
                 + " w=ones(2,u16))", "z", 0, _ -> i -> i == 0 ? 11 : 10.5),
             of("half_atomics", "half_atomics<<<1,64>>>(in:x=full(64,0.25,f16), y=zeros(5,f16), z=zeros(3,bf16),"
                 + " w=ones(2,u16))", "w", 0, _ -> i -> i == 0 ? 1 : 193),
+            of("vector_atomics", VECTOR_ATOMICS, "sums", 1e-5, b -> i -> IntStream.range(0, 96).filter(
+                k -> k % 4 == i / 4).mapToDouble(k -> switch ((int) i % 4) {
+                    case 0 -> b.get("x").get(k);
+                    case 1 -> 2 * b.get("x").get(k);
+                    case 2 -> 1;
+                    default -> -b.get("x").get(k);
+                }).sum()),
+            of("vector_atomics", VECTOR_ATOMICS, "bins", 1e-5, b -> i -> IntStream.range(0, 96).filter(
+                k -> (int) (b.get("x").get(k) * 8) == i / 2).mapToDouble(k -> i % 2 == 0 ? 1 : b.get("x").get(k))
+                .sum()),
             of("block_votes", "block_votes<<<1,96>>>(in:x=rand(96,i32), y=zeros(96,i32))", "y", 0,
                 b -> _ -> IntStream.range(0, 96).filter(k -> b.get("x").get(k) > 50).count() * 100 + 10));
     }

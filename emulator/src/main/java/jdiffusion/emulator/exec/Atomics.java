@@ -24,7 +24,7 @@ final class Atomics {
     /** Of one half, or of two in a word. */
     static final int ADD_F16 = 13;
     static final int ADD_BF16 = 14;
-    /** These are for reductions by bulk copies alone. */
+    /** These are for vectors and for reductions by bulk copies alone. */
     static final int MIN_F16 = 15;
     static final int MAX_F16 = 16;
     static final int MIN_BF16 = 17;
@@ -48,8 +48,16 @@ final class Atomics {
             case "xor" -> XOR;
             case "inc" -> INC;
             case "dec" -> DEC;
-            case "min" -> type == Type.F16 ? MIN_F16 : type == Type.BF16 ? MIN_BF16 : unsigned ? MIN_UNSIGNED : MIN;
-            case "max" -> type == Type.F16 ? MAX_F16 : type == Type.BF16 ? MAX_BF16 : unsigned ? MAX_UNSIGNED : MAX;
+            case "min" -> switch (type) {
+                case F16, F16X2 -> MIN_F16;
+                case BF16, BF16X2 -> MIN_BF16;
+                default -> unsigned ? MIN_UNSIGNED : MIN;
+            };
+            case "max" -> switch (type) {
+                case F16, F16X2 -> MAX_F16;
+                case BF16, BF16X2 -> MAX_BF16;
+                default -> unsigned ? MAX_UNSIGNED : MAX;
+            };
             default -> -1;
         };
     }
@@ -70,6 +78,10 @@ final class Atomics {
             case DEC -> old == 0 || Integer.compareUnsigned(old, b) > 0 ? b : old - 1;
             case ADD_F16 -> HalfOps.addF16x2(old, b);
             case ADD_BF16 -> HalfOps.addBf16x2(old, b);
+            case MIN_F16 -> HalfOps.minF16x2(old, b);
+            case MAX_F16 -> HalfOps.maxF16x2(old, b);
+            case MIN_BF16 -> HalfOps.minBf16x2(old, b);
+            case MAX_BF16 -> HalfOps.maxBf16x2(old, b);
             default -> Float.floatToRawIntBits(Float.intBitsToFloat(old) + Float.intBitsToFloat(b));
         };
     }

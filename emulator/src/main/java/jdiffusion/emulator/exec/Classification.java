@@ -10,6 +10,7 @@ import jdiffusion.emulator.ptx.Type;
 final class Classification {
 
     private static final List<String> STRONG = List.of("volatile", "relaxed", "acquire", "release");
+    private static final List<String> VECTORS = List.of("v2", "v4", "v8");
 
     private Classification() {}
 
@@ -32,7 +33,7 @@ final class Classification {
             throw new IllegalArgumentException("this instruction needs .target sm_90a");
         }
         boolean hopper = instruction.has("bulk") || instruction.has("try_wait") || instruction.has("expect_tx")
-                || instruction.opcode().equals("elect") || usesCluster(instruction);
+                || instruction.opcode().equals("elect") || usesCluster(instruction) || isVectorAtomic(instruction);
         if (hopper && target.matches("sm_[1-8]\\d")) {
             throw new IllegalArgumentException("this instruction needs .target sm_90 or a later one");
         }
@@ -48,6 +49,12 @@ final class Classification {
                     && instruction.has("bulk");
             default -> false;
         };
+    }
+
+    /** Whether an instruction updates several numbers of global memory for each lane. */
+    static boolean isVectorAtomic(Instruction instruction) {
+        return (instruction.opcode().equals("atom") || instruction.opcode().equals("red"))
+                && VECTORS.stream().anyMatch(instruction::has);
     }
 
     /** Bytes that a lane accesses at once where the instruction may access shared memory; at most 16. */

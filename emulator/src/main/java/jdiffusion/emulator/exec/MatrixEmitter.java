@@ -4,7 +4,6 @@ import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_void;
 
 import java.lang.classfile.CodeBuilder;
-import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.util.ArrayList;
@@ -40,18 +39,11 @@ final class MatrixEmitter {
         Class<?> space = MemoryEmitter.space(instruction);
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(shape.encoded())
                 .loadConstant(o.size() > 2 && !instruction.has("mma") ? warp.intSlot(o.get(2)) : -1)
-                .loadConstant(space == SharedMemory.class ? 1 : space == GlobalMemory.class ? 0 : 2)
-                .loadConstant(slots.length).newarray(TypeKind.INT);
-        fill(slots);
+                .loadConstant(space == SharedMemory.class ? 1 : space == GlobalMemory.class ? 0 : 2);
+        warp.ints(slots);
         code.invokestatic(ClassDesc.of(Fragments.class.getName()), instruction.has("mma") ? "multiply"
                 : instruction.has("load") ? "load" : "store", MethodTypeDesc.of(CD_void, WarpEmitter.WARP, CD_int,
                         CD_int, CD_int, CD_int, CD_int, ClassDesc.ofDescriptor("[I")));
-    }
-
-    private void fill(int[] slots) {
-        for (int i = 0; i < slots.length; i++) {
-            code.dup().loadConstant(i).loadConstant(slots[i]).iastore();
-        }
     }
 
     /** {@code mma} of other types than halves: tf32, and integers of 8 bits. */
@@ -63,9 +55,8 @@ final class MatrixEmitter {
         for (int i = 0; i < counts.length; i++) {
             slots.addAll(slots(o.get((i + 1) % counts.length), counts[i], counts[i]));
         }
-        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(products.encoded())
-                .loadConstant(slots.size()).newarray(TypeKind.INT);
-        fill(slots.stream().mapToInt(Integer::intValue).toArray());
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(products.encoded());
+        warp.ints(slots.stream().mapToInt(Integer::intValue).toArray());
         code.invokestatic(ClassDesc.of(Products.class.getName()), "multiply", MethodTypeDesc.of(CD_void,
                 WarpEmitter.WARP, CD_int, CD_int, CD_int, ClassDesc.ofDescriptor("[I")));
     }

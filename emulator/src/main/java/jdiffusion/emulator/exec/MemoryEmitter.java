@@ -152,6 +152,10 @@ final class MemoryEmitter {
     private void atomic(Instruction instruction, int site, int results) {
         Type type = instruction.type();
         List<Operand> o = instruction.operands();
+        if (Classification.isVectorAtomic(instruction)) {
+            vectorAtomic(instruction, site, results);
+            return;
+        }
         int operation = instruction.modifiers().stream().mapToInt(name -> Atomics.operation(name, type))
                 .filter(found -> found >= 0).findFirst().orElse(-1);
         Class<?> space = space(instruction);
@@ -180,5 +184,42 @@ final class MemoryEmitter {
         String name = (space == SharedMemory.class ? "shared" : space == GenericMemory.class ? "generic" : "global")
                 + type.bits();
         warp.call(Atomics.class, name, site, operation, d, b, c);
+    }
+
+    private void vectorAtomic(Instruction instruction, int site, int results) {
+        List<Operand> o = instruction.operands();
+        Type type = instruction.type();
+        Class<?> space = space(instruction);
+        int n = instruction.has("v2") ? 2 : instruction.has("v4") ? 4 : 8;
+        if (space != GlobalMemory.class && space != GenericMemory.class) {
+            throw new IllegalArgumentException("atomics of vectors are for global memory alone");
+        }
+        List<String> names = type == Type.F32 ? List.of("add") : List.of("add", "min", "max");
+        String name = instruction.modifiers().stream().filter(names::contains).findFirst().orElse(null);
+        boolean isHalf = type == Type.F16 || type == Type.BF16;
+        boolean isWord = type == Type.F32 || type == Type.F16X2 || type == Type.BF16X2;
+        if (name == null || !isHalf && !isWord || type.bytes() * n > 16) {
+            throw new IllegalArgumentException("atomics of vectors are add of v2 and v4 of f32, and add, min and max of"
+                    + " v2 and v4 of f16, bf16, f16x2 and bf16x2 and of v8 of f16 and bf16");
+        }
+        warp.address(o.get(results));
+        int[] b = slots(o.get(results + 1), n);
+        int[] d = results == 0 || o.get(0) instanceof Operand.Sink ? new int[0] : slots(o.get(0), n);
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site)
+                .loadConstant(Atomics.operation(name, type)).loadConstant(type.bytes());
+        warp.ints(b);
+        warp.ints(d);
+        ClassDesc ints = ClassDesc.ofDescriptor("[I");
+        code.invokestatic(ClassDesc.of(VectorAtomics.class.getName()), space == GlobalMemory.class ? "global"
+                : "generic", MethodTypeDesc.of(CD_void, WarpEmitter.WARP, CD_int, CD_int, CD_int, CD_int, ints, ints));
+    }
+
+    private int[] slots(Operand operand, int n) {
+        List<Operand> parts = WarpEmitter.elements(operand);
+        if (parts.size() != n) {
+            throw new IllegalArgumentException("a vector of %d registers is expected, and there are %d".formatted(n,
+                    parts.size()));
+        }
+        return parts.stream().mapToInt(warp::intSlot).toArray();
     }
 }

@@ -5,6 +5,7 @@ import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 
 import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.util.ArrayList;
@@ -168,6 +169,14 @@ final class WarpEmitter {
         parameters.add(WARP);
         parameters.addAll(Collections.nCopies(arguments.length + 1, CD_int));
         code.invokestatic(ClassDesc.of(owner.getName()), name, MethodTypeDesc.of(CD_void, parameters));
+    }
+
+    /** Leaves an array of ints on the stack. */
+    void ints(int[] values) {
+        code.loadConstant(values.length).newarray(TypeKind.INT);
+        for (int i = 0; i < values.length; i++) {
+            code.dup().loadConstant(i).loadConstant(values[i]).iastore();
+        }
     }
 
     /** Slot of a 32-bit register or constant. */
