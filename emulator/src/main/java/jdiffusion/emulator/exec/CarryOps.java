@@ -8,7 +8,11 @@ import jdiffusion.emulator.ptx.Instruction;
 import jdiffusion.emulator.ptx.Operand;
 import jdiffusion.emulator.ptx.Type;
 
-/** Arithmetic of 32 and 64 bits with the carry flag: add.cc, addc, sub.cc, subc, mad.cc, madc. */
+/**
+ * Arithmetic of 32 and 64 bits with the carry flag: add.cc, addc, sub.cc, subc, mad.cc, madc. A difference is a sum with
+ * the complement, as in the cards' adders: after sub.cc an addc sees 1 where nothing was borrowed, which the division of
+ * {@code __int128} that nvcc emits depends on.
+ */
 final class CarryOps {
     private static final ClassDesc SELF = ClassDesc.of(CarryOps.class.getName());
 
@@ -25,11 +29,6 @@ final class CarryOps {
         return (a & 0xffffffffL) + (b & 0xffffffffL) + carry;
     }
 
-    /** Difference with borrow in, the borrow out in the upper half. */
-    static long sub(int a, int b, int borrow) {
-        return (a & 0xffffffffL) - (b & 0xffffffffL) - borrow & 0x1ffffffffL;
-    }
-
     static long add64(long a, long b, int carry) {
         return a + b + carry;
     }
@@ -37,14 +36,6 @@ final class CarryOps {
     static int carry64(long a, long b, int carry) {
         long sum = a + b;
         return Long.compareUnsigned(sum, a) < 0 || Long.compareUnsigned(sum + carry, sum) < 0 ? 1 : 0;
-    }
-
-    static long sub64(long a, long b, int borrow) {
-        return a - b - borrow;
-    }
-
-    static int borrow64(long a, long b, int borrow) {
-        return Long.compareUnsigned(a, b) < 0 || Long.compareUnsigned(a - b, borrow) < 0 ? 1 : 0;
     }
 
     static void emit(LaneCode lane, Instruction instruction) {
@@ -67,12 +58,11 @@ final class CarryOps {
             lane.call(ClassDesc.of(IntOps.class.getName()), name, CD_int, CD_int, CD_int);
         }
         lane.push(operands.get(product ? 3 : 2), type);
-        if (reads(instruction)) {
-            lane.push(carry, Type.U32);
-        } else {
-            lane.code().iconst_0();
+        if (isDifference(instruction)) {
+            lane.code().iconst_m1().ixor();
         }
-        lane.call(SELF, instruction.opcode().startsWith("sub") ? "sub" : "add", CD_long, CD_int, CD_int, CD_int);
+        carry(lane, instruction);
+        lane.call(SELF, "add", CD_long, CD_int, CD_int, CD_int);
         if (instruction.has("cc")) {
             lane.code().dup2().bipush(32).lushr();
             lane.pop(carry, Type.U64);
@@ -81,12 +71,11 @@ final class CarryOps {
     }
 
     private static void emitWide(LaneCode lane, Instruction instruction, Type type) {
-        boolean difference = instruction.opcode().startsWith("sub");
         terms(lane, instruction, type);
-        lane.call(SELF, difference ? "sub64" : "add64", CD_long, CD_long, CD_long, CD_int);
+        lane.call(SELF, "add64", CD_long, CD_long, CD_long, CD_int);
         if (instruction.has("cc")) {
             terms(lane, instruction, type);
-            lane.call(SELF, difference ? "borrow64" : "carry64", CD_int, CD_long, CD_long, CD_int);
+            lane.call(SELF, "carry64", CD_int, CD_long, CD_long, CD_int);
             lane.pop(new Operand.Reg(LaneEmitter.CARRY, false), Type.U32);
         }
         lane.pop(instruction.operands().get(0), Type.U64);
@@ -103,10 +92,22 @@ final class CarryOps {
             lane.call(ClassDesc.of(LongOps.class.getName()), name, CD_long, CD_long, CD_long);
         }
         lane.push(operands.get(product ? 3 : 2), type);
+        if (isDifference(instruction)) {
+            lane.code().loadConstant(-1L).lxor();
+        }
+        carry(lane, instruction);
+    }
+
+    private static boolean isDifference(Instruction instruction) {
+        return instruction.opcode().startsWith("sub");
+    }
+
+    /** Pushes the carry that goes in. */
+    private static void carry(LaneCode lane, Instruction instruction) {
         if (reads(instruction)) {
             lane.push(new Operand.Reg(LaneEmitter.CARRY, false), Type.U32);
         } else {
-            lane.code().iconst_0();
+            lane.code().loadConstant(isDifference(instruction) ? 1 : 0);
         }
     }
 }

@@ -2,7 +2,7 @@ package jdiffusion.emulator.exec;
 
 /**
  * Loads and stores at generic addresses. Shared and local memory are seen through windows that no allocation can
- * lie in, and functions have addresses in another one; everything else is global.
+ * lie in, parameters of the kernel and functions have addresses in others; everything else is global.
  */
 final class GenericMemory {
     /** Distance between windows; the number of a window is an address divided by it. */
@@ -10,7 +10,7 @@ final class GenericMemory {
     static final long SHARED = 4 * WINDOW;
     static final long LOCAL = 5 * WINDOW;
     static final long FUNCTIONS = 6 * WINDOW;
-    /** Only tensor maps are read from there. */
+    /** Those of the kernel: constant memory. */
     static final long PARAMETERS = 7 * WINDOW;
 
     private GenericMemory() {}
@@ -30,14 +30,18 @@ final class GenericMemory {
     static void load32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
         int shared = inside(w, mask, SHARED);
         int local = inside(w, mask & ~shared, LOCAL);
+        int parameters = inside(w, mask & ~shared & ~local, PARAMETERS);
         if (shared != 0) {
             SharedMemory.load32(w, shared, site, n, d0, d1, d2, d3);
         }
-        if ((mask & ~shared & ~local) != 0) {
-            GlobalMemory.load32(w, mask & ~shared & ~local, site, n, d0, d1, d2, d3);
+        if ((mask & ~shared & ~local & ~parameters) != 0) {
+            GlobalMemory.load32(w, mask & ~shared & ~local & ~parameters, site, n, d0, d1, d2, d3);
         }
         if (local != 0) {
             LocalMemory.load32(w, local, site, n, d0, d1, d2, d3);
+        }
+        if (parameters != 0) {
+            Parameters.load32(w, parameters, site, n, d0, d1, d2, d3);
         }
     }
 
@@ -58,14 +62,18 @@ final class GenericMemory {
     static void load64(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
         int shared = inside(w, mask, SHARED);
         int local = inside(w, mask & ~shared, LOCAL);
+        int parameters = inside(w, mask & ~shared & ~local, PARAMETERS);
         if (shared != 0) {
             SharedMemory.load64(w, shared, site, n, d0, d1, d2, d3);
         }
-        if ((mask & ~shared & ~local) != 0) {
-            GlobalMemory.load64(w, mask & ~shared & ~local, site, n, d0, d1, d2, d3);
+        if ((mask & ~shared & ~local & ~parameters) != 0) {
+            GlobalMemory.load64(w, mask & ~shared & ~local & ~parameters, site, n, d0, d1, d2, d3);
         }
         if (local != 0) {
             LocalMemory.load64(w, local, site, n, d0, d1, d2, d3);
+        }
+        if (parameters != 0) {
+            Parameters.load64(w, parameters, site, n, d0, d1, d2, d3);
         }
     }
 
@@ -86,14 +94,18 @@ final class GenericMemory {
     static void loadSmall(Warp w, int mask, int site, int bytes, int signed, int n, int d0, int d1, int d2, int d3) {
         int shared = inside(w, mask, SHARED);
         int local = inside(w, mask & ~shared, LOCAL);
+        int parameters = inside(w, mask & ~shared & ~local, PARAMETERS);
         if (shared != 0) {
             SharedMemory.loadSmall(w, shared, site, bytes, signed, n, d0, d1, d2, d3);
         }
-        if ((mask & ~shared & ~local) != 0) {
-            GlobalMemory.loadSmall(w, mask & ~shared & ~local, site, bytes, signed, n, d0, d1, d2, d3);
+        if ((mask & ~shared & ~local & ~parameters) != 0) {
+            GlobalMemory.loadSmall(w, mask & ~shared & ~local & ~parameters, site, bytes, signed, n, d0, d1, d2, d3);
         }
         if (local != 0) {
             LocalMemory.loadSmall(w, local, site, bytes, signed, n, d0, d1, d2, d3);
+        }
+        if (parameters != 0) {
+            Parameters.loadSmall(w, parameters, site, bytes, signed, n, d0, d1, d2, d3);
         }
     }
 

@@ -219,6 +219,9 @@ final class GlobalMemory {
     private static String outside(Block block, long at, int bytes, boolean write) {
         var what = new StringBuilder("%s of %d bytes at global address 0x%x".formatted(
                 write ? "write" : "read", bytes, at));
+        if ((at & -GenericMemory.WINDOW) == GenericMemory.PARAMETERS) {
+            return what.append(", which is one of a parameter of the kernel: these are constant").toString();
+        }
         Allocation nearest = block.memory().nearest(at);
         if (nearest == null) {
             return what.append(", and nothing is allocated").toString();

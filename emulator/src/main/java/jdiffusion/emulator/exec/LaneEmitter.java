@@ -43,8 +43,14 @@ final class LaneEmitter {
     /** True for instructions that this class translates. */
     static boolean handles(Instruction instruction) {
         return OTHERS.contains(instruction.opcode()) || instruction.has("cc")
-                || instruction.opcode().equals("ld") && instruction.has("param")
+                || instruction.opcode().equals("ld") && instruction.has("param") && !isIndexed(instruction)
                 || OpTable.find(OpTable.key(instruction)) != null;
+    }
+
+    /** Whether a register says which parameter is read: it is checked, lane after lane. */
+    private static boolean isIndexed(Instruction instruction) {
+        return instruction.operands().get(1) instanceof Operand.Address address
+                && address.base() instanceof Operand.Reg;
     }
 
     /** Translates the run; an IllegalArgumentException is wrapped by {@code wrap} with its instruction. */

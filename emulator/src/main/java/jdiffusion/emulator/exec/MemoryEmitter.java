@@ -68,6 +68,9 @@ final class MemoryEmitter {
                 case "local" -> {
                     return LocalMemory.class;
                 }
+                case "param" -> {
+                    return Parameters.class;
+                }
                 default -> { }
             }
         }

@@ -80,7 +80,7 @@ final class MoveEmitter {
         lane.pop(to, type);
     }
 
-    /** ld.param: every lane reads for itself. */
+    /** ld.param of a parameter that is named. */
     void parameter(Instruction instruction) {
         Type type = instruction.type();
         Operand to = instruction.operands().get(0);

@@ -1,6 +1,12 @@
 package jdiffusion.emulator.exec;
 
-/** What translated code reads of a kernel's parameters, at offsets in bytes. */
+import java.util.function.LongToIntFunction;
+import jdiffusion.emulator.DeviceFault.Kind;
+
+/**
+ * What translated code reads of a kernel's parameters, at offsets in bytes: by name, or through a pointer to a parameter
+ * ({@code __grid_constant__}), with the offsets in {@link Warp#address}.
+ */
 final class Parameters {
     private Parameters() {}
 
@@ -21,5 +27,47 @@ final class Parameters {
     /** A parameter of 64 bits. */
     static long wide(Warp w, long offset) {
         return word(w, offset, 4, false) & 0xffffffffL | (long) word(w, offset + 4, 4, false) << 32;
+    }
+
+    static void load32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
+        load(w, mask, site, Integer.BYTES, n, at -> word(w, at, Integer.BYTES, false), d0, d1, d2, d3);
+    }
+
+    static void loadSmall(Warp w, int mask, int site, int bytes, int signed, int n, int d0, int d1, int d2, int d3) {
+        load(w, mask, site, bytes, n, at -> word(w, at, bytes, signed != 0), d0, d1, d2, d3);
+    }
+
+    private static void load(Warp w, int mask, int site, int bytes, int n, LongToIntFunction word, int... d) {
+        check(w, mask, site, bytes * n);
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            for (int i = 0; i < n; i++) {
+                w.r[d[i] + lane] = word.applyAsInt(w.address[lane] + (long) bytes * i);
+            }
+        }
+    }
+
+    static void load64(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
+        check(w, mask, site, Long.BYTES * n);
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            w.q[d0 + lane] = wide(w, w.address[lane]);
+            if (n > 1) {
+                w.q[d1 + lane] = wide(w, w.address[lane] + Long.BYTES);
+            }
+        }
+    }
+
+    private static void check(Warp w, int mask, int site, int bytes) {
+        int size = w.block.parameters().length;
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            long at = w.address[lane];
+            if (at > size - bytes || (at & bytes - 1) != 0) {
+                throw w.block.fault(at > size - bytes ? Kind.OUT_OF_BOUNDS : Kind.MISALIGNED, site, w, lane,
+                        "read of %d bytes at offset %d of the kernel's parameters, which have %d bytes".formatted(bytes,
+                                at, size));
+            }
+        }
     }
 }
