@@ -52,6 +52,10 @@ class ForeignProgramsTest {
                     .shiftRight((int) i % 4 * 32).longValue() & 0xffffffffL),
             ProgramsTest.of("grid_constant", "grid_constant<<<1,8>>>(" + LAYERS + ", in:x=rand(3), y=zeros(8))", "y", 1e-6,
                 b -> i -> row(b.get("x"), (int) i % 2, (int) i / 2)),
+            ProgramsTest.of("flags", "flags<<<2,64>>>(in:x=rand(5x32,i32), y=zeros(5x32,i32), 5)", "y", 0,
+                b -> i -> b.get("x").get(i / 32 * 32 + 31 - i % 32)),
+            ProgramsTest.of("flags", "counted<<<2,128>>>(in:x=rand(128,i32), y=zeros(128,i32))", "y", 0,
+                b -> i -> b.get("x").get(i ^ 77)),
             ProgramsTest.of("ldmatrix_trans",
                 "ldmatrix_trans<<<1,128>>>(in:a=rand(64x64,f16), in:b=rand(64x64,f16), c=zeros(64x64))", "c", 1e-5,
                 b -> i -> IntStream.range(0, 64).mapToDouble(
@@ -127,6 +131,18 @@ class ForeignProgramsTest {
             assertThatThrownBy(() -> session.run(LaunchParser.parse("grid_constant<<<1,8>>>("
                 + LAYERS.replace("bytes(02", "bytes(09") + ", in:x=rand(3), y2=zeros(8))")))
                 .hasMessageContaining("of the kernel's parameters, which have");
+        }
+    }
+
+    /** A flag orders what is beside it by fences alone. */
+    @Test
+    void flagsWithoutFences() throws IOException {
+        for (String kernel : new String[] {"hasty", "trusting"}) {
+            try (Session session = ProgramsTest.session("flags")) {
+                assertThatThrownBy(() -> session.run(LaunchParser.parse(kernel
+                    + "<<<1,64>>>(in:x=rand(5x32,i32), y=zeros(5x32,i32), 5)"))).hasMessageContaining("SHARED_RACE")
+                    .hasMessageContaining("is read here and was written by thread").hasMessageContaining("ld.shared.u32");
+            }
         }
     }
 }

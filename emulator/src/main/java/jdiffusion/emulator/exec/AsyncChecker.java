@@ -115,9 +115,9 @@ final class AsyncChecker {
     void checkFences(int from, int to, long[] writes, long own) {
         for (int i = from; i < to; i++) {
             int writer = checker.thread(writes[i]);
-            int number = SharedChecker.number(writes[i]);
+            int number = AccessCode.number(writes[i]);
             Order order = checker.order();
-            if (order.isThread(writer) && !SharedChecker.isReducing(writes[i]) && !order.isOld(number)
+            if (order.isThread(writer) && !AccessCode.isReducing(writes[i]) && !order.isOld(number)
                     && order.fencedAsync(writer) < number && order.fencedAsync(checker.thread(own)) < number) {
                 throw checker.fault(Kind.MISSING_FENCE, own, "%s by an asynchronous instruction and was written by %s"
                         + " with no fence.proxy.async between", i, writes[i]);

@@ -275,6 +275,9 @@ final class Atomics {
         SharedMemory.checkBounds(w, w.address, mask, site, bytes, true);
         if (w.target.checker() != null) {
             w.target.checker().access(w, mask, site, bytes, SharedChecker.ATOMIC);
+            if (w.kernel.hasFlags()) {
+                w.target.checker().flags(w, mask, site, bytes, SharedChecker.ATOMIC);
+            }
         }
         if (w.block.profile() != null) {
             w.block.profile().shared(site, w.address, mask, bytes);

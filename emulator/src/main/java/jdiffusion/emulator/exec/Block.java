@@ -251,7 +251,7 @@ public final class Block {
         for (Warp warp : turns) {
             boolean runs = warp.run();
             more |= runs;
-            stalled &= !runs || warp.stalled() >= 0;
+            stalled &= !runs || warp.stalled() != null;
         }
         if (bulk != null) {
             bulk.drift();
@@ -267,9 +267,10 @@ public final class Block {
     /** The fault of warps that wait for what does not come; null when none waits so. */
     DeviceFault hang() {
         for (Warp warp : warps) {
-            if (warp.stalled() >= 0) {
-                return fault(DeviceFault.Kind.DEADLOCK, warp.stalled(), warp, warp.stalledLane(),
-                        warp.stalledFor() + ", and nothing happens any more");
+            Warp.Stall stall = warp.stalled();
+            if (stall != null) {
+                return fault(DeviceFault.Kind.DEADLOCK, stall.site(), warp, stall.lane(),
+                        stall.what().get() + ", and nothing happens any more");
             }
         }
         return null;

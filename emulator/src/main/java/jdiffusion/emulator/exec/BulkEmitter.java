@@ -41,7 +41,7 @@ final class BulkEmitter {
         }
         warp.address(o.get(result ? 1 : 0));
         if (!instruction.has("shared")) {
-            code.aload(LaneCode.WARP).invokevirtual(WarpEmitter.WARP, "addressShared", MethodTypeDesc.of(CD_void));
+            warp.call(GenericMemory.class, "toShared");
         }
         switch (verb) {
             case "init" -> warp.call(MemoryBarriers.class, "init", site, warp.intSlot(o.get(1)));
@@ -185,8 +185,7 @@ final class BulkEmitter {
     private int address(Operand operand) {
         int slot = warp.newLongSlot();
         warp.address(operand);
-        code.aload(LaneCode.WARP).loadConstant(slot)
-                .invokevirtual(WarpEmitter.WARP, "keepAddress", MethodTypeDesc.of(CD_void, CD_int));
+        warp.call(GenericMemory.class, "keep", slot);
         return slot;
     }
 }

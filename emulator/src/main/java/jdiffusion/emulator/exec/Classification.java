@@ -9,7 +9,7 @@ import jdiffusion.emulator.ptx.Type;
 /** What an instruction counts as. */
 final class Classification {
 
-    private static final List<String> STRONG = List.of("volatile", "relaxed", "acquire", "release");
+    private static final List<String> STRONG = List.of("volatile", "relaxed", "acquire", "release", "acq_rel");
     private static final List<String> VECTORS = List.of("v2", "v4", "v8");
 
     private Classification() {}
@@ -23,7 +23,32 @@ final class Classification {
             case "wmma" -> Fragments.Shape.of(instruction).flops();
             default -> 2 * 16 * 8 * depth;
         };
-        return new Site(instruction.line(), text, kind, flops, STRONG.stream().anyMatch(instruction::has));
+        return new Site(instruction.line(), text, kind, flops, order(instruction));
+    }
+
+    private static int order(Instruction instruction) {
+        boolean both = instruction.has("acq_rel");
+        return (STRONG.stream().anyMatch(instruction::has) ? Site.STRONG : 0)
+                | (instruction.has("volatile") ? Site.VOLATILE : 0)
+                | (both || instruction.has("acquire") ? Site.ACQUIRE : 0)
+                | (both || instruction.has("release") ? Site.RELEASE : 0);
+    }
+
+    /** Whether threads may hand on what they have done by flags in shared memory: there are such, and fences. */
+    static boolean hasFlags(List<Instruction> body) {
+        return body.stream().anyMatch(Classification::isFlag) && body.stream().anyMatch(instruction ->
+                (order(instruction) & (Site.RELEASE | Site.ACQUIRE)) != 0 || instruction.opcode().equals("membar")
+                || instruction.opcode().equals("fence") && !instruction.has("proxy"));
+    }
+
+    /** Whether an instruction may be a store to a flag in shared memory. */
+    private static boolean isFlag(Instruction instruction) {
+        boolean elsewhere = List.of("global", "local", "const", "param", "async").stream().anyMatch(instruction::has);
+        return !elsewhere && switch (instruction.opcode()) {
+            case "st" -> STRONG.stream().anyMatch(instruction::has);
+            case "atom", "red" -> true;
+            default -> false;
+        };
     }
 
     /** @throws IllegalArgumentException for an instruction that the architecture of a module does not have */

@@ -56,15 +56,6 @@ final class ClusterBarrier {
         return arrivals[warp.block.rank()][warp.index];
     }
 
-    /** A fence that orders what came before it for other blocks; what a relaxed arrival hands on. */
-    static void fence(Warp w, int mask) {
-        if (w.block.checker() != null) {
-            for (int rest = mask; rest != 0; rest &= rest - 1) {
-                w.block.checker().order().fence(w.base + Integer.numberOfTrailingZeros(rest));
-            }
-        }
-    }
-
     /** Lanes of {@code mask} arrive; all go on at {@code next}. */
     static int arrive(Warp w, int mask, int relaxed, int aligned, int next, int site) {
         if (mask == 0) {

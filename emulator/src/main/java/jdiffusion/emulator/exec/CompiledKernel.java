@@ -28,6 +28,7 @@ import jdiffusion.emulator.ptx.ClusterRequest;
  * @param registerUses registers of each basic block; of a kernel without products there is none
  * @param registers where registers lie, by name; empty unless the kernel is translated for steps
  * @param usesCluster whether the code has to do with other blocks of a cluster
+ * @param hasFlags whether threads may hand on what they have done by flags in shared memory
  * @param cluster what the kernel asks of its clusters
  */
 public record CompiledKernel(
@@ -36,7 +37,7 @@ public record CompiledKernel(
         int localBytes, int stackBytes, int paramBytes, ModuleVariables variables, List<CallSite> calls,
         List<SharedArray> sharedArrays, List<WarpgroupProduct> products,
         List<RegisterUse> registerUses, Map<String, Layout.Register> registers, boolean usesCluster,
-        ClusterRequest cluster) {
+        boolean hasFlags, ClusterRequest cluster) {
 
     /** True for a kernel whose blocks wait for each other, so that all of them must run at the same time. */
     public boolean isCooperative() {

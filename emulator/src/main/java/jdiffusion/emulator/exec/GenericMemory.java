@@ -27,6 +27,21 @@ final class GenericMemory {
         return lanes;
     }
 
+    /** Generic addresses of all lanes become shared ones. */
+    static void toShared(Warp w, int mask) {
+        for (int lane = 0; lane < Layout.LANES; lane++) {
+            w.address[lane] -= SHARED;
+        }
+    }
+
+    /** Keeps all addresses in a slot of 64 bits; those of the window of shared memory become shared ones. */
+    static void keep(Warp w, int mask, int slot) {
+        for (int lane = 0; lane < Layout.LANES; lane++) {
+            boolean shared = (w.address[lane] & -WINDOW) == SHARED;
+            w.q[slot + lane] = shared ? w.address[lane] - SHARED : w.address[lane];
+        }
+    }
+
     static void load32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
         int shared = inside(w, mask, SHARED);
         int local = inside(w, mask & ~shared, LOCAL);

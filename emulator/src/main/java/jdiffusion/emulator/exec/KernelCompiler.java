@@ -101,7 +101,8 @@ public final class KernelCompiler {
                 localBytes, stackBytes, paramBytes, variables, callSites, List.copyOf(sharedArrays),
                 List.copyOf(products), products.isEmpty() ? List.of()
                         : blocks.stream().map(block -> RegisterUse.of(block, layout)).toList(),
-                steps ? layout.registers() : Map.of(), usesCluster, function.cluster());
+                steps ? layout.registers() : Map.of(), usesCluster,
+                Classification.hasFlags(function.body()), function.cluster());
     }
 
     private Site site(Instruction instruction) {

@@ -184,7 +184,7 @@ final class MatrixEmitter {
         WarpEmitter.require(given == n);
         warp.address(address);
         if (!instruction.has("shared")) {
-            code.aload(LaneCode.WARP).invokevirtual(WarpEmitter.WARP, "addressShared", MethodTypeDesc.of(CD_void));
+            warp.call(GenericMemory.class, "toShared");
         }
         warp.call(Matrix.class, method, site, n, instruction.has("trans") ? 1 : 0,
                 d.get(0), d.get(1), d.get(2), d.get(3));

@@ -31,12 +31,18 @@ final class MemoryEmitter {
         switch (instruction.opcode()) {
             case "ld", "ldu" -> {
                 access(instruction, site, o.get(0), o.get(1), "load");
-                if (instruction.has("acquire") || instruction.has("volatile") && !instruction.has("shared")
-                        || isOfCluster(instruction)) {
-                    code.aload(LaneCode.WARP).invokevirtual(WarpEmitter.WARP, "yield", MethodTypeDesc.of(CD_void));
+                boolean isVolatile = instruction.has("volatile");
+                boolean yields = instruction.has("acquire") || isVolatile && !instruction.has("shared")
+                        || isOfCluster(instruction);
+                if (yields || isVolatile || instruction.has("relaxed")) {
+                    code.aload(LaneCode.WARP).invokevirtual(WarpEmitter.WARP, yields ? "yield" : "yieldSoon",
+                            MethodTypeDesc.of(CD_void));
                 }
             }
             case "st" -> {
+                if (instruction.has("param")) {
+                    throw new IllegalArgumentException("parameters of a kernel are constant");
+                }
                 if (instruction.has("async")) {
                     new BulkEmitter(code, warp).store(instruction, site);
                 } else {

@@ -34,6 +34,7 @@ final class Order {
     private final int[] fences;
     /** For each thread the blocks, by rank, of which it knows that they have started. */
     private final int[] heard;
+    private final Flags flags;
     /** For two threads the barrier before which all that the second one did comes before what the first one does. */
     private int[][] known;
     private int now;
@@ -57,6 +58,11 @@ final class Order {
         this.asyncFences = new int[parties];
         this.fences = new int[parties];
         this.heard = new int[parties];
+        this.flags = new Flags(this);
+    }
+
+    Flags flags() {
+        return flags;
     }
 
     /** The number of the first thread of the block of a rank. */
@@ -105,6 +111,7 @@ final class Order {
         Arrays.fill(asyncFences, 0);
         Arrays.fill(fences, 0);
         Arrays.fill(heard, 0);
+        flags.reset();
         start = next();
         ofAll = start;
         return anew;

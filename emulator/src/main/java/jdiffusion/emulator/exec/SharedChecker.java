@@ -1,5 +1,8 @@
 package jdiffusion.emulator.exec;
 
+import static jdiffusion.emulator.exec.AccessCode.ATOMIC_FLAG;
+import static jdiffusion.emulator.exec.AccessCode.UNDER_WAY;
+
 import java.util.Arrays;
 import java.util.BitSet;
 import jdiffusion.emulator.DeviceFault;
@@ -26,12 +29,6 @@ final class SharedChecker {
     /** As a copy, of what combines what it brings with what is there, atomically. */
     static final int REDUCE = 5;
 
-    // What is known of an access: its number in Order, thread, site, and two flags. Threads have as many bits as the
-    // launch needs, sites the rest.
-    private static final int NUMBER_SHIFT = 32;
-    private static final int SITE_SHIFT = 2;
-    private static final long ATOMIC_FLAG = 1;
-    private static final long UNDER_WAY = 2;
     /** Threads of a warpgroup. */
     private static final int WARPGROUP = 128;
 
@@ -39,9 +36,9 @@ final class SharedChecker {
     private final Order order;
     private final Releases releases;
     private final AsyncChecker async;
+    private final SharedFaults faults;
     private final int shift;
-    private final int threadShift;
-    private final int mostSites;
+    private final AccessCode code;
     private final long[] writes;
     private final long[] reads;
     private final long[] otherReads;
@@ -53,17 +50,17 @@ final class SharedChecker {
 
     /** @param order among the threads of the block, and of the others of its cluster */
     SharedChecker(Block block, int bytes, Order order) {
-        this.threadShift = NUMBER_SHIFT - (Integer.SIZE - Integer.numberOfLeadingZeros(order.parties()));
-        this.mostSites = 1 << threadShift - SITE_SHIFT;
+        this.code = new AccessCode(order.parties());
         int sites = block.kernel().sites().size();
-        if (sites > mostSites) {
+        if (sites > code.mostSites()) {
             throw new DeviceFault(Kind.BAD_LAUNCH, ("%d instructions are too many to be checked with so many threads;"
-                    + " at most %d can be").formatted(sites, mostSites), block.kernel().name(), 0, "", null, -1);
+                    + " at most %d can be").formatted(sites, code.mostSites()), block.kernel().name(), 0, "", null, -1);
         }
         this.block = block;
         this.order = order;
         this.releases = new Releases(order);
         this.shift = Integer.numberOfTrailingZeros(block.kernel().sharedCell());
+        this.faults = new SharedFaults(block, order, shift);
         int cells = (bytes >> shift) + 1;
         this.writes = new long[cells];
         this.reads = new long[cells];
@@ -120,12 +117,11 @@ final class SharedChecker {
         this.bytes = bytes;
         this.how = how;
         w.touched = order.next();
-        long access = (long) w.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT
-                | (how == ATOMIC ? ATOMIC_FLAG : how == COPY ? UNDER_WAY : 0);
+        long access = code.of(w.touched, site, 0) | (how == ATOMIC ? ATOMIC_FLAG : how == COPY ? UNDER_WAY : 0);
         int again = 0;
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            long own = access | (long) (w.base + lane) << threadShift;
+            long own = access | code.of(0, 0, w.base + lane);
             int from = (int) w.address[lane] >> shift;
             int to = from + (bytes >> shift);
             if (how == READ) {
@@ -135,6 +131,11 @@ final class SharedChecker {
             }
         }
         return again;
+    }
+
+    /** What lanes hand on by the accesses that were looked at last, and what they see of what others have handed on. */
+    void flags(Warp w, int mask, int site, int bytes, int how) {
+        order.flags().access(w, mask, block.rank(), w.kernel.sites().get(site), shift, bytes, how);
     }
 
     /**
@@ -150,8 +151,8 @@ final class SharedChecker {
         this.bytes = bytes;
         this.how = how;
         w.touched = order.next();
-        long own = (long) w.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT | (how == READ ? 0 : UNDER_WAY)
-                | (how == REDUCE ? ATOMIC_FLAG : 0) | (long) (w.base + lane) << threadShift;
+        long own = code.of(w.touched, site, w.base + lane) | (how == READ ? 0 : UNDER_WAY)
+                | (how == REDUCE ? ATOMIC_FLAG : 0);
         // A bulk copy that combines reads first what is there; an asynchronous instruction of a thread has no proxy.
         boolean reads = how == READ || how == REDUCE && site(own).kind() == InstructionClass.CP_ASYNC;
         for (int at : addresses) {
@@ -178,8 +179,7 @@ final class SharedChecker {
 
     /** A lane has made a barrier at a place, with the access that was looked at last. */
     void madeBarrier(int lane, int at) {
-        releases.begin(at, (long) warp.touched << NUMBER_SHIFT | (long) site << SITE_SHIFT
-                | (long) (warp.base + lane) << threadShift);
+        releases.begin(at, code.of(warp.touched, site, warp.base + lane));
     }
 
     /** Faults unless the barriers that lanes use, with the access that was looked at last, were made before. */
@@ -188,7 +188,7 @@ final class SharedChecker {
             int lane = Integer.numberOfTrailingZeros(rest);
             Long made = releases.made((int) warp.address[lane]);
             if (made != null && !isBefore(made, warp.base + lane)) {
-                throw fault(Kind.SHARED_RACE, (long) (warp.base + lane) << threadShift, "%s and was made by %s with no"
+                throw fault(Kind.SHARED_RACE, code.of(0, 0, warp.base + lane), "%s and was made by %s with no"
                         + " barrier between", (int) warp.address[lane] >> shift, made);
             }
         }
@@ -196,8 +196,7 @@ final class SharedChecker {
 
     /** Copies are over, and who goes on after a wait for them knows it: what they wrote comes before that. */
     void landed(int[] addresses, int bytes, int site, boolean atomic) {
-        long access = (long) order.next() << NUMBER_SHIFT | (long) order.copies(block.rank()) << threadShift
-                | (long) site << SITE_SHIFT | (atomic ? ATOMIC_FLAG : 0);
+        long access = code.of(order.next(), site, order.copies(block.rank())) | (atomic ? ATOMIC_FLAG : 0);
         for (int at : addresses) {
             Arrays.fill(writes, at >> shift, (at >> shift) + (bytes >> shift), access);
         }
@@ -213,31 +212,30 @@ final class SharedChecker {
 
     /** Reads are over, as of now, that are kept under the number of a thread, or of copies. */
     void readBefore(int thread, int site, int[] addresses, int bytes) {
-        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT | (long) thread << threadShift;
+        long access = code.of(order.next(), site, thread);
         for (int at : addresses) {
             for (int i = at >> shift; i < (at >> shift) + (bytes >> shift); i++) {
-                keep(i, access, (long) order.last() << NUMBER_SHIFT);
+                keep(i, access, code.of(order.last(), 0, 0));
             }
         }
     }
 
     /** Lanes have waited for their copies to {@code target}: each can use the data of its own from now on. */
     void landed(Warp w, long[] target, int lanes, int bytes, int site) {
-        long access = (long) order.next() << NUMBER_SHIFT | (long) site << SITE_SHIFT;
+        long access = code.of(order.next(), site, 0);
         for (int rest = lanes; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             int from = (int) target[lane] >> shift;
-            Arrays.fill(writes, from, from + (bytes >> shift),
-                    access | (long) (w.base + lane) << threadShift);
+            Arrays.fill(writes, from, from + (bytes >> shift), access | code.of(0, 0, w.base + lane));
         }
     }
 
     private void read(int from, int to, long own) {
-        long recent = (long) order.last() << NUMBER_SHIFT;
+        long recent = code.of(order.last(), 0, 0);
         for (int i = from; i < to; i++) {
             long last = writes[i];
-            if (order.isOld(number(last))) {
-                throw uninitialised(i, own);
+            if (order.isOld(AccessCode.number(last))) {
+                throw faults.uninitialised(warp, site, how, thread(own) % Layout.LANES, i, bytes);
             }
             if (last >= recent || (last & UNDER_WAY) != 0) {
                 compare(i, last, "written", own);
@@ -264,20 +262,20 @@ final class SharedChecker {
 
     /** False when another thread has written there with the same instruction, so that it must be the same value. */
     private boolean write(int from, int to, long own) {
-        long recent = (long) order.last() << NUMBER_SHIFT;
+        long recent = code.of(order.last(), 0, 0);
         boolean first = true;
         if (async.isReading()) {
             async.checkReads(from, to, own);
         }
         for (int i = from; i < to; i++) {
             long last = writes[i];
-            if ((how == ATOMIC || how == REDUCE) && order.isOld(number(last))) {
-                throw uninitialised(i, own);
+            if ((how == ATOMIC || how == REDUCE) && order.isOld(AccessCode.number(last))) {
+                throw faults.uninitialised(warp, site, how, thread(own) % Layout.LANES, i, bytes);
             }
-            if ((how == WRITE || how == STORE) && number(last) == number(own)) {
+            if ((how == WRITE || how == STORE) && AccessCode.number(last) == AccessCode.number(own)) {
                 return false;
             }
-            boolean alike = how == STORE && last >= recent && isAlike(last, own);
+            boolean alike = how == STORE && last >= recent && isAlike(last, own) && !site(own).strong();
             if (!alike && (last >= recent || (last & UNDER_WAY) != 0)) {
                 compare(i, last, "written", own);
             }
@@ -289,7 +287,7 @@ final class SharedChecker {
                 first = false;
                 continue;
             }
-            if (how == ATOMIC && isReducing(last) && !order.isOld(number(last))) {
+            if (how == ATOMIC && AccessCode.isReducing(last) && !order.isOld(AccessCode.number(last))) {
                 // It is still to come.
                 continue;
             }
@@ -302,39 +300,26 @@ final class SharedChecker {
 
     /** Whether threads in no order store with the same instruction, as where several warps hold the same values. */
     private boolean isAlike(long earlier, long own) {
-        return (earlier & (ATOMIC_FLAG | UNDER_WAY)) == 0 && siteNumber(earlier) == site
+        return AccessCode.isPlain(earlier) && code.site(earlier) == site
                 && thread(earlier) >> 5 != thread(own) >> 5 && !isBefore(earlier, thread(own));
     }
 
-    private int siteNumber(long access) {
-        return (int) (access >>> SITE_SHIFT) & mostSites - 1;
-    }
-
-    /** Whether an access is a reduction that is under way. */
-    static boolean isReducing(long access) {
-        return (access & (ATOMIC_FLAG | UNDER_WAY)) == (ATOMIC_FLAG | UNDER_WAY);
-    }
-
-    static int number(long access) {
-        return (int) (access >>> NUMBER_SHIFT);
-    }
-
     int thread(long access) {
-        return (int) (access >>> threadShift) & (1 << NUMBER_SHIFT - threadShift) - 1;
+        return code.thread(access);
     }
 
     private Site site(long access) {
-        return block.kernel().sites().get(siteNumber(access));
+        return block.kernel().sites().get(code.site(access));
     }
 
     private boolean isBefore(long access, int thread) {
-        return order.isBefore(thread(access), number(access), thread);
+        return order.isBefore(thread(access), AccessCode.number(access), thread);
     }
 
     /** Faults when an earlier access of a cell and the present one are in no order. */
     private void compare(int cell, long earlier, String verb, long own) {
         boolean atomic = isAtomic(earlier, own);
-        if ((earlier & UNDER_WAY) != 0 && !atomic && !order.isOld(number(earlier))) {
+        if ((earlier & UNDER_WAY) != 0 && !atomic && !order.isOld(AccessCode.number(earlier))) {
             String what = (earlier & ATOMIC_FLAG) != 0 ? "reduction" : "copy";
             String unmet = site(earlier).text().contains("complete_tx") ? "nobody has waited at its barrier"
                     : "that thread has not waited";
@@ -357,38 +342,37 @@ final class SharedChecker {
         }
         int first = thread(earlier) & -WARPGROUP;
         for (int other = first; other < Math.min(first + WARPGROUP, order.copies(0)); other++) {
-            if (order.isBefore(other, number(earlier), thread)) {
+            if (order.isBefore(other, AccessCode.number(earlier), thread)) {
                 return true;
             }
         }
         return false;
     }
 
-    /** Atomics are in no race with each other, nor with loads and stores that are told to respect them. */
+    /**
+     * Atomics are in no race with each other, nor with strong loads and stores, nor these with each other; but what
+     * lanes of one warp do by {@code volatile} alone hangs on how they run, which nothing says.
+     */
     private boolean isAtomic(long earlier, long own) {
         boolean first = (earlier & ATOMIC_FLAG) != 0;
         boolean second = how == ATOMIC || how == REDUCE;
-        return (first || second) && (first || site(earlier).strong()) && (second || site(own).strong());
+        if (first || second) {
+            return (first || site(earlier).strong()) && (second || site(own).strong());
+        }
+        if ((earlier & UNDER_WAY) != 0 || how == COPY || !site(earlier).strong() || !site(own).strong()) {
+            return false;
+        }
+        return thread(earlier) >> 5 != thread(own) >> 5
+                || !site(earlier).has(Site.VOLATILE) && !site(own).has(Site.VOLATILE);
     }
 
     RuntimeException fault(Kind kind, long own, String what, int cell, long other) {
-        Site there = site(other);
-        String who = order.isThread(thread(other)) ? name(thread(other)) : "a bulk copy";
-        String here = "shared byte %d%s %s".formatted(cell << shift, owner(), switch (how) {
-            case READ -> "is read here";
-            case WRITE, STORE -> "is written here";
-            case ATOMIC -> "is updated here";
-            case REDUCE -> "may be updated from here on";
-            default -> "may be written from here on";
-        });
-        return warp.block.fault(kind, site, warp, thread(own) % Layout.LANES, what.formatted(here,
-                "%s at line %d `%s`".formatted(who, there.line(), there.text())));
+        return faults.between(warp, site, how, kind, thread(own) % Layout.LANES, what, cell, thread(other), site(other));
     }
 
     /** The fault of a write of a cell that is being read. */
     RuntimeException reading(int cell, long own, AsyncChecker.Reading other) {
-        long access = (long) other.site() << SITE_SHIFT | (long) (other.warp().base + other.lane())
-                << threadShift;
+        long access = code.of(0, other.site(), other.warp().base + other.lane());
         return fault(Kind.UNFINISHED_COPY, own, "%s while the asynchronous instruction of %s may still read it", cell,
                 access);
     }
@@ -399,29 +383,9 @@ final class SharedChecker {
         long earlier = writes[at >> shift];
         int other = thread(earlier);
         if (other >> 5 != warp.base >> 5) {
-            return fault(Kind.SHARED_RACE, (long) (warp.base + lane) << threadShift, "%s and was written"
+            return fault(Kind.SHARED_RACE, code.of(0, 0, warp.base + lane), "%s and was written"
                     + " by %s with another value and no barrier between", at >> shift, earlier);
         }
-        return warp.block.fault(Kind.SHARED_RACE, site, warp, lane, ("shared byte %d is written here by %s too, with"
-                + " another value: which of them stays is not defined").formatted(at, name(other)));
-    }
-
-    private String name(int party) {
-        int rank = order.rank(party);
-        int thread = party - order.first(rank);
-        return "thread %d (warp %d, lane %d)".formatted(thread, thread >> 5, thread % Layout.LANES)
-                + (rank == warp.block.rank() ? "" : " of block " + block.peer(rank).index());
-    }
-
-    /** Which block the memory is of, where it is not that of the thread that uses it. */
-    private String owner() {
-        return block == warp.block ? "" : " of block " + block.index();
-    }
-
-    private RuntimeException uninitialised(int cell, long own) {
-        int lane = thread(own) % Layout.LANES;
-        return warp.block.fault(Kind.UNINITIALISED_SHARED, site, warp, lane,
-                "shared byte %d%s (%s of %d bytes at %d) was never written".formatted(cell << shift, owner(),
-                        how == ATOMIC ? "atomic access" : "access", bytes, warp.address[lane]));
+        return faults.twice(warp, site, lane, at, other);
     }
 }

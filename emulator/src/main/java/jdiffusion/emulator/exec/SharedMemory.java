@@ -70,8 +70,14 @@ final class SharedMemory {
     static int check(Warp w, int mask, int site, int bytes, boolean write) {
         checkBounds(w, w.address, mask, site, bytes, write);
         SharedChecker checker = w.target.checker();
-        int again = checker == null ? 0
-                : checker.access(w, mask, site, bytes, write ? SharedChecker.STORE : SharedChecker.READ);
+        int again = 0;
+        if (checker != null) {
+            int how = write ? SharedChecker.STORE : SharedChecker.READ;
+            again = checker.access(w, mask, site, bytes, how);
+            if (w.kernel.hasFlags()) {
+                checker.flags(w, mask, site, bytes, how);
+            }
+        }
         if (w.block.profile() != null) {
             w.block.profile().shared(site, w.address, mask, bytes);
         }

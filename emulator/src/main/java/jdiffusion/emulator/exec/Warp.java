@@ -11,6 +11,11 @@ public final class Warp {
     public static final int ELSEWHERE = -1;
     /** Ways back to an earlier basic block, or to one where lanes meet, after which another warp has its turn. */
     private static final int PATIENCE = 1 << 20;
+    /** The same after a load that other warps may be waited for by. */
+    private static final int SOON = 1 << 8;
+
+    /** An instruction at which a lane waits, and what for. */
+    record Stall(int site, int lane, Supplier<String> what) {}
 
     final Block block;
     final int index;
@@ -40,9 +45,7 @@ public final class Warp {
     CallStack[] stacks;
     private int patience;
     private boolean last;
-    private int stalled;
-    private int stalledLane;
-    private Supplier<String> stalledFor;
+    private Stall stalled;
 
     /** The block whose shared memory the access under way is to: always its own, but of {@link ClusterMemory}. */
     Block target;
@@ -123,7 +126,7 @@ public final class Warp {
      */
     boolean run() {
         copies.drift();
-        stalled = -1;
+        stalled = null;
         patience = PATIENCE;
         KernelCode code = kernel.code();
         Profile profile = block.profile();
@@ -180,6 +183,11 @@ public final class Warp {
         if (block.isCooperative()) {
             Thread.onSpinWait();
         }
+    }
+
+    /** The same where a load may be one of many that wait for another warp, or one of many that do not. */
+    void yieldSoon() {
+        patience = Math.min(patience, SOON);
     }
 
     /** The earliest block where lanes are ready; every other time, for a warp that has run for long, the latest. */
@@ -379,38 +387,13 @@ public final class Warp {
         Arrays.fill(address, value);
     }
 
-    /** Generic lane addresses become shared ones. */
-    void addressShared() {
-        for (int lane = 0; lane < Layout.LANES; lane++) {
-            address[lane] -= GenericMemory.SHARED;
-        }
-    }
-
-    /** Keeps the addresses in a slot of 64 bits; those of the window of shared memory become shared ones. */
-    void keepAddress(int slot) {
-        for (int lane = 0; lane < Layout.LANES; lane++) {
-            boolean shared = (address[lane] & -GenericMemory.WINDOW) == GenericMemory.SHARED;
-            q[slot + lane] = shared ? address[lane] - GenericMemory.SHARED : address[lane];
-        }
-    }
-
     /** A lane waits for something that others do. */
     void stall(int site, int lane, Supplier<String> what) {
-        stalled = site;
-        stalledLane = lane;
-        stalledFor = what;
+        stalled = new Stall(site, lane, what);
     }
 
-    /** The instruction at which it has waited in vain for others since it last began to run; -1 for none. */
-    int stalled() {
+    /** Where it has waited in vain for others since it last began to run; null for nowhere. */
+    Stall stalled() {
         return stalled;
-    }
-
-    int stalledLane() {
-        return stalledLane;
-    }
-
-    String stalledFor() {
-        return stalledFor.get();
     }
 }

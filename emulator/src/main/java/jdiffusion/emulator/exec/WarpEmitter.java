@@ -86,8 +86,8 @@ final class WarpEmitter {
                 call(Barriers.class, "meet", intSlot(o.get(0)), site);
             }
             case "fence", "membar" -> {
-                if (peers && !instruction.has("proxy")) {
-                    call(ClusterBarrier.class, "fence");
+                if (!instruction.has("proxy")) {
+                    call(Flags.class, "fence", instruction.modifiers().getLast().equals("cta") ? 1 : 0);
                 }
                 if (instruction.has("proxy") && instruction.has("async") && !instruction.has("global")) {
                     call(AsyncChecker.class, "fence");
@@ -274,7 +274,7 @@ final class WarpEmitter {
             require(instruction.has("arrive"));
             address(o.get(0));
             if (!instruction.has("shared")) {
-                code.aload(LaneCode.WARP).invokevirtual(WARP, "addressShared", MethodTypeDesc.of(CD_void));
+                call(GenericMemory.class, "toShared");
             }
             call(AsyncCopies.class, "arrive", site, instruction.has("noinc") ? 1 : 0);
         } else if (instruction.has("commit_group")) {
