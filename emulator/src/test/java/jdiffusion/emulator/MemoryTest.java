@@ -156,6 +156,8 @@ class MemoryTest {
                     ld.param.b32 %r5, [k_param_3];
                     st.global.v4.u32 [%rd1], {%r1, %r2, %r3, %r4};
                     st.global.u32 [%rd1+16], %r5;
+                    ld.param.s32 %rd5, [%rd4+-12];
+                    st.global.u64 [%rd1+24], %rd5;
                     ret;
                 }
                 """), "test.ptx");
@@ -164,8 +166,9 @@ class MemoryTest {
         assertThat(kernel.maxThreads()).isEqualTo(128);
         try (Bench bench = Bench.plain()) {
             MemorySegment out = bench.allocate(32);
-            bench.launch(program, "k", 1, 1, 0, out, 0xfeL, 0L, 0x200000001L, 3L, 1.5f);
+            bench.launch(program, "k", 1, 1, 0, out, 0xfeL, 0L, 0x200000001L, 0xfffffff900000003L, 1.5f);
             assertThat(out.toArray(INT)).startsWith(-2, 1, 2, 3, Float.floatToRawIntBits(1.5f));
+            assertThat(out.get(ValueLayout.JAVA_LONG, 24)).as("extended to 64 bits").isEqualTo(-7);
         }
     }
 

@@ -100,7 +100,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
 
     /** Loads of up to 32 bits into 64-bit registers, and such stores, go through a 32-bit register. */
     private static void addWidened(List<Instruction> body, Instruction instruction, Layout layout) {
-        boolean load = instruction.opcode().equals("ld") && !instruction.has("param");
+        boolean load = instruction.opcode().equals("ld") && !LaneEmitter.handles(instruction);
         boolean store = instruction.opcode().equals("st");
         Type type = instruction.type();
         int at = load ? 0 : 1;
