@@ -138,7 +138,7 @@ public final class Main implements Runnable {
                 ? List.of(args[0]) : COMMANDS;
     }
 
-    private static Object command(String name) {
+    static Object command(String name) {
         return switch (name) {
             case "generate" -> new GenerateCommand();
             case "batch" -> new BatchCommand();

@@ -13,9 +13,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import picocli.CommandLine;
 
 /**
  * One command line run inside the test's JVM.
@@ -23,8 +24,8 @@ import javax.imageio.ImageIO;
  * @param err the lines of the error stream
  */
 record Cli(int code, String out, List<String> err) {
-    private static final Set<String> COMPUTING = Set.of("generate", "stream", "plan", "bench", "verify", "sites",
-            "record", "patch", "lens", "sweep");
+    /** The commands that take a device, each once it was asked for: a new one need not be listed here. */
+    private static final Map<String, Boolean> COMPUTING = new ConcurrentHashMap<>();
 
     /** Where no device is named it is the CPU: what {@code auto} takes is up to the machine. */
     static Cli run(Object... args) {
@@ -40,10 +41,15 @@ record Cli(int code, String out, List<String> err) {
 
     private static String[] withDevice(Object... args) {
         List<String> all = new ArrayList<>(Stream.of(args).map(Object::toString).toList());
-        if (!all.isEmpty() && COMPUTING.contains(all.getFirst()) && !all.contains("--device")) {
+        if (!all.isEmpty() && !all.contains("--device")
+                && COMPUTING.computeIfAbsent(all.getFirst(), Cli::takesADevice)) {
             all.addAll(1, List.of("--device", "cpu"));
         }
         return all.toArray(String[]::new);
+    }
+
+    private static boolean takesADevice(String command) {
+        return new CommandLine(Main.command(command)).getCommandSpec().optionsMap().containsKey("--device");
     }
 
     /** The same with a standard output of one's own. */
