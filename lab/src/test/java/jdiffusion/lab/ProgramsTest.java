@@ -479,7 +479,7 @@ class ProgramsTest {
             {"call.uni missing;", "the function missing is not in this text"},
             {"wgmma.fence.sync.aligned;", "wgmma"},
             {"bar.arrive 0;", "the number of threads is missing"},
-            {"mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%rd1,%rd1}, {%rd1}, {%rd1}, {%rd1,%rd1};", "m8n8k4"},
+            {"mma.sync.aligned.m8n8k4.row.col.f32.f16.f16.f32 {%r1,%r1}, {%r1}, {%r1}, {%r1,%r1};", "m8n8k4"},
         };
         for (String[] one : cases) {
             LabProgram program = LabProgram.of(Path.of("k.ptx"), ptx.replace("BODY", one[0]), "k.ptx");

@@ -1,6 +1,8 @@
 package jdiffusion.emulator.exec;
 
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import jdiffusion.emulator.KernelCounters.InstructionClass;
 import jdiffusion.emulator.ptx.Instruction;
 import jdiffusion.emulator.ptx.Operand;
@@ -12,18 +14,31 @@ final class Classification {
     private static final List<String> STRONG = List.of("volatile", "relaxed", "acquire", "release", "acq_rel");
     private static final List<String> VECTORS = List.of("v2", "v4", "v8");
 
+    private static final Pattern SIZE = Pattern.compile("m(\\d+)n(\\d+)k(\\d+)");
+
     private Classification() {}
 
     static Site site(Instruction instruction, String text) {
         InstructionClass kind = kind(instruction);
-        int depth = instruction.modifiers().stream().filter(m -> m.startsWith("m16n8k")).mapToInt(m ->
-                Integer.parseInt(m.substring("m16n8k".length()))).findFirst().orElse(8);
         int flops = kind != InstructionClass.MMA ? 0 : switch (instruction.opcode()) {
             case "wgmma" -> WarpgroupProduct.of(instruction).flops();
             case "wmma" -> Fragments.Shape.of(instruction).flops();
-            default -> 2 * 16 * 8 * depth;
+            default -> flops(instruction);
         };
         return new Site(instruction.line(), text, kind, flops, order(instruction));
+    }
+
+    /** Operations of an {@code mma}, a multiply-add counting two; of a sparse one those that are not left out. */
+    private static int flops(Instruction instruction) {
+        for (String modifier : instruction.modifiers()) {
+            Matcher size = SIZE.matcher(modifier);
+            if (size.matches()) {
+                int all = 2 * Integer.parseInt(size.group(1)) * Integer.parseInt(size.group(2))
+                        * Integer.parseInt(size.group(3));
+                return instruction.has("sp") ? all / 2 : all;
+            }
+        }
+        throw new IllegalArgumentException("the shape of the product is missing");
     }
 
     private static int order(Instruction instruction) {
@@ -58,7 +73,8 @@ final class Classification {
             throw new IllegalArgumentException("this instruction needs .target sm_90a");
         }
         boolean hopper = instruction.has("bulk") || instruction.has("try_wait") || instruction.has("expect_tx")
-                || instruction.opcode().equals("elect") || usesCluster(instruction) || isVectorAtomic(instruction);
+                || instruction.opcode().equals("elect") || usesCluster(instruction) || isVectorAtomic(instruction)
+                || instruction.opcode().equals("mma") && instruction.has("f64") && !instruction.has("m8n8k4");
         if (hopper && target.matches("sm_[1-8]\\d")) {
             throw new IllegalArgumentException("this instruction needs .target sm_90 or a later one");
         }

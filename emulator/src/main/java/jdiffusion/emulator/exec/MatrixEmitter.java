@@ -30,14 +30,14 @@ final class MatrixEmitter {
         int[] slots;
         if (instruction.has("mma")) {
             slots = IntStream.of(1, 2, 3, 0).mapToObj(o::get).flatMap(f -> WarpEmitter.elements(f).stream())
-                    .mapToInt(warp::intSlot).toArray();
+                    .mapToInt(part -> slot(part, shape)).toArray();
         } else {
             boolean load = instruction.has("load");
-            slots = WarpEmitter.elements(o.get(load ? 0 : 1)).stream().mapToInt(warp::intSlot).toArray();
+            slots = WarpEmitter.elements(o.get(load ? 0 : 1)).stream().mapToInt(part -> slot(part, shape)).toArray();
             warp.address(o.get(load ? 1 : 0));
         }
         Class<?> space = MemoryEmitter.space(instruction);
-        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(shape.encoded())
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(shape.number())
                 .loadConstant(o.size() > 2 && !instruction.has("mma") ? warp.intSlot(o.get(2)) : -1)
                 .loadConstant(space == SharedMemory.class ? 1 : space == GlobalMemory.class ? 0 : 2);
         warp.ints(slots);
@@ -46,16 +46,29 @@ final class MatrixEmitter {
                         CD_int, CD_int, CD_int, CD_int, ClassDesc.ofDescriptor("[I")));
     }
 
-    /** {@code mma} of other types than halves: tf32, and integers of 8 bits. */
+    private int slot(Operand part, Fragments.Shape shape) {
+        return shape.ab() == Element.F64 ? warp.longSlot(part) : warp.intSlot(part);
+    }
+
+    /** {@code mma} of other types than halves, and of sparse matrices. */
     private void multiplyOthers(Instruction instruction, int site) {
-        Products products = Products.of(instruction);
         List<Operand> o = instruction.operands();
+        Products named = Products.of(instruction);
+        Products products = !named.isSparse() ? named : named.withSelector((int) ((Operand.Imm) o.get(5)).bits());
+        int[] counts = products.registers();
         var slots = new ArrayList<Integer>();
-        int[] counts = {products.registersA(), products.registersB(), 4, 4};
         for (int i = 0; i < counts.length; i++) {
-            slots.addAll(slots(o.get((i + 1) % counts.length), counts[i], counts[i]));
+            List<Operand> parts = WarpEmitter.elements(o.get((i + 1) % counts.length));
+            if (parts.size() != counts[i]) {
+                throw new IllegalArgumentException("%s has %d registers, and %d are expected".formatted(
+                        List.of("A", "B", "C", "D").get(i), parts.size(), counts[i]));
+            }
+            parts.forEach(part -> slots.add(products.isWide() ? warp.longSlot(part) : warp.intSlot(part)));
         }
-        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(products.encoded());
+        if (products.isSparse()) {
+            slots.add(warp.intSlot(o.get(4)));
+        }
+        code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH).loadConstant(site).loadConstant(products.number());
         warp.ints(slots.stream().mapToInt(Integer::intValue).toArray());
         code.invokestatic(ClassDesc.of(Products.class.getName()), "multiply", MethodTypeDesc.of(CD_void,
                 WarpEmitter.WARP, CD_int, CD_int, CD_int, ClassDesc.ofDescriptor("[I")));
@@ -65,13 +78,13 @@ final class MatrixEmitter {
     void multiply(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
         List<String> m = instruction.modifiers();
-        if (m.stream().anyMatch(Float8::isType)) {
+        if (isFloat8OfWholeDepth(instruction)) {
             multiplyFloat8(instruction, site);
             return;
         }
         boolean bf16 = instruction.type(1) == Type.BF16;
         boolean half = instruction.type(0) == Type.F16;
-        if (!bf16 && instruction.type(1) != Type.F16) {
+        if (m.contains("sp") || m.stream().anyMatch(Float8::isType) || !bf16 && instruction.type(1) != Type.F16) {
             multiplyOthers(instruction, site);
             return;
         }
@@ -95,12 +108,17 @@ final class MatrixEmitter {
         warp.call(Matrix.class, "mma", arguments);
     }
 
+    private static boolean isFloat8OfWholeDepth(Instruction instruction) {
+        return instruction.modifiers().stream().anyMatch(Float8::isType) && instruction.has("m16n8k32")
+                && !instruction.has("sp") && instruction.type(0) == Type.F32;
+    }
+
     /** {@code mma} of floats of 8 bits, from compute capability 8.9 on. */
     private void multiplyFloat8(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();
         List<String> m = instruction.modifiers();
         List<String> factors = m.stream().filter(Float8::isType).toList();
-        WarpEmitter.require(m.contains("m16n8k32") && m.contains("row") && m.contains("col") && factors.size() == 2
+        WarpEmitter.require(m.contains("row") && m.contains("col") && factors.size() == 2
                 && instruction.type(0) == Type.F32 && instruction.type(1) == Type.F32);
         var slots = new ArrayList<Integer>();
         slots.addAll(slots(o.get(1), 4, 4));

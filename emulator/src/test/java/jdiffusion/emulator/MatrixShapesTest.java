@@ -1,0 +1,72 @@
+package jdiffusion.emulator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.MemorySegment;
+import jdiffusion.emulator.DeviceFault.Kind;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What products of the rarer shapes count as, and which there are not; their sums are tested by the laboratory. */
+class MatrixShapesTest {
+    private static final String SPARSE = "mma.sp.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f1, %f2, %f3, %f4},"
+            + " {%r1, %r2}, {%r3, %r4}, {%f1, %f2, %f3, %f4}, %r5, 2;";
+    private static final String TF32 = SPARSE.replace("f16", "tf32").replace("k16", "k8");
+
+    /** Metadata of lane 4g + 2 are those of rows g and g + 8. */
+    @ParameterizedTest
+    @CsvSource(textBlock = """
+        'setp.eq.u32 %p1, %r10, 6; selp.b32 %r5, 0x4e444444, 0x44444444, %p1;', false, -1, ''
+        'setp.eq.u32 %p1, %r10, 6; selp.b32 %r5, 0x44404444, 0x44444444, %p1;', false, 6, 'group 0 of row 9 are 0x0: the second'
+        'setp.eq.u32 %p1, %r10, 6; selp.b32 %r5, 0x44447444, 0x44444444, %p1;', false, 6, 'group 3 of row 1 are 0x7: the second'
+        'setp.eq.u32 %p1, %r10, 5; selp.b32 %r5, 0, 0x44444444, %p1;', false, -1, ''
+        'mov.u32 %r5, 0x4e4e4e44;', true, -1, ''
+        'mov.u32 %r5, 0x4e4e4e84;', true, 2, 'group 1 of row 0 are 0x8: of tf32 0b0100 and 0b1110 alone'
+        """)
+    void metadata(String body, boolean tf32, int lane, String words) {
+        DeviceFault fault = Faults.fault(Faults.plain(), body + (tf32 ? TF32 : SPARSE), 1, 32);
+        if (lane < 0) {
+            assertThat(fault).isNull();
+            return;
+        }
+        Faults.assertFault(fault, Kind.OUT_OF_BOUNDS, "", 0, lane);
+        assertThat(fault).hasMessageContaining("the metadata of " + words);
+    }
+
+    @Test
+    void operations() {
+        String body = "mov.u32 %r5, 0x44444444;\n" + SPARSE + """
+
+                mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%d1, %d2}, {%d3}, {%d4}, {%d1, %d2};
+                mma.sync.aligned.m16n8k64.row.col.s32.s4.u4.s32 {%r1,%r2,%r3,%r4}, {%r1,%r2,%r3,%r4}, {%r1,%r2}, {%r1,%r2,%r3,%r4};
+                mma.sync.aligned.m8n8k128.row.col.s32.b1.b1.s32.and.popc {%r1,%r2}, {%r3}, {%r4}, {%r1,%r2};
+                wmma.mma.sync.aligned.row.col.m8n8k4.f64.f64.f64.f64 {%d1, %d2}, {%d3}, {%d4}, {%d1, %d2};
+                """;
+        PtxProgram program = Bench.kernel("", body);
+        try (Bench bench = new Bench(EmulatorOptions.defaults().withProfile(true))) {
+            MemorySegment memory = bench.allocate(64);
+            bench.launch(program, "k", 3, 32, 0, memory, memory);
+            // Of the sparse one half of the products is left out.
+            assertThat(bench.executor().counters().get("k").mmaFlops()).isEqualTo(
+                    3 * (16 * 8 * 16 + 2 * (8 * 8 * 4 + 16 * 8 * 64 + 8 * 8 * 128 + 8 * 8 * 4)));
+        }
+    }
+
+    @Test
+    void whatThereIsNot() {
+        String[][] cases = {
+            {SPARSE.replace("%r5, 2", "%r5, 4"), "the sparsity selector is 4; of this shape and type there are 4"},
+            {SPARSE.replace("{%r1, %r2}", "{%r1, %r2, %r3}"), "A has 3 registers, and 2 are expected"},
+            {"mma.sync.aligned.m16n8k4.row.col.f64.f64.f64.f64 {%d1,%d2,%d3,%d4}, {%d1,%d2}, {%d3}, {%d1,%d2,%d3,%d4};",
+                "needs .target sm_90"},
+            {"mma.sync.aligned.m8n8k32.row.col.s32.s4.s8.s32 {%r1,%r2}, {%r3}, {%r4}, {%r1,%r2};", "not supported"},
+            {"mma.sync.aligned.m8n8k128.row.col.s32.b1.b1.s32.and {%r1,%r2}, {%r3}, {%r4}, {%r1,%r2};", "not supported"},
+        };
+        for (String[] one : cases) {
+            assertThatThrownBy(() -> Bench.kernel("", one[0])).as(one[0]).hasMessageContaining(one[1])
+                    .hasMessageContaining(one[0]);
+        }
+    }
+}
