@@ -381,8 +381,8 @@ class ClusterFaultTest {
     @ValueSource(strings = {
             "red.async.relaxed.cluster.global.shared::cluster.mbarrier::complete_tx::bytes.add.u32 [%r2], %r10, [%r5];",
             "mbarrier.init.shared::cluster.b64 [%r5], 1;",
-            "cp.reduce.async.bulk.tensor.3d.global.shared::cta.add.im2col_no_offs.bulk_group [%rd1, {%r1, %r1, %r1}], [%r2];",
-            "cp.async.bulk.tensor.3d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%r2], [%rd1, {%r1, %r1, %r1}], [%r5], {%h1};",
+            "cp.async.bulk.global.shared::cta.bulk_group.cp_mask [%rd1], [%r2], %r1, %h1;",
+            "cp.async.bulk.tensor.1d.cta_group::2.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd1, {%r1}], [%r5];",
             "mbarrier.arrive.shared::cluster.b64 %rd1, [%r5];",
             "multimem.red.relaxed.sys.global.add.f32 [%rd1], %f1;"})
     void formsThatAreNotThereAreNamed(String instruction) {

@@ -27,8 +27,8 @@ class MatrixProgramsTest {
             small("wmma_s4", 64, 32, 4, 2147483000, (x, y) -> signed(x, 4) * signed(y, 4)),
             small("wmma_u4", 64, 32, 4, 2147483000, (x, y) -> x * y),
             small("wmma_bits", 256, 128, 1, 1000, (x, y) -> (x ^ y) + (x & y)),
-            sparse("f16_k16", "f16", 16, "f32"), sparse("bf16_k32", "bf16", 32, "f32"), sparse("tf32_k8", "f32", 8, "f32"),
-            sparse("tf32_k16", "f32", 16, "f32"), sparse("s8_k32", "i8", 32, "i32"), sparse("s8_k64", "i8", 64, "i32"),
+            sparse("f16_k16", "f16", 16, "f32"), sparse("bf16_k32", "bf16", 32, "f32"),
+            sparse("tf32_k8", "f32", 8, "f32"), sparse("tf32_k16", "f32", 16, "f32"), sparse("s8_k32", "i8", 32, "i32"), sparse("s8_k64", "i8", 64, "i32"),
             sparse("f16_sums", "f16", 32, "f16"));
     }
 
@@ -37,8 +37,8 @@ class MatrixProgramsTest {
     }
 
     private static Case doubles(int rows, int depth) {
-        return ProgramsTest.of("mma_shapes", "f64_m%dk%d<<<1,32>>>(in:a=rand(%1$dx%2$d,f64), in:b=rand(%2$dx8,f64), c=rand(%1$dx8,f64))"
-            .formatted(rows, depth), "c", 1e-14, b -> i -> b.get("c").get(i) + IntStream.range(0, depth).mapToDouble(
+        String launch = "f64_m%dk%d<<<1,32>>>(in:a=rand(%1$dx%2$d,f64), in:b=rand(%2$dx8,f64), c=rand(%1$dx8,f64))";
+        return ProgramsTest.of("mma_shapes", launch.formatted(rows, depth), "c", 1e-14, b -> i -> b.get("c").get(i) + IntStream.range(0, depth).mapToDouble(
                 k -> b.get("a").get(i / 8 * depth + k) * b.get("b").get(k * 8 + i % 8)).sum());
     }
 

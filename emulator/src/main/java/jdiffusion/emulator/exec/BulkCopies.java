@@ -152,15 +152,16 @@ final class BulkCopies {
      *
      * @param map         slot of the addresses of tensor maps
      * @param multicast   as {@link #load} has it
+     * @param mode        one of those of {@link Im2col}
      * @param coordinates slots, of the dimension that runs fastest first
      */
-    static void loadTensor(Warp w, int mask, int site, int target, int map, int barrier, int multicast,
+    static void loadTensor(Warp w, int mask, int site, int target, int map, int barrier, int multicast, int mode,
             int[] coordinates) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             TensorMap tensor = TensorMap.read(w, lane, site, w.q[map + lane]);
             toShared(w, lane, site, target, barrier, multicast,
-                    box(w, lane, site, ClusterMemory.within(w, w.q[target + lane]), tensor, coordinates, false));
+                    tensor.box(w, lane, site, ClusterMemory.within(w, w.q[target + lane]), mode, coordinates, false));
         }
     }
 
@@ -169,22 +170,14 @@ final class BulkCopies {
      *
      * @param reduction number of the {@link Reduction} with what is there, whose type the map says; -1 for none
      */
-    static void storeTensor(Warp w, int mask, int site, int map, int source, int reduction, int[] coordinates) {
+    static void storeTensor(Warp w, int mask, int site, int map, int source, int reduction, int mode,
+            int[] coordinates) {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             TensorMap tensor = TensorMap.read(w, lane, site, w.q[map + lane]);
-            toGlobal(w, lane, site, box(w, lane, site, w.q[source + lane], tensor, coordinates, true)
+            toGlobal(w, lane, site, tensor.box(w, lane, site, w.q[source + lane], mode, coordinates, true)
                     .combining(reduction < 0 ? null : tensor.reduction(w, lane, site, reduction)));
         }
-    }
-
-    private static Chunks box(Warp w, int lane, int site, long shared, TensorMap tensor, int[] coordinates,
-            boolean write) {
-        int[] start = new int[coordinates.length];
-        for (int i = 0; i < start.length; i++) {
-            start[i] = w.r[coordinates[i] + lane];
-        }
-        return tensor.box(w, lane, site, shared, start, write);
     }
 
     private static void check(Warp w, int lane, int site, long address, int bytes) {

@@ -4,7 +4,6 @@ import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_void;
 
 import java.lang.classfile.CodeBuilder;
-import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.util.ArrayList;
@@ -95,7 +94,11 @@ final class BulkEmitter {
             warp.call(BulkCopies.class, "commit");
         } else if (instruction.has("wait_group")) {
             warp.call(BulkCopies.class, "await", (int) ((Operand.Imm) o.get(0)).bits());
-        } else if (!instruction.has("prefetch")) {
+        } else if (instruction.has("prefetch")) {
+            if (instruction.has("tensor")) {
+                mode(instruction, true);
+            }
+        } else {
             boolean tensor = instruction.has("tensor");
             boolean counted = instruction.has("mbarrier");
             List<String> spaces = instruction.modifiers().stream().filter(m -> m.equals("shared") || m.equals("global"))
@@ -104,13 +107,11 @@ final class BulkEmitter {
             boolean multicast = instruction.has("multicast");
             WarpEmitter.require((load || spaces.equals(List.of(counted && !tensor ? "shared" : "global", "shared")))
                     && counted != instruction.has("bulk_group") && (load || !multicast) && !instruction.has("cp_mask")
-                    && !instruction.has("cta_group")
-                    && instruction.modifiers().stream().noneMatch(m -> m.startsWith("im2col")));
+                    && !instruction.has("cta_group"));
             boolean reduces = instruction.has("reduce");
             WarpEmitter.require(!reduces || !load);
             if (tensor) {
-                tensor(o, site, load, load ? multicast ? warp.intSlot(o.get(3)) : -1
-                        : reduces ? Reduction.number(instruction) : -1);
+                tensor(instruction, site, load);
                 return;
             }
             int reduction = reduces ? reduction(instruction) : -1;
@@ -152,29 +153,60 @@ final class BulkEmitter {
         call("store", List.of(site, target, barrier, wide ? 1 : 0, reduces ? reduction(instruction) : -1), values);
     }
 
-    /**
-     * Copies by a tensor map, which stands in brackets with the coordinates.
-     *
-     * @param how of a load the slot of the ranks of a multicast, else the number of a reduction; -1 for neither
-     */
-    private void tensor(List<Operand> o, int site, boolean load, int how) {
+    /** How boxes are taken: one of {@link Im2col}'s modes. */
+    private static int mode(Instruction instruction, boolean load) {
+        List<String> named = instruction.modifiers().stream()
+                .filter(m -> m.startsWith("im2col") || m.startsWith("tile")).toList();
+        boolean wide = instruction.has("w") || instruction.has("gather4") || instruction.has("scatter4");
+        if (wide || named.contains("im2col") != load && !named.isEmpty() && !named.contains("tile")) {
+            throw new IllegalArgumentException("of the modes of tensor maps there are .tile, .im2col for loads, and"
+                    + " .im2col_no_offs for stores");
+        }
+        int mode = named.contains("im2col") ? Im2col.OFFSETS : named.contains("im2col_no_offs") ? Im2col.NO_OFFSETS
+                : Im2col.TILE;
+        if (mode != Im2col.TILE && instruction.modifiers().stream().noneMatch(m -> m.matches("[345]d"))) {
+            throw new IllegalArgumentException("im2col is for tensors of three to five dimensions");
+        }
+        return mode;
+    }
+
+    /** Copies by a tensor map, which stands in brackets with the coordinates. */
+    private void tensor(Instruction instruction, int site, boolean load) {
+        List<Operand> o = instruction.operands();
         List<Operand> place = WarpEmitter.elements(o.get(load ? 1 : 0));
         WarpEmitter.require(place.size() == 2);
+        int mode = mode(instruction, load);
+        var slots = new ArrayList<Integer>();
+        WarpEmitter.elements(place.getLast()).forEach(coordinate -> slots.add(warp.intSlot(coordinate)));
+        int rank = slots.size();
+        if (!instruction.has(rank + "d")) {
+            throw new IllegalArgumentException("the instruction and its %d coordinates are of different dimensions"
+                    .formatted(rank));
+        }
+        if (mode == Im2col.OFFSETS) {
+            WarpEmitter.elements(o.get(3)).forEach(offset -> slots.add(warp.intSlot(offset)));
+            if (slots.size() != 2 * rank - 2) {
+                throw new IllegalArgumentException("im2col of %d dimensions has %d offsets, and not %d".formatted(rank,
+                        rank - 2, slots.size() - rank));
+            }
+        }
         int map = address(place.getFirst());
-        int[] coordinates = WarpEmitter.elements(place.getLast()).stream().mapToInt(warp::intSlot).toArray();
         int shared = address(o.get(load ? 0 : 1));
-        call(load ? "loadTensor" : "storeTensor", load ? List.of(site, shared, map, address(o.get(2)), how)
-                : List.of(site, map, shared, how), coordinates);
+        int[] all = slots.stream().mapToInt(Integer::intValue).toArray();
+        if (load) {
+            int multicast = instruction.has("multicast") ? warp.intSlot(o.get(mode == Im2col.OFFSETS ? 4 : 3)) : -1;
+            call("loadTensor", List.of(site, shared, map, address(o.get(2)), multicast, mode), all);
+        } else {
+            int reduction = instruction.has("reduce") ? Reduction.number(instruction) : -1;
+            call("storeTensor", List.of(site, map, shared, reduction, mode), all);
+        }
     }
 
     /** Calls a method of the copies that takes an array of slots at last. */
     private void call(String name, List<Integer> arguments, int[] slots) {
         code.aload(LaneCode.WARP).iload(LaneCode.SCRATCH);
         arguments.forEach(code::loadConstant);
-        code.loadConstant(slots.length).newarray(TypeKind.INT);
-        for (int i = 0; i < slots.length; i++) {
-            code.dup().loadConstant(i).loadConstant(slots[i]).iastore();
-        }
+        warp.ints(slots);
         var parameters = new ArrayList<ClassDesc>(List.of(WarpEmitter.WARP));
         parameters.addAll(Collections.nCopies(arguments.size() + 1, CD_int));
         parameters.add(INTS);

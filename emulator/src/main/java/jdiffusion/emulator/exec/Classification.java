@@ -108,7 +108,8 @@ final class Classification {
             case "atom", "red" -> Math.min(4, instruction.type().bytes());
             case "mbarrier" -> 8;
             case "wmma" -> 1;
-            case "cp" -> instruction.has("arrive") ? 8 : o.size() > 2 && !instruction.has("bulk") ? (int) ((Operand.Imm) o.get(2)).bits() : 16;
+            case "cp" -> instruction.has("arrive") ? 8
+                    : o.size() > 2 && !instruction.has("bulk") ? (int) ((Operand.Imm) o.get(2)).bits() : 16;
             default -> 16;
         };
     }

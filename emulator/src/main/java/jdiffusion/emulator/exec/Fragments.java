@@ -55,8 +55,8 @@ final class Fragments {
                 throw new IllegalArgumentException("elements of less than a byte lie side by side along k");
             }
             return new Shape(Integer.parseInt(size.group(1)), Integer.parseInt(size.group(2)),
-                    Integer.parseInt(size.group(3)) / ab.depth(), operand, column, ab, types.getLast(), types.getFirst(),
-                    instruction.has("satfinite"), instruction.has("and"));
+                    Integer.parseInt(size.group(3)) / ab.depth(), operand, column, ab, types.getLast(),
+                    types.getFirst(), instruction.has("satfinite"), instruction.has("and"));
         }
 
         /** Whether registers hold B column by column: of less than a byte, which lie so in memory, too. */

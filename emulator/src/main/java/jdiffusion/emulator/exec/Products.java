@@ -9,8 +9,8 @@ import jdiffusion.emulator.ptx.Instruction;
 
 /**
  * {@code mma.m16n8kK} and {@code mma.m8n8kK}, but for what {@link Matrix} has: sums of floats in their own precision, k
- * ascending, and exact sums of integers. Lane 4g + t holds of A rows g and g + 8, of B column g, of C and D rows g and g
- * + 8, columns 2t and 2t + 1; of each 4 registers' worth of k it holds those of its t.
+ * ascending, and exact sums of integers. Lane 4g + t holds of A rows g and g + 8, of B column g, of C and D rows g and
+ * g + 8, columns 2t and 2t + 1; of each 4 registers' worth of k it holds those of its t.
  *
  * <p>Of a sparse A ({@code mma.sp}) the registers hold the elements that are kept, as if there were no others: two of
  * four, of tf32 one of two. The metadata say which, 4 bits for each group; see {@link SparseRows}.
@@ -26,8 +26,8 @@ record Products(int rows, int depth, Element a, Element b, Element sums, boolean
     private static final int COLUMNS = 8;
     private static final Pattern SIZE = Pattern.compile("m(\\d+)n8k(\\d+)");
     private static final List<String> DENSE = List.of("f32 tf32 m16 4 8", "s32 8 m8 16", "s32 8 m16 16 32",
-            "s32 4 m8 32", "s32 4 m16 32 64", "s32 b1 m8 128", "s32 b1 m16 128 256", "f64 f64 m8 4", "f64 f64 m16 4 8 16",
-            "f32 fp8 m16 16 32", "f16 fp8 m16 16 32");
+            "s32 4 m8 32", "s32 4 m16 32 64", "s32 b1 m8 128", "s32 b1 m16 128 256", "f64 f64 m8 4",
+            "f64 f64 m16 4 8 16", "f32 fp8 m16 16 32", "f16 fp8 m16 16 32");
     private static final List<String> SPARSE = List.of("f32 f16 m16 16 32", "f16 f16 m16 16 32", "f32 bf16 m16 16 32",
             "f32 tf32 m16 8 16", "s32 8 m16 32 64", "f32 fp8 m16 64");
     private static final List<Products> ALL = new CopyOnWriteArrayList<>();
@@ -46,9 +46,9 @@ record Products(int rows, int depth, Element a, Element b, Element sums, boolean
         Element a = types.get(1);
         Element b = types.get(2);
         int depth = Integer.parseInt(size.group(2));
-        String kind = types.get(0).name().toLowerCase(Locale.ROOT) + " " + family(a) + " m" + size.group(1) + " ";
-        boolean exists = family(a).equals(family(b)) && (sparse ? SPARSE : DENSE).stream().anyMatch(
-                known -> known.startsWith(kind) && List.of(known.substring(kind.length()).split(" ")).contains("" + depth));
+        String kind = family(types.get(0)) + " " + family(a) + " m" + size.group(1) + " ";
+        boolean exists = family(a).equals(family(b)) && (sparse ? SPARSE : DENSE).stream().anyMatch(known ->
+                known.startsWith(kind) && List.of(known.substring(kind.length()).split(" ")).contains("" + depth));
         boolean and = m.contains("and");
         if (!exists || a == Element.B1 && (!m.contains("popc") || and == m.contains("xor"))) {
             throw unsupported();
@@ -69,8 +69,8 @@ record Products(int rows, int depth, Element a, Element b, Element sums, boolean
     /** The same with metadata in some of the lanes. */
     Products withSelector(int lanes) {
         if (lanes < 0 || lanes >= 4 / SparseRows.lanes(this)) {
-            throw new IllegalArgumentException("the sparsity selector is %d; of this shape and type there are %d".formatted(
-                    lanes, 4 / SparseRows.lanes(this)));
+            throw new IllegalArgumentException("the sparsity selector is %d; of this shape and type there are %d"
+                    .formatted(lanes, 4 / SparseRows.lanes(this)));
         }
         return new Products(rows, depth, a, b, sums, saturated, and, lanes);
     }
@@ -179,7 +179,8 @@ record Products(int rows, int depth, Element a, Element b, Element sums, boolean
         for (int i = row * kept; i < (row + 1) * kept; i++) {
             double x = a[i];
             double y = b[column * depth + (places == null ? i - row * kept : places[i])];
-            sum += this.a != Element.B1 ? (long) (x * y) : Integer.bitCount(and ? (int) x & (int) y : (int) x ^ (int) y);
+            sum += this.a != Element.B1 ? (long) (x * y)
+                    : Integer.bitCount(and ? (int) x & (int) y : (int) x ^ (int) y);
         }
         return saturated ? Math.clamp(sum, Integer.MIN_VALUE, Integer.MAX_VALUE) : (int) sum;
     }

@@ -3,10 +3,11 @@ package jdiffusion.emulator.exec;
 import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
- * The metadata of {@code mma.sp}: for each group of four elements of a row of A (of two, for tf32) four bits, the places
- * of the two elements that are kept, the first in the lower ones. Lane 4g + l holds those of rows g and g + 8. Of 16 bits
- * and tf32 it holds in its lower half those of row g, in the upper one those of row g + 8, of four groups; the next lane
- * those of the next four. Of 8 bits it holds eight groups of row g, the next lane those of row g + 8, and so on.
+ * The metadata of {@code mma.sp}: for each group of four elements of a row of A (of two, for tf32) four bits, the
+ * places of the two elements that are kept, the first in the lower ones. Lanes 4g to 4g + 3 hold those of rows g and
+ * g + 8. Of 16 bits and tf32 a lane holds in its lower half those of row g, in the upper one those of row g + 8, of four
+ * groups; the next lane those of the next four. Of 8 bits it holds eight groups of row g, the next lane those of row
+ * g + 8, and so on.
  */
 final class SparseRows {
     private static final int GROUP_BITS = 4;

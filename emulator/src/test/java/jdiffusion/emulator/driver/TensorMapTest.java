@@ -40,12 +40,12 @@ class TensorMapTest {
     private static final int THREADS = 64;
     /** What the box of a load takes at most; stored boxes lie behind it. */
     private static final int MOST_BYTES = 32 << 10;
-    private static final int MAP_BYTES = 128;
+    static final int MAP_BYTES = 128;
     /** Types by the driver's numbers, with their bytes. */
     private static final int UINT8 = 0;
     private static final int FLOAT32 = 7;
     private static final int BFLOAT16 = 9;
-    private static final int[] ELEMENT_BYTES = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2};
+    static final int[] ELEMENT_BYTES = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2};
 
     private final Arena arena = Arena.ofShared();
     private EmulatedDevice device;
@@ -71,7 +71,7 @@ class TensorMapTest {
     }
 
     /** A kernel that copies a box at some coordinates to shared memory, all of that to where the second pointer says. */
-    private static String load(int rank) {
+    static String load(int rank) {
         return kernel("load" + rank, """
                 @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [bar], %r20;
                 @%p1 cp.async.bulk.tensor.RANKd.shared::cluster.global.tile.mbarrier::complete_tx::bytes [box], [%rd1, {COORDINATES}], [bar];
@@ -94,7 +94,7 @@ class TensorMapTest {
     }
 
     /** The reverse. */
-    private static String store(int rank) {
+    static String store(int rank) {
         return kernel("store" + rank, """
                 shl.b32 %r1, %r10, 4;
                 COPY:
@@ -156,7 +156,7 @@ class TensorMapTest {
                 .replace("COORDINATES", coordinates);
     }
 
-    private static String module(String kernels) {
+    static String module(String kernels) {
         return ".version 8.0\n.target sm_90\n.address_size 64\n.extern .shared .align 1024 .b8 box[];\n" + kernels;
     }
 
@@ -228,13 +228,13 @@ class TensorMapTest {
         }
     }
 
-    private static ByteBuffer download(CUdeviceptr pointer, int bytes) {
+    static ByteBuffer download(CUdeviceptr pointer, int bytes) {
         ByteBuffer host = HostMemory.bytes(bytes);
         JCudaDriver.cuMemcpyDtoH(Pointer.to(host), pointer, bytes);
         return host;
     }
 
-    private static ByteBuffer random(int bytes) {
+    static ByteBuffer random(int bytes) {
         ByteBuffer buffer = HostMemory.bytes(bytes);
         var random = new SplittableRandom(bytes);
         for (int i = 0; i < bytes; i++) {
@@ -243,15 +243,20 @@ class TensorMapTest {
         return buffer;
     }
 
-    private void launch(String ptx, String name, MemorySegment map, CUdeviceptr data, Case c) {
+    private static void launch(String ptx, String name, MemorySegment map, CUdeviceptr data, Case c) {
+        launch(ptx, name, map, data, c.at(), c.boxBytes());
+    }
+
+    /** Launches one of the kernels with the coordinates of a box of some bytes. */
+    static void launch(String ptx, String name, MemorySegment map, CUdeviceptr data, int[] at, int boxBytes) {
         var module = new CUmodule();
         JCudaDriver.cuModuleLoadDataEx(module, Pointer.to(HostMemory.text(ptx)), 0, new int[0], new Pointer());
         var function = new CUfunction();
         JCudaDriver.cuModuleGetFunction(function, module, name);
-        ByteBuffer arguments = HostMemory.bytes(160).putLong(128, address(data)).putInt(156, c.boxBytes());
+        ByteBuffer arguments = HostMemory.bytes(160).putLong(128, address(data)).putInt(156, boxBytes);
         arguments.put(0, map.asByteBuffer(), 0, MAP_BYTES);
-        for (int i = 0; i < c.at().length; i++) {
-            arguments.putInt(136 + 4 * i, c.at()[i]);
+        for (int i = 0; i < at.length; i++) {
+            arguments.putInt(136 + 4 * i, at[i]);
         }
         JCudaDriver.cuLaunchKernel(function, 1, 1, 1, THREADS, 1, 1, MOST_BYTES, new CUstream(), null,
                 Pointer.to(JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, Pointer.to(arguments),
@@ -260,11 +265,11 @@ class TensorMapTest {
                         JCudaDriver.CU_LAUNCH_PARAM_END));
     }
 
-    private static long[] longs(String list) {
+    static long[] longs(String list) {
         return Arrays.stream(list.split(" ")).mapToLong(Long::parseLong).toArray();
     }
 
-    private static int[] ints(String list) {
+    static int[] ints(String list) {
         return Arrays.stream(list.split(" ")).mapToInt(Integer::parseInt).toArray();
     }
 
