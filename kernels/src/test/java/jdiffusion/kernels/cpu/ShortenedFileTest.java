@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ShortenedFileTest {
     private static final int ROWS = 16;
     private static final int COLUMNS = 3000;
-    private static final long COMPILED_NANOS = 1_500_000_000;
+    private static final long COMPILED_NANOS = 700_000_000;
 
     @TempDir
     private Path folder;

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import jdiffusion.emulator.Multiprocessor;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** {@code KERNELS.md} says what the kernels take now. */
@@ -23,11 +24,12 @@ class KernelTableTest {
         for (String file : CompileKernels.files(ROOT)) {
             String line = hashLine(file);
             assertThat(table).as(file + ".cu has changed since the table was made; where ptxas is, make it anew by"
-                    + " JDIFFUSION_WRITE_KERNEL_TABLE=1 ./mvnw -pl kernels -am test -Dtest=KernelTableTest"
+                    + " JDIFFUSION_WRITE_KERNEL_TABLE=1 ./mvnw -Pgenerated -pl kernels -am test -Dtest=KernelTableTest"
                     + " -Dsurefire.failIfNoSpecifiedTests=false").contains(line);
         }
     }
 
+    @Tag("generated")
     @Test
     void isWhatTheAssemblerSays() throws Exception {
         Path ptxas = Nvcc.program("ptxas");

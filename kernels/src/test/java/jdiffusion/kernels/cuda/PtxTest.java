@@ -17,6 +17,7 @@ import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,6 +48,7 @@ class PtxTest {
     }
 
     /** Where the compiler that made it is here, it makes the same again. */
+    @Tag("generated")
     @TestFactory
     Stream<DynamicTest> isWhatTheCompilerMakes() throws IOException {
         Nvcc nvcc = Nvcc.find();
