@@ -59,13 +59,16 @@ final class Conv2dReference {
     static double[] doubledExact(Conv2dShape s, float[] x, float[] weight, float[] bias, Precision precision) {
         double[] out = new double[s.batch() * s.outHeight() * s.outWidth() * s.cout()];
         float[] squares = doubledWeights(s, weight, precision);
+        int[] at = new int[4];
         for (int i = 0; i < out.length; i++) {
+            if (i % s.cout() == 0) {
+                doubledInputs(s, i / s.cout(), at);
+            }
             out[i] = bias[i % s.cout()];
-            int square = parity(s, i / s.cout()) * s.cout() + i % s.cout();
+            int square = (parity(s, i / s.cout()) * s.cout() + i % s.cout()) * s.cin() * 4;
             for (int c = 0; c < s.cin(); c++) {
                 for (int place = 0; place < 4; place++) {
-                    out[i] += (double) doubledInput(s, x, i / s.cout(), place, c)
-                            * squares[(square * s.cin() + c) * 4 + place];
+                    out[i] += at[place] < 0 ? 0 : (double) x[at[place] + c] * squares[square + c * 4 + place];
                 }
             }
         }
@@ -75,28 +78,33 @@ final class Conv2dReference {
     static float[] doubledNaive(Conv2dShape s, float[] x, float[] weight, float[] bias, Precision precision) {
         float[] out = new float[s.batch() * s.outHeight() * s.outWidth() * s.cout()];
         float[] squares = doubledWeights(s, weight, precision);
+        int[] at = new int[4];
         for (int i = 0; i < out.length; i++) {
+            if (i % s.cout() == 0) {
+                doubledInputs(s, i / s.cout(), at);
+            }
             out[i] = bias[i % s.cout()];
-            int square = parity(s, i / s.cout()) * s.cout() + i % s.cout();
+            int square = (parity(s, i / s.cout()) * s.cout() + i % s.cout()) * s.cin() * 4;
             for (int c = 0; c < s.cin(); c++) {
                 for (int place = 0; place < 4; place++) {
-                    out[i] += doubledInput(s, x, i / s.cout(), place, c)
-                            * squares[(square * s.cin() + c) * 4 + place];
+                    out[i] += at[place] < 0 ? 0 : x[at[place] + c] * squares[square + c * 4 + place];
                 }
             }
         }
         return out;
     }
 
-    /** The pixel of the small image under a place of a 2x2 square, 0 in the padding. */
-    private static float doubledInput(Conv2dShape s, float[] x, int pixel, int place, int c) {
+    /** Where the pixels of the small image under the places of a 2x2 square begin, -1 in the padding. */
+    private static void doubledInputs(Conv2dShape s, int pixel, int[] at) {
         int image = pixel / (s.outHeight() * s.outWidth());
-        int y = Math.floorDiv(pixel / s.outWidth() % s.outHeight() - 1, 2) + place / 2;
-        int column = Math.floorDiv(pixel % s.outWidth() - 1, 2) + place % 2;
         int height = s.height() / 2;
         int width = s.width() / 2;
-        return y < 0 || y >= height || column < 0 || column >= width ? 0
-                : x[((image * height + y) * width + column) * s.cin() + c];
+        for (int place = 0; place < 4; place++) {
+            int y = Math.floorDiv(pixel / s.outWidth() % s.outHeight() - 1, 2) + place / 2;
+            int column = Math.floorDiv(pixel % s.outWidth() - 1, 2) + place % 2;
+            at[place] = y < 0 || y >= height || column < 0 || column >= width ? -1
+                    : ((image * height + y) * width + column) * s.cin();
+        }
     }
 
     /** Which of the four pixels that repeat one it is. */

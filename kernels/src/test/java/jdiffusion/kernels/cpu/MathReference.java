@@ -30,7 +30,8 @@ public final class MathReference {
         if (t < 2.5) {
             double term = x;
             double sum = x;
-            for (int n = 1; n < 80; n++) {
+            // Terms grow up to the square of x, then fall; what is that small changes the sum no more.
+            for (int n = 1; n < 80 && (n < 8 || Math.abs(term) > 1e-18 * Math.abs(sum)); n++) {
                 term *= -x * x / n;
                 sum += term / (2 * n + 1);
             }
