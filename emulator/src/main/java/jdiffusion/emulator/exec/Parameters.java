@@ -16,9 +16,14 @@ final class Parameters {
         if (offset < 0 || offset > params.length - bytes) {
             throw new IllegalStateException("kernel " + w.kernel.name() + " reads parameters at offset " + offset);
         }
+        int at = (int) offset;
+        if (bytes == Integer.BYTES) {
+            return params[at] & 0xff | (params[at + 1] & 0xff) << 8 | (params[at + 2] & 0xff) << 16
+                    | params[at + 3] << 24;
+        }
         int value = 0;
         for (int i = 0; i < bytes; i++) {
-            value |= (params[(int) offset + i] & 0xff) << 8 * i;
+            value |= (params[at + i] & 0xff) << 8 * i;
         }
         int unused = 32 - 8 * bytes;
         return signed ? value << unused >> unused : value;

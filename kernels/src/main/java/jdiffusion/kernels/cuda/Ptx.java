@@ -14,7 +14,7 @@ import java.util.zip.Deflater;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 
-/** PTX as the program carries it: compressed by gzip, to a tenth. */
+/** PTX as the program carries it: {@linkplain PtxPacking packed} and compressed by gzip, to a fifteenth. */
 final class Ptx {
     /** Of the names of compressed PTX. */
     static final String ENDING = ".ptx.gz";
@@ -55,7 +55,7 @@ final class Ptx {
     }
 
     static byte[] compressed(String ptx) throws IOException {
-        return compressed(ptx.getBytes(StandardCharsets.UTF_8));
+        return compressed(PtxPacking.pack(ptx).getBytes(StandardCharsets.UTF_8));
     }
 
     static byte[] compressed(byte[] plain) throws IOException {
@@ -76,7 +76,7 @@ final class Ptx {
 
     /** The text that was {@linkplain #compressed compressed}. */
     static String text(byte[] compressed) throws IOException {
-        return new String(bytes(compressed), StandardCharsets.UTF_8);
+        return PtxPacking.unpack(new String(bytes(compressed), StandardCharsets.UTF_8));
     }
 
     /** What was compressed. */
