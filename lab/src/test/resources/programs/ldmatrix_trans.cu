@@ -14,8 +14,10 @@ __global__ void ldmatrix_trans(const half* a, const half* b, float* c) {
     }
     __syncthreads();
     int lane = threadIdx.x % 32, m = threadIdx.x / 32 * 16;
+#pragma unroll 1
     for (int n = 0; n < 64; n += 16) {
         float d[2][4] = {};
+#pragma unroll 1
         for (int k = 0; k < 64; k += 16) {
             unsigned x[4], y[4];
             asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"

@@ -10,8 +10,10 @@ template <typename T, int K> struct Operands {
     static const int EACH = 4 / sizeof(T), COUNT = K / (4 * EACH), WORDS = sizeof(T) == 1 ? K / 16 : K * sizeof(T) / 32;
     unsigned a[COUNT], b[COUNT], metadata;
     __device__ Operands(const T* from_a, const T* from_b, int selector) {
+#pragma unroll 1
         for (int j = 0; j < COUNT; j++) {
             T x[EACH], y[EACH];
+#pragma unroll 1
             for (int i = 0; i < EACH; i++) {
                 int row = GROUP + j % 2 * 8, at = j / 2 * 4 * EACH + LANE * EACH + i;
                 int column = sizeof(T) == 4 ? at * 2 + (kept<T>(row, at) >> 3)
@@ -24,6 +26,7 @@ template <typename T, int K> struct Operands {
         }
         int word = LANE - selector * WORDS;
         metadata = word >= 0 && word < WORDS ? 0 : 0xffffffff;
+#pragma unroll 1
         for (int i = 0; i < 8 && metadata != 0xffffffff; i++) {
             int row = GROUP + (sizeof(T) == 1 ? word % 2 : i / 4) * 8;
             int group = sizeof(T) == 1 ? word / 2 * 8 + i : word * 4 + i % 4;

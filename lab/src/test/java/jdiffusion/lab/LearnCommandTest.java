@@ -2,9 +2,7 @@ package jdiffusion.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -13,7 +11,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,11 +44,8 @@ class LearnCommandTest {
     }
 
     private Path ptx(Puzzle puzzle, String ending) throws IOException {
-        Path file = folder.resolve(puzzle.folder() + ".ptx");
-        try (InputStream in = LearnCommandTest.class.getResourceAsStream("/learn/" + puzzle.folder() + ending)) {
-            Files.write(file, new GZIPInputStream(new ByteArrayInputStream(in.readAllBytes())).readAllBytes());
-        }
-        return file;
+        return Files.writeString(folder.resolve(puzzle.folder() + ".ptx"),
+                Programs.ptx("learn", puzzle.folder() + ending));
     }
 
     static List<Puzzle> puzzles() {
@@ -61,12 +55,12 @@ class LearnCommandTest {
     @ParameterizedTest
     @MethodSource("puzzles")
     void aSolutionPassesAndTheStartDoesNot(Puzzle puzzle) throws IOException {
-        assertThat(run(puzzle.number(), ptx(puzzle, ".start.ptx.gz"))).as(out).isOne();
+        assertThat(run(puzzle.number(), ptx(puzzle, ".start"))).as(out).isOne();
         assertThat(out).contains("hint: ", FIRST_HINTS.get(puzzle.number()));
         assertThat(err).contains("puzzle " + puzzle.number() + " (" + puzzle.title() + ") is not solved yet")
                 .hasLineCount(1);
         assertThat(folder.resolve("progress.txt")).doesNotExist();
-        assertThat(run(puzzle.number(), ptx(puzzle, ".ptx.gz"))).as(out + err).isZero();
+        assertThat(run(puzzle.number(), ptx(puzzle, ""))).as(out + err).isZero();
         assertThat(out).contains("solved: " + puzzle.title(), "1 of 12 solved");
         assertThat(folder.resolve("progress.txt")).hasContent(puzzle.number() + "\n");
     }
@@ -74,7 +68,7 @@ class LearnCommandTest {
     /** A solution of one puzzle is none of another, and is told why in a line. */
     @Test
     void otherKernelsAreRefused() throws IOException {
-        assertThat(run(2, ptx(Puzzles.ALL.getFirst(), ".ptx.gz"))).isEqualTo(2);
+        assertThat(run(2, ptx(Puzzles.ALL.getFirst(), ""))).isEqualTo(2);
         assertThat(err).contains("no kernel is named twice").hasLineCount(1);
     }
 

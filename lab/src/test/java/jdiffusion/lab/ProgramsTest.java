@@ -5,15 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.LongToDoubleFunction;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import java.util.zip.GZIPInputStream;
 import jdiffusion.emulator.EmulatorOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,13 +40,9 @@ class ProgramsTest {
     }
 
     static Session session(String program) throws IOException {
-        InputStream plain = ProgramsTest.class.getResourceAsStream("/programs/" + program + ".ptx");
-        try (InputStream in = plain != null ? plain : new GZIPInputStream(
-                ProgramsTest.class.getResourceAsStream("/programs/" + program + ".ptx.gz"))) {
-            String ptx = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-            LabProgram loaded = LabProgram.of(Path.of(program + ".ptx"), ptx, program + ".ptx");
-            return new Session(loaded, EmulatorOptions.defaults().withCheck(true).withThreads(2), 1, 60);
-        }
+        String file = program + ".ptx";
+        LabProgram loaded = LabProgram.of(Path.of(file), Programs.ptx("programs", program), file);
+        return new Session(loaded, EmulatorOptions.defaults().withCheck(true).withThreads(2), 1, 60);
     }
 
     static Stream<Case> programs() {

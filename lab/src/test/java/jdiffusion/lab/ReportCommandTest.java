@@ -32,18 +32,17 @@ class ReportCommandTest {
         return new ObjectMapper().readTree(text.substring(from, text.indexOf(";\n", from)));
     }
 
-    private Path program(String name, String... ending) throws IOException {
-        for (String one : ending) {
-            try (var in = ReportCommandTest.class.getResourceAsStream("/programs/" + name + one)) {
-                Files.copy(in, folder.resolve(name + one));
-            }
+    /** A program's source and PTX. */
+    private Path program(String name) throws IOException {
+        try (var in = ReportCommandTest.class.getResourceAsStream("/programs/" + name + ".cu")) {
+            Files.copy(in, folder.resolve(name + ".cu"));
         }
-        return folder.resolve(name + ".ptx");
+        return Programs.copy("programs", name, folder);
     }
 
     @Test
     void linesOfTheSourceHaveTheCostOfTheirPtx() throws IOException {
-        Path program = program("barrier", ".ptx", ".cu");
+        Path program = program("barrier");
         String ptx = Files.readString(program).replaceAll("\\.file\\s+1\\s+\"[^\"]*\"", ".file\t1 \""
                 + folder.resolve("barrier.cu") + "\"");
         Files.writeString(program, ptx);
@@ -162,7 +161,7 @@ class ReportCommandTest {
 
     @Test
     void aFaultIsOnThePageAndAnError() throws IOException {
-        Path program = program("saxpy", ".ptx");
+        Path program = Programs.copy("programs", "saxpy", folder);
         Path page = folder.resolve("report.html");
         assertThat(run(program, "saxpy<<<8,256>>>(2000, 2.0, ones(1000), zeros(1000))", page)).isEqualTo(1);
         assertThat(data(page).get("fault").asText()).contains("saxpy").isEqualTo(err.strip().replace("kernel: ", ""));

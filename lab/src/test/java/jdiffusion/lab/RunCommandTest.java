@@ -27,10 +27,7 @@ class RunCommandTest {
 
     @BeforeEach
     void copy() throws IOException {
-        ptx = folder.resolve("saxpy.ptx").toString();
-        try (var in = RunCommandTest.class.getResourceAsStream("/programs/saxpy.ptx")) {
-            Files.copy(in, Path.of(ptx));
-        }
+        ptx = Programs.copy("programs", "saxpy", folder).toString();
     }
 
     private int run(String... args) {

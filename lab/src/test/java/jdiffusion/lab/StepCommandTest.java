@@ -7,7 +7,6 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -61,12 +60,10 @@ class StepCommandTest {
     }
 
     private Path program(String name) throws IOException {
-        for (String ending : new String[] {".ptx", ".cu"}) {
-            try (var in = StepCommandTest.class.getResourceAsStream("/programs/" + name + ending)) {
-                Files.copy(in, folder.resolve(name + ending));
-            }
+        try (var in = StepCommandTest.class.getResourceAsStream("/programs/" + name + ".cu")) {
+            Files.copy(in, folder.resolve(name + ".cu"));
         }
-        Path program = folder.resolve(name + ".ptx");
+        Path program = Programs.copy("programs", name, folder);
         return Files.writeString(program, Files.readString(program).replaceAll("\\.file\\s+1\\s+\"[^\"]*\"",
                 ".file\t1 \"" + folder.resolve(name + ".cu") + "\""));
     }
@@ -94,10 +91,7 @@ class StepCommandTest {
     /** A function's registers are its own, though the kernel's have the same names. */
     @Test
     void registersOfAFunction() throws IOException {
-        Path program = folder.resolve("pointers.ptx");
-        try (var in = StepCommandTest.class.getResourceAsStream("/programs/pointers.ptx.gz")) {
-            Files.write(program, new GZIPInputStream(in).readAllBytes());
-        }
+        Path program = Programs.copy("programs", "pointers", folder);
         String ptx = Files.readString(program);
         int line = (int) ptx.substring(0, ptx.indexOf("mul.f32", ptx.indexOf("_Z5timesff_param_1]"))).lines().count();
         assertThat(step(program, "pointers<<<1,9>>>(in:x=range(9), y=zeros(9), 0)", "break " + line
