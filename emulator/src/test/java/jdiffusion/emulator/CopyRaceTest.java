@@ -51,34 +51,6 @@ class CopyRaceTest {
                 .hasMessageContaining("`cp.async.ca.shared.global [%r1], [%rd3], 4;` with no barrier between");
     }
 
-    /** Copies that arrive at a barrier in shared memory are there for who waits at it, and for nobody else. */
-    @ParameterizedTest
-    @ValueSource(longs = {0, 1, 2, 3, 4, 5, 6, 7})
-    void copiesThatArriveAtABarrier(long seed) {
-        String body = OWN + """
-                setp.eq.s32 %p1, %r10, 0;
-                @%p1 mbarrier.init.shared.b64 [s+512], 64;
-                bar.sync 0;
-                cp.async.ca.shared.global [%r1], [%rd3], 4;
-                ARRIVE
-                WAIT:
-                mbarrier.test_wait.parity.shared.b64 %p2, [s+512], 0;
-                @!%p2 bra WAIT;
-                ld.shared.u32 %r3, [%r2];
-                """;
-        String counted = "cp.async.mbarrier.arrive.noinc.shared.b64 [s+512];";
-        String also = "cp.async.mbarrier.arrive.shared.b64 [s+512];\nmbarrier.arrive.shared.b64 %rd4, [s+512];";
-        assertThat(fault(checked().withSeed(seed), body.replace("ARRIVE", counted))).isNull();
-        assertThat(fault(checked().withSeed(seed), body.replace("ARRIVE", also))).isNull();
-        // Nobody waits, or nobody has said when the copies have come.
-        DeviceFault early = fault(checked().withSeed(seed), body.replace("ARRIVE", counted).replace("@!%p2 bra WAIT;", ""));
-        assertThat(early).isNotNull();
-        assertThat(early.kind()).as(early.getMessage()).isIn(Kind.SHARED_RACE, Kind.UNFINISHED_COPY,
-                Kind.UNINITIALISED_SHARED);
-        DeviceFault untold = fault(checked().withSeed(seed), body.replace("ARRIVE", also.substring(also.indexOf('\n'))));
-        assertThat(untold.kind()).as(untold.getMessage()).isEqualTo(Kind.UNFINISHED_COPY);
-    }
-
     /** The same with the wait after another barrier: the copy is under way while it is read. */
     @Test
     void theIssueIsWhereTheWriteBegins() {

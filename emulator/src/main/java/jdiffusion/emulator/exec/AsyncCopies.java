@@ -27,7 +27,29 @@ final class AsyncCopies {
         final int[] group = new int[Layout.LANES];
     }
 
+    /** Arrivals of lanes at barriers, each when the copies that it had issued until then have landed. */
+    private static final class Arrival {
+        /** Who is still to arrive. */
+        int waiting;
+        /** Who has arrived in a phase that is over; only where that is checked. */
+        int over;
+        /** Who has arrived in one that is not. */
+        int arrived;
+        final int site;
+        final long[] barrier;
+        /** Copies that it waits for, or whose data those have who wait at the barrier. */
+        final List<Copy> copies;
+
+        Arrival(int lanes, int site, long[] barrier, List<Copy> copies) {
+            this.waiting = lanes;
+            this.site = site;
+            this.barrier = barrier;
+            this.copies = copies;
+        }
+    }
+
     private final Warp warp;
+    private final List<Arrival> arrivals = new ArrayList<>();
     private final List<Copy> outstanding = new ArrayList<>();
     private final List<Copy> free = new ArrayList<>();
     private final int[] group = new int[Layout.LANES];
@@ -39,6 +61,7 @@ final class AsyncCopies {
     void reset() {
         free.addAll(outstanding);
         outstanding.clear();
+        arrivals.clear();
         Arrays.fill(group, 0);
     }
 
@@ -116,8 +139,12 @@ final class AsyncCopies {
         release();
     }
 
-    /** Forgets copies that no lane needs any more. */
+    /** Lanes arrive whose copies have landed; forgets copies that no lane needs any more. */
     private void release() {
+        if (!arrivals.isEmpty()) {
+            arrivals.forEach(this::complete);
+            arrivals.removeIf(arrival -> (arrival.waiting | arrival.arrived | arrival.over) == 0);
+        }
         outstanding.removeIf(copy -> copy.lanes == 0 && free.add(copy));
     }
 
@@ -135,16 +162,92 @@ final class AsyncCopies {
     }
 
     /**
-     * {@code cp.async.mbarrier.arrive}: each lane arrives at a barrier in shared memory when its copies have come, which
-     * they do here at once. Where the arrival is not counted ({@code noinc} is 0), one more was expected for it.
+     * {@code cp.async.mbarrier.arrive}: each lane arrives at a barrier in shared memory when the copies have landed
+     * that it has issued until now. Where the arrival is not counted ({@code noinc} is 0), the phase takes one more.
      */
     static void arrive(Warp w, int mask, int site, int noinc) {
-        await(w, mask, -1);
-        if (noinc != 0) {
-            MemoryBarriers.arrive(w, mask, site, -1, -1, -1, 0);
-        } else {
-            MemoryBarriers.handOn(w, mask, site);
+        MemoryBarriers.track(w, mask, site, noinc == 0);
+        AsyncCopies copies = w.copies;
+        List<Copy> prior = new ArrayList<>(copies.outstanding);
+        prior.removeIf(copy -> (copy.lanes & mask) == 0);
+        copies.arrivals.add(new Arrival(mask, site, w.address.clone(), prior));
+        copies.release();
+    }
+
+    private void complete(Arrival arrival) {
+        boolean checks = warp.block.checker() != null;
+        int flying = 0;
+        for (Copy copy : arrival.copies) {
+            flying |= copy.flying;
         }
+        for (int rest = arrival.waiting & ~flying; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            arrival.waiting &= ~(1 << lane);
+            arrival.arrived |= checks ? 1 << lane : 0;
+            MemoryBarriers.tracked(warp, lane, arrival.site, (int) arrival.barrier[lane]);
+        }
+        arrival.copies.removeIf(copy -> (copy.lanes & (arrival.waiting | arrival.arrived | arrival.over)) == 0);
+    }
+
+    private static int at(Arrival arrival, int lanes, int barrier) {
+        int there = 0;
+        for (int rest = lanes; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            there |= arrival.barrier[lane] == barrier ? 1 << lane : 0;
+        }
+        return there;
+    }
+
+    /** Whether lanes will arrive at a barrier when their copies have landed. */
+    boolean arriveAt(int barrier) {
+        return arrivals.stream().anyMatch(arrival -> at(arrival, arrival.waiting, barrier) != 0);
+    }
+
+    /** A thread waits at a barrier for what has not come: true when copies have landed now that it waits for. */
+    boolean isAwaited(int barrier) {
+        boolean any = false;
+        for (Arrival arrival : arrivals) {
+            int lanes = at(arrival, arrival.waiting, barrier);
+            for (Copy copy : arrival.copies) {
+                any |= (lanes & copy.flying) != 0;
+                land(copy, lanes & copy.flying);
+            }
+        }
+        if (any) {
+            release();
+        }
+        return any;
+    }
+
+    /** A phase of a barrier is over. */
+    void phaseEnded(int barrier) {
+        for (Arrival arrival : arrivals) {
+            int lanes = at(arrival, arrival.arrived, barrier);
+            arrival.arrived &= ~lanes;
+            arrival.over |= lanes;
+        }
+    }
+
+    /** A thread goes on after the phase of a barrier: true when there were copies whose data it has now. */
+    boolean passed(int barrier) {
+        boolean any = false;
+        for (Arrival arrival : arrivals) {
+            int lanes = at(arrival, arrival.over, barrier);
+            arrival.over &= ~lanes;
+            for (Copy copy : arrival.copies) {
+                int done = copy.lanes & lanes;
+                for (int rest = done; rest != 0; rest &= rest - 1) {
+                    warp.block.checker().landed(new int[] {(int) copy.target[Integer.numberOfTrailingZeros(rest)]},
+                            copy.bytes, copy.site, false);
+                }
+                copy.lanes &= ~done;
+                any |= done != 0;
+            }
+        }
+        if (any) {
+            release();
+        }
+        return any;
     }
 
     /** Ends all groups of each lane but its last {@code pending}; with -1 also what is not committed. */

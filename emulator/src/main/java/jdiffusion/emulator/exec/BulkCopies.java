@@ -235,7 +235,7 @@ final class BulkCopies {
             if (home != w.block) {
                 w.block.cluster().peers().copyTo(w, lane, site, home);
                 home.checker().access(w, 1 << lane, site, 8, SharedChecker.ATOMIC);
-                home.checker().checkMade(1 << lane);
+                home.checker().barriers().checkMade(w, 1 << lane);
             }
             copy.access = home.checker().access(w, lane, site, payload.addresses(), payload.piece(),
                     payload.reduction() == null ? SharedChecker.COPY : SharedChecker.REDUCE);

@@ -49,7 +49,7 @@ final class Flags {
 
     /** {@code fence} and {@code membar}; {@code near} is 1 for one of the block alone. */
     static void fence(Warp w, int mask, int near) {
-        if (w.block.checker() == null || !w.kernel.hasFlags() && !w.kernel.usesCluster()) {
+        if (w.block.checker() == null) {
             return;
         }
         Order order = w.block.checker().order();
@@ -58,7 +58,10 @@ final class Flags {
             if (near == 0) {
                 order.fence(thread);
             }
-            order.flags().fence(thread, near != 0);
+            // What is noted for flags is much where threads are many.
+            if (w.kernel.hasFlags()) {
+                order.flags().fence(thread, near != 0);
+            }
         }
     }
 

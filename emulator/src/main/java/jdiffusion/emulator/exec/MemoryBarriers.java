@@ -22,8 +22,11 @@ final class MemoryBarriers {
         SharedMemory.checkBounds(w, w.address, mask, site, 8, true);
         if (w.target.checker() != null) {
             w.target.checker().access(w, mask, site, 8, how);
+            if (how != SharedChecker.WRITE) {
+                w.target.checker().barriers().use(w, mask, site);
+            }
             if (w.target != w.block) {
-                w.target.checker().checkMade(mask);
+                w.target.checker().barriers().checkMade(w, mask);
             }
         }
     }
@@ -73,14 +76,29 @@ final class MemoryBarriers {
             }
             store(w.target, at, state(arrivals, arrivals, 0, 0));
             if (w.target.checker() != null) {
-                w.target.checker().madeBarrier(lane, at);
+                w.target.checker().barriers().made(lane, at);
             }
         }
     }
 
-    /** The last one to use a barrier does it, whom a counter finds by atomics: an order that is not seen here. */
+    /** All uses must come before. */
     static void invalidate(Warp w, int mask, int site) {
         check(w, mask, site, SharedChecker.ATOMIC);
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            int at = (int) w.address[lane];
+            if (w.block.checker() != null) {
+                w.block.checker().barriers().invalidate(w, lane, site);
+            }
+            boolean tracked = false;
+            for (Warp warp : w.block.warps()) {
+                tracked |= warp.copies.arriveAt(at);
+            }
+            if (tracked || bytes(load(w.block, at)) != 0) {
+                throw w.block.fault(Kind.BARRIER, site, w, lane, ("the barrier at shared byte %d is made invalid while"
+                        + " copies are under way that it counts: %s").formatted(at, text(load(w.block, at))));
+            }
+        }
     }
 
     /**
@@ -134,13 +152,37 @@ final class MemoryBarriers {
         }
     }
 
-    /** Hands on what lanes have done to who waits for this phase, with no arrival that counts. */
-    static void handOn(Warp w, int mask, int site) {
+    /**
+     * Lanes will arrive when their copies have landed, and hand on what they have done until now.
+     *
+     * @param more whether the phase takes an arrival more for each of them
+     */
+    static void track(Warp w, int mask, int site, boolean more) {
         check(w, mask, site, SharedChecker.ATOMIC);
-        for (int rest = w.block.checker() == null ? 0 : mask; rest != 0; rest &= rest - 1) {
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
-            w.block.checker().releases().arrive((int) w.address[lane], w.base + lane);
+            int at = (int) w.address[lane];
+            if (w.block.checker() != null) {
+                w.block.checker().releases().arrive(at, w.base + lane);
+            }
+            long before = load(w.block, at);
+            if (more && missing(before) == MOST) {
+                throw w.block.fault(Kind.BARRIER, site, w, lane, "more than %d arrivals are missing at the barrier at"
+                        .formatted(MOST) + " shared byte " + at);
+            }
+            store(w.block, at, state(missing(before) + (more ? 1 : 0), expected(before), bytes(before),
+                    parity(before)));
         }
+    }
+
+    /** A lane's copies have landed. */
+    static void tracked(Warp w, int lane, int site, int at) {
+        long before = load(w.block, at);
+        if (missing(before) < 1) {
+            throw w.block.fault(Kind.BARRIER, site, w, lane,
+                    "1 arrivals at the barrier at shared byte %d, where %s".formatted(at, text(before)));
+        }
+        update(w.block, at, missing(before) - 1, expected(before), bytes(before), parity(before));
     }
 
     /** A copy has brought bytes. */
@@ -155,6 +197,9 @@ final class MemoryBarriers {
         if (over && block.checker() != null) {
             block.checker().releases().end(at);
             block.bulk().phaseEnded(at);
+            for (Warp warp : block.warps()) {
+                warp.copies.phaseEnded(at);
+            }
         }
     }
 
@@ -185,10 +230,11 @@ final class MemoryBarriers {
             int waited = phase.applyAsInt(lane);
             // Copies that land as late as they can do so now.
             boolean passed = parity(load(w.block, at)) != waited
-                    || w.block.bulk().isAwaited(at) && parity(load(w.block, at)) != waited;
+                    || isAwaited(w.block, at) && parity(load(w.block, at)) != waited;
             over |= passed ? 1 << lane : 0;
             if (passed && w.block.checker() != null) {
                 w.block.bulk().passed(at);
+                passed(w.block, at);
                 w.block.checker().releases().pass(at, w.base + lane);
             }
             if (!passed) {
@@ -199,6 +245,25 @@ final class MemoryBarriers {
         w.setPredicate(p, over, mask);
         if (over != mask) {
             w.yield();
+        }
+    }
+
+    private static boolean isAwaited(Block block, int at) {
+        boolean any = block.bulk().isAwaited(at);
+        for (Warp warp : block.warps()) {
+            any |= warp.copies.isAwaited(at);
+        }
+        return any;
+    }
+
+    /** Who goes on after a phase has the data of the threads' own copies that it waited for. */
+    private static void passed(Block block, int at) {
+        boolean any = false;
+        for (Warp warp : block.warps()) {
+            any |= warp.copies.passed(at);
+        }
+        if (any) {
+            block.checker().releases().copied(at, block.rank());
         }
     }
 

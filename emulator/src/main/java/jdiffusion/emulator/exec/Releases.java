@@ -2,7 +2,9 @@ package jdiffusion.emulator.exec;
 
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What is handed on at barriers in shared memory: those who wait for a phase to end have seen what everybody had done
@@ -16,6 +18,10 @@ final class Releases {
     private final Map<Integer, int[]> ended = new HashMap<>();
     /** Accesses that made barriers, as {@link SharedChecker} notes them. */
     private final Map<Integer, Long> made = new HashMap<>();
+    /** By the barrier's address the last access of each thread since it was made. */
+    private final Map<Integer, long[]> uses = new HashMap<>();
+    /** Places of barriers that were made invalid, and not made anew. */
+    private final Set<Integer> invalid = new HashSet<>();
 
     Releases(Order order) {
         this.order = order;
@@ -25,6 +31,32 @@ final class Releases {
         arriving.clear();
         ended.clear();
         made.clear();
+        invalid.clear();
+        uses.clear();
+    }
+
+    /** An access of a barrier by a thread. */
+    void use(int at, int thread, long access) {
+        uses.computeIfAbsent(at, _ -> new long[order.parties()])[thread] = access;
+    }
+
+    /** The last accesses of a barrier, by thread; 0 for none. */
+    long[] uses(int at) {
+        return uses.getOrDefault(at, new long[0]);
+    }
+
+    /** Whether a barrier was made at a place and then made invalid. */
+    boolean isInvalid(int at) {
+        return invalid.contains(at);
+    }
+
+    /** There is no barrier any more at a place. */
+    void invalidate(int at) {
+        made.remove(at);
+        arriving.remove(at);
+        ended.remove(at);
+        uses.remove(at);
+        invalid.add(at);
     }
 
     /** The access that made the barrier at a place; null where none is known. */
@@ -35,6 +67,8 @@ final class Releases {
     /** The barrier at that place is made anew by an access. */
     void begin(int at, long access) {
         made.put(at, access);
+        invalid.remove(at);
+        uses.remove(at);
         arriving.remove(at);
         ended.remove(at);
     }

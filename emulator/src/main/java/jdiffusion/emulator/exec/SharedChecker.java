@@ -37,6 +37,7 @@ final class SharedChecker {
     private final Releases releases;
     private final AsyncChecker async;
     private final SharedFaults faults;
+    private final BarrierChecker barriers;
     private final int shift;
     private final AccessCode code;
     private final long[] writes;
@@ -61,6 +62,7 @@ final class SharedChecker {
         this.releases = new Releases(order);
         this.shift = Integer.numberOfTrailingZeros(block.kernel().sharedCell());
         this.faults = new SharedFaults(block, order, shift);
+        this.barriers = new BarrierChecker(this, releases, order, code);
         int cells = (bytes >> shift) + 1;
         this.writes = new long[cells];
         this.reads = new long[cells];
@@ -91,6 +93,21 @@ final class SharedChecker {
     /** What threads hand on at barriers that not all of them wait at. */
     Releases releases() {
         return releases;
+    }
+
+    /** Barriers in the block's memory. */
+    BarrierChecker barriers() {
+        return barriers;
+    }
+
+    /** The access that was looked at last, as that of a lane. */
+    long last(int lane) {
+        return code.of(warp.touched, site, warp.base + lane);
+    }
+
+    /** Faults because of the access that was looked at last, of a lane, and another one of the same memory. */
+    RuntimeException fault(Kind kind, int lane, String what, long other) {
+        return fault(kind, code.of(0, 0, warp.base + lane), what, (int) warp.address[lane] >> shift, other);
     }
 
     /** Threads have met at a barrier. */
@@ -174,23 +191,6 @@ final class SharedChecker {
     void keepUnderWay(long access, int[] addresses, int bytes) {
         for (int at : addresses) {
             Arrays.fill(writes, at >> shift, (at >> shift) + (bytes >> shift), access);
-        }
-    }
-
-    /** A lane has made a barrier at a place, with the access that was looked at last. */
-    void madeBarrier(int lane, int at) {
-        releases.begin(at, code.of(warp.touched, site, warp.base + lane));
-    }
-
-    /** Faults unless the barriers that lanes use, with the access that was looked at last, were made before. */
-    void checkMade(int lanes) {
-        for (int rest = lanes; rest != 0; rest &= rest - 1) {
-            int lane = Integer.numberOfTrailingZeros(rest);
-            Long made = releases.made((int) warp.address[lane]);
-            if (made != null && !isBefore(made, warp.base + lane)) {
-                throw fault(Kind.SHARED_RACE, code.of(0, 0, warp.base + lane), "%s and was made by %s with no"
-                        + " barrier between", (int) warp.address[lane] >> shift, made);
-            }
         }
     }
 
@@ -367,7 +367,8 @@ final class SharedChecker {
     }
 
     RuntimeException fault(Kind kind, long own, String what, int cell, long other) {
-        return faults.between(warp, site, how, kind, thread(own) % Layout.LANES, what, cell, thread(other), site(other));
+        return faults.between(warp, site, how, kind, thread(own) % Layout.LANES, what, cell, thread(other),
+                site(other));
     }
 
     /** The fault of a write of a cell that is being read. */

@@ -24,7 +24,8 @@ final class SharedFaults {
      */
     RuntimeException between(Warp warp, int site, int how, Kind kind, int lane, String what, int cell, int other,
             Site there) {
-        String who = order.isThread(other) ? name(warp, other) : "a bulk copy";
+        String who = order.isThread(other) ? name(warp, other)
+                : there.text().contains("bulk") ? "a bulk copy" : "a copy";
         String here = "shared byte %d%s %s".formatted(cell << shift, owner(warp), switch (how) {
             case SharedChecker.READ -> "is read here";
             case SharedChecker.WRITE, SharedChecker.STORE -> "is written here";
