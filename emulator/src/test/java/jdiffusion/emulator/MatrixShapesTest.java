@@ -95,4 +95,21 @@ class MatrixShapesTest {
             assertThat(Float.float16ToFloat(memory.get(ValueLayout.JAVA_SHORT, 6))).isEqualTo(33);
         }
     }
+
+    /** Lane 4g + t has elements 2t and 2t + 1 of row g, which are 8 times the row and the column; then of column g. */
+    @Test
+    void transposedAmongLanes() {
+        PtxProgram program = Bench.kernel("", """
+                shl.b32 %r1, %r10, 1; add.u32 %r2, %r1, 1; shl.b32 %r2, %r2, 16; or.b32 %r1, %r1, %r2;
+                movmatrix.sync.aligned.m8n8.trans.b16 %r1, %r1;
+                mul.wide.u32 %rd1, %r10, 4; add.s64 %rd1, %rd1, %rd11; st.global.u32 [%rd1], %r1;
+                """);
+        try (Bench bench = Bench.checked()) {
+            MemorySegment memory = bench.allocate(128);
+            bench.launch(program, "k", 1, 32, 0, memory, memory);
+            for (int i = 0; i < 64; i++) {
+                assertThat(memory.get(ValueLayout.JAVA_SHORT, 2L * i)).isEqualTo((short) (i % 8 * 8 + i / 8));
+            }
+        }
+    }
 }

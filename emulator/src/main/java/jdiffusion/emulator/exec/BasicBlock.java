@@ -77,7 +77,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     static boolean isCollective(Instruction instruction) {
         return switch (instruction.opcode()) {
             case "barrier" -> !instruction.has("cluster") || instruction.has("aligned");
-            case "bar", "shfl", "vote", "match", "mma", "ldmatrix", "stmatrix", "redux", "wmma", "wgmma",
+            case "bar", "shfl", "vote", "match", "mma", "ldmatrix", "stmatrix", "movmatrix", "redux", "wmma", "wgmma",
                     "setmaxnreg", "elect" -> true;
             default -> false;
         };
@@ -86,7 +86,7 @@ record BasicBlock(List<Instruction> instructions, Map<String, Integer> targets, 
     /** True for instructions of the tensor cores, which all 32 lanes execute. */
     static boolean isWhole(Instruction instruction) {
         return switch (instruction.opcode()) {
-            case "mma", "ldmatrix", "stmatrix", "wmma", "wgmma", "setmaxnreg" -> true;
+            case "mma", "ldmatrix", "stmatrix", "movmatrix", "wmma", "wgmma", "setmaxnreg" -> true;
             default -> false;
         };
     }

@@ -135,7 +135,7 @@ final class Classification {
                     InstructionClass.CONTROL;
             case "bar", "barrier" -> InstructionClass.BARRIER;
             case "shfl", "vote", "match", "redux", "activemask", "membar", "fence", "prefetch", "prefetchu", "elect",
-                    "setmaxnreg", "mapa", "getctarank", "isspacep", "griddepcontrol" ->
+                    "movmatrix", "setmaxnreg", "mapa", "getctarank", "isspacep", "griddepcontrol" ->
                     InstructionClass.OTHER;
             default -> isFloat(instruction) ? InstructionClass.FLOAT : InstructionClass.INTEGER;
         };

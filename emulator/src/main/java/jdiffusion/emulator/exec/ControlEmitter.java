@@ -188,6 +188,9 @@ final class ControlEmitter {
         }
         Integer target = block.targets().get(callee);
         if (target == null) {
+            if (Refusals.isLaunch(callee)) {
+                throw new IllegalArgumentException("kernels that launch kernels are not supported");
+            }
             throw new IllegalArgumentException("the function " + callee + " is not in this text; link it in, or let it"
                     + " be inlined");
         }

@@ -108,7 +108,7 @@ public final class KernelCompiler {
     private Site site(Instruction instruction) {
         try {
             return Classification.site(instruction, module.text(instruction.line()));
-        } catch (IllegalArgumentException e) {
+        } catch (IllegalArgumentException | IndexOutOfBoundsException | NullPointerException | ClassCastException e) {
             throw failure(instruction, e);
         }
     }
@@ -256,7 +256,7 @@ public final class KernelCompiler {
         if (cause instanceof PtxException) {
             return cause;
         }
-        String reason = cause.getMessage() == null ? "malformed instruction" : cause.getMessage();
+        String reason = Refusals.reason(instruction, cause);
         return new PtxException("%s:%d: kernel %s: %s: `%s`".formatted(module.origin(), instruction.line(),
                 function.name(), reason, module.text(instruction.line())), instruction.line());
     }

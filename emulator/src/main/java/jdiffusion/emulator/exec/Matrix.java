@@ -1,5 +1,6 @@
 package jdiffusion.emulator.exec;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -253,6 +254,20 @@ final class Matrix {
                 }
                 words[at] = value;
             }
+        }
+    }
+
+    /** Transposes 8 by 8 halves, of which lane l holds elements 2(l mod 4) and the next of row l / 4. */
+    static void movmatrix(Warp w, int mask, int site, int d, int a) {
+        if (w.block.checker() != null) {
+            w.checkWhole(mask, site);
+        }
+        int[] rows = Arrays.copyOfRange(w.r, a, a + Layout.LANES);
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            int column = lane >> 2;
+            int from = 8 * (lane & 3) + (column >> 1);
+            w.r[d + lane] = half(rows[from], column) | half(rows[from + 4], column) << 16;
         }
     }
 

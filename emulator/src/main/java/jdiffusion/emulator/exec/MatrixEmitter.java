@@ -182,6 +182,13 @@ final class MatrixEmitter {
         return slots;
     }
 
+    /** {@code movmatrix}. */
+    void transpose(Instruction instruction, int site) {
+        WarpEmitter.require(instruction.has("m8n8") && instruction.has("trans") && instruction.has("b16"));
+        List<Operand> o = instruction.operands();
+        warp.call(Matrix.class, "movmatrix", site, warp.intSlot(o.get(0)), warp.intSlot(o.get(1)));
+    }
+
     /** {@code ldmatrix}. */
     void load(Instruction instruction, int site) {
         List<Operand> o = instruction.operands();

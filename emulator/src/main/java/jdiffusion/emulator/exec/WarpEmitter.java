@@ -20,7 +20,7 @@ import jdiffusion.emulator.ptx.Type;
 /** Translates instructions of a whole warp (memory, matrices, exchanges) into calls with slots as arguments. */
 final class WarpEmitter {
     static final ClassDesc WARP = ClassDesc.of(Warp.class.getName());
-    private static final Set<String> IGNORED = Set.of("prefetch", "prefetchu", "discard", "applypriority",
+    private static final Set<String> IGNORED = Set.of("prefetch", "pmevent", "prefetchu", "discard", "applypriority",
             "createpolicy", "griddepcontrol");
 
     private final CodeBuilder code;
@@ -67,6 +67,7 @@ final class WarpEmitter {
                     call(Shuffles.class, "matchAll", site, intSlot(to), p, a, wide ? 1 : 0, intSlot(o.get(2)));
                 }
             }
+            case "movmatrix" -> new MatrixEmitter(code, this).transpose(instruction, site);
             case "activemask" -> call(Shuffles.class, "activeMask", intSlot(o.get(0)));
             case "redux" -> reduce(instruction, site);
             case "wmma" -> new MatrixEmitter(code, this).fragments(instruction, site);
@@ -196,7 +197,7 @@ final class WarpEmitter {
                 require(type != null && type != Type.PRED && type.bits() <= 32);
                 return layout.slot(reg.name());
             }
-            default -> throw new IllegalArgumentException("a register is expected");
+            default -> throw notOne(operand);
         }
     }
 
@@ -217,8 +218,16 @@ final class WarpEmitter {
                 require(type != null && type.bits() == 64);
                 return layout.slot(reg.name());
             }
-            default -> throw new IllegalArgumentException("a register is expected");
+            default -> throw notOne(operand);
         }
+    }
+
+    private static IllegalArgumentException notOne(Operand operand) {
+        return new IllegalArgumentException("a register is expected, and there is " + switch (operand) {
+            case Operand.Vector vector -> "a vector of " + vector.elements().size();
+            case Operand.Address _ -> "an address";
+            default -> "a pair";
+        });
     }
 
     /** A slot of 64 bits of a register that the PTX does not name. */
