@@ -8,7 +8,7 @@ public final class FloatMath {
     private FloatMath() {
     }
 
-    /** See {@link VectorMath#exp}. */
+    /** e^x: 0 far below, infinity far above, NaN for NaN; results under the normal range are right too. */
     public static float exp(float x) {
         float y = x < -104f ? -104f : x > 89f ? 89f : x;
         float shifted = y * VectorMath.LOG2_E + VectorMath.TO_INTEGER;
@@ -42,17 +42,17 @@ public final class FloatMath {
         return Float.intBitsToFloat(n + 127 << 23);
     }
 
-    /** See {@link VectorMath#silu}. */
+    /** See {@link VectorMath#sigmoidProduct}. */
     public static float silu(float x) {
         return x / (exp(-x) + 1f);
     }
 
-    /** See {@link VectorMath#quickGelu}. */
+    /** See {@link VectorMath#sigmoidProduct}. */
     public static float quickGelu(float x) {
         return x / (exp(x * -1.702f) + 1f);
     }
 
-    /** See {@link VectorMath#relu}. */
+    /** 0 for x below 0, else x: NaN stays NaN. */
     public static float relu(float x) {
         return x < 0f ? 0f : x;
     }

@@ -1,6 +1,7 @@
 package jdiffusion.kernels.cpu;
 
 import static jdiffusion.kernels.cpu.Simd.LANES;
+import static jdk.incubator.vector.VectorOperators.LT;
 
 import jdiffusion.kernels.Activation;
 import jdiffusion.kernels.cpu.WarmUp.Group;
@@ -49,33 +50,23 @@ public final class Pointwise {
     // Each does the whole vectors of a run and returns how many elements that was.
 
     static int siluVectors(float[] values, int at, int n) {
-        int i = 0;
-        for (; i <= n - LANES; i += LANES) {
-            VectorMath.silu(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
-        }
-        return i;
+        return VectorMath.sigmoidProduct(values, at, n, -1f);
     }
 
     static int geluTanhVectors(float[] values, int at, int n) {
-        int i = 0;
-        for (; i <= n - LANES; i += LANES) {
-            VectorMath.geluTanh(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
-        }
-        return i;
+        return VectorMath.geluTanh(values, at, n);
     }
 
     static int quickGeluVectors(float[] values, int at, int n) {
-        int i = 0;
-        for (; i <= n - LANES; i += LANES) {
-            VectorMath.quickGelu(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
-        }
-        return i;
+        return VectorMath.sigmoidProduct(values, at, n, -1.702f);
     }
 
     static int reluVectors(float[] values, int at, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
-            VectorMath.relu(FloatVector.fromArray(Simd.F, values, at + i)).intoArray(values, at + i);
+            FloatVector x = FloatVector.fromArray(Simd.F, values, at + i);
+            // NaN stays NaN.
+            x.blend(0f, x.compare(LT, 0f)).intoArray(values, at + i);
         }
         return i;
     }

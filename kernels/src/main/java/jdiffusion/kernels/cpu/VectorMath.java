@@ -12,6 +12,10 @@ import jdk.incubator.vector.IntVector;
  * Elementary functions on vectors of {@link Simd#F}, within 2 units in the last place. Each lane's result depends on
  * that lane alone. The coefficients are near-minimax fits by reweighted least squares, in the error that matters to
  * the result.
+ *
+ * <p>Each activation is one method, loop included, written out: the compiler has a bound for the size of what it puts
+ * together, and beyond it calls our methods instead of inlining them, and boxes their vectors, for ever. A caller of
+ * several activations, as {@link Pointwise#activate}, reaches it.
  */
 public final class VectorMath {
     static final float LOG2_E = 1.442695f;
@@ -28,24 +32,6 @@ public final class VectorMath {
     static final float GELU_TANH_SCALE = (float) (-2 * Math.sqrt(2 / Math.PI));
 
     private VectorMath() {
-    }
-
-    /** e^x: 0 far below, infinity far above, NaN for NaN; results under the normal range are right too. */
-    public static FloatVector exp(FloatVector x) {
-        // Beyond these the result is 0 or infinity whatever x; a NaN fails both comparisons and stays.
-        FloatVector y = x.blend(-104f, x.compare(LT, -104f));
-        y = y.blend(89f, y.compare(GT, 89f));
-        FloatVector shifted = y.mul(LOG2_E).add(TO_INTEGER);
-        FloatVector n = shifted.sub(TO_INTEGER);
-        FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), y);
-        r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
-        FloatVector p = expNearZero(r);
-        // 2^n as two factors, since n reaches past the exponents of normal numbers at both ends. Written out, since a
-        // method for it is not always inlined this deep, and then vectors are boxed.
-        IntVector exponent = shifted.reinterpretAsInts().sub(TO_INTEGER_BITS);
-        IntVector half = exponent.lanewise(ASHR, 1);
-        FloatVector low = half.add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats();
-        return p.mul(low).mul(exponent.sub(half).add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats());
     }
 
     /**
@@ -72,35 +58,75 @@ public final class VectorMath {
         return q.mul(r).fma(r, r).add(1f);
     }
 
-    /** x / (1 + e^-x). */
-    public static FloatVector silu(FloatVector x) {
-        return x.div(exp(x.neg()).add(1f));
-    }
-
-    /** x / (1 + e^(-1.702 x)). */
-    public static FloatVector quickGelu(FloatVector x) {
-        return x.div(exp(x.mul(-1.702f)).add(1f));
-    }
-
-    /** 0 for x below 0, else x: NaN stays NaN. */
-    public static FloatVector relu(FloatVector x) {
-        return x.blend(0f, x.compare(LT, 0f));
+    /**
+     * x / (1 + e^(factor x)) for the {@code width} values from {@code at} on: SiLU with the factor -1, and what OpenAI's
+     * CLIP has for GELU with -1.702.
+     *
+     * @return how many values are in whole vectors, which are done
+     */
+    static int sigmoidProduct(float[] values, int at, int width, float factor) {
+        int i = 0;
+        for (; i <= width - Simd.LANES; i += Simd.LANES) {
+            FloatVector x = FloatVector.fromArray(Simd.F, values, at + i);
+            FloatVector s = x.mul(factor);
+            // e^s: 0 far below, infinity far above whatever s; a NaN fails both comparisons and stays.
+            s = s.blend(-104f, s.compare(LT, -104f));
+            s = s.blend(89f, s.compare(GT, 89f));
+            FloatVector shifted = s.mul(LOG2_E).add(TO_INTEGER);
+            FloatVector n = shifted.sub(TO_INTEGER);
+            FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), s);
+            r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
+            FloatVector q = r.mul(0.0013813878f).add(0.008369064f);
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.041668423f));
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.16666518f));
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.49999994f));
+            FloatVector p = q.mul(r).fma(r, r).add(1f);
+            // 2^n as two factors, since n reaches past the exponents of normal numbers at both ends.
+            IntVector exponent = shifted.reinterpretAsInts().sub(TO_INTEGER_BITS);
+            IntVector half = exponent.lanewise(ASHR, 1);
+            p = p.mul(half.add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats());
+            p = p.mul(exponent.sub(half).add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats());
+            x.div(p.add(1f)).intoArray(values, at + i);
+        }
+        return i;
     }
 
     /**
-     * x/2 (1 + tanh(s)) with s = sqrt(2/pi) (x + 0.044715 x^3), as x / (1 + e^-2s), which is the same and keeps its
-     * relative accuracy where tanh is near -1.
+     * For the {@code width} values from {@code at} on: x/2 (1 + tanh(s)) with s = sqrt(2/pi) (x + 0.044715 x^3), as
+     * x / (1 + e^-2s), which is the same and keeps its relative accuracy where tanh is near -1.
+     *
+     * @return how many values are in whole vectors, which are done
      */
-    public static FloatVector geluTanh(FloatVector x) {
-        FloatVector inner = x.mul(x).mul(0.044715f).add(1f).mul(x);
-        return x.div(exp(inner.mul(GELU_TANH_SCALE)).add(1f));
+    static int geluTanh(float[] values, int at, int width) {
+        int i = 0;
+        for (; i <= width - Simd.LANES; i += Simd.LANES) {
+            FloatVector x = FloatVector.fromArray(Simd.F, values, at + i);
+            FloatVector s = x.mul(x).mul(0.044715f).add(1f).mul(x).mul(GELU_TANH_SCALE);
+            // e^s: 0 far below, infinity far above whatever s; a NaN fails both comparisons and stays.
+            s = s.blend(-104f, s.compare(LT, -104f));
+            s = s.blend(89f, s.compare(GT, 89f));
+            FloatVector shifted = s.mul(LOG2_E).add(TO_INTEGER);
+            FloatVector n = shifted.sub(TO_INTEGER);
+            FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), s);
+            r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
+            FloatVector q = r.mul(0.0013813878f).add(0.008369064f);
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.041668423f));
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.16666518f));
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.49999994f));
+            FloatVector p = q.mul(r).fma(r, r).add(1f);
+            // 2^n as two factors, since n reaches past the exponents of normal numbers at both ends.
+            IntVector exponent = shifted.reinterpretAsInts().sub(TO_INTEGER_BITS);
+            IntVector half = exponent.lanewise(ASHR, 1);
+            p = p.mul(half.add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats());
+            p = p.mul(exponent.sub(half).add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats());
+            x.div(p.add(1f)).intoArray(values, at + i);
+        }
+        return i;
     }
 
     /**
      * For the {@code width} values from {@code at} on: x/2 (1 + erf(x / sqrt 2)), with the error function as an odd
-     * polynomial near 0, elsewhere as 1 - e^(polynomial) with x's sign. All of it is one method, loop included: the
-     * compiler has a bound for the size of what it puts together, and beyond it calls methods as {@link #exp} instead
-     * of inlining them, and boxes their vectors.
+     * polynomial near 0, elsewhere as 1 - e^(polynomial) with x's sign.
      *
      * @return how many values are in whole vectors, which are done
      */
@@ -128,7 +154,7 @@ public final class VectorMath {
             far = far.fma(t, FloatVector.broadcast(Simd.F, -1.1277972f));
             far = far.fma(t, FloatVector.broadcast(Simd.F, -0.00016643907f));
 
-            // e^far, as in exp; far is between -16 and 0, so 2^n is one factor.
+            // e^far; far is between -16 and 0, so 2^n is one factor.
             FloatVector shifted = far.mul(LOG2_E).add(TO_INTEGER);
             FloatVector n = shifted.sub(TO_INTEGER);
             FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), far);

@@ -2,7 +2,10 @@ package jdiffusion.kernels.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.offset;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
@@ -15,13 +18,16 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 class VectorMathTest {
     private static final float INF = Float.POSITIVE_INFINITY;
+    private static final Activation[] ACTIVATIONS = Activation.values();
+    private static final int MOST_ROUNDS = 300;
     private static final float[] SPECIAL = {0f, -0f, INF, -INF, Float.NaN, Float.MIN_VALUE, -Float.MIN_VALUE,
         Float.MIN_NORMAL, Float.MAX_VALUE, -Float.MAX_VALUE, 1f, -1f, 88.7f, 88.73f, 89f, 128f, -87.3f, -87.4f,
         -103.9f, -104f, -104.1f, -1000f, 0.93f, -0.93f, 0.9300001f, 4f, -4f, 4.0001f, 1e-20f, -1e-20f};
 
+    /** Of single numbers, as the next but one; {@link PlainLoopsTest} compares what is made of them on vectors. */
     @Test
     void expIsWithinTwoUlp() {
-        check(VectorMath::exp, Math::exp, 2, 0, 120);
+        check(x -> each(x, FloatMath::exp), Math::exp, 2, 0, 120);
     }
 
     @Test
@@ -32,13 +38,13 @@ class VectorMathTest {
     /** Of single numbers; {@link PlainLoopsTest} compares GELU on vectors with GELU by it to the bit. */
     @Test
     void erfIsWithinTwoUlp() {
-        check(VectorMathTest::erf, MathReference::erf, 2, 0, 6);
+        check(x -> each(x, FloatMath::erf), MathReference::erf, 2, 0, 6);
     }
 
-    private static FloatVector erf(FloatVector x) {
+    private static FloatVector each(FloatVector x, UnaryOperator<Float> function) {
         float[] values = x.toArray();
         for (int i = 0; i < values.length; i++) {
-            values[i] = FloatMath.erf(values[i]);
+            values[i] = function.apply(values[i]);
         }
         return FloatVector.fromArray(Simd.F, values, 0);
     }
@@ -91,6 +97,29 @@ class VectorMathTest {
         assertThat(values[3]).isNaN();
         assertThat(values[4]).isCloseTo(activation == Activation.NONE ? -50f : 0f,
                 offset(1e-15f));
+    }
+
+    /**
+     * A method that uses all of them is more than the compiler puts together; vectors would be boxed from then on. Until
+     * all is compiled they are boxed, too.
+     */
+    @Test
+    void allActivationsTogetherAllocateNothing() {
+        assumeTrue(Simd.F.vectorBitSize() <= FloatVector.SPECIES_PREFERRED.vectorBitSize(), "the CPU has no such vectors");
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        float[] values = new float[509];
+        long least = Long.MAX_VALUE;
+        for (int round = 0; round < MOST_ROUNDS && least > 0; round++) {
+            long before = threads.getCurrentThreadAllocatedBytes();
+            for (int i = 0; i < 2000; i++) {
+                Arrays.fill(values, i % 7 - 3.5f);
+                for (Activation activation : ACTIVATIONS) {
+                    Pointwise.activate(activation, values, 0, values.length);
+                }
+            }
+            least = Math.min(least, (threads.getCurrentThreadAllocatedBytes() - before) / 2000);
+        }
+        assertThat(least).as("bytes for all activations of 509 numbers").isZero();
     }
 
     private static void check(UnaryOperator<FloatVector> ours, DoubleUnaryOperator exact, double ulps,
