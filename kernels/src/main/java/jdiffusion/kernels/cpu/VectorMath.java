@@ -59,8 +59,8 @@ public final class VectorMath {
     }
 
     /**
-     * x / (1 + e^(factor x)) for the {@code width} values from {@code at} on: SiLU with the factor -1, and what OpenAI's
-     * CLIP has for GELU with -1.702.
+     * x / (1 + e^(factor x)) for the {@code width} values from {@code at} on: SiLU with the factor -1, and what
+     * OpenAI's CLIP has for GELU with -1.702.
      *
      * @return how many values are in whole vectors, which are done
      */

@@ -100,12 +100,13 @@ class VectorMathTest {
     }
 
     /**
-     * A method that uses all of them is more than the compiler puts together; vectors would be boxed from then on. Until
-     * all is compiled they are boxed, too.
+     * A method that uses all of them is more than the compiler puts together, and vectors were boxed from then on.
+     * Until all is compiled they are boxed, too.
      */
     @Test
     void allActivationsTogetherAllocateNothing() {
-        assumeTrue(Simd.F.vectorBitSize() <= FloatVector.SPECIES_PREFERRED.vectorBitSize(), "the CPU has no such vectors");
+        assumeTrue(Simd.F.vectorBitSize() <= FloatVector.SPECIES_PREFERRED.vectorBitSize(),
+                "the CPU has no such vectors");
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         float[] values = new float[509];
         long least = Long.MAX_VALUE;
