@@ -21,8 +21,8 @@ import jdiffusion.tensor.Tensor;
  * <p>Which kernel runs depends on the head's channels: up to 256, a multiple of 8, the tiles of the models' heads; up
  * to 512 in a single stream without mask and bias, that of the VAE's wide head. Both need rows aligned to
  * {@value #ALIGNMENT} bytes, which workspaces and the models' views of columns have. Everything else runs on a plain
- * kernel that is tens of times slower. On a device of compute capability 9.0, heads of 64, 72 and 128 channels without
- * masks and bias, of which nobody looks at the scores, have kernels of their own, {@code attention_sm90.cu}.
+ * kernel that is tens of times slower. On a device of compute capability 9.0, heads of 64, 72, 128 and 256 channels
+ * without masks and bias, of which nobody looks at the scores, have kernels of their own, {@code attention_sm90.cu}.
  *
  * <p>Norms and rotations of heads are done before by {@link CudaRope}, which writes over q and k: a block of queries
  * meets all keys, so a kernel that did it on load would norm each key as often as there are blocks.
@@ -34,8 +34,6 @@ public final class CudaAttention {
     private static final int ALIGNMENT = 16;
     /** Of {@code struct Stream}. */
     private static final int STREAM_BYTES = 5 * Long.BYTES + 6 * Integer.BYTES;
-    /** Rows of the boxes that {@code attention_sm90.cu} takes of k and v. */
-    private static final int KEYS_SM_90 = 128;
     /** What a block of the plain kernel may take on every card. */
     private static final int MOST_SHARED_BYTES = 99 << 10;
 
@@ -68,7 +66,7 @@ public final class CudaAttention {
         private static final Variant WIDE = new Variant("attention_wide", 32, false, 256,
                 2 * 32 * 512 * 2 + 32 * 32 * 2 + 32 * 4 * Float.BYTES);
 
-        private static final List<Integer> HEADS_SM_90 = List.of(64, 72, 128);
+        private static final List<Integer> HEADS_SM_90 = List.of(64, 72, 128, 256);
 
         static Variant of(AttentionCall call, boolean sm90) {
             int channels = call.shape().headDim();
@@ -81,10 +79,15 @@ public final class CudaAttention {
          */
         private static Variant sm90(int channels) {
             int groups = channels <= 72 ? 3 : 2;
-            int stages = channels == 64 ? 4 : channels == 72 ? 2 : 3;
+            int stages = channels == 64 ? 4 : channels == 128 ? 3 : 2;
             int rowBytes = Math.ceilDiv(channels * DType.BF16.bytes(), TensorMaps.BOX_BYTES) * TensorMaps.BOX_BYTES;
             return new Variant("attention_" + channels + SM_90, 64 * groups, false, 128 * (groups + 1),
-                    (64 * groups + stages * 2 * KEYS_SM_90) * rowBytes + (4 * stages + 1) * Long.BYTES);
+                    (64 * groups + stages * 2 * keysSm90(channels)) * rowBytes + (4 * stages + 1) * Long.BYTES);
+        }
+
+        /** Rows of the boxes that {@code attention_sm90.cu} takes of k and v. */
+        static int keysSm90(int channels) {
+            return channels <= 128 ? 128 : 80;
         }
 
         boolean isSm90() {
@@ -204,9 +207,10 @@ public final class CudaAttention {
     /** {@code struct MappedCall} of {@code attention_sm90.cu}. */
     private KernelArgs packMapped(AttentionCall call, Variant variant) {
         KernelArgs args = cuda.args();
+        int keys = Variant.keysSm90(call.shape().headDim());
         map(args, call, AttentionStream::q, variant.queries());
-        map(args, call, AttentionStream::k, KEYS_SM_90);
-        map(args, call, AttentionStream::v, KEYS_SM_90);
+        map(args, call, AttentionStream::k, keys);
+        map(args, call, AttentionStream::v, keys);
         return pack(args, call).align(TensorMaps.ALIGNMENT);
     }
 

@@ -1,16 +1,17 @@
-// Attention of heads of 64, 72 and 128 channels for cards of compute capability 9.0, after Shah et al.,
+// Attention of heads of 64, 72, 128 and 256 channels for cards of compute capability 9.0, after Shah et al.,
 // "FlashAttention-3" (2024).
 //
 // A block has 64 queries of one head of one sequence for each of two or three warpgroups, and meets the keys of all
-// streams, 128 at a time; tiles never cross from one stream into the next. One more warpgroup only starts the copies of
-// Q, K and V, which the TMA makes, through a ring of stages. Scores come out of the tensor cores in the layout in which
-// the products with V take their left operand, so powers stay in registers.
+// streams, 128 at a time (80 of heads of 256, whose sums leave no registers for more); tiles never cross from one
+// stream into the next. One more warpgroup only starts the copies of Q, K and V, which the TMA makes, through a ring of
+// stages. Scores come out of the tensor cores in the layout in which the products with V take their left operand, so
+// powers stay in registers.
 //
 // A warpgroup begins the products of the next tile's scores, then those of the present powers with V, and works on the
 // softmax of the next tile while the latter run. Warpgroups begin theirs in turn, so that the tensor cores have the
 // products of the others while one is at its softmax. Per tile of heads of 64 these are 1536 cycles of the tensor
 // cores, and 24576 powers of two, 16 a cycle, take as many; both must hide behind each other. Of heads of 128 they are
-// 2048, and the powers take 1024.
+// 2048, and the powers take 1024; of heads of 256, with 80 keys, 2560 and 640.
 //
 // Rows of more than 64 channels lie in shared memory as several tiles of 64. The TMA has a head for a dimension of its
 // own and fills up with zeros what a box has beyond it: of heads of 72, the second tile has 8 channels and 56 zeros, of
@@ -21,7 +22,7 @@
 
 struct MappedCall {
     TensorMap q[3];  // of each stream [batch, queries, heads, D], boxes of ROWS queries and 64 channels
-    TensorMap k[3];  // [batch, keys, heads, D], boxes of 128 keys and 64 channels
+    TensorMap k[3];  // [batch, keys, heads, D], boxes of KEYS keys and 64 channels
     TensorMap v[3];
     Call call;
 };
@@ -71,15 +72,16 @@ struct Work {
     int tiles;
 };
 
-static __device__ __forceinline__ int tiles_of(int keys) {
-    return (keys + KEYS - 1) / KEYS;
+template <int D> __device__ __forceinline__ int tiles_of(int keys) {
+    return (keys + Shape<D>::KEYS - 1) / Shape<D>::KEYS;
 }
 
 template <int D> __device__ __forceinline__ Work work_of_block(const Call& call) {
     constexpr int ROWS = Shape<D>::ROWS;
     int tile = blockIdx.x;
     int asking = locate(tile, call.streams[0].queries, call.streams[1].queries, ROWS);
-    int tiles = tiles_of(call.streams[0].keys) + tiles_of(call.streams[1].keys) + tiles_of(call.streams[2].keys);
+    int tiles = tiles_of<D>(call.streams[0].keys) + tiles_of<D>(call.streams[1].keys)
+            + tiles_of<D>(call.streams[2].keys);
     return {pair_of_block(call), asking, tile * ROWS, tiles};
 }
 
@@ -97,6 +99,7 @@ __device__ __forceinline__ void bring(u32 to, int part_bytes, const TensorMap& m
 // One thread: brings Q, and K and V of all tiles.
 template <int D>
 __device__ __forceinline__ void bring_tiles(const MappedCall& mapped, const Work& work, const Shared<D>& shared) {
+    constexpr int KEYS = Shape<D>::KEYS, KEYS_BYTES = Shape<D>::KEYS_BYTES;
     const Call& call = mapped.call;
     bring<D>(shared.base, Shape<D>::ROWS_BYTES, mapped.q[work.asking], work, work.query, shared.q_barrier());
     RingPlace<Shape<D>::STAGES> at;
@@ -117,7 +120,7 @@ __device__ __forceinline__ void bring_tiles(const MappedCall& mapped, const Work
 
 // Where a warpgroup stands on its way through the tiles.
 template <typename T, int D> struct Consumer {
-    static constexpr int GROUPS = Shape<D>::GROUPS, STAGES = Shape<D>::STAGES;
+    static constexpr int GROUPS = Shape<D>::GROUPS, STAGES = Shape<D>::STAGES, KEYS = Shape<D>::KEYS;
     // Numbers of barriers of some warps.
     static constexpr int TURN = 1, GROUP = TURN + GROUPS;
 
@@ -266,3 +269,5 @@ ATTENTION(72, bf16)
 ATTENTION(72, f16)
 ATTENTION(128, bf16)
 ATTENTION(128, f16)
+ATTENTION(256, bf16)
+ATTENTION(256, f16)

@@ -3,18 +3,17 @@
 #include "sm90.cuh"
 #include "tiles.cuh"
 
-static constexpr int KEYS = 128;
-static constexpr int KEYS_BYTES = KEYS * SWIZZLED_ROW;  // of 64 channels
-
-// Of D channels. GROUPS: warpgroups with queries, as many as have the registers for their sums and powers.
+// Of D channels. GROUPS: warpgroups with queries, as many as have the registers for their sums and powers. KEYS: of a
+// tile, fewer where a thread has many sums.
 template <int D> struct Shape {
     static constexpr int GROUPS = D <= 72 ? 3 : 2;
-    static constexpr int STAGES = D == 64 ? 4 : D == 72 ? 2 : 3;
+    static constexpr int KEYS = D <= 128 ? 128 : 80;
+    static constexpr int STAGES = D == 64 ? 4 : D == 128 ? 3 : 2;
     static constexpr int ROWS = 64 * GROUPS;
     static constexpr int THREADS = (GROUPS + 1) * WARPGROUP;
     static constexpr int PARTS = (D + 63) / 64;  // tiles of 64 channels
     static constexpr int STEPS = (D + 15) / 16;
-    static constexpr int ROWS_BYTES = ROWS * SWIZZLED_ROW;  // of 64 channels
+    static constexpr int ROWS_BYTES = ROWS * SWIZZLED_ROW, KEYS_BYTES = KEYS * SWIZZLED_ROW;  // of 64 channels
     static constexpr int Q_BYTES = PARTS * ROWS_BYTES, TILE_BYTES = PARTS * KEYS_BYTES;
     // Of a thread, for 65536 in all.
     static constexpr int PRODUCER_REGISTERS = GROUPS == 3 ? 32 : 40, CONSUMER_REGISTERS = GROUPS == 3 ? 160 : 232;
@@ -23,6 +22,8 @@ template <int D> struct Shape {
 // A warpgroup's 64 queries. Of a thread: two rows, lane / 4 of its warp's 16 and 8 further; of those, columns of out
 // and of scores as mma.m16n8k16 has its sums.
 template <typename T, int D> struct Queries {
+    static constexpr int KEYS = Shape<D>::KEYS, KEYS_BYTES = Shape<D>::KEYS_BYTES;
+
     float out[D / 2];
     float scores[KEYS / 2];
     u32 powers[KEYS / 16][4];

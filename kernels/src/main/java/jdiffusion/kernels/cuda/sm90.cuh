@@ -182,6 +182,10 @@ template <int COUNT> __device__ __forceinline__ void hold(u32 (&operands)[COUNT]
     "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
     "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35}"
 
+#define SUMS_40 \
+    "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
+    "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39}"
+
 #define SUMS_64 \
     "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
     "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, " \
@@ -198,6 +202,7 @@ template <int COUNT> __device__ __forceinline__ void hold(u32 (&operands)[COUNT]
     "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}"
 
 #define KEEP_4(x, i) "+f"(x[i]), "+f"(x[i + 1]), "+f"(x[i + 2]), "+f"(x[i + 3])
+#define KEEP_8(x, i) KEEP_4(x, i), KEEP_4(x, i + 4)
 #define KEEP_16(x, i) KEEP_4(x, i), KEEP_4(x, i + 4), KEEP_4(x, i + 8), KEEP_4(x, i + 12)
 #define KEEP_32(x, i) KEEP_16(x, i), KEEP_16(x, i + 16)
 #define KEEP_64(x, i) KEEP_32(x, i), KEEP_32(x, i + 32)
@@ -220,11 +225,15 @@ __device__ __forceinline__ void multiply(float (&sums)[N / 2], u64 a, u64 b, boo
                 : __VA_ARGS__ : "l"(x), "l"(y), "r"((int)add) : "memory");                                        \
     }
 
+#define MULTIPLY_80(type, shape, ending) \
+    MULTIPLY(type, 80, shape, ending, SUMS_40, "%40", "%41", "%42", KEEP_32(sums, 0), KEEP_8(sums, 32))
 #define MULTIPLY_128(type, shape, ending) \
     MULTIPLY(type, 128, shape, ending, SUMS_64, "%64", "%65", "%66", KEEP_64(sums, 0))
 #define MULTIPLY_256(type, shape, ending) \
     MULTIPLY(type, 256, shape, ending, SUMS_128, "%128", "%129", "%130", KEEP_64(sums, 0), KEEP_64(sums, 64))
 
+MULTIPLY_80(bf16, "k16", ", 0, 0")
+MULTIPLY_80(f16, "k16", ", 0, 0")
 MULTIPLY_128(bf16, "k16", ", 0, 0")
 MULTIPLY_128(f16, "k16", ", 0, 0")
 MULTIPLY_128(e4m3, "k32", "")
@@ -248,7 +257,8 @@ __device__ __forceinline__ void multiply_rows(float (&sums)[N / 2], const u32 (&
 #define MULTIPLY_ROWS_OF(type)                                                                                        \
     MULTIPLY_ROWS(type, 64, SUMS_32, "{%32, %33, %34, %35}", "%36", KEEP_32(sums, 0))                                 \
     MULTIPLY_ROWS(type, 72, SUMS_36, "{%36, %37, %38, %39}", "%40", KEEP_32(sums, 0), KEEP_4(sums, 32))               \
-    MULTIPLY_ROWS(type, 128, SUMS_64, "{%64, %65, %66, %67}", "%68", KEEP_64(sums, 0))
+    MULTIPLY_ROWS(type, 128, SUMS_64, "{%64, %65, %66, %67}", "%68", KEEP_64(sums, 0))                                \
+    MULTIPLY_ROWS(type, 256, SUMS_128, "{%128, %129, %130, %131}", "%132", KEEP_64(sums, 0), KEEP_64(sums, 64))
 
 MULTIPLY_ROWS_OF(bf16)
 MULTIPLY_ROWS_OF(f16)

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import jdiffusion.emulator.KernelCounters;
 import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Samples;
 import jdiffusion.kernels.cuda.KernelSource;
@@ -54,7 +55,7 @@ class CudaMappedAttentionTest {
 
     /** One tile of keys and several, whole and not, more rounds than stages; streams that only ask or are asked. */
     static Stream<AttentionCase> cases() {
-        return Stream.concat(IntStream.of(64, 72, 128).boxed().flatMap(d -> Stream.of(
+        return Stream.concat(IntStream.of(64, 72, 128, 256).boxed().flatMap(d -> Stream.of(
                 AttentionCase.of(1, 2, d, 1),
                 AttentionCase.of(1, 1, d, 128),
                 AttentionCase.of(2, 2, d, 193, 77).norm(DType.F32),
@@ -66,12 +67,16 @@ class CudaMappedAttentionTest {
                         AttentionCase.of(2, 1, 128, 65, 30).norm(DType.BF16).turned(0),
                         AttentionCase.of(2, 2, 72, 70).layerNorm().turned(0),
                         AttentionCase.of(1, 3, 72, 400, 129).norm(DType.F16).turned(0, 1),
-                        AttentionCase.of(1, 1, 128, 129, 400, 257).asking(1)));
+                        AttentionCase.of(1, 1, 128, 129, 400, 257).asking(1),
+                        AttentionCase.of(1, 1, 256, 80),
+                        AttentionCase.of(1, 1, 256, 81, 160),
+                        AttentionCase.of(1, 2, 256, 60, 37).layerNorm().turned(0),
+                        AttentionCase.of(1, 1, 256, 129, 250, 161).asking(1)));
     }
 
     /** Tokens of two tiles more than a ring has stages. */
     private static int longer(int channels) {
-        return channels == 64 ? 700 : 600;
+        return channels == 64 ? 700 : channels == 256 ? 321 : 600;
     }
 
     @ParameterizedTest
@@ -83,14 +88,14 @@ class CudaMappedAttentionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {64, 72, 128})
+    @ValueSource(ints = {64, 72, 128, 256})
     void takesFloat16(int channels) {
         PlacedAttention.check(device, AttentionCase.of(1, 2, channels, 100, 177).norm(DType.F32), DType.F16, ALIGNED);
         assertThat(device.cuda().kernelNames()).contains("attention_%d_sm90_f16".formatted(channels));
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {64, 72, 128})
+    @ValueSource(ints = {64, 72, 128, 256})
     void mayWriteOverQ(int channels) {
         AttentionCase problem = AttentionCase.of(1, 2, channels, 300, 77);
         PlacedAttention apart = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, false);
@@ -101,7 +106,7 @@ class CudaMappedAttentionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {64, 72, 128})
+    @ValueSource(ints = {64, 72, 128, 256})
     void doesNotDependOnTheRestOfTheBatch(int channels) {
         AttentionCase problem = AttentionCase.of(3, 2, channels, 200, 33).norm(DType.F32);
         PlacedAttention all = PlacedAttention.of(device, problem, DType.BF16, ALIGNED, false);
@@ -117,7 +122,7 @@ class CudaMappedAttentionTest {
 
     /** One key wins by far, in a later tile, so the answer is its value, and nothing overflows on the way. */
     @ParameterizedTest
-    @ValueSource(ints = {64, 72, 128})
+    @ValueSource(ints = {64, 72, 128, 256})
     void survivesLogitsOfAnySize(int channels) {
         int n = 200;
         float[] q = new float[n * channels];
@@ -152,7 +157,8 @@ class CudaMappedAttentionTest {
 
     /** Whenever copies land and in whatever order warps run. */
     @ParameterizedTest
-    @CsvSource({"64, 1", "64, 2", "64, 3", "72, 1", "128, 1", "128, 2"})
+    @CsvSource({"64, 1", "64, 2", "64, 3", "72, 1", "128, 1", "128, 2", "256, 1", "256, 2",
+        "256, 3"})
     void theSeedChangesNothing(int channels, long seed) {
         assumeFalse(TestDevice.isReal(), "only the emulated device has seeds");
         float[] expected = run(device, channels);
@@ -166,7 +172,10 @@ class CudaMappedAttentionTest {
 
     /** More tiles of keys than stages, more queries than a block's. */
     private static float[] run(TestDevice device, int channels) {
-        int n = longer(channels);
+        return run(device, channels, longer(channels));
+    }
+
+    private static float[] run(TestDevice device, int channels, int n) {
         Tensor x = device.put(DType.BF16, Samples.normal(1, n * channels, 0, 1), 1, n, channels);
         Tensor out = device.empty(DType.BF16, 1, n, channels);
         new CudaAttention(device.cuda()).run(AttentionShape.of(1, 1, channels),
@@ -174,20 +183,53 @@ class CudaMappedAttentionTest {
         return device.get(out);
     }
 
+    /**
+     * Keys and values come once for each block of queries, nothing of a tile beyond the stream's end is read, and shared
+     * memory loses no cycle to bank conflicts. A row of 144 bytes is four and a half sectors; its two boxes touch five or
+     * six.
+     *
+     * @param tile    keys
+     * @param sectors at most, for each ideal one
+     */
+    @ParameterizedTest
+    @CsvSource({"64, 192, 128, 1", "72, 192, 128, 1.25", "128, 128, 128, 1", "256, 128, 80, 1"})
+    void readsKeysAndValuesOncePerBlockOfQueries(int channels, int queries, int tile, double sectors) {
+        assumeFalse(TestDevice.isReal(), "only the emulated device counts");
+        int n = 3 * tile + 20;
+        device.close();
+        try (TestDevice other = TestDevice.profiling(90)) {
+            run(other, channels, n);
+            KernelCounters counters = other.counters().get("attention_%d_sm90_bf16".formatted(channels));
+            KernelCounters.Traffic traffic = counters.traffic();
+            int blocks = Math.ceilDiv(n, queries);
+            long bytes = (long) n * channels * DType.BF16.bytes();
+            assertThat(counters.blocks()).isEqualTo(blocks);
+            assertThat(traffic.globalBytesWritten).as("written: the output").isEqualTo(bytes);
+            assertThat(32.0 * traffic.globalSectorsRead).as("read: q once, k and v for each block")
+                    .isBetween((1.0 + 2 * blocks) * bytes, sectors * (1 + 2 * blocks) * bytes);
+            assertThat(traffic.sharedConflictCycles).as("cycles lost to bank conflicts").isZero();
+        } finally {
+            open();
+        }
+    }
+
     /** Each of these instructions of the kernel, left out, is noticed. What its loop gives back is taken again. */
     @ParameterizedTest
-    @CsvSource({"wgmma.fence, 0, MISSING_FENCE", "wgmma.fence, 1, MISSING_FENCE",
-        "wgmma.wait_group, 0, UNFINISHED_PRODUCT", "wgmma.wait_group, 1, UNFINISHED_PRODUCT",
-        "wgmma.wait_group, 2, UNFINISHED_PRODUCT", "mbarrier.arrive.shared, 0, DEADLOCK",
-        "mbarrier.arrive.shared, 1, DEADLOCK"})
-    void whatIsMissingIsNoticed(String instruction, int number, String fault) {
+    @CsvSource({"128, wgmma.fence, 0, MISSING_FENCE", "128, wgmma.fence, 1, MISSING_FENCE",
+        "128, wgmma.wait_group, 0, UNFINISHED_PRODUCT", "128, wgmma.wait_group, 1, UNFINISHED_PRODUCT",
+        "128, wgmma.wait_group, 2, UNFINISHED_PRODUCT", "128, mbarrier.arrive.shared, 0, DEADLOCK",
+        "128, mbarrier.arrive.shared, 1, DEADLOCK", "256, wgmma.fence, 0, MISSING_FENCE",
+        "256, wgmma.fence, 1, MISSING_FENCE", "256, wgmma.wait_group, 0, UNFINISHED_PRODUCT",
+        "256, wgmma.wait_group, 1, UNFINISHED_PRODUCT", "256, wgmma.wait_group, 2, UNFINISHED_PRODUCT",
+        "256, mbarrier.arrive.shared, 0, DEADLOCK", "256, mbarrier.arrive.shared, 1, DEADLOCK"})
+    void whatIsMissingIsNoticed(int channels, String instruction, int number, String fault) {
         assumeFalse(TestDevice.isReal(), "only the emulated device checks");
-        KernelSource kernels = PlantedFault.without("attention/attention_sm90", "attention_128_sm90_bf16", instruction,
-                number);
+        String kernel = "attention_%d_sm90_bf16".formatted(channels);
+        KernelSource kernels = PlantedFault.without("attention/attention_sm90", kernel, instruction, number);
         device.close();
         try (TestDevice other = TestDevice.sm90(DType.BF16, kernels, 0)) {
-            assertThatThrownBy(() -> run(other, 128)).isInstanceOf(DeviceException.class)
-                    .hasMessageContaining(fault + " in kernel attention_128_sm90_bf16");
+            assertThatThrownBy(() -> run(other, channels)).isInstanceOf(DeviceException.class)
+                    .hasMessageContaining(fault + " in kernel " + kernel);
         } finally {
             open();
         }

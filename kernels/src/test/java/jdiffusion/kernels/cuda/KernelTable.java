@@ -35,6 +35,7 @@ final class KernelTable {
             entry("attention_64_sm90", 192 * 128 + 4 * 2 * 128 * 128 + 17 * 8),
             entry("attention_72_sm90", 192 * 256 + 2 * 2 * 128 * 256 + 9 * 8),
             entry("attention_128_sm90", 128 * 256 + 3 * 2 * 128 * 256 + 13 * 8),
+            entry("attention_256_sm90", 128 * 512 + 2 * 2 * 80 * 512 + 9 * 8),
             entry("sm90_broad", 4 * 48 * 1024 + 32 * 1024 + 64),
             entry("sm90_large", 6 * 32 * 1024 + 32 * 1024 + 96),
             entry("sm90_pair_broad", 4 * 48 * 1024 + 32 * 1024 + 64),
