@@ -87,14 +87,18 @@ final class CudaFloat8 implements CudaFormat {
         return "linear_fp8";
     }
 
-    /** @param plain whether there is nothing that an adapter makes of x */
+    /**
+     * Beside an adapter only the kernels of compute capability 9.0 take whole rows as they are.
+     *
+     * @param plain whether there is nothing that an adapter makes of x
+     */
     @Override
     public String variant(LinearCall call, DType product, boolean plain) {
         Tensor w = tensor(call.w());
         boolean whole = w.data().address() % CHUNK == 0 && w.cols() % CHUNK == 0 && w.rowStride() % CHUNK == 0;
         String type = w.type().name().toLowerCase(Locale.ROOT).substring("f8".length());
-        boolean direct = cuda.multipliesFloat8() || cuda.takesSm90();
-        return type + (plain && whole && w.type() == DType.F8_E4M3 && direct ? "" : "_any");
+        boolean direct = cuda.takesSm90() ? plain || product == DType.BF16 : plain && cuda.multipliesFloat8();
+        return type + (direct && whole && w.type() == DType.F8_E4M3 ? "" : "_any");
     }
 
     private static boolean isDirect(String variant) {

@@ -7,13 +7,15 @@ import jdiffusion.kernels.Epilogue;
 import jdiffusion.kernels.cuda.Cuda;
 import jdiffusion.kernels.cuda.KernelArgs;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 
 /**
  * Gated layers on a CUDA device. Where x and weights go straight to shared memory, a block computes values and their
  * gates side by side, so that out is written once and never read; elsewhere the gates are a launch of their own that
- * multiplies what the first has stored.
+ * multiplies what the first has stored. An adapter beside the weights is part of the one launch where
+ * {@link CudaMappedLinear} makes it.
  */
 public final class CudaGatedLinear {
     private final Cuda cuda;
@@ -32,9 +34,18 @@ public final class CudaGatedLinear {
         DType type = GemmArgs.productType(cuda.operandType(), x);
         if (w instanceof Weight.Dense(Tensor rows) && GemmArgs.isDirect(x, type) && GemmArgs.isDirect(rows, type)) {
             launch(x, rows, bias, activation, out, type);
+        } else if (w instanceof Weight.Adapted(Weight.Dense(Tensor rows), List<Delta> deltas)
+                && GemmArgs.isDirect(x, type) && GemmArgs.isDirect(rows, type) && out.shape().size() > 0
+                && deltas.size() == 1 && deltas.getFirst() instanceof Delta.LowRank pair
+                && GemmArgs.isDirect(pair.up(), type) && mapped.takes(tile(x, rows))) {
+            mapped.runGated(x, rows, linear.down(x, pair), pair.up(), bias, activation, out);
         } else {
             halves.forEach(half -> linear.run(List.of(half)));
         }
+    }
+
+    private GemmTile tile(Tensor x, Tensor w) {
+        return GemmTile.BROAD.orSmaller(x.rows(), w.rows(), cuda.multiprocessors());
     }
 
     /** Scratch memory that {@link #run} takes. */
@@ -48,9 +59,9 @@ public final class CudaGatedLinear {
         if (out.shape().size() == 0) {
             return;
         }
-        GemmTile tile = GemmTile.BROAD.orSmaller(x.rows(), w.rows(), cuda.multiprocessors());
+        GemmTile tile = tile(x, w);
         if (mapped.takes(tile)) {
-            mapped.runGated(x, w, bias, activation, out);
+            mapped.runGated(x, w, null, null, bias, activation, out);
             return;
         }
         KernelArgs args = cuda.args();

@@ -85,6 +85,11 @@ public final class CudaLinear {
             return new Product(call, CudaLinear.format(call.w()), null, t, up, scale);
         }
 
+        /** t = scale x down^T, [m, rank]. */
+        static Product ofDown(Tensor x, Delta.LowRank pair, Tensor t) {
+            return of(new LinearCall(x, Weight.of(pair.down()), null, Epilogue.STORE, t), null, null, pair.scale());
+        }
+
         /** Of all that is multiplied. */
         float wholeScale() {
             return scale * format.scale(call.w());
@@ -132,8 +137,7 @@ public final class CudaLinear {
             DType type = part.product(cuda.operandType());
             Tensor t = at(at, type, call.m(), pair.down().rows());
             at += part.productBytes(cuda.operandType());
-            lowRank.add(Product.of(new LinearCall(call.x(), Weight.of(pair.down()), null, Epilogue.STORE, t), null,
-                    null, pair.scale()));
+            lowRank.add(Product.ofDown(call.x(), pair, t));
             Tensor up = pair.up();
             if (part.upBytes(cuda.operandType()) > 0) {
                 up = at(at, type, up.rows(), up.cols());
@@ -144,6 +148,18 @@ public final class CudaLinear {
         }
         launch(lowRank);
         launch(products);
+    }
+
+    /**
+     * What a pair makes of x before its up: scale x down^T, [m, rank] of the product's type, in scratch memory that is
+     * good until the next call. It takes no more than {@link #scratchBytes} says of a layer with the pair.
+     */
+    Tensor down(Tensor x, Delta.LowRank pair) {
+        DType type = GemmArgs.productType(cuda.operandType(), x);
+        int rank = pair.down().rows();
+        Tensor t = at(cuda.scratch(Part.aligned((long) x.rows() * rank * type.bytes())), type, x.rows(), rank);
+        launch(List.of(Product.ofDown(x, pair, t)));
+        return t;
     }
 
     private Product product(LinearCall call, Tensor t, Tensor up, Map<Tensor, CudaFloat8.Rows> rounded) {
@@ -285,7 +301,8 @@ public final class CudaLinear {
         GemmTile tile = tile(kernel.format.larger(kernel.variant), products);
         if (kernel.format == float8 && float8.isMapped(kernel.variant)) {
             mapped.runFloat8(products.stream()
-                    .map(p -> CudaMappedLinear.Factors.ofFloat8(p.call, p.x, p.wholeScale())).toList());
+                    .map(p -> CudaMappedLinear.Factors.ofFloat8(p.call, p.x, p.wholeScale(), p.t, p.up))
+                    .toList());
             return;
         }
         KernelArgs args = cuda.args();

@@ -14,8 +14,9 @@ import jdiffusion.tensor.Weight;
 
 /**
  * Linear layers on a device of compute capability 9.0, by the kernels of {@code linear_sm90.cuh}: x, dense weights and
- * adapters beside them, all of the type of the product, which a block takes through maps of them. Launches in 16 bits
- * whose outs are too small to fill a card with these tiles stay with {@link CudaLinear}.
+ * adapters beside them, which a block takes through maps of them. All are of the type of the product; adapters beside
+ * float8 are BF16. Launches in 16 bits whose outs are too small to fill a card with these tiles stay with
+ * {@link CudaLinear}.
  */
 final class CudaMappedLinear {
     /** {@code MappedProblems::MOST}. */
@@ -50,7 +51,7 @@ final class CudaMappedLinear {
      * @param x      [m, k]: the call's x, or what the tensor cores take in its place
      * @param scales F32, [m], of the rows of x; null for ones
      * @param scale  of the product
-     * @param t      [m, rank], of a product of t and up that is added, with x's type; or null
+     * @param t      [m, rank], of a product of t and up that is added, with x's type or beside float8 BF16; or null
      * @param up     [n, rank] likewise
      */
     record Factors(LinearCall call, Tensor x, Tensor scales, float scale, Tensor t, Tensor up) {
@@ -58,8 +59,8 @@ final class CudaMappedLinear {
             return new Factors(call, call.x(), null, 1, t, up);
         }
 
-        static Factors ofFloat8(LinearCall call, CudaFloat8.Rows x, float scale) {
-            return new Factors(call, x.values(), x.scales(), scale, null, null);
+        static Factors ofFloat8(LinearCall call, CudaFloat8.Rows x, float scale, Tensor t, Tensor up) {
+            return new Factors(call, x.values(), x.scales(), scale, t, up);
         }
     }
 
@@ -135,19 +136,25 @@ final class CudaMappedLinear {
         return w instanceof Weight.Scaled scaled ? scaled.tensor() : ((Weight.Dense) w).tensor();
     }
 
-    /** See {@link CudaGatedLinear}; a block's columns are half values and half gates. */
-    void runGated(Tensor x, Tensor w, Tensor bias, Activation activation, Tensor out) {
-        launchGated(x, w, bias, activation, out, GemmTile.WARPGROUP_BROAD.orPair(
+    /**
+     * See {@link CudaGatedLinear}; a block's columns are half values and half gates.
+     *
+     * @param t  [m, rank], of a product of t and up that is added, with x's type; or null
+     * @param up [2 n, rank] likewise
+     */
+    void runGated(Tensor x, Tensor w, Tensor t, Tensor up, Tensor bias, Activation activation, Tensor out) {
+        launchGated(x, w, t, up, bias, activation, out, GemmTile.WARPGROUP_BROAD.orPair(
                 each -> each.blocks(x.rows(), w.rows()), x.rows(), multiprocessors));
     }
 
     /** The same with a broad tile of warpgroups. */
-    void launchGated(Tensor x, Tensor w, Tensor bias, Activation activation, Tensor out, GemmTile tile) {
+    void launchGated(Tensor x, Tensor w, Tensor t, Tensor up, Tensor bias, Activation activation, Tensor out,
+                     GemmTile tile) {
         KernelArgs args = cuda.args();
-        maps(args, x, null, tile.rows() / tile.blocksTogether());
-        maps(args, w, null, tile.cols() / 2);
+        maps(args, x, t, tile.rows() / tile.blocksTogether());
+        maps(args, w, up, tile.cols() / 2);
         GemmArgs.output(args, bias, Epilogue.activate(activation), out, x.cols(), 0);
-        args.pointer(null).int32(0).align(TensorMaps.ALIGNMENT);
+        args.pointer(null).int32(t == null ? 0 : t.cols()).align(TensorMaps.ALIGNMENT);
         String product = x.type().name().toLowerCase(Locale.ROOT);
         launch(() -> "gatedLinear of " + x + " by " + w + " to " + out, product, product + "_gated", tile, 1,
                 tile.blocks(x.rows(), w.rows()), args);

@@ -42,7 +42,7 @@ typedef WarpgroupTile<128, 6> LargeWarpgroupTile;
 typedef WarpgroupTile<256, 4, 2> BroadWarpgroupPair;
 typedef WarpgroupTile<128, 6, 2> LargeWarpgroupPair;
 
-// A product and a second one that is added: what an adapter makes of x beside its matrix.
+// A product and a second one that is added: what an adapter makes of x beside its matrix, in bfloat16 beside float8.
 struct MappedProblem {
     TensorMap a[2];  // [m, k], boxes of 128 rows and a stage's k
     TensorMap b[2];  // [n, k], or of a gated layer [2 n, k]; boxes of N rows, of a gated layer or a pair of N / 2
@@ -62,6 +62,14 @@ struct MappedProblems {
 template <typename T> __device__ __forceinline__ constexpr int stage_k() {
     return SWIZZLED_ROW / (int)sizeof(T);
 }
+
+// What the second product is made in.
+template <typename T> struct SideOf {
+    typedef T Type;
+};
+template <> struct SideOf<e4m3> {
+    typedef bf16 Type;
+};
 
 // The barriers of a ring, by stage: full when a stage's bytes are there, empty when all warps that got them are through
 // with it, those of the other block of a pair, too.
@@ -137,8 +145,9 @@ __device__ __forceinline__ void bring_product(const MappedProblem& problem, int 
     const TensorMap& a = problem.a[product];
     const TensorMap& b = problem.b[product];
     int k = product == 0 ? problem.o.k : problem.side_k;
+    int step = product == 0 ? stage_k<T>() : stage_k<typename SideOf<T>::Type>();
 #pragma unroll 1
-    for (int first = 0; first < k; first += stage_k<T>()) {
+    for (int first = 0; first < k; first += step) {
         ring.await_empty(at);
         u32 full = ring.full(at.stage);
         u32 to = ring.stage(at.stage);
@@ -190,22 +199,21 @@ __device__ __forceinline__ void multiply_stage(float (&sums)[Tile::N / 2], u32 s
     products_commit();
 }
 
-// Stages of a tile.
-template <typename T> __device__ __forceinline__ int stages_of(const MappedProblem& problem) {
-    constexpr int K = stage_k<T>();
-    return (problem.o.k + K - 1) / K + (problem.side_k + K - 1) / K;
+// Stages of one product of a tile.
+template <typename T> __device__ __forceinline__ int stages_of(int k) {
+    return (k + stage_k<T>() - 1) / stage_k<T>();
 }
 
-// sums of a consumer's 64 rows, over all stages of a tile.
+// sums of a consumer's 64 rows, over `stages` stages of a tile; with `adding` they are added to what sums has.
 template <class Tile, typename T>
 __device__ __forceinline__ void multiply_tile(float (&sums)[Tile::N / 2], const Ring<Tile>& ring,
-                                              RingPlace<Tile::STAGES>& at, int stages) {
+                                              RingPlace<Tile::STAGES>& at, int stages, bool adding) {
     u32 rows = (threadIdx.x / WARPGROUP - 1) * 64 * SWIZZLED_ROW;
     int last = -1;
 #pragma unroll 1
     for (int left = stages; left > 0; left--) {
         await(ring.full(at.stage), at.parity);
-        multiply_stage<Tile, T>(sums, ring.stage(at.stage), rows, last >= 0);
+        multiply_stage<Tile, T>(sums, ring.stage(at.stage), rows, adding || last >= 0);
         // One stage's products stay under way; those before are done, and their stage is free.
         products_wait<1>();
         if (last >= 0) {
@@ -330,13 +338,17 @@ __device__ __forceinline__ void warpgroup_gemm(const Launch& launch) {
 #pragma unroll 1
     for (int tile = blockIdx.x / Tile::BLOCKS; tile < launch.tiles; tile += gridDim.x / Tile::BLOCKS) {
         OwnPlace<Tile, COLS> place(launch, tile);
-        const Output& o = launch.problems[place.problem].o;
+        const MappedProblem& problem = launch.problems[place.problem];
+        const Output& o = problem.o;
         if constexpr (sizeof(T) == 1) {
+            typedef typename SideOf<T>::Type Side;
             StageSums<Tile, T>(sums, ring, at).run(o.k);
-            scale_rows(sums, launch.problems[place.problem].scales, o.scale, place.first_row + warp * Tile::WARP_M,
-                       o.m);
+            scale_rows(sums, problem.scales, o.scale, place.first_row + warp * Tile::WARP_M, o.m);
+            if (problem.side_k > 0) {
+                multiply_tile<Tile, Side>(sums, ring, at, stages_of<Side>(problem.side_k), true);
+            }
         } else {
-            multiply_tile<Tile, T>(sums, ring, at, stages_of<T>(launch.problems[place.problem]));
+            multiply_tile<Tile, T>(sums, ring, at, stages_of<T>(o.k) + stages_of<T>(problem.side_k), false);
         }
         WarpRows<Tile, GATED> rows(o, (float*)(given + Tile::STAGED_AT + warp * Tile::STAGED_BYTES),
                                    place.first_row + warp * Tile::WARP_M, place.first_col);

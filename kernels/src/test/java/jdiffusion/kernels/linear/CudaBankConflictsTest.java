@@ -87,7 +87,9 @@ class CudaBankConflictsTest {
             }
             for (GemmTile tile : List.of(GemmTile.WARPGROUP_BROAD, GemmTile.WARPGROUP_PAIR_BROAD)) {
                 mapped.launchGated(device.put(TestTensors.random(1, type, 1, 140, 72)),
-                        device.put(TestTensors.random(2, type, 1, 264, 72)), null, Activation.SILU,
+                        device.put(TestTensors.random(2, type, 1, 264, 72)),
+                        device.put(TestTensors.random(3, type, 1, 140, 16)),
+                        device.put(TestTensors.random(4, type, 1, 264, 16)), null, Activation.SILU,
                         device.empty(type, 140, 132), tile);
             }
             assertNone(device, kernels("linear/linear_" + name(type) + "_sm90"));
@@ -99,6 +101,14 @@ class CudaBankConflictsTest {
         try (TestDevice device = TestDevice.profiling(90)) {
             linear(device, true, SMALL, 144, DType.BF16, DType.F8_E4M3);
             linear(device, true, 2 * SMALL, 144, DType.BF16, DType.F8_E4M3);
+            for (int m : new int[] {SMALL, 2 * SMALL}) {
+                LinearCall bare = call(device, m, 144, 264, DType.BF16, DType.F8_E4M3);
+                new CudaMappedLinear(device.cuda()).runFloat8(List.of(CudaMappedLinear.Factors.ofFloat8(bare,
+                        new CudaFloat8.Rows(device.put(TestTensors.random(4, DType.F8_E4M3, 1, m, 144)),
+                                device.put(TestTensors.random(5, DType.F32, 1, m))), 1,
+                        device.put(TestTensors.random(6, DType.BF16, 1, m, 72)),
+                        device.put(TestTensors.random(7, DType.BF16, 1, 264, 72)))));
+            }
             Set<String> kernels = kernels("linear/linear_fp8_sm90");
             kernels.add("quantise_rows");
             assertNone(device, kernels);

@@ -126,11 +126,12 @@ class CudaFloat8LinearTest {
     /** What an adapter adds is made of the inputs as they are, in bfloat16. */
     @Test
     void adaptersBesideTheMatrix() {
-        for (int[] nk : new int[][] {{70, 80}, {33, 37}, {6300, 32}}) {
-            int m = nk[0] > 1000 ? 200 : 67;
+        for (int[] nk : new int[][] {{70, 80, 8}, {33, 37, 8}, {6300, 32, 8}, {130, 272, 136}}) {
+            int m = nk[0] > 100 ? 200 : 67;
             int k = nk[1];
+            int rank = nk[2];
             Weight base = scaled(5, nk[0], k, 0.03f);
-            Delta.LowRank pair = CudaWeights.pair(20, DType.BF16, 8, nk[0], k, 0.5f);
+            Delta.LowRank pair = CudaWeights.pair(20, DType.BF16, rank, nk[0], k, 0.5f);
             Weight.Adapted w = new Weight.Adapted(base, List.of(pair));
             float[] x = Samples.rounded(DType.BF16, Samples.normal(11, m * k, 0, 1));
             Tensor out = device.empty(DType.F32, m, nk[0]);
@@ -138,16 +139,17 @@ class CudaFloat8LinearTest {
                     Epilogue.STORE, out);
             linear.run(List.of(call));
             float[] rounded = Float8Reference.rounded(x, m, k);
-            float[] t = LinearReference.naive(m, 8, k, x, pair.down().toArray(), null, Activation.NONE, Mode.STORE,
+            float[] t = LinearReference.naive(m, rank, k, x, pair.down().toArray(), null, Activation.NONE, Mode.STORE,
                     null, null);
             for (int i = 0; i < t.length; i++) {
                 t[i] *= pair.scale();
             }
-            float[] left = CudaAdapterTest.joined(m, k, rounded, 8, t);
-            float[] leftOnDevice = CudaAdapterTest.joined(m, k, rounded, 8, Samples.rounded(DType.BF16, t));
-            float[] right = CudaAdapterTest.joined(nk[0], k, CudaWeights.read(base), 8, pair.up().toArray());
-            Closeness.check("adapted " + nk[0], device.get(out), LinearReference.exact(m, nk[0], k + 8, left, right,
-                    null, Activation.NONE, Mode.STORE, null, null), LinearReference.naive(m, nk[0], k + 8,
+            float[] left = CudaAdapterTest.joined(m, k, rounded, rank, t);
+            float[] leftOnDevice = CudaAdapterTest.joined(m, k, rounded, rank, Samples.rounded(DType.BF16, t));
+            float[] right = CudaAdapterTest.joined(nk[0], k, CudaWeights.read(base), rank,
+                    pair.up().toArray());
+            Closeness.check("adapted " + nk[0], device.get(out), LinearReference.exact(m, nk[0], k + rank, left,
+                    right, null, Activation.NONE, Mode.STORE, null, null), LinearReference.naive(m, nk[0], k + rank,
                     leftOnDevice, right, null, Activation.NONE, Mode.STORE, null, null));
             device.clear();
         }

@@ -59,6 +59,63 @@ class CudaMappedAdapterTest {
         }
     }
 
+    /** Values and gates have rows of up of their own; 130 of each are not a whole tile. */
+    @ParameterizedTest
+    @EnumSource(names = {"WARPGROUP_BROAD", "WARPGROUP_PAIR_BROAD"})
+    void soItIsBesideGatedLayers(GemmTile tile) {
+        int k = 128;
+        for (DType type : new DType[] {DType.BF16, DType.F16}) {
+            try (TestDevice device = open(type)) {
+                CudaMappedLinear mapped = new CudaMappedLinear(device.cuda(), 4);
+                for (int rank : new int[] {8, 64, 136}) {
+                    Tensor x = device.put(TestTensors.random(1, type, 1, 300, k + rank));
+                    Tensor w = device.put(TestTensors.random(2, type, 1, 2 * 130, k + rank));
+                    Tensor bias = device.put(TestTensors.random(3, DType.F32, 1, 2 * 130));
+                    Tensor both = device.empty(DType.F32, 300, 130);
+                    Tensor one = device.empty(DType.F32, 300, 130);
+                    mapped.launchGated(x.columns(0, k), w.columns(0, k), x.columns(k, k + rank),
+                            w.columns(k, k + rank), bias, Activation.SILU, both, tile);
+                    mapped.launchGated(x, w, null, null, bias, Activation.SILU, one, tile);
+                    assertThat(device.get(both)).as(type + ", rank " + rank).isEqualTo(device.get(one));
+                }
+            }
+        }
+    }
+
+    /** One launch beside that of x by down, where other cards take two for the gates; the same bits. */
+    @Test
+    void adaptedGatedLayersThatFillACardComeHere() {
+        assumeFalse(TestDevice.isReal(), "two devices");
+        float[] mapped;
+        try (TestDevice device = open(DType.BF16)) {
+            long before = device.cuda().launches();
+            mapped = gated(device);
+            assertThat(device.cuda().launches() - before).isEqualTo(2);
+            assertThat(device.cuda().kernelNames()).containsExactlyInAnyOrder("linear_bf16_w_small",
+                    "linear_bf16_gated_sm90_pair_broad");
+        }
+        try (TestDevice device = TestDevice.open()) {
+            assertThat(gated(device)).isEqualTo(mapped);
+            assertThat(device.cuda().kernelNames()).noneMatch(name -> name.contains("gated"));
+        }
+    }
+
+    private static float[] gated(TestDevice device) {
+        int m = 1270;
+        int k = 72;
+        int n = 648;
+        int rank = 16;
+        Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, m, k));
+        Weight w = new Weight.Adapted(Weight.of(device.put(TestTensors.random(2, DType.BF16, 0.1, 2 * n, k))),
+                List.of(new Delta.LowRank(device.put(TestTensors.random(3, DType.BF16, 0.1, rank, k)),
+                        device.put(TestTensors.random(4, DType.BF16, 1, 2 * n, rank)), 0.5f)));
+        Tensor out = device.empty(DType.F32, m, n);
+        assertThat(CudaGatedLinear.scratchBytes(x, w, null, Activation.SILU, out, DType.BF16, false))
+                .as("x by down").isGreaterThanOrEqualTo(2L * m * rank);
+        new CudaGatedLinear(device.cuda(), new CudaLinear(device.cuda())).run(x, w, null, Activation.SILU, out);
+        return device.get(out);
+    }
+
     /** Layers with and without one in one launch; the same bits as by the kernels of all cards. */
     @Test
     void adaptedLayersThatFillACardComeHere() {

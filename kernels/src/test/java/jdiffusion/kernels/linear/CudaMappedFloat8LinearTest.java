@@ -18,6 +18,7 @@ import jdiffusion.kernels.cuda.OnDevice;
 import jdiffusion.kernels.cuda.PlantedFault;
 import jdiffusion.kernels.cuda.TestDevice;
 import jdiffusion.tensor.DType;
+import jdiffusion.tensor.Delta;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.Weight;
 import org.junit.jupiter.api.Test;
@@ -110,6 +111,35 @@ class CudaMappedFloat8LinearTest extends CudaFloat8LinearTest {
         assertThat(device.get(out)).containsExactly(expected);
     }
 
+    /** Layers with an adapter and without in one launch; those without are as they are alone, to the bit. */
+    @Test
+    void adaptersAreOfTheSameLaunch() {
+        List<LinearCall> calls = adapted(device, 140);
+        long before = device.cuda().launches();
+        linear.run(calls);
+        assertThat(device.cuda().launches() - before).as("the rounding, x by down, and the products").isEqualTo(3);
+        Tensor alone = device.empty(DType.F32, 140, 260);
+        LinearCall bare = calls.getLast();
+        linear.run(List.of(new LinearCall(bare.x(), bare.w(), null, Epilogue.STORE, alone)));
+        assertThat(device.get(alone)).isEqualTo(device.get(bare.out()));
+        assertThat(device.get(calls.getFirst().out())).isNotEqualTo(device.get(alone));
+        assertThat(device.cuda().kernelNames()).contains("linear_fp8_e4m3_sm90_pair_large")
+                .noneMatch(name -> name.contains("_any"));
+    }
+
+    /** A matrix with an adapter, which has more stages than the ring; and the matrix alone. */
+    private static List<LinearCall> adapted(TestDevice device, int m) {
+        int k = 400;
+        int rank = 584;
+        Tensor x = device.put(TestTensors.random(1, DType.BF16, 1, m, k));
+        Weight w = Weight.of(device.put(TestTensors.random(2, DType.F8_E4M3, 1, 260, k)));
+        Weight both = new Weight.Adapted(w, List.of(new Delta.LowRank(
+                device.put(TestTensors.random(3, DType.BF16, 1, rank, k)),
+                device.put(TestTensors.random(4, DType.BF16, 1, 260, rank)), 0.1f)));
+        return List.of(new LinearCall(x, both, null, Epilogue.STORE, device.empty(DType.F32, m, 260)),
+                new LinearCall(x, w, null, Epilogue.STORE, device.empty(DType.F32, m, 260)));
+    }
+
     /** Several tiles for each block and several stages for each tile, with a rest, in layers of different sizes. */
     @Test
     void blocksGoThroughSeveralTilesOfSeveralLayers() {
@@ -138,20 +168,21 @@ class CudaMappedFloat8LinearTest extends CudaFloat8LinearTest {
     @ValueSource(longs = {1, 2})
     void theSeedChangesNothing(long seed) {
         assumeFalse(TestDevice.isReal(), "only the emulated device has seeds");
-        float[] expected = product(device, 140);
+        List<float[]> expected = product(device, 140);
         device.close();
         try (TestDevice other = TestDevice.sm90(DType.BF16, KernelSource.BUILT_IN, seed)) {
-            assertThat(product(other, 140)).isEqualTo(expected);
+            assertThat(product(other, 140)).usingRecursiveComparison().isEqualTo(expected);
         } finally {
             open();
         }
     }
 
-    /** More stages than the ring has; of more than 128 rows by pairs of blocks. */
-    private static float[] product(TestDevice device, int m) {
+    /** More stages than the ring has, without an adapter and with one; of more than 128 rows by pairs of blocks. */
+    private static List<float[]> product(TestDevice device, int m) {
         Tensor out = device.empty(DType.F32, m, 260);
-        new CudaLinear(device.cuda(), true).run(List.of(call(device, m, 1040, 260, out)));
-        return device.get(out);
+        List<LinearCall> calls = adapted(device, m);
+        new CudaLinear(device.cuda(), true).run(List.of(call(device, m, 1040, 260, out), calls.getFirst()));
+        return List.of(device.get(out), device.get(calls.getFirst().out()));
     }
 
     /** Each of the kernels' waits for products, fences and releases of stages, left out, is noticed. */
@@ -159,11 +190,15 @@ class CudaMappedFloat8LinearTest extends CudaFloat8LinearTest {
     @CsvSource({"large, wgmma.fence, 0, MISSING_FENCE", "large, wgmma.fence, 1, MISSING_FENCE",
         "large, wgmma.fence, 2, MISSING_FENCE", "large, wgmma.wait_group, 0, UNFINISHED_PRODUCT",
         "large, wgmma.wait_group, 1, UNFINISHED_PRODUCT", "large, wgmma.wait_group, 2, UNFINISHED_PRODUCT",
-        "large, mbarrier.arrive.shared, 0, DEADLOCK", "pair_large, wgmma.fence, 0, MISSING_FENCE",
+        "large, mbarrier.arrive.shared, 0, DEADLOCK", "large, wgmma.fence, 3, MISSING_FENCE",
+        "large, wgmma.wait_group, 4, UNFINISHED_COPY", "large, wgmma.wait_group, 5, UNFINISHED_PRODUCT",
+        "large, mbarrier.arrive.shared, 4, DEADLOCK", "pair_large, wgmma.fence, 0, MISSING_FENCE",
         "pair_large, wgmma.fence, 1, MISSING_FENCE", "pair_large, wgmma.fence, 2, MISSING_FENCE",
         "pair_large, wgmma.wait_group, 0, UNFINISHED_PRODUCT", "pair_large, wgmma.wait_group, 1, UNFINISHED_PRODUCT",
         "pair_large, wgmma.wait_group, 2, UNFINISHED_PRODUCT",
-        "pair_large, mbarrier.arrive.release.cluster, 0, DEADLOCK"})
+        "pair_large, mbarrier.arrive.release.cluster, 0, DEADLOCK", "pair_large, wgmma.fence, 3, MISSING_FENCE",
+        "pair_large, wgmma.wait_group, 4, UNFINISHED_COPY", "pair_large, wgmma.wait_group, 5, UNFINISHED_PRODUCT",
+        "pair_large, mbarrier.arrive.release.cluster, 4, DEADLOCK"})
     void whatIsMissingIsNoticed(String tile, String instruction, int number, String fault) {
         assumeFalse(TestDevice.isReal(), "only the emulated device checks");
         String kernel = "linear_fp8_e4m3_sm90_" + tile;

@@ -156,7 +156,8 @@ class CudaMappedLinearTest {
                 Tensor bias = out == DType.F32 ? null : device.put(TestTensors.random(3, DType.F16, 1, 2 * c.n()));
                 Tensor y = device.empty(out, c.m(), c.n());
                 for (GemmTile tile : List.of(GemmTile.WARPGROUP_BROAD, GemmTile.WARPGROUP_PAIR_BROAD)) {
-                    new CudaMappedLinear(device.cuda(), 2).launchGated(x, w, bias, Activation.GELU_ERF, y, tile);
+                    new CudaMappedLinear(device.cuda(), 2).launchGated(x, w, null, null, bias, Activation.GELU_ERF, y,
+                            tile);
                     GatedLinearReference.check(c + " to " + out + " by " + tile, c, device.get(x), device.get(w),
                             bias == null ? null : device.get(bias), Activation.GELU_ERF, device.get(y), out);
                 }

@@ -66,7 +66,7 @@ class CudaPairedLinearTest {
                 sums.add(device.get(out));
                 if (tile.cols() == 256) {
                     Tensor half = device.empty(DType.F32, m, 260);
-                    mapped.launchGated(x, w, bias, Activation.SILU, half, tile);
+                    mapped.launchGated(x, w, null, null, bias, Activation.SILU, half, tile);
                     gated.add(device.get(half));
                 }
             }
@@ -89,7 +89,7 @@ class CudaPairedLinearTest {
                 Tensor out = device.empty(DType.F32, m, 400);
                 mapped.launchFloat8(List.of(CudaMappedLinear.Factors.ofFloat8(
                         new LinearCall(wide, Weight.of(w), null, Epilogue.STORE, out),
-                        new CudaFloat8.Rows(x, scales), 0.25f)), tile);
+                        new CudaFloat8.Rows(x, scales), 0.25f, null, null)), tile);
                 sums.add(device.get(out));
             }
             assertThat(sums.getLast()).isEqualTo(sums.getFirst());
@@ -137,14 +137,15 @@ class CudaPairedLinearTest {
                 }
             }
             Tensor half = device.empty(DType.BF16, 512, 256);
-            mapped.launchGated(x, w, null, Activation.SILU, half, GemmTile.WARPGROUP_BROAD);
-            mapped.launchGated(x, w, null, Activation.SILU, half, GemmTile.WARPGROUP_PAIR_BROAD);
+            mapped.launchGated(x, w, null, null, null, Activation.SILU, half, GemmTile.WARPGROUP_BROAD);
+            mapped.launchGated(x, w, null, null, null, Activation.SILU, half, GemmTile.WARPGROUP_PAIR_BROAD);
             Tensor narrow = device.put(TestTensors.random(3, DType.F8_E4M3, 1, 512, 640));
             Tensor scales = device.put(TestTensors.random(3, DType.F32, 1, 512));
             Tensor wide = device.empty(DType.BF16, 512, 640);
             for (GemmTile tile : List.of(GemmTile.WARPGROUP_LARGE, GemmTile.WARPGROUP_PAIR_LARGE)) {
                 mapped.launchFloat8(List.of(CudaMappedLinear.Factors.ofFloat8(new LinearCall(wide, Weight.of(narrow),
-                        null, Epilogue.STORE, call.out()), new CudaFloat8.Rows(narrow, scales), 1)), tile);
+                        null, Epilogue.STORE, call.out()), new CudaFloat8.Rows(narrow, scales), 1, null,
+                        null)), tile);
             }
             device.cuda().synchronize();
             for (String product : List.of("bf16", "bf16_gated")) {
