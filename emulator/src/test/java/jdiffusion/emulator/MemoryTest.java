@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MemoryTest {
@@ -169,6 +170,29 @@ class MemoryTest {
             bench.launch(program, "k", 1, 1, 0, out, 0xfeL, 0L, 0x200000001L, 0xfffffff900000003L, 1.5f);
             assertThat(out.toArray(INT)).startsWith(-2, 1, 2, 3, Float.floatToRawIntBits(1.5f));
             assertThat(out.get(ValueLayout.JAVA_LONG, 24)).as("extended to 64 bits").isEqualTo(-7);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"-4, u32, outside", "-8, u64, outside", "5, u32, outside", "8, u8, outside", "-1, u8, outside",
+        "2, u32, misaligned", "4, u64, outside"})
+    void parametersAreReadWhereTheyAre(int offset, String type, String fault) {
+        PtxProgram program = PtxProgram.translate(Bench.module("""
+                .visible .entry k(.param .u64 k_param_0)
+                {
+                    .reg .b32 %r<9>; .reg .b64 %rd<9>;
+                    mov.b64 %rd3, k_param_0;
+                    add.s64 %rd4, %rd3, OFFSET;
+                    ld.param.TYPE REGISTER, [%rd4];
+                    ret;
+                }
+                """.replace("OFFSET", Integer.toString(offset)).replace("TYPE", type)
+                .replace("REGISTER", type.equals("u64") ? "%rd5" : "%r1")), "test.ptx");
+        try (Bench bench = Bench.plain()) {
+            assertThatThrownBy(() -> bench.launch(program, "k", 1, 1, 0, 0L)).isInstanceOf(DeviceFault.class)
+                    .hasMessageContaining("at offset " + offset + " of the kernel's parameters, which have 8 bytes")
+                    .extracting(e -> ((DeviceFault) e).kind())
+                    .isEqualTo(fault.equals("outside") ? DeviceFault.Kind.OUT_OF_BOUNDS : DeviceFault.Kind.MISALIGNED);
         }
     }
 

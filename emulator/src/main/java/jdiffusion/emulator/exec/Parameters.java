@@ -1,6 +1,5 @@
 package jdiffusion.emulator.exec;
 
-import java.util.function.LongToIntFunction;
 import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
@@ -18,8 +17,7 @@ final class Parameters {
         }
         int at = (int) offset;
         if (bytes == Integer.BYTES) {
-            return params[at] & 0xff | (params[at + 1] & 0xff) << 8 | (params[at + 2] & 0xff) << 16
-                    | params[at + 3] << 24;
+            return word(params, at);
         }
         int value = 0;
         for (int i = 0; i < bytes; i++) {
@@ -35,19 +33,33 @@ final class Parameters {
     }
 
     static void load32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
-        load(w, mask, site, Integer.BYTES, n, at -> word(w, at, Integer.BYTES, false), d0, d1, d2, d3);
+        check(w, mask, site, Integer.BYTES * n);
+        byte[] params = w.block.parameters();
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            int lane = Integer.numberOfTrailingZeros(rest);
+            int at = (int) w.address[lane];
+            w.r[d0 + lane] = word(params, at);
+            if (n > 1) {
+                w.r[d1 + lane] = word(params, at + 4);
+            }
+            if (n > 2) {
+                w.r[d2 + lane] = word(params, at + 8);
+                w.r[d3 + lane] = word(params, at + 12);
+            }
+        }
+    }
+
+    private static int word(byte[] params, int at) {
+        return params[at] & 0xff | (params[at + 1] & 0xff) << 8 | (params[at + 2] & 0xff) << 16 | params[at + 3] << 24;
     }
 
     static void loadSmall(Warp w, int mask, int site, int bytes, int signed, int n, int d0, int d1, int d2, int d3) {
-        load(w, mask, site, bytes, n, at -> word(w, at, bytes, signed != 0), d0, d1, d2, d3);
-    }
-
-    private static void load(Warp w, int mask, int site, int bytes, int n, LongToIntFunction word, int... d) {
         check(w, mask, site, bytes * n);
+        int[] d = {d0, d1, d2, d3};
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             for (int i = 0; i < n; i++) {
-                w.r[d[i] + lane] = word.applyAsInt(w.address[lane] + (long) bytes * i);
+                w.r[d[i] + lane] = word(w, w.address[lane] + (long) bytes * i, bytes, signed != 0);
             }
         }
     }
@@ -68,8 +80,9 @@ final class Parameters {
         for (int rest = mask; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             long at = w.address[lane];
-            if (at > size - bytes || (at & bytes - 1) != 0) {
-                throw w.block.fault(at > size - bytes ? Kind.OUT_OF_BOUNDS : Kind.MISALIGNED, site, w, lane,
+            boolean outside = at < 0 || at > size - bytes;
+            if (outside || (at & bytes - 1) != 0) {
+                throw w.block.fault(outside ? Kind.OUT_OF_BOUNDS : Kind.MISALIGNED, site, w, lane,
                         "read of %d bytes at offset %d of the kernel's parameters, which have %d bytes".formatted(bytes,
                                 at, size));
             }
