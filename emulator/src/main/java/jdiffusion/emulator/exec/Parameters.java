@@ -33,9 +33,10 @@ final class Parameters {
     }
 
     static void load32(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
-        check(w, mask, site, Integer.BYTES * n);
+        int whole = alike(w, mask);
+        check(w, whole, site, Integer.BYTES * n);
         byte[] params = w.block.parameters();
-        for (int rest = mask; rest != 0; rest &= rest - 1) {
+        for (int rest = whole; rest != 0; rest &= rest - 1) {
             int lane = Integer.numberOfTrailingZeros(rest);
             int at = (int) w.address[lane];
             w.r[d0 + lane] = word(params, at);
@@ -46,6 +47,36 @@ final class Parameters {
                 w.r[d2 + lane] = word(params, at + 8);
                 w.r[d3 + lane] = word(params, at + 12);
             }
+        }
+        if (whole != mask) {
+            int first = Integer.numberOfTrailingZeros(mask);
+            spread(w.r, d0, first, mask);
+            if (n > 1) {
+                spread(w.r, d1, first, mask);
+            }
+            if (n > 2) {
+                spread(w.r, d2, first, mask);
+                spread(w.r, d3, first, mask);
+            }
+        }
+    }
+
+    /** The first of the lanes where all have the same address, else all. */
+    private static int alike(Warp w, int mask) {
+        long first = w.address[Integer.numberOfTrailingZeros(mask) & Layout.LANES - 1];
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            if (w.address[Integer.numberOfTrailingZeros(rest)] != first) {
+                return mask;
+            }
+        }
+        return Integer.lowestOneBit(mask);
+    }
+
+    /** All lanes get what the first has. */
+    private static void spread(int[] registers, int slot, int first, int mask) {
+        int value = registers[slot + first];
+        for (int rest = mask; rest != 0; rest &= rest - 1) {
+            registers[slot + Integer.numberOfTrailingZeros(rest)] = value;
         }
     }
 
@@ -65,12 +96,20 @@ final class Parameters {
     }
 
     static void load64(Warp w, int mask, int site, int n, int d0, int d1, int d2, int d3) {
-        check(w, mask, site, Long.BYTES * n);
-        for (int rest = mask; rest != 0; rest &= rest - 1) {
-            int lane = Integer.numberOfTrailingZeros(rest);
-            w.q[d0 + lane] = wide(w, w.address[lane]);
-            if (n > 1) {
-                w.q[d1 + lane] = wide(w, w.address[lane] + Long.BYTES);
+        int whole = alike(w, mask);
+        check(w, whole, site, Long.BYTES * n);
+        byte[] params = w.block.parameters();
+        for (int i = 0; i < n; i++) {
+            int d = i == 0 ? d0 : d1;
+            long value = 0;
+            for (int rest = whole; rest != 0; rest &= rest - 1) {
+                int lane = Integer.numberOfTrailingZeros(rest);
+                int at = (int) w.address[lane] + Long.BYTES * i;
+                value = Integer.toUnsignedLong(word(params, at)) | (long) word(params, at + Integer.BYTES) << Integer.SIZE;
+                w.q[d + lane] = value;
+            }
+            for (int rest = mask & ~whole; rest != 0; rest &= rest - 1) {
+                w.q[d + Integer.numberOfTrailingZeros(rest)] = value;
             }
         }
     }
