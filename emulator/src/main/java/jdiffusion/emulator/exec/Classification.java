@@ -11,7 +11,8 @@ import jdiffusion.emulator.ptx.Type;
 /** What an instruction counts as. */
 final class Classification {
 
-    private static final List<String> STRONG = List.of("volatile", "relaxed", "acquire", "release", "acq_rel");
+    /** Spaces and ways of stores that are not flags in shared memory. */
+    private static final List<String> ELSEWHERE = List.of("global", "local", "const", "param", "async");
     private static final List<String> VECTORS = List.of("v2", "v4", "v8");
 
     private static final Pattern SIZE = Pattern.compile("m(\\d+)n(\\d+)k(\\d+)");
@@ -42,11 +43,18 @@ final class Classification {
     }
 
     private static int order(Instruction instruction) {
-        boolean both = instruction.has("acq_rel");
-        return (STRONG.stream().anyMatch(instruction::has) ? Site.STRONG : 0)
-                | (instruction.has("volatile") ? Site.VOLATILE : 0)
-                | (both || instruction.has("acquire") ? Site.ACQUIRE : 0)
-                | (both || instruction.has("release") ? Site.RELEASE : 0);
+        int order = 0;
+        for (String modifier : instruction.modifiers()) {
+            order |= switch (modifier) {
+                case "relaxed" -> Site.STRONG;
+                case "volatile" -> Site.STRONG | Site.VOLATILE;
+                case "acquire" -> Site.STRONG | Site.ACQUIRE;
+                case "release" -> Site.STRONG | Site.RELEASE;
+                case "acq_rel" -> Site.STRONG | Site.ACQUIRE | Site.RELEASE;
+                default -> 0;
+            };
+        }
+        return order;
     }
 
     /** Whether threads may hand on what they have done by flags in shared memory: there are such, and fences. */
@@ -58,12 +66,15 @@ final class Classification {
 
     /** Whether an instruction may be a store to a flag in shared memory. */
     private static boolean isFlag(Instruction instruction) {
-        boolean elsewhere = List.of("global", "local", "const", "param", "async").stream().anyMatch(instruction::has);
-        return !elsewhere && switch (instruction.opcode()) {
-            case "st" -> STRONG.stream().anyMatch(instruction::has);
-            case "atom", "red" -> true;
+        return switch (instruction.opcode()) {
+            case "st" -> (order(instruction) & Site.STRONG) != 0 && !isElsewhere(instruction);
+            case "atom", "red" -> !isElsewhere(instruction);
             default -> false;
         };
+    }
+
+    private static boolean isElsewhere(Instruction instruction) {
+        return ELSEWHERE.stream().anyMatch(instruction::has);
     }
 
     /** @throws IllegalArgumentException for an instruction that the architecture of a module does not have */
