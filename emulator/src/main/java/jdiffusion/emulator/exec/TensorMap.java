@@ -38,6 +38,11 @@ record TensorMap(long address, int type, int elementBytes, long[] dims, long[] s
     private static final int NAN_HALVES = 0x7fff7fff;
     private static final int NAN_FLOAT = 0x7fffffff;
 
+    private static final int MOST_RANK = 5;
+    private static final int MOST_BOX = 256;
+    private static final int MOST_STEP = 8;
+    private static final int MOST_PIXELS = 1024;
+
     // Where what stands in an encoded map.
     private static final int AT_ADDRESS = 8;
     private static final int AT_DIMS = 16;
@@ -75,7 +80,26 @@ record TensorMap(long address, int type, int elementBytes, long[] dims, long[] s
             throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane, ("no tensor map is at 0x%x; cuTensorMapEncodeTiled"
                     + " and cuTensorMapEncodeIm2col make them").formatted(address));
         }
+        if (!isWhole(map)) {
+            throw w.block.fault(Kind.OUT_OF_BOUNDS, site, w, lane,
+                    "the tensor map at 0x%x has been overwritten since it was made".formatted(address));
+        }
         return decode(map);
+    }
+
+    /** Whether an encoded map has numbers that the driver writes. */
+    private static boolean isWhole(MemorySegment map) {
+        int type = map.get(ValueLayout.JAVA_BYTE, AT_TYPE);
+        int rank = map.get(ValueLayout.JAVA_BYTE, AT_RANK);
+        int pixels = map.get(ValueLayout.JAVA_SHORT_UNALIGNED, AT_PIXELS);
+        boolean whole = type >= 0 && type < ELEMENT_BYTES.length && rank >= (pixels == 0 ? 1 : 3) && rank <= MOST_RANK
+                && pixels >= 0 && pixels <= MOST_PIXELS;
+        for (int i = 0; whole && i < rank; i++) {
+            int box = map.get(ValueLayout.JAVA_SHORT_UNALIGNED, AT_BOX + 2L * i);
+            int step = map.get(ValueLayout.JAVA_BYTE, AT_STEPS + i);
+            whole = box >= (pixels == 0 || i == 0 ? 1 : 0) && box <= MOST_BOX && step >= 1 && step <= MOST_STEP;
+        }
+        return whole;
     }
 
     private static TensorMap decode(MemorySegment map) {

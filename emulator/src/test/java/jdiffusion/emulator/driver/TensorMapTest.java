@@ -424,6 +424,20 @@ class TensorMapTest {
         assertThat(device.takeFailure().orElseThrow()).hasMessageContaining("no tensor map is at");
     }
 
+    /** Rank, type, pixels of a column, box and steps, each beyond what the driver writes. */
+    @ParameterizedTest
+    @CsvSource({"37, 9", "37, 0", "36, 13", "43, 255", "45, 255", "44, 0", "54, 0"})
+    void aMapThatWasOverwritten(int at, int value) {
+        open(90, 0);
+        var c = new Case(FLOAT32, new long[] {8}, new int[] {8}, new int[] {0}, 0);
+        MemorySegment map = arena.allocate(MAP_BYTES, 64);
+        assertThat(encode(map, c, 1 << 20, 0)).isZero();
+        map.set(ValueLayout.JAVA_BYTE, at, (byte) value);
+        assertThatThrownBy(() -> launch(module(load(1)), "load1", map, upload(random(64)), c))
+                .isInstanceOf(CudaException.class);
+        assertThat(device.takeFailure().orElseThrow()).hasMessageContaining("has been overwritten since it was made");
+    }
+
     @Test
     void onlyCapability90HasThem() {
         open(80, 0);
