@@ -10,7 +10,8 @@ import java.util.concurrent.locks.LockSupport;
  * <p>Each worker begins with its share of the items, in their order, and then helps others, from the end of theirs. So
  * after an item a worker most likely does the next one, but which thread does an item is left to chance; kernels must
  * make an item's result depend on the item alone (and use the worker's number only to find its scratch memory). Idle
- * workers spin for a moment, since kernels follow each other closely, then sleep. A loop allocates nothing.
+ * workers spin for a moment, since kernels follow each other closely, then sleep; after pauses too long for that they
+ * sleep sooner. A worker that wakes too late for a loop is not waited for. A loop allocates nothing.
  */
 public final class Workers implements AutoCloseable {
     /** The body of a parallel loop. */
@@ -24,16 +25,21 @@ public final class Workers implements AutoCloseable {
     }
 
     private static final int SPINS = 20_000;
+    /** How long they take, about, on the CPUs whose pauses are long. */
+    private static final long SPIN_NANOS = 1_000_000;
+    private static final int LEAST_SPINS = SPINS / 16;
     /** One pause in 256 is a yield. */
     private static final int SPIN_MASK = 255;
     /** Distance in {@link #left}: workers share no cache line, nor two neighbours. */
     private static final int APART = 16;
     private static final int HALF = 32;
+    private static final int SHUT = -1;
 
     private final Thread[] threads;
     /** For each worker the first of its items that are left, in the upper half, and the end. */
     private final AtomicLongArray left;
-    private final AtomicInteger busy = new AtomicInteger();
+    /** Threads in the loop beside the caller's; {@link #SHUT} between loops. */
+    private final AtomicInteger inside = new AtomicInteger(SHUT);
     private volatile int round;
     private volatile boolean closed;
     private volatile Throwable failure;
@@ -78,13 +84,14 @@ public final class Workers implements AutoCloseable {
         for (int w = 0; w < workers; w++) {
             left.set(w * APART, range((long) itemCount * w / workers, (long) itemCount * (w + 1) / workers));
         }
-        busy.set(threads.length);
+        inside.set(0);
         round++;
         for (Thread thread : threads) {
             LockSupport.unpark(thread);
         }
         work(0);
-        for (int spins = 0; busy.get() > 0; spins++) {
+        // All items are taken; who is not inside by now has none.
+        for (int spins = 0; !inside.compareAndSet(0, SHUT); spins++) {
             pause(spins);
         }
         body = null;
@@ -100,21 +107,43 @@ public final class Workers implements AutoCloseable {
 
     private void serve(int worker) {
         int seen = 0;
+        int most = SPINS;
         while (!closed) {
-            for (int spins = 0; round == seen && !closed; spins++) {
-                if (spins < SPINS) {
-                    pause(spins);
-                } else {
-                    LockSupport.park(this);
-                }
-            }
+            most = await(seen, most);
             if (closed) {
                 return;
             }
             seen = round;
-            work(worker);
-            busy.decrementAndGet();
+            if (enter()) {
+                work(worker);
+                inside.decrementAndGet();
+            }
         }
+    }
+
+    /** Waits for a round after this one; gives how often to spin in the next wait. */
+    private int await(int seen, int most) {
+        int spins = 0;
+        while (round == seen && !closed && spins < most) {
+            pause(spins++);
+        }
+        if (spins < most) {
+            return most;
+        }
+        long slept = System.nanoTime();
+        while (round == seen && !closed) {
+            LockSupport.park(this);
+        }
+        return System.nanoTime() - slept < SPIN_NANOS ? SPINS : Math.max(most / 2, LEAST_SPINS);
+    }
+
+    private boolean enter() {
+        for (int now = inside.get(); now != SHUT; now = inside.get()) {
+            if (inside.compareAndSet(now, now + 1)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Spinning for long would keep the thread waited for off its core where there are more threads than cores. */
