@@ -42,7 +42,13 @@ public final class Transpose {
             for (; c <= cols - LANES; c += LANES) {
                 square(from, fromAt + r * fromStride + c, fromStride, to, toAt + c * toStride + r, toStride, square);
             }
-            rest(r, r + LANES, c, cols, from, fromAt, fromStride, to, toAt, toStride);
+            if (c < cols && cols >= LANES) {
+                // Some columns once more.
+                c = cols - LANES;
+                square(from, fromAt + r * fromStride + c, fromStride, to, toAt + c * toStride + r, toStride, square);
+            } else {
+                rest(r, r + LANES, c, cols, from, fromAt, fromStride, to, toAt, toStride);
+            }
         }
         rest(r, rows, 0, cols, from, fromAt, fromStride, to, toAt, toStride);
     }
