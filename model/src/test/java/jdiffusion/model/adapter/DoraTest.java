@@ -138,6 +138,9 @@ class DoraTest {
             double[][] got = matrix(open.tensors(), name);
             for (int i = 0; i < wanted.length; i++) {
                 for (int j = 0; j < wanted[0].length; j++) {
+                    if (Math.abs(got[i][j] - wanted[i][j]) <= CLOSE.value) {
+                        continue;
+                    }
                     assertThat(got[i][j]).as("%s row %d column %d", name, i, j).isCloseTo(wanted[i][j], CLOSE);
                 }
             }

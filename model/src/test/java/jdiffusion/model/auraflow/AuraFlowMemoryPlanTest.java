@@ -23,8 +23,8 @@ import org.junit.jupiter.api.TestFactory;
 
 /** AuraFlow's ways through the pipeline take what is planned, to the byte, and draw the same wherever weights are. */
 class AuraFlowMemoryPlanTest {
-    private static final int HEIGHT = 48;
-    private static final int WIDTH = 80;
+    private static final int HEIGHT = 32;
+    private static final int WIDTH = 48;
     private static final int TOKENS = 20;
 
     /** What is asked of the model. */

@@ -45,7 +45,7 @@ class CudaPipelineTest {
     private static int[] draw(Backend backend) {
         Pipeline pipeline = Pipeline.open(TestData.defaultModel(), backend);
         GenerationRequest request = pipeline.request("a red circle on a blue background").toBuilder()
-                .size(64, 64).steps(4).seed(1).build();
+                .size(64, 64).steps(4).t5Length(20).seed(1).build();
         Picture picture = pipeline.generate(request, Progress.NONE).getFirst();
         byte[] rgb = picture.rgb();
         int[] values = new int[rgb.length];

@@ -3,7 +3,9 @@ package jdiffusion.model.sampling;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntFunction;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
@@ -28,27 +30,58 @@ class GaussianTest {
             DiscreteScheduler.stableDiffusion(Prediction.EPSILON), DiscreteScheduler.stableDiffusion(Prediction.V),
             EdmScheduler.playground());
 
-    /** The best denoised estimate; for LCM, which wants a consistency model, the end of the equation's path. */
-    private static double denoised(Prediction p, double sigma, double x, boolean consistency) {
-        double signal = p.signal(sigma);
-        double variance = signal * signal * SPREAD * SPREAD + sigma * sigma;
-        double weight = consistency ? SPREAD / Math.sqrt(variance) : signal * SPREAD * SPREAD / variance;
-        return MEAN + weight * (x - signal * MEAN);
+    /**
+     * The best denoised estimate; for LCM, which wants a consistency model, the end of the equation's path.
+     *
+     * @param background the signal's share of the mean
+     */
+    private record Denoiser(double background, double weight) {
+        static Denoiser of(Prediction p, double sigma, boolean consistency) {
+            double signal = p.signal(sigma);
+            double variance = signal * signal * SPREAD * SPREAD + sigma * sigma;
+            double weight = consistency ? SPREAD / Math.sqrt(variance) : signal * SPREAD * SPREAD / variance;
+            return new Denoiser(signal * MEAN, weight);
+        }
+
+        double at(double x) {
+            return MEAN + weight * (x - background);
+        }
     }
 
     /** The network that gives it. */
     private static float[] output(Prediction p, double sigma, float[] x, boolean consistency) {
+        Denoiser denoiser = Denoiser.of(p, sigma, consistency);
+        double skip = p.skip(sigma);
+        double divisor = p.out(sigma);
         float[] out = new float[x.length];
         for (int i = 0; i < x.length; i++) {
-            double denoised = denoised(p, sigma, x[i], consistency);
-            out[i] = (float) ((denoised - p.skip(sigma) * x[i]) / p.out(sigma));
+            out[i] = (float) ((denoiser.at(x[i]) - skip * x[i]) / divisor);
         }
         return out;
     }
 
-    /** Runs from these numbers, unit noise, to images. */
+    /** Draws of so many numbers, one after the other, each made once. */
+    private static IntFunction<float[]> draws(long seed, int numbers) {
+        TorchRandom random = new TorchRandom(seed);
+        List<float[]> drawn = new ArrayList<>();
+        return draw -> {
+            while (drawn.size() <= draw) {
+                float[] normals = new float[numbers];
+                random.normals(normals);
+                drawn.add(normals);
+            }
+            return drawn.get(draw);
+        };
+    }
+
     private static float[] run(NoiseScheduler model, SamplerSettings settings, SigmaSchedule schedule, int steps,
                                float[] noise, long seed) {
+        return run(model, settings, schedule, steps, noise, draws(seed, noise.length));
+    }
+
+    /** Runs from these numbers, unit noise, to images. */
+    private static float[] run(NoiseScheduler model, SamplerSettings settings, SigmaSchedule schedule, int steps,
+                               float[] noise, IntFunction<float[]> draws) {
         Prediction prediction = model.prediction();
         Sigmas sigmas = settings.evaluations(model.sigmas(schedule, steps, 0), prediction);
         try (var backend = new CpuBackend(1, Precision.F32); Workspace workspace = backend.newWorkspace(1 << 23)) {
@@ -59,16 +92,13 @@ class GaussianTest {
                 start[i] *= (float) sigmas.startFactor();
             }
             backend.upload(start, x);
-            TorchRandom random = new TorchRandom(seed);
+            int[] drawn = {0};
             Sampler sampler = settings.create(sigmas, prediction, workspace, x);
             for (int i = 0; i < sigmas.evaluations(); i++) {
                 backend.upload(output(prediction, sigmas.sigma(i), backend.download(x),
                         settings.kind() == Sampler.Kind.LCM), output);
-                sampler.step(backend, 0, i, output, x, out -> {
-                    float[] normals = new float[noise.length];
-                    random.normals(normals);
-                    backend.upload(normals, out);
-                });
+                sampler.step(backend, 0, i, output, x,
+                        out -> backend.upload(draws.apply(drawn[0]++), out));
             }
             return backend.download(x);
         }
@@ -85,7 +115,7 @@ class GaussianTest {
         double last = kind == Sampler.Kind.LMS ? 0 : sigmas.sigma(sigmas.evaluations() - 1);
         double x = MEAN * p.signal(last) + (sigmas.startFactor() - p.signal(first) * MEAN) * deviation(p, last)
                 / deviation(p, first);
-        return last == 0 ? x : denoised(p, last, x, false);
+        return last == 0 ? x : Denoiser.of(p, last, false).at(x);
     }
 
     private static double deviation(Prediction p, double sigma) {
@@ -119,9 +149,10 @@ class GaussianTest {
     Stream<DynamicTest> noiseKeepsMeanAndDeviation() {
         float[] noise = new float[NUMBERS];
         new TorchRandom(5).normals(noise);
+        IntFunction<float[]> draws = draws(9, NUMBERS);
         return MODELS.stream().flatMap(model -> Stream.of(Sampler.Kind.values()).filter(Sampler.Kind::isStochastic)
                 .map(kind -> DynamicTest.dynamicTest(kind.label() + " " + model.prediction(), () -> {
-                    float[] end = run(model, kind.settings(), SigmaSchedule.KARRAS, 150, noise, 9);
+                    float[] end = run(model, kind.settings(), SigmaSchedule.KARRAS, 150, noise, draws);
                     double mean = 0;
                     double square = 0;
                     for (float value : end) {

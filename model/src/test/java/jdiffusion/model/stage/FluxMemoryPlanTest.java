@@ -30,7 +30,7 @@ import org.junit.jupiter.api.TestFactory;
 /** FLUX's ways through the pipeline take what is planned, to the byte, and draw the same wherever weights are. */
 class FluxMemoryPlanTest {
     private static final int IDS = 1024;
-    private static final int HEIGHT = 32;
+    private static final int HEIGHT = 16;
     private static final int WIDTH = 48;
 
     /** One run: what was planned, what was taken, and what came out. */
