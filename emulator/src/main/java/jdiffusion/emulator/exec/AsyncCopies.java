@@ -277,6 +277,14 @@ final class AsyncCopies {
                 continue;
             }
             int at = (int) copy.target[l];
+            if (copy.sourceBytes[l] == 16) {
+                long from = copy.source[l];
+                words[at >> 2] = GlobalMemory.word(from);
+                words[(at >> 2) + 1] = GlobalMemory.word(from + 4);
+                words[(at >> 2) + 2] = GlobalMemory.word(from + 8);
+                words[(at >> 2) + 3] = GlobalMemory.word(from + 12);
+                continue;
+            }
             for (int i = 0; i < copy.bytes; i += 4) {
                 int left = copy.sourceBytes[l] - i;
                 int word = 0;

@@ -216,6 +216,7 @@ public final class KernelCompiler {
         field(code, "p", "[I", LaneCode.PREDICATES);
         var warp = new WarpEmitter(code, layout, this::address, products, usesCluster);
         var control = new ControlEmitter(code, layout, warp, calls, block, number);
+        var wide = new WideEmitter(code, layout, warp, this::address);
         var run = new ArrayList<Instruction>();
         for (int i = 0; i < block.instructions().size(); i++) {
             Instruction instruction = block.instructions().get(i);
@@ -228,7 +229,12 @@ public final class KernelCompiler {
                         flush(code, run);
                         warp.clock(clock);
                     }
-                    run.add(instruction);
+                    if (wide.handles(instruction)) {
+                        flush(code, run);
+                        wide.emit(instruction);
+                    } else {
+                        run.add(instruction);
+                    }
                     continue;
                 }
                 flush(code, run);

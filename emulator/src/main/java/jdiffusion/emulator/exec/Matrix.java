@@ -2,19 +2,34 @@ package jdiffusion.emulator.exec;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Tensor-core instructions. Products of 16 or 8 bits are exact in float32 and summed there, k ascending. */
 final class Matrix {
     private static final int COLUMNS = 8;
     private static final VectorSpecies<Float> ROW = FloatVector.SPECIES_256;
+    private static final VectorSpecies<Integer> INT_ROW = IntVector.SPECIES_256;
+    private static final VectorSpecies<Integer> QUAD = IntVector.SPECIES_128;
+    /** Of lane t of a register of B with some values of k, the lanes that have the same k of each column. */
+    private static final int[] SAME_K = new int[4 * COLUMNS];
     private static final ThreadLocal<Matrix> SCRATCH = ThreadLocal.withInitial(Matrix::new);
 
-    /** Rows by k. */
+    static {
+        for (int i = 0; i < SAME_K.length; i++) {
+            SAME_K[i] = 4 * column(i % COLUMNS) + i / COLUMNS;
+        }
+    }
+
+    /**
+     * As the registers have it: of register a0 the lowest parts of all lanes, then their next ones, then the same of
+     * the other registers. Lane 4g + t has row g, of a1 and a3 row g + 8.
+     */
     private final float[] a = new float[16 * 16];
-    /** By k, then columns. */
+    /** By k, then columns in the order of {@link #column}. */
     private final float[] b = new float[16 * COLUMNS];
-    private final float[] c = new float[16 * COLUMNS];
+    private final int[] c = new int[16 * COLUMNS];
     private final long[] rows = new long[Layout.LANES];
 
     private Matrix() {}
@@ -35,12 +50,12 @@ final class Matrix {
         }
         Matrix m = SCRATCH.get();
         int[] r = w.r;
-        m.unpackA(r, bf16 != 0, a0, 0, 0);
-        m.unpackA(r, bf16 != 0, a1, 8, 0);
+        m.unpackA(r, bf16 != 0, a0, 0);
+        m.unpackA(r, bf16 != 0, a1, 1);
         m.unpackB(r, bf16 != 0, b0, 0);
         if (depth == 16) {
-            m.unpackA(r, bf16 != 0, a2, 0, 8);
-            m.unpackA(r, bf16 != 0, a3, 8, 8);
+            m.unpackA(r, bf16 != 0, a2, 2);
+            m.unpackA(r, bf16 != 0, a3, 3);
             m.unpackB(r, bf16 != 0, b1, 8);
         }
         if (half != 0) {
@@ -50,7 +65,7 @@ final class Matrix {
             m.loadC(r, c0, c1, 0);
             m.loadC(r, c2, c3, 8);
         }
-        m.multiply(depth);
+        m.multiply(depth / 8, 2);
         if (half != 0) {
             m.storeHalf(r, d0, 0, mask);
             m.storeHalf(r, d1, 8, mask);
@@ -79,121 +94,161 @@ final class Matrix {
         m.loadC(r, c2, c3, 8);
         // The first 16 of k, then the others.
         m.unpackBytesA(r, ofA, a0, 0);
-        m.unpackBytesA(r, ofA, a1, 8);
+        m.unpackBytesA(r, ofA, a1, 1);
         m.unpackBytesB(r, ofB, b0);
-        m.multiply(16);
+        m.multiply(1, 4);
         m.unpackBytesA(r, ofA, a2, 0);
-        m.unpackBytesA(r, ofA, a3, 8);
+        m.unpackBytesA(r, ofA, a3, 1);
         m.unpackBytesB(r, ofB, b1);
-        m.multiply(16);
+        m.multiply(1, 4);
         m.storeD(r, d0, d1, 0, mask);
         m.storeD(r, d2, d3, 8, mask);
     }
 
-    private void unpackBytesA(int[] r, float[] values, int slot, int row) {
+    /** Where the even columns stand before the odd ones, as registers 0 and 1 of C have them, the one at a place. */
+    private static int column(int place) {
+        return place < 4 ? 2 * place : 2 * (place - 4) + 1;
+    }
+
+    private void unpackBytesA(int[] r, float[] values, int slot, int register) {
         for (int l = 0; l < Layout.LANES; l++) {
             int four = r[slot + l];
-            int at = (row + (l >> 2)) * 16 + 4 * (l & 3);
             for (int i = 0; i < 4; i++) {
-                a[at + i] = values[four >>> 8 * i & 0xff];
+                a[(4 * register + i) * Layout.LANES + l] = values[four >>> 8 * i & 0xff];
             }
         }
     }
 
     private void unpackBytesB(int[] r, float[] values, int slot) {
-        for (int l = 0; l < Layout.LANES; l++) {
-            int four = r[slot + l];
-            int at = 4 * (l & 3) * COLUMNS + (l >> 2);
-            for (int i = 0; i < 4; i++) {
-                b[at + i * COLUMNS] = values[four >>> 8 * i & 0xff];
+        for (int i = 0; i < SAME_K.length; i++) {
+            int four = r[slot + SAME_K[i]];
+            for (int k = 0; k < 4; k++) {
+                b[(4 * (i / COLUMNS) + k) * COLUMNS + i % COLUMNS] = values[four >>> 8 * k & 0xff];
             }
         }
     }
 
-    private void multiply(int depth) {
+    /**
+     * Adds the product to C.
+     *
+     * @param registers of A for each half of the rows
+     * @param parts     in a register
+     */
+    private void multiply(int registers, int parts) {
         float[] a = this.a;
         float[] b = this.b;
-        float[] c = this.c;
+        int[] c = this.c;
         for (int row = 0; row < 16; row += 4) {
             int at = row * COLUMNS;
-            int from = row * 16;
-            FloatVector s0 = FloatVector.fromArray(ROW, c, at);
-            FloatVector s1 = FloatVector.fromArray(ROW, c, at + COLUMNS);
-            FloatVector s2 = FloatVector.fromArray(ROW, c, at + 2 * COLUMNS);
-            FloatVector s3 = FloatVector.fromArray(ROW, c, at + 3 * COLUMNS);
-            for (int k = 0; k < depth; k++) {
-                FloatVector y = FloatVector.fromArray(ROW, b, k * COLUMNS);
-                s0 = y.fma(FloatVector.broadcast(ROW, a[from + k]), s0);
-                s1 = y.fma(FloatVector.broadcast(ROW, a[from + k + 16]), s1);
-                s2 = y.fma(FloatVector.broadcast(ROW, a[from + k + 32]), s2);
-                s3 = y.fma(FloatVector.broadcast(ROW, a[from + k + 48]), s3);
+            FloatVector s0 = IntVector.fromArray(INT_ROW, c, at).reinterpretAsFloats();
+            FloatVector s1 = IntVector.fromArray(INT_ROW, c, at + COLUMNS).reinterpretAsFloats();
+            FloatVector s2 = IntVector.fromArray(INT_ROW, c, at + 2 * COLUMNS).reinterpretAsFloats();
+            FloatVector s3 = IntVector.fromArray(INT_ROW, c, at + 3 * COLUMNS).reinterpretAsFloats();
+            int k = 0;
+            for (int register = 0; register < registers; register++) {
+                int from = (2 * register + (row >> 3)) * parts * Layout.LANES + 4 * (row & 7);
+                for (int i = 0, factor = from; i < 4 * parts; i++) {
+                    FloatVector y = FloatVector.fromArray(ROW, b, k);
+                    s0 = y.fma(FloatVector.broadcast(ROW, a[factor]), s0);
+                    s1 = y.fma(FloatVector.broadcast(ROW, a[factor + 4]), s1);
+                    s2 = y.fma(FloatVector.broadcast(ROW, a[factor + 8]), s2);
+                    s3 = y.fma(FloatVector.broadcast(ROW, a[factor + 12]), s3);
+                    k += COLUMNS;
+                    // The next part of the lane, or the first one of the next lane; parts are a power of two.
+                    factor += (i + 1 & parts - 1) != 0 ? Layout.LANES : 1 - (parts - 1) * Layout.LANES;
+                }
             }
-            s0.intoArray(c, at);
-            s1.intoArray(c, at + COLUMNS);
-            s2.intoArray(c, at + 2 * COLUMNS);
-            s3.intoArray(c, at + 3 * COLUMNS);
+            s0.reinterpretAsInts().intoArray(c, at);
+            s1.reinterpretAsInts().intoArray(c, at + COLUMNS);
+            s2.reinterpretAsInts().intoArray(c, at + 2 * COLUMNS);
+            s3.reinterpretAsInts().intoArray(c, at + 3 * COLUMNS);
         }
     }
 
-    private static float low(int pair, boolean bf16) {
-        return bf16 ? Float.intBitsToFloat(pair << 16) : Float.float16ToFloat((short) pair);
-    }
-
-    private static float high(int pair, boolean bf16) {
-        return bf16 ? Float.intBitsToFloat(pair & 0xffff0000) : Float.float16ToFloat((short) (pair >>> 16));
-    }
-
-    private void unpackA(int[] r, boolean bf16, int slot, int row, int k) {
+    private void unpackA(int[] r, boolean bf16, int slot, int register) {
         float[] to = a;
+        int at = 2 * register * Layout.LANES;
+        if (bf16) {
+            for (int l = 0; l < Layout.LANES; l += COLUMNS) {
+                IntVector pairs = IntVector.fromArray(INT_ROW, r, slot + l);
+                pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(to, at + l);
+                pairs.and(0xffff0000).reinterpretAsFloats().intoArray(to, at + Layout.LANES + l);
+            }
+            return;
+        }
         for (int l = 0; l < Layout.LANES; l++) {
-            int pair = r[slot + l];
-            int at = (row + (l >> 2)) * 16 + k + 2 * (l & 3);
-            to[at] = low(pair, bf16);
-            to[at + 1] = high(pair, bf16);
+            to[at + l] = low(r[slot + l]);
+            to[at + Layout.LANES + l] = high(r[slot + l]);
         }
     }
 
     private void unpackB(int[] r, boolean bf16, int slot, int k) {
         float[] to = b;
-        for (int l = 0; l < Layout.LANES; l++) {
-            int pair = r[slot + l];
-            int at = (k + 2 * (l & 3)) * COLUMNS + (l >> 2);
-            to[at] = low(pair, bf16);
-            to[at + COLUMNS] = high(pair, bf16);
-        }
-    }
-
-    private static int place(int lane, int row) {
-        return (row + (lane >> 2)) * COLUMNS + 2 * (lane & 3);
-    }
-
-    private void loadC(int[] r, int even, int odd, int row) {
-        for (int l = 0; l < Layout.LANES; l++) {
-            c[place(l, row)] = Float.intBitsToFloat(r[even + l]);
-            c[place(l, row) + 1] = Float.intBitsToFloat(r[odd + l]);
-        }
-    }
-
-    private void storeD(int[] r, int even, int odd, int row, int mask) {
-        for (int l = 0; l < Layout.LANES; l++) {
-            if ((mask >>> l & 1) != 0) {
-                r[even + l] = Float.floatToRawIntBits(c[place(l, row)]);
-                r[odd + l] = Float.floatToRawIntBits(c[place(l, row) + 1]);
+        for (int t = 0; t < 4; t++) {
+            int at = (k + 2 * t) * COLUMNS;
+            if (bf16) {
+                IntVector pairs = IntVector.fromArray(INT_ROW, r, slot, SAME_K, t * COLUMNS);
+                pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(to, at);
+                pairs.and(0xffff0000).reinterpretAsFloats().intoArray(to, at + COLUMNS);
+                continue;
+            }
+            for (int i = 0; i < COLUMNS; i++) {
+                int pair = r[slot + SAME_K[t * COLUMNS + i]];
+                to[at + i] = low(pair);
+                to[at + COLUMNS + i] = high(pair);
             }
         }
     }
 
+    private static float low(int pair) {
+        return Float.float16ToFloat((short) pair);
+    }
+
+    private static float high(int pair) {
+        return Float.float16ToFloat((short) (pair >>> 16));
+    }
+
+    private void loadC(int[] r, int even, int odd, int row) {
+        for (int l = 0; l < Layout.LANES; l += 4) {
+            int at = (row + (l >> 2)) * COLUMNS;
+            IntVector.fromArray(QUAD, r, even + l).intoArray(c, at);
+            IntVector.fromArray(QUAD, r, odd + l).intoArray(c, at + 4);
+        }
+    }
+
+    private void storeD(int[] r, int even, int odd, int row, int mask) {
+        for (int l = 0; l < Layout.LANES; l += 4) {
+            int at = (row + (l >> 2)) * COLUMNS;
+            if (mask == -1) {
+                IntVector.fromArray(QUAD, c, at).intoArray(r, even + l);
+                IntVector.fromArray(QUAD, c, at + 4).intoArray(r, odd + l);
+                continue;
+            }
+            for (int t = 0; t < 4; t++) {
+                if ((mask >>> l + t & 1) != 0) {
+                    r[even + l + t] = c[at + t];
+                    r[odd + l + t] = c[at + 4 + t];
+                }
+            }
+        }
+    }
+
+    private static int place(int lane, int row) {
+        return (row + (lane >> 2)) * COLUMNS + (lane & 3);
+    }
+
     private void loadHalf(int[] r, int slot, int row) {
         for (int l = 0; l < Layout.LANES; l++) {
-            c[place(l, row)] = low(r[slot + l], false);
-            c[place(l, row) + 1] = high(r[slot + l], false);
+            c[place(l, row)] = Float.floatToRawIntBits(low(r[slot + l]));
+            c[place(l, row) + 4] = Float.floatToRawIntBits(high(r[slot + l]));
         }
     }
 
     private void storeHalf(int[] r, int slot, int row, int mask) {
         for (int l = 0; l < Layout.LANES; l++) {
             if ((mask >>> l & 1) != 0) {
-                r[slot + l] = Conversions.packF16(c[place(l, row) + 1], c[place(l, row)], Rounding.RN);
+                r[slot + l] = Conversions.packF16(Float.intBitsToFloat(c[place(l, row) + 4]),
+                        Float.intBitsToFloat(c[place(l, row)]), Rounding.RN);
             }
         }
     }
@@ -219,6 +274,12 @@ final class Matrix {
         System.arraycopy(w.address, 0, rows, 0, Layout.LANES);
         for (int j = 0; j < n; j++) {
             int d = j == 0 ? d0 : j == 1 ? d1 : j == 2 ? d2 : d3;
+            if (transposed == 0 && mask == -1) {
+                for (int row = 0; row < 8; row++) {
+                    IntVector.fromArray(QUAD, words, (int) (rows[8 * j + row] >> 2)).intoArray(w.r, d + 4 * row);
+                }
+                continue;
+            }
             for (int l = 0; l < Layout.LANES; l++) {
                 if ((mask >>> l & 1) == 0) {
                     continue;
