@@ -11,7 +11,8 @@ import java.util.function.LongUnaryOperator;
 /**
  * Runs single instructions on all triples of some edge values and compares with plain Java. Operands are
  * {@code %r1 %r2 %r3}, {@code %rd1…}, {@code %h1…}, {@code %f1…} and {@code %d1…}, all from the low bits of the
- * triple; the result is register 0 of one kind, its bits zero-extended.
+ * triple; the result is register 0 of one kind, its bits zero-extended. An instruction that is alone runs a second
+ * time with a guard, and must leave the registers of the other lanes as they were.
  */
 final class InstructionCases {
 
@@ -66,8 +67,46 @@ final class InstructionCases {
                 Double.longBitsToDouble(b), Double.longBitsToDouble(c))));
     }
 
-    private static String body(String instruction) {
-        String result = instruction.replaceAll("(?s)^.*?[\\s|{](%[a-z]+)0\\b.*$", "$1");
+    /** What the registers 0 hold before a guarded instruction, in all halves. */
+    private static final int BEFORE = 0x5a5a;
+
+    private static boolean isGuarded(int thread) {
+        return thread * 7 % 5 < 2;
+    }
+
+    private static boolean canBeGuarded(String instruction) {
+        return !instruction.contains(";") && !instruction.contains("@");
+    }
+
+    private static String guarded(String instruction) {
+        return """
+                mul.lo.u32 %r0, %r10, 7;
+                rem.u32 %r0, %r0, 5;
+                setp.lt.u32 %p9, %r0, 2;
+                setp.eq.s32 %p0, %r0, %r0;
+                mov.u32 %r0, 0x5a5a5a5a;
+                mov.b32 %f0, %r0;
+                mov.b64 %rd0, {%r0, %r0};
+                mov.b64 %d0, %rd0;
+                mov.b32 {%h0, _}, %r0;
+                """ + "@%p9 " + instruction;
+    }
+
+    private static long before(String instruction) {
+        long all = BEFORE * 0x0001000100010001L;
+        return switch (result(instruction)) {
+            case "%p" -> 1;
+            case "%h" -> BEFORE;
+            case "%r", "%f" -> all & 0xffffffffL;
+            default -> all;
+        };
+    }
+
+    private static String result(String instruction) {
+        return instruction.replaceAll("(?s)^.*?[\\s|{](%[a-z]+)0\\b.*$", "$1");
+    }
+
+    private static String body(String instruction, String result) {
         return """
                 mul.wide.u32 %rd12, %r10, 24;
                 add.s64 %rd10, %rd10, %rd12;
@@ -106,7 +145,11 @@ final class InstructionCases {
     void check() {
         var text = new StringBuilder();
         for (int i = 0; i < cases.size(); i++) {
-            text.append(Bench.entry("k" + i, "", body(cases.get(i).instruction())));
+            String instruction = cases.get(i).instruction();
+            text.append(Bench.entry("k" + i, "", body(instruction, result(instruction))));
+            if (canBeGuarded(instruction)) {
+                text.append(Bench.entry("g" + i, "", body(guarded(instruction), result(instruction))));
+            }
         }
         PtxProgram program = PtxProgram.translate(Bench.module(text.toString()), "cases.ptx");
         int n = values.length;
@@ -122,21 +165,25 @@ final class InstructionCases {
             }
             for (int k = 0; k < cases.size(); k++) {
                 Case one = cases.get(k);
-                LongUnaryOperator bits = nanIs(one.instruction());
-                for (int block = 0; block < blocks; block++) {
-                    bench.launch(program, "k" + k, 1, 128, 0, in.asSlice(24L * 128 * block),
-                            out.asSlice(8L * 128 * block));
-                }
-                for (int i = 0; i < triples; i++) {
-                    long a = values[i % n];
-                    long b = values[i / n % n];
-                    long c = values[i / n / n];
-                    long actual = bits.applyAsLong(out.getAtIndex(ValueLayout.JAVA_LONG, i));
-                    long expected = bits.applyAsLong(one.expected().of(a, b, c));
-                    // Millions of assertions would take longer than what they check.
-                    if (actual != expected) {
-                        assertThat(actual).as("%s of 0x%x, 0x%x, 0x%x", one.instruction(), a, b, c)
-                                .isEqualTo(expected);
+                String instruction = one.instruction();
+                LongUnaryOperator bits = nanIs(instruction);
+                for (boolean guard : canBeGuarded(instruction) ? new boolean[] {false, true} : new boolean[1]) {
+                    for (int block = 0; block < blocks; block++) {
+                        bench.launch(program, (guard ? "g" : "k") + k, 1, 128, 0, in.asSlice(24L * 128 * block),
+                                out.asSlice(8L * 128 * block));
+                    }
+                    for (int i = 0; i < triples; i++) {
+                        long a = values[i % n];
+                        long b = values[i / n % n];
+                        long c = values[i / n / n];
+                        long actual = bits.applyAsLong(out.getAtIndex(ValueLayout.JAVA_LONG, i));
+                        long expected = bits.applyAsLong(guard && !isGuarded(i % 128) ? before(instruction)
+                                : one.expected().of(a, b, c));
+                        // Millions of assertions would take longer than what they check.
+                        if (actual != expected) {
+                            assertThat(actual).as("%s of 0x%x, 0x%x, 0x%x%s", instruction, a, b, c,
+                                    guard ? ", guarded" : "").isEqualTo(expected);
+                        }
                     }
                 }
             }
