@@ -113,10 +113,13 @@ final class AsyncChecker {
      * reduction is under way, nothing is known of what was stored before.
      */
     void checkFences(int from, int to, long[] writes, long own) {
+        Order order = checker.order();
         for (int i = from; i < to; i++) {
+            if (i > from && writes[i] == writes[i - 1]) {
+                continue;
+            }
             int writer = checker.thread(writes[i]);
             int number = AccessCode.number(writes[i]);
-            Order order = checker.order();
             if (order.isThread(writer) && !AccessCode.isReducing(writes[i]) && !order.isOld(number)
                     && order.fencedAsync(writer) < number && order.fencedAsync(checker.thread(own)) < number) {
                 throw checker.fault(Kind.MISSING_FENCE, own, "%s by an asynchronous instruction and was written by %s"

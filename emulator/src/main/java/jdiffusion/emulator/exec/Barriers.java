@@ -78,7 +78,7 @@ final class Barriers {
         checkMembers(w, mask, slot, site);
         for (int rest = mask; rest != 0;) {
             int members = w.members(slot, rest) & mask;
-            w.block.checker().meet(w, members);
+            w.block.checker().order().meet(w.base, members);
             rest &= ~members;
         }
     }

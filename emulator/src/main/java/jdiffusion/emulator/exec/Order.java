@@ -142,6 +142,17 @@ final class Order {
                 || known != null && known[thread] != null && number < known[thread][other];
     }
 
+    /** The same when any thread of the other one's warpgroup can tell of it. */
+    boolean isBeforeByGroup(int other, int number, int thread) {
+        int first = other & -WARPGROUP;
+        for (int member = first; member < Math.min(first + WARPGROUP, copies(0)); member++) {
+            if (isBefore(member, number, thread)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** A thread executes a {@code fence.proxy.async}. */
     void fenceAsync(int thread) {
         asyncFences[thread] = next();

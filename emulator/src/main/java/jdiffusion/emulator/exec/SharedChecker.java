@@ -29,8 +29,9 @@ final class SharedChecker {
     /** As a copy, of what combines what it brings with what is there, atomically. */
     static final int REDUCE = 5;
 
-    /** Threads of a warpgroup. */
     private static final int WARPGROUP = 128;
+    /** What no access is. */
+    private static final long NONE = -1;
 
     private final Block block;
     private final Order order;
@@ -48,6 +49,10 @@ final class SharedChecker {
     private int site;
     private int bytes;
     private int how;
+    /** The last write that was found to be in order with it; {@link #NONE} for none yet. */
+    private long passedWrite;
+    private final Remembered firstRead;
+    private final Remembered secondRead;
 
     /** @param order among the threads of the block, and of the others of its cluster */
     SharedChecker(Block block, int bytes, Order order) {
@@ -59,6 +64,8 @@ final class SharedChecker {
         }
         this.block = block;
         this.order = order;
+        this.firstRead = new Remembered(order, code);
+        this.secondRead = new Remembered(order, code);
         this.releases = new Releases(order);
         this.shift = Integer.numberOfTrailingZeros(block.kernel().sharedCell());
         this.faults = new SharedFaults(block, order, shift);
@@ -115,11 +122,6 @@ final class SharedChecker {
         order.meet(threads);
     }
 
-    /** Lanes of a warp have met at a {@code bar.warp.sync}. */
-    void meet(Warp w, int lanes) {
-        order.meet(w.base, lanes);
-    }
-
     /**
      * One instruction's accesses, of {@code bytes} each, at the addresses in {@link Warp#address}, which are inside the
      * block's shared memory.
@@ -141,6 +143,7 @@ final class SharedChecker {
             long own = access | code.of(0, 0, w.base + lane);
             int from = (int) w.address[lane] >> shift;
             int to = from + (bytes >> shift);
+            forget();
             if (how == READ) {
                 read(from, to, own);
             } else if (!write(from, to, own)) {
@@ -170,6 +173,7 @@ final class SharedChecker {
         w.touched = order.next();
         long own = code.of(w.touched, site, w.base + lane) | (how == READ ? 0 : UNDER_WAY)
                 | (how == REDUCE ? ATOMIC_FLAG : 0);
+        forget();
         // A bulk copy that combines reads first what is there; an asynchronous instruction of a thread has no proxy.
         boolean reads = how == READ || how == REDUCE && site(own).kind() == InstructionClass.CP_ASYNC;
         for (int at : addresses) {
@@ -213,6 +217,7 @@ final class SharedChecker {
     /** Reads are over, as of now, that are kept under the number of a thread, or of copies. */
     void readBefore(int thread, int site, int[] addresses, int bytes) {
         long access = code.of(order.next(), site, thread);
+        forget();
         for (int at : addresses) {
             for (int i = at >> shift; i < (at >> shift) + (bytes >> shift); i++) {
                 keep(i, access, code.of(order.last(), 0, 0));
@@ -230,15 +235,24 @@ final class SharedChecker {
         }
     }
 
+    private void forget() {
+        passedWrite = NONE;
+        firstRead.forget();
+        secondRead.forget();
+    }
+
     private void read(int from, int to, long own) {
         long recent = code.of(order.last(), 0, 0);
         for (int i = from; i < to; i++) {
             long last = writes[i];
-            if (order.isOld(AccessCode.number(last))) {
-                throw faults.uninitialised(warp, site, how, thread(own) % Layout.LANES, i, bytes);
-            }
-            if (last >= recent || (last & UNDER_WAY) != 0) {
-                compare(i, last, "written", own);
+            if (last != passedWrite) {
+                if (order.isOld(AccessCode.number(last))) {
+                    throw faults.uninitialised(warp, site, how, thread(own) % Layout.LANES, i, bytes);
+                }
+                if (last >= recent || (last & UNDER_WAY) != 0) {
+                    compare(i, last, "written", own);
+                }
+                passedWrite = last;
             }
             keep(i, own, recent);
         }
@@ -248,13 +262,13 @@ final class SharedChecker {
     private void keep(int i, long own, long recent) {
         int thread = thread(own);
         long one = reads[i];
-        if (one < recent || isBefore(one, thread)) {
+        if (one < recent || firstRead.isBefore(one, thread)) {
             reads[i] = own;
             return;
         }
         long other = otherReads[i];
         // Of three that are in no order, two are kept, of different warps if there are.
-        if (other < recent || isBefore(other, thread)
+        if (other < recent || secondRead.isBefore(other, thread)
                 || thread(one) >> 5 == thread(other) >> 5 && thread(one) >> 5 != thread >> 5) {
             otherReads[i] = own;
         }
@@ -276,10 +290,12 @@ final class SharedChecker {
                 return false;
             }
             boolean alike = how == STORE && last >= recent && isAlike(last, own) && !site(own).strong();
-            if (!alike && (last >= recent || (last & UNDER_WAY) != 0)) {
+            if (!alike && last != passedWrite && (last >= recent || (last & UNDER_WAY) != 0)) {
                 compare(i, last, "written", own);
+                passedWrite = last;
             }
-            if (reads[i] >= recent) {
+            if (reads[i] >= recent && !(firstRead.isBefore(reads[i], thread(own))
+                    && secondRead.isBefore(otherReads[i], thread(own)))) {
                 compare(i, reads[i], "read", own);
                 compare(i, otherReads[i], "read", own);
             }
@@ -337,16 +353,8 @@ final class SharedChecker {
 
     /** What a warpgroup's product has read is over for the group as a whole: any of its threads can tell of it. */
     private boolean isProductBefore(long earlier, int thread) {
-        if (site(earlier).kind() != InstructionClass.MMA) {
-            return false;
-        }
-        int first = thread(earlier) & -WARPGROUP;
-        for (int other = first; other < Math.min(first + WARPGROUP, order.copies(0)); other++) {
-            if (order.isBefore(other, AccessCode.number(earlier), thread)) {
-                return true;
-            }
-        }
-        return false;
+        return site(earlier).kind() == InstructionClass.MMA
+                && order.isBeforeByGroup(thread(earlier), AccessCode.number(earlier), thread);
     }
 
     /**

@@ -24,9 +24,20 @@ final class WarpgroupMatrix {
         F16(2), BF16(2), TF32(4), E4M3(1), E5M2(1), S8(1), U8(1);
 
         private final int bytes;
+        /** Values of all bytes; of no length where an element has more. */
+        private final float[] ofByte;
+
+        static {
+            for (Element element : values()) {
+                for (int i = 0; i < element.ofByte.length; i++) {
+                    element.ofByte[i] = element.value(i);
+                }
+            }
+        }
 
         Element(int bytes) {
             this.bytes = bytes;
+            this.ofByte = new float[bytes == 1 ? 1 << Byte.SIZE : 0];
         }
 
         static Element of(String modifier) {
@@ -159,6 +170,14 @@ final class WarpgroupMatrix {
                     to[at] = Float.intBitsToFloat(packed << 16);
                     to[at + step] = Float.intBitsToFloat(packed & 0xffff0000);
                     at += 2 * step;
+                    continue;
+                }
+                if (type.bytes == 1) {
+                    to[at] = type.ofByte[packed & 0xff];
+                    to[at + step] = type.ofByte[packed >>> 8 & 0xff];
+                    to[at + 2 * step] = type.ofByte[packed >>> 16 & 0xff];
+                    to[at + 3 * step] = type.ofByte[packed >>> 24];
+                    at += 4 * step;
                     continue;
                 }
                 for (int j = 0; j < perWord; j++) {

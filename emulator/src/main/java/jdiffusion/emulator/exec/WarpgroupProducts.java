@@ -5,6 +5,8 @@ import java.util.Arrays;
 import java.util.Deque;
 import jdiffusion.emulator.DeviceFault.Kind;
 import jdiffusion.emulator.exec.WarpgroupProduct.Sums;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The products of warpgroups ({@code wgmma}) that a warp has issued: its part of each, 16 rows. The float products are
@@ -15,6 +17,7 @@ import jdiffusion.emulator.exec.WarpgroupProduct.Sums;
 final class WarpgroupProducts {
     private static final int WARPS = 4;
     private static final int PIECE = 16;
+    private static final VectorSpecies<Float> COLUMNS = FloatVector.SPECIES_256;
 
     /** A product that was issued. */
     private static final class Issued {
@@ -246,19 +249,36 @@ final class WarpgroupProducts {
         } else {
             Arrays.fill(sums, 0, WarpgroupProduct.ROWS * n, 0);
         }
-        for (int row = 0; row < WarpgroupProduct.ROWS; row++) {
-            for (int k = 0; k < depth; k++) {
-                float factor = product.negative() ? -a[row * depth + k] : a[row * depth + k];
-                addRow(sums, row * n, b, k * n, n, factor);
+        for (int i = 0; i < WarpgroupProduct.ROWS * depth && product.negative(); i++) {
+            a[i] = -a[i];
+        }
+        for (int row = 0; row < WarpgroupProduct.ROWS; row += 4) {
+            for (int column = 0; column < n; column += COLUMNS.length()) {
+                addTile(row, column, n, depth);
             }
         }
         put(product, half);
     }
 
-    private static void addRow(float[] sums, int to, float[] b, int from, int n, float factor) {
-        for (int i = 0; i < n; i++) {
-            sums[to + i] = Math.fma(factor, b[from + i], sums[to + i]);
+    /** Adds to the sums of four rows and some columns; k ascends. */
+    private void addTile(int row, int column, int n, int depth) {
+        int at = row * n + column;
+        FloatVector s0 = FloatVector.fromArray(COLUMNS, sums, at);
+        FloatVector s1 = FloatVector.fromArray(COLUMNS, sums, at + n);
+        FloatVector s2 = FloatVector.fromArray(COLUMNS, sums, at + 2 * n);
+        FloatVector s3 = FloatVector.fromArray(COLUMNS, sums, at + 3 * n);
+        for (int k = 0; k < depth; k++) {
+            FloatVector y = FloatVector.fromArray(COLUMNS, b, k * n + column);
+            int factor = row * depth + k;
+            s0 = y.fma(FloatVector.broadcast(COLUMNS, a[factor]), s0);
+            s1 = y.fma(FloatVector.broadcast(COLUMNS, a[factor + depth]), s1);
+            s2 = y.fma(FloatVector.broadcast(COLUMNS, a[factor + 2 * depth]), s2);
+            s3 = y.fma(FloatVector.broadcast(COLUMNS, a[factor + 3 * depth]), s3);
         }
+        s0.intoArray(sums, at);
+        s1.intoArray(sums, at + n);
+        s2.intoArray(sums, at + 2 * n);
+        s3.intoArray(sums, at + 3 * n);
     }
 
     private static int place(WarpgroupProduct product, int register, int lane) {
@@ -269,10 +289,13 @@ final class WarpgroupProducts {
     private void fetch(WarpgroupProduct product, boolean half) {
         for (int register = 0; register < product.n() / 2; register++) {
             int slot = product.d()[half ? register >> 1 : register];
-            for (int lane = 0; lane < Layout.LANES; lane++) {
-                int bits = warp.r[slot + lane];
-                sums[place(product, register, lane)] = !half ? Float.intBitsToFloat(bits)
-                        : Float.float16ToFloat((short) (bits >>> 16 * (register & 1)));
+            for (int row = 0; row < Layout.LANES; row += 4) {
+                int at = place(product, register, row);
+                for (int lane = row; lane < row + 4; lane++, at += 2) {
+                    int bits = warp.r[slot + lane];
+                    sums[at] = !half ? Float.intBitsToFloat(bits)
+                            : Float.float16ToFloat((short) (bits >>> 16 * (register & 1)));
+                }
             }
         }
     }
@@ -280,10 +303,12 @@ final class WarpgroupProducts {
     private void put(WarpgroupProduct product, boolean half) {
         for (int register = 0; register < product.n() / 2; register += half ? 2 : 1) {
             int slot = product.d()[half ? register >> 1 : register];
-            for (int lane = 0; lane < Layout.LANES; lane++) {
-                int at = place(product, register, lane);
-                warp.r[slot + lane] = half ? Conversions.packF16(sums[at + 1], sums[at], Rounding.RN)
-                        : Float.floatToRawIntBits(sums[at]);
+            for (int row = 0; row < Layout.LANES; row += 4) {
+                int at = place(product, register, row);
+                for (int lane = row; lane < row + 4; lane++, at += 2) {
+                    warp.r[slot + lane] = half ? Conversions.packF16(sums[at + 1], sums[at], Rounding.RN)
+                            : Float.floatToRawIntBits(sums[at]);
+                }
             }
         }
     }
