@@ -35,7 +35,7 @@ class CardTest {
     }
 
     private List<String> run(int code, Object... args) throws IOException, InterruptedException {
-        ProcessBuilder builder = ChildJvm.process(ChildJvm.command(List.of(), args));
+        ProcessBuilder builder = ChildJvm.process(ChildJvm.command(ChildJvm.SHORT, args));
         builder.environment().put("LD_LIBRARY_PATH", folder.toString());
         Process process = builder.start();
         List<String> lines = ChildJvm.lines(process);

@@ -7,13 +7,18 @@ import java.util.stream.Stream;
 
 /** The command line in a JVM of its own, without the options that the user's environment gives to every JVM. */
 final class ChildJvm {
+    /** What the launcher gives to every JVM. */
+    static final String LAUNCHERS = "@" + TestModel.SHAPES.resolve("../../java.options").normalize();
+    /** For what ends before C2 has saved what it costs. */
+    static final List<String> SHORT = List.of("-XX:TieredStopAtLevel=1");
+
     private ChildJvm() {
     }
 
-    /** Java with options for itself, and what follows it on a command line. */
+    /** Java with the launcher's options and more, and what follows it on a command line. */
     static List<String> command(List<String> options, Object... args) {
         List<String> all = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"));
+                LAUNCHERS));
         all.addAll(options);
         all.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
         all.addAll(Stream.of(args).map(Object::toString).toList());

@@ -79,9 +79,8 @@ class OtherPlatformTest {
         String classes = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
                 .filter(entry -> !entry.contains("-natives-")).collect(Collectors.joining(File.pathSeparator));
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        List<String> command = new ArrayList<>(List.of(java, "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC", "-Djava.awt.headless=true",
-                "-Dos.name=" + system, "-Dos.arch=" + processor, "-cp", classes, "jdiffusion.cli.Main"));
+        List<String> command = new ArrayList<>(List.of(java, ChildJvm.LAUNCHERS, "-Dos.name=" + system,
+                "-Dos.arch=" + processor, "-cp", classes, "jdiffusion.cli.Main"));
         command.addAll(List.of(args));
         Path out = folder.resolve("out.txt");
         Path err = folder.resolve("err.txt");

@@ -188,7 +188,7 @@ class StreamTest {
         List<Object> all = new ArrayList<>(List.of("stream", "a", "--device", "cpu", "-W", 16, "-H", 16, "--no-t5",
                 "--cfg-scale", 1));
         all.addAll(List.of(args));
-        ProcessBuilder process = ChildJvm.process(ChildJvm.command(List.of(), all.toArray()));
+        ProcessBuilder process = ChildJvm.process(ChildJvm.command(ChildJvm.SHORT, all.toArray()));
         process.environment().put("PATH", bin.toString());
         return process.redirectOutput(log.toFile()).start();
     }
