@@ -99,7 +99,8 @@ final class MakeImage {
             for (Path module : modules.toList()) {
                 String name = module.getFileName().toString();
                 dropMarks(module.resolve("module-info.class"));
-                List<String> args = new ArrayList<>(List.of("create", "--class-path", module.toString()));
+                List<String> args = new ArrayList<>(List.of("create", "--compress", "zip-0", "--class-path",
+                        module.toString()));
                 if (name.equals("java.base")) {
                     dropGenerated(classes);
                     args.addAll(List.of("--libs", image.resolve("lib").toString(), "--cmds",

@@ -1,3 +1,4 @@
+import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -22,6 +23,8 @@ import java.util.zip.ZipOutputStream;
 final class RenewClasses {
     private static final String CLASS = ".class";
     private static final String MODULE = "module-info.class";
+    /** Its place in a class. */
+    private static final int MAJOR_VERSION = 6;
 
     private RenewClasses() {
     }
@@ -33,33 +36,46 @@ final class RenewClasses {
         }
         for (Path jar : jars) {
             Path renewed = jar.resolveSibling(jar.getFileName() + ".new");
-            boolean changed;
             try (ZipFile in = new ZipFile(jar.toFile())) {
-                changed = renew(in, renewed);
+                if (!hasOld(in)) {
+                    continue;
+                }
+                renew(in, renewed);
             }
-            if (changed) {
-                Files.move(renewed, jar, StandardCopyOption.REPLACE_EXISTING);
-            }
-            Files.deleteIfExists(renewed);
+            Files.move(renewed, jar, StandardCopyOption.REPLACE_EXISTING);
         }
     }
 
-    /** Whether there was anything to change. */
-    private static boolean renew(ZipFile in, Path to) throws IOException {
+    private static boolean isClass(ZipEntry entry) {
+        return entry.getName().endsWith(CLASS) && !entry.getName().endsWith(MODULE);
+    }
+
+    /** Whether there is anything to change. */
+    private static boolean hasOld(ZipFile in) throws IOException {
+        for (ZipEntry entry : in.stream().filter(RenewClasses::isClass).toList()) {
+            try (DataInputStream start = new DataInputStream(in.getInputStream(entry))) {
+                start.skipNBytes(MAJOR_VERSION);
+                if (start.readUnsignedShort() < ClassFile.JAVA_6_VERSION) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    private static void renew(ZipFile in, Path to) throws IOException {
         ClassFile classes = ClassFile.of(ClassFile.StackMapsOption.GENERATE_STACK_MAPS,
                 ClassFile.ClassHierarchyResolverOption.of(
                         ClassHierarchyResolver.ofResourceParsing(type -> open(in, type)).cached()));
         ClassTransform transform = ClassTransform.transformingMethodBodies(CodeTransform.ACCEPT_ALL)
                 .andThen(ClassTransform.endHandler(builder -> builder.withVersion(ClassFile.JAVA_17_VERSION, 0)));
-        boolean changed = false;
         try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(to))) {
             for (ZipEntry entry : in.stream().toList()) {
                 byte[] bytes = in.getInputStream(entry).readAllBytes();
-                if (entry.getName().endsWith(CLASS) && !entry.getName().endsWith(MODULE)) {
+                if (isClass(entry)) {
                     var parsed = classes.parse(bytes);
                     if (parsed.majorVersion() < ClassFile.JAVA_6_VERSION) {
                         bytes = classes.transformClass(parsed, transform);
-                        changed = true;
                     }
                 }
                 ZipEntry copy = new ZipEntry(entry.getName());
@@ -68,7 +84,6 @@ final class RenewClasses {
                 out.write(bytes);
             }
         }
-        return changed;
     }
 
     private static InputStream open(ZipFile in, ClassDesc type) {
