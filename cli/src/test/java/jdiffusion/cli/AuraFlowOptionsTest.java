@@ -59,7 +59,7 @@ class AuraFlowOptionsTest {
     void anOptionChangesThePictureAndIsKeptInIt(String options) {
         byte[] plain = draw("plain", model(), "");
         assertThat(draw("changed", model(), options)).isNotEqualTo(plain);
-        Cli again = Cli.run("generate", "--from", out("changed"), "-m", model(), "--threads", 1, "-o", out("again"));
+        Cli again = Cli.run("generate", "--from", out("changed"), "-m", model(), "--threads", 3, "-o", out("again"));
         assertThat(again.code()).as("%s", again.err()).isZero();
         assertThat(again.err()).noneMatch(line -> line.startsWith("note:"));
         assertThat(out("again")).hasSameBinaryContentAs(out("changed"));

@@ -35,7 +35,7 @@ class GenerateTest {
         assertThat(picture.height()).isEqualTo(48);
 
         Path second = folder.resolve("second.png");
-        Cli repeated = Cli.run("generate", "--from", first, "-o", second, "--threads", 1);
+        Cli repeated = Cli.run("generate", "--from", first, "-o", second, "--threads", 3);
         assertThat(repeated.code()).as(repeated.err().toString()).isZero();
         assertThat(second).hasSameBinaryContentAs(first);
         assertThat(repeated.err()).noneMatch(line -> line.startsWith("note:"));

@@ -63,7 +63,7 @@ class PixartOptionsTest {
         assertThat(picture("changed.png", options).rgb()).isNotEqualTo(plain.rgb());
         for (String name : List.of("plain.png", "changed.png")) {
             Cli run = Cli.run("generate", "--from", folder.resolve(name), "-m", models.resolve("pixart"), "-o",
-                    folder.resolve("again.png"), "--threads", 1);
+                    folder.resolve("again.png"), "--threads", 3);
             assertThat(run.code()).as("%s", run.err()).isZero();
             assertThat(run.err()).noneMatch(line -> line.startsWith("note:"));
             assertThat(folder.resolve("again.png")).hasSameBinaryContentAs(folder.resolve(name));

@@ -61,7 +61,7 @@ class SdxlOptionsTest {
     /** What cannot be in a picture's text: files. */
     private void assertRepeats(String name, String model, String files) {
         Cli run = generate(out("again"), options(files), "--from", out(name), "-m", models.resolve(model),
-                "--threads", 1);
+                "--threads", 3);
         assertThat(run.code()).as("%s", run.err()).isZero();
         assertThat(run.err()).noneMatch(line -> line.startsWith("note:"));
         assertThat(out("again")).hasSameBinaryContentAs(out(name));
