@@ -196,19 +196,18 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
 
     /** The same numbers as a device's operand type holds them; q, k, v and out are {@code stored} so. */
     Arguments arguments(DType operand, DType stored) {
-        Random random = new Random(Objects.hash(shape.batch(), shape.heads(), shape.headDim(), tokens));
         int width = shape.heads() * shape.headDim();
+        Numbers numbers = numbers();
         List<AttentionStream> streams = new ArrayList<>();
         for (int s = 0; s < tokens.size(); s++) {
             int n = tokens.get(s);
-            // A stream of no tokens has memory all the same, for its views of columns to start in.
-            float[] values = gaussian(random, shape.batch() * Math.max(1, n) * 3 * width, 1);
+            float[] values = numbers.qkv.get(s).clone();
             for (int i = 0; i < values.length; i++) {
                 values[i] = rounded(operand, values[i] * (i % (3 * width) < width ? spread : 1));
             }
             Tensor qkv = stored(stored, values, shape.batch(), n, 3 * width);
-            Tensor qNorm = norm == null ? null : stored(norm, gaussian(random, shape.headDim(), 1), shape.headDim());
-            Tensor kNorm = norm == null ? null : stored(norm, gaussian(random, shape.headDim(), 1), shape.headDim());
+            Tensor qNorm = norm == null ? null : stored(norm, numbers.norms.get(2 * s).clone(), shape.headDim());
+            Tensor kNorm = norm == null ? null : stored(norm, numbers.norms.get(2 * s + 1).clone(), shape.headDim());
             // One column more than needed on either side shows writes out of place.
             float[] wide = new float[shape.batch() * Math.max(1, n) * (width + 2)];
             Arrays.fill(wide, Float.NaN);
@@ -218,12 +217,54 @@ record AttentionCase(AttentionShape shape, List<Integer> tokens, int silent, int
             streams.add(AttentionStream.of(asks ? qkv.columns(0, width) : null,
                     isAsked ? qkv.columns(width, 2 * width) : null, isAsked ? qkv.columns(2 * width, 3 * width) : null,
                     asks ? out : null).withNorms(qNorm, kNorm)
-                    .withRotary(turned.contains(s) ? RopeReference.table(random, n, shape.headDim()) : null)
+                    .withRotary(numbers.tables.get(s))
                     .withKeyCounts(counts.containsKey(s) ? integers(counts.get(s)) : null));
         }
-        int columns = 2 * keys() - 1;
-        Tensor relative = bias ? Tensor.of(gaussian(random, shape.heads() * columns, 2), shape.heads(), columns) : null;
+        Tensor relative = bias ? Tensor.of(numbers.bias.clone(), shape.heads(), 2 * keys() - 1) : null;
         return new Arguments(streams, relative);
+    }
+
+    /** Those of the case that was asked for last: a case is computed in several ways, one after the other. */
+    private static volatile Numbers last;
+
+    private Numbers numbers() {
+        Numbers known = last;
+        if (known == null || !known.of.equals(this)) {
+            known = Numbers.drawn(this);
+            last = known;
+        }
+        return known;
+    }
+
+    /**
+     * Random numbers of a case.
+     *
+     * @param norms  of q and of k, stream by stream
+     * @param tables null where a stream is not turned
+     */
+    private record Numbers(AttentionCase of, List<float[]> qkv, List<float[]> norms, List<Tensor> tables,
+                           float[] bias) {
+        static Numbers drawn(AttentionCase of) {
+            AttentionShape shape = of.shape;
+            Random random = new Random(Objects.hash(shape.batch(), shape.heads(), shape.headDim(), of.tokens));
+            Numbers numbers = new Numbers(of, new ArrayList<>(), new ArrayList<>(), new ArrayList<>(),
+                    of.bias ? new float[shape.heads() * (2 * of.keys() - 1)] : null);
+            for (int s = 0; s < of.tokens.size(); s++) {
+                int n = of.tokens.get(s);
+                // A stream of no tokens has memory all the same, for its views of columns to start in.
+                numbers.qkv.add(gaussian(random, shape.batch() * Math.max(1, n) * 3 * shape.heads() * shape.headDim(),
+                        1));
+                for (int i = 0; i < 2 && of.norm != null; i++) {
+                    numbers.norms.add(gaussian(random, shape.headDim(), 1));
+                }
+                numbers.tables.add(of.turned.contains(s) ? RopeReference.table(random, n, shape.headDim()) : null);
+            }
+            if (of.bias) {
+                float[] bias = gaussian(random, numbers.bias.length, 2);
+                System.arraycopy(bias, 0, numbers.bias, 0, bias.length);
+            }
+            return numbers;
+        }
     }
 
     /** @param streams all with qkv side by side in one tensor, out a tensor of its own */
