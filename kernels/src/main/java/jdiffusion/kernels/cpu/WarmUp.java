@@ -15,7 +15,8 @@ import java.util.concurrent.locks.LockSupport;
  * <p>Until the compiler has turned a loop over vectors into instructions, each vector operation is a call that works
  * lane by lane and allocates, about a hundred times slower than plain code. So {@link #start} lets all kernels use
  * plain loops, which give the same bits, while one thread runs the vector loops on scraps until they are fast; then
- * the kernels change over. Programs that never call it, tests and benchmarks, use vectors from the start.
+ * the kernels change over. A program's first {@link CpuBackend} calls it; what uses kernels without one, as many tests
+ * and benchmarks do, has vectors from the start.
  *
  * <p>The launcher passes compiler options that let these loops be compiled after few calls, and says so by the
  * property {@code jdiffusion.compilesEarly}; without them this takes a second or two longer.

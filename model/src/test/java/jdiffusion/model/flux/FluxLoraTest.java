@@ -111,7 +111,8 @@ class FluxLoraTest {
     private void refused(Map<String, Tensor> tensors, String... parts) {
         Path file = folder.resolve("lora.safetensors");
         SafetensorsWriter.write(file, tensors, Map.of());
-        assertThatThrownBy(() -> AdaptedFiles.of(model("dev"), List.of(new Lora(file, 1))))
+        ModelFiles base = model("dev");
+        assertThatThrownBy(() -> AdaptedFiles.of(base, List.of(new Lora(file, 1))))
                 .isInstanceOf(InputException.class).hasMessageContainingAll(parts);
     }
 
