@@ -7,7 +7,6 @@ import static jdiffusion.emulator.exec.Layout.LANES;
 
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorOperators.Comparison;
 
 /** {@link WideOp}s of 64-bit registers. {@link LongOps} says the same of one lane. */
 final class WideLongs {
@@ -117,44 +116,56 @@ final class WideLongs {
     }
 
     static void equal(Warp w, int mask, int d, int a, int b, int c) {
-        compare(w, mask, d, a, b, VectorOperators.EQ, 0);
+        isEqual(w, mask, d, a, b, 0);
     }
 
     static void unequal(Warp w, int mask, int d, int a, int b, int c) {
-        compare(w, mask, d, a, b, VectorOperators.NE, 0);
+        isEqual(w, mask, d, a, b, -1);
     }
 
     static void less(Warp w, int mask, int d, int a, int b, int c) {
-        compare(w, mask, d, a, b, VectorOperators.LT, 0);
-    }
-
-    static void lessOrEqual(Warp w, int mask, int d, int a, int b, int c) {
-        compare(w, mask, d, a, b, VectorOperators.LE, 0);
+        isLess(w, mask, d, a, b, 0, 0);
     }
 
     static void greater(Warp w, int mask, int d, int a, int b, int c) {
-        compare(w, mask, d, b, a, VectorOperators.LT, 0);
+        isLess(w, mask, d, b, a, 0, 0);
     }
 
     static void greaterOrEqual(Warp w, int mask, int d, int a, int b, int c) {
-        compare(w, mask, d, b, a, VectorOperators.LE, 0);
+        isLess(w, mask, d, a, b, 0, -1);
+    }
+
+    static void lessOrEqual(Warp w, int mask, int d, int a, int b, int c) {
+        isLess(w, mask, d, b, a, 0, -1);
     }
 
     static void below(Warp w, int mask, int d, int a, int b, int c) {
-        compare(w, mask, d, a, b, VectorOperators.LT, Long.MIN_VALUE);
+        isLess(w, mask, d, a, b, Long.MIN_VALUE, 0);
     }
 
     static void aboveOrEqual(Warp w, int mask, int d, int a, int b, int c) {
-        compare(w, mask, d, b, a, VectorOperators.LE, Long.MIN_VALUE);
+        isLess(w, mask, d, a, b, Long.MIN_VALUE, -1);
     }
 
-    /** {@code flipped} are bits that change first: the highest one for numbers without sign. */
-    private static void compare(Warp w, int mask, int d, int a, int b, Comparison how, long flipped) {
+    // Each loop has one comparison: where the JIT does not know which, vectors become objects.
+
+    /** Bits of {@code changed} become the opposite. */
+    private static void isEqual(Warp w, int mask, int d, int a, int b, int changed) {
+        int bits = 0;
+        for (int i = 0; i < LANES; i += LONG_STEP) {
+            bits |= (int) longs(w, a, i).compare(VectorOperators.EQ, longs(w, b, i)).toLong() << i;
+        }
+        w.p[d] = w.p[d] & ~mask | (bits ^ changed) & mask;
+    }
+
+    /** {@code flipped} are bits of the numbers that change first: the highest one where they have no sign. */
+    private static void isLess(Warp w, int mask, int d, int a, int b, long flipped, int changed) {
         int bits = 0;
         for (int i = 0; i < LANES; i += LONG_STEP) {
             LongVector x = longs(w, a, i).lanewise(VectorOperators.XOR, flipped);
-            bits |= (int) x.compare(how, longs(w, b, i).lanewise(VectorOperators.XOR, flipped)).toLong() << i;
+            LongVector y = longs(w, b, i).lanewise(VectorOperators.XOR, flipped);
+            bits |= (int) x.compare(VectorOperators.LT, y).toLong() << i;
         }
-        w.p[d] = w.p[d] & ~mask | bits & mask;
+        w.p[d] = w.p[d] & ~mask | (bits ^ changed) & mask;
     }
 }
