@@ -26,8 +26,8 @@ class InterruptTest {
     void endsBetweenPictures() throws IOException, InterruptedException {
         Path log = folder.resolve("log");
         Path pictures = Files.createDirectory(folder.resolve("pictures"));
-        Process process = ChildJvm.process(ChildJvm.command(ChildJvm.SHORT, "generate", "a", "--device", "cpu", "-b", 100000,
-                "-W", 16, "-H", 16, "--steps", 1, "--no-t5", "--preview", 1, "-o", pictures))
+        Process process = ChildJvm.process(ChildJvm.command(ChildJvm.SHORT, "generate", "a", "--device", "cpu",
+                "-b", 100000, "-W", 16, "-H", 16, "--steps", 1, "--no-t5", "--preview", 1, "-o", pictures))
                 .redirectOutput(log.toFile()).start();
         try {
             Instant start = Instant.now();

@@ -7,9 +7,9 @@ import org.junit.jupiter.api.Test;
 class WideInstructionTest {
     private static final long[] EDGES = {0, 1, 2, 3, 31, 32, 33, 0xffff, 0x10000, 0x7fffffffL, 0x80000000L, 0xffffffffL,
         0x12345678_9abcdef0L, Long.MAX_VALUE, Long.MIN_VALUE, -1};
-    private static final long[] FLOATS = {0, 0x80000000L, 0x3f800000L, 0xbf800000L, 0x00000001L, 0x80000001L, 0x3f808000L,
-        0x3f818000L, 0x3f808001L, 0x7f7fffffL, 0xff7fffffL, 0x7f800000L, 0xff800000L, 0x7fc00000L, 0x7f800001L,
-        0x40490fdbL, 0xc2fc0001L};
+    private static final long[] FLOATS = {0, 0x80000000L, 0x3f800000L, 0xbf800000L, 0x00000001L, 0x80000001L,
+        0x3f808000L, 0x3f818000L, 0x3f808001L, 0x7f7fffffL, 0xff7fffffL, 0x7f800000L, 0xff800000L, 0x7fc00000L,
+        0x7f800001L, 0x40490fdbL, 0xc2fc0001L};
 
     private static InstructionCases cases() {
         return new InstructionCases(EDGES);
@@ -162,8 +162,8 @@ class WideInstructionTest {
 
     @Test
     void powersAndReciprocals() {
-        new InstructionCases(0, 0x80000000L, 0x3f800000L, 0xbf800000L, 0x40000000L, 0xc2fc0000L, 0xc3000000L, 0xc3160000L,
-                0x43000000L, 0x7f800000L, 0xff800000L, 0x7fc00000L, 0x00000001L, 0x7e800000L, 0x7f7fffffL)
+        new InstructionCases(0, 0x80000000L, 0x3f800000L, 0xbf800000L, 0x40000000L, 0xc2fc0000L, 0xc3000000L,
+                0xc3160000L, 0x43000000L, 0x7f800000L, 0xff800000L, 0x7fc00000L, 0x00000001L, 0x7e800000L, 0x7f7fffffL)
                 .floats("ex2.approx.f32 %f0, %f1", (a, b, c) -> (float) Math.pow(2, a))
                 .floats("ex2.approx.ftz.f32 %f0, %f1", (a, b, c) -> flushed((float) Math.pow(2, a)))
                 .floats("rcp.approx.ftz.f32 %f0, %f1", (a, b, c) -> flushed(1 / flushed(a))).check();

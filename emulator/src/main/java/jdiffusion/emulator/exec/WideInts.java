@@ -9,7 +9,7 @@ import java.util.Arrays;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/** {@link WideOp}s of 32-bit registers and of predicates. {@code IntOps} and {@code BitOps} say the same of one lane. */
+/** {@link WideOp}s of 32-bit registers and of predicates. {@link IntOps} and {@link BitOps} say the same of a lane. */
 final class WideInts {
     private WideInts() {}
 
