@@ -238,4 +238,19 @@ class MemoryTest {
                     .isInstanceOf(DeviceFault.class).hasMessageContaining("OUT_OF_BOUNDS");
         }
     }
+
+    /** Of a name and an offset only those lanes read that execute it. */
+    @ParameterizedTest
+    @ValueSource(longs = {-4, 13, 16, 99_999_999_999L})
+    void namedReadsOutsideTheParameters(long offset) {
+        String load = "ld.param.u32 %r1, [k_param_0+" + offset + "];\nst.global.u32 [%rd11], %r1;";
+        String none = "setp.gt.u32 %p1, %r10, 99;\n@%p1 " + load;
+        try (Bench bench = Bench.plain()) {
+            MemorySegment out = bench.ints(7);
+            bench.launch(Bench.kernel("", none), "k", 1, 1, 0, out, out);
+            PtxProgram program = Bench.kernel("", load);
+            assertThatThrownBy(() -> bench.launch(program, "k", 1, 1, 0, out, out)).isInstanceOf(DeviceFault.class)
+                    .hasMessageContaining("at offset " + offset + " of the kernel's parameters, which have 16 bytes");
+        }
+    }
 }

@@ -216,7 +216,7 @@ public final class KernelCompiler {
         field(code, "p", "[I", LaneCode.PREDICATES);
         var warp = new WarpEmitter(code, layout, this::address, products, usesCluster);
         var control = new ControlEmitter(code, layout, warp, calls, block, number);
-        var wide = new WideEmitter(code, layout, warp, this::address);
+        var wide = new WideEmitter(code, layout, warp, this::address, paramBytes);
         var run = new ArrayList<Instruction>();
         for (int i = 0; i < block.instructions().size(); i++) {
             Instruction instruction = block.instructions().get(i);

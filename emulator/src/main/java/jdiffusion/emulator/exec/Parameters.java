@@ -1,5 +1,6 @@
 package jdiffusion.emulator.exec;
 
+import jdiffusion.emulator.DeviceFault;
 import jdiffusion.emulator.DeviceFault.Kind;
 
 /**
@@ -13,7 +14,8 @@ final class Parameters {
     static int word(Warp w, long offset, int bytes, boolean signed) {
         byte[] params = w.block.parameters();
         if (offset < 0 || offset > params.length - bytes) {
-            throw new IllegalStateException("kernel " + w.kernel.name() + " reads parameters at offset " + offset);
+            throw new DeviceFault(Kind.OUT_OF_BOUNDS, ("read of %d bytes at offset %d of the kernel's parameters, which"
+                    + " have %d bytes").formatted(bytes, offset, params.length), w.kernel.name(), 0, "", null, -1);
         }
         int at = (int) offset;
         if (bytes == Integer.BYTES) {

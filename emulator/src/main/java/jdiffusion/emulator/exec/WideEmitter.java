@@ -23,8 +23,11 @@ final class WideEmitter {
     private final Layout layout;
     private final WarpEmitter warp;
     private final ToLongFunction<String> addresses;
+    private final int paramBytes;
 
-    WideEmitter(CodeBuilder code, Layout layout, WarpEmitter warp, ToLongFunction<String> addresses) {
+    /** @param paramBytes of the kernel; reads of what lies outside are left to the lanes that execute them */
+    WideEmitter(CodeBuilder code, Layout layout, WarpEmitter warp, ToLongFunction<String> addresses, int paramBytes) {
+        this.paramBytes = paramBytes;
         this.code = code;
         this.layout = layout;
         this.warp = warp;
@@ -86,12 +89,23 @@ final class WideEmitter {
                 || !(address.base() instanceof Operand.Symbol)) {
             return false;
         }
-        for (Operand part : WarpEmitter.elements(instruction.operands().getFirst())) {
+        List<Operand> parts = WarpEmitter.elements(instruction.operands().getFirst());
+        long at = offset(address);
+        if (at < 0 || at > paramBytes - (long) parts.size() * type.bytes()) {
+            return false;
+        }
+        for (Operand part : parts) {
             if (!(part instanceof Operand.Reg) || !fits(part, type.bits() == 64 ? 'l' : 'i', true)) {
                 return false;
             }
         }
         return true;
+    }
+
+    /** Of a parameter that is named. */
+    private long offset(Operand.Address address) {
+        var symbol = (Operand.Symbol) address.base();
+        return addresses.applyAsLong(symbol.name()) + symbol.offset() + address.offset();
     }
 
     /** Whether two halves become a word, or a word two halves. */
@@ -143,8 +157,7 @@ final class WideEmitter {
     private void parameter(Instruction instruction) {
         Type type = instruction.type();
         var address = (Operand.Address) instruction.operands().get(1);
-        var symbol = (Operand.Symbol) address.base();
-        int at = Math.toIntExact(addresses.applyAsLong(symbol.name()) + symbol.offset() + address.offset());
+        int at = (int) offset(address);
         for (Operand part : WarpEmitter.elements(instruction.operands().getFirst())) {
             if (type.bits() == 64) {
                 call(instruction, WideTable.find("ld.param.wide"), slot(part, 'l'), at);
@@ -161,7 +174,7 @@ final class WideEmitter {
             case 'i' -> warp.intSlot(operand);
             case 'l' -> warp.longSlot(operand);
             case 'p' -> warp.predicateSlot(operand);
-            default -> Math.clamp(((Operand.Imm) operand).bits(), -1, Integer.MAX_VALUE);
+            default -> (int) ((Operand.Imm) operand).bits();
         };
     }
 
