@@ -18,19 +18,20 @@ import jdiffusion.kernels.cpu.Workers;
 final class KernelPanels {
     /** Output channels of an item of work. */
     static final int STRIP = 64;
-    /** Kernels that are packed at a time. */
-    private static final int ROWS = LANES;
 
     private final Cpu cpu;
+    private final KernelLanes lanes;
     private final Workers.Body pack = this::pack;
 
     private KernelRows kernels;
+    private int chunks;
     private int cout;
     private int words;
     private float[] panels;
 
     KernelPanels(Cpu cpu) {
         this.cpu = cpu;
+        lanes = new KernelLanes(cpu);
     }
 
     /** Packs into the buffer that stays valid for the call, without biases. */
@@ -41,7 +42,8 @@ final class KernelPanels {
         words = numbers / (cpu.products().inPairs() ? 2 : 1);
         int sets = given.sets();
         panels = cpu.shared(Buffer.B_PANEL, Math.multiplyExact(sets * strips(), STRIP * (words + 1)));
-        cpu.workers().run(sets * strips() * (STRIP / ROWS), pack);
+        chunks = Math.ceilDiv(given.channels(), KernelLanes.channels(given));
+        cpu.workers().run(strips() * (STRIP / NR) * chunks, pack);
         kernels = null;
         return panels;
     }
@@ -87,34 +89,20 @@ final class KernelPanels {
         return columns(strip) <= LANES ? LANES : NR;
     }
 
+    /** Some channels of the kernels of a tile. */
     private void pack(int item, int worker) {
-        int first = item % (STRIP / ROWS) * ROWS;
-        int strip = item / (STRIP / ROWS) % strips();
-        int set = item / (STRIP / ROWS) / strips();
-        int width = width(strip);
-        if (first >= Math.ceilDiv(columns(strip), width) * width) {
+        int channel = item % chunks * KernelLanes.channels(kernels);
+        int column = item / chunks % (STRIP / NR) * NR;
+        int strip = item / chunks / (STRIP / NR);
+        if (column >= columns(strip)) {
             return;
         }
-        // Not a multiple of a page apart, for the cache's sake.
-        int stride = Math.ceilDiv(words, LANES) * LANES + LANES;
-        float[] rows = cpu.local(worker, Buffer.A_PANEL, ROWS * stride);
-        float[] square = cpu.local(worker, Buffer.SUMS, LANES * LANES);
-        int numbers = kernels.side() * kernels.side() * kernels.channels();
-        float[] kernel = cpu.local(worker, Buffer.ROW, cpu.products().padded(numbers));
-        for (int r = 0; r < ROWS; r++) {
-            if (first + r >= columns(strip)) {
-                Arrays.fill(rows, r * stride, r * stride + words, 0f);
-                continue;
-            }
-            kernels.read(cpu, set, strip * STRIP + first + r, kernel, worker);
-            if (cpu.products().inPairs()) {
-                cpu.products().roundPairs(kernel, numbers, rows, r * stride);
-            } else {
-                Widen.round(cpu.precision(), kernel, 0, words);
-                System.arraycopy(kernel, 0, rows, r * stride, words);
-            }
+        int width = width(strip);
+        int ofTap = words / (kernels.side() * kernels.side()) * width;
+        int ofSet = strips() * STRIP * (words + 1);
+        int at = at(0, strip, column) + channel / (cpu.products().inPairs() ? 2 : 1) * width;
+        for (int lane = 0; lane < width; lane += LANES) {
+            lanes.pack(kernels, strip * STRIP + column + lane, channel, worker, panels, at + lane, width, ofTap, ofSet);
         }
-        int to = at(set, strip, first / width * width) + first % width;
-        Transpose.run(ROWS, words, rows, 0, stride, panels, to, width, square);
     }
 }

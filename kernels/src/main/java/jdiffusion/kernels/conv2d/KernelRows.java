@@ -1,6 +1,7 @@
 package jdiffusion.kernels.conv2d;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import jdiffusion.kernels.cpu.Cpu;
 import jdiffusion.kernels.cpu.Cpu.Buffer;
 import jdiffusion.kernels.cpu.Widen;
@@ -20,6 +21,18 @@ import jdiffusion.tensor.Tensor;
 record KernelRows(Tensor weight, boolean doubled, int channels) {
     /** Places in a square of a doubled pixel. */
     private static final int PLACES = 4;
+    /** The taps of a kernel of three that are added for each tap [set][y][x] of those for a doubled image. */
+    private static final int[][] JOINED = new int[PLACES * 4][];
+
+    static {
+        for (int i = 0; i < JOINED.length; i++) {
+            int set = i / 4;
+            int y = i / 2 % 2;
+            int x = i % 2;
+            JOINED[i] = IntStream.range(0, 9)
+                    .filter(tap -> joined(tap / 3, set / 2) == y && joined(tap % 3, set % 2) == x).toArray();
+        }
+    }
 
     int sets() {
         return doubled ? PLACES : 1;
@@ -32,6 +45,16 @@ record KernelRows(Tensor weight, boolean doubled, int channels) {
     /** Taps of a kernel's row. */
     int side() {
         return doubled ? 2 : weight.shape().dim(2);
+    }
+
+    /** Taps of a kernel as it is stored. */
+    int storedTaps() {
+        return weight.shape().dim(2) * weight.shape().dim(3);
+    }
+
+    /** For each tap of each set those of the stored kernel that are added for it, in order; null for it alone. */
+    int[][] joined() {
+        return doubled ? JOINED : null;
     }
 
     /** Significant bits that numbers of {@link #read} have at most. */

@@ -1,5 +1,6 @@
 package jdiffusion.kernels.conv2d;
 
+import static jdiffusion.kernels.cpu.Simd.LANES;
 import static jdiffusion.kernels.machine.AmxPanels.DEPTH;
 import static jdiffusion.kernels.machine.AmxPanels.HALF_STEP_BYTES;
 import static jdiffusion.kernels.machine.AmxPanels.PACKED_ROWS;
@@ -7,6 +8,7 @@ import static jdiffusion.kernels.machine.AmxPanels.SIDE;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,10 +31,15 @@ final class KernelTiles {
     static final int PANEL_BLOCKS = 8;
     /** Steps of a part: 32 pixels of it are 32 KiB of the first-level cache. */
     private static final int PART_STEPS = 16;
+    private static final int HALVES = SIDE / PACKED_ROWS;
+    /** Words, each two numbers, of a row in a step. */
+    private static final int STEP_WORDS = DEPTH / 2;
     private static final long MOST_KEPT = 256L << 20;
 
     private final Cpu cpu;
-    private final Workers.Body pack = this::pack;
+    private final KernelLanes lanes;
+    private final Workers.Body packParts = this::packParts;
+    private final Workers.Body packChunk = this::packChunk;
     private final List<Kept> kept = new ArrayList<>();
 
     private KernelRows kernels;
@@ -41,6 +48,7 @@ final class KernelTiles {
     private int partSteps;
     private int blocks;
     private int panelBlocks;
+    private int chunks;
     private MemorySegment tiles;
 
     /** @param tiles null for kernels that came once */
@@ -56,6 +64,7 @@ final class KernelTiles {
 
     KernelTiles(Cpu cpu) {
         this.cpu = cpu;
+        lanes = new KernelLanes(cpu);
     }
 
     /** @param given with a multiple of 32 channels */
@@ -74,7 +83,12 @@ final class KernelTiles {
         }
         boolean keep = before != null && kept.stream().mapToLong(Kept::bytes).sum() + bytes <= MOST_KEPT;
         tiles = keep ? Pages.large(bytes, Arena.ofAuto()) : cpu.sharedMemory(Buffer.B_PANEL, bytes);
-        cpu.workers().run(given.sets() * blocks * (SIDE / PACKED_ROWS), pack);
+        if (parts.left() > 1) {
+            cpu.workers().run(given.sets() * blocks * HALVES, packParts);
+        } else {
+            chunks = Math.ceilDiv(given.channels(), KernelLanes.channels(given));
+            cpu.workers().run(blocks * HALVES * chunks, packChunk);
+        }
         if (keep) {
             kept.remove(before);
         }
@@ -141,12 +155,46 @@ final class KernelTiles {
                 + ((long) y * panelBlocks * steps + (long) widths(panel) * step) * parts.stepBytes();
     }
 
-    /** The kernels of 16 output channels of a set. */
-    private void pack(int item, int worker) {
-        int half = item % 2;
-        int block = item / 2 % blocks;
-        int set = item / 2 / blocks;
+    /** Some input channels of the kernels of 16 output channels. */
+    private void packChunk(int item, int worker) {
+        int channel = item % chunks * KernelLanes.channels(kernels);
+        int half = item / chunks % HALVES;
+        int block = item / chunks / HALVES;
+        int count = Math.min(KernelLanes.channels(kernels), kernels.channels() - channel);
+        int side = kernels.side();
+        int ofTap = count / 2 * PACKED_ROWS;
+        float[] words = cpu.local(worker, Buffer.ROW, kernels.sets() * side * side * ofTap);
+        for (int lane = 0; lane < PACKED_ROWS; lane += LANES) {
+            lanes.pack(kernels, block * SIDE + half * PACKED_ROWS + lane, channel, worker, words, lane, PACKED_ROWS,
+                    ofTap, side * side * ofTap);
+        }
+        int from = 0;
+        for (int row = 0; row < kernels.sets() * side; row++) {
+            for (int x = 0; x < side; x++) {
+                for (int c = 0; c < count; c += DEPTH) {
+                    int step = (x * kernels.channels() + channel + c) / DEPTH;
+                    long to = ofBlock(row / side, row % side, block, step) + half * HALF_STEP_BYTES;
+                    MemorySegment.copy(words, from, tiles, ValueLayout.JAVA_FLOAT, to, STEP_WORDS * PACKED_ROWS);
+                    from += STEP_WORDS * PACKED_ROWS;
+                }
+            }
+        }
+    }
+
+    /** Where a block has a step of a kernel's row. */
+    private long ofBlock(int set, int y, int block, int step) {
         int panel = block / panelBlocks;
+        int first = step / partSteps * partSteps;
+        int count = Math.min(partSteps, steps - first);
+        return at(set, panel, y, first)
+                + ((long) (block - panel * panelBlocks) * count + step - first) * parts.stepBytes();
+    }
+
+    /** The kernels of 16 output channels of a set, split into parts. */
+    private void packParts(int item, int worker) {
+        int half = item % HALVES;
+        int block = item / HALVES % blocks;
+        int set = item / HALVES / blocks;
         int rows = kernels.side();
         int numbers = rows * rows * kernels.channels();
         long stride = (long) numbers * parts.right() * Short.BYTES;
@@ -156,7 +204,7 @@ final class KernelTiles {
             int channel = block * SIDE + half * PACKED_ROWS + r;
             if (channel < kernels.cout()) {
                 kernels.read(cpu, set, channel, kernel, worker);
-                inParts(kernel, numbers, words, r * stride);
+                cpu.products().amx().split(parts.right(), kernel, 0, numbers / DEPTH, words, r * stride);
             } else {
                 words.asSlice(r * stride, stride).fill((byte) 0);
             }
@@ -164,18 +212,9 @@ final class KernelTiles {
         for (int y = 0; y < rows; y++) {
             for (int step = 0; step < steps; step += partSteps) {
                 int count = Math.min(partSteps, steps - step);
-                long to = at(set, panel, y, step) + (long) (block - panel * panelBlocks) * count * parts.stepBytes();
                 cpu.products().amx().packColumns(words, (long) (y * steps + step) * parts.rightRowStepBytes(), stride,
-                        count * parts.right(), tiles, to + half * HALF_STEP_BYTES);
+                        count * parts.right(), tiles, ofBlock(set, y, block, step) + half * HALF_STEP_BYTES);
             }
-        }
-    }
-
-    private void inParts(float[] kernel, int numbers, MemorySegment words, long at) {
-        if (parts.left() > 1) {
-            cpu.products().amx().split(parts.right(), kernel, 0, numbers / DEPTH, words, at);
-        } else {
-            cpu.products().roundPairs(kernel, numbers, words, at);
         }
     }
 }

@@ -31,7 +31,7 @@ public final class WarmUp {
     public enum Group {
         PRODUCT(0), TRANSPOSE(0), BFLOAT16(0), STORE(0), SOFTMAX(0), GELU_TANH(0), SILU(0), NARROW_PRODUCT(0),
         QUICK_GELU(OFTEN), GELU_ERF(OFTEN), RELU(OFTEN), ROUND(OFTEN), NARROW(OFTEN), FLOAT16(OFTEN),
-        FLOAT8(OFTEN), CODES(OFTEN), ADAPTER(OFTEN);
+        FLOAT8(OFTEN), CODES(OFTEN), ADAPTER(OFTEN), KERNELS(OFTEN);
 
         private int wantedAfter;
         // Not volatile: a thread that sees a change late is slow for a moment, no more.
@@ -145,6 +145,7 @@ public final class WarmUp {
             case FLOAT8 -> () -> Widen.bothFloat8(stored, b, RUN);
             case CODES -> () -> Codes.everyKind(stored, b, RUN);
             case ADAPTER -> () -> MultiplyAdd.vectors(16, a, 0, b, 0, 0, c, 0, RUN);
+            case KERNELS -> () -> LaneRows.everyKind(a, c);
             case SOFTMAX -> throw new IllegalArgumentException("the loops of the softmax are given");
         };
     }

@@ -33,6 +33,12 @@ class PlainLoopsTest {
         return bits;
     }
 
+    private static int[] rawBits(float[] values) {
+        int[] bits = new int[values.length];
+        MemorySegment.ofArray(bits).copyFrom(MemorySegment.ofArray(values));
+        return bits;
+    }
+
     @Test
     void products() {
         for (int k : new int[] {2, 6, 64, 130}) {
@@ -186,6 +192,56 @@ class PlainLoopsTest {
                 }
             }
             assertThat(bits(vectors)).isEqualTo(bits(plain));
+        }
+    }
+
+    private float[] normalsAndSpecial(int size) {
+        float[] special = {0, -0f, Float.MIN_VALUE, -Float.MIN_VALUE, Float.MIN_NORMAL, -0x0.fffffep-126f,
+            Float.NaN, Float.intBitsToFloat(0xff800001), Float.POSITIVE_INFINITY, -Float.MAX_VALUE,
+            Float.intBitsToFloat(0x3f808000), Float.intBitsToFloat(0x3f818000), Float.intBitsToFloat(0xbf817fff)};
+        float[] values = normals(size, 1);
+        for (int i = 1; i < size; i += 2) {
+            values[i] = special[i / 2 % special.length];
+        }
+        return values;
+    }
+
+    @Test
+    void rowsOfLanes() {
+        int width = Simd.LANES + 5;
+        float[] from = normalsAndSpecial(24 * Simd.LANES + 1);
+        float[][] to = new float[2][8 * width];
+        LaneRows.copyPlain(8, from, 1, 3, to[0], 2, width);
+        LaneRows.copyVectors(8, from, 1, 3, to[1], 2, width);
+        assertThat(bits(to[1])).isEqualTo(bits(to[0]));
+        assertThat(to[0][2 + 7 * width + 1]).isEqualTo(0f + from[1 + 21 * Simd.LANES + 1]);
+        LaneRows.pairPlain(4, from, 1, 3, to[0], 2, width);
+        LaneRows.pairVectors(4, from, 1, 3, to[1], 2, width);
+        assertThat(rawBits(to[1])).isEqualTo(rawBits(to[0]));
+        int[][] lists = {{2}, {0, 1}, {0, 1, 2}};
+        float[][] sums = new float[2][24 * Simd.LANES];
+        LaneRows.sumPlain(8, 3, lists, from, sums[0]);
+        LaneRows.sumVectors(8, 3, lists, from, sums[1]);
+        assertThat(bits(sums[1])).isEqualTo(bits(sums[0]));
+        assertThat(bits(sums[0])).contains(bits(new float[] {from[9 * Simd.LANES] + from[10 * Simd.LANES]}));
+    }
+
+    /** Rows become the words that machine code makes of the same numbers one after the other. */
+    @Test
+    void rowsOfPairs() {
+        try (Cpu cpu = InterpretedCpu.withPairs(1)) {
+            float[] from = normalsAndSpecial(24 * Simd.LANES);
+            float[] words = new float[4 * Simd.LANES];
+            LaneRows.pairVectors(4, from, 0, 3, words, 0, Simd.LANES);
+            float[] numbers = new float[cpu.products().padded(2 * words.length)];
+            for (int i = 0; i < words.length; i++) {
+                int first = (i / Simd.LANES * 6 * Simd.LANES) + i % Simd.LANES;
+                numbers[2 * i] = 0f + from[first];
+                numbers[2 * i + 1] = 0f + from[first + 3 * Simd.LANES];
+            }
+            float[] expected = new float[words.length];
+            cpu.products().roundPairs(numbers, 2 * words.length, expected, 0);
+            assertThat(rawBits(words)).isEqualTo(rawBits(expected));
         }
     }
 }
