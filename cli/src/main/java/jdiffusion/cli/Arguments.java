@@ -18,8 +18,9 @@ final class Arguments {
 
     /**
      * A value that begins with a hyphen is joined to its option; a text with spaces that begins with one, and is no
-     * option with its value, is put at the end behind {@code --}. Options are not taken for values; the parser is told
-     * not to look for that itself, since to it whatever begins with an option's letter is one, such as {@code -blue}.
+     * option with its value, nor looks like one ({@code --name=}), is put at the end behind {@code --}. Options are not
+     * taken for values; the parser is told not to look for that itself, since to it whatever begins with an option's
+     * letter is one, such as {@code -blue}.
      *
      * @param spec of the command that comes first
      * @throws ParameterException when an option has another option where its value should be
@@ -46,7 +47,8 @@ final class Arguments {
                     options.add(arg);
                     options.add(value);
                 }
-            } else if (!arg.startsWith("-") || arg.indexOf(' ') < 0 || isOption(arg, spec)) {
+            } else if (!arg.startsWith("-") || arg.indexOf(' ') < 0 || isOption(arg, spec)
+                    || arg.matches("(?s)--[a-zA-Z][\\w-]*=.*")) {
                 options.add(arg);
             } else if (arg.length() > 1 && isJoined(arg, spec)) {
                 unclear.add(arg);

@@ -62,6 +62,7 @@ class HabitsTest {
         "generate;--seed;-1;a                    | generate;--seed=-1;a",
         "generate;--negative-prompt=a b;c        | generate;--negative-prompt=a b;c",
         "generate;--stpes;1                      | generate;--stpes;1",
+        "generate;--prompt=a cat;--steps;1       | generate;--prompt=a cat;--steps;1",
         "generate;mask;-n;x                      | generate;mask;-n;x",
         "generate;mask;- a                       | generate;mask;--;- a",
         "generate;-n;-blue;a                     | generate;--negative-prompt=-blue;a",

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
+import jdiffusion.model.adapter.LoraTags;
 import jdiffusion.model.image.Png;
 import jdiffusion.tensor.Tensor;
 import jdiffusion.tensor.safetensors.SafetensorsWriter;
@@ -71,6 +72,18 @@ class LoraOptionsTest {
         assertThat(Cli.run("generate", "--from", tags, "--lora-model-dir", folder, "-o", again).code()).isZero();
         assertThat(again).hasSameBinaryContentAs(tags);
 
+        // As A1111 calls some, and has them in prompts by the names of their training.
+        Files.createDirectory(folder.resolve("sub"));
+        SafetensorsWriter.write(folder.resolve("sub/renamed.safetensors"), Map.of(),
+                Map.of("ss_output_name", "trained.as"));
+        for (String tag : new String[] {"<lyco:one:.5>", "<LORA:one:.5>", "<lora:two:.5:.5><lora:two:0>"}) {
+            assertThat(LoraTags.without("a" + tag)).isEqualTo("a");
+            assertThat(LoraTags.loras(tag, null, folder).getFirst().weight()).isEqualTo(0.5f);
+        }
+        for (String tag : new String[] {"<lora:trained.as:1>", "<lora:sub\\renamed:1>"}) {
+            assertThat(LoraTags.loras(tag, null, folder).getFirst().file())
+                    .isEqualTo(folder.resolve("sub/renamed.safetensors"));
+        }
         lora("one", 0.4f);
         assertThat(Cli.run("generate", "--from", options, "-o", again).err())
                 .anyMatch(line -> line.startsWith("note: these are not the LoRAs that " + options));
@@ -132,6 +145,7 @@ class LoraOptionsTest {
         assertFails("is not there", "a <lora:two:1>", "--lora-dir", folder);
         assertFails("names no file in", "a <lora:../one:1>", "--lora-dir",
                 Files.createDirectory(folder.resolve("inner")));
+        assertFails("names a hypernetwork, <hypernet:one:1>, which is not supported", "a <hypernet:one:1>");
         assertFails("names no file in", "a <lora::1>", "--lora-dir", folder);
         assertFails("is NaN; give a number", "a", "--lora", file + ":NaN");
         SafetensorsWriter.write(file, Map.of("transformer_blocks.0.attn.to_q.lora_A.weight",

@@ -153,7 +153,7 @@ public final class Weights {
         }
         Tensor found = ledger.source.find(full);
         if (found != null && !found.type().isFloat()) {
-            ledger.faults.add(label(full) + " has type " + found.type() + ", not a floating-point type");
+            ledger.faults.add(noFloat(full, found));
             return placeholder(wanted);
         }
         Weight weight = found != null ? null : ledger.source.weight(full);
@@ -180,9 +180,14 @@ public final class Weights {
         }
         Tensor stored = ledger.source.find(full);
         if (stored != null && !stored.type().isFloat()) {
-            ledger.faults.add(label(full) + " has type " + stored.type() + ", not a floating-point type");
+            ledger.faults.add(noFloat(full, stored));
         }
         return Weight.of(placeholder(wanted));
+    }
+
+    private String noFloat(String full, Tensor found) {
+        return label(full) + " has type " + found.type() + (found.type() == DType.F64
+                ? "; store it as F32, F16 or BF16" : ", not a floating-point type");
     }
 
     /** Marks what is asked for as read; notes a fault and answers false when it is not there in that shape. */

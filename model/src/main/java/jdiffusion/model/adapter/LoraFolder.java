@@ -8,17 +8,21 @@ import java.util.stream.Collectors;
 import jdiffusion.model.FilesBelow;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
+import jdiffusion.tensor.safetensors.SafetensorsFile;
 
 /** The LoRAs of a folder and of those below it, by the names that prompts have for them. */
 public final class LoraFolder {
     private static final String SUFFIX = ".safetensors";
+    /** kohya's name for what a file was called when it was trained. */
+    private static final String TRAINED_AS = "ss_output_name";
     private static final int MOST_SHOWN = 4;
 
     private LoraFolder() {
     }
 
     /**
-     * The file of a name, with or without its ending and the folders above it.
+     * The file of a name, with or without its ending and the folders above it; else the one that was trained under
+     * that name.
      *
      * @param tag the prompt's words, for messages
      * @throws InputException when there is none, or several that the name may mean
@@ -34,6 +38,10 @@ public final class LoraFolder {
             return file;
         }
         List<Path> all = below(folder, wanted);
+        if (all.isEmpty() && name.contains("\\")) {
+            return find(folder, tag, name.replace('\\', '/'));
+        }
+        all = all.isEmpty() ? trainedAs(folder, name) : all;
         if (all.isEmpty()) {
             throw new InputException("the prompt's " + tag + " is not there: " + file + ", nor in a folder below;"
                     + " check the name");
@@ -65,6 +73,20 @@ public final class LoraFolder {
 
     private static boolean isFile(Path path) {
         return path.toString().toLowerCase(Locale.ROOT).endsWith(SUFFIX);
+    }
+
+    /** The files whose trainer gave them that name, which A1111's web UI writes into prompts. */
+    private static List<Path> trainedAs(Path folder, String name) {
+        return FilesBelow.of(folder, file -> {
+            if (!isFile(file)) {
+                return false;
+            }
+            try (SafetensorsFile opened = SafetensorsFile.open(file)) {
+                return name.equals(opened.metadata().get(TRAINED_AS));
+            } catch (InputException _) {
+                return false; // not the one that is wanted
+            }
+        });
     }
 
     /** The files of that name in the folder and below. */

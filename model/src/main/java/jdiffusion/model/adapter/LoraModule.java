@@ -41,7 +41,9 @@ final class LoraModule {
         return new ArrayList<>(keys.values());
     }
 
-    void put(Part part, String key, Tensor tensor) {
+    void put(Part part, String key, Tensor stored) {
+        Tensor tensor = stored.type() == DType.F64 && part != Part.ALPHA && stored.shape().size() > 0
+                ? narrowed(stored) : stored;
         if (tensors.put(part, tensor) != null) {
             throw new InputException(file + ": " + InputException.shown(keys.get(part)) + " and "
                     + InputException.shown(key) + " are the same part of one matrix; the file cannot be used");
@@ -56,6 +58,16 @@ final class LoraModule {
             throw new InputException(file + ": " + InputException.shown(key) + " is empty, " + tensor.shape());
         }
         checkFinite(key, tensor);
+    }
+
+    /** Of float64, as float32. */
+    private static Tensor narrowed(Tensor stored) {
+        int cols = stored.shape().rank() == 0 ? 1 : stored.shape().cols();
+        float[] values = new float[Math.toIntExact(stored.shape().size())];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = stored.get(i / cols, i % cols);
+        }
+        return Tensor.of(values, stored.shape().dims());
     }
 
     private void checkFinite(String key, Tensor tensor) {

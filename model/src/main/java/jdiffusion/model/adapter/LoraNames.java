@@ -2,6 +2,8 @@ package jdiffusion.model.adapter;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import jdiffusion.model.checkpoint.Architecture;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ComponentFormat;
@@ -12,6 +14,10 @@ import jdiffusion.model.checkpoint.ModelFiles;
  * trained them, and after it the module's name.
  */
 final class LoraNames {
+    /** What some program put before a module's names; no word that stands for another network. */
+    private static final Pattern WORD = Pattern.compile("(?!control|ema|text|clip|t5|te\\d*\\.|\\w*adapter|vae"
+            + "|first_stage|encoder|decoder|teacher|refiner|prior|discriminator)[a-zA-Z_]+\\.");
+
     private final Architecture architecture;
     private final Map<Component, LoraTargets> targets = new EnumMap<>(Component.class);
 
@@ -31,8 +37,22 @@ final class LoraNames {
         }
     }
 
+    /** A module's name without its first word, where that may be some program's; null for none. */
+    static String behindWord(String module) {
+        Matcher word = WORD.matcher(module);
+        return word.lookingAt() ? module.substring(word.end()) : null;
+    }
+
     /** The component that a module belongs to by its prefix and that the model is without; null for none. */
     Component leftOut(String module) {
+        Component found = null;
+        for (String name = module; name != null && found == null; name = behindWord(name)) {
+            found = leftOutAs(name);
+        }
+        return found;
+    }
+
+    private Component leftOutAs(String module) {
         return architecture.formats().stream().filter(format -> format.component().isEncoder()
                         && !targets.containsKey(format.component())
                         && format.adapters().stream().anyMatch(module::startsWith))
@@ -59,6 +79,14 @@ final class LoraNames {
 
     /** Null when the model has nothing of that name. */
     Match find(String module) {
+        Match found = null;
+        for (String name = module; name != null && found == null; name = behindWord(name)) {
+            found = findAs(name);
+        }
+        return found;
+    }
+
+    private Match findAs(String module) {
         for (Map.Entry<Component, LoraTargets> component : targets.entrySet()) {
             for (String prefix : architecture.format(component.getKey()).adapters()) {
                 LoraTargets.Target target = module.startsWith(prefix)

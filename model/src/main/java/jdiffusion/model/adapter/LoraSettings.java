@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import jdiffusion.model.JsonTree;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.tensor.InputException;
@@ -114,6 +115,11 @@ final class LoraSettings {
     }
 
     private static String inner(String module) {
+        for (String name = module; name != null; name = LoraNames.behindWord(name)) {
+            if (Stream.of(COMPONENTS).anyMatch(name::startsWith)) {
+                return name;
+            }
+        }
         return OUTER.stream().filter(module::startsWith).findFirst().map(outer -> module.substring(outer.length()))
                 .orElse(module);
     }

@@ -8,9 +8,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import jdiffusion.tensor.InputException;
 
-/** The LoRAs that a prompt names, as {@code <lora:NAME:WEIGHT>}. */
+/** The LoRAs that a prompt names, as {@code <lora:NAME:WEIGHT>}, or {@code lyco} as A1111 called some. */
 public final class LoraTags {
-    private static final Pattern TAG = Pattern.compile("<lora:([^<>:]*)(?::([^<>]*))?>");
+    private static final Pattern TAG = Pattern.compile("(?i)<(?:lora|lyco):([^<>:]*)(?::([^<>]*))?>");
+    private static final Pattern HYPERNETWORK = Pattern.compile("(?i)<hypernet:[^<>]*>");
 
     private LoraTags() {
     }
@@ -20,13 +21,18 @@ public final class LoraTags {
      *
      * @param negativePrompt null for none
      * @param folder         where they are, or in a folder below; null where that is not said
-     * @throws InputException when one is not there, or the negative prompt names one
+     * @throws InputException when one is not there, the negative prompt names one, or the prompt a hypernetwork
      */
     public static List<Lora> loras(String prompt, String negativePrompt, Path folder) {
         Matcher unused = TAG.matcher(negativePrompt == null ? "" : negativePrompt);
         if (unused.find()) {
             throw new InputException("the negative prompt names a LoRA, " + unused.group()
                     + ", which only the prompt can; move it there, or leave it out");
+        }
+        Matcher other = HYPERNETWORK.matcher(prompt);
+        if (other.find()) {
+            throw new InputException("the prompt names a hypernetwork, " + other.group()
+                    + ", which is not supported; leave it out");
         }
         List<Lora> loras = new ArrayList<>();
         Matcher tag = TAG.matcher(prompt);

@@ -52,6 +52,7 @@ public final class Exif {
 
     private final Map<Integer, byte[]> values = new TreeMap<>();
     private ByteOrder order = ByteOrder.BIG_ENDIAN;
+    private byte[] comment;
 
     private Exif() {
     }
@@ -66,7 +67,10 @@ public final class Exif {
             }
             if (JpegSegments.startsWith(start, new byte[] {(byte) 0xff, (byte) 0xd8})) {
                 channel.position(0);
-                return of(JpegSegments.read(new DataInputStream(Channels.newInputStream(channel))).exif());
+                JpegSegments segments = JpegSegments.read(new DataInputStream(Channels.newInputStream(channel)));
+                Exif exif = of(segments.exif());
+                exif.comment = segments.comment();
+                return exif;
             }
             if (isWebp(start)) {
                 return of(webp(channel));
@@ -197,6 +201,11 @@ public final class Exif {
         return comment.replaceAll("^\uFEFF|\0+$", "");
     }
 
+    /** A JPEG file's own comment (COM), which is no part of EXIF; null without. */
+    public String comment() {
+        return comment == null ? null : PngText.decode(comment);
+    }
+
     private String utf16(byte[] body) {
         int even = 0;
         int odd = 0;
@@ -211,11 +220,12 @@ public final class Exif {
         Charset charset = even > odd ? StandardCharsets.UTF_16BE : odd > even ? StandardCharsets.UTF_16LE
                 : order == ByteOrder.BIG_ENDIAN ? StandardCharsets.UTF_16BE : StandardCharsets.UTF_16LE;
         try {
-            // Some programs name this code and write UTF-8, which has no zeros.
+            // Half a letter at the end only fills the field up. Some programs name this code and write UTF-8, which has
+            // no zeros.
             return even + odd == 0 ? StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body)).toString()
-                    : new String(body, charset);
+                    : new String(body, 0, body.length & ~1, charset);
         } catch (CharacterCodingException _) {
-            return new String(body, charset);
+            return new String(body, 0, body.length & ~1, charset);
         }
     }
 

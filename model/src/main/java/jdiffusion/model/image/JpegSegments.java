@@ -14,8 +14,9 @@ import java.util.Arrays;
  * @param jfif       whether it is marked as JFIF
  * @param adobe      the colour transform in Adobe's segment; -1 without
  * @param components their identifiers, one byte each
+ * @param comment    its first comment; null without
  */
-record JpegSegments(byte[] exif, boolean jfif, int adobe, byte[] components) {
+record JpegSegments(byte[] exif, boolean jfif, int adobe, byte[] components, byte[] comment) {
     private static final byte[] EXIF = "Exif\0\0".getBytes(StandardCharsets.ISO_8859_1);
     private static final byte[] JFIF = "JFIF\0".getBytes(StandardCharsets.ISO_8859_1);
     private static final byte[] ADOBE = "Adobe".getBytes(StandardCharsets.ISO_8859_1);
@@ -33,6 +34,7 @@ record JpegSegments(byte[] exif, boolean jfif, int adobe, byte[] components) {
         boolean jfif = false;
         int adobe = -1;
         byte[] components = {};
+        byte[] comment = null;
         try {
             in.skipNBytes(2);
             for (int marker = marker(in); marker != SCAN; marker = marker(in)) {
@@ -47,6 +49,8 @@ record JpegSegments(byte[] exif, boolean jfif, int adobe, byte[] components) {
                     exif = Arrays.copyOfRange(data, EXIF.length, data.length);
                 } else if (marker == APP14 && startsWith(data, ADOBE) && data.length > ADOBE_TRANSFORM) {
                     adobe = data[ADOBE_TRANSFORM];
+                } else if (marker == COMMENT && comment == null) {
+                    comment = data;
                 } else if (isFrame(marker) && data.length > 5) {
                     components = identifiers(data);
                 }
@@ -54,7 +58,7 @@ record JpegSegments(byte[] exif, boolean jfif, int adobe, byte[] components) {
         } catch (EOFException _) {
             // The decoder says what is wrong with a file that ends here.
         }
-        return new JpegSegments(exif, jfif, adobe, components);
+        return new JpegSegments(exif, jfif, adobe, components, comment);
     }
 
     /**

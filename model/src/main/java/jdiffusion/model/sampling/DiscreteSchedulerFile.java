@@ -28,7 +28,8 @@ final class DiscreteSchedulerFile {
         SchedulerSampler known = SchedulerSampler.find(name);
         if (known == null) {
             throw new InputException("_class_name is '" + name + "'; for a model of this kind use one of "
-                    + SchedulerSampler.classes());
+                    + SchedulerSampler.classes() + ", or say sampler and schedule yourself (--sampling-method,"
+                    + " --scheduler)");
         }
         SamplerSettings sampler = known.read(fields);
         return switch (known) {

@@ -17,6 +17,8 @@ import jdiffusion.model.JsonTree;
  * @param nodes by their identifiers, in the file's order
  */
 record ComfyGraph(Map<String, Node> nodes) {
+    /** Of what SetNode keeps for GetNode. */
+    private static final String NAME = "name of the value";
     /** Which values of a node's widgets stand where in a saved workflow; "" is for one that is no input. */
     private static final Map<String, List<String>> WIDGETS = Map.ofEntries(
             Map.entry("KSampler", List.of("seed", "", "steps", "cfg", "sampler_name", "scheduler", "denoise")),
@@ -42,6 +44,9 @@ record ComfyGraph(Map<String, Node> nodes) {
             Map.entry("LoraLoaderModelOnly", List.of("lora_name", "strength_model")),
             Map.entry("ModelSamplingSD3", List.of("shift")),
             Map.entry("ModelSamplingAuraFlow", List.of("shift")),
+            Map.entry("CLIPSetLastLayer", List.of("stop_at_clip_layer")),
+            Map.entry("GetNode", List.of(NAME)),
+            Map.entry("SetNode", List.of(NAME)),
             Map.entry("PrimitiveNode", List.of("value")),
             Map.entry("PrimitiveString", List.of("value")),
             Map.entry("PrimitiveStringMultiline", List.of("value")),
@@ -122,7 +127,37 @@ record ComfyGraph(Map<String, Node> nodes) {
 
     /** The node that a link leads to; null when the value is none. */
     Node follow(JsonNode value) {
+        Node node = node(value);
+        for (int i = 0; i < ComfyValues.DEEPEST && node != null; i++) {
+            JsonNode on = passed(node);
+            if (on == null) {
+                return node;
+            }
+            node = node(on);
+        }
+        return node;
+    }
+
+    private Node node(JsonNode value) {
         return value != null && value.isArray() && value.size() == 2 ? nodes.get(value.get(0).asText()) : null;
+    }
+
+    /** The link that a node hands on, of a workflow: a Reroute's only one, and what a GetNode's SetNode has. */
+    private JsonNode passed(Node node) {
+        Node from = node;
+        if (node.type.equals("GetNode")) {
+            from = nodes.values().stream().filter(set -> set.type.equals("SetNode")
+                    && node.inputs.path(NAME).equals(set.inputs.path(NAME))).findFirst().orElse(null);
+        }
+        if (from == null || !from.type.equals("SetNode") && !from.type.startsWith("Reroute")) {
+            return null;
+        }
+        for (JsonNode input : from.inputs) {
+            if (input.isArray()) {
+                return input;
+            }
+        }
+        return null;
     }
 
     /** The identifiers of all nodes that this one's inputs come from, and its own. */

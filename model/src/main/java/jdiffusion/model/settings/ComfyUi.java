@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import jdiffusion.model.JsonTree;
 import jdiffusion.model.settings.ComfyGraph.Node;
 import jdiffusion.tensor.InputException;
 
@@ -16,21 +17,21 @@ final class ComfyUi {
     private static final String TOOL = "ComfyUI";
     private static final String PROMPT = "prompt";
     private static final String WORKFLOW = "workflow";
-    /** Nodes in a row that are followed. */
-    private static final int DEEPEST = 64;
-    private static final String[] TEXTS = {"populated_text", "text", "string", "value", "Text", "text_0"};
-    private static final String[] NUMBERS = {"value", "seed", "noise_seed", "int", "number", "Value", "Number",
-        "float"};
+    private static final int DEEPEST = ComfyValues.DEEPEST;
     private static final String[] LATENTS = {"latent_image", "samples", "latent", "latents"};
 
     private final PictureTexts texts;
     private final ComfyGraph graph;
     private final Finding found;
+    private final ComfyValues values;
+    /** The nodes that the prompt's text encoders come through. */
+    private final Set<String> encoders = new HashSet<>();
 
     private ComfyUi(PictureTexts texts, ComfyGraph graph) {
         this.texts = texts;
         this.graph = graph;
         this.found = new Finding(texts.file(), TOOL);
+        this.values = new ComfyValues(graph, found, texts.file().toString());
     }
 
     static FoundSettings read(PictureTexts texts) {
@@ -62,30 +63,81 @@ final class ComfyUi {
         Node sampler = sampler();
         Node guider = graph.follow(sampler.input("guider"));
         Node conditioned = guider == null ? sampler : guider;
-        Node sigmas = graph.follow(sampler.input("sigmas"));
-        Node spaced = sigmas == null ? sampler : sigmas;
+        Node spaced = spaced(sampler);
         Node method = graph.follow(sampler.input("sampler"));
         Node noise = graph.follow(sampler.input("noise"));
         found.prompt(condition(conditioned.input("positive", "conditioning"), "positive"));
         JsonNode negative = conditioned.input("negative");
         found.negativePrompt(negative == null ? "" : condition(negative, "negative"));
-        found.steps(number(spaced.input("steps")));
-        String cfg = number(conditioned.input("cfg"));
+        found.steps(values.number(spaced.input("steps")));
+        String cfg = values.number(conditioned.input("cfg"));
         found.guidance(cfg == null && guider != null ? "1" : cfg);
-        found.seed(number((noise == null ? sampler : noise).input("noise_seed", "seed")));
-        found.schedule(name(spaced.input("scheduler")));
-        found.sampler(name((method == null ? sampler : method).input("sampler_name")));
+        found.seed(values.number((noise == null ? sampler : noise).input("noise_seed", "seed")));
+        schedule(spaced);
+        found.sampler(values.name((method == null ? sampler : method).input("sampler_name")));
         if (method != null && method.input("sampler_name") == null) {
             found.note("the sampler's node " + method.type() + " of " + texts.file() + " is not read; the default is"
                     + " used");
         }
-        latents(sampler.input(LATENTS), number(spaced.input("denoise")));
-        String start = number(sampler.input("start_at_step"));
+        latents(sampler.input(LATENTS), values.number(spaced.input("denoise")));
+        part(sampler, noise);
+        model(conditioned.input("model") == null ? sampler.input("model") : conditioned.input("model"));
+        return found.done();
+    }
+
+    /** Where steps and schedule stand: in the sampler, or behind nodes that change the noise levels. */
+    private Node spaced(Node sampler) {
+        JsonNode link = sampler.input("sigmas");
+        Node node = sampler;
+        for (int i = 0; i < DEEPEST && link != null; i++) {
+            Node next = graph.follow(link);
+            node = next == null ? node : next;
+            link = node.input("steps") != null ? null : node.input("sigmas");
+            if (link != null) {
+                ignored(node);
+            }
+        }
+        if (node.input("steps") == null) {
+            found.note("the noise levels of " + texts.file() + " come from a node that is not read, '"
+                    + InputException.shown(node.type()) + "'; the default's are used");
+        }
+        return node;
+    }
+
+    /** The schedule by its name, or by that of a node that is for one alone, such as KarrasScheduler. */
+    private void schedule(Node spaced) {
+        JsonNode scheduler = spaced.input("scheduler");
+        if (scheduler != null) {
+            found.schedule(values.name(scheduler));
+        } else if (spaced.input("steps") != null) {
+            found.schedule(spaced.type().replaceFirst("(Sampling)?Scheduler$", ""));
+        }
+    }
+
+    /** Notes when the picture is not all steps of the seed's noise. */
+    private void part(Node sampler, Node noise) {
+        String start = values.number(sampler.input("start_at_step"));
         if (start != null && !start.equals("0")) {
             found.note(texts.file() + " began at step " + start + " of another pass, which is not repeated");
         }
-        model(conditioned.input("model") == null ? sampler.input("model") : conditioned.input("model"));
-        return found.done();
+        String end = values.number(sampler.input("end_at_step"));
+        String steps = values.number(sampler.input("steps"));
+        if (end != null && steps != null && !end.equals("10000") && !end.equals(steps)) {
+            found.note(texts.file() + " ended at step " + end + " of " + steps + "; all steps are drawn");
+        }
+        JsonNode added = sampler.input("add_noise");
+        if (added != null && (added.asText().equals("disable") || added.asText().equals("false"))
+                || noise != null && noise.input("noise_seed", "seed") == null) {
+            found.note(texts.file() + " was drawn without noise of its own, by '"
+                    + InputException.shown((noise == null ? sampler : noise).type()) + "'; noise is added here");
+        }
+    }
+
+    /** Names a node that changes the picture and has no counterpart here. */
+    private void ignored(Node node) {
+        if (!node.type().isEmpty() && !node.type().contains("Reroute")) {
+            found.more(node.type(), node.type());
+        }
     }
 
     /** The sampler whose picture was saved; of several in a row the first. */
@@ -134,11 +186,18 @@ final class ComfyUi {
             if (node.type().startsWith("ControlNet")) {
                 found.more("ControlNet", node.type());
             }
+            if (role.equals("positive")) {
+                found.embedded(values.number(node.input("guidance")));
+            }
             String text = encoded(node);
             if (text != null) {
+                told(node, role);
                 return text;
             }
             value = node.input(role, "conditioning", "conditioning_1", "conditioning_to", "base");
+            if (node.input("guidance") == null && !(value != null && value.isTextual())) {
+                ignored(node);
+            }
             if (node.input("conditioning_2", "conditioning_from") != null) {
                 found.note("a second prompt that " + node.type() + " of " + texts.file() + " adds is left out");
             }
@@ -147,7 +206,41 @@ final class ComfyUi {
             }
         }
         throw unreadable(texts, "has its " + role + " prompt from "
-                + (graph.follow(link) == null ? "nowhere" : "a node that is not read" + type(link)));
+                + (graph.follow(link) == null ? "nowhere" : "a node that is not read" + values.type(link)));
+    }
+
+    /** What an encoding node says beside its text: sizes and crops of SDXL, layers of CLIP to leave out. */
+    private void told(Node node, String role) {
+        boolean positive = role.equals("positive");
+        if (node.type().startsWith("CLIPTextEncodeSDXL")) {
+            told(positive ? "Original size" : "Negative original size", node, "width", "x", "height");
+            told(positive ? "Crop top left" : "Negative crop top left", node, "crop_h", ",", "crop_w");
+            told(positive ? "Target size" : "Negative target size", node, "target_width", "x", "target_height");
+        }
+        JsonNode clip = node.input("clip");
+        for (int i = 0; i < DEEPEST && clip != null && positive; i++) {
+            Node next = graph.follow(clip);
+            if (next == null) {
+                return;
+            }
+            encoders.add(next.id());
+            JsonNode layer = next.input("stop_at_clip_layer", "clip_skip");
+            String number = layer == null ? null : values.number(layer);
+            if ("-1".equals(number)) {
+                found.note(texts.file() + " reads CLIP at its last layer; here it is read at the usual one");
+            } else if (number != null) {
+                found.more("Clip skip", number.replaceFirst("^-", ""));
+            }
+            clip = next.input("clip");
+        }
+    }
+
+    private void told(String name, Node node, String first, String separator, String second) {
+        String one = node.input(first) == null ? null : values.number(node.input(first));
+        String other = node.input(second) == null ? null : values.number(node.input(second));
+        if (one != null && other != null) {
+            found.more(name, one + separator + other);
+        }
     }
 
     /** What a node encodes; null when it is none that encodes. */
@@ -158,9 +251,9 @@ final class ComfyUi {
         String first = null;
         for (String name : List.of("text", "t5xxl", "clip_g", "text_g", "clip_l", "text_l")) {
             JsonNode value = node.input(name);
-            String text = text(value);
+            String text = values.text(value);
             if (value != null && text == null) {
-                throw unreadable(texts, "has a text from a node that is not read" + type(value));
+                throw unreadable(texts, "has a text from a node that is not read" + values.type(value));
             }
             if (first == null || first.isBlank()) {
                 first = text == null ? first : text;
@@ -172,58 +265,13 @@ final class ComfyUi {
         return first;
     }
 
-    /** A text, or one behind links; null for anything else. */
-    private String text(JsonNode value) {
-        JsonNode next = value;
-        for (int i = 0; i < DEEPEST && next != null; i++) {
-            if (next.isTextual()) {
-                return next.textValue();
-            }
-            Node node = graph.follow(next);
-            next = node == null ? null : node.input(TEXTS);
-        }
-        return null;
-    }
-
-    /** The same for a name; null, with a note, when it is there and cannot be read. */
-    private String name(JsonNode value) {
-        String text = text(value);
-        if (text == null && value != null) {
-            found.note("a name in " + TOOL + "'s graph of " + texts.file() + " comes from a node that is not read"
-                    + type(value) + "; the default is used");
-        }
-        return text;
-    }
-
-    /** A number, or one behind links; null when there is none, with a note when it cannot be read. */
-    private String number(JsonNode value) {
-        JsonNode next = value;
-        for (int i = 0; i < DEEPEST && next != null; i++) {
-            if (next.isValueNode()) {
-                return Fields.text(next);
-            }
-            Node node = graph.follow(next);
-            next = node == null ? null : node.input(NUMBERS);
-        }
-        if (value != null) {
-            found.note("a number in " + TOOL + "'s graph of " + texts.file() + " comes from a node that is not read"
-                    + type(value) + "; the default is used");
-        }
-        return null;
-    }
-
-    /** The class of the node that a link leads to, for messages. */
-    private String type(JsonNode link) {
-        Node node = graph.follow(link);
-        return node == null ? "" : ", '" + InputException.shown(node.type()) + "'";
-    }
-
     /** Where the latents come from: a size, or a picture. */
     private void latents(JsonNode link, String denoise) {
         JsonNode value = link;
         for (int i = 0; i < DEEPEST; i++) {
             Node node = graph.follow(value);
             if (node == null) {
+                noSize(link);
                 return;
             }
             if (node.input("mask") != null) {
@@ -235,21 +283,44 @@ final class ComfyUi {
             }
             value = node.input(LATENTS);
             if (value == null) {
-                found.size(side(node, "width"), side(node, "height"));
-                String count = number(node.input("batch_size"));
-                if (count != null && !count.equals("1")) {
-                    found.note(texts.file() + " is one of " + InputException.shown(count)
-                            + " pictures of one seed; the first is drawn");
-                }
+                empty(node, denoise);
                 return;
             }
+            if (node.input("mask") == null) {
+                ignored(node);
+            }
         }
+    }
+
+    /** A node that makes latents of a size. */
+    private void empty(Node node, String denoise) {
+        String width = side(node, "width");
+        String height = side(node, "height");
+        if (width == null || height == null) {
+            noSize(JsonTree.array(node.id(), 0));
+        } else {
+            found.size(width, height);
+        }
+        String count = values.number(node.input("batch_size"));
+        if (count != null && !count.equals("1")) {
+            found.note(texts.file() + " is one of " + InputException.shown(count)
+                    + " pictures of one seed; the first is drawn");
+        }
+        if (denoise != null && !denoise.equals("1")) {
+            found.note(texts.file() + " was drawn from nothing with the strength " + InputException.shown(denoise)
+                    + "; here it is 1");
+        }
+    }
+
+    private void noSize(JsonNode link) {
+        found.note("the size of " + texts.file() + " comes from a node that is not read" + values.type(link)
+                + "; the default is used");
     }
 
     private String side(Node node, String name) {
         JsonNode value = node.input(name, "empty_latent_" + name);
         Node from = graph.follow(value);
-        return from != null && from.input(name) != null ? number(from.input(name)) : number(value);
+        return from != null && from.input(name) != null ? values.number(from.input(name)) : values.number(value);
     }
 
     /** LoRAs, shift and checkpoint, from the sampler back. */
@@ -260,19 +331,58 @@ final class ComfyUi {
             if (node == null) {
                 return;
             }
-            JsonNode lora = node.input("lora_name");
-            if (lora != null) {
-                found.lora(name(lora), number(node.input("strength_model", "strength")));
+            boolean read = loras(node) | layers(node);
+            if (node.type().startsWith("ModelSampling") && node.input("shift") != null) {
+                found.shift(values.number(node.input("shift")));
+                read = true;
             }
-            for (JsonNode part : node.inputs()) {
-                if (part.isObject() && part.has("lora") && part.path("on").asBoolean(true)) {
-                    found.lora(Fields.text(part.get("lora")), Fields.text(part.get("strength")));
-                }
-            }
-            found.shift(node.type().startsWith("ModelSampling") ? number(node.input("shift")) : null);
+            // FLUX.1's own shift by the picture's size.
+            read |= node.type().equals("ModelSamplingFlux") && "1.15".equals(values.number(node.input("max_shift")))
+                    && "0.5".equals(values.number(node.input("base_shift")));
             JsonNode file = node.input("ckpt_name", "unet_name", "model_name");
-            found.model(file == null ? null : name(file));
+            found.model(file == null ? null : values.name(file));
+            if (!read && file == null) {
+                ignored(node);
+            }
             value = node.input("model");
         }
+    }
+
+    /** Whether the node adds LoRAs, or could. */
+    private boolean loras(Node node) {
+        JsonNode lora = node.input("lora_name");
+        if (lora != null) {
+            JsonNode text = encoders.contains(node.id()) ? node.input("strength_clip", "lora_clip_strength") : null;
+            found.lora(values.name(lora), values.number(node.input("strength_model", "strength",
+                    "lora_model_strength")), text == null ? null : values.number(text));
+        }
+        boolean several = false;
+        for (JsonNode part : node.inputs()) {
+            if (part.isObject() && part.has("lora")) {
+                several = true;
+                if (part.path("on").asBoolean(true)) {
+                    found.lora(Fields.text(part.get("lora")), Fields.text(part.get("strength")),
+                            Fields.text(part.get("strengthTwo")));
+                }
+            }
+        }
+        JsonNode stack = node.input("lora_stack");
+        if (stack != null) {
+            found.note("the LoRAs of " + texts.file() + " that come from a node that is not read"
+                    + values.type(stack) + ", are left out");
+        }
+        return lora != null || several || node.type().startsWith("Power Lora Loader");
+    }
+
+    /** Whether the node is for skip-layer guidance of SD3. */
+    private boolean layers(Node node) {
+        if (!node.type().equals("SkipLayerGuidanceSD3")) {
+            return false;
+        }
+        found.more("Skip layers", values.text(node.input("layers")));
+        found.more("SLG scale", values.number(node.input("scale")));
+        found.more("Skip layer start", values.number(node.input("start_percent")));
+        found.more("Skip layer end", values.number(node.input("end_percent")));
+        return true;
     }
 }

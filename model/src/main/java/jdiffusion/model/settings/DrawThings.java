@@ -45,7 +45,8 @@ final class DrawThings {
         if (strength != null && !strength.equals("1")) {
             found.init(strength);
         }
-        fields.node("v2"); // the same once more
+        JsonNode second = fields.node("v2"); // the same once more, and this
+        found.embedded(second == null ? null : Fields.text(second.get("guidanceEmbed")));
         fields.rest(found);
         return found.done();
     }

@@ -139,20 +139,41 @@ final class Finding {
         hasMask = true;
     }
 
-    /** Names the LoRA in the prompt; one of weight 0 does nothing. */
+    /** What a distilled network is told. */
+    void embedded(String value) {
+        if (value != null) {
+            more("Guidance", number("Guidance", value));
+        }
+    }
+
     void lora(String name, String weight) {
+        lora(name, weight, null);
+    }
+
+    /**
+     * Names the LoRA in the prompt; one of weight 0 does nothing.
+     *
+     * @param textWeight for the text encoders; null for the same
+     */
+    void lora(String name, String weight, String textWeight) {
         if (name == null || name.isBlank() || name.equalsIgnoreCase("none")) {
             return;
         }
         String factor = weight == null ? "1" : number("LoRA weight", weight);
-        if (Double.parseDouble(factor) != 0) {
+        String text = textWeight == null ? factor : number("LoRA weight", textWeight);
+        boolean same = Double.parseDouble(factor) == Double.parseDouble(text);
+        if (!same || Double.parseDouble(factor) != 0) {
             String plain = name.replaceAll("\\.safetensors$", "").replace('\\', '/');
-            loras.append(" <lora:").append(plain.replaceAll("[<>:]", "_")).append(':').append(factor).append('>');
+            loras.append(" <lora:").append(plain.replaceAll("[<>:]", "_")).append(':')
+                    .append(same ? factor : text + ":" + factor).append('>');
         }
     }
 
+    /** Does nothing for a value that is null. */
     void more(String key, String value) {
-        more.putIfAbsent(key, value);
+        if (value != null) {
+            more.putIfAbsent(key, value);
+        }
     }
 
     void note(String note) {

@@ -40,6 +40,7 @@ final class InvokeAi {
         found.negativePrompt(fields.text("negative_prompt"));
         common(fields, found);
         found.sampler(fields.text("scheduler"));
+        found.embedded(fields.text("guidance"));
         found.model(name(fields.node("model")));
         JsonNode loras = fields.node("loras");
         if (loras != null) {

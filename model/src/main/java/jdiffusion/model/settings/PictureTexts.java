@@ -36,6 +36,7 @@ record PictureTexts(Path file, Map<String, String> texts, String repeated) {
         if (texts.isEmpty()) {
             Exif exif = Exif.of(file);
             put(texts, PARAMETERS, exif.userComment());
+            put(texts, PARAMETERS, comment(exif.comment()));
             put(texts, SOFTWARE, exif.text(Exif.SOFTWARE));
             put(texts, SCHEME, exif.text(Exif.MAKER_NOTE));
             named(texts, exif.text(Exif.CAMERA));
@@ -51,6 +52,14 @@ record PictureTexts(Path file, Map<String, String> texts, String repeated) {
         } catch (IOException e) {
             throw InputFile.unreadable(file, e);
         }
+    }
+
+    /** JPEG's comment where it is of stable-diffusion.cpp, with the keyword before it, or looks like such a text. */
+    private static String comment(String text) {
+        if (text == null || text.startsWith(PARAMETERS + "\0")) {
+            return text == null ? null : text.substring(PARAMETERS.length() + 1).replaceAll("\0+$", "");
+        }
+        return Infotext.parse(text).fields().containsKey("Steps") ? text : null;
     }
 
     private static void put(Map<String, String> texts, String keyword, String text) {

@@ -28,6 +28,9 @@ final class SwarmUi {
         found.schedule(fields.text("scheduler", "comfyuischeduler"));
         found.sampler(fields.text("sampler", "comfyuisampler", "autowebuisampler"));
         found.shift(fields.text("sigmashift"));
+        found.embedded(fields.text("fluxguidancescale"));
+        String layer = fields.text("clipstopatlayer");
+        found.more("Clip skip", layer == null ? null : layer.replaceFirst("^-", ""));
         found.model(fields.text("model"));
         List<String> weights = list(fields.node("loraweights"));
         int i = 0;

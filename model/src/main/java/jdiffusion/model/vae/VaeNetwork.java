@@ -13,6 +13,7 @@ import jdiffusion.model.JsonTree;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.checkpoint.Network;
 import jdiffusion.model.checkpoint.Signature;
+import jdiffusion.model.checkpoint.names.DiffusersVaeNames;
 import jdiffusion.model.checkpoint.names.LdmVaeNames;
 import jdiffusion.model.checkpoint.names.Naming;
 import jdiffusion.tensor.InputException;
@@ -29,7 +30,7 @@ import jdiffusion.tensor.Weights;
 public record VaeNetwork(double scale, OptionalDouble shift) implements Network {
     private static final List<Signature> SIGNATURES = Stream.of("first_stage_model.", "vae.", "")
             .flatMap(prefix -> Stream.of(new Signature(prefix, "decoder.up.", new LdmVaeNames()),
-                    new Signature(prefix, "decoder.up_blocks.", Naming.DIFFUSERS))).toList();
+                    new Signature(prefix, "decoder.up_blocks.", new DiffusersVaeNames()))).toList();
     /** The tensors in which single files of Playground v2.5 have means and deviations, [1, channels, 1, 1]. */
     private static final String EDM_MEANS = "edm_mean";
     private static final String EDM_DEVIATIONS = "edm_std";

@@ -142,7 +142,10 @@ class LoraFormsTest {
         "base_model.model.diffusion_model.,.lora_down.weight,.lora_up.weight,.",
         "lora_unet__orig_mod_,.lora_down.weight,.lora_up.weight,__orig_mod_",
         "lora_unet_module_,.lora_down.weight,.lora_up.weight,_",
-        "net.,.lora_A.weight,.lora_B.weight,."})
+        "net.,.lora_A.weight,.lora_B.weight,.",
+        "my_trainer.model.,.lora_A.weight,.lora_B.weight,.",
+        "base_model.model.model.transformer.,.lora_A.weight,.lora_B.weight,.",
+        "state_dict.transformer.,.lora.down.weight,.lora.up.weight,."})
     void wrappedNames(String prefix, String down, String up, String inner) {
         boolean flat = inner.startsWith("_");
         String module = prefix + (flat ? "transformer_blocks_0" + inner + "attn_to_q"
@@ -151,9 +154,23 @@ class LoraFormsTest {
         assertAdded(adapted(), BLOCK + "to_q.weight", q);
     }
 
+    /** They keep the alphas that the header has for their component; what names another network is no such word. */
+    @Test
+    void wordsBeforeTheNames() {
+        maker.metadata.put("lora_adapter_metadata", "{\"transformer.lora_alpha\": 8, \"text_encoder.lora_alpha\": 1}");
+        double[][] q = pair("pipeline.transformer." + BLOCK + "to_q", 2);
+        assertAdded(adapted(), BLOCK + "to_q.weight", q);
+        for (String other : List.of("controlnet.", "ema.", "teacher.", "ip_adapter.")) {
+            maker.put(other + BLOCK + "to_k.lora_A.weight", 4, D);
+            maker.put(other + BLOCK + "to_k.lora_B.weight", D, 4);
+            assertThatThrownBy(this::adapted).hasMessageContaining("match nothing").hasMessageContaining(other);
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({"lora_te3_encoder_block_0_layer_0_SelfAttention_q,T5",
         "text_encoder_3.encoder.block.0.layer.0.SelfAttention.q,T5",
+        "my_trainer.text_encoder_3.encoder.block.0.layer.0.SelfAttention.q,T5",
         "lora_te1_text_model_encoder_layers_0_self_attn_q_proj,CLIP_L",
         "text_encoder_2.text_model.encoder.layers.0.self_attn.q_proj,CLIP_G"})
     void encodersThatAreLeftOut(String module, Component component) {

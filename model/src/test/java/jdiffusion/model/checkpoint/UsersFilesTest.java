@@ -194,6 +194,17 @@ class UsersFilesTest {
                 .isInstanceOf(InputException.class).hasMessageContaining("the file mixes two layouts");
     }
 
+    /** As diffusers named the attention of VAEs before, and half a VAE. */
+    @Test
+    void olderNamesOfDiffusers() throws IOException {
+        Map<String, String> older = Map.of("to_q.", "query.", "to_k.", "key.", "to_v.", "value.", "to_out.0.",
+                "proj_attn.");
+        Map<String, Tensor> all = renamed(Component.VAE, name -> older.keySet().stream().filter(name::contains)
+                .findFirst().map(part -> name.replace(part, older.get(part))).orElse(name));
+        assertThat(all.keySet()).anyMatch(name -> name.endsWith("attentions.0.proj_attn.weight"));
+        assertTiny(with(Component.VAE, write("vae.safetensors", all)), Component.VAE);
+    }
+
     @Test
     void averagesBesideTheWeights() throws IOException {
         Map<String, Tensor> all = renamed(Component.DENOISER, name -> "net." + name);

@@ -29,6 +29,21 @@ class ComfyUiTest {
             "negative": ["7", 0],
             "latent_image": ["5", 0], "model": ["4", 0]}},""";
 
+    private static final String WORKFLOW = """
+                {"nodes": [
+                {"id": 3, "type": "KSampler", "mode": 0, "inputs": [{"name": "model", "type": "MODEL", "link": 1},
+                {"name": "positive", "link": 4}, {"name": "negative", "link": 6}, {"name": "latent_image", "link": 2}],
+                "widgets_values": [18446744073709551615, "fixed", 4, 4.5, "dpmpp_2m", "sgm_uniform", 1]},
+                {"id": 4, "type": "CheckpointLoaderSimple", "widgets_values": ["sd3.5_medium.safetensors"]},
+                {"id": 5, "type": "EmptyLatentImage", "widgets_values": [64, 96, 1]},
+                {"id": 6, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 3}],
+                "widgets_values": ["a red circle"]},
+                {"id": 7, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 5}],
+                "widgets_values": ["blurry"]}],
+                "links": [[1, 4, 0, 3, 0, "MODEL"], [2, 5, 0, 3, 3, "LATENT"], [3, 4, 1, 6, 0, "CLIP"],
+                [4, 6, 0, 3, 1, "CONDITIONING"], [5, 4, 1, 7, 0, "CLIP"], [6, 7, 0, 3, 2, "CONDITIONING"]],
+                "version": 0.4}""";
+
     private static FoundSettings read(String keyword, String json) {
         return ComfyUi.read(new PictureTexts(Path.of("a.png"), Map.of(keyword, json), null));
     }
@@ -107,6 +122,80 @@ class ComfyUiTest {
         assertThat(found.more()).containsKey("ControlNet");
     }
 
+    /** What a distilled network is told, and steps behind nodes that change the noise levels. */
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "{\"class_type\": \"FluxGuidance\", \"inputs\": {\"guidance\": [\"32\", 0], \"conditioning\": [\"6\", 0]}}",
+        "{\"class_type\": \"CLIPTextEncodeFlux\", \"inputs\": {\"guidance\": 2.5, \"clip_l\": \"a red circle\","
+            + " \"t5xxl\": \"a red circle\", \"clip\": [\"4\", 1]}}"})
+    void embeddedGuidance(String node) {
+        FoundSettings found = graph("""
+                "3": {"class_type": "SamplerCustomAdvanced", "inputs": {"noise": ["25", 0], "guider": ["22", 0],
+                "sampler": ["16", 0], "sigmas": ["18", 1], "latent_image": ["5", 0]}},
+                "16": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
+                "17": {"class_type": "KarrasScheduler", "inputs": {"steps": 4, "sigma_max": 14.6}},
+                "18": {"class_type": "SplitSigmas", "inputs": {"sigmas": ["17", 0], "step": 1}},
+                "22": {"class_type": "BasicGuider", "inputs": {"model": ["30", 0], "conditioning": ["26", 0]}},
+                "25": {"class_type": "RandomNoise", "inputs": {"noise_seed": 7}},
+                "30": {"class_type": "ModelSamplingFlux", "inputs": {"max_shift": 1.15, "base_shift": 0.5, "width": 64,
+                "height": 96, "model": ["4", 0]}},
+                "32": {"class_type": "PrimitiveFloat", "inputs": {"value": 2.5}},
+                "26":""", node + ",");
+        assertThat(found.prompt()).isEqualTo("a red circle");
+        assertThat(found.more()).containsOnlyKeys("Guidance", "SplitSigmas").containsEntry("Guidance", "2.5");
+        assertThat(found.steps()).isEqualTo(4);
+        assertThat(found.schedule()).isEqualTo(SigmaSchedule.KARRAS);
+        assertThat(found.guidance()).isEqualTo(1);
+        assertThat(found.notes()).isEmpty();
+    }
+
+    /** Nothing that made the picture is left out without a word. */
+    @Test
+    void whatHasNoCounterpart() {
+        FoundSettings found = graph(SAMPLER.replace("KSampler", "KSamplerAdvanced").replace("\"denoise\": 1.0",
+                "\"add_noise\": \"disable\", \"end_at_step\": 3").replace("[\"5\", 0]", "[\"40\", 0]")
+                .replace("[\"4\", 0]", "[\"41\", 0]").replace("[\"6\", 0]", "[\"43\", 0]"), """
+                "40": {"class_type": "SizePicker", "inputs": {"resolution": "64x96 (0.67)"}},
+                "41": {"class_type": "FreeU_V2", "inputs": {"b1": 1.3, "model": ["42", 0]}},
+                "42": {"class_type": "SkipLayerGuidanceSD3", "inputs": {"layers": "7, 8", "scale": 3.0,
+                "start_percent": 0.01, "end_percent": 0.15, "model": ["4", 0]}},
+                "43": {"class_type": "ConditioningSetArea", "inputs": {"width": 8, "conditioning": ["6", 0]}},""");
+        assertThat(found.more()).containsOnlyKeys("FreeU_V2", "ConditioningSetArea", "Skip layers", "SLG scale",
+                "Skip layer start", "Skip layer end").containsEntry("Skip layers", "7, 8")
+                .containsEntry("SLG scale", "3");
+        assertThat(found.notes()).hasSize(3).anyMatch(note -> note.contains("ended at step 3 of 4"))
+                .anyMatch(note -> note.contains("without noise of its own"))
+                .anyMatch(note -> note.contains("size of a.png comes from a node that is not read, 'SizePicker'"));
+        FoundSettings empty = read("prompt", "{" + SAMPLER.replace("1.0", "0.8") + ENDS + "}");
+        assertThat(empty.notes()).singleElement().asString().contains("from nothing with the strength 0.8");
+        FoundSettings levels = graph("""
+                "3": {"class_type": "SamplerCustom", "inputs": {"noise_seed": 1, "cfg": 4.5, "positive": ["6", 0],
+                "negative": ["7", 0], "sampler": ["22", 0], "sigmas": ["23", 0], "latent_image": ["5", 0]}},
+                "22": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
+                "23": {"class_type": "Mystery", "inputs": {"x": 1}},""");
+        assertThat(levels.notes()).singleElement().asString().contains("noise levels", "'Mystery'");
+    }
+
+    /** Layers of CLIP, what SDXL is told of the picture, texts that are put together, a LoRA's two weights. */
+    @Test
+    void encoders() {
+        FoundSettings found = graph(SAMPLER.replace("[\"6\", 0]", "[\"31\", 0]").replace("[\"4\", 0]", "[\"34\", 0]"),
+                """
+                "31": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"width": 4096, "height": 2048, "crop_w": 8,
+                "crop_h": 16, "target_width": 1024, "target_height": 512, "text_g": ["33", 0], "text_l": ["33", 0],
+                "clip": ["32", 0]}},
+                "32": {"class_type": "CLIPSetLastLayer", "inputs": {"stop_at_clip_layer": -3, "clip": ["34", 1]}},
+                "33": {"class_type": "StringConcatenate", "inputs": {"string_a": "a fox", "string_b": ["35", 0],
+                "delimiter": ", "}},
+                "34": {"class_type": "LoraLoader", "inputs": {"lora_name": "a\\\\ink.safetensors",
+                "strength_model": 0.8, "strength_clip": 0.5, "model": ["4", 0], "clip": ["4", 1]}},
+                "35": {"class_type": "PrimitiveString", "inputs": {"value": "in snow"}},""");
+        assertThat(found.prompt()).isEqualTo("a fox, in snow <lora:a/ink:0.5:0.8>");
+        assertThat(found.more()).containsEntry("Clip skip", "3").containsEntry("Original size", "4096x2048")
+                .containsEntry("Crop top left", "16,8").containsEntry("Target size", "1024x512").hasSize(4);
+        assertThat(found.notes()).isEmpty();
+    }
+
     /** What decides the picture is refused, what has a default is noted. */
     @Test
     void nodesThatAreNotRead() {
@@ -160,23 +249,20 @@ class ComfyUiTest {
                 .singleElement().asString().contains("one of 3 pictures of one seed");
     }
 
-    /** The graph as it is shown: values by their place, links by number. */
+    /** The graph as it is shown: values by their place, links by number, some through nodes that only hand on. */
     @Test
     void workflow() {
-        check(read("workflow", """
-                {"nodes": [
-                {"id": 3, "type": "KSampler", "mode": 0, "inputs": [{"name": "model", "type": "MODEL", "link": 1},
-                {"name": "positive", "link": 4}, {"name": "negative", "link": 6}, {"name": "latent_image", "link": 2}],
-                "widgets_values": [18446744073709551615, "fixed", 4, 4.5, "dpmpp_2m", "sgm_uniform", 1]},
-                {"id": 4, "type": "CheckpointLoaderSimple", "widgets_values": ["sd3.5_medium.safetensors"]},
-                {"id": 5, "type": "EmptyLatentImage", "widgets_values": [64, 96, 1]},
-                {"id": 6, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 3}],
-                "widgets_values": ["a red circle"]},
-                {"id": 7, "type": "CLIPTextEncode", "inputs": [{"name": "clip", "link": 5}],
-                "widgets_values": ["blurry"]}],
-                "links": [[1, 4, 0, 3, 0, "MODEL"], [2, 5, 0, 3, 3, "LATENT"], [3, 4, 1, 6, 0, "CLIP"],
-                [4, 6, 0, 3, 1, "CONDITIONING"], [5, 4, 1, 7, 0, "CLIP"], [6, 7, 0, 3, 2, "CONDITIONING"]],
-                "version": 0.4}"""));
+        for (String way : new String[] {"", "Reroute", "GetNode"}) {
+            String text = WORKFLOW;
+            if (!way.isEmpty()) {
+                text = text.replace("[4, 6, 0, 3, 1, \"CONDITIONING\"]", "[4, 8, 0, 3, 1, \"CONDITIONING\"],"
+                        + " [7, 6, 0, 9, 0, \"CONDITIONING\"]").replaceFirst("\"nodes\": \\[", "\"nodes\": [{\"id\": 8,"
+                        + " \"type\": \"" + way + "\"," + (way.equals("Reroute") ? "\"inputs\": [{\"name\": \"\","
+                        + " \"link\": 7}]" : "\"widgets_values\": [\"pos\"]") + "}, {\"id\": 9, \"type\": \"SetNode\","
+                        + " \"inputs\": [{\"name\": \"X\", \"link\": 7}], \"widgets_values\": [\"pos\"]},");
+            }
+            check(read("workflow", text));
+        }
     }
 
     @ParameterizedTest

@@ -108,7 +108,7 @@ class SettingsReaderTest {
                 "steps": 20, "cfgscale": 7.0, "width": 1024, "height": 768, "comfyuisampler": "dpmpp_2m",
                 "scheduler": "ltx2",
                 "loras": ["ink", "style/oil"], "loraweights": ["0.5", "1"], "initimagecreativity": 0.6,
-                "refinersteps": 40,
+                "refinersteps": 40, "fluxguidancescale": 2.5, "clipstopatlayer": -2,
                 "swarm_version": "0.9.6"}, "sui_extra_data": {"date": "2025-01-25"}}""");
         assertThat(found.prompt()).isEqualTo("a <lora:ink:0.5> <lora:style/oil:1>");
         assertThat(found.model()).isEqualTo("sd_xl_base_1.0");
@@ -117,7 +117,8 @@ class SettingsReaderTest {
         assertThat(found.schedule()).isNull();
         assertThat(found.hasInit()).isTrue();
         assertThat(found.strength()).isEqualTo(0.6);
-        assertThat(found.more()).containsOnlyKeys("refinersteps");
+        assertThat(found.more()).containsOnlyKeys("refinersteps", "Guidance", "Clip skip")
+                .containsEntry("Guidance", "2.5").containsEntry("Clip skip", "2");
         assertThat(found.notes()).singleElement().asString().contains("the schedule 'ltx2'",
                 "the default is used");
         assertThat(read("parameters", "{\"sui_image_params\": {\"prompt\": \"a\", \"seed\": -1, \"loras\": \"x,y\"}}")
@@ -143,6 +144,8 @@ class SettingsReaderTest {
         assertThat(found.hasInit()).isFalse();
         assertThat(found.more()).containsOnlyKeys("rand_device", "clip_skip");
 
+        assertThat(read("invokeai_metadata", INVOKE.replace("\"cfg_scale\": 4.5", "\"guidance\": 2.5")).more())
+                .containsEntry("Guidance", "2.5");
         FoundSettings inpainted = read("invokeai_metadata", INVOKE.replace("txt2img", "inpaint"));
         assertThat(inpainted.hasInit()).isTrue();
         assertThat(inpainted.hasMask()).isTrue();
@@ -199,7 +202,8 @@ class SettingsReaderTest {
     void drawThings() throws IOException {
         String json = """
                 {"c": "a &lt;red&gt; circle", "uc": "blurry", "seed": 5, "steps": 4, "scale": 4.5, "size": "64x96",
-                "sampler": "DPM++ 2M Karras", "model": "sd_v3.5_medium.ckpt", "strength": 1, "shift": 3}"""
+                "sampler": "DPM++ 2M Karras", "model": "sd_v3.5_medium.ckpt", "strength": 1, "shift": 3,
+                "v2": {"guidanceEmbed": 4.5}}"""
                 .replace("\"", "&quot;");
         FoundSettings found = read("XML:com.adobe.xmp", "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF"
                 + " xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns:exif='http://ns.adobe.com/exif/1.0/'>"
@@ -208,6 +212,7 @@ class SettingsReaderTest {
         assertThat(found.tool()).isEqualTo("Draw Things");
         assertThat(found.prompt()).isEqualTo("a <red> circle");
         assertThat(found.height()).isEqualTo(96);
+        assertThat(found.more()).containsEntry("Guidance", "4.5");
         assertThat(found.shift()).isEqualTo(3);
         assertThat(found.schedule()).isEqualTo(SigmaSchedule.KARRAS);
         refused("carries no settings", "XML:com.adobe.xmp", "<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"
@@ -271,6 +276,18 @@ class SettingsReaderTest {
                     assertThat(found.seed()).isEqualTo(5);
                 }
             }
+        }
+        byte[] odd = ("UNICODE\0" + new String(text.getBytes(StandardCharsets.UTF_16BE), StandardCharsets.ISO_8859_1)
+                + "\0").getBytes(StandardCharsets.ISO_8859_1);
+        assertThat(SettingsReader.read(Files.write(folder.resolve("a.jpg"), Pictures.withExif(jpeg,
+                Pictures.commented(ByteOrder.BIG_ENDIAN, odd)))).height()).isEqualTo(96);
+        for (String comment : new String[] {"parameters\0" + text + "\0", text}) {
+            byte[] bytes = comment.getBytes(StandardCharsets.UTF_8);
+            FoundSettings found = SettingsReader.read(Files.write(folder.resolve("a.jpg"), ByteBuffer
+                    .allocate(jpeg.length + 4 + bytes.length).put(jpeg, 0, 2).putShort((short) 0xfffe)
+                    .putShort((short) (2 + bytes.length)).put(bytes).put(jpeg, 2, jpeg.length - 2).array()));
+            assertThat(found.prompt()).isEqualTo("a café");
+            assertThat(found.height()).isEqualTo(96);
         }
         byte[] swarm = ("ASCII\0\0\0{\"sui_image_params\": {\"prompt\": \"a cat\"}}").getBytes(StandardCharsets.UTF_8);
         assertThat(SettingsReader.read(Files.write(folder.resolve("a.jpg"), Pictures.withExif(jpeg,
