@@ -1,11 +1,11 @@
 package jdiffusion.kernels.cuda;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.MatchResult;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -22,7 +22,8 @@ final class PtxPacking {
     /** Earlier places of a line that are tried. */
     private static final int TRIED = 64;
     private static final Pattern REGISTER = Pattern.compile("%([a-z]+)(0|[1-9]\\d{0,8})(?!\\d)");
-    private static final Pattern STEP = Pattern.compile("%([a-z]+)([+-]\\d{1,9})(?!\\d)");
+    /** Digits of a step at most. */
+    private static final int DIGITS = 9;
 
     private PtxPacking() {
     }
@@ -38,20 +39,13 @@ final class PtxPacking {
         if (("\n" + text).contains("\n" + AGAIN)) {
             return text;
         }
-        String packed = MARK + again(registers(text, REGISTER, PtxPacking::step));
+        String packed = MARK + again(steps(text));
         return unpack(packed).equals(text) ? packed : text;
     }
 
     /** @param packed any text; one that {@link #pack} did not make is returned as it is */
     static String unpack(String packed) {
-        return packed.startsWith(MARK) ? registers(lines(packed.substring(MARK.length())), STEP, PtxPacking::number)
-                : packed;
-    }
-
-    /** Changes the number of a register, and keeps the one that is the last of its class from now on. */
-    @FunctionalInterface
-    private interface Change {
-        String of(MatchResult register, Map<String, Integer> last);
+        return packed.startsWith(MARK) ? numbered(lines(packed.substring(MARK.length()))) : packed;
     }
 
     private static String step(MatchResult register, Map<String, Integer> last) {
@@ -61,24 +55,74 @@ final class PtxPacking {
         return "%" + register.group(1) + (step < 0 ? "" : "+") + step;
     }
 
-    private static String number(MatchResult register, Map<String, Integer> last) {
-        String kind = register.group(1);
-        return "%" + kind + last.merge(kind, Integer.parseInt(register.group(2)), Integer::sum);
-    }
-
     /** The last registers are forgotten where a function begins. */
-    private static String registers(String text, Pattern pattern, Change change) {
+    private static String steps(String text) {
         Map<String, Integer> last = new HashMap<>();
         StringBuilder changed = new StringBuilder(text.length());
         for (String line : text.split("\n", -1)) {
             if (line.startsWith("{")) {
                 last.clear();
             }
-            Matcher matcher = pattern.matcher(line);
-            changed.append(matcher.replaceAll(register -> change.of(register, last))).append('\n');
+            changed.append(REGISTER.matcher(line).replaceAll(register -> step(register, last))).append('\n');
         }
         changed.setLength(changed.length() - 1);
         return changed.toString();
+    }
+
+    /** The way back from {@link #steps}, without patterns: a program that opens a device unpacks all it runs there. */
+    private static String numbered(String text) {
+        Last last = new Last();
+        StringBuilder out = new StringBuilder(text.length() + text.length() / 8);
+        int copied = 0;
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '{' && (i == 0 || text.charAt(i - 1) == '\n')) {
+                last.count = 0;
+            }
+            if (c != '%') {
+                continue;
+            }
+            int sign = i + 1;
+            while (sign < text.length() && text.charAt(sign) >= 'a' && text.charAt(sign) <= 'z') {
+                sign++;
+            }
+            int end = sign + 1;
+            while (end < text.length() && text.charAt(end) >= '0' && text.charAt(end) <= '9') {
+                end++;
+            }
+            int digits = end - sign - 1;
+            if (sign > i + 1 && sign < text.length() && (text.charAt(sign) == '+' || text.charAt(sign) == '-')
+                    && digits >= 1 && digits <= DIGITS) {
+                int number = last.add(text, i + 1, sign, Integer.parseInt(text, sign, end, 10));
+                out.append(text, copied, sign).append(number);
+                copied = end;
+                i = end - 1;
+            }
+        }
+        return out.append(text, copied, text.length()).toString();
+    }
+
+    /** The number of the last register of each class. */
+    private static final class Last {
+        private String[] classes = new String[8];
+        private int[] numbers = new int[8];
+        private int count;
+
+        /** Adds a step; the class is named by a part of the text. */
+        int add(String text, int from, int end, int step) {
+            for (int i = 0; i < count; i++) {
+                if (classes[i].length() == end - from && text.startsWith(classes[i], from)) {
+                    return numbers[i] += step;
+                }
+            }
+            if (count == classes.length) {
+                classes = Arrays.copyOf(classes, 2 * count);
+                numbers = Arrays.copyOf(numbers, 2 * count);
+            }
+            classes[count] = text.substring(from, end);
+            numbers[count] = step;
+            return numbers[count++];
+        }
     }
 
     private static String again(String text) {

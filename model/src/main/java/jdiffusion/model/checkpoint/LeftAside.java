@@ -2,6 +2,7 @@ package jdiffusion.model.checkpoint;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -26,22 +27,26 @@ public final class LeftAside {
     /** Before the names of all text encoders in ComfyUI's files. */
     static final String ENCODERS = "text_encoders.";
 
-    private static final Pattern VISION_TOWER = Pattern.compile("(?:.*\\.)?(?:vision_model|visual_projection|visual"
-            + "|vision_tower|vision_embeddings|logit_scale|logit_bias)(?:\\..*)?");
+    private static final Set<String> VISION_TOWER = Set.of("vision_model", "visual_projection", "visual",
+            "vision_tower", "vision_embeddings", "logit_scale", "logit_bias");
     private static final Pattern T5_DECODER = Pattern.compile("(?:decoder|lm_head|dec|classification_head|qa_outputs"
             + "|prediction_head)\\..*|output\\.weight|logit_scale");
-    private static final Pattern VAE_LOSS = Pattern.compile("(?:.*\\.)?(?:loss|losses|lpips|perceptual_loss"
-            + "|discriminator|disc|gan_loss)\\..*");
+    private static final Set<String> VAE_LOSS = Set.of("loss", "losses", "lpips", "perceptual_loss", "discriminator",
+            "disc", "gan_loss");
     private static final Pattern EMA = Pattern.compile("(?:.*\\.)?(?:\\w+_)?ema(?:_\\w+)?\\..*");
     private static final Pattern CONTROL_NET = Pattern.compile("(?:control_model|controlnet|control_net)\\..*");
-    private static final Pattern STATE = Pattern.compile("(?:.*\\.)?(?:optimizers?|optimizer_states?|lr_schedulers?"
-            + "|grad_scaler|callbacks|loops|random_states?|rng_state|projectors|repa_\\w+|teacher)\\..*");
-    /** Buffers of schedules, counters, texts. */
-    private static final Pattern BUFFER = Pattern.compile("(?:.*\\.)?(?:betas|alphas|(?:sqrt_|log_|sqrt_recip_"
-            + "|sqrt_recipm1_)?(?:one_minus_)?alphas_cumprod(?:_prev)?|posterior_(?:variance|log_variance_clipped"
-            + "|mean_coef[12])|lvlb_weights|logvar|log_sigmas|num_updates|ema_decay|global_step|num_batches_tracked"
-            + "|ztsnr|v_pred|spiece_model|position_ids|logit_scale)|denoiser\\.sigmas|model_sampling\\..*"
-            + "|(?:sigmas|timesteps|step|steps|epoch|iteration|iter|decay|scale_factor|lr)");
+    private static final Set<String> STATE = Set.of("optimizer", "optimizers", "optimizer_state", "optimizer_states",
+            "lr_scheduler", "lr_schedulers", "grad_scaler", "callbacks", "loops", "random_state", "random_states",
+            "rng_state", "projectors", "teacher");
+    private static final Pattern REPA = Pattern.compile("(?:.*\\.)?repa_\\w+\\..*");
+    /** Buffers of schedules, counters, texts: the last part of a name. */
+    private static final Pattern BUFFER = Pattern.compile("betas|alphas|(?:sqrt_|log_|sqrt_recip_|sqrt_recipm1_)?"
+            + "(?:one_minus_)?alphas_cumprod(?:_prev)?|posterior_(?:variance|log_variance_clipped|mean_coef[12])"
+            + "|lvlb_weights|logvar|log_sigmas|num_updates|ema_decay|global_step|num_batches_tracked|ztsnr|v_pred"
+            + "|spiece_model|position_ids|logit_scale");
+    /** The same as whole names. */
+    private static final Set<String> SINGLE = Set.of("denoiser.sigmas", "sigmas", "timesteps", "step", "steps", "epoch",
+            "iteration", "iter", "decay", "scale_factor", "lr");
     /** So common that nobody needs to be told. */
     private static final Pattern USUAL = Pattern.compile("(?:.*\\.)?(?:logit_scale|spiece_model|position_ids)"
             + "|denoiser\\.sigmas|model_sampling\\..*");
@@ -57,9 +62,9 @@ public final class LeftAside {
      */
     static Kind kind(Component component, String name) {
         Kind half = component == null ? null : switch (component) {
-            case CLIP_L, CLIP_G -> VISION_TOWER.matcher(name).matches() ? Kind.VISION : null;
+            case CLIP_L, CLIP_G -> hasPart(name, true, VISION_TOWER) ? Kind.VISION : null;
             case T5 -> T5_DECODER.matcher(name).matches() ? Kind.DECODER : null;
-            case VAE -> VAE_LOSS.matcher(name).matches() ? Kind.LOSS : null;
+            case VAE -> hasPart(name, false, VAE_LOSS) ? Kind.LOSS : null;
             case DENOISER -> CONTROL_NET.matcher(name).matches() ? Kind.CONTROL : null;
         };
         return half != null ? half : isAverage(name) ? Kind.AVERAGE : isTraining(name) ? Kind.TRAINING : null;
@@ -67,19 +72,39 @@ public final class LeftAside {
 
     /** The same for a tensor outside of all components: whatever half of a network it is. */
     static Kind kind(String name) {
-        Kind half = VISION_TOWER.matcher(name).matches() ? Kind.VISION : VAE_LOSS.matcher(name).matches() ? Kind.LOSS
+        Kind half = hasPart(name, true, VISION_TOWER) ? Kind.VISION
+                : hasPart(name, false, VAE_LOSS) ? Kind.LOSS
                 : name.startsWith("lm_head.") ? Kind.DECODER : kind(Component.DENOISER, name);
         return half == null && name.startsWith(ENCODERS) ? Kind.ENCODER : half;
     }
 
     /** Whether a name is that of weights that were averaged while others were trained. */
     static boolean isAverage(String name) {
-        return EMA.matcher(name).matches();
+        return name.contains("ema") && EMA.matcher(name).matches();
     }
 
     /** Whether a name is one that training or another program leaves in files. */
     public static boolean isTraining(String name) {
-        return STATE.matcher(name).matches() || BUFFER.matcher(name).matches();
+        return hasPart(name, false, STATE) || name.contains("repa_") && REPA.matcher(name).matches()
+                || BUFFER.matcher(name.substring(name.lastIndexOf('.') + 1)).matches()
+                || SINGLE.contains(name) || name.startsWith("model_sampling.");
+    }
+
+    /**
+     * Whether a part of a name, between dots, is wanted. Files have thousands of names, and a pattern that looks for a
+     * part tries all its alternatives behind every dot.
+     *
+     * @param last whether that may be the last part
+     */
+    private static boolean hasPart(String name, boolean last, Set<String> wanted) {
+        int from = 0;
+        for (int dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', from)) {
+            if (wanted.contains(name.substring(from, dot))) {
+                return true;
+            }
+            from = dot + 1;
+        }
+        return last && wanted.contains(name.substring(from));
     }
 
     void add(Kind kind, String name) {

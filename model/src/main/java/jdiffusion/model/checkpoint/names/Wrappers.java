@@ -20,12 +20,17 @@ public final class Wrappers {
 
     /** A name whose parts are separated by dots. */
     public static String without(String name) {
-        return DOTTED.matcher(name).replaceAll("");
+        return mayHave(name, '.') ? DOTTED.matcher(name).replaceAll("") : name;
     }
 
     /** A name whose parts are separated by underscores. */
     public static String withoutFlat(String name) {
-        return FLAT.matcher(name).replaceAll("");
+        return mayHave(name, '_') ? FLAT.matcher(name).replaceAll("") : name;
+    }
+
+    /** Few names have, and files have thousands. */
+    private static boolean mayHave(String name, char separator) {
+        return name.contains("module" + separator) || name.contains("_orig_mod" + separator);
     }
 
     /**
