@@ -1,6 +1,7 @@
 package jdiffusion.batch;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.InputFile;
 
 /**
  * Chooses among the alternatives that a prompt gives, in the syntax of A1111's dynamic prompts: {@code {a|b|c}}, with
@@ -223,14 +225,17 @@ public final class Alternatives {
                     + InputException.shown(name) + ".txt");
         }
         try (Stream<String> lines = Files.lines(file, StandardCharsets.UTF_8)) {
-            List<String> all = lines.map(String::strip).filter(line -> !line.isEmpty() && !line.startsWith("#"))
+            List<String> all = lines.map(line -> line.startsWith("\uFEFF") ? line.substring(1) : line)
+                    .map(String::strip).filter(line -> !line.isEmpty() && !line.startsWith("#"))
                     .toList();
             if (all.isEmpty()) {
                 throw new InputException(file + ": has no lines to choose from");
             }
             return Collections.unmodifiableList(all);
-        } catch (IOException | java.io.UncheckedIOException e) {
-            throw new InputException(file + ": cannot be read (" + e.getMessage() + ")", e);
+        } catch (IOException e) {
+            throw InputFile.unreadable(file, e);
+        } catch (UncheckedIOException e) {
+            throw InputFile.unreadable(file, e.getCause());
         }
     }
 }

@@ -19,6 +19,8 @@ import org.apache.commons.text.similarity.LevenshteinDistance;
  * and in any case. Others are the user's own and only pass through.
  */
 public final class Columns {
+    /** What to draw. */
+    static final String PROMPT = "prompt";
     /** What a row is called. */
     public static final String ID = "id";
     /** Files of pictures. */

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.NoSuchElementException;
 import java.util.zip.GZIPInputStream;
+import java.util.stream.Stream;
 import jdiffusion.model.JsonTree;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.InputFile;
@@ -149,6 +150,11 @@ public final class PromptTable implements Iterator<Row>, AutoCloseable {
             throw new InputException(file + ": is empty; its first line gives the columns' names");
         }
         String[] names = cells.readValue(first);
+        if (Stream.of(names).noneMatch(name -> Columns.PROMPT.equals(Columns.name(name)))) {
+            throw new InputException(file + ": the first line has no column 'prompt', only '"
+                    + InputException.shown(String.join("', '", names)) + "'; it names the columns, with "
+                    + (separator == ',' ? "commas" : "tabs") + " between them");
+        }
         return () -> {
             String text;
             long line;

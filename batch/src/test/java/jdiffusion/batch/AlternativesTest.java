@@ -53,7 +53,8 @@ class AlternativesTest {
 
     @Test
     void wildcards() throws IOException {
-        Files.writeString(folder.resolve("colour.txt"), "# a comment\nred\n\n{dark|light} blue\n");
+        Files.writeString(folder.resolve("colour.txt"), "\uFEFF# a comment\r\nred\r\n\n{dark|light} blue\n");
+        Files.write(folder.resolve("latin.txt"), new byte[] {'k', (byte) 0xe4, 's', 'e'});
         Files.createDirectories(folder.resolve("in"));
         Files.writeString(folder.resolve("in/thing.txt"), "__colour__ car\n");
         Files.writeString(folder.resolve("loop.txt"), "x __loop__\n");
@@ -64,6 +65,8 @@ class AlternativesTest {
         SplittableRandom random = new SplittableRandom(1);
         assertThatThrownBy(() -> lists.choose("__loop__", random)).isInstanceOf(InputException.class)
                 .hasMessageContaining("does a wildcard name itself?");
+        assertThatThrownBy(() -> lists.choose("__latin__", random)).hasMessageContaining("latin.txt: cannot be read (it"
+                + " is not UTF-8");
         assertThatThrownBy(() -> lists.choose("__none__", random)).isInstanceOf(InputException.class)
                 .hasMessageContaining("there is no wildcard 'none'");
         assertThatThrownBy(() -> lists.choose("__empty__", random)).hasMessageContaining("has no lines");

@@ -78,6 +78,11 @@ class PromptTableTest {
         try (PromptTable table = PromptTable.open(folder.resolve("l.jsonl"))) {
             assertThatThrownBy(table::hasNext).isInstanceOf(InputException.class).hasMessageContaining("not UTF-8");
         }
+        for (String first : new String[] {"prompt;seed", "a cat", "sep=;", "text,seed"}) {
+            assertThatThrownBy(() -> read("s.csv", first + "\na;7\n")).isInstanceOf(InputException.class)
+                    .hasMessageContaining("has no column 'prompt', only '" + first.split(",")[0]);
+        }
+        assertThat(read("s.csv", "Seed, PROMPT\n7, a\n").getFirst().fault()).isNull();
         assertThatThrownBy(() -> PromptTable.open(folder.resolve("none.csv"))).isInstanceOf(InputException.class);
         Files.writeString(folder.resolve("g.csv.gz"), "not packed");
         assertThatThrownBy(() -> PromptTable.open(folder.resolve("g.csv.gz"))).isInstanceOf(InputException.class);

@@ -180,7 +180,8 @@ final class ServeCommand implements Callable<Integer> {
 
     private List<String> readKeys() {
         try {
-            List<String> read = Files.readAllLines(keyFile).stream().map(String::strip)
+            List<String> read = Files.readAllLines(keyFile).stream()
+                    .map(line -> line.startsWith("\uFEFF") ? line.substring(1).strip() : line.strip())
                     .filter(line -> !line.isEmpty()).toList();
             if (!read.isEmpty()) {
                 return read;

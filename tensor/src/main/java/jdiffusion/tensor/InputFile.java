@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -95,6 +96,7 @@ public final class InputFile {
             case NoSuchFileException _ when Files.isSymbolicLink(path) -> "is a link to a file that is not there"
                     + " (an unfinished download?); download it again";
             case NoSuchFileException _ -> "there is no such file; check the name, or download it";
+            case CharacterCodingException _ -> "cannot be read (it is not UTF-8; save it as that)";
             case AccessDeniedException _ -> "may not be read; check its permissions";
             case FileSystemException f when f.getReason() != null -> "cannot be read (" + f.getReason() + ")";
             default -> "cannot be read (" + e.getMessage() + ")";

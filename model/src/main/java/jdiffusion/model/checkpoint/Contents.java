@@ -36,8 +36,10 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
     private static final int CLIP_L_WIDTH = 768;
     private static final int CLIP_G_WIDTH = 1280;
     private static final int MOST_SHOWN = 4;
-    /** Prefixes that are not among those known: no numbers, which blocks of a larger network have. */
-    private static final Pattern PREFIX = Pattern.compile("(?:(?!control)[a-zA-Z_]+\\.){1,4}");
+    /** Prefixes that are not among those known: no numbers alone, which blocks of a larger network have. */
+    private static final Pattern PREFIX = Pattern.compile("(?:(?!control)[a-zA-Z_]+\\d{0,2}[a-zA-Z_]*\\.){1,4}");
+    private static final Pattern OF_CLIP_G = Pattern.compile(".*(clip[-_. ]?g|bigg|text_encoder_2)(?![a-z]).*");
+    private static final Pattern OF_CLIP_L = Pattern.compile(".*(clip[-_. ]?l|text_encoder(?!_[23]))(?![a-z]).*");
 
     /**
      * One component's tensors.
@@ -268,7 +270,10 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
                 ? source : part.weights(source);
     }
 
-    /** The published ones are told by their width, others by the names of file and folder; CLIP-L if all is silent. */
+    /**
+     * The published ones are told by their width, others by what stands before their names, or by the names of file and
+     * folder; CLIP-L if all is silent.
+     */
     private static Component clip(TensorSource source, Known known, String place, Architecture architecture) {
         boolean both = architecture.components().containsAll(List.of(Component.CLIP_L, Component.CLIP_G));
         if (!both) {
@@ -279,8 +284,12 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
         if (width == CLIP_L_WIDTH || width == CLIP_G_WIDTH) {
             return width == CLIP_L_WIDTH ? Component.CLIP_L : Component.CLIP_G;
         }
-        String name = place.toLowerCase(Locale.ROOT);
-        return name.matches(".*(clip[-_. ]?g|bigg|text_encoder_2)(?![a-z]).*") ? Component.CLIP_G : Component.CLIP_L;
+        // What stands before the names in the file is nearer than the file's own name.
+        String prefix = known.prefix().toLowerCase(Locale.ROOT);
+        if (OF_CLIP_G.matcher(prefix).matches() || OF_CLIP_L.matcher(prefix).matches()) {
+            return OF_CLIP_G.matcher(prefix).matches() ? Component.CLIP_G : Component.CLIP_L;
+        }
+        return OF_CLIP_G.matcher(place.toLowerCase(Locale.ROOT)).matches() ? Component.CLIP_G : Component.CLIP_L;
     }
 
     /** A bare CLIP may be either; the other one when the user says so, as far as its width lets it. */

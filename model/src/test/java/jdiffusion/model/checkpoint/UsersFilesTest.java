@@ -189,6 +189,20 @@ class UsersFilesTest {
                 assertTiny(files, component);
             }
         }
+        for (String form : List.of("text_encoders.clip_l.transformer.,text_encoders.clip_g.transformer.,"
+                + "text_encoders.t5xxl.transformer.", "text_encoder.,text_encoder_2.,text_encoder_3.")) {
+            String[] prefixes = form.split(",");
+            Map<String, Tensor> wrapped = new TreeMap<>();
+            List<Component> encoders = List.of(Component.CLIP_L, Component.CLIP_G, Component.T5);
+            encoders.forEach(encoder -> TINY.get(encoder).forEach((name, tensor) -> wrapped.put("state_dict."
+                    + prefixes[encoders.indexOf(encoder)] + name, tensor)));
+            TINY.get(Component.DENOISER).forEach((name, tensor) -> wrapped.put("state_dict.transformer." + name, tensor));
+            TINY.get(Component.VAE).forEach((name, tensor) -> wrapped.put("state_dict.vae." + name, tensor));
+            ModelFiles files = Families.open(write("wrapped.safetensors", wrapped), ModelSources.NONE);
+            for (Component component : Component.values()) {
+                assertTiny(files, component);
+            }
+        }
         all.put("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", junk());
         assertThatThrownBy(() -> Families.open(write("twice.safetensors", all), ModelSources.NONE))
                 .isInstanceOf(InputException.class).hasMessageContaining("the file mixes two layouts");
