@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import jdiffusion.model.checkpoint.LeftAside;
 import jdiffusion.model.checkpoint.names.Wrappers;
 import jdiffusion.tensor.Delta;
@@ -15,7 +16,9 @@ import jdiffusion.tensor.safetensors.SafetensorsFile;
 
 /** A LoRA's file, mapped until it is closed, its tensors grouped by the modules that they change. */
 final class LoraFile implements AutoCloseable {
-    private static final String NORM = "query_norm.scale";
+    private static final int MOST_SHOWN = 4;
+    private static final String NORMS = "_norm.scale";
+    private static final String NORM = "query" + NORMS;
     private static final String LAST_MODULATION = "final_layer.adaLN_modulation.1";
 
     private final SafetensorsFile file;
@@ -34,6 +37,14 @@ final class LoraFile implements AutoCloseable {
         SafetensorsFile file = SafetensorsFile.open(path);
         boolean opened = false;
         try {
+            // Norms alone are a change of a model, and the model's own where other weights are with them.
+            if (file.names().stream().noneMatch(LoraKey::isAdapter)
+                    && !file.names().stream().allMatch(name -> name.endsWith(NORMS))) {
+                throw new InputException(path + ": holds nothing of a LoRA; its tensors are "
+                        + file.names().stream().limit(MOST_SHOWN).map(InputException::shown)
+                                .collect(Collectors.joining(", ")) + (file.names().size() > MOST_SHOWN ? ", ..." : "")
+                        + "; is it a model (--model), or a textual inversion (--embeddings-dir)?");
+            }
             LoraFile read = new LoraFile(file, LoraSettings.read(path, file.metadata()));
             file.names().forEach(read::add);
             read.asDiffusersReadsIt();

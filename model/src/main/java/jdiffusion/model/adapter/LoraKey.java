@@ -96,6 +96,11 @@ record LoraKey(String module, Part part) {
         UNSUPPORTED.put(Pattern.compile(mark), kind);
     }
 
+    /** Whether a name is that of an adapter's part, of a kind that is supported or not; biases may be a model's. */
+    static boolean isAdapter(String name) {
+        return of(name) != null || unsupported(name) != null && !name.endsWith(".bias");
+    }
+
     /** What kind of adapter has such tensors; null when that is unknown or supported. */
     static String unsupported(String name) {
         for (Map.Entry<Pattern, String> mark : UNSUPPORTED.entrySet()) {

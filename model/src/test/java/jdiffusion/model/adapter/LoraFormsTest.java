@@ -220,6 +220,16 @@ class LoraFormsTest {
                 .hasMessageContainingAll("a.safetensors", key, kind, "which is not supported");
     }
 
+    /** A model, or a textual inversion, is no LoRA that asks for something unknown. */
+    @Test
+    void whatIsNoLora() {
+        maker.put("transformer_blocks.0.attn.to_q.weight", D, D);
+        maker.put("transformer_blocks.0.attn.to_q.bias", D);
+        maker.put("clip_l", 2, 64);
+        assertThatThrownBy(this::adapted).isInstanceOf(InputException.class).hasMessageContaining("a.safetensors: holds"
+                + " nothing of a LoRA; its tensors are clip_l, transformer_blocks.0.attn.to_q.bias, ");
+    }
+
     @Test
     void aFolderWithOneFileOfAnyName() throws IOException {
         double[][] q = pair("transformer." + BLOCK + "to_q", 1);
