@@ -1,6 +1,10 @@
 package jdiffusion.cli;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import jdiffusion.model.family.Family;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.MicroConditioning;
@@ -128,6 +132,40 @@ final class ConditioningOptions {
         cleanCaption = or(cleanCaption, f.cleanCaption);
         aestheticScore = or(aestheticScore, f.aestheticScore);
         negativeAestheticScore = or(negativeAestheticScore, f.negativeAestheticScore);
+    }
+
+    /**
+     * Takes back what came out of a picture's settings and is not for this family.
+     *
+     * @param skips whether it reads CLIP at a layer that may be chosen
+     * @param two   whether it reads a second prompt
+     * @param sizes whether it is told sizes and crops
+     * @return what was taken back, to name it
+     */
+    List<String> leaveOut(PictureFields f, boolean skips, boolean two, boolean sizes) {
+        List<String> left = new ArrayList<>();
+        if (!skips && f.clipSkip != null && f.clipSkip.equals(clipSkip)) {
+            clipSkip = null;
+            left.add("clip skip");
+        }
+        if (!two && (f.prompt2 != null || f.negativePrompt2 != null)) {
+            prompt2 = null;
+            negativePrompt2 = null;
+            left.add("second prompts");
+        }
+        if (!sizes && Stream.of(f.originalSize, f.crop, f.targetSize, f.negativeOriginalSize, f.negativeCrop,
+                f.negativeTargetSize, f.aestheticScore, f.negativeAestheticScore).anyMatch(Objects::nonNull)) {
+            originalSize = null;
+            crop = null;
+            targetSize = null;
+            negativeOriginalSize = null;
+            negativeCrop = null;
+            negativeTargetSize = null;
+            aestheticScore = null;
+            negativeAestheticScore = null;
+            left.add("sizes and crops of SDXL");
+        }
+        return left;
     }
 
     private static <T> T or(T value, T otherwise) {

@@ -163,6 +163,7 @@ final class GenerateCommand implements Callable<Integer> {
             options.chooseSize(inputs.init(), patch, notes::add);
             if (source != null) {
                 source.fitSize(options, patch, notes::add);
+                source.fitFamily(options, pipeline.family(), notes::add);
             }
             String words = AdapterOptions.withoutTags(options.prompt);
             options.roundSize(pipeline.request(words), sizes, notes::add);

@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import jdiffusion.model.checkpoint.Component;
+import jdiffusion.model.family.Family;
 import jdiffusion.model.request.ControlInput;
 import jdiffusion.model.request.FoundFields;
 import jdiffusion.model.request.InputPictures;
@@ -31,6 +32,9 @@ final class PictureSettings {
     private final FoundSettings found;
     private final TakenSettings taken;
     private boolean sized;
+    /** Whether the file's skip layers were taken. */
+    private boolean skips;
+    private PictureFields fields;
 
     private PictureSettings(Path file) {
         this.file = file;
@@ -48,6 +52,7 @@ final class PictureSettings {
         PictureSettings settings = new PictureSettings(file);
         TakenSettings taken = settings.taken;
         PictureFields fields = FoundFields.of(taken);
+        settings.fields = fields;
         settings.fill(options, fields);
         settings.fill(adapters);
         refiner.fill(taken::take, file.toString());
@@ -81,6 +86,7 @@ final class PictureSettings {
         o.noClipL |= isOff(Component.CLIP_L);
         o.noClipG |= isOff(Component.CLIP_G);
         if (o.skipLayers == null && f.skipLayers != null) {
+            skips = true;
             o.skipLayers = f.skipLayers.stream().map(String::valueOf).collect(Collectors.joining(","));
             o.slgScale = or(o.slgScale, f.skipLayersScale);
             o.skipLayerStart = or(o.skipLayerStart, f.skipLayersStart);
@@ -188,6 +194,28 @@ final class PictureSettings {
         if (!options.width.equals(found.width()) || !options.height.equals(found.height())) {
             notes.accept(file + " is " + found.width() + "x" + found.height() + "; drawing " + options.width + "x"
                     + options.height + ", the next size in multiples of " + multiple);
+        }
+    }
+
+    /** Leaves out what another program's picture was told that this family's networks are not told. */
+    void fitFamily(GenerateOptions options, Family family, Consumer<String> notes) {
+        if (isOwn()) {
+            return;
+        }
+        boolean clips = family.components().contains(Component.CLIP_G);
+        boolean t5 = family.components().contains(Component.T5);
+        boolean two = family.components().contains(Component.CLIP_L) && !(clips && t5);
+        List<String> left = options.conditioning.leaveOut(fields, clips, two, clips && !t5);
+        if (skips && !(clips && t5)) {
+            options.skipLayers = null;
+            options.slgScale = null;
+            options.skipLayerStart = null;
+            options.skipLayerEnd = null;
+            left.add("skip layers");
+        }
+        if (!left.isEmpty()) {
+            notes.accept("ignored in " + file + ", since they are nothing for " + family.label() + ": "
+                    + String.join(", ", left));
         }
     }
 

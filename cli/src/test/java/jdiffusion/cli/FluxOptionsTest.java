@@ -2,9 +2,12 @@ package jdiffusion.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
+import jdiffusion.model.image.Picture;
 import jdiffusion.model.image.Png;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -54,6 +57,21 @@ class FluxOptionsTest {
         assertThat(folder.resolve("again.png")).hasSameBinaryContentAs(folder.resolve("less.png"));
         assertThat(notes(run("schnell", "flux-schnell", "-H", 32, "--guidance", 2))).singleElement().asString()
                 .contains("embeds no guidance");
+    }
+
+    /** What a picture of another program was told that FLUX.1 is not told is left out, with a note. */
+    @Test
+    void settingsForOtherFamilies() throws IOException {
+        Path file = folder.resolve("other.png");
+        Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", "a cat\nSteps: 1, Distilled CFG Scale: 1.25, Seed:"
+                + " 3, Size: 32x32, Clip skip: 3, Skip layers: [7], SLG scale: 2, Original size: 64x64, Prompt 2: a"),
+                file);
+        Cli run = Cli.run("generate", "--from", file, "-m", models.resolve("flux-dev"), "-o", folder.resolve("x.png"));
+        assertThat(run.code()).as("%s", run.err()).isZero();
+        assertThat(notes(run)).anyMatch(note -> note.endsWith("since they are nothing for FLUX.1: clip skip, sizes"
+                + " and crops of SDXL, skip layers"));
+        assertThat(Png.texts(folder.resolve("x.png")).get("parameters")).contains("Guidance: 1.25,", "Prompt 2: a")
+                .doesNotContain("skip", "Skip", "Original size");
     }
 
     @Test

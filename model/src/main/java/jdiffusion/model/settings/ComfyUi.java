@@ -2,8 +2,10 @@ package jdiffusion.model.settings;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import jdiffusion.model.JsonTree;
 import jdiffusion.model.settings.ComfyGraph.Node;
@@ -74,15 +76,66 @@ final class ComfyUi {
         found.guidance(cfg == null && guider != null ? "1" : cfg);
         found.seed(values.number((noise == null ? sampler : noise).input("noise_seed", "seed")));
         schedule(spaced);
-        found.sampler(values.name((method == null ? sampler : method).input("sampler_name")));
         if (method != null && method.input("sampler_name") == null) {
-            found.note("the sampler's node " + method.type() + " of " + texts.file() + " is not read; the default is"
-                    + " used");
+            samplerByClass(method);
+        } else {
+            found.sampler(values.name((method == null ? sampler : method).input("sampler_name")));
         }
         latents(sampler.input(LATENTS), values.number(spaced.input("denoise")));
         part(sampler, noise);
-        model(conditioned.input("model") == null ? sampler.input("model") : conditioned.input("model"));
+        new ComfyModel(values, encoders).read(conditioned.input("model") == null ? sampler.input("model")
+                : conditioned.input("model"));
+        after(sampler);
         return found.done();
+    }
+
+    /** A node that is for one sampler, such as SamplerEulerAncestral, with the sampler's own settings. */
+    private void samplerByClass(Node method) {
+        String name = method.type().replaceFirst("^Sampler", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ");
+        if (Names.of(name).sampler() == null) {
+            found.note("the sampler's node " + method.type() + " of " + texts.file() + " is not read; the default is"
+                    + " used");
+            return;
+        }
+        found.sampler(name);
+        found.more("Eta", values.number(method.input("eta")));
+        String noise = values.number(method.input("s_noise"));
+        if (noise != null && !noise.equals("1")) {
+            found.more("s_noise", noise);
+        }
+    }
+
+    /** Names what worked on the picture between the sampler and the file. */
+    private void after(Node sampler) {
+        Set<String> saved = saved();
+        Map<String, List<Node>> users = new HashMap<>();
+        graph.nodes().values().stream().filter(node -> saved.contains(node.id())).forEach(node -> node.inputs()
+                .forEach(value -> {
+                    Node from = graph.follow(value);
+                    if (from != null) {
+                        users.computeIfAbsent(from.id(), _ -> new ArrayList<>()).add(node);
+                    }
+                }));
+        List<Node> open = new ArrayList<>(List.of(sampler));
+        Set<String> seen = new HashSet<>(Set.of(sampler.id()));
+        while (!open.isEmpty()) {
+            for (Node node : users.getOrDefault(open.removeLast().id(), List.of())) {
+                if (seen.add(node.id())) {
+                    open.add(node);
+                    if (!isSampler(node) && !node.type().contains("Save") && !node.type().startsWith("VAEDecode")) {
+                        values.ignored(node);
+                    }
+                }
+            }
+        }
+    }
+
+    /** The nodes whose work is in a file that was saved. */
+    private Set<String> saved() {
+        Set<String> saved = new HashSet<>();
+        graph.nodes().values().stream().filter(node -> node.type().contains("Save"))
+                .forEach(node -> saved.addAll(graph.before(node)));
+        return saved;
     }
 
     /** Where steps and schedule stand: in the sampler, or behind nodes that change the noise levels. */
@@ -94,7 +147,7 @@ final class ComfyUi {
             node = next == null ? node : next;
             link = node.input("steps") != null ? null : node.input("sigmas");
             if (link != null) {
-                ignored(node);
+                values.ignored(node);
             }
         }
         if (node.input("steps") == null) {
@@ -133,19 +186,10 @@ final class ComfyUi {
         }
     }
 
-    /** Names a node that changes the picture and has no counterpart here. */
-    private void ignored(Node node) {
-        if (!node.type().isEmpty() && !node.type().contains("Reroute")) {
-            found.more(node.type(), node.type());
-        }
-    }
-
     /** The sampler whose picture was saved; of several in a row the first. */
     private Node sampler() {
         List<Node> all = graph.nodes().values().stream().filter(ComfyUi::isSampler).toList();
-        Set<String> saved = new HashSet<>();
-        graph.nodes().values().stream().filter(node -> node.type().contains("Save"))
-                .forEach(node -> saved.addAll(graph.before(node)));
+        Set<String> saved = saved();
         List<Node> used = all.stream().filter(node -> saved.contains(node.id())).toList();
         List<Node> firsts = new ArrayList<>();
         for (Node node : used.isEmpty() ? all : used) {
@@ -195,10 +239,11 @@ final class ComfyUi {
                 return text;
             }
             value = node.input(role, "conditioning", "conditioning_1", "conditioning_to", "base");
-            if (node.input("guidance") == null && !(value != null && value.isTextual())) {
-                ignored(node);
+            boolean second = node.input("conditioning_2", "conditioning_from") != null;
+            if (node.input("guidance") == null && !second && !(value != null && value.isTextual())) {
+                values.ignored(node);
             }
-            if (node.input("conditioning_2", "conditioning_from") != null) {
+            if (second) {
                 found.note("a second prompt that " + node.type() + " of " + texts.file() + " adds is left out");
             }
             if (value != null && value.isTextual()) {
@@ -287,7 +332,7 @@ final class ComfyUi {
                 return;
             }
             if (node.input("mask") == null) {
-                ignored(node);
+                values.ignored(node);
             }
         }
     }
@@ -297,7 +342,10 @@ final class ComfyUi {
         String width = side(node, "width");
         String height = side(node, "height");
         if (width == null || height == null) {
-            noSize(JsonTree.array(node.id(), 0));
+            // Of one that is there, and cannot be read, it is said.
+            if (node.input("width", "height") == null) {
+                noSize(JsonTree.array(node.id(), 0));
+            }
         } else {
             found.size(width, height);
         }
@@ -321,68 +369,5 @@ final class ComfyUi {
         JsonNode value = node.input(name, "empty_latent_" + name);
         Node from = graph.follow(value);
         return from != null && from.input(name) != null ? values.number(from.input(name)) : values.number(value);
-    }
-
-    /** LoRAs, shift and checkpoint, from the sampler back. */
-    private void model(JsonNode link) {
-        JsonNode value = link;
-        for (int i = 0; i < DEEPEST; i++) {
-            Node node = graph.follow(value);
-            if (node == null) {
-                return;
-            }
-            boolean read = loras(node) | layers(node);
-            if (node.type().startsWith("ModelSampling") && node.input("shift") != null) {
-                found.shift(values.number(node.input("shift")));
-                read = true;
-            }
-            // FLUX.1's own shift by the picture's size.
-            read |= node.type().equals("ModelSamplingFlux") && "1.15".equals(values.number(node.input("max_shift")))
-                    && "0.5".equals(values.number(node.input("base_shift")));
-            JsonNode file = node.input("ckpt_name", "unet_name", "model_name");
-            found.model(file == null ? null : values.name(file));
-            if (!read && file == null) {
-                ignored(node);
-            }
-            value = node.input("model");
-        }
-    }
-
-    /** Whether the node adds LoRAs, or could. */
-    private boolean loras(Node node) {
-        JsonNode lora = node.input("lora_name");
-        if (lora != null) {
-            JsonNode text = encoders.contains(node.id()) ? node.input("strength_clip", "lora_clip_strength") : null;
-            found.lora(values.name(lora), values.number(node.input("strength_model", "strength",
-                    "lora_model_strength")), text == null ? null : values.number(text));
-        }
-        boolean several = false;
-        for (JsonNode part : node.inputs()) {
-            if (part.isObject() && part.has("lora")) {
-                several = true;
-                if (part.path("on").asBoolean(true)) {
-                    found.lora(Fields.text(part.get("lora")), Fields.text(part.get("strength")),
-                            Fields.text(part.get("strengthTwo")));
-                }
-            }
-        }
-        JsonNode stack = node.input("lora_stack");
-        if (stack != null) {
-            found.note("the LoRAs of " + texts.file() + " that come from a node that is not read"
-                    + values.type(stack) + ", are left out");
-        }
-        return lora != null || several || node.type().startsWith("Power Lora Loader");
-    }
-
-    /** Whether the node is for skip-layer guidance of SD3. */
-    private boolean layers(Node node) {
-        if (!node.type().equals("SkipLayerGuidanceSD3")) {
-            return false;
-        }
-        found.more("Skip layers", values.text(node.input("layers")));
-        found.more("SLG scale", values.number(node.input("scale")));
-        found.more("Skip layer start", values.number(node.input("start_percent")));
-        found.more("Skip layer end", values.number(node.input("end_percent")));
-        return true;
     }
 }

@@ -97,4 +97,11 @@ record ComfyValues(ComfyGraph graph, Finding found, String file) {
         Node node = graph.follow(link);
         return node == null ? "" : ", '" + InputException.shown(node.type()) + "'";
     }
+
+    /** Names a node that changes the picture and has no counterpart here. */
+    void ignored(Node node) {
+        if (!node.type().isEmpty() && !node.type().contains("Reroute")) {
+            found.more(node.type(), node.type());
+        }
+    }
 }

@@ -171,9 +171,14 @@ class ComfyUiTest {
         FoundSettings levels = graph("""
                 "3": {"class_type": "SamplerCustom", "inputs": {"noise_seed": 1, "cfg": 4.5, "positive": ["6", 0],
                 "negative": ["7", 0], "sampler": ["22", 0], "sigmas": ["23", 0], "latent_image": ["5", 0]}},
-                "22": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
+                "22": {"class_type": "SamplerEulerAncestral", "inputs": {"eta": 0.5, "s_noise": 1.0}},
+                "10": {"class_type": "SaveImage", "inputs": {"images": ["11", 0]}},
+                "11": {"class_type": "UltimateSDUpscale", "inputs": {"image": ["8", 0], "sampler_name": "euler",
+                "positive": ["6", 0]}},
                 "23": {"class_type": "Mystery", "inputs": {"x": 1}},""");
         assertThat(levels.notes()).singleElement().asString().contains("noise levels", "'Mystery'");
+        assertThat(levels.sampler()).isEqualTo(Sampler.Kind.EULER_ANCESTRAL);
+        assertThat(levels.more()).containsOnlyKeys("Eta", "UltimateSDUpscale").containsEntry("Eta", "0.5");
     }
 
     /** Layers of CLIP, what SDXL is told of the picture, texts that are put together, a LoRA's two weights. */

@@ -50,8 +50,31 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
             return open(found.getFirst());
         }
         throw new InputException(folder + (Files.isDirectory(folder)
-                ? ": has neither " + base + FILE + " nor " + base + INDEX + JSON + "; download the model's weights"
+                ? ": has neither " + base + FILE + " nor " + base + INDEX + JSON + "; " + instead(folder)
                 : ": there is no such folder; check the name, or download the model"));
+    }
+
+    /** What to do about a folder without weights, by what else is there. */
+    private static String instead(Path folder) {
+        try (Stream<Path> entries = Files.list(folder)) {
+            List<String> names = entries.map(entry -> entry.getFileName().toString()).sorted().toList();
+            for (String name : names) {
+                if (SHARD.matcher(name).matches() && name.endsWith(FILE)) {
+                    return name + " is one shard of several, so download the index that says what is in which";
+                }
+            }
+            for (String name : names) {
+                if (name.matches(".*\\.(part|crdownload|incomplete|aria2|download|tmp)")) {
+                    return name + " is a download that is not finished; go on with it, or start it again";
+                }
+                if (name.matches(".*\\.(bin|ckpt|pt|pth|msgpack|onnx)")) {
+                    return name + " is not read; download the model's weights as safetensors";
+                }
+            }
+        } catch (IOException _) {
+            // The plain advice is right then, too.
+        }
+        return "download the model's weights";
     }
 
     /**

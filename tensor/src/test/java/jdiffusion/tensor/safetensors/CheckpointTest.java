@@ -102,8 +102,15 @@ class CheckpointTest {
     }
 
     @Test
-    void nothingThere() {
-        assertRejected(folder + ": has neither model.safetensors nor model.safetensors.index.json");
+    void nothingThere() throws IOException {
+        assertRejected(folder + ": has neither model.safetensors nor model.safetensors.index.json; " + ONE + " is one"
+                + " shard of several, so download the index");
+        for (String other : new String[] {"model.safetensors.part", "pytorch_model.bin"}) {
+            Path alone = Files.createDirectory(folder.resolve("with" + other));
+            Files.writeString(alone.resolve(other), "x");
+            assertThatThrownBy(() -> Checkpoint.open(alone, "model")).hasMessageContaining(other.endsWith("t")
+                    ? other + " is a download that is not finished" : other + " is not read");
+        }
         assertThatThrownBy(() -> Checkpoint.open(folder.resolve("no"), "model")).isInstanceOf(InputException.class)
                 .hasMessageContaining("there is no such folder");
     }
