@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class AuraFlowOptionsTest {
     @TempDir
     private static Path models;
+    private static byte[] plain;
 
     @TempDir
     private Path folder;
@@ -53,12 +54,19 @@ class AuraFlowOptionsTest {
         return Png.read(out(name)).picture().rgb();
     }
 
+    /** What the model draws without options, for all tests the same. */
+    private byte[] plain() {
+        if (plain == null) {
+            plain = draw("plain", model(), "");
+        }
+        return plain;
+    }
+
     @ParameterizedTest
     @CsvSource({"--negative-prompt blue", "--cfg-scale 1", "--t5-length 9", "--flow-shift 3",
         "--sampling-method heun"})
     void anOptionChangesThePictureAndIsKeptInIt(String options) {
-        byte[] plain = draw("plain", model(), "");
-        assertThat(draw("changed", model(), options)).isNotEqualTo(plain);
+        assertThat(draw("changed", model(), options)).isNotEqualTo(plain());
         Cli again = Cli.run("generate", "--from", out("changed"), "-m", model(), "--threads", 3, "-o", out("again"));
         assertThat(again.code()).as("%s", again.err()).isZero();
         assertThat(again.err()).noneMatch(line -> line.startsWith("note:"));
@@ -76,13 +84,12 @@ class AuraFlowOptionsTest {
     /** In one file and quantised it is the same model; the tokenizer comes from beside it. */
     @Test
     void otherLayouts() {
-        byte[] plain = draw("plain", model(), "");
         Path file = folder.resolve("all.safetensors");
         assertThat(Cli.run("convert", model(), "-o", file, "--layout", "all-in-one").code()).isZero();
-        assertThat(draw("file", file, "--tokenizer " + model())).isEqualTo(plain);
+        assertThat(draw("file", file, "--tokenizer " + model())).isEqualTo(plain());
         Path gguf = folder.resolve("denoiser.gguf");
         assertThat(Cli.run("convert", model(), "-o", gguf, "--quantize", "q8_0").code()).isZero();
-        assertThat(draw("gguf", model(), "--diffusion-model " + gguf)).isNotEqualTo(plain);
+        assertThat(draw("gguf", model(), "--diffusion-model " + gguf)).isNotEqualTo(plain());
         Cli without = generate("without", file, "--offline");
         assertThat(without.err()).last().asString().startsWith("jdiffusion: ");
         assertThat(without.code()).isEqualTo(2);
