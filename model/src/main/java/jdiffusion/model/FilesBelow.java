@@ -20,14 +20,17 @@ public final class FilesBelow {
     private FilesBelow() {
     }
 
-    /** Those that are wanted, in order; links are followed, what cannot be read is passed by. */
+    /**
+     * Those that are wanted, in order; links are followed, what cannot be read is passed by, and what macOS keeps beside
+     * files ({@code ._name}).
+     */
     public static List<Path> of(Path folder, Predicate<Path> wanted) {
         List<Path> all = new ArrayList<>();
         try {
             Files.walkFileTree(folder, EnumSet.of(FileVisitOption.FOLLOW_LINKS), DEEPEST, new SimpleFileVisitor<>() {
                 @Override
                 public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-                    if (wanted.test(file)) {
+                    if (!file.getFileName().toString().startsWith("._") && wanted.test(file)) {
                         all.add(file);
                     }
                     return FileVisitResult.CONTINUE;

@@ -81,6 +81,7 @@ public record Lora(Path file, float weight, float textWeight) {
     static List<Path> files(Path folder) {
         try (Stream<Path> entries = Files.list(folder)) {
             return entries.filter(entry -> Files.isRegularFile(entry)
+                    && !entry.getFileName().toString().startsWith("._") // macOS keeps them beside files
                     && entry.toString().toLowerCase(Locale.ROOT).endsWith(".safetensors")).toList();
         } catch (IOException e) {
             throw InputFile.unreadable(folder, e);

@@ -117,6 +117,9 @@ record Contents(Architecture architecture, Map<Component, Part> parts, List<Stri
     static Contents of(TensorSource source, String place, Architecture architecture) {
         List<Known> all = known(architecture);
         NavigableSet<String> names = new TreeSet<>(source.names());
+        if (LeftAside.isAdapter(names)) {
+            return new Contents(architecture, Map.of(), List.copyOf(names), new LeftAside());
+        }
         Map<Component, Known> found = new EnumMap<>(Component.class);
         for (Known known : all) {
             if (known.signature.isIn(names)) {

@@ -1,6 +1,8 @@
 package jdiffusion.model.checkpoint;
 
+import java.util.Collection;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -51,6 +53,10 @@ public final class LeftAside {
     private static final Pattern USUAL = Pattern.compile("(?:.*\\.)?(?:logit_scale|spiece_model|position_ids)"
             + "|denoiser\\.sigmas|model_sampling\\..*");
 
+    /** In the names of a LoRA's tensors, of any program that trains them. */
+    private static final List<String> ADAPTERS = List.of(".lora_", ".lora.", "_lora.", "_lora1.", "_lora2.", ".hada_w",
+            ".lokr_w", ".dora_scale", ".oft_");
+
     private final Map<Kind, Integer> counts = new EnumMap<>(Kind.class);
     private boolean unusual;
 
@@ -76,6 +82,20 @@ public final class LeftAside {
                 : hasPart(name, false, VAE_LOSS) ? Kind.LOSS
                 : name.startsWith("lm_head.") ? Kind.DECODER : kind(Component.DENOISER, name);
         return half == null && name.startsWith(ENCODERS) ? Kind.ENCODER : half;
+    }
+
+    /** Whether these are the names of a LoRA's file, whose matrices are all parts of changes to a model's. */
+    static boolean isAdapter(Collection<String> names) {
+        boolean some = false;
+        for (String name : names) {
+            boolean part = name.startsWith("lora_") || name.startsWith("lycoris_")
+                    || ADAPTERS.stream().anyMatch(name::contains);
+            if (!part && name.endsWith(".weight")) {
+                return false;
+            }
+            some |= part;
+        }
+        return some;
     }
 
     /** Whether a name is that of weights that were averaged while others were trained. */

@@ -126,7 +126,7 @@ public record Models(List<? extends Architecture> known) {
         Architecture architecture = architecture(given == null ? weights : List.of(given));
         for (Path file : weights) {
             if (isForeign(file, architecture)) {
-                notes.add(file.getFileName() + " is left aside: its tensors are of no network that is known here");
+                notes.add(file.getFileName() + " is left aside: " + foreign(file));
                 continue;
             }
             contents(file, architecture, notes).forEach((component, found) -> {
@@ -157,6 +157,14 @@ public record Models(List<? extends Architecture> known) {
         }
     }
 
+    /** Why a file is no part of a model. */
+    private static String foreign(Path file) {
+        try (WeightsFile weights = WeightsFile.open(file)) {
+            return LeftAside.isAdapter(weights.tensors().names()) ? "it is a LoRA, which --lora adds to a model"
+                    : "its tensors are of no network that is known here";
+        }
+    }
+
     private static boolean isForeign(Path file, Architecture architecture) {
         try (WeightsFile weights = WeightsFile.open(file)) {
             return Contents.of(weights.tensors(), Beside.place(file), architecture).parts().isEmpty();
@@ -170,6 +178,10 @@ public record Models(List<? extends Architecture> known) {
             Contents contents = Contents.of(tensors, Beside.place(file), architecture);
             refuseEmpty(file, tensors);
             if (contents.parts().isEmpty()) {
+                if (LeftAside.isAdapter(tensors.names())) {
+                    throw new InputException(file + ": is a LoRA; give it with --lora, and the model that it is for with"
+                            + " --model");
+                }
                 refuseStranger(file, tensors);
                 throw new InputException(file + ": its tensors are of no network that is known here ("
                         + networks() + "): " + Contents.shown(List.copyOf(tensors.names()))
@@ -332,6 +344,9 @@ public record Models(List<? extends Architecture> known) {
         for (Path file : files) {
             try (WeightsFile weights = WeightsFile.open(file)) {
                 NavigableSet<String> names = new TreeSet<>(weights.tensors().names());
+                if (LeftAside.isAdapter(names)) {
+                    continue;
+                }
                 Architecture found = Recognition.byDenoiser(names, known);
                 if (found != null) {
                     return found;

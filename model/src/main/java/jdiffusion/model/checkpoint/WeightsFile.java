@@ -87,7 +87,8 @@ public final class WeightsFile implements AutoCloseable {
     /** Whether the name is that of a file of weights, and not of one shard of several. */
     static boolean isWhole(Path path) {
         String name = name(path);
-        return Files.isRegularFile(path) && !isShard(path)
+        // What macOS keeps beside files on other systems' disks has their names behind these two characters.
+        return Files.isRegularFile(path) && !isShard(path) && !name.startsWith("._")
                 && (name.endsWith(SAFETENSORS) || INDEX_NAME.matcher(name).matches() || name.endsWith(GGUF));
     }
 

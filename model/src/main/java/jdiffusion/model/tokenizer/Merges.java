@@ -28,8 +28,8 @@ final class Merges {
      *
      * @param file  where they come from, for errors
      * @param ids   id of each token
-     * @param lines two tokens separated by a space in UTF-8, learnt first to learnt last; lines that are empty or begin
-     *              with {@code #version} do not count
+     * @param lines two tokens separated by a space in UTF-8, learnt first to learnt last; spaces behind them, and
+     *              lines that are empty or begin with {@code #version} do not count
      * @param made  told what each pair joins to
      */
     static Merges read(Path file, TokenTable ids, byte[] lines, IntConsumer made) {
@@ -40,11 +40,18 @@ final class Merges {
         var merges = new Merges(count);
         var joined = new byte[64];
         for (int at = 0, line = 1, rank = 0, end; at < lines.length; at = end + 1, line++) {
-            var space = at;
-            for (end = at; end < lines.length && lines[end] != '\n'; end++) {
-                space = lines[end] == ' ' ? end : space;
+            for (end = at; end < lines.length && lines[end] != '\n';) {
+                end++;
             }
-            var stop = end > at && lines[end - 1] == '\r' ? end - 1 : end;
+            var stop = end;
+            while (stop > at && (lines[stop - 1] == '\r' || lines[stop - 1] == ' ')) {
+                stop--;
+            }
+            var space = stop;
+            while (space > at && lines[space - 1] != ' ') {
+                space--;
+            }
+            space = Math.max(space - 1, at);
             if (stop == at || startsWithVersion(lines, at, stop)) {
                 continue;
             }

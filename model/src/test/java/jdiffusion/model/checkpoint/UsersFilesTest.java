@@ -380,6 +380,23 @@ class UsersFilesTest {
                 .hasMessageContaining("a_vae");
     }
 
+    /** A LoRA, and what macOS keeps beside files, are no parts of a model. */
+    @Test
+    void whatLiesBesideAModel() throws IOException {
+        Path model = write("all/denoiser.safetensors", TINY.get(Component.DENOISER));
+        write("all/vae.safetensors", TINY.get(Component.VAE));
+        Files.write(model.resolveSibling("._denoiser.safetensors"), new byte[] {0, 5, 22, 7});
+        String module = "transformer_blocks.0.attn.to_q.lora_";
+        Path lora = write("all/a.safetensors", Map.of(module + "A.weight", junk(), module + "B.weight", junk(),
+                "lora_te1_text_model_encoder_layers_0_mlp_fc1.alpha", junk()));
+        ModelFiles files = Families.open(model.getParent(), ModelSources.NONE);
+        assertTiny(files, Component.DENOISER);
+        assertThat(files.notes()).anyMatch(note -> note.equals("a.safetensors is left aside: it is a LoRA, which --lora"
+                + " adds to a model"));
+        assertThatThrownBy(() -> Families.open(lora, ModelSources.NONE)).isInstanceOf(InputException.class)
+                .hasMessage(lora + ": is a LoRA; give it with --lora, and the model that it is for with --model");
+    }
+
     @Test
     void endingsInCapitals() throws IOException {
         Path file = write("DENOISER.SAFETENSORS", TINY.get(Component.DENOISER));

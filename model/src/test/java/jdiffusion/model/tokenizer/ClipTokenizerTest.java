@@ -168,6 +168,15 @@ class ClipTokenizerTest {
         refuses("tokenizer_config.json", "{\"pad_token\": \"<pad>\"}", "no token \"<pad>\"");
     }
 
+    /** As editors leave them behind lines. */
+    @Test
+    void spacesBehindMerges() {
+        SmallVocabularies.clipFolder(folder, "{}");
+        SmallVocabularies.write(folder.resolve("merges.txt"), "#version: 0.2 \r\n"
+                + String.join(" \r\n", SmallVocabularies.MERGES) + "\n  \n");
+        assertThat(Tokenizer.load(folder).encode("the cat at it")).isEqualTo(clip.encode("the cat at it"));
+    }
+
     /** A token that the settings name or that looks like a marker is no part of words. */
     @Test
     void tokensOutsideWordsNeedNoMerges() {
