@@ -45,7 +45,7 @@ public final class LeftAside {
     private static final Pattern BUFFER = Pattern.compile("betas|alphas|(?:sqrt_|log_|sqrt_recip_|sqrt_recipm1_)?"
             + "(?:one_minus_)?alphas_cumprod(?:_prev)?|posterior_(?:variance|log_variance_clipped|mean_coef[12])"
             + "|lvlb_weights|logvar|log_sigmas|num_updates|ema_decay|global_step|num_batches_tracked|ztsnr|v_pred"
-            + "|spiece_model|position_ids|logit_scale");
+            + "|spiece_model|position_ids|logit_scale|attn_mask");
     /** The same as whole names. */
     private static final Set<String> SINGLE = Set.of("denoiser.sigmas", "sigmas", "timesteps", "step", "steps", "epoch",
             "iteration", "iter", "decay", "scale_factor", "lr");

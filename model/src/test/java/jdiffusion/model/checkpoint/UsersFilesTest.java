@@ -100,7 +100,7 @@ class UsersFilesTest {
 
     @ParameterizedTest
     @CsvSource({"CLIP_L,vision_model.encoder.layers.0.mlp.fc1.weight;visual_projection.weight;logit_scale,3 of CLIP's",
-        "CLIP_G,vision_model.embeddings.class_embedding;text_model.embeddings.position_ids,1 of CLIP's other",
+        "CLIP_G,vision_model.embeddings.class_embedding;text_model.embeddings.position_ids;attn_mask,1 of CLIP's other",
         "T5,decoder.block.0.layer.0.SelfAttention.q.weight;lm_head.weight;decoder.final_layer_norm.weight,3 of T5's",
         "VAE,loss.discriminator.main.0.weight;loss.logvar;loss.perceptual_loss.net.slice1.0.bias,3 of what the VAE",
         "DENOISER,model_ema.decay;model_ema.x_embedderproj;optimizer.0.exp_avg;global_step,2 of averages",
@@ -194,10 +194,11 @@ class UsersFilesTest {
             String[] prefixes = form.split(",");
             Map<String, Tensor> wrapped = new TreeMap<>();
             List<Component> encoders = List.of(Component.CLIP_L, Component.CLIP_G, Component.T5);
-            encoders.forEach(encoder -> TINY.get(encoder).forEach((name, tensor) -> wrapped.put("state_dict."
+            encoders.forEach(encoder -> TINY.get(encoder).forEach((name, tensor) -> wrapped.put("pipeline."
                     + prefixes[encoders.indexOf(encoder)] + name, tensor)));
-            TINY.get(Component.DENOISER).forEach((name, tensor) -> wrapped.put("state_dict.transformer." + name, tensor));
-            TINY.get(Component.VAE).forEach((name, tensor) -> wrapped.put("state_dict.vae." + name, tensor));
+            TINY.get(Component.DENOISER).forEach((name, tensor) ->
+                    wrapped.put("pipeline.transformer." + name, tensor));
+            TINY.get(Component.VAE).forEach((name, tensor) -> wrapped.put("pipeline.vae." + name, tensor));
             ModelFiles files = Families.open(write("wrapped.safetensors", wrapped), ModelSources.NONE);
             for (Component component : Component.values()) {
                 assertTiny(files, component);

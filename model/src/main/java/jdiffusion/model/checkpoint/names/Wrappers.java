@@ -11,7 +11,9 @@ import jdiffusion.tensor.TensorSource;
 public final class Wrappers {
     private static final String ALL = "(?:_orig_mod|_orig_module|module|_fsdp_wrapped_module"
             + "|_checkpoint_wrapped_module|_forward_module|_dp_module)";
-    private static final Pattern DOTTED = Pattern.compile("(?<=^|\\.)" + ALL + "\\.");
+    /** What a trainer's file has around the model in it. */
+    private static final String WHOLE = "state_dict";
+    private static final Pattern DOTTED = Pattern.compile("(?<=^|\\.)(?:" + ALL + "|" + WHOLE + ")\\.");
     /** As kohya's scripts write it, with underscores for dots; a wrapper's own underscore comes after that one. */
     private static final Pattern FLAT = Pattern.compile("(?<=^|_)" + ALL + "_");
 
@@ -20,7 +22,7 @@ public final class Wrappers {
 
     /** A name whose parts are separated by dots. */
     public static String without(String name) {
-        return mayHave(name, '.') ? DOTTED.matcher(name).replaceAll("") : name;
+        return mayHave(name, '.') || name.contains(WHOLE) ? DOTTED.matcher(name).replaceAll("") : name;
     }
 
     /** A name whose parts are separated by underscores. */
