@@ -64,12 +64,14 @@ class FluxOptionsTest {
     void settingsForOtherFamilies() throws IOException {
         Path file = folder.resolve("other.png");
         Png.write(new Picture(1, 1, new byte[3]), Map.of("parameters", "a cat\nSteps: 1, Distilled CFG Scale: 1.25, Seed:"
-                + " 3, Size: 32x32, Clip skip: 3, Skip layers: [7], SLG scale: 2, Original size: 64x64, Prompt 2: a"),
+                + " 3, Size: 32x32, Clip skip: 3, Skip layers: [7], SLG scale: 2, Original size: 64x64, Prompt 2: a, RNG:"
+                + " std_default"),
                 file);
         Cli run = Cli.run("generate", "--from", file, "-m", models.resolve("flux-dev"), "-o", folder.resolve("x.png"));
         assertThat(run.code()).as("%s", run.err()).isZero();
         assertThat(notes(run)).anyMatch(note -> note.endsWith("since they are nothing for FLUX.1: clip skip, sizes"
                 + " and crops of SDXL, skip layers"));
+        assertThat(notes(run)).anyMatch(note -> note.contains("the noise source 'std_default' of"));
         assertThat(Png.texts(folder.resolve("x.png")).get("parameters")).contains("Guidance: 1.25,", "Prompt 2: a")
                 .doesNotContain("skip", "Skip", "Original size");
     }

@@ -11,6 +11,7 @@ import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.guidance.Guiders;
 import jdiffusion.model.sampling.NoiseSource;
 import jdiffusion.model.settings.Infotext;
+import jdiffusion.tensor.InputException;
 
 /** The methods of experiments in requests and in pictures' texts. */
 public final class MethodText {
@@ -59,6 +60,10 @@ public final class MethodText {
         fields.compat = settings.take(COMPAT);
         String rng = settings.take(RNG);
         fields.noise = PHILOX.equals(rng) || CUDA.equals(rng) ? NoiseSource.PHILOX.label() : null;
+        if (rng != null && fields.noise == null && !rng.equalsIgnoreCase("cpu")) {
+            fields.notes.add("the noise source '" + InputException.shown(rng) + "' of " + settings.file()
+                    + " is not here; that of PyTorch's CPUs is taken");
+        }
         if (ONE_DRAW.equals(settings.take(SEEDS))) {
             fields.oneDraw = true;
             fields.batch = settings.integer(BATCH_SIZE);
