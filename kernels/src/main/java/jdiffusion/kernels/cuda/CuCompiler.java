@@ -27,7 +27,11 @@ interface CuCompiler {
     record Compiled(String ptx, LineTable lines) {
     }
 
-    /** NVRTC where its library is, else a toolkit's nvcc. */
+    /**
+     * NVRTC where its library is, else a toolkit's nvcc.
+     *
+     * @throws DeviceException when there is neither, or nvcc lacks a C++ compiler for the host
+     */
     static CuCompiler find() {
         String obstacle = Nvrtc.obstacle();
         if (obstacle == null) {
@@ -37,6 +41,11 @@ interface CuCompiler {
         if (nvcc == null) {
             throw new DeviceException("kernels cannot be compiled: " + obstacle + ", and there is no nvcc on the PATH"
                     + " or in /usr/local/cuda/bin; install either");
+        }
+        String without = nvcc.obstacle();
+        if (without != null) {
+            throw new DeviceException("kernels cannot be compiled: " + obstacle + ", and " + without
+                    + "; install a C++ compiler for nvcc, or NVRTC");
         }
         return nvcc;
     }

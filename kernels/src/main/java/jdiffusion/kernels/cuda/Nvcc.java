@@ -47,6 +47,22 @@ final class Nvcc implements CuCompiler {
                 .map(line -> line.substring(line.lastIndexOf('V'))).orElse("of unknown version");
     }
 
+    /** Why it compiles nothing, a line for the user; null when it does. It reads sources by a host's C++ compiler. */
+    String obstacle() {
+        try {
+            Path empty = Files.createTempFile("jdiffusion", ".cu");
+            try {
+                Result result = run(List.of(program.toString(), "-E", empty.toString()));
+                return result.code == 0 ? null : program + " does not work: "
+                        + String.join("; ", result.output.lines().map(String::strip).limit(3).toList());
+            } finally {
+                Files.delete(empty);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @Override
     public String compile(CuSource source, boolean lines) {
         try {

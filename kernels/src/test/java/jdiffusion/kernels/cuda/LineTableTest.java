@@ -173,7 +173,7 @@ class LineTableTest {
     @ParameterizedTest
     @ValueSource(strings = {"rope/rope", "conv2d/conv2d", "attention/attention_sm90"})
     void isWhatTheCompilerMakes(String file) throws IOException {
-        Nvcc nvcc = Nvcc.find();
+        Nvcc nvcc = PtxTest.working();
         String ptx = KernelSource.BUILT_IN.ptx(file);
         Assumptions.assumeTrue(nvcc != null && ptx.contains("// compiler: " + nvcc.version() + "\n"),
                 "no nvcc of the version that made the PTX");
