@@ -44,13 +44,10 @@ public record VaeConfig(int latentChannels, List<Integer> channels, int layers, 
         for (int i = 0; i < levels; i++) {
             channels.add(kernels(w, config, "encoder.down_blocks." + i + ".resnets.0.conv1.weight").dim(0));
         }
-        if (levels == 0) {
-            throw new InputException(config.origin() + ": the VAE beside it has a decoder and no encoder"
-                    + " (encoder.down_blocks), by which its sizes are told; use the whole VAE");
-        }
-        if (levels > MOST_LEVELS) {
+        if (levels == 0 || levels > MOST_LEVELS) {
             throw new InputException(config.origin() + ": the encoder beside it has " + levels
-                    + " resolutions (down_blocks); 1 to " + MOST_LEVELS + " are possible");
+                    + " resolutions (encoder.down_blocks); 1 to " + MOST_LEVELS + " are possible"
+                    + (levels == 0 ? "; use the whole VAE, for a decoder alone does not tell its sizes" : ""));
         }
         if (!config.has("scaling_factor")) {
             throw new InputException(config.origin() + ": scaling_factor is missing, and families differ in it, so what"
