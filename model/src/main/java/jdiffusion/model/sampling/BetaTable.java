@@ -17,7 +17,7 @@ public final class BetaTable implements NoiseTable {
         SQUAREDCOS_CAP_V2
     }
 
-    /** Stands for the last product of a schedule that ends in pure noise, so that sigma is finite (diffusers). */
+    /** Stands for the last product of a schedule that ends in pure noise, so that sigma is finite; as in diffusers. */
     private static final float ALMOST_ZERO = 0x1p-24f;
     private static final int MOST_STEPS = 1_000_000;
     private static final double COSINE_OFFSET = 0.008;
@@ -29,7 +29,7 @@ public final class BetaTable implements NoiseTable {
      * @param start the first beta
      * @param end   the last beta
      */
-    public record Betas(Kind kind, double start, double end, int count, boolean zeroTerminalSnr, boolean keepsZero) {
+    public record Betas(Kind kind, double start, double end, int count, boolean zeroTerminalSnr) {
         public Betas {
             if (count < 2 || count > MOST_STEPS) {
                 throw new InputException("num_train_timesteps is " + count + "; it must be 2 to " + MOST_STEPS);
@@ -61,14 +61,12 @@ public final class BetaTable implements NoiseTable {
      * @param count           timesteps of training
      * @param zeroTerminalSnr whether the table is stretched to end in pure noise (Lin et al., "Common Diffusion Noise
      *                        Schedules and Sample Steps are Flawed", 2024)
-     * @param keepsZero       whether the last product stays 0, as in DDIM and LCM, which divide by its root nowhere
      */
-    public static BetaTable of(Kind kind, double start, double end, int count, boolean zeroTerminalSnr,
-                               boolean keepsZero) {
-        Betas all = new Betas(kind, start, end, count, zeroTerminalSnr, keepsZero);
+    public static BetaTable of(Kind kind, double start, double end, int count, boolean zeroTerminalSnr) {
+        Betas all = new Betas(kind, start, end, count, zeroTerminalSnr);
         float[] betas = betas(kind, start, end, count);
         float[] products = products(zeroTerminalSnr ? rescaled(betas) : betas);
-        if (zeroTerminalSnr && !keepsZero) {
+        if (zeroTerminalSnr) {
             products[count - 1] = ALMOST_ZERO;
         }
         return new BetaTable(all, products);
@@ -76,7 +74,7 @@ public final class BetaTable implements NoiseTable {
 
     /** The table of Stable Diffusion 1 to XL. */
     public static BetaTable stableDiffusion() {
-        return of(Kind.SCALED_LINEAR, 0.00085, 0.012, 1000, false, false);
+        return of(Kind.SCALED_LINEAR, 0.00085, 0.012, 1000, false);
     }
 
     private static float[] betas(Kind kind, double start, double end, int count) {

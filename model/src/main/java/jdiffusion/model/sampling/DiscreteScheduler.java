@@ -18,11 +18,14 @@ import jdiffusion.tensor.InputException;
  * @param curve       how levels are spread between the ends of those timesteps, or null for as they are
  * @param rules       what diffusers' classes do differently
  * @param endsAtFirst whether the last level is the lowest of training instead of 0
- * @param original    steps of the distilled schedule from which LCM picks
+ * @param original    steps of the distilled schedule that its own timesteps are picked from, as LCM and TCD do; 0 for
+ *                    none
+ * @param notes       what of its file could not be taken as it is, for the user, a line each
  */
 public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerSettings sampler,
                                 TimestepSpacing spacing, int offset, SigmaSchedule curve, Rules rules,
-                                boolean endsAtFirst, int original) implements NoiseScheduler {
+                                boolean endsAtFirst, int original, List<String> notes)
+        implements NoiseScheduler {
     /**
      * What differs between diffusers' classes.
      *
@@ -37,43 +40,46 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
         static final Rules EULER = new Rules(false, false, false, false, false);
     }
 
-    /** Steps of LCM's distilled schedule where nothing else is said. */
-    static final int ORIGINAL = 50;
+    public DiscreteScheduler {
+        notes = List.copyOf(notes);
+    }
 
     /** SDXL's own: Euler, leading, offset 1, on the table of Stable Diffusion. */
     public static DiscreteScheduler stableDiffusion(Prediction prediction) {
         return new DiscreteScheduler(BetaTable.stableDiffusion(), prediction, Sampler.Kind.EULER.settings(),
-                TimestepSpacing.LEADING, 1, null, Rules.EULER, false, ORIGINAL);
+                TimestepSpacing.LEADING, 1, null, Rules.EULER, false, 0, List.of());
     }
 
     /** SDXL Turbo's: ancestral Euler, trailing. */
     public static DiscreteScheduler turbo() {
         return new DiscreteScheduler(BetaTable.stableDiffusion(), Prediction.EPSILON,
-                Sampler.Kind.EULER_ANCESTRAL.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false,
-                ORIGINAL);
+                Sampler.Kind.EULER_ANCESTRAL.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false, 0,
+                List.of());
     }
 
     /** That of models that were trained to start from pure noise: Lin et al. (2024), who want trailing timesteps. */
     public static DiscreteScheduler zeroSnr(Prediction prediction) {
-        return new DiscreteScheduler(BetaTable.of(BetaTable.Kind.SCALED_LINEAR, 0.00085, 0.012, 1000, true, false),
-                prediction, Sampler.Kind.EULER.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false,
-                ORIGINAL);
+        return new DiscreteScheduler(BetaTable.of(BetaTable.Kind.SCALED_LINEAR, 0.00085, 0.012, 1000, true),
+                prediction, Sampler.Kind.EULER.settings(), TimestepSpacing.TRAILING, 1, null, Rules.EULER, false, 0,
+                List.of());
     }
 
     /** That of diffusers' {@code DPMSolverMultistepScheduler}: DPM-Solver++ 2M on linear betas, as PixArt has it. */
     public static DiscreteScheduler dpmSolver() {
-        return new DiscreteScheduler(BetaTable.of(BetaTable.Kind.LINEAR, 0.0001, 0.02, 1000, false, false),
+        return new DiscreteScheduler(BetaTable.of(BetaTable.Kind.LINEAR, 0.0001, 0.02, 1000, false),
                 Prediction.EPSILON, Sampler.Kind.DPMPP_2M.settings(), TimestepSpacing.LINSPACE, 0, null,
-                new Rules(true, true, true, true, false), false, ORIGINAL);
+                new Rules(true, true, true, true, false), false, 0, List.of());
     }
 
     /**
-     * The configuration of one of diffusers' schedulers for betas.
+     * The configuration of one of diffusers' schedulers for betas. What its class does, and is not done here, becomes
+     * what is usual, with a note.
      *
-     * @throws InputException if its class is not known here, or a value cannot be used
+     * @param usual what holds for models of this family
+     * @throws InputException if a value cannot be used, or says something else of the network than is known here
      */
-    public static DiscreteScheduler of(JsonNode json, String where) {
-        return DiscreteSchedulerFile.read(json, where);
+    public static DiscreteScheduler of(JsonNode json, String where, DiscreteScheduler usual) {
+        return DiscreteSchedulerFile.read(json, where, usual);
     }
 
     @Override
@@ -129,11 +135,11 @@ public record DiscreteScheduler(BetaTable table, Prediction prediction, SamplerS
     }
 
     private double[] timesteps(int steps) {
-        if (sampler.kind() != Sampler.Kind.LCM) {
+        if (original == 0) {
             return spacing.timesteps(steps, table.size(), offset, rules.oneMore, rules.whole);
         }
         if (steps > original) {
-            throw new InputException(steps + " steps are asked for, but LCM's schedule was distilled at " + original
+            throw new InputException(steps + " steps are asked for, but the model was distilled at " + original
                     + " timesteps; use fewer");
         }
         double[] timesteps = new double[steps];

@@ -51,10 +51,9 @@ public record EdmScheduler(double lowest, double highest, Prediction prediction,
         SchedulerFields fields = new SchedulerFields(json);
         try {
             boolean euler = fields.choice("_class_name", EULER, MULTISTEP) == 0;
-            fields.expect("algorithm_type", "dpmsolver++");
             fields.refuse("thresholding");
             SamplerSettings sampler = euler ? Sampler.Kind.EULER.settings()
-                    : SchedulerSampler.multistep(false, fields);
+                    : SchedulerSampler.multistep(fields);
             return new EdmScheduler(fields.number("sigma_min", 0.002), fields.number("sigma_max", 80),
                     new Prediction.Edm(fields.number("sigma_data", 0.5), switch (fields.text("prediction_type",
                             "epsilon")) {
@@ -87,7 +86,6 @@ public record EdmScheduler(double lowest, double highest, Prediction prediction,
                 .put("prediction_type", edm.negative() ? "v_prediction" : "epsilon").put("rho", rho)
                 .put("final_sigmas_type", endsAtLow ? "sigma_min" : "zero");
         if (!euler) {
-            json.put("algorithm_type", "dpmsolver++");
             SchedulerSampler.writeMultistep(sampler, !endsAtLow, json);
         }
         return json;

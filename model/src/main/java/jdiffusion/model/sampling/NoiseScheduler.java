@@ -28,14 +28,21 @@ public interface NoiseScheduler {
     }
 
     /**
-     * What a parsed file says of a model of the same kind as this one's.
+     * What a parsed file says of a model of the same kind as this one's; networks for noise are also trained for flows.
      *
      * @param where names the file in messages
      * @throws InputException if a value cannot be used
      */
     default NoiseScheduler read(JsonNode json, String where) {
-        boolean edm = json != null && json.path("_class_name").asText("").startsWith("EDM");
-        return edm ? EdmScheduler.of(json, where) : DiscreteScheduler.of(json, where);
+        String name = json == null ? "" : json.path("_class_name").asText("");
+        if (name.startsWith("EDM")) {
+            return EdmScheduler.of(json, where);
+        }
+        if (SchedulerFile.isFlow(name, json)) {
+            return FlowScheduler.ofShift(1).read(json, where);
+        }
+        return DiscreteScheduler.of(json, where, this instanceof DiscreteScheduler usual ? usual
+                : DiscreteScheduler.stableDiffusion(Prediction.EPSILON));
     }
 
     /**

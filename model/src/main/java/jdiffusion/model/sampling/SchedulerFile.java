@@ -1,5 +1,6 @@
 package jdiffusion.model.sampling;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,7 +20,13 @@ record SchedulerFile(SchedulerFields fields, String where) {
     private static final String EULER = "FlowMatchEulerDiscreteScheduler";
     private static final String HEUN = "FlowMatchHeunDiscreteScheduler";
     private static final String FLOW = "FlowMatch";
+    private static final String FLOW_PREDICTION = "flow_prediction";
     private static final String LCM = "FlowMatchLCMScheduler";
+
+    /** Whether it says that the network predicts a flow. */
+    static boolean isFlow(String name, JsonNode json) {
+        return name.startsWith(FLOW) || json != null && json.path("prediction_type").asText("").equals(FLOW_PREDICTION);
+    }
 
     /** @param usual for models of this family */
     SchedulerConfig parse(SchedulerConfig usual) {
@@ -39,7 +46,7 @@ record SchedulerFile(SchedulerFields fields, String where) {
             return common("shift", standard.shift(), (estimates ? Sampler.Kind.LCM : Sampler.Kind.EULER).settings(),
                     notes);
         }
-        if (fields.flag("use_flow_sigmas") || fields.text("prediction_type", "").equals("flow_prediction")) {
+        if (fields.flag("use_flow_sigmas") || isFlow(name, fields.json())) {
             return common("flow_shift", standard.shift(), ofNoise(name, notes), notes);
         }
         if (name.isEmpty() && fields.json().hasNonNull("shift")) {
@@ -128,7 +135,7 @@ record SchedulerFile(SchedulerFields fields, String where) {
                 throw new IllegalArgumentException("no scheduler of diffusers does what " + kind.label() + " does");
             }
             known.write(c.sampler(), true, json);
-            json.put("use_flow_sigmas", true).put("prediction_type", "flow_prediction").put("flow_shift", c.shift());
+            json.put("use_flow_sigmas", true).put("prediction_type", FLOW_PREDICTION).put("flow_shift", c.shift());
         }
         json.put("num_train_timesteps", c.numTrainTimesteps()).put("use_dynamic_shifting", c.useDynamicShifting())
                 .put("base_shift", c.baseShift()).put("max_shift", c.maxShift())

@@ -24,6 +24,7 @@ import jdiffusion.model.sampling.DiscreteScheduler;
 import jdiffusion.model.sampling.EdmScheduler;
 import jdiffusion.model.sampling.NoiseScheduler;
 import jdiffusion.model.sampling.Prediction;
+import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.TimestepSpacing;
 import jdiffusion.model.stage.Stages;
 import jdiffusion.model.synthetic.SyntheticModel;
@@ -193,7 +194,7 @@ public final class Sdxl implements Family {
         return switch (scheduler) {
             case EdmScheduler _ -> PLAYGROUND;
             case DiscreteScheduler discrete when discrete.spacing() == TimestepSpacing.TRAILING
-                    && discrete.sampler().drawsNoise() -> TURBO;
+                    && discrete.sampler().kind() == Sampler.Kind.EULER_ANCESTRAL -> TURBO;
             default -> BASE;
         };
     }
