@@ -20,10 +20,10 @@ final class ConditioningOptions {
     private static final float HIGHEST_SCORE = 10;
 
     @Option(names = "--prompt-2", paramLabel = "TEXT",
-            description = "SDXL: another prompt for the second text encoder. Default: the same.")
+            description = "SDXL, FLUX.1: another prompt for the second text encoder. Default: the same.")
     String prompt2;
 
-    @Option(names = "--negative-prompt-2", paramLabel = "TEXT", description = "SDXL: likewise.")
+    @Option(names = "--negative-prompt-2", paramLabel = "TEXT", description = "Likewise.")
     String negativePrompt2;
 
     @Option(names = "--clip-skip", paramLabel = "N",
@@ -47,10 +47,10 @@ final class ConditioningOptions {
             description = "SDXL: the same for what to steer away from. Default: as above.")
     String negativeOriginalSize;
 
-    @Option(names = "--negative-crop-top-left", paramLabel = "TOP,LEFT", description = "SDXL: likewise.")
+    @Option(names = "--negative-crop-top-left", paramLabel = "TOP,LEFT", description = "Likewise.")
     String negativeCrop;
 
-    @Option(names = "--negative-target-size", paramLabel = "WxH", description = "SDXL: likewise.")
+    @Option(names = "--negative-target-size", paramLabel = "WxH", description = "Likewise.")
     String negativeTargetSize;
 
     @Option(names = "--aesthetic-score", paramLabel = "X", description = "SDXL's refiner: 1 to 10. Default: 6.")

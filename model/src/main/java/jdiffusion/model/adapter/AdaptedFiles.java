@@ -32,6 +32,8 @@ public final class AdaptedFiles extends WrappedFiles {
     private final Map<Component, Map<String, List<Addend>>> plan = new EnumMap<>(Component.class);
     /** For each component and norm, what takes its place: that of the last file that has one. */
     private final Map<Component, Map<String, Replacement>> norms = new EnumMap<>(Component.class);
+    /** For each component, what adds to its norms. */
+    private final Map<Component, List<Vector>> vectors = new EnumMap<>(Component.class);
     /** What of the files has no effect. */
     private final List<String> notes = new ArrayList<>();
 
@@ -44,6 +46,10 @@ public final class AdaptedFiles extends WrappedFiles {
 
     /** A tensor of a LoRA's file, by the LoRA's place in the list. */
     private record Replacement(int lora, String key) {
+    }
+
+    /** What a module of a LoRA, by its place in the list, adds to a norm. */
+    private record Vector(int lora, String module, boolean bias, String tensor) {
     }
 
     private AdaptedFiles(ModelFiles model, List<Lora> loras) {
@@ -79,6 +85,11 @@ public final class AdaptedFiles extends WrappedFiles {
         Map<Component, Integer> leftOut = new EnumMap<>(Component.class);
         for (LoraModule module : file.modules()) {
             keys += module.keys().size();
+            LoraNames.Norm norm = module.changesMatrix() ? null : names.findNorm(module.name());
+            if (norm != null) {
+                planNorm(index, file, module, norm);
+                continue;
+            }
             LoraNames.Match match = names.find(module.name());
             Component without = match == null ? names.leftOut(module.name()) : null;
             if (without != null) {
@@ -90,14 +101,9 @@ public final class AdaptedFiles extends WrappedFiles {
                 continue;
             }
             LoraTargets.Target target = match.target();
-            Delta delta = file.delta(module);
-            if (delta.rows() != target.rows() || delta.cols() != target.cols()) {
-                throw new InputException(file.origin() + ": " + InputException.shown(module.keys().getFirst())
-                        + " is of a matrix [" + delta.rows() + ", " + delta.cols() + "], but "
-                        + target.slots().stream().map(LoraTargets.Slot::tensor).toList() + " of " + origin()
-                        + " is [" + target.rows() + ", " + target.cols() + "]; " + isItForAnother());
+            if (module.changesMatrix()) {
+                checkMatrix(file, module, target);
             }
-            file.magnitude(module, target);
             file.bias(module, target);
             for (LoraTargets.Slot slot : target.slots()) {
                 plan.computeIfAbsent(match.component(), _ -> new LinkedHashMap<>())
@@ -118,6 +124,38 @@ public final class AdaptedFiles extends WrappedFiles {
         String all = " of its " + keys + " tensors are for ";
         leftOut.forEach((component, count) -> notes.add(file.origin() + ": " + count + all + component.label()
                 + ", which is left out"));
+    }
+
+    private void checkMatrix(LoraFile file, LoraModule module, LoraTargets.Target target) {
+        Delta delta = file.delta(module);
+        if (delta.rows() != target.rows() || delta.cols() != target.cols()) {
+            throw new InputException(file.origin() + ": " + InputException.shown(module.keys().getFirst())
+                    + " is of a matrix [" + delta.rows() + ", " + delta.cols() + "], but "
+                    + target.slots().stream().map(LoraTargets.Slot::tensor).toList() + " of " + origin()
+                    + " is [" + target.rows() + ", " + target.cols() + "]; " + isItForAnother());
+        }
+        file.magnitude(module, target);
+    }
+
+    /** Takes what is added to a norm. */
+    private void planNorm(int index, LoraFile file, LoraModule module, LoraNames.Norm norm) {
+        for (boolean bias : new boolean[] {false, true}) {
+            float[] values = module.norm(bias);
+            String tensor = norm.tensor() + (bias ? ".bias" : ".weight");
+            if (values == null) {
+                continue;
+            }
+            try (Open open = model().inspect(norm.component())) {
+                Shape shape = open.tensors().shape(tensor);
+                if (shape == null || shape.size() != values.length) {
+                    throw new InputException(file.origin() + ": " + InputException.shown(module.keys().getFirst())
+                            + " is of " + values.length + " values, but " + tensor + " of " + origin() + " is " + shape
+                            + "; " + isItForAnother());
+                }
+            }
+            vectors.computeIfAbsent(norm.component(), _ -> new ArrayList<>())
+                    .add(new Vector(index, module.name(), bias, tensor));
+        }
     }
 
     /** Whether a tensor is a norm of the model. */
@@ -171,7 +209,8 @@ public final class AdaptedFiles extends WrappedFiles {
     private Open adapted(Component component, Open base, boolean sizesOnly) {
         Map<String, List<Addend>> addends = plan.getOrDefault(component, Map.of());
         Map<String, Replacement> replacements = norms.getOrDefault(component, Map.of());
-        if (addends.isEmpty() && replacements.isEmpty()) {
+        List<Vector> ofNorms = vectors.getOrDefault(component, List.of());
+        if (addends.isEmpty() && replacements.isEmpty() && ofNorms.isEmpty()) {
             return base;
         }
         Map<Integer, LoraFile> files = new LinkedHashMap<>();
@@ -190,11 +229,20 @@ public final class AdaptedFiles extends WrappedFiles {
                         if (bias != null) {
                             source.addBias(addend.slot.bias(), addend.slot.part(bias), weight);
                         }
-                        source.add(tensor, addend.slot, adaptations.computeIfAbsent(addend.lora + " " + addend.module,
-                                name -> adaptation(name, file, addend, weight, known)));
+                        if (file.module(addend.module).changesMatrix()) {
+                            source.add(tensor, addend.slot, adaptations.computeIfAbsent(addend.lora + " "
+                                    + addend.module, name -> adaptation(name, file, addend, weight, known)));
+                        }
                     }
                 }
             });
+            for (Vector vector : ofNorms) {
+                float weight = loras.get(vector.lora).weight(component);
+                if (weight != 0) {
+                    source.addBias(vector.tensor, open(vector.lora, files).module(vector.module).norm(vector.bias),
+                            weight);
+                }
+            }
             replacements.forEach((tensor, replacement) -> {
                 if (loras.get(replacement.lora).weight(component) != 0) {
                     source.replace(tensor, open(replacement.lora, files).stranger(replacement.key));

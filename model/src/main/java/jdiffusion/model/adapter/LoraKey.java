@@ -17,7 +17,9 @@ record LoraKey(String module, Part part) {
         DOWN("lora_down"), UP("lora_up"), ALPHA("alpha"), MAGNITUDE("dora_scale"), BIAS("lora_B.bias"),
         LOKR_W1("lokr_w1"), LOKR_W1_A("lokr_w1_a"), LOKR_W1_B("lokr_w1_b"),
         LOKR_W2("lokr_w2"), LOKR_W2_A("lokr_w2_a"), LOKR_W2_B("lokr_w2_b"),
-        LOHA_W1_A("hada_w1_a"), LOHA_W1_B("hada_w1_b"), LOHA_W2_A("hada_w2_a"), LOHA_W2_B("hada_w2_b");
+        LOHA_W1_A("hada_w1_a"), LOHA_W1_B("hada_w1_b"), LOHA_W2_A("hada_w2_a"), LOHA_W2_B("hada_w2_b"),
+        MID("lora_mid"), LOHA_T1("hada_t1"), LOHA_T2("hada_t2"), LOKR_T2("lokr_t2"),
+        DIFFERENCE("diff"), BIAS_DIFFERENCE("diff_b"), NORM_DIFFERENCE("w_norm"), NORM_BIAS_DIFFERENCE("b_norm");
 
         private final String label;
 
@@ -38,6 +40,8 @@ record LoraKey(String module, Part part) {
             + "\\.lora_(?:(?<a>A)|B)(?:(?:\\.[^.]+)?\\.weight)?"
             + "|\\.lora_(?:(?<down>down)|up)\\.weight"
             + "|[._]lora(?:_linear_layer)?(?<stream>[12])?\\.(?:(?<old>down)|up)\\.weight)");
+    /** LyCORIS' core of a convolution between both factors. */
+    private static final String MID = ".lora_mid.weight";
     /** PEFT's bias of the second factor, which joins that of the layer. */
     private static final Pattern BIAS = Pattern.compile("(?<module>.*)\\.lora_B(?:\\.default)?\\.bias");
     /** PEFT's name for DoRA's magnitude, which has an element for each output. */
@@ -52,7 +56,7 @@ record LoraKey(String module, Part part) {
         for (Part part : Part.values()) {
             PARTS.put("." + part.label, part);
         }
-        unsupported("\\.lora_mid|\\.lokr_t|\\.hada_t", "a Tucker decomposition");
+        unsupported("\\.lokr_t1", "a Tucker decomposition of LoKr's first factor");
         unsupported("\\.lora_bias|\\.(lora_up|lora\\.up)\\.bias$", "a LoRA with biases");
         unsupported("\\.modules_to_save\\.|\\.original_module\\.", "a module that was trained whole (PEFT's"
                 + " modules_to_save)");
@@ -61,8 +65,6 @@ record LoraKey(String module, Part part) {
         unsupported("\\.on_input$|\\.ia3_l", "(IA)^3");
         unsupported("\\.vera_lambda", "VeRA");
         unsupported("\\.[ab][12]\\.weight$", "GLoRA");
-        unsupported("\\.diff(_b)?$", "a full difference of weights");
-        unsupported("\\.[wb]_norm$", "a norm's difference of weights");
         unsupported("\\.reshape_weight$|\\.set_weight$", "a change of a weight's shape");
         unsupported("bundle_emb\\.", "a bundled text embedding");
         unsupported("(?<!lora_B)(?<!lora_B\\.default)\\.bias$", "biases that were trained too (PEFT's bias)");
@@ -70,9 +72,12 @@ record LoraKey(String module, Part part) {
 
     /** Null when the name is not that of an adapter's part. */
     static LoraKey of(String name) {
+        if (name.endsWith(MID)) {
+            return new LoraKey(name.substring(0, name.length() - MID.length()), Part.MID);
+        }
         int dot = name.lastIndexOf('.');
         Part part = dot < 0 ? null : PARTS.get(name.substring(dot));
-        if (part != null && part != Part.DOWN && part != Part.UP) {
+        if (part != null && part != Part.DOWN && part != Part.UP && part != Part.MID) {
             return new LoraKey(name.substring(0, dot), part);
         }
         Matcher magnitude = MAGNITUDE.matcher(name);

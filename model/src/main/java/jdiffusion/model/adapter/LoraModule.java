@@ -18,6 +18,9 @@ import jdiffusion.tensor.Tensor;
 final class LoraModule {
     /** Types that an alpha may have beside those of matrices. */
     private static final Set<DType> WIDE = EnumSet.of(DType.F64, DType.I64, DType.I32);
+    /** What is added to other tensors than matrices. */
+    private static final Set<Part> VECTORS = EnumSet.of(Part.BIAS, Part.BIAS_DIFFERENCE, Part.NORM_DIFFERENCE,
+            Part.NORM_BIAS_DIFFERENCE);
     /** Elements of a matrix that factors are multiplied to, far beyond those of all published models. */
     private static final long MOST = 1 << 28;
 
@@ -96,6 +99,28 @@ final class LoraModule {
         }
     }
 
+    /** Whether something is added to the module's matrix, not only to its bias or to a norm. */
+    boolean changesMatrix() {
+        boolean vector = norm(false) != null || norm(true) != null;
+        return !vector || keys.keySet().stream().anyMatch(part -> !VECTORS.contains(part) && part != Part.ALPHA
+                && (part != Part.DIFFERENCE || vector(part) == null));
+    }
+
+    /** What is added to a norm: its weight, or its bias where that is asked for; null for nothing. */
+    float[] norm(boolean bias) {
+        return bias ? or(vector(Part.NORM_BIAS_DIFFERENCE), vector(Part.BIAS_DIFFERENCE))
+                : or(vector(Part.NORM_DIFFERENCE), vector(Part.DIFFERENCE));
+    }
+
+    private static float[] or(float[] one, float[] other) {
+        return one == null ? other : one;
+    }
+
+    private float[] vector(Part part) {
+        Tensor tensor = tensors.get(part);
+        return tensor == null || tensor.shape().rank() != 1 ? null : tensor.toArray();
+    }
+
     /**
      * What is added to the matrix, as trained.
      *
@@ -105,8 +130,14 @@ final class LoraModule {
         if (tensors.containsKey(Part.DOWN) || tensors.containsKey(Part.UP)) {
             Tensor down = flat(Part.DOWN);
             Tensor up = flat(Part.UP);
-            checkProduct(up, Part.UP, down, Part.DOWN);
-            return new Delta.LowRank(down, up, scale(settings, down.rows()));
+            Tensor first = tensors.containsKey(Part.MID) ? core(Part.MID, Part.DOWN) : down;
+            if (up.cols() != first.rows()) {
+                throw misfit(Part.UP, tensors.containsKey(Part.MID) ? Part.MID : Part.DOWN);
+            }
+            return new Delta.LowRank(first, up, scale(settings, down.rows()));
+        }
+        if (tensors.containsKey(Part.DIFFERENCE)) {
+            return Delta.Kronecker.of(Tensor.of(new float[] {1}, 1, 1), null, flat(Part.DIFFERENCE), 1);
         }
         if (keys.keySet().stream().anyMatch(part -> part.label().startsWith("hada"))) {
             return hadamard(settings);
@@ -124,11 +155,12 @@ final class LoraModule {
      * @param settings the file's alphas where no tensor gives one
      */
     float[] bias(LoraSettings settings, LoraTargets.Target target) {
-        Tensor bias = tensors.get(Part.BIAS);
+        Part part = tensors.containsKey(Part.BIAS) ? Part.BIAS : Part.BIAS_DIFFERENCE;
+        Tensor bias = tensors.get(part);
         if (bias == null) {
             return null;
         }
-        String key = file + ": " + InputException.shown(keys.get(Part.BIAS));
+        String key = file + ": " + InputException.shown(keys.get(part));
         if (bias.shape().size() != target.rows()) {
             throw new InputException(key + " is " + bias.shape() + ", but the layer has " + target.rows()
                     + " outputs; the file is damaged or for another model");
@@ -138,7 +170,7 @@ final class LoraModule {
                     : "the model's layer has not") + "; the file cannot be used");
         }
         float[] values = bias.toArray();
-        float scale = scale(settings, flat(Part.DOWN).rows());
+        float scale = part == Part.BIAS ? scale(settings, flat(Part.DOWN).rows()) : 1;
         for (int i = 0; i < values.length; i++) {
             values[i] *= scale;
         }
@@ -177,10 +209,10 @@ final class LoraModule {
      * of both: each column of the one times each of the other.
      */
     private Delta hadamard(LoraSettings settings) {
-        Tensor a1 = flat(Part.LOHA_W1_A);
-        Tensor b1 = flat(Part.LOHA_W1_B);
-        Tensor a2 = flat(Part.LOHA_W2_A);
-        Tensor b2 = flat(Part.LOHA_W2_B);
+        Tensor a1 = left(Part.LOHA_W1_A, Part.LOHA_T1);
+        Tensor b1 = right(Part.LOHA_W1_B, Part.LOHA_T1);
+        Tensor a2 = left(Part.LOHA_W2_A, Part.LOHA_T2);
+        Tensor b2 = right(Part.LOHA_W2_B, Part.LOHA_T2);
         checkProduct(a1, Part.LOHA_W1_A, b1, Part.LOHA_W1_B);
         checkProduct(a2, Part.LOHA_W2_A, b2, Part.LOHA_W2_B);
         if (a1.rows() != a2.rows() || b1.cols() != b2.cols()) {
@@ -200,7 +232,7 @@ final class LoraModule {
             }
         }
         return new Delta.LowRank(Tensor.of(down, rank, b1.cols()), Tensor.of(up, a1.rows(), rank),
-                scale(settings, b1.rows()));
+                scale(settings, flat(Part.LOHA_W1_B).rows()));
     }
 
     /** Without a factor of low rank the file's alpha has no meaning, and LyCORIS takes 1. */
@@ -222,14 +254,60 @@ final class LoraModule {
         if (tensors.containsKey(Part.LOKR_W2)) {
             right = flat(Part.LOKR_W2);
         } else {
-            left = flat(Part.LOKR_W2_A);
-            right = flat(Part.LOKR_W2_B);
+            left = left(Part.LOKR_W2_A, Part.LOKR_T2);
+            right = right(Part.LOKR_W2_B, Part.LOKR_T2);
             checkProduct(left, Part.LOKR_W2_A, right, Part.LOKR_W2_B);
-            rank = right.rows();
+            rank = flat(Part.LOKR_W2_B).rows();
         }
         checked((long) w1.rows() * (left == null ? right : left).rows());
         checked((long) w1.cols() * right.cols());
         return Delta.Kronecker.of(w1, left, right, rank == 0 ? 1 : scale(settings, rank));
+    }
+
+    /** The first factor, [outputs, rank]; beside a core it is stored the other way round. */
+    private Tensor left(Part part, Part core) {
+        Tensor stored = flat(part);
+        if (!tensors.containsKey(core)) {
+            return stored;
+        }
+        float[] values = new float[checked(stored.shape().size())];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = stored.get(i % stored.rows(), i / stored.rows());
+        }
+        return Tensor.of(values, stored.cols(), stored.rows());
+    }
+
+    private Tensor right(Part part, Part core) {
+        return tensors.containsKey(core) ? core(core, part) : flat(part);
+    }
+
+    /**
+     * A convolution's core times its second factor (Tucker's decomposition, as LyCORIS has it).
+     *
+     * @param core  [rows, rank, height, width]
+     * @param right [rank, inputs]
+     * @return [rows, inputs * height * width]
+     */
+    private Tensor core(Part core, Part right) {
+        float[] inner = flat(core).toArray();
+        Tensor factor = flat(right);
+        float[] factors = factor.toArray();
+        int[] dims = tensors.get(core).shape().dims();
+        if (dims.length != 4 || dims[1] != factor.rows()) {
+            throw misfit(core, right);
+        }
+        int area = checked((long) dims[2] * dims[3]);
+        int cols = checked((long) factor.cols() * area);
+        float[] values = new float[checked((long) dims[0] * cols)];
+        for (int row = 0; row < dims[0]; row++) {
+            for (int r = 0; r < dims[1]; r++) {
+                for (int i = 0; i < cols; i++) {
+                    values[row * cols + i] += inner[(row * dims[1] + r) * area + i % area]
+                            * factors[r * factor.cols() + i / area];
+                }
+            }
+        }
+        return Tensor.of(values, dims[0], cols);
     }
 
     /** Small tensors of a damaged file may be factors of a matrix that no memory could hold. */

@@ -2,6 +2,7 @@ package jdiffusion.model.adapter;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import jdiffusion.model.checkpoint.Architecture;
@@ -59,7 +60,7 @@ final class LoraNames {
                 .map(ComponentFormat::component).findFirst().orElse(null);
     }
 
-    /** A norm of the model. */
+    /** A norm of the model: its tensor, or the module that has it. */
     record Norm(Component component, String tensor) {
     }
 
@@ -77,22 +78,26 @@ final class LoraNames {
         return null;
     }
 
-    /** Null when the model has nothing of that name. */
+    /** Null when the model has no matrix of that name. */
     Match find(String module) {
-        Match found = null;
-        for (String name = module; name != null && found == null; name = behindWord(name)) {
-            found = findAs(name);
-        }
-        return found;
+        return find(module, (component, target) -> target == null ? null : new Match(component, target),
+                LoraTargets::find);
     }
 
-    private Match findAs(String module) {
-        for (Map.Entry<Component, LoraTargets> component : targets.entrySet()) {
-            for (String prefix : architecture.format(component.getKey()).adapters()) {
-                LoraTargets.Target target = module.startsWith(prefix)
-                        ? component.getValue().find(module.substring(prefix.length())) : null;
-                if (target != null) {
-                    return new Match(component.getKey(), target);
+    /** The norm of a module, by the module's name in the diffusers layout; null when the model has none. */
+    Norm findNorm(String module) {
+        return find(module, (component, name) -> name == null ? null : new Norm(component, name), LoraTargets::vector);
+    }
+
+    private <T, R> R find(String module, BiFunction<Component, T, R> found, BiFunction<LoraTargets, String, T> look) {
+        for (String name = module; name != null; name = behindWord(name)) {
+            for (Map.Entry<Component, LoraTargets> component : targets.entrySet()) {
+                for (String prefix : architecture.format(component.getKey()).adapters()) {
+                    R one = name.startsWith(prefix) ? found.apply(component.getKey(),
+                            look.apply(component.getValue(), name.substring(prefix.length()))) : null;
+                    if (one != null) {
+                        return one;
+                    }
                 }
             }
         }

@@ -26,6 +26,8 @@ final class LoraTargets {
 
     private final Map<String, Target> byName = new HashMap<>();
     private final Map<String, String> norms = new HashMap<>();
+    /** Norms' modules in the diffusers layout. */
+    private final Map<String, String> vectors = new HashMap<>();
 
     /**
      * What one module of a LoRA file changes.
@@ -75,6 +77,8 @@ final class LoraTargets {
                 if (module.endsWith(".0")) {
                     byName.putIfAbsent(flat(module.substring(0, module.length() - 2)), whole);
                 }
+            } else if (isVector(tensors, name)) {
+                vectors.put(flat(module(name)), module(name));
             }
         }
         for (Naming naming : network.adapters()) {
@@ -111,10 +115,17 @@ final class LoraTargets {
                         mapped.form() == Mapped.Form.SWAPPED));
             }
         }
+        if (mapped.names().size() == 1 && isVector(tensors, mapped.names().getFirst())) {
+            vectors.put(flat(module(mapped.original())), module(mapped.names().getFirst()));
+        }
         if (!slots.isEmpty()) {
             byName.put(flat(module(mapped.original())), new Target(slots, mapped.parts() * share, cols, inputs,
                     slots.stream().allMatch(slot -> isBiased(slot, tensors))));
         }
+    }
+
+    private static boolean isVector(TensorSource tensors, String name) {
+        return name.endsWith(WEIGHT) && tensors.shape(name) != null && tensors.shape(name).rank() == 1;
     }
 
     /** The shape of a module's weight; null for other tensors. */
@@ -135,6 +146,12 @@ final class LoraTargets {
     Target find(String module) {
         Target found = byName.get(flat(module));
         return found != null ? found : byName.get(TEXT_MODEL + flat(module));
+    }
+
+    /** The module of a norm in the diffusers layout; null for none. */
+    String vector(String module) {
+        String found = vectors.get(flat(module));
+        return found != null ? found : vectors.get(TEXT_MODEL + flat(module));
     }
 
     /** The tensor of a norm that a file names as its publisher does; null for none. */

@@ -28,6 +28,8 @@ public final class Exif {
     public static final int MAKE = 0x10f;
     /** Camera; ComfyUI's WebP files keep the graph there, and old ones of SwarmUI their settings. */
     public static final int CAMERA = 0x110;
+    /** Title; some of ComfyUI's nodes keep the workflow there. */
+    public static final int DESCRIPTION = 0x10e;
     /** Fooocus writes there in which form its settings are. */
     public static final int MAKER_NOTE = 0x927c;
 

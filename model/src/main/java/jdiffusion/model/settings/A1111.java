@@ -1,8 +1,11 @@
 package jdiffusion.model.settings;
 
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
+import jdiffusion.model.family.PromptWeights;
 
 /** The text of AUTOMATIC1111's web UI, which Forge, stable-diffusion.cpp, Fooocus and this program write too. */
 final class A1111 {
@@ -11,6 +14,10 @@ final class A1111 {
     /** Keys that only pictures with a mask have, ours among them. */
     private static final Set<String> OF_MASKS = Set.of(MASK_HASH, "Mask blur", "Inpaint area",
             "Mask mode", "Masked content");
+
+    private static final Set<String> WITHOUT_WEIGHTS = Set.of("None", "Ignore");
+    /** [from:to:when], [one|other] and AND. */
+    private static final Pattern CHANGING = Pattern.compile("\\[[^\\[\\]]*[:|][^\\[\\]]*]|\\bAND\\b");
 
     private A1111() {
     }
@@ -26,13 +33,21 @@ final class A1111 {
         return isJson || texts.json(PictureTexts.PARAMETERS) != null ? null : read(texts, info);
     }
 
+    private static boolean isOwn(Map<String, String> fields) {
+        return fields.getOrDefault("Version", "").startsWith("jdiffusion");
+    }
+
     private static FoundSettings read(PictureTexts texts, Infotext info) {
         Map<String, String> fields = new LinkedHashMap<>(info.fields());
         Finding found = new Finding(texts.file(), fields.get("Version"));
         found.prompt(info.prompt());
         found.negativePrompt(info.negativePrompt());
         found.steps(fields.remove("Steps"));
-        found.guidance(fields.remove("CFG scale"));
+        String guidance = fields.remove("CFG scale");
+        // Civitai's generator writes so what FLUX.1 is told.
+        boolean told = fields.getOrDefault("Civitai resources", "").toLowerCase(Locale.ROOT).contains("flux");
+        found.guidance(told ? "1" : guidance);
+        found.embedded(told ? guidance : null);
         found.seed(fields.remove("Seed"));
         String size = fields.remove("Size");
         if (size != null) {
@@ -53,6 +68,10 @@ final class A1111 {
         boolean border = fields.containsKey("Outpaint") && !fields.containsKey(MASK_HASH);
         if (!border && fields.keySet().stream().anyMatch(OF_MASKS::contains)) {
             found.mask();
+        }
+        if (!isOwn(fields) && !WITHOUT_WEIGHTS.contains(fields.getOrDefault("Emphasis", ""))) {
+            found.weights(PromptWeights.A1111);
+            found.noteText(CHANGING, "changes between its steps, or is several prompts at once");
         }
         fields.forEach(found::more);
         return found.done();

@@ -53,6 +53,13 @@ record ComfyModel(ComfyValues values, Set<String> encoders) {
                 }
             }
         }
+        for (JsonNode part : node.inputs().path("loras").path("__value__")) { // LoRA Manager's
+            several = true;
+            if (part.path("active").asBoolean(true)) {
+                values.found().lora(Fields.text(part.get("name")), Fields.text(part.get("strength")),
+                        Fields.text(part.get("clipStrength")));
+            }
+        }
         JsonNode stack = node.input("lora_stack");
         if (stack != null) {
             values.found().note("the LoRAs of " + values.file() + " that come from a node that is not read"

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import jdiffusion.model.JsonTree;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.settings.ComfyGraph.Node;
 import jdiffusion.tensor.InputException;
 
@@ -39,12 +40,17 @@ final class ComfyUi {
     static FoundSettings read(PictureTexts texts) {
         JsonNode prompt = texts.json(PROMPT);
         JsonNode workflow = texts.json(WORKFLOW);
+        JsonNode comment = texts.json(PictureTexts.PARAMETERS); // Civitai's generator
+        ComfyGraph commented = comment == null ? null : ComfyGraph.ofPrompt(comment);
+        if (commented != null) {
+            return new ComfyUi(texts, commented).read();
+        }
         if (prompt == null && workflow == null && !isDamaged(texts, PROMPT) && !isDamaged(texts, WORKFLOW)) {
             return null;
         }
         ComfyGraph graph = prompt == null ? null : ComfyGraph.ofPrompt(prompt);
         if (graph == null && workflow != null) {
-            graph = ComfyGraph.ofWorkflow(workflow);
+            graph = ComfyWorkflow.read(workflow);
         }
         if (graph == null) {
             throw unreadable(texts, "has no nodes that can be read");
@@ -86,6 +92,7 @@ final class ComfyUi {
         new ComfyModel(values, encoders).read(conditioned.input("model") == null ? sampler.input("model")
                 : conditioned.input("model"));
         after(sampler);
+        found.weights(PromptWeights.COMFYUI);
         return found.done();
     }
 
@@ -233,7 +240,7 @@ final class ComfyUi {
             if (role.equals("positive")) {
                 found.embedded(values.number(node.input("guidance")));
             }
-            String text = encoded(node);
+            String text = encoded(node, role);
             if (text != null) {
                 told(node, role);
                 return text;
@@ -288,26 +295,33 @@ final class ComfyUi {
         }
     }
 
-    /** What a node encodes; null when it is none that encodes. */
-    private String encoded(Node node) {
+    /** What a node encodes; null when it is none that encodes. A second encoder of SDXL or FLUX.1 has its own text. */
+    private String encoded(Node node, String role) {
         if (node.input("clip") == null && node.input("t5xxl", "text_g") == null && node.input("text") == null) {
             return null;
         }
-        String first = null;
+        List<String> different = new ArrayList<>();
         for (String name : List.of("text", "t5xxl", "clip_g", "text_g", "clip_l", "text_l")) {
             JsonNode value = node.input(name);
             String text = values.text(value);
             if (value != null && text == null) {
                 throw unreadable(texts, "has a text from a node that is not read" + values.type(value));
             }
-            if (first == null || first.isBlank()) {
-                first = text == null ? first : text;
-            } else if (text != null && !text.isBlank() && !text.equals(first)) {
-                found.note("the text encoders of " + texts.file() + " got different texts; that of '" + node.type()
-                        + "' which comes first is used for all");
+            if (text != null && !different.contains(text)) {
+                different.add(text);
             }
         }
-        return first;
+        boolean two = different.size() == 2 && node.input("clip_g", "text") == null;
+        if (two) {
+            found.more(role.equals("positive") ? Finding.PROMPT_2 : Finding.NEGATIVE_2, different.getFirst());
+            return different.getLast();
+        }
+        List<String> said = different.stream().filter(text -> !text.isBlank()).toList();
+        if (said.size() > 1) {
+            found.note("the text encoders of " + texts.file() + " got different texts; that of '" + node.type()
+                    + "' which comes first is used for all");
+        }
+        return said.isEmpty() ? different.isEmpty() ? null : "" : said.getFirst();
     }
 
     /** Where the latents come from: a size, or a picture. */

@@ -12,7 +12,8 @@ import jdiffusion.tensor.InputException;
 record ComfyValues(ComfyGraph graph, Finding found, String file) {
     /** Nodes in a row that are followed. */
     static final int DEEPEST = 64;
-    private static final String[] TEXTS = {"populated_text", "text", "string", "value", "Text", "text_0"};
+    private static final String[] TEXTS = {"populated_text", "text", "string", "value", "Text", "text_0",
+        "prompt", "positive", "negative", "multiline_text"};
     private static final String[] NUMBERS = {"value", "seed", "noise_seed", "int", "number", "Value", "Number",
         "float"};
     /** Characters of a text that is put together, by a graph that may do so again and again. */
@@ -32,6 +33,9 @@ record ComfyValues(ComfyGraph graph, Finding found, String file) {
         }
         if (value.isTextual()) {
             return value.textValue();
+        }
+        if (value.isObject()) {
+            return text(value.get("content"), depth - 1); // a name with its picture
         }
         Node node = graph.follow(value);
         if (node == null) {

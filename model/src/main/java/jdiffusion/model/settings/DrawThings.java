@@ -7,6 +7,7 @@ import javax.xml.stream.XMLStreamConstants;
 import javax.xml.stream.XMLStreamException;
 import javax.xml.stream.XMLStreamReader;
 import jdiffusion.model.JsonTree;
+import jdiffusion.model.family.PromptWeights;
 
 /** Draw Things: JSON as the user's comment in an XMP packet, with the prompt as "c" and the negative one as "uc". */
 final class DrawThings {
@@ -47,6 +48,7 @@ final class DrawThings {
         }
         JsonNode second = fields.node("v2"); // the same once more, and this
         found.embedded(second == null ? null : Fields.text(second.get("guidanceEmbed")));
+        found.weights(PromptWeights.A1111);
         fields.rest(found);
         return found.done();
     }

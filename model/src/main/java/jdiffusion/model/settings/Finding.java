@@ -7,12 +7,18 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import jdiffusion.model.family.PromptWeights;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.tensor.InputException;
 
 /** Settings while a reader collects them. Every value may be null, for one that the file does not have. */
 final class Finding {
+    /** Names of what a second text encoder reads. */
+    static final String PROMPT_2 = "Prompt 2";
+    static final String NEGATIVE_2 = "Negative prompt 2";
     private static final BigInteger SEEDS = BigInteger.ONE.shiftLeft(Long.SIZE);
     private static final int LONGEST_NUMBER = 64;
 
@@ -32,6 +38,7 @@ final class Finding {
     private Double strength;
     private boolean hasInit;
     private boolean hasMask;
+    private PromptWeights weights = PromptWeights.NONE;
     private final Map<String, String> more = new LinkedHashMap<>();
     private final List<String> notes = new ArrayList<>();
     private final StringBuilder loras = new StringBuilder();
@@ -139,6 +146,18 @@ final class Finding {
         hasMask = true;
     }
 
+    /** How the program reads brackets and long prompts. */
+    void weights(PromptWeights kind) {
+        weights = kind;
+    }
+
+    /** Notes what the program reads in a prompt that is text here. */
+    void noteText(Pattern form, String what) {
+        if (form.matcher(prompt + "\n" + negativePrompt).find()) {
+            note("the prompt of " + file + " " + what + ", which is not done here; it is read as text");
+        }
+    }
+
     /** What a distilled network is told. */
     void embedded(String value) {
         if (value != null) {
@@ -183,6 +202,10 @@ final class Finding {
     }
 
     FoundSettings done() {
+        if (weights != PromptWeights.NONE && Stream.of(prompt, negativePrompt, more.get(PROMPT_2), more.get(NEGATIVE_2))
+                .anyMatch(PromptWeights::actOn)) {
+            more("Prompt weights", weights.label());
+        }
         return new FoundSettings(tool, prompt + loras, negativePrompt, steps, guidance, seed, width, height, sampler,
                 schedule, shift, model, strength, hasInit, hasMask, more, List.copyOf(notes));
     }

@@ -3,6 +3,7 @@ package jdiffusion.model.settings;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import jdiffusion.model.family.PromptWeights;
 
 /**
  * Fooocus and its descendants: JSON in the text "parameters", its keys in either of two spellings. Where
@@ -45,6 +46,7 @@ final class Fooocus {
             }
         }
         fields.node("loras"); // the same once more
+        found.weights(PromptWeights.A1111);
         fields.rest(found);
         return found.done();
     }

@@ -24,6 +24,7 @@ public record Infotext(String prompt, String negativePrompt, Map<String, String>
     private static final String NEGATIVE = "Negative prompt:";
     private static final String EXACT = "Exact prompt";
     private static final String EXACT_NEGATIVE = "Exact negative prompt";
+    private static final String FIRST_FIELD = "Steps: ";
     /** With fewer pairs the last line belongs to the prompt. */
     private static final int FEWEST_FIELDS = 3;
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -78,11 +79,13 @@ public record Infotext(String prompt, String negativePrompt, Map<String, String>
     public static Infotext parse(String text) {
         String plain = text.startsWith("\uFEFF") ? text.substring(1) : text;
         List<String> lines = new ArrayList<>(Arrays.asList(plain.strip().split("\r\n?|\n")));
-        Map<String, String> fields = pairs(lines.getLast().strip());
-        if (fields.size() < FEWEST_FIELDS) {
-            fields = new LinkedHashMap<>();
-        } else {
-            lines.removeLast();
+        int at = fieldsAt(lines);
+        Map<String, String> fields = at < 0 ? new LinkedHashMap<>() : pairs(lines.get(at).strip());
+        if (at >= 0) {
+            List<String> more = lines.subList(at, lines.size());
+            more.stream().skip(1).map(line -> line.split(":", 2)).filter(pair -> pair.length == 2)
+                    .forEach(pair -> fields.putIfAbsent(pair[0].strip(), pair[1].strip()));
+            more.clear();
         }
         List<String> prompt = new ArrayList<>();
         List<String> negative = new ArrayList<>();
@@ -99,6 +102,17 @@ public record Infotext(String prompt, String negativePrompt, Map<String, String>
         String exactNegative = fields.remove(EXACT_NEGATIVE);
         return new Infotext(exact != null ? exact : String.join("\n", prompt),
                 exactNegative != null ? exactNegative : String.join("\n", negative), fields);
+    }
+
+    /** The line of pairs: the last one, or A1111's where an extension writes its own behind it; -1 without. */
+    private static int fieldsAt(List<String> lines) {
+        for (int i = lines.size() - 1; i >= 0; i--) {
+            if ((i == lines.size() - 1 || lines.get(i).startsWith(FIRST_FIELD))
+                    && pairs(lines.get(i).strip()).size() >= FEWEST_FIELDS) {
+                return i;
+            }
+        }
+        return -1;
     }
 
     /** "Key: value, Key: value"; values may be JSON strings, or lists or objects in brackets. */

@@ -16,6 +16,9 @@ final class InvokeAi {
     /** What is between brackets in an old prompt is the negative one. */
     private static final Pattern NEGATIVE = Pattern.compile("\\[([^\\[\\]]*)]");
 
+    /** (more)1.2, (more)+ and less--. */
+    private static final Pattern WEIGHTS = Pattern.compile("\\)[\\d.+-]|[\\p{L}\\d)]([+]+|--+)(?=[\\s,.)]|$)");
+
     private InvokeAi() {
     }
 
@@ -63,6 +66,7 @@ final class InvokeAi {
         if (controls != null && !controls.isEmpty()) {
             found.more("controlnets", controls.toString());
         }
+        found.noteText(WEIGHTS, "has weights of " + TOOL + "'s form");
         fields.rest(found);
         return found.done();
     }

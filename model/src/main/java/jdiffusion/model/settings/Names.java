@@ -3,6 +3,7 @@ package jdiffusion.model.settings;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
@@ -20,6 +21,10 @@ record Names(Sampler.Kind sampler, String schedule) {
     /** Words that may follow a sampler's name and mean a schedule; InvokeAI's "k" is Karras. */
     private static final List<String> SUFFIXES = List.of("karras", "exponential", "k", "discrete", "simple", "beta",
             "normal", "sgm uniform", "trailing", "ays", "ays gits", "gits", "kl optimal", "smoothstep");
+
+    /** Names of AUTOMATIC1111's menu for schedules that are called otherwise here; its polyexponential has rho 1. */
+    private static final Map<String, String> OTHER_SCHEDULES = Map.of("uniform", "normal", "ddim", "ddimuniform",
+            "polyexponential", "exponential");
 
     static Names of(String name) {
         String spaced = spaced(name);
@@ -43,7 +48,7 @@ record Names(Sampler.Kind sampler, String schedule) {
 
     /** The schedule of that name; null for one that is not here. */
     static SigmaSchedule schedule(String name) {
-        String known = squeezed(name);
+        String known = OTHER_SCHEDULES.getOrDefault(squeezed(name), squeezed(name));
         return Arrays.stream(SigmaSchedule.values()).filter(schedule -> squeezed(schedule.label()).equals(known))
                 .findFirst().orElse(null);
     }

@@ -1,12 +1,16 @@
 package jdiffusion.model.settings;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.regex.Pattern;
 import jdiffusion.tensor.InputException;
 
 /** NovelAI: JSON in the text {@code Comment}, and the prompt once more in {@code Description}. */
 final class NovelAi {
     private static final String COMMENT = "Comment";
     private static final String TOOL = "NovelAI";
+
+    /** {more}, [less] and 1.2::more::. */
+    private static final Pattern WEIGHTS = Pattern.compile("[{}\\[\\]]|[\\d.]::");
 
     private NovelAi() {
     }
@@ -47,6 +51,7 @@ final class NovelAi {
         if (masked) {
             found.mask();
         }
+        found.noteText(WEIGHTS, "has weights of " + TOOL + "'s form");
         fields.rest(found);
         return found.done();
     }

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import jdiffusion.model.JsonTree;
 import jdiffusion.model.image.Exif;
@@ -41,6 +42,7 @@ record PictureTexts(Path file, Map<String, String> texts, String repeated) {
             put(texts, SCHEME, exif.text(Exif.MAKER_NOTE));
             named(texts, exif.text(Exif.CAMERA));
             named(texts, exif.text(Exif.MAKE));
+            named(texts, exif.text(Exif.DESCRIPTION));
         }
         return new PictureTexts(file, texts, repeated);
     }
@@ -72,8 +74,9 @@ record PictureTexts(Path file, Map<String, String> texts, String repeated) {
     private static void named(Map<String, String> texts, String text) {
         if (text != null && text.startsWith("{")) {
             put(texts, PARAMETERS, text);
-        } else if (text != null && text.matches("(?s)(prompt|workflow):\\s*\\{.*")) {
-            put(texts, text.substring(0, text.indexOf(':')), text.substring(text.indexOf(':') + 1).strip());
+        } else if (text != null && text.matches("(?si)(prompt|workflow):\\s*\\{.*")) {
+            String[] parts = text.split(":", 2);
+            put(texts, parts[0].toLowerCase(Locale.ROOT), parts[1].strip());
         }
     }
 

@@ -17,7 +17,7 @@ public final class SettingsReader {
 
     /** Those first whose texts say more than others': many write ComfyUI's graph besides their own. */
     private static final List<Format> FORMATS = List.of(SwarmUi::read, Fooocus::read, A1111::read, InvokeAi::read,
-            NovelAi::read, ComfyUi::read, DrawThings::read);
+            NovelAi::read, EasyDiffusion::read, ComfyUi::read, DrawThings::read);
 
     private SettingsReader() {
     }

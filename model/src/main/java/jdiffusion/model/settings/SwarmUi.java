@@ -3,6 +3,7 @@ package jdiffusion.model.settings;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
+import jdiffusion.model.family.PromptWeights;
 
 /** SwarmUI and StableSwarmUI: JSON with {@code sui_image_params} in the text "parameters". */
 final class SwarmUi {
@@ -46,6 +47,7 @@ final class SwarmUi {
         if (fields.node("maskimage") != null) {
             found.mask();
         }
+        found.weights(PromptWeights.COMFYUI);
         fields.rest(found);
         return found.done();
     }

@@ -122,6 +122,83 @@ class ComfyUiTest {
         assertThat(found.more()).containsKey("ControlNet");
     }
 
+    /** Identifiers of nodes that stand in subgraphs have colons; the graph as it is shown has a node for each. */
+    @Test
+    void subgraphs() {
+        check(read("prompt", "{" + (SAMPLER + ENDS).replaceAll("\"([3-9])\"(?=[:,])", "\"12:$1\"") + "}"));
+        String inner = WORKFLOW.replace("\"links\": [[", "\"inputs\": [{\"name\": \"clip\"}, {\"name\": \"text\"}],"
+                + " \"outputs\": [{\"name\": \"LATENT\"}], \"links\": [[").replaceAll(
+                "\\[(\\d), (\\d), (\\d), (\\d), (\\d), \"\\w+\"]", "{\"id\": $1, \"origin_id\": $2, \"origin_slot\":"
+                + " $3, \"target_id\": $4, \"target_slot\": $5}");
+        inner = inner.replace("\"origin_id\": 4, \"origin_slot\": 1", "\"origin_id\": -10, \"origin_slot\": 0")
+                .replace("\"id\": 6, \"type\": \"CLIPTextEncode\", \"inputs\": [", "\"id\": 6, \"type\":"
+                + " \"CLIPTextEncode\", \"inputs\": [{\"name\": \"text\", \"link\": 8}, ")
+                .replace("a red circle", "unused").replace("\"links\": [{", "\"links\": [{\"id\": 8, \"origin_id\": -10,"
+                + " \"origin_slot\": 1}, {\"id\": 9, \"origin_id\": 3, \"origin_slot\": 0, \"target_id\": -20, \"target_slot\": 0}, {");
+        inner = inner.replaceFirst("\\{", "{\"id\": \"a-b\", ")
+                .replace("dpmpp_2m\", \"sgm_uniform", "euler\", \"simple");
+        check(read("workflow", """
+                {"nodes": [{"id": 1, "type": "a-b", "inputs": [{"name": "clip", "link": 1}],
+                "properties": {"proxyWidgets": [["-1", "text"], ["3", "sampler_name"], ["3", "scheduler"]]},
+                "widgets_values": ["a red circle", "dpmpp_2m", "sgm_uniform"]},
+                {"id": 2, "type": "CLIPLoader"}, {"id": 8, "type": "VAEDecode", "inputs": [{"name": "samples",
+                "link": 2}]}, {"id": 9, "type": "SaveImage", "inputs": [{"name": "images", "link": 3}]}],
+                "links": [[1, 2, 0, 1, 0, "CLIP"], [2, 1, 0, 8, 0, "LATENT"], [3, 8, 0, 9, 0, "IMAGE"]],
+                "definitions": {"subgraphs": [""" + inner + "]}}"));
+    }
+
+    /** SDXL's second encoder has a text of its own, as has FLUX.1's. */
+    @Test
+    void twoTexts() {
+        String node = """
+                "30": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"text_l": "ink", "text_g": "a red circle", "clip":
+                ["4", 1]}},""";
+        String positive = SAMPLER.replace("[\"6\", 0]", "[\"30\", 0]");
+        FoundSettings found = graph(positive.replace("[\"7\", 0]", "[\"30\", 0]"), node);
+        assertThat(found.prompt()).isEqualTo("ink");
+        assertThat(found.negativePrompt()).isEqualTo("ink");
+        assertThat(found.more()).containsOnlyKeys("Prompt 2", "Negative prompt 2")
+                .containsEntry("Prompt 2", "a red circle");
+        assertThat(found.notes()).isEmpty();
+        FoundSettings zero = graph(positive.replace("[\"7\", 0]", "[\"31\", 0]"), node, """
+                "31": {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["30", 0]}},""");
+        assertThat(zero.negativePrompt()).isEmpty();
+        assertThat(zero.more()).containsOnlyKeys("Prompt 2");
+        FoundSettings flux = graph(positive, node.replace("text_l", "clip_l").replace("text_g", "t5xxl"));
+        assertThat(flux.prompt()).isEqualTo("ink");
+        assertThat(flux.more()).containsEntry("Prompt 2", "a red circle");
+        FoundSettings three = graph(positive, node.replace("text_l", "clip_l").replace("text_g", "clip_g"));
+        assertThat(three.prompt()).isEqualTo("a red circle");
+        assertThat(three.notes()).singleElement().asString().contains("different texts");
+    }
+
+    /** Brackets are weights there. */
+    @Test
+    void weights() {
+        String nodes = SAMPLER + ENDS;
+        assertThat(read("prompt", "{" + nodes.replace("a red", "a (red:1.3)") + "}").more())
+                .containsEntry("Prompt weights", "comfyui");
+        assertThat(read("prompt", "{" + nodes + "}").more()).isEmpty();
+        assertThat(read("prompt", "{" + nodes.replace("\"text\": \"a red circle\"",
+                "\"text_l\": \"a\", \"text_g\": \"(b)\"") + "}").more()).containsKeys("Prompt 2", "Prompt weights");
+    }
+
+    /** A graph as Civitai keeps it in JPEG, names with pictures, and LoRA Manager's list. */
+    @Test
+    void otherForms() {
+        FoundSettings found = read("parameters", "{\"resource-stack\": {\"class_type\": \"CheckpointLoaderSimple\","
+                + " \"inputs\": {\"ckpt_name\": \"x.safetensors\"}}," + SAMPLER.replace("\"model\": [\"4\", 0]",
+                "\"model\": [\"10\", 0]") + ENDS.replace("\"sd3/sd3.5_medium.safetensors\"",
+                "{\"content\": \"sd3/sd3.5_medium.safetensors\", \"image\": null}") + """
+                , "10": {"class_type": "Lora Loader (LoraManager)", "inputs": {"text": "<lora:ink:0.5>", "model":
+                ["4", 0], "loras": {"__value__": [{"name": "ink", "strength": 0.5, "active": true, "clipStrength": 0.5},
+                {"name": "oil", "strength": "1", "active": false}]}}},
+                "extra": {"airs": []}, "extraMetadata": "{}"}""");
+        assertThat(found.prompt()).isEqualTo("a red circle <lora:ink:0.5>");
+        assertThat(found.model()).isEqualTo("sd3.5_medium");
+        assertThat(found.notes()).isEmpty();
+    }
+
     /** What a distilled network is told, and steps behind nodes that change the noise levels. */
     @ParameterizedTest
     @ValueSource(strings = {
@@ -213,18 +290,6 @@ class ComfyUiTest {
         assertThatThrownBy(() -> read("prompt", "{" + SAMPLER + mystery
                 + ENDS.replace("\"a red circle\"", "[\"50\", 0]") + "}")).isInstanceOf(InputException.class)
                 .hasMessageContaining("has a text from a node that is not read, 'Mystery'");
-    }
-
-    @Test
-    void encodersWithTextsOfTheirOwn() {
-        FoundSettings found = graph(SAMPLER.replace("[\"6\", 0]", "[\"31\", 0]")
-                .replace("[\"7\", 0]", "[\"32\", 0]"), """
-                "31": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"text_g": "a cat", "text_l": "grass", "width": 8,
-                "clip": ["4", 1]}},
-                "32": {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["31", 0]}},""");
-        assertThat(found.prompt()).isEqualTo("a cat");
-        assertThat(found.negativePrompt()).isEmpty();
-        assertThat(found.notes()).singleElement().asString().contains("got different texts");
     }
 
     @Test

@@ -68,6 +68,17 @@ class InfotextTest {
                 .containsEntry("Lora hashes", "x: aa, y: bb").containsEntry("Version", "v1.10.1").hasSize(10);
     }
 
+    /** As the extension for dynamic prompts adds them. */
+    @Test
+    void linesBehindTheSettings() {
+        Infotext text = Infotext.parse("a cat\nNegative prompt: bad\nSteps: 20, Sampler: Euler a, Seed: 7\n\nTemplate:"
+                + " a {cat|dog}, 1: 2, 3: 4, x\n\nNegative Template: bad");
+        assertThat(text.prompt()).isEqualTo("a cat");
+        assertThat(text.negativePrompt()).isEqualTo("bad");
+        assertThat(text.fields()).containsOnlyKeys("Steps", "Sampler", "Seed", "Template", "Negative Template")
+                .containsEntry("Template", "a {cat|dog}, 1: 2, 3: 4, x");
+    }
+
     @Test
     void stableDiffusionCpp() {
         Infotext text = Infotext.parse("a cat\nSteps: 20, CFG scale: 4.500000, SLG scale: 2.500000, Skip layers: "

@@ -100,6 +100,70 @@ class SettingsReaderTest {
         assertThat(found.seed()).isEqualTo(5);
     }
 
+    /** A text for each setting, or all as JSON, with the names of requests or those that are shown. */
+    @Test
+    void easyDiffusion() throws IOException {
+        FoundSettings found = read("prompt", "a red circle", "negative_prompt", "blurry", "seed", "5",
+                "use_stable_diffusion_model", "sd_xl_base_1.0", "clip_skip", "False", "use_vae_model", "None",
+                "sampler_name", "euler_a", "width", "64", "height", "96", "num_inference_steps", "4",
+                "guidance_scale", "4.5", "use_lora_model", "['ink', 'oil']", "lora_alpha", "[0.5, 1.0]", "tiling",
+                "None");
+        assertThat(found.tool()).isEqualTo("Easy Diffusion");
+        assertThat(found.prompt()).isEqualTo("a red circle <lora:ink:0.5> <lora:oil:1.0>");
+        assertThat(found.negativePrompt()).isEqualTo("blurry");
+        assertThat(found.seed()).isEqualTo(5);
+        assertThat(found.sampler()).isEqualTo(Sampler.Kind.EULER_ANCESTRAL);
+        assertThat(found.width()).isEqualTo(64);
+        assertThat(found.model()).isEqualTo("sd_xl_base_1.0");
+        assertThat(found.more()).isEmpty();
+        assertThat(found.notes()).isEmpty();
+        FoundSettings json = read("parameters", """
+                {"Prompt": "{a} red circle", "Seed": 5, "Stable Diffusion model": "x", "Sampler": "ddim", "Width": 64,
+                "Height": 96, "Steps": 4, "Guidance Scale": 4.5, "LoRA model": "ink", "LoRA Strength": 0.5,
+                "Prompt Strength": 0.8, "Use Upscaling": "RealESRGAN_x4plus"}""");
+        assertThat(json.prompt()).isEqualTo("{a} red circle <lora:ink:0.5>");
+        assertThat(json.steps()).isEqualTo(4);
+        assertThat(json.strength()).isEqualTo(0.8);
+        assertThat(json.more()).containsOnlyKeys("Use Upscaling");
+    }
+
+    /** What brackets in the prompts of another program mean is taken over, or said. */
+    @ParameterizedTest
+    @CsvSource(delimiter = ';', value = {"a (red:1.3) circle; Version: v1.10.1; a1111; 0",
+        "a red circle; Version: v1.10.1; ; 0", "a (red:1.3) circle; Version: v1.10.1, Emphasis: None; ; 0",
+        "a (red:1.3) circle; Version: jdiffusion 1; ; 0", "a [red:blue:0.5] circle; Version: f2.0.1; a1111; 1",
+        "a [red|blue] circle; Model: x; a1111; 1", "a red circle AND a dog; Model: x; ; 1"})
+    void weights(String prompt, String more, String weights, int notes) throws IOException {
+        FoundSettings found = read("parameters", prompt + "\nSteps: 4, Sampler: Euler, Seed: 1, Size: 64x64, " + more);
+        assertThat(found.more().get("Prompt weights")).isEqualTo(weights);
+        assertThat(found.notes()).hasSize(notes);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"(red)1.2 circle", "red++ circle", "(a red circle)--"})
+    void weightsOfInvokeAi(String prompt) throws IOException {
+        assertThat(read("invokeai_metadata", INVOKE.replace("a red circle", prompt)).notes()).singleElement().asString()
+                .contains("weights of InvokeAI's form");
+    }
+
+    /** Civitai writes FLUX.1's guidance as if it were a classifier-free one. */
+    @Test
+    void guidanceOfFlux() throws IOException {
+        String text = "a\nSteps: 4, Sampler: Euler, CFG scale: 3.5, Seed: 1, Size: 64x64, Civitai resources:"
+                + " [{\"type\":\"checkpoint\",\"modelName\":\"FLUX\",\"modelVersionName\":\"Dev\"}]";
+        assertThat(read("parameters", text).guidance()).isEqualTo(1);
+        assertThat(read("parameters", text).more()).containsEntry("Guidance", "3.5");
+        assertThat(read("parameters", text.replace("FLUX", "Juggernaut XL")).guidance()).isEqualTo(3.5f);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"Uniform,NORMAL", "DDIM,DDIM_UNIFORM", "Polyexponential,EXPONENTIAL", "SGM Uniform,SGM_UNIFORM"})
+    void namesOfSchedules(String name, SigmaSchedule schedule) throws IOException {
+        FoundSettings found = read("parameters", "a\nSteps: 4, Seed: 1, Sampler: Euler, Schedule type: " + name);
+        assertThat(found.schedule()).isEqualTo(schedule);
+        assertThat(found.notes()).isEmpty();
+    }
+
     @Test
     void swarm() throws IOException {
         FoundSettings found = read("parameters", """
@@ -193,7 +257,8 @@ class SettingsReaderTest {
         assertThat(found.hasInit()).isFalse();
         FoundSettings batch = read("Software", "NovelAI", "Comment", NOVEL
                 .replace("\"n_samples\": 1", "\"n_samples\": 4").replace("PromptGenerate", "Img2Img").replace("\"uc\"", "\"strength\": 0.7, \"uc\""));
-        assertThat(batch.notes()).singleElement().asString().contains("one of 4 pictures of one seed");
+        assertThat(batch.notes()).hasSize(2).first().asString().contains("one of 4 pictures of one seed");
+        assertThat(batch.notes().getLast()).contains("weights of NovelAI's form");
         assertThat(batch.strength()).isEqualTo(0.7);
         refused("NovelAI's settings", "Software", "NovelAI", "Comment", "no JSON");
     }
