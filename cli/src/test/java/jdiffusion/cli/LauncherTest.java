@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Which Java the launcher takes among folders with a release file and a java that prints its arguments. */
 class LauncherTest {
@@ -95,6 +96,29 @@ class LauncherTest {
             assertThat(lines).noneMatch(line -> line.startsWith("jdiffusion: "));
         } else {
             assertThat(lines).contains(NOTE.formatted(noted, java));
+        }
+    }
+
+    /** As locale says it, which complains like setlocale(LC_ALL, "") in a JVM, and then all of it would be ASCII. */
+    @ParameterizedTest
+    @ValueSource(strings = {"LANG=xx_YY.UTF-8", "LC_ALL=C.UTF-8 LANG=xx_YY.UTF-8", "LANG=C.UTF-8 LC_TIME=xx_YY.UTF-8",
+        "LC_CTYPE=UTF-8", "LC_ALL=C", "LANG=C.UTF-8"})
+    void argumentsAreUtf8(String variables) throws Exception {
+        assumeTrue(locale("LC_ALL=C.UTF-8").equals(List.of("UTF-8")), "no locale C.UTF-8");
+        java("home", "25.0.3");
+        program(folder.resolve("home/bin/java"), "#!/bin/sh\nlocale charmap 2>&1\n");
+        program(folder.resolve("as"), "#!/bin/sh\nunset LANG LANGUAGE LC_ALL LC_CTYPE LC_TIME LC_MESSAGES\n"
+                + "export %s\nexec '%s' \"$@\"\n".formatted(variables, launcher.toString().replace("'", "'\\''")));
+        launcher = folder.resolve("as");
+        assertThat(run(0, "devices")).containsExactly("UTF-8");
+    }
+
+    private static List<String> locale(String variable) {
+        try {
+            return new ProcessBuilder("env", variable, "locale", "charmap").redirectErrorStream(true).start()
+                    .inputReader().lines().toList();
+        } catch (IOException e) {
+            return List.of();
         }
     }
 
