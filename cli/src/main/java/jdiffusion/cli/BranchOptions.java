@@ -2,11 +2,13 @@ package jdiffusion.cli;
 
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.function.Consumer;
 import jdiffusion.model.experiment.SavedStepsFile;
 import jdiffusion.model.family.BranchPoint;
 import jdiffusion.model.family.GenerationRequest;
 import jdiffusion.model.family.SavedSteps;
 import jdiffusion.model.pipeline.Pipeline;
+import jdiffusion.model.request.TakenSettings;
 import jdiffusion.tensor.InputException;
 import jdiffusion.tensor.OutputFile;
 import picocli.CommandLine.Option;
@@ -61,11 +63,12 @@ final class BranchOptions {
         return keep == null ? null : new SavedSteps.Keeper();
     }
 
-    /** Writes what was kept. */
-    void write(SavedSteps.Keeper keeper, Pipeline pipeline, GenerationRequest request) {
+    /** Writes what was kept, and says so. */
+    void write(SavedSteps.Keeper keeper, Pipeline pipeline, GenerationRequest request, Consumer<String> lines) {
         if (keeper != null) {
             SavedStepsFile.write(keep, keeper.saved(request.sampler(), pipeline.sigmas(request),
                     pipeline.firstEvaluation(request)));
+            lines.accept("wrote " + keep + ", the steps for --branch");
         }
     }
 
@@ -75,5 +78,20 @@ final class BranchOptions {
             fields.put(FROM, branch.getFileName().toString());
             fields.put(AT, String.valueOf(at));
         }
+    }
+
+    String inWords() {
+        return branch == null ? "" : ", the first " + (at == 1 ? "step" : at + " steps") + " from " + branch;
+    }
+
+    /** Out of a picture's text; the file of steps is named there, but where it lies only the user knows. */
+    void fill(TakenSettings taken, Path picture) {
+        String name = taken.take(FROM);
+        Integer steps = taken.integer(AT);
+        if (name != null && branch == null) {
+            throw new InputException(picture + ": its first steps were taken from '" + InputException.shown(name)
+                    + "'; give that file with --branch");
+        }
+        at = at == null && name != null ? steps : at;
     }
 }

@@ -18,18 +18,21 @@ final class DeviceAccount implements AutoCloseable {
     private final Devices.Opened opened;
     private final String run;
     private final PrintStream out;
+    private final boolean profile;
     private final Path page;
 
     /**
-     * @param run  what the page is about
-     * @param out  gets the text; null for none
-     * @param page file of the page; null for none
+     * @param run     what the page is about
+     * @param out     gets the text; null for none
+     * @param profile whether what kernels did is part of it
+     * @param page    file of the page; null for none
      * @throws InputException when the page cannot be where it should
      */
-    DeviceAccount(Devices.Opened opened, String run, PrintStream out, Path page) {
+    DeviceAccount(Devices.Opened opened, String run, PrintStream out, boolean profile, Path page) {
         this.opened = opened;
         this.run = run;
         this.out = out;
+        this.profile = profile;
         this.page = page;
         Path folder = page == null ? null : page.toAbsolutePath().getParent();
         if (folder != null && !Files.isDirectory(folder)) {
@@ -43,7 +46,7 @@ final class DeviceAccount implements AutoCloseable {
     /** To be closed before the device is. */
     @Override
     public void close() {
-        if (out != null) {
+        if (out != null && profile) {
             opened.printProfile(out);
         }
         if (page != null) {
@@ -64,6 +67,9 @@ final class DeviceAccount implements AutoCloseable {
                 }
             }));
             report.write(page);
+            if (out != null) {
+                out.println("wrote " + page);
+            }
         }
     }
 }

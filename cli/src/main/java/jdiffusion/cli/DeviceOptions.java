@@ -72,9 +72,9 @@ final class DeviceOptions {
      * What tells of the device at the end, whether the run succeeds or fails.
      *
      * @param run what the user ran
-     * @param out gets the profile where one is asked for; null for nowhere
+     * @param out gets the profile where one is asked for, and the page's name; null for nowhere
      */
     DeviceAccount account(Devices.Opened opened, String run, PrintStream out) {
-        return new DeviceAccount(opened, run, profile ? out : null, report);
+        return new DeviceAccount(opened, run, out, profile, report);
     }
 }

@@ -127,7 +127,7 @@ final class GenerateCommand implements Callable<Integer> {
         refining.check();
         model.checkNotLeftOut(options.leftOut());
         PictureSettings source = from == null ? null : PictureSettings.read(from, options, adapters, refining,
-                quantizing, memoryOptions, notes::add);
+                branching, quantizing, memoryOptions, notes::add);
         if (options.prompt == null) {
             throw new ParameterException(spec.commandLine(), "the prompt is missing: generate \"what to draw\"");
         }
@@ -252,7 +252,7 @@ final class GenerateCommand implements Callable<Integer> {
             console.line(String.format(Locale.ROOT, "model: %s, %s, %.1f M parameters", folder, family,
                     parameters(plan.pipeline().files(), request.t5()) / 1e6));
             console.line("device: " + plan.device().describe());
-            console.line("settings: " + SettingsLine.of(plan, refining.inWords()));
+            console.line("settings: " + SettingsLine.of(plan, refining.inWords() + branching.inWords()));
             List<Progress> followers = new ArrayList<>(List.of(console, report, memoryOptions.follower()));
             PreviewFiles previews = plan.pictures() == null ? null : new PreviewFiles(plan.pictures(), preview,
                     plan.pipeline().latents().factor(), plan.files());
@@ -287,7 +287,7 @@ final class GenerateCommand implements Callable<Integer> {
                 Infotext text = text(plan).of(one);
                 plan.files().write(plan.files().file(i), Png.encode(picture, Map.of(Infotext.KEYWORD,
                         (together ? MethodText.placed(text, i, request.images()) : text).text())));
-                branching.write(keeper, plan.pipeline(), one);
+                branching.write(keeper, plan.pipeline(), one, console::line);
                 report.file(plan.files().file(i), one.seed());
                 console.line("wrote " + plan.files().file(i) + " (seed " + Seed.text(one.seed()) + ")");
                 if (cached != null) {

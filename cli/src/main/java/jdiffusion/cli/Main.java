@@ -188,10 +188,25 @@ public final class Main implements Runnable {
     }
 
     private int misuse(ParameterException e) {
-        String hint = e instanceof UnmatchedArgumentException && e.getCommandLine().getCommandName().equals("generate")
-                ? "; put the prompt in quotes, and see " : "; see ";
-        return fail(BAD_INPUT, e.getMessage() + hint + e.getCommandLine().getCommandSpec().qualifiedName()
-                + " --help", e);
+        // The types are Java's.
+        String message = e.getMessage().replaceFirst("' is not an? (int|long)$", "' is not a whole number that fits")
+                .replaceFirst("' is not a (float|double)$", "' is not a number");
+        return fail(BAD_INPUT, message + (e instanceof UnmatchedArgumentException unmatched ? hint(unmatched) : "")
+                + "; see " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help", e);
+    }
+
+    /** What was meant by words that fit nowhere. */
+    private static String hint(UnmatchedArgumentException e) {
+        CommandLine command = e.getCommandLine();
+        String first = e.getUnmatched().getFirst();
+        if (command.getCommandSpec().findOption(first) != null && first.startsWith("-")) {
+            return "; behind -- all is text, so options stand before it";
+        }
+        List<String> near = e.getSuggestions();
+        if (!near.isEmpty()) {
+            return "; is " + near.getFirst() + " meant?";
+        }
+        return command.getCommandName().equals("generate") && !first.startsWith("-") ? "; put the prompt in quotes" : "";
     }
 
     private int failure(Exception e) {

@@ -48,7 +48,8 @@ final class PictureSettings {
      * @param notes told of what could not be taken over
      */
     static PictureSettings read(Path file, GenerateOptions options, AdapterOptions adapters, RefinerOptions refiner,
-                                QuantizeOptions quantizing, MemoryOptions memory, Consumer<String> notes) {
+                                BranchOptions branching, QuantizeOptions quantizing, MemoryOptions memory,
+                                Consumer<String> notes) {
         PictureSettings settings = new PictureSettings(file);
         TakenSettings taken = settings.taken;
         PictureFields fields = FoundFields.of(taken);
@@ -56,6 +57,7 @@ final class PictureSettings {
         settings.fill(options, fields);
         settings.fill(adapters);
         refiner.fill(taken::take, file.toString());
+        branching.fill(taken, file);
         quantizing.quantize = or(quantizing.quantize, taken.take(PictureText.QUANTIZE));
         memory.fill(taken.take(MemoryWish.TILING), taken.integer(MemoryWish.TILE_SIZE));
         settings.report(notes);

@@ -210,8 +210,9 @@ final class StreamCommand implements Callable<Integer> {
                 options.strength == null ? USUAL_STRENGTH : options.strength));
         InputPictures.NONE.checkMask(pipeline.drawn(request), pipeline.latents().factor(), this::note);
         Variant variant = pipeline.variant();
-        if (few && variant.steps() > MANY_STEPS) {
-            note(variant.label() + " is made for " + variant.steps() + " steps, and " + USUAL_STEPS + " are few for it;"
+        int steps = pipeline.request("").steps();
+        if (few && steps > MANY_STEPS) {
+            note("the model is made for " + steps + " steps, and " + USUAL_STEPS + " are few for it;"
                     + " give more with --steps, or a model or LoRA for few steps");
         }
         if (variant.guidance() <= 1 && request.guided()) {

@@ -137,6 +137,9 @@ class BadInputTest {
         "--variant sd3.5-large          | --variant says sd3.5-large, but the denoiser is SD3.5 Medium",
         "--no-t5 --no-clip-l --no-clip-g | nothing reads the prompt; keep one of them",
         "--unknown                      | Unknown option: '--unknown'",
+        "--stepz 3                      | is --steps meant?; see jdiffusion generate --help",
+        "-W wide                        | 'wide' is not a whole number that fits; see",
+        "--cfg-scale much               | 'much' is not a number; see",
         "--steps                        | Missing required parameter for option '--steps'",
         "red circle                     | put the prompt in quotes"})
     void option(String options, String message) throws IOException {
@@ -163,6 +166,9 @@ class BadInputTest {
         check(Cli.run("generate"), "the prompt is missing", List.of());
         check(Cli.run(), "a command is missing", List.of());
         check(Cli.run("paint"), "Unmatched argument at index 0: 'paint'", List.of());
+        check(Cli.run("genrate", "a"), "is generate meant?", List.of());
+        check(Cli.run("generate", "--", "-red", "--steps", 2), "behind -- all is text, so options stand before it",
+                List.of());
     }
 
     /** An empty name would be that of the working folder. */

@@ -184,6 +184,7 @@ class EmulatedDeviceTest {
         assertThat(run.code()).isEqualTo(Main.BAD_INPUT);
         assertThat(run.err().getLast()).startsWith("jdiffusion: cuda: ").contains("elementwise_", "thread 3", "st.",
                 "; the line is of elementwise/elementwise.cu:");
+        assertThat(run.err()).contains("wrote " + folder.resolve("report.html"));
         assertThat(Cli.names(folder)).containsExactly("kernels", "report.html");
         assertThat(Files.readString(folder.resolve("report.html"))).contains("\"fault\":\"OUT_OF_BOUNDS in kernel");
     }

@@ -51,12 +51,21 @@ class GenerateTest {
     void aRunLeavesAnotherOnTheWay() throws IOException {
         Path steps = folder.resolve("steps.safetensors");
         Path whole = folder.resolve("whole.png");
-        assertThat(small("a red circle", "--keep-steps", steps, "-o", whole).code()).isZero();
+        assertThat(small("a red circle", "--keep-steps", steps, "-o", whole).err())
+                .contains("wrote " + steps + ", the steps for --branch");
         Path branch = folder.resolve("branch.png");
         assertThat(small("a red circle", "--branch", steps, "--branch-at", 3, "-o", branch).code()).isZero();
         assertThat(Png.read(branch).picture().rgb()).isEqualTo(Png.read(whole).picture().rgb());
         assertThat(Png.texts(branch).get("parameters")).contains("Branch from: steps.safetensors",
                 "Branch after step: 3");
+        Path again = folder.resolve("again.png");
+        Cli unnamed = Cli.run("generate", "--from", branch, "-o", again);
+        assertThat(unnamed.err()).singleElement().asString().endsWith("branch.png: its first steps were taken from"
+                + " 'steps.safetensors'; give that file with --branch");
+        Cli repeated = Cli.run("generate", "--from", branch, "--branch", steps, "-o", again);
+        assertThat(repeated.err()).anyMatch(line -> line.endsWith(", the first 3 steps from " + steps))
+                .noneMatch(line -> line.startsWith("note:"));
+        assertThat(again).hasSameBinaryContentAs(branch);
         Path other = folder.resolve("other.png");
         assertThat(small("a blue square", "--branch", steps, "--branch-at", 1, "-o", other).code()).isZero();
         assertThat(Png.read(other).picture().rgb()).isNotEqualTo(Png.read(whole).picture().rgb());

@@ -105,7 +105,7 @@ public final class InputFile {
 
     private static void reject(Path path, FileChannel channel) throws IOException {
         if (channel.size() == 0) {
-            throw new InputException(path + ": is empty; download it again");
+            throw new InputException(path + ": is empty; download or write it again");
         }
         ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(FileKind.START, channel.size()));
         while (buffer.hasRemaining() && channel.read(buffer, buffer.position()) >= 0) {

@@ -46,7 +46,7 @@ class FilesTest {
         assertRejected(folder, "is a folder; a plain file is needed");
         assertRejected(folder.resolve("none"), "there is no such file; check the name, or download it");
         assertRejected(folder.resolve("none/file"), "there is no such file; check the name, or download it");
-        assertRejected(Files.createFile(folder.resolve("empty")), "is empty; download it again");
+        assertRejected(Files.createFile(folder.resolve("empty")), "is empty; download or write it again");
         Path pointer = Files.writeString(folder.resolve("lfs"), """
                 version https://git-lfs.github.com/spec/v1
                 oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393

@@ -22,7 +22,6 @@ import jcuda.driver.CUctx_flags;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
-import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 import jdiffusion.kernels.DeviceException;
@@ -35,7 +34,6 @@ import jdiffusion.tensor.DType;
 public final class Cuda implements AutoCloseable {
     /** With it every launch is waited for, so that a fault is reported by the launch that caused it. */
     private static final boolean SYNCHRONOUS = Boolean.getBoolean("jdiffusion.cuda.synchronous");
-    private static final String OUT_OF_MEMORY = CUresult.stringFor(CUresult.CUDA_ERROR_OUT_OF_MEMORY);
     /** Whose context is current on a thread. */
     private static final ThreadLocal<Cuda> CURRENT = new ThreadLocal<>();
 
@@ -59,19 +57,8 @@ public final class Cuda implements AutoCloseable {
             ByteBuffer.allocateDirect(Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer();
     private final Pointer launchExtra;
     private final Staging staging;
-    private final DeviceMemory memory = new DeviceMemory(new DeviceMemory.Allocator() {
-        @Override
-        public long allocate(long bytes) {
-            return takeMemory(bytes);
-        }
-
-        @Override
-        public void free(long address) {
-            // Kernels that are queued may still read it, and nothing promises that freeing waits for them.
-            synchronize();
-            run(() -> "freeing device memory", () -> JCudaDriver.cuMemFree(pointer(address)));
-        }
-    });
+    private final DriverMemory driverMemory = new DriverMemory(this);
+    private final DeviceMemory memory = new DeviceMemory(driverMemory);
     private String lastLaunch = "nothing";
     private long launches;
     private boolean closed;
@@ -264,38 +251,9 @@ public final class Cuda implements AutoCloseable {
         return memory.allocate(bytes);
     }
 
-    private long takeMemory(long bytes) {
-        use();
-        DeviceAddress address = new DeviceAddress();
-        try {
-            JCudaDriver.cuMemAlloc(address, bytes);
-        } catch (CudaException e) {
-            if (e.getMessage().strip().equals(OUT_OF_MEMORY)) {
-                throw new DeviceException(label + ": out of device memory: " + Math.ceilDiv(bytes, 1L << 20)
-                        + " MiB more are needed" + freeMemory() + "; a smaller size or batch needs less", e);
-            }
-            throw failure(() -> "taking " + bytes + " bytes of device memory", e);
-        }
-        return address.value();
-    }
-
     /** Bytes of device memory that nobody has taken. */
     public long freeBytes() {
-        long[] free = new long[1];
-        use();
-        run(() -> "asking for free memory", () -> JCudaDriver.cuMemGetInfo(free, new long[1]));
-        return free[0];
-    }
-
-    private static String freeMemory() {
-        long[] free = new long[1];
-        long[] total = new long[1];
-        try {
-            JCudaDriver.cuMemGetInfo(free, total);
-        } catch (CudaException _) {
-            return "";
-        }
-        return ", and " + (free[0] >> 20) + " of " + (total[0] >> 20) + " MiB are free";
+        return driverMemory.freeBytes();
     }
 
     /** Gives memory back after all queued work is done. */
@@ -356,7 +314,8 @@ public final class Cuda implements AutoCloseable {
         }
     }
 
-    private void run(Supplier<String> what, Runnable call) {
+    /** Calls the driver; its complaint becomes a failure of this device. */
+    void run(Supplier<String> what, Runnable call) {
         try {
             call.run();
         } catch (CudaException e) {
@@ -364,7 +323,7 @@ public final class Cuda implements AutoCloseable {
         }
     }
 
-    private DeviceException failure(Supplier<String> what, CudaException e) {
+    DeviceException failure(Supplier<String> what, CudaException e) {
         String words = lastWords.apply(modules.places());
         String doubt = SYNCHRONOUS ? "" : ", which need not be the one that failed: -Djdiffusion.cuda.synchronous=true"
                 + " waits for each and names it";
@@ -407,13 +366,6 @@ public final class Cuda implements AutoCloseable {
             call.run();
         } catch (CudaException _) {
             // The fault was reported by whoever met it first.
-        }
-    }
-
-    /** Lets the address out that JCuda keeps to itself. */
-    private static final class DeviceAddress extends CUdeviceptr {
-        long value() {
-            return getNativePointer();
         }
     }
 }

@@ -96,9 +96,10 @@ public record SavedSteps(String sampler, List<Float> levels, float[] start, List
     /** Fails when a run begins with other latents. */
     public void checkStart(float[] latents) {
         if (!Arrays.equals(latents, start)) {
-            throw new InputException("the saved run began with other latents than this one (" + start.length
-                    + " numbers, here " + latents.length + "); give the same seed, size, number of pictures, noise and"
-                    + " picture to start from");
+            String sizes = start.length == latents.length ? ""
+                    : " (" + start.length + " numbers, here " + latents.length + ")";
+            throw new InputException("the saved run began with other latents than this one" + sizes + "; give the same"
+                    + " seed, size, number of pictures, noise and picture to start from");
         }
     }
 }

@@ -145,7 +145,7 @@ class UnigramTokenizerTest {
 
     @Test
     void namesWhatIsWrongWithTheModel() {
-        refuses(new byte[0], "is empty; download it again");
+        refuses(new byte[0], "is empty; download or write it again");
         refuses(new byte[] {10}, "at byte 1", "runs over the end");
         refuses(new byte[] {10, 5, 1}, "5 bytes where 1 are left");
         refuses(new byte[] {10, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1}, "18446744073709551615 bytes");

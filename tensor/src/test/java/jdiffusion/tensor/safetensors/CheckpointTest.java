@@ -132,7 +132,7 @@ class CheckpointTest {
 
     static Stream<Arguments> damagedIndexes() {
         return Stream.of(
-                Arguments.of("", "is empty; download it again"),
+                Arguments.of("", "is empty; download or write it again"),
                 Arguments.of("[]", "it is not an object {...}"),
                 Arguments.of("{}", "weight_map, which says where the tensors are, is missing or empty"),
                 Arguments.of("{'weight_map':{}}", "is missing or empty"),
