@@ -28,11 +28,13 @@ if not exist "%jar%" (
     if not exist "%home%\cli\target\built" call :build || exit /b 2
 )
 
+rem JAVA_TOOL_OPTIONS may ask for another collector, and the JVM refuses two.
+set "collector=-XX:+IgnoreUnrecognizedVMOptions -XX:-UseG1GC -XX:-UseParallelGC -XX:-UseShenandoahGC -XX:-UseZGC"
 rem A server makes more garbage than a picture; of two -Xmn the last counts.
 set "young="
 if "%~1"=="serve" set "young=-Xmn128m"
 
-"%jdk%\bin\java.exe" "@%home%\java.options" %young% "-Djdiffusion.home=%home%" -jar "%jar%" %*
+"%jdk%\bin\java.exe" "@%home%\java.options" %collector% %young% "-Djdiffusion.home=%home%" -jar "%jar%" %*
 exit /b %ERRORLEVEL%
 
 rem Takes %1 for the JDK if none was found before and its file "release" says JAVA_VERSION="25.0.3" or the like.

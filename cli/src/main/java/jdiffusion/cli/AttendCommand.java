@@ -47,7 +47,8 @@ import picocli.CommandLine.Parameters;
             + " for each word, attention.npz, run.json, and index.html with every block, head and step.",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  jdiffusion attend \"a red circle on a blue background\" --word circle --word blue",
+            "  jdiffusion attend \"a red circle on a blue background\" \\",
+            "      --word circle --word blue",
             "  jdiffusion attend \"a red circle\" --word circle --blocks 1-2 --at-steps 0,5,10",
             "  jdiffusion attend \"a red circle\" --keys=10 -o sinks"})
 final class AttendCommand implements Callable<Integer> {

@@ -18,6 +18,8 @@ final class BatchConsole implements BatchFollower, AutoCloseable {
     private long drawn;
     private long kept;
     private long failed;
+    /** Several pictures of a row fail for one reason. */
+    private String lastFault;
 
     /** @param total pictures in all */
     BatchConsole(PrintStream err, long total) {
@@ -43,7 +45,11 @@ final class BatchConsole implements BatchFollower, AutoCloseable {
     @Override
     public synchronized void failed(Outcome outcome) {
         failed++;
-        line("line " + outcome.row().line() + ": " + outcome.error());
+        String fault = "line " + outcome.row().line() + ": " + outcome.error();
+        if (!fault.equals(lastFault)) {
+            line(fault);
+            lastFault = fault;
+        }
         step();
     }
 

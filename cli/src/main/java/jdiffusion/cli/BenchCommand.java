@@ -59,8 +59,8 @@ final class BenchCommand implements Callable<Integer> {
     private String family;
 
     @Option(names = "--size", paramLabel = "PIXELS",
-            description = {"Side of a square picture, a multiple of 16. Default: 512, of gemm and attention also 1024,",
-                "of whole parts with --tiny 128."})
+            description = "Side of a square picture, a multiple of 16. Default: 512, of gemm and attention also 1024,"
+                + " of whole parts with --tiny 128.")
     private Integer size;
 
     @Option(names = {"-W", "--width"}, paramLabel = "PIXELS", description = "For other than square pictures.")

@@ -33,9 +33,12 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion patch \"a red circle\" --do \"zero block.2.context\"",
-            "  jdiffusion patch \"a red circle\" --do \"scale 2 block.*.context branch=cond steps=0-5\"",
-            "  jdiffusion patch \"a red circle\" --do \"remove block.3\" --do \"noise 0.1 latents steps=0 seed=7\"",
-            "  jdiffusion patch \"a red circle\" --do \"swap embedded.context prompt='a blue square'\"",
+            "  jdiffusion patch \"a red circle\" \\",
+            "      --do \"scale 2 block.*.context branch=cond steps=0-5\"",
+            "  jdiffusion patch \"a red circle\" --do \"remove block.3\" \\",
+            "      --do \"noise 0.1 latents steps=0 seed=7\"",
+            "  jdiffusion patch \"a red circle\" \\",
+            "      --do \"swap embedded.context prompt='a blue square'\"",
             "  jdiffusion patch \"a red circle\" --from interventions.yaml -o patched.png"})
 final class PatchCommand implements Callable<Integer> {
     private static final String PNG = ".png";

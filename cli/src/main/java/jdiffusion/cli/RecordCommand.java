@@ -33,8 +33,10 @@ import picocli.CommandLine.Parameters;
             + " files and of every tensor. Recording changes no picture.",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  jdiffusion record \"a red circle\" --at \"block.*.image\" --at-steps 0,5,10 -o run.safetensors",
-            "  jdiffusion record \"a red circle\" --at block.3.image.attn.q --at-branch cond -o run.npz"})
+            "  jdiffusion record \"a red circle\" --at \"block.*.image\" \\",
+            "      --at-steps 0,5,10 -o run.safetensors",
+            "  jdiffusion record \"a red circle\" --at block.3.image.attn.q \\",
+            "      --at-branch cond -o run.npz"})
 final class RecordCommand implements Callable<Integer> {
     @Parameters(paramLabel = "PROMPT", description = "What to draw.")
     private String prompt;

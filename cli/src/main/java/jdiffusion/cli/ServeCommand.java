@@ -31,7 +31,8 @@ import picocli.CommandLine.Option;
         footer = {
             "  jdiffusion serve",
             "  jdiffusion serve -m sd_xl_turbo_1.0.safetensors --port 7860 -o pictures/",
-            "  jdiffusion serve --models-dir models/ --lora-dir loras/ --host 0.0.0.0 --api-key-file keys"})
+            "  jdiffusion serve --models-dir models/ --lora-dir loras/ \\",
+            "      --host 0.0.0.0 --api-key-file keys"})
 final class ServeCommand implements Callable<Integer> {
     private static final int LAST_PORT = 65_535;
 

@@ -38,8 +38,10 @@ import picocli.CommandLine.Parameters;
             + " that waits. Unless said otherwise: 2 steps at strength 0.5, of which one runs.",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  jdiffusion stream \"an oil painting\" -m sdxl-turbo --input v4l2:/dev/video0 -o http",
-            "  jdiffusion stream \"an oil painting\" -m sdxl-turbo --input photos/ --once -o painted/",
+            "  jdiffusion stream \"an oil painting\" -m sdxl-turbo \\",
+            "      --input v4l2:/dev/video0 -o http",
+            "  jdiffusion stream \"an oil painting\" -m sdxl-turbo \\",
+            "      --input photos/ --once -o painted/",
             "  ffmpeg -i in.mp4 -f image2pipe -c:v mjpeg - | jdiffusion stream \"a comic\" \\",
             "      -m sdxl-turbo --every-frame | ffmpeg -f mjpeg -i - out.mp4"})
 final class StreamCommand implements Callable<Integer> {

@@ -26,8 +26,10 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExamples:%n",
         footer = {
             "  jdiffusion sweep \"a red circle\" --vary \"remove block.{0..3}\" -o sweep/",
-            "  jdiffusion sweep \"a red circle\" --vary cfg-scale=1,3,5 --vary steps=4,8 -o grid/",
-            "  jdiffusion sweep prompts.txt --vary \"scale {0,2} block.*.context\" --seeds 1,2 -o both/"})
+            "  jdiffusion sweep \"a red circle\" --vary cfg-scale=1,3,5 \\",
+            "      --vary steps=4,8 -o grid/",
+            "  jdiffusion sweep prompts.txt --vary \"scale {0,2} block.*.context\" \\",
+            "      --seeds 1,2 -o both/"})
 final class SweepCommand implements Callable<Integer> {
     @Parameters(paramLabel = "PROMPT", description = "What to draw, or a .txt file with a prompt a line.")
     private String prompt;

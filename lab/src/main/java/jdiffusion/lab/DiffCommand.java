@@ -22,12 +22,12 @@ import picocli.CommandLine.Spec;
 
 /** {@code kernel diff}: the same launches of two programs. */
 @Command(name = "diff", mixinStandardHelpOptions = true,
-        header = "Compares two versions of kernels: their results, and all that is counted of them.",
+        header = "Compare two versions of kernels: their results, and all that is counted of them.",
         description = "Counts are no times: they say what a version does, on any machine the same. With"
             + " --fail-if-more a build fails when the second version does more of it.",
         footerHeading = "%nExample:%n", footer = {
-            "  jdiffusion kernel diff old.cu new.cu --launch \"saxpy<<<64,256>>>(16384, 2.0, rand(16384),"
-                + " zeros(16384))\" --fail-if-more sectors,conflicts"})
+            "  jdiffusion kernel diff old.cu new.cu --fail-if-more sectors,conflicts \\",
+            "      --launch \"saxpy<<<64,256>>>(16384, 2.0, rand(16384), zeros(16384))\""})
 final class DiffCommand implements Callable<Integer> {
     @Mixin
     private LaunchOptions options;
@@ -39,7 +39,7 @@ final class DiffCommand implements Callable<Integer> {
             + " off: T * max(1, |first version's|). Default: 0, the same numbers.")
     private double tolerance;
 
-    @Option(names = "--fail-if-more", paramLabel = "COUNTER,...", split = ",",
+    @Option(names = "--fail-if-more", paramLabel = "COUNTER", split = ",",
             description = "End with an error when the second version has more of it.")
     private List<String> limited = new ArrayList<>();
 

@@ -9,7 +9,7 @@ import picocli.CommandLine.Spec;
 
 /** {@code jdiffusion kernel}: the laboratory for CUDA kernels, on the emulated device. */
 @Command(name = "kernel", mixinStandardHelpOptions = true, synopsisSubcommandLabel = "COMMAND",
-        header = "Runs, checks, counts and compares anybody's CUDA kernels without a GPU.",
+        header = "Run, check, count and compare anybody's CUDA kernels without a GPU.",
         subcommands = {RunCommand.class, DiffCommand.class, ReportCommand.class, StepCommand.class, LearnCommand.class,
             OccupancyCommand.class})
 public final class KernelCommand implements Runnable {

@@ -17,7 +17,7 @@ import picocli.CommandLine.Spec;
 
 /** {@code kernel learn}: puzzles. */
 @Command(name = "learn", mixinStandardHelpOptions = true,
-        header = "Twelve puzzles, from the first kernel to tensor cores, with hints from what is counted.",
+        header = "Solve twelve puzzles, from the first kernel to tensor cores, with hints from what is counted.",
         description = "Without a number the puzzles are listed; with one the puzzle is shown; with --dir its file is"
                 + " written there, and with a FILE that is checked. What is solved is kept in progress.txt beside it.",
         footerHeading = "%nExample:%n", footer = {

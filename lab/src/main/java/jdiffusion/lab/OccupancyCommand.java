@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
 
 /** {@code kernel occupancy}: how many blocks a multiprocessor holds at once. */
 @Command(name = "occupancy", mixinStandardHelpOptions = true,
-        header = "Says how many blocks of a kernel a multiprocessor holds at once, and what the limit is.",
+        header = "Say how many blocks of a kernel a multiprocessor holds at once, and what the limit is.",
         description = "Registers and shared memory are those that 'ptxas -v' prints; more blocks hide more of the time"
             + " that loads take.",
         footerHeading = "%nExample:%n",

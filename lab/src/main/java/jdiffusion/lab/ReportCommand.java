@@ -11,13 +11,13 @@ import picocli.CommandLine.Spec;
 
 /** {@code kernel report}: what launches did, as a page. */
 @Command(name = "report", mixinStandardHelpOptions = true,
-        header = "Writes a page about kernels: source and PTX with their cost, memory, limits of cards, faults.",
+        header = "Write a page about kernels: source and PTX with their cost, memory, limits of cards, faults.",
         description = "One file that needs no network. The numbers are counts, not times, and the same on every"
                 + " machine. For the kernels of a run of jdiffusion itself, give that --device emulated"
                 + " --emulator-report FILE.",
         footerHeading = "%nExample:%n", footer = {
-            "  jdiffusion kernel report saxpy.cu --launch \"saxpy<<<64,256>>>(16384, 2.0, rand(16384), zeros(16384))\""
-                + " -o report.html"})
+            "  jdiffusion kernel report saxpy.cu -o report.html \\",
+            "      --launch \"saxpy<<<64,256>>>(16384, 2.0, rand(16384), zeros(16384))\""})
 final class ReportCommand implements Callable<Integer> {
     @Mixin
     private LaunchOptions options;

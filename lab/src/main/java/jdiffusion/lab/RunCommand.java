@@ -23,10 +23,10 @@ import picocli.CommandLine.Spec;
 
 /** {@code kernel run}: launches kernels, checks them and compares what they give. */
 @Command(name = "run", mixinStandardHelpOptions = true,
-        header = "Runs kernels without a GPU, finds races and compares results.",
+        header = "Run kernels without a GPU, find races and compare results.",
         footerHeading = "%nExample:%n", footer = {
-            "  jdiffusion kernel run saxpy.cu --launch \"saxpy<<<64,256>>>(16384, 2.0, in:x.npy, inout:y.npy)\""
-                + " --expect y=e.npy"})
+            "  jdiffusion kernel run saxpy.cu --expect y=e.npy \\",
+            "      --launch \"saxpy<<<64,256>>>(16384, 2.0, in:x.npy, inout:y.npy)\""})
 final class RunCommand implements Callable<Integer> {
     private static final int SHOWN = 8;
 

@@ -17,12 +17,13 @@ import picocli.CommandLine.Spec;
 
 /** {@code kernel step}: runs a warp instruction by instruction. */
 @Command(name = "step", mixinStandardHelpOptions = true,
-        header = "Steps through a kernel: a warp's instructions, a lane's registers, shared and global memory.",
+        header = "Step through a kernel: a warp's instructions, a lane's registers, shared and global memory.",
         description = "Commands come from the terminal, from standard input or from --commands; 'help' lists them."
                 + " Blocks run one after the other. Only the warp that is looked at stops.",
         footerHeading = "%nExample:%n", footer = {
-            "  jdiffusion kernel step saxpy.cu --launch \"saxpy<<<64,256>>>(16384, 2.0, rand(16384), y=zeros(16384))\""
-                + " --commands \"next 2; regs 3; continue; mem y 0 8\""})
+            "  jdiffusion kernel step saxpy.cu \\",
+            "      --launch \"saxpy<<<64,256>>>(16384, 2.0, rand(16384), y=zeros(16384))\" \\",
+            "      --commands \"next 2; regs 3; continue; mem y 0 8\""})
 final class StepCommand implements Callable<Integer> {
     @Mixin
     private LaunchOptions options;

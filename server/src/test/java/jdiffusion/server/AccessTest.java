@@ -127,6 +127,8 @@ class AccessTest {
             assertThat(answer.statusCode()).as(body).isEqualTo(400);
             assertThat(TestServer.node(answer).at("/error/message").asText()).isNotEmpty().doesNotContain("Exception");
         }
+        assertThat(TestServer.node(free.post(path, "{\n\"a")).at("/error/message").asText())
+                .isEqualTo("the request's body is not JSON at line 2, column 3 (it ends too early)");
         assertThat(free.send(free.request(path).header("Content-Type", "text/plain")
                 .POST(HttpRequest.BodyPublishers.ofString("{}"))).statusCode()).isEqualTo(415);
     }

@@ -11,6 +11,7 @@ import java.nio.channels.SocketChannel;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
+import jdiffusion.tensor.JsonFault;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
@@ -163,7 +164,7 @@ public final class Exchange {
         try {
             return Json.MAPPER.readTree(body());
         } catch (JsonProcessingException e) {
-            throw HttpError.badRequest("the request's body is not JSON: " + Json.complaint(e));
+            throw HttpError.badRequest("the request's body is not JSON " + JsonFault.words(e));
         } catch (IOException e) {
             throw HttpError.badRequest("the request's body is not JSON in UTF-8");
         }

@@ -9,7 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import jdiffusion.tensor.InputException;
+import jdiffusion.tensor.JsonFault;
 
 /** How JSON is read and written here. */
 public final class Json {
@@ -49,10 +49,6 @@ public final class Json {
         }
     }
 
-    static String complaint(JsonProcessingException e) {
-        return InputException.shown(e.getOriginalMessage());
-    }
-
     /** A JSON object in a text. */
     public static ObjectNode parse(String text) {
         try {
@@ -60,7 +56,7 @@ public final class Json {
                 return object;
             }
         } catch (JsonProcessingException e) {
-            throw HttpError.badRequest("this is not JSON: " + complaint(e));
+            throw HttpError.badRequest("this is not JSON " + JsonFault.words(e));
         }
         throw HttpError.badRequest("this is not a JSON object");
     }
