@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdiffusion.model.JsonTree;
@@ -30,6 +31,8 @@ final class LoraSettings {
     private static final String[] COMPONENTS = {"text_encoder_2.", "text_encoder_3.", "text_encoder.", "transformer.",
         "unet."};
     private static final List<String> OUTER = List.of("base_model.model.", "base_model.");
+    /** Ways to begin a LoRA's training that change the weights beside it. */
+    private static final Pattern CHANGES_BASE = Pattern.compile("(?i)pissa|olora|corda|loftq");
     private static final Set<String> KINDS = Set.of("LORA", "LOHA", "LOKR");
     private static final int MOST_SHOWN = 4;
 
@@ -46,7 +49,7 @@ final class LoraSettings {
     static LoraSettings read(Path file, Map<String, String> metadata) {
         String text = metadata.get(METADATA);
         JsonNode stored = text == null ? null
-                : JsonTree.read(text.getBytes(StandardCharsets.UTF_8), file + ": " + METADATA);
+                : JsonTree.readPython(text.getBytes(StandardCharsets.UTF_8), file + ": " + METADATA);
         if (text != null && (stored == null || !stored.isObject() && !stored.isNull())) {
             throw new InputException(file + ": " + METADATA + " is not a JSON object");
         }
@@ -83,6 +86,12 @@ final class LoraSettings {
         if (!KINDS.contains(kind)) {
             throw new InputException(origin + ": says that this is PEFT's " + InputException.shown(kind)
                     + ", which is not supported; LoRA, LoHa and LoKr are");
+        }
+        String start = root.path(prefix + "init_lora_weights").asText("");
+        if (CHANGES_BASE.matcher(start).lookingAt()) {
+            throw new InputException(origin + ": says that training began with " + InputException.shown(start)
+                    + ", which takes a part out of the model first; convert the file for the model as it was"
+                    + " published (PEFT's path_initial_model_for_weight_conversion)");
         }
         if (alpha.isMissingNode() || alpha.isNull()) {
             return 1;

@@ -32,7 +32,7 @@ public final class ConfigFile {
 
     /** Reads a JSON object. */
     public static ConfigFile read(Path file) {
-        JsonNode root = JsonTree.read(InputFile.bytes(file, LARGEST, "a configuration"), file.toString());
+        JsonNode root = JsonTree.readPython(InputFile.bytes(file, LARGEST, "a configuration"), file.toString());
         if (root == null || !root.isObject()) {
             throw new InputException(file + ": not a JSON object");
         }

@@ -217,8 +217,9 @@ public final class DiffusersFolder implements ModelFiles {
     public Tokenizer tokenizer(Component component) {
         Path folder = tokenizerFolder(component);
         if (component == Component.T5 && !Files.isDirectory(folder)) {
-            throw new InputException(folder + ": the tokenizer of T5 is not there; download it, or leave T5 out with"
-                    + " --no-t5");
+            throw new InputException(folder + ": the tokenizer of T5 is not there; download it, "
+                    + (architecture.drawsWithout(component) ? "or leave T5 out with --no-t5"
+                    : "or give another folder with --tokenizer"));
         }
         return Tokenizer.load(folder);
     }

@@ -16,7 +16,8 @@ public final class LeftAside {
     /** Kinds of such tensors. */
     enum Kind {
         VISION("CLIP's other half, which sees"), DECODER("T5's decoder"), LOSS("what the VAE was trained with"),
-        AVERAGE("averages of weights (EMA)"), CONTROL("a ControlNet"), TRAINING("training"),
+        AVERAGE("averages of weights (EMA)"), CONTROL("a ControlNet"), IMAGE_PROMPT("an IP-Adapter"),
+        TRAINING("training"),
         ENCODER("what other programs keep with text encoders");
 
         private final String label;
@@ -37,6 +38,8 @@ public final class LeftAside {
             "disc", "gan_loss");
     private static final Pattern EMA = Pattern.compile("(?:.*\\.)?(?:\\w+_)?ema(?:_\\w+)?\\..*");
     private static final Pattern CONTROL_NET = Pattern.compile("(?:control_model|controlnet|control_net)\\..*");
+    private static final Pattern IMAGE_PROMPT = Pattern.compile("(?:.*\\.)?(?:encoder_hid_proj\\.image_\\w+|image_proj)"
+            + "\\..*");
     private static final Set<String> STATE = Set.of("optimizer", "optimizers", "optimizer_state", "optimizer_states",
             "lr_scheduler", "lr_schedulers", "grad_scaler", "callbacks", "loops", "random_state", "random_states",
             "rng_state", "projectors", "teacher");
@@ -71,7 +74,9 @@ public final class LeftAside {
             case CLIP_L, CLIP_G -> hasPart(name, true, VISION_TOWER) ? Kind.VISION : null;
             case T5 -> T5_DECODER.matcher(name).matches() ? Kind.DECODER : null;
             case VAE -> hasPart(name, false, VAE_LOSS) ? Kind.LOSS : null;
-            case DENOISER -> CONTROL_NET.matcher(name).matches() ? Kind.CONTROL : null;
+            case DENOISER -> CONTROL_NET.matcher(name).matches() ? Kind.CONTROL
+                    : name.contains("_ip.") || name.contains("image_") && IMAGE_PROMPT.matcher(name).matches()
+                    ? Kind.IMAGE_PROMPT : null;
         };
         return half != null ? half : isAverage(name) ? Kind.AVERAGE : isTraining(name) ? Kind.TRAINING : null;
     }

@@ -146,6 +146,12 @@ final class Finding {
         hasMask = true;
     }
 
+    /** What a second text encoder reads; none for a blank text. */
+    void secondPrompts(String positive, String negative) {
+        more(PROMPT_2, positive == null || positive.isBlank() ? null : positive);
+        more(NEGATIVE_2, negative == null || negative.isBlank() ? null : negative);
+    }
+
     /** How the program reads brackets and long prompts. */
     void weights(PromptWeights kind) {
         weights = kind;

@@ -42,6 +42,8 @@ final class InvokeAi {
         found.prompt(fields.text("positive_prompt"));
         found.negativePrompt(fields.text("negative_prompt"));
         common(fields, found);
+        // What SDXL's second encoder reads, where there is some.
+        found.secondPrompts(fields.text("positive_style_prompt"), fields.text("negative_style_prompt"));
         found.sampler(fields.text("scheduler"));
         found.embedded(fields.text("guidance"));
         found.model(name(fields.node("model")));

@@ -34,7 +34,7 @@ record PictureTexts(Path file, Map<String, String> texts, String repeated) {
                 repeated = before == null || before.equals(plain) ? repeated : text.keyword();
             }
         }
-        if (texts.isEmpty()) {
+        if (!texts.containsKey(PARAMETERS)) {
             Exif exif = Exif.of(file);
             put(texts, PARAMETERS, exif.userComment());
             put(texts, PARAMETERS, comment(exif.comment()));

@@ -124,7 +124,8 @@ class LoraFormsTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {"\"use_dora\": true | has no magnitude", "\"peft_type\": \"OFT\" | PEFT's OFT",
-        "\"lora_alpha\": \"x\" | not a number"})
+        "\"lora_alpha\": \"x\" | not a number",
+        "\"init_lora_weights\": \"pissa_niter_4\" | training began with pissa_niter_4"})
     void settingsThatAreNotKnown(String field, String message) throws IOException {
         Files.writeString(folder.resolve("adapter_config.json"), "{" + field + "}");
         pair("transformer." + BLOCK + "to_q", 1);

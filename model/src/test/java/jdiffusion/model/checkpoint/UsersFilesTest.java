@@ -104,6 +104,7 @@ class UsersFilesTest {
         "T5,decoder.block.0.layer.0.SelfAttention.q.weight;lm_head.weight;decoder.final_layer_norm.weight,3 of T5's",
         "VAE,loss.discriminator.main.0.weight;loss.logvar;loss.perceptual_loss.net.slice1.0.bias,3 of what the VAE",
         "DENOISER,model_ema.decay;model_ema.x_embedderproj;optimizer.0.exp_avg;global_step,2 of averages",
+        "DENOISER,transformer_blocks.0.attn.processor.to_k_ip.weight;image_proj.norm.weight,2 of an IP-Adapter",
         "DENOISER,alphas_cumprod;sqrt_one_minus_alphas_cumprod;posterior_mean_coef1;betas,4 of training"})
     void otherHalvesAreLeftAside(Component component, String extra, String count) throws IOException {
         Map<String, Tensor> all = new TreeMap<>(TINY.get(component));
@@ -267,6 +268,11 @@ class UsersFilesTest {
         Files.delete(model.resolve("tokenizer_3"));
         assertThatThrownBy(() -> Families.open(model, ModelSources.NONE).tokenizer(Component.T5))
                 .isInstanceOf(InputException.class).hasMessageContaining("--no-t5");
+        // AuraFlow has no other encoder.
+        Path only = TestData.copy(TestData.reference().resolve("auraflow/model"), folder.resolve("aura"));
+        Files.move(only.resolve("tokenizer"), only.resolve("elsewhere"));
+        assertThatThrownBy(() -> Families.open(only, ModelSources.NONE).tokenizer(Component.T5))
+                .hasMessageContaining("--tokenizer").hasMessageNotContaining("--no-t5");
     }
 
     @Test
@@ -340,15 +346,17 @@ class UsersFilesTest {
                 .encode("a red circle", 77).ids();
         try (Stream<Path> files = Files.walk(model)) {
             for (Path file : files.filter(f -> f.toString().matches(".*\\.(json|txt)")).toList()) {
+                String number = file.endsWith("config.json") ? "NaN" : "null";
                 change(file, text -> "\uFEFF" + (text.startsWith("{")
-                        ? text.replaceFirst("\\{", "{\"quantization_config\": null, \"added_tokens_decoder\": null,"
+                        ? text.replaceFirst("\\{", "{\"x\": " + number + ", \"quantization_config\": null,"
+                                + " \"added_tokens_decoder\": null,"
                         + " \"extra_ids\": null, \"num_layers\": null, \"sample_size\": null, ")
                                 .replaceAll("\"(num_layers|sample_size)\": \\d+", "\"x_$1\": 0") : text));
             }
         }
         Consumer<Path> plain = vocabulary -> {
             try {
-                change(vocabulary, text -> text.replaceFirst("(?s)\\{\"quantization_config.*\"sample_size\": null, ",
+                change(vocabulary, text -> text.replaceFirst("(?s)\\{\"x\": null, \"quantization_config.*\"sample_size\": null, ",
                         "{"));
             } catch (IOException e) {
                 throw new AssertionError(e);

@@ -146,6 +146,14 @@ class SettingsReaderTest {
                 .contains("weights of InvokeAI's form");
     }
 
+    @Test
+    void secondTextOfInvokeAi() throws IOException {
+        FoundSettings found = read("invokeai_metadata", INVOKE.replace("\"width\"", "\"positive_style_prompt\": \"ink\","
+                + " \"negative_style_prompt\": \"\", \"width\""));
+        assertThat(found.more()).containsEntry("Prompt 2", "ink").doesNotContainKeys("Negative prompt 2",
+                "positive_style_prompt", "negative_style_prompt");
+    }
+
     /** Civitai writes FLUX.1's guidance as if it were a classifier-free one. */
     @Test
     void guidanceOfFlux() throws IOException {
@@ -357,6 +365,10 @@ class SettingsReaderTest {
         byte[] swarm = ("ASCII\0\0\0{\"sui_image_params\": {\"prompt\": \"a cat\"}}").getBytes(StandardCharsets.UTF_8);
         assertThat(SettingsReader.read(Files.write(folder.resolve("a.jpg"), Pictures.withExif(jpeg,
                 Pictures.commented(ByteOrder.BIG_ENDIAN, swarm)))).tool()).isEqualTo("SwarmUI");
+        // As converters make it, with texts of their own.
+        byte[] png = Pictures.withChunk(Files.readAllBytes(png("date:create", "2024")), "eXIf",
+                Pictures.commented(ByteOrder.BIG_ENDIAN, swarm), false);
+        assertThat(SettingsReader.read(Files.write(folder.resolve("a.png"), png)).tool()).isEqualTo("SwarmUI");
         assertThatThrownBy(() -> SettingsReader.read(Pictures.file("stored/grey.jpg")))
                 .isInstanceOf(InputException.class).hasMessageContaining("carries no settings");
     }
