@@ -190,7 +190,7 @@ public final class Main implements Runnable {
     private int misuse(ParameterException e) {
         // The types are Java's.
         String message = e.getMessage().replaceFirst("' is not an? (int|long)$", "' is not a whole number that fits")
-                .replaceFirst("' is not a (float|double)$", "' is not a number");
+                .replaceFirst("' is not a (float|double)$", "' is not a number").replaceFirst("\\.$", "");
         return fail(BAD_INPUT, message + (e instanceof UnmatchedArgumentException unmatched ? hint(unmatched) : "")
                 + "; see " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help", e);
     }

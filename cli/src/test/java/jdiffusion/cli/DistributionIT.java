@@ -63,6 +63,7 @@ class DistributionIT {
         assertThat(start(new ProcessBuilder("tar", "-xf", PACKAGES + "-linux-x86_64.tar.xz", "-C", home.toString()))
                 .end()).isZero();
         Path launcher = only(home).resolve("jdiffusion");
+        assertThat(DocLinks.broken(launcher.getParent())).isEmpty();
         List<String> before = all(home);
         Path picture = folder.resolve("with.png");
         Run run = run(launcher, Map.of(), "generate", PROMPT, "--device", "cpu", "-o", picture.toString());
