@@ -64,6 +64,10 @@ final class TokenizersCommand implements Callable<Integer> {
             main.out().println(toJson(groups));
         } else {
             groups.forEach(this::print);
+            if (!model.given() && groups.stream().allMatch(group -> group.all.isEmpty())) {
+                main.err().println("note: a model's folder brings its own; docs/tokenizers.md says where others are to be"
+                        + " had");
+            }
         }
         return groups.stream().allMatch(group -> group.fault == null) ? Main.OK : Main.FAILED;
     }

@@ -107,7 +107,10 @@ class TokenizersTest {
         assertThat(run.code()).isZero();
         assertThat(run.out()).contains("CLIP's byte pairs:", "T5's unigrams:", "1024 tokens",
                 "982 tokens", "in Hugging Face's cache");
-        assertThat(Cli.run("tokenizers").out()).contains("none found").doesNotContain("used");
+        assertThat(run.err()).isEmpty();
+        Cli none = Cli.run("tokenizers");
+        assertThat(none.out()).contains("none found").doesNotContain("used");
+        assertThat(none.err()).singleElement().asString().startsWith("note: ").contains("docs/tokenizers.md");
         assertThat(Cli.run("tokenizers", "--tokenizer", TestModel.SHAPES).out()).contains("given with --tokenizer");
         assertThat(Cli.run("tokenizers", "--tokenizer", "nowhere").err()).singleElement().asString()
                 .contains("--tokenizer nowhere is not a folder");
