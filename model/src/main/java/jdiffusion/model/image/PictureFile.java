@@ -24,6 +24,8 @@ import jdiffusion.tensor.InputFile;
 
 /** Reads the pictures that a user gives: to start from, or as a mask. */
 public final class PictureFile {
+    /** How far a mask's black and white may be from black and white. */
+    private static final int NEAR = 32;
     /** Pixels that are decoded at most; a few kilobytes of a file can claim billions. */
     private static final long MOST_PIXELS = 64_000_000;
     private static final Set<String> FORMATS = Set.of("png", "jpeg", "bmp", "gif", "tif");
@@ -84,8 +86,8 @@ public final class PictureFile {
     }
 
     /**
-     * The same for a mask. One whose colours select all or nothing, and whose transparency does not, selects where it
-     * is opaque, as in AUTOMATIC1111's web UI.
+     * The same for a mask. One whose colours select all or nothing, or are those of a picture with a hole in it, and
+     * whose transparency does not, selects where it is opaque, as in AUTOMATIC1111's web UI.
      *
      * @param notes told so, since other programs mean the opposite
      */
@@ -94,11 +96,12 @@ public final class PictureFile {
     }
 
     private static Picture mask(StoredValues stored, String file, Consumer<String> notes) {
-        if (stored.alpha() == null || selectsSome(stored.colours()) || !selectsSome(stored.alpha())) {
+        boolean colours = selectsSome(stored.colours());
+        if (stored.alpha() == null || colours && !hasPicture(stored) || !selectsSome(stored.alpha())) {
             return stored.colours();
         }
-        String side = stored.colours().luma()[0] >= Picture.WHITE ? "light" : "dark";
-        notes.accept(file + ": the mask's colours are all " + side + ", so its alpha is the mask: what is opaque is"
+        String side = colours ? "a picture's" : stored.colours().luma()[0] >= Picture.WHITE ? "all light" : "all dark";
+        notes.accept(file + ": the mask's colours are " + side + ", so its alpha is the mask: what is opaque is"
                 + " drawn anew, what is transparent is kept (masks for OpenAI's API mean the opposite; invert the alpha"
                 + " of those)");
         return stored.alpha();
@@ -109,6 +112,26 @@ public final class PictureFile {
         int[] luma = mask.luma();
         boolean first = luma[0] >= Picture.WHITE;
         return Arrays.stream(luma).anyMatch(value -> value >= Picture.WHITE != first);
+    }
+
+    /** Whether most of what is opaque is neither black nor white. */
+    private static boolean hasPicture(StoredValues mask) {
+        byte[] alpha = mask.alpha().rgb();
+        byte[] rgb = mask.colours().rgb();
+        int opaque = 0;
+        int shades = 0;
+        for (int i = 0; i < rgb.length; i += 3) {
+            if ((alpha[i] & 0xff) >= Picture.WHITE) {
+                opaque++;
+                shades += isNear(rgb, i, 0) || isNear(rgb, i, 0xff) ? 0 : 1;
+            }
+        }
+        return 2 * shades > opaque;
+    }
+
+    private static boolean isNear(byte[] rgb, int at, int shade) {
+        return Math.abs((rgb[at] & 0xff) - shade) <= NEAR && Math.abs((rgb[at + 1] & 0xff) - shade) <= NEAR
+                && Math.abs((rgb[at + 2] & 0xff) - shade) <= NEAR;
     }
 
     /** Reads a picture. */

@@ -94,6 +94,18 @@ class PictureFileTest {
         assertThat(notes).isEmpty();
     }
 
+    /** A picture with a hole in it is no mask by its colours, whatever stands in the hole. */
+    @Test
+    void aPictureWithAHole() throws IOException {
+        List<String> notes = new ArrayList<>();
+        BufferedImage image = new BufferedImage(4, 1, BufferedImage.TYPE_INT_ARGB);
+        for (int x = 0; x < 4; x++) {
+            image.setRGB(x, 0, new int[] {0xff804020, 0xffd0e0a0, 0xffffffff, 0x00ffffff}[x]);
+        }
+        assertThat(PictureFile.readMask(write(image, "png"), notes::add).luma()).containsExactly(255, 255, 255, 0);
+        assertThat(notes).singleElement().asString().contains("colours are a picture's", "opaque is drawn anew");
+    }
+
     @Test
     void masksWithoutUseOfTheirAlpha() throws IOException {
         List<String> notes = new ArrayList<>();
