@@ -13,16 +13,18 @@ import org.junit.jupiter.api.extension.ConditionEvaluationResult;
 import org.junit.jupiter.api.extension.ExecutionCondition;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /**
  * A test that uses {@link TestDevice}. The build runs those with this tag on the emulated device, and once more on a
  * real one; where there is none that can be used, or no C compiler for the emulated one's driver, they say that they
- * are skipped.
+ * are skipped. One of them runs at a time, beside those that do not use it.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
 @Inherited
 @Tag("device")
+@ResourceLock("device")
 @ExtendWith(OnDevice.Condition.class)
 public @interface OnDevice {
     /** Whether the device that is asked for is here. */

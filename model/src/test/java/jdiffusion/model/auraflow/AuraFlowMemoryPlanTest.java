@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /** AuraFlow's ways through the pipeline take what is planned, to the byte, and draw the same wherever weights are. */
+@OnEmulatedDevice
 class AuraFlowMemoryPlanTest {
     private static final int HEIGHT = 32;
     private static final int WIDTH = 48;

@@ -13,6 +13,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.Compute;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ConfigFile;
 import jdiffusion.model.families.Families;
@@ -63,6 +64,7 @@ class AuraFlowTransformerTest {
     }
 
     @Test
+    @OnEmulatedDevice
     void aDeviceIsOffByAtMostTwiceTheRoundingOfInputs() {
         float[] exact = onCpu(Precision.F32, 2, 1, 2);
         double rounding = rms(onCpu(Precision.BF16, 2, 1, 2), exact);

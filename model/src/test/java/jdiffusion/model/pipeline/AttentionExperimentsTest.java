@@ -19,6 +19,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.Branch;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.experiment.Interventions;
@@ -101,6 +102,7 @@ class AttentionExperimentsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"sd35-medium", "sdxl", "flux-dev", "auraflow", "pixart-sigma"})
+    @OnEmulatedDevice
     void alsoOnADevice(String family) {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
             long before = cuda.allocatedBytes();
@@ -283,6 +285,7 @@ class AttentionExperimentsTest {
 
     /** Masked values are the same bytes as values that an intervention sets to zero. */
     @Test
+    @OnEmulatedDevice
     void maskedValuesAreZeros() {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
             for (Backend backend : List.of(EXACT, cuda.backend())) {
@@ -300,6 +303,7 @@ class AttentionExperimentsTest {
 
     /** Rows of q, k and v are moved on the device: none of its 16-bit tensors is copied to the host. */
     @Test
+    @OnEmulatedDevice
     void masksOnTheDevice() {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
             List<Tensor> copied = new ArrayList<>();

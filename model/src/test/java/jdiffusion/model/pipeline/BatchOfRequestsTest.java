@@ -16,6 +16,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.families.Families;
@@ -166,6 +167,7 @@ class BatchOfRequestsTest {
     }
 
     @Test
+    @OnEmulatedDevice
     void onADevice() {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false);
                 Pipeline pipeline = pipeline("sd35-medium", cuda.backend())) {

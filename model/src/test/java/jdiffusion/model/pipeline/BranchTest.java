@@ -13,6 +13,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.experiment.SavedStepsFile;
@@ -129,6 +130,7 @@ class BranchTest {
 
     /** What is not computed is not asked of the network; memory is what was planned. */
     @Test
+    @OnEmulatedDevice
     void onADevice() {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false);
                 Pipeline of = Pipeline.open(TestData.defaultModel(), cuda.backend())) {

@@ -9,6 +9,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.Compute;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.checkpoint.ModelSources;
@@ -25,6 +26,7 @@ import jdiffusion.tensor.Workspace;
 import org.junit.jupiter.api.Test;
 
 /** The default model on the emulated CUDA device: the same picture, few launches, nothing left behind. */
+@OnEmulatedDevice
 class CudaPipelineTest {
     private static final int MOST_LAUNCHES = 14;
     private static final double MOST_DIFFERENCE = 2;

@@ -19,6 +19,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.Branch;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.families.Families;
@@ -105,6 +106,7 @@ class ExperimentsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"sd35-medium", "sdxl", "flux-dev", "auraflow", "pixart-sigma"})
+    @OnEmulatedDevice
     void alsoOnADevice(String family) {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
             long before = cuda.allocatedBytes();

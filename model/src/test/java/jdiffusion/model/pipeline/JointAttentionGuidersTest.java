@@ -12,6 +12,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.families.Families;
@@ -56,6 +57,7 @@ class JointAttentionGuidersTest {
     /** The device's own error without any change is what the change may add to once more. */
     @ParameterizedTest
     @ValueSource(strings = {"flux-dev", "auraflow"})
+    @OnEmulatedDevice
     void onADevice(String family) {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
             float[] plain = run(cuda.backend(), family, null);

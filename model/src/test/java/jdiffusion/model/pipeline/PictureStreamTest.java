@@ -16,6 +16,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.Component;
 import jdiffusion.model.convert.ExportOptions;
@@ -193,6 +194,7 @@ class PictureStreamTest {
     }
 
     @Test
+    @OnEmulatedDevice
     void onTheEmulatedDevice() {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false)) {
             Pipeline pipeline = Pipeline.open(TestData.defaultModel(), cuda.backend());

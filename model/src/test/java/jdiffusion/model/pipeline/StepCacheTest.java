@@ -12,6 +12,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.checkpoint.Component;
@@ -107,6 +108,7 @@ class StepCacheTest {
     }
 
     @Test
+    @OnEmulatedDevice
     void onADevice() {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, true)) {
             reuse(cuda.backend(), "sd35-medium", 1e-2);

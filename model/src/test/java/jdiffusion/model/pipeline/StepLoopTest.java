@@ -24,10 +24,12 @@ import jdiffusion.model.synthetic.SyntheticModel;
 import jdiffusion.model.synthetic.SyntheticModel.Vocabularies;
 import jdiffusion.tensor.DType;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the loop over steps promises: no garbage, and the same bytes whatever the threads and the batch. */
+@Isolated("it counts what all workers allocate")
 class StepLoopTest {
     private static final long MOST_BYTES = 64 << 10;
     private static final long MOST_GROWTH = 16 << 10;

@@ -19,6 +19,7 @@ import jdiffusion.kernels.DeviceException;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.cache.StepCache;
 import jdiffusion.model.checkpoint.ModelSources;
 import jdiffusion.model.families.Families;
@@ -157,6 +158,7 @@ class TwoDevicesTest {
     }
 
     @Test
+    @OnEmulatedDevice
     void onEmulatedDevices() {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, false, 2)) {
             long free = cuda.allocatedBytes();

@@ -6,9 +6,11 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import org.junit.jupiter.api.Test;
 
 /** The transformer by the CUDA kernels on the emulated device: as exact as its products' inputs allow. */
+@OnEmulatedDevice
 class DitOnDeviceTest {
     private static final int[] SEEDS = {1, 2};
 

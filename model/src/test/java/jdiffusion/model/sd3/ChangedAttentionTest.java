@@ -12,6 +12,7 @@ import jdiffusion.kernels.attention.AttentionStream;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
 import jdiffusion.model.AttentionSite;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.Trace;
 import jdiffusion.model.checkpoint.Component;
@@ -47,6 +48,7 @@ class ChangedAttentionTest {
     }
 
     @Test
+    @OnEmulatedDevice
     void onADevice() {
         try (EmulatedCuda cuda = EmulatedCuda.open(Precision.BF16, true)) {
             compare(cuda.backend(), "pag", new AttentionChange(List.of(1, 2), 0), 12, ROUNDED);

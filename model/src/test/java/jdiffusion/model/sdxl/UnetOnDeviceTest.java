@@ -9,6 +9,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.attention.AttentionShape;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.Compute;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.Trace;
 import jdiffusion.model.EmulatedCuda;
 import jdiffusion.model.stage.Stage;
@@ -17,6 +18,7 @@ import jdiffusion.tensor.Workspace;
 import org.junit.jupiter.api.Test;
 
 /** The UNet by the CUDA kernels on the emulated device: as exact as its products' inputs allow, in few launches. */
+@OnEmulatedDevice
 class UnetOnDeviceTest {
     private static final int[] SEEDS = {1};
     private static final int BLOCK_LAUNCHES = 11;

@@ -12,6 +12,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /** FLUX's ways through the pipeline take what is planned, to the byte, and draw the same wherever weights are. */
+@OnEmulatedDevice
 class FluxMemoryPlanTest {
     private static final int IDS = 1024;
     private static final int HEIGHT = 16;

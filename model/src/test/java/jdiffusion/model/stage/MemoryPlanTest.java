@@ -12,6 +12,7 @@ import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.counting.CountingBackend;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.checkpoint.DiffusersFolder;
 import jdiffusion.model.families.Families;
@@ -23,6 +24,7 @@ import jdiffusion.model.sampling.SkipLayers;
 import org.junit.jupiter.api.Test;
 
 /** What is planned is what is taken, to the byte; and a picture does not depend on where its weights were. */
+@OnEmulatedDevice
 class MemoryPlanTest {
     /** One run: what was planned, what was taken, and what came out. */
     private record Run(MemoryPlan plan, List<StageMemory> taken, Picture picture) {

@@ -11,6 +11,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
@@ -24,6 +25,7 @@ import jdiffusion.tensor.DType;
 import org.junit.jupiter.api.Test;
 
 /** PixArt takes what is planned, to the byte, and draws the same wherever its weights are. */
+@OnEmulatedDevice
 class PixartMemoryPlanTest {
     private static final int IDS = 1024;
 

@@ -10,6 +10,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.families.Families;
 import jdiffusion.model.family.GenerationRequest;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /** SDXL's ways through the pipeline take what is planned, to the byte, and draw the same wherever weights are. */
+@OnEmulatedDevice
 class SdxlMemoryPlanTest {
     private static final int IDS = 1024;
     private static final int HEIGHT = 24;

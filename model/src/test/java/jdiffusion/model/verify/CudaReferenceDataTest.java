@@ -11,6 +11,7 @@ import jdiffusion.kernels.Backend;
 import jdiffusion.kernels.Precision;
 import jdiffusion.kernels.cpu.CpuBackend;
 import jdiffusion.model.EmulatedCuda;
+import jdiffusion.model.OnEmulatedDevice;
 import jdiffusion.model.TestData;
 import jdiffusion.model.reference.Comparison;
 import org.junit.jupiter.api.DynamicTest;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.TestFactory;
  * Denoisers, text encoders and the VAE by the CUDA kernels, every traced tensor of the reference data: its error is at
  * most twice that which the CPU has when it rounds the inputs of products to bfloat16 and nothing else.
  */
+@OnEmulatedDevice
 class CudaReferenceDataTest {
     private static final double ANY = Double.MAX_VALUE;
     /** What is exact on the CPU may be off by roundings of float32. */
