@@ -104,8 +104,7 @@ final class OnlineSoftmax {
 
     /**
      * Turns the former largest scores of {@code n} queries into factors, and applies them to the sums of the softmax.
-     * Scalar, since the largest score of a query seldom rises, and because a second vector exp beside that of
-     * {@link #exponentiate} outgrows what the compiler inlines into one caller; left out, it would allocate vectors.
+     * Scalar, since the largest score of a query seldom rises.
      *
      * @return whether any factor is not 1
      */
@@ -126,15 +125,7 @@ final class OnlineSoftmax {
     }
 
     static void exponentiateVectors(float[] scores, int column, int keys, float[] state, int query, int queries) {
-        FloatVector largest = FloatVector.fromArray(Simd.F, state, query);
-        FloatVector sum = FloatVector.fromArray(Simd.F, state, queries + query);
-        int end = column + keys * NR;
-        for (int i = column; i < end; i += NR) {
-            FloatVector p = VectorMath.expNotPositive(FloatVector.fromArray(Simd.F, scores, i).sub(largest));
-            p.intoArray(scores, i);
-            sum = p.add(sum);
-        }
-        sum.intoArray(state, queries + query);
+        VectorMath.addExponentials(scores, column, column + keys * NR, NR, state, query, queries + query);
     }
 
     /** Brings sums [rows][NR] made before the latest block to its largest score. */

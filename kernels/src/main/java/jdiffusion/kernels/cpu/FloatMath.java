@@ -20,7 +20,7 @@ public final class FloatMath {
         return expNearZero(r) * powerOfTwo(half) * powerOfTwo(exponent - half);
     }
 
-    /** See {@link VectorMath#expNotPositive}. */
+    /** See {@link VectorMath#addExponentials}. */
     public static float expNotPositive(float x) {
         float shifted = x * VectorMath.LOG2_E + VectorMath.TO_INTEGER;
         float n = shifted - VectorMath.TO_INTEGER;

@@ -13,7 +13,7 @@ import jdk.incubator.vector.IntVector;
  * that lane alone. The coefficients are near-minimax fits by reweighted least squares, in the error that matters to
  * the result.
  *
- * <p>Each activation is one method, loop included, written out: the compiler has a bound for the size of what it puts
+ * <p>Each function is one method, loop included, written out: the compiler has a bound for the size of what it puts
  * together, and beyond it calls our methods instead of inlining them, and boxes their vectors, for ever. A caller of
  * several activations, as {@link Pointwise#activate}, reaches it.
  */
@@ -35,27 +35,33 @@ public final class VectorMath {
     }
 
     /**
-     * e^x for x up to 0 in half the steps, for the inner loop of a softmax: results under the normal range are 0, and
-     * NaN stays NaN.
+     * The inner loop of a softmax, for {@link Simd#LANES} queries side by side: every {@code step}th run of scores from
+     * {@code at} to {@code end} becomes e^(score - largest), and is added to the sums. With e^x for x up to 0, in half
+     * the steps of one for all x: results under the normal range are 0, and NaN stays NaN.
+     *
+     * @param state   the largest scores from {@code largest} on, the sums from {@code sums} on
      */
-    public static FloatVector expNotPositive(FloatVector x) {
-        FloatVector shifted = x.mul(LOG2_E).add(TO_INTEGER);
-        FloatVector n = shifted.sub(TO_INTEGER);
-        FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), x);
-        r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
-        // The lowest bits of shifted are n, and the others leave at the top; from -87 on, 2^n is a normal number.
-        FloatVector power = shifted.reinterpretAsInts().add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats();
-        FloatVector p = expNearZero(r).mul(power);
-        return p.blend(0f, x.compare(LT, -87f));
-    }
-
-    /** e^r for r up to ln(2)/2 either way. */
-    private static FloatVector expNearZero(FloatVector r) {
-        FloatVector q = r.mul(0.0013813878f).add(0.008369064f);
-        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.041668423f));
-        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.16666518f));
-        q = q.fma(r, FloatVector.broadcast(Simd.F, 0.49999994f));
-        return q.mul(r).fma(r, r).add(1f);
+    public static void addExponentials(float[] scores, int at, int end, int step, float[] state, int largest,
+                                       int sums) {
+        FloatVector most = FloatVector.fromArray(Simd.F, state, largest);
+        FloatVector sum = FloatVector.fromArray(Simd.F, state, sums);
+        for (int i = at; i < end; i += step) {
+            FloatVector x = FloatVector.fromArray(Simd.F, scores, i).sub(most);
+            FloatVector shifted = x.mul(LOG2_E).add(TO_INTEGER);
+            FloatVector n = shifted.sub(TO_INTEGER);
+            FloatVector r = n.fma(FloatVector.broadcast(Simd.F, -LN2_HIGH), x);
+            r = n.fma(FloatVector.broadcast(Simd.F, -LN2_LOW), r);
+            FloatVector q = r.mul(0.0013813878f).add(0.008369064f);
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.041668423f));
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.16666518f));
+            q = q.fma(r, FloatVector.broadcast(Simd.F, 0.49999994f));
+            // The lowest bits of shifted are n, and the others leave at the top; from -87 on, 2^n is a normal number.
+            FloatVector power = shifted.reinterpretAsInts().add(BIAS).lanewise(LSHL, MANTISSA).reinterpretAsFloats();
+            FloatVector p = q.mul(r).fma(r, r).add(1f).mul(power).blend(0f, x.compare(LT, -87f));
+            p.intoArray(scores, i);
+            sum = p.add(sum);
+        }
+        sum.intoArray(state, sums);
     }
 
     /**
