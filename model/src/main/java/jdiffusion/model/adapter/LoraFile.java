@@ -5,7 +5,11 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import jdiffusion.model.checkpoint.LeftAside;
 import jdiffusion.model.checkpoint.names.Wrappers;
@@ -17,6 +21,7 @@ import jdiffusion.tensor.safetensors.SafetensorsFile;
 /** A LoRA's file, mapped until it is closed, its tensors grouped by the modules that they change. */
 final class LoraFile implements AutoCloseable {
     private static final int MOST_SHOWN = 4;
+    private static final Pattern BUNDLED = Pattern.compile("bundle_emb\\.(.+)\\.[^.]+");
     private static final String NORMS = "_norm.scale";
     private static final String NORM = "query" + NORMS;
     private static final String LAST_MODULATION = "final_layer.adaLN_modulation.1";
@@ -26,6 +31,8 @@ final class LoraFile implements AutoCloseable {
     private final Map<String, LoraModule> modules = new TreeMap<>();
     private final List<String> strangers = new ArrayList<>();
     private int ofTraining;
+    /** Words of textual inversions that come along. */
+    private final Set<String> words = new TreeSet<>();
 
     private LoraFile(SafetensorsFile file, LoraSettings settings) {
         this.file = file;
@@ -69,6 +76,11 @@ final class LoraFile implements AutoCloseable {
     }
 
     private void add(String name) {
+        Matcher bundled = BUNDLED.matcher(name);
+        if (bundled.matches()) {
+            words.add(bundled.group(1));
+            return;
+        }
         String unsupported = LoraKey.unsupported(name);
         if (unsupported != null) {
             throw new InputException(file.origin() + ": " + InputException.shown(name) + " belongs to " + unsupported
@@ -88,6 +100,11 @@ final class LoraFile implements AutoCloseable {
     /** What of the file has no effect. */
     List<String> notes() {
         List<String> notes = new ArrayList<>(settings.idle(modules.keySet()));
+        if (!words.isEmpty()) {
+            notes.add(origin() + ": textual inversions that come along (bundle_emb) are left aside: "
+                    + words.stream().limit(MOST_SHOWN).map(InputException::shown).collect(Collectors.joining(", "))
+                    + (words.size() > MOST_SHOWN ? ", ..." : "") + "; in a prompt they are plain words");
+        }
         if (ofTraining > 0) {
             notes.add(origin() + ": " + ofTraining + " tensor(s) that training left are left aside");
         }

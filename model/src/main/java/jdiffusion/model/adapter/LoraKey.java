@@ -66,7 +66,6 @@ record LoraKey(String module, Part part) {
         unsupported("\\.vera_lambda", "VeRA");
         unsupported("\\.[ab][12]\\.weight$", "GLoRA");
         unsupported("\\.reshape_weight$|\\.set_weight$", "a change of a weight's shape");
-        unsupported("bundle_emb\\.", "a bundled text embedding");
         unsupported("(?<!lora_B)(?<!lora_B\\.default)\\.bias$", "biases that were trained too (PEFT's bias)");
     }
 

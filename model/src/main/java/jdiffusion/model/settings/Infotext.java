@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
  * The settings of a picture as text, in the form that AUTOMATIC1111's web UI introduced: the prompt, a line
@@ -24,8 +25,8 @@ public record Infotext(String prompt, String negativePrompt, Map<String, String>
     private static final String NEGATIVE = "Negative prompt:";
     private static final String EXACT = "Exact prompt";
     private static final String EXACT_NEGATIVE = "Exact negative prompt";
-    private static final String FIRST_FIELD = "Steps: ";
-    /** With fewer pairs the last line belongs to the prompt. */
+    private static final Pattern FIRST_FIELD = Pattern.compile("Steps: \\d");
+    /** With fewer pairs a last line that does not begin as usual belongs to the prompt. */
     private static final int FEWEST_FIELDS = 3;
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -104,11 +105,11 @@ public record Infotext(String prompt, String negativePrompt, Map<String, String>
                 exactNegative != null ? exactNegative : String.join("\n", negative), fields);
     }
 
-    /** The line of pairs: the last one, or A1111's where an extension writes its own behind it; -1 without. */
+    /** The line of pairs: one that begins as A1111's, lines of extensions may stand behind it, or the last; else -1. */
     private static int fieldsAt(List<String> lines) {
         for (int i = lines.size() - 1; i >= 0; i--) {
-            if ((i == lines.size() - 1 || lines.get(i).startsWith(FIRST_FIELD))
-                    && pairs(lines.get(i).strip()).size() >= FEWEST_FIELDS) {
+            if (FIRST_FIELD.matcher(lines.get(i)).lookingAt()
+                    || i == lines.size() - 1 && pairs(lines.get(i).strip()).size() >= FEWEST_FIELDS) {
                 return i;
             }
         }

@@ -209,6 +209,16 @@ class LoraFormsTest {
         assertThat(files.notes()).singleElement().asString().contains("2 tensor(s) that training left");
     }
 
+    @Test
+    void textualInversionsThatComeAlong() {
+        double[][] q = pair("transformer." + BLOCK + "to_q", 1);
+        maker.put("bundle_emb.my cat.clip_l", 2, 64);
+        maker.put("bundle_emb.my cat.clip_g", 2, 64);
+        ModelFiles files = adapted();
+        assertAdded(files, BLOCK + "to_q.weight", q);
+        assertThat(files.notes()).singleElement().asString().contains("left aside: my cat; in a prompt");
+    }
+
     @ParameterizedTest
     @CsvSource({"base_model.model.proj_out.modules_to_save.weight,modules_to_save",
         "base_model.model.proj_out.modules_to_save.default.bias,modules_to_save",

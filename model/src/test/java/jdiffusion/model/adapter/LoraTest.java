@@ -330,7 +330,7 @@ class LoraTest {
 
     @ParameterizedTest
     @CsvSource({"lora_unet_proj_out.set_weight,a weight's shape", "lycoris_proj_out.lokr_t1,Tucker",
-        "transformer.proj_out.lora_bias,a LoRA with biases", "bundle_emb.cat.clip_l,a bundled text embedding"})
+        "transformer.proj_out.lora_bias,a LoRA with biases"})
     void otherAdaptersAreRefusedByName(String key, String kind) {
         maker.put("transformer.proj_out.lora_A.weight", 1, D);
         maker.put(key, 4);

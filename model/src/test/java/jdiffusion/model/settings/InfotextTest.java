@@ -80,6 +80,14 @@ class InfotextTest {
     }
 
     @Test
+    void fewSettings() {
+        Infotext text = Infotext.parse("a cat\nNegative prompt: bad\nSteps: 20, Seed: 7");
+        assertThat(text.negativePrompt()).isEqualTo("bad");
+        assertThat(text.fields()).containsOnlyKeys("Steps", "Seed");
+        assertThat(Infotext.parse("a cat\nSteps: 20| Seed: 7").prompt()).isEqualTo("a cat");
+    }
+
+    @Test
     void stableDiffusionCpp() {
         Infotext text = Infotext.parse("a cat\nSteps: 20, CFG scale: 4.500000, SLG scale: 2.500000, Skip layers: "
                 + "[7, 8, 9, ], Skip layer start: 0.010000, Seed: 42, Size: 512x512, Sampler: euler discrete, "
