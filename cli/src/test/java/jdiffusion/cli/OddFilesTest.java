@@ -82,7 +82,8 @@ class OddFilesTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "vae/config.json        | {\"a\": NaN} | not valid JSON at line 1, column |(NaN is not a value of JSON)",
+        "vae/config.json        | {\"scaling_factor\": NaN} | scaling_factor is \"NaN\" | not a number",
+        "tokenizer/vocab.json   | {\"a\": NaN} | not valid JSON at line 1, column |(NaN is not a value of JSON)",
         "vae/config.json        | {\"a\": [    | not valid JSON at line |(it ends too early)",
         "scheduler/scheduler_config.json | {a}  | not valid JSON at line 1, |code 97",
         "tokenizer/vocab.json   | []         | the vocabulary should be an object {...} | but is a list [...]",
