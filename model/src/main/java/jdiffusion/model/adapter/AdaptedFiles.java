@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import jdiffusion.model.checkpoint.Component;
@@ -82,7 +83,7 @@ public final class AdaptedFiles extends WrappedFiles {
         int keys = file.strangers().size();
         List<String> unmatched = new ArrayList<>(file.strangers().stream()
                 .filter(name -> !planNorm(index, file, name, names)).toList());
-        Map<Component, Integer> leftOut = new EnumMap<>(Component.class);
+        Map<String, Integer> leftOut = new TreeMap<>();
         for (LoraModule module : file.modules()) {
             keys += module.keys().size();
             LoraNames.Norm norm = module.changesMatrix() ? null : names.findNorm(module.name());
@@ -91,7 +92,7 @@ public final class AdaptedFiles extends WrappedFiles {
                 continue;
             }
             LoraNames.Match match = names.find(module.name());
-            Component without = match == null ? names.leftOut(module.name()) : null;
+            String without = match == null ? names.leftOut(module.name()) : null;
             if (without != null) {
                 leftOut.merge(without, module.keys().size(), Integer::sum);
                 continue;
@@ -122,8 +123,7 @@ public final class AdaptedFiles extends WrappedFiles {
                     + "; " + isItForAnother());
         }
         String all = " of its " + keys + " tensors are for ";
-        leftOut.forEach((component, count) -> notes.add(file.origin() + ": " + count + all + component.label()
-                + ", which is left out"));
+        leftOut.forEach((part, count) -> notes.add(file.origin() + ": " + count + all + part));
     }
 
     private void checkMatrix(LoraFile file, LoraModule module, LoraTargets.Target target) {

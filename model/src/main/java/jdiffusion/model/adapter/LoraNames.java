@@ -44,13 +44,15 @@ final class LoraNames {
         return word.lookingAt() ? module.substring(word.end()) : null;
     }
 
-    /** The component that a module belongs to by its prefix and that the model is without; null for none. */
-    Component leftOut(String module) {
-        Component found = null;
-        for (String name = module; name != null && found == null; name = behindWord(name)) {
-            found = leftOutAs(name);
+    /** What a module belongs to that the model is without: an encoder, or a part of some models; null for none. */
+    String leftOut(String module) {
+        for (String name = module; name != null; name = behindWord(name)) {
+            Component component = leftOutAs(name);
+            if (component != null) {
+                return component.label() + ", which is left out";
+            }
         }
-        return found;
+        return find(module, (_, label) -> label, LoraTargets::ofOthers);
     }
 
     private Component leftOutAs(String module) {

@@ -28,6 +28,8 @@ final class LoraTargets {
     private final Map<String, String> norms = new HashMap<>();
     /** Norms' modules in the diffusers layout. */
     private final Map<String, String> vectors = new HashMap<>();
+    /** What other models of the kind have, by the beginning of its modules' names. */
+    private final Map<String, String> ofOthers = new HashMap<>();
 
     /**
      * What one module of a LoRA file changes.
@@ -81,6 +83,7 @@ final class LoraTargets {
                 vectors.put(flat(module(name)), module(name));
             }
         }
+        network.ofSome().forEach((start, label) -> ofOthers.put(flat(start), label));
         for (Naming naming : network.adapters()) {
             naming.toOriginal(tensors.names()).forEach(mapped -> addOriginal(mapped, tensors));
         }
@@ -152,6 +155,12 @@ final class LoraTargets {
     String vector(String module) {
         String found = vectors.get(flat(module));
         return found != null ? found : vectors.get(TEXT_MODEL + flat(module));
+    }
+
+    /** What a module is that other models of the kind have; null for none. */
+    String ofOthers(String module) {
+        String flat = flat(module);
+        return ofOthers.keySet().stream().filter(flat::startsWith).map(ofOthers::get).findFirst().orElse(null);
     }
 
     /** The tensor of a norm that a file names as its publisher does; null for none. */

@@ -33,6 +33,14 @@ public interface Network {
     }
 
     /**
+     * Modules that some models of this kind have and others are without, so that LoRAs for the former are used with the
+     * latter: by the beginning of their names, in the layout of diffusers or the publisher, what they are.
+     */
+    default Map<String, String> ofSome() {
+        return Map.of();
+    }
+
+    /**
      * Names of tensors that stand without any prefix in a file of all components, and say of this one what a
      * {@code config.json} says in the diffusers layout. They are no weights of it.
      */

@@ -3,6 +3,7 @@ package jdiffusion.model.flux;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import jdiffusion.model.JsonTree;
@@ -47,6 +48,13 @@ final class FluxNetwork implements Network {
     @Override
     public List<Naming> adapters() {
         return List.of(FluxNames.NAMES, FluxNames.XLABS);
+    }
+
+    /** LoRAs trained on [dev] are drawn with on [schnell]. */
+    @Override
+    public Map<String, String> ofSome() {
+        String label = "the embedding of guidance, which FLUX.1 [dev] has and this model has not";
+        return Map.of("guidance_in.", label, "time_text_embed.guidance_embedder.", label);
     }
 
     /** The shapes say all, and the published axes the rest. */

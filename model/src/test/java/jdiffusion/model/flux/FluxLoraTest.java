@@ -30,6 +30,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** LoRAs of FLUX under the names of all programs that write them, on models of several layouts. */
 class FluxLoraTest {
@@ -89,6 +91,24 @@ class FluxLoraTest {
             assertClose(pooled(AdaptedFiles.of(model("dev"), List.of(new Lora(lora("kohya"), scale))), expected),
                     expected, "kohya.clip_pooled");
         }
+    }
+
+    /** [schnell] embeds no guidance. */
+    @ParameterizedTest
+    @ValueSource(strings = {"transformer.time_text_embed.guidance_embedder.linear_1", "lora_unet_guidance_in_in_layer",
+        "diffusion_model.guidance_in.in_layer"})
+    void ofDevOnSchnell(String name) {
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        tensors.put(name + ".lora_down.weight", Tensor.of(new float[2 * 256], 2, 256));
+        tensors.put(name + ".lora_up.weight", Tensor.of(new float[64 * 2], 64, 2));
+        Path file = folder.resolve("lora.safetensors");
+        SafetensorsWriter.write(file, tensors, Map.of());
+        List<Lora> loras = List.of(new Lora(file, 1));
+        assertThat(AdaptedFiles.of(model("dev"), loras).notes()).isEqualTo(model("dev").notes());
+        assertThat(AdaptedFiles.of(model("schnell"), loras).notes()).contains(file + ": 2 of its 2 tensors are for the"
+                + " embedding of guidance, which FLUX.1 [dev] has and this model has not");
+        refused(Map.of(name.replace("guidance", "other") + ".lora_down.weight", Tensor.of(new float[512], 2, 256)),
+                "match nothing");
     }
 
     /** Biases and norms of a Black Forest Labs' file that do not fit are told by name. */
