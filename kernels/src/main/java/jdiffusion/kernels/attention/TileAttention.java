@@ -123,7 +123,7 @@ final class TileAttention {
         AmxAttention code = cpu.products().amx().attention();
         int count = Math.min(SIDE, call.queries() - from);
         boolean biased = call.shape().causal() || call.relativeBias() != null;
-        int bias = biased ? 2 * (keys + SIDE) : 0;
+        int bias = biased ? biasSize() : 0;
         MemorySegment block = cpu.localMemory(worker, Buffer.SCORES, AmxAttention.size(width, bias));
         queries(pair, from, count, block, worker);
         if (biased) {
@@ -153,6 +153,11 @@ final class TileAttention {
         clear(rows, count, SIDE);
     }
 
+    /** Numbers of bias, for all distances of a query and a key and those that are none. */
+    private int biasSize() {
+        return 2 * (keys + SIDE);
+    }
+
     /** Where the bias of a query and a key lies. */
     private int biasOf(int query, int key) {
         return SIDE + key - query + call.keys() - 1;
@@ -164,8 +169,9 @@ final class TileAttention {
      */
     private void bias(int pair, MemorySegment block, int worker) {
         int n = 2 * call.keys() - 1;
-        float[] bias = cpu.local(worker, Buffer.SCORES, 2 * (keys + SIDE));
-        Arrays.fill(bias, 0);
+        int size = biasSize();
+        float[] bias = cpu.local(worker, Buffer.SCORES, size);
+        Arrays.fill(bias, 0, size, 0);
         if (call.relativeBias() != null) {
             Tensor stored = call.relativeBias();
             Widen.run(stored.data(), stored.type(), stored.rowOffset(pair % call.shape().heads()), bias, SIDE, n);
@@ -174,9 +180,9 @@ final class TileAttention {
             }
         }
         if (call.shape().causal()) {
-            Arrays.fill(bias, biasOf(0, 1), bias.length, MASKED);
+            Arrays.fill(bias, biasOf(0, 1), size, MASKED);
         }
-        MemorySegment.copy(bias, 0, block, FLOAT, AmxAttention.biasAt(width), bias.length);
+        MemorySegment.copy(bias, 0, block, FLOAT, AmxAttention.biasAt(width), size);
     }
 
     /** Divides the sums by those of the softmax and stores them. */
