@@ -55,12 +55,13 @@ final class ComfyWorkflow {
     /** Identifiers of a subgraph's own ends. */
     private static final int INPUTS = -10;
     private static final int OUTPUTS = -20;
-    /** Subgraphs in each other, and nodes of all together. */
+    /** Subgraphs in each other, and nodes and subgraphs of all together, since some have no nodes. */
     private static final int DEEPEST = 16;
     private static final int MOST = 10_000;
 
     private final Map<String, JsonNode> subgraphs = new HashMap<>();
     private final Map<String, Node> nodes = new LinkedHashMap<>();
+    private int added;
 
     private ComfyWorkflow() {
     }
@@ -97,7 +98,7 @@ final class ComfyWorkflow {
         }
         for (JsonNode node : graph.path("nodes")) {
             int mode = node.path("mode").asInt();
-            if (!node.path("type").isTextual() || !node.has("id") || mode == MUTED || nodes.size() > MOST) {
+            if (!node.path("type").isTextual() || !node.has("id") || mode == MUTED || nodes.size() + added > MOST) {
                 continue;
             }
             String id = node.get("id").asText();
@@ -118,6 +119,7 @@ final class ComfyWorkflow {
 
     /** Adds a subgraph for the node that stands for it. */
     private void subgraph(JsonNode node, String prefix, ObjectNode inputs, int depth) {
+        added++;
         JsonNode graph = subgraphs.get(node.get("type").textValue());
         JsonNode shown = node.path("properties").path("proxyWidgets");
         JsonNode given = node.path("widgets_values");

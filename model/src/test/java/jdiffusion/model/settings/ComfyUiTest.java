@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import jdiffusion.model.sampling.Sampler;
 import jdiffusion.model.sampling.SigmaSchedule;
 import jdiffusion.tensor.InputException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -145,6 +149,23 @@ class ComfyUiTest {
                 "link": 2}]}, {"id": 9, "type": "SaveImage", "inputs": [{"name": "images", "link": 3}]}],
                 "links": [[1, 2, 0, 1, 0, "CLIP"], [2, 1, 0, 8, 0, "LATENT"], [3, 8, 0, 9, 0, "IMAGE"]],
                 "definitions": {"subgraphs": [""" + inner + "]}}"));
+    }
+
+    /** Ten of the next within each, and nothing in the last; the limit is for a read that never ends. */
+    @Test
+    @Timeout(value = 10, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void subgraphsOfSubgraphs() {
+        int levels = 14;
+        String all = IntStream.range(0, levels).mapToObj(level -> "{\"id\": \"g" + level + "\", "
+                + (level == levels - 1 ? "\"nodes\": []" : nodes("g" + (level + 1))) + "}")
+                .collect(Collectors.joining(", "));
+        assertThatThrownBy(() -> read("workflow", "{" + nodes("g0") + ", \"definitions\": {\"subgraphs\": [" + all
+                + "]}}")).isInstanceOf(InputException.class).hasMessageContaining("has no nodes that can be read");
+    }
+
+    private static String nodes(String type) {
+        return "\"nodes\": [" + IntStream.range(0, 10).mapToObj(i -> "{\"id\": " + i + ", \"type\": \"" + type + "\"}")
+                .collect(Collectors.joining(", ")) + "]";
     }
 
     /** SDXL's second encoder has a text of its own, as has FLUX.1's. */
